@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check fuzz clean
+
+demo: $(VENV)/.base  ## Set up and print the report of a real example ECG
+	$(BIN)/ecgllm report examples/00001_hr.hea
+
+test: check  ## Set up and run every check
+
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+check: $(VENV)/.dev  ## Format, lint, types, layers, docs, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n auto
+
+fuzz: $(VENV)/.dev  ## Fuzz the readers until stopped (SECONDS_=600 to bound it)
+	$(BIN)/python -m pytest tests/io/test_fuzz.py --hypothesis-profile=fuzz
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Builders of datasets: from public sources and a simulator to instruction data."""

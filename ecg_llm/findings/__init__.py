@@ -1,0 +1,1 @@
+"""Findings: criteria from citable sources applied to the measurements."""

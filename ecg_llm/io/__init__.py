@@ -1,0 +1,1 @@
+"""Readers: from a file of any dialect to an `ECGRecord`."""

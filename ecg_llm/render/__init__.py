@@ -1,0 +1,1 @@
+"""Pictures and documents: the ECG on paper, and the report as text, HTML and PDF."""

@@ -1,0 +1,1 @@
+"""Nets of the assistant: signal, image and text encoders, projectors."""
