@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.measure import BeatClass
 
 PSource = Literal["sinus", "ectopic", "retrograde", "paced"]
-Ectopy = Literal["none", "pac", "blocked_pac", "pvc", "bigeminy", "trigeminy", "couplet"]
+Ectopy = Literal[
+    "none", "pac", "blocked_pac", "pvc", "multiform", "bigeminy", "trigeminy", "couplet", "fusion"
+]
 
 MARGIN_S = 2.5
 """Events are made this long before and after the record, for waves that reach into it."""
@@ -131,9 +133,6 @@ class RhythmPlan:
     retrograde: bool = False
 
 
-Breathing = Callable[[float], float]
-
-
 def _sinus_intervals(
     plan: RhythmPlan, rng: np.random.Generator, arrhythmia: float
 ) -> Callable[[float], float]:
@@ -160,7 +159,13 @@ def _start(plan: RhythmPlan, rng: np.random.Generator, interval_s: float) -> flo
     return -MARGIN_S - interval_s * float(rng.random())
 
 
-def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0) -> Course:
+def sinus(
+    plan: RhythmPlan,
+    rng: np.random.Generator,
+    *,
+    arrhythmia: float = 0.0,
+    source: PSource = "sinus",
+) -> Course:
     """Make sinus rhythm with one-to-one conduction and the planned premature beats.
 
     Parameters
@@ -171,6 +176,8 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
         Source of chance.
     arrhythmia : float
         Added respiratory swing of the PP interval, as a share of it.
+    source : str
+        Another focus in the atria than the sinus node.
 
     Returns
     -------
@@ -181,7 +188,7 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
     now, since = _start(plan, rng, 60 / plan.bpm), int(rng.integers(0, 3))
     end = plan.seconds + MARGIN_S
     while now < end:
-        course.beat(now, pr_s)
+        course.beat(now, pr_s, source)
         pp = interval(now)
         since += 1
         due = {
@@ -193,6 +200,11 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
             now += pp
             continue
         since = 0
+        if plan.ectopy == "fusion":  # so late that the sinus impulse shares the ventricles
+            course.beat(now + pp, pr_s - 0.02)
+            course.ventricles[-1].form, course.ventricles[-1].kind = "fusion", "ventricular"
+            now += pp + interval(now)
+            continue
         early = max(pp * rng.uniform(0.52, 0.72), min(plan.qt_s - 0.02, 0.85 * pp))
         if plan.ectopy in ("pac", "blocked_pac"):
             p_on = now + early
@@ -205,7 +217,7 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
             now = p_on + pp * rng.uniform(1.0, 1.15)  # the sinus node is reset
             continue
         first = now + pr_s + early
-        form = f"ventricular {int(rng.integers(0, 2))}"
+        form = f"ventricular {int(rng.integers(0, 3)) if plan.ectopy == 'multiform' else 0}"
         shots = [first]
         if plan.ectopy == "couplet":
             shots.append(first + max(plan.qt_s, 0.42 * pp) + 0.04)
@@ -500,6 +512,10 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
             course = atrial_fibrillation(plan, rng)
         case "flutter":
             course = flutter(plan, rng)
+        case "atrial_tachycardia":
+            course = sinus(replace(plan, variability=0.2 * plan.variability), rng, source="ectopic")
+        case "av_block_2to1":
+            course = second_degree(replace(plan, ratio=2), rng, wenckebach=False)
         case "mobitz1":
             course = second_degree(plan, rng, wenckebach=True)
         case "mobitz2":
@@ -511,7 +527,7 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
         case "junctional":
             course = nodal(plan, rng)
         case "svt":
-            course = nodal(plan, rng)
+            course = nodal(plan, rng, rp_ms=float(rng.uniform(60, 100)))
         case "vt":
             course = ventricular_tachycardia(plan, rng)
         case "vf":
@@ -535,7 +551,8 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
 
 RHYTHMS: dict[str, float] = {
     "sinus": 70, "sinus_arrhythmia": 65, "af": 85, "flutter": 100, "mobitz1": 75, "mobitz2": 80,
-    "av_block3": 80, "av_block3_junctional": 80, "junctional": 52, "svt": 175, "vt": 165, "vf": 0,
+    "av_block3": 80, "av_block3_junctional": 80, "junctional": 52, "svt": 175,
+    "atrial_tachycardia": 160, "av_block_2to1": 84, "vt": 165, "vf": 0,
     "asystole": 0, "pause": 62, "paced_atrial": 70, "paced_ventricular": 70, "paced_dual": 70,
     "paced_af": 70,
 }  # fmt: skip

@@ -49,7 +49,8 @@ class Truth:
     p_leads_s : np.ndarray, shape (n_leads, n_p, 3), s
         Likewise: onset, peak, offset as visible in each lead.
     amplitudes_mv : dict of str to np.ndarray, shape (n_leads, n_beats), mV
-        ``p q r s r2 st_j st_j60 t`` of the beats of ``delineation`` against the level before QRS.
+        ``p q r s r2 st_j st_j60 t`` of the beats of ``delineation`` against the
+        resting level.
         ``q`` is the first negative deflection before any positive one (all of a QS), ``r`` the
         greatest positive one up to the deepest ``s``, ``r2`` the greatest after it.
     values : dict of str to float
