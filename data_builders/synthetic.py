@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.data_builders.synthetic_chambers import pointed
-from ecg_llm.data_builders.synthetic_conditions import ECTOPY, apply
+from ecg_llm.data_builders.synthetic_conditions import ECTOPY, apply, check_together
 from ecg_llm.data_builders.synthetic_drive import (
     add_spikes,
     fibrillatory_waves,
@@ -130,14 +130,14 @@ def synthetic_ecg(
     >>> ecg.record.signal.shape, round(ecg.truth.values["pr_ms"])
     ((12, 5000), 180)
     """
+    wanted = tuple(Condition(item) if isinstance(item, str) else item for item in conditions)
     _check(rhythm, bpm, seconds, fs, leads)
+    patterns = check_together(rhythm, wanted)
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(6)]
     patient, changes, events, beats, drive, disturb = streams
     chosen_sex: Sex = sex or ("female" if patient.random() < 0.5 else "male")
     drawn_age = float(np.clip(patient.normal(60, 16), 18, 95))
     age = drawn_age if age_years is None else age_years
-    wanted = [Condition(item) if isinstance(item, str) else item for item in conditions]
-    patterns = [item.code for item in wanted if item.code in ECTOPY]
     heart = draw_heart(patient, age_years=age, sex=chosen_sex, spread=spread)
     formal = tuple(item for item in wanted if item.code not in ECTOPY)
     heart, labels = apply(heart, formal, changes)

@@ -106,12 +106,12 @@ PATHWAYS = {
 
 
 def _wpw(heart: Heart, rng: Rng, amount: Amount) -> Heart:
-    x, y, z = np.array(PATHWAYS[str(rng.choice(list(PATHWAYS)))]) * rng.uniform(0.3, 0.55)
+    x, y, z = np.array(PATHWAYS[str(rng.choice(list(PATHWAYS)))]) * rng.uniform(0.35, 0.6)
     delta = Loop.of(
-        (0.26, 0.26, 0.30, 0.6 * x, 0.6 * y, 0.6 * z, "centre"),
-        (0.44, 0.26, 0.26, x, y, z, "centre"),
+        (0.22, 0.22, 0.30, 0.5 * x, 0.5 * y, 0.5 * z, "centre"),
+        (0.44, 0.32, 0.30, x, y, z, "centre"),
     )
-    late = heart.beat.qrs.squeezed(0.34, 0.66).scaled(0.75)
+    late = heart.beat.qrs.squeezed(0.28, 0.72).scaled(0.6)
     qrs_ms = amount or float(rng.uniform(118, 148))
     wide = replace(heart.beat, qrs=late.plus(delta), qrs_ms=qrs_ms)
     against = discordant(replace(wide, qrs=delta), 1.2)

@@ -37,7 +37,7 @@ class Territory:
 
 TERRITORIES = {
     "anteroseptal": Territory("ASMI", "septum", (-0.30, 0.00, -0.95), ("V1", "V2", "V3")),
-    "anterior": Territory("AMI", "anterior", (0.20, 0.05, -0.97), ("V2", "V3", "V4")),
+    "anterior": Territory("AMI", "anterior", (0.42, 0.05, -0.90), ("V2", "V3", "V4")),
     "anterolateral": Territory(
         "ALMI", "apex", (0.80, -0.25, -0.55), ("I", "aVL", "V3", "V4", "V5", "V6")
     ),
@@ -77,8 +77,8 @@ def dead_zone(heart: Heart, place: Territory, size: float) -> Heart:
     early = np.clip(1.25 - 0.9 * qrs.shape[:, 0], 0.35, 1.0)
     lost = (size * early * along)[:, None] * towards
     strength = float(np.linalg.norm(qrs.moment, axis=1).max())
-    x, y, z = -towards * size * (0.10 + 0.34 * strength)
-    q = Loop.of((0.27, 0.25, 0.26, x, y, z, "centre"))
+    x, y, z = -towards * size * (0.06 + 0.32 * strength)
+    q = Loop.of((0.32, 0.30, 0.36, x, y, z, place.site))
     return with_beat(heart, qrs=Loop(qrs.shape, qrs.moment - lost, qrs.site).plus(q))
 
 

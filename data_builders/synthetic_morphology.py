@@ -161,18 +161,18 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
     t = _loop(
         rng,
         spread * 0.7,
-        (0.60 + skew, 0.58 + skew, 0.38 - skew, 0.27, 0.10, -0.165, "centre"),
+        (0.60 + skew, 0.62 + skew, 0.38 - skew, 0.27, 0.10, -0.165, "centre"),
         (0.52 + skew, 0.48, 0.40, 0.05, 0.01, -0.03, "centre"),
     )
     lift = 0.014 * spread * rng.standard_normal(3) + np.array([0.016, 0.012, -0.075])
-    first, late = tuple(lift * 0.8), tuple(lift * 1.3 + t.moment.sum(axis=0) * 0.10)
+    first, late = tuple(lift * 0.8), tuple(lift * 1.3 + t.moment.sum(axis=0) * 0.16)
     beat = Morphology(
         qrs=qrs,
         t=t,
         injuries=(Injury("centre", (first, tuple(lift), late)),),
         qrs_ms=float(np.clip(91 + 9 * spread * rng.standard_normal(), 70, 112)),
         qtc_ms=float(np.clip(411 + 22 * spread * rng.standard_normal(), 355, 455)),
-        t_share=float(np.clip(0.64 + 0.05 * spread * rng.standard_normal(), 0.5, 0.78)),
+        t_share=float(np.clip(0.69 + 0.06 * spread * rng.standard_normal(), 0.5, 0.85)),
     )
     if rng.random() < 0.45 * spread:
         size = rng.uniform(0.1, 0.6)

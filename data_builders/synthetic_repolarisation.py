@@ -33,9 +33,9 @@ def _early_repolarisation(heart: Heart, rng: Rng, amount: Amount) -> Heart:
 
 
 def _brugada(heart: Heart, rng: Rng, amount: Amount) -> Heart:
-    towards = np.array([-0.62, -0.40, -0.68])
+    towards = (-0.62, -0.40, -0.68)
     qrs = heart.beat.qrs.squeezed(0.0, 0.86)
-    x, y, z = towards * rng.uniform(0.10, 0.22)
+    x, y, z = np.asarray(towards) * rng.uniform(0.10, 0.22)
     qrs = qrs.plus(Loop.of((0.84, 0.16, 0.16, x, y, z, "outflow")))
     heart = with_beat(heart, qrs=qrs, qrs_ms=min(heart.beat.qrs_ms + rng.uniform(8, 20), 119))
     heart = with_t(
@@ -50,8 +50,8 @@ def _long_qt(heart: Heart, rng: Rng, amount: Amount) -> Heart:
     share = float(rng.choice([0.45, 0.62, 0.85]))  # late T after a long ST, or a broad one
     beat = replace(heart.beat, qtc_ms=amount or float(rng.uniform(482, 570)), t_share=share, u=None)
     if rng.random() < 0.35:  # notched
-        x, y, z = heart.beat.t.moment[0] * rng.uniform(0.3, 0.6)
-        late = Loop.of((0.84, 0.16, 0.16, float(x), float(y), float(z), "centre"))
+        x, y, z = heart.beat.t.moment[0] * rng.uniform(0.3, 0.55)
+        late = Loop.of((0.80, 0.20, 0.20, float(x), float(y), float(z), "centre"))
         beat = replace(beat, t=beat.t.plus(late))
     return replace(heart, beat=beat)
 

@@ -186,7 +186,8 @@ def sinus(
     course, pr_s = Course(), plan.pr_ms / 1000
     interval = _sinus_intervals(plan, rng, arrhythmia)
     now, since = _start(plan, rng, 60 / plan.bpm), int(rng.integers(0, 3))
-    end = plan.seconds + MARGIN_S
+    end, latest = plan.seconds + MARGIN_S, plan.seconds * float(rng.uniform(0.2, 0.6))
+    done = False  # one premature beat must fall into the record
     while now < end:
         course.beat(now, pr_s, source)
         pp = interval(now)
@@ -196,10 +197,11 @@ def sinus(
             "bigeminy": True,
             "trigeminy": since >= 2,
         }.get(plan.ectopy, bool(rng.random() < plan.ectopy_share) and since >= 2)
+        due = due or (plan.ectopy != "none" and not done and now > latest)
         if not due:
             now += pp
             continue
-        since = 0
+        since, done = 0, done or 0 < now < plan.seconds - 1.2 * pp
         if plan.ectopy == "fusion":  # so late that the sinus impulse shares the ventricles
             course.beat(now + pp, pr_s - 0.02)
             course.ventricles[-1].form, course.ventricles[-1].kind = "fusion", "ventricular"
@@ -216,15 +218,9 @@ def sinus(
                 course.beat(p_on, slower, "ectopic", "supraventricular")
             now = p_on + pp * rng.uniform(1.0, 1.15)  # the sinus node is reset
             continue
-        first = now + pr_s + early
-        form = f"ventricular {int(rng.integers(0, 3)) if plan.ectopy == 'multiform' else 0}"
-        shots = [first]
-        if plan.ectopy == "couplet":
-            shots.append(first + max(plan.qt_s, 0.42 * pp) + 0.04)
-        for shot in shots:
-            course.ventricles.append(VentricularEvent(shot, form, "ventricular"))
+        _premature(course, now + pr_s + early, plan, rng)
         # The sinus node goes on; the P waves that meet refractory tissue are not conducted.
-        last, following = shots[-1], now + pp
+        last, following = course.ventricles[-1].on_s, now + pp
         while following + pr_s < last + max(0.62 * pp, plan.qt_s):
             course.atria.append(AtrialEvent(following, conducted=False))
             following += pp
@@ -256,11 +252,27 @@ def atrial_fibrillation(plan: RhythmPlan, rng: np.random.Generator) -> Course:
     floor = max(0.24, 0.5 * mean)
     spread = mean * rng.uniform(0.16, 0.26)
     shape = ((mean - floor) / spread) ** 2
-    now = _start(plan, rng, mean)
+    now, done = _start(plan, rng, mean), False
+    latest = plan.seconds * float(rng.uniform(0.2, 0.6))
     while now < plan.seconds + MARGIN_S:
         course.ventricles.append(VentricularEvent(now))
-        now += floor + float(rng.gamma(shape, (mean - floor) / shape))
+        rr = floor + float(rng.gamma(shape, (mean - floor) / shape))
+        early = plan.ectopy != "none" and not done and now > latest
+        if plan.ectopy != "none" and (early or rng.random() < plan.ectopy_share):
+            done = done or 0 < now < plan.seconds - 1.5
+            _premature(course, now + plan.qt_s + float(rng.uniform(0.02, 0.10)), plan, rng)
+            rr = course.ventricles[-1].on_s - now + max(rr, 1.1 * mean)
+        now += rr
     return course
+
+
+def _premature(course: Course, first_s: float, plan: RhythmPlan, rng: np.random.Generator) -> None:
+    """Add a ventricular premature beat, or two in a row."""
+    form = f"ventricular {int(rng.integers(0, 3)) if plan.ectopy == 'multiform' else 0}"
+    course.ventricles.append(VentricularEvent(first_s, form, "ventricular"))
+    if plan.ectopy == "couplet":
+        gap = max(plan.qt_s, 0.42 * 60 / plan.bpm) + 0.04
+        course.ventricles.append(VentricularEvent(first_s + gap, form, "ventricular"))
 
 
 def flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
@@ -557,3 +569,20 @@ RHYTHMS: dict[str, float] = {
     "paced_af": 70,
 }  # fmt: skip
 """The rhythms, each with the rate it has unless another is asked for."""
+
+NOT_CONDUCTED = (
+    "vt", "vf", "asystole", "av_block3", "paced_ventricular", "paced_dual", "paced_af",
+)  # fmt: skip
+"""Rhythms that never show the conducted beat, so that conditions of its form would not be seen."""
+
+ONE_TO_ONE = ("sinus", "sinus_arrhythmia", "pause", "paced_atrial")
+"""Rhythms in which every P wave of the sinus node or the atrial electrode leads to a QRS."""
+
+ECTOPIC = {
+    "sinus": (
+        "pac", "blocked_pac", "pvc", "multiform", "bigeminy", "trigeminy", "couplet", "fusion",
+    ),
+    "sinus_arrhythmia": ("pac", "pvc", "multiform", "bigeminy", "trigeminy", "couplet"),
+    "af": ("pvc", "multiform", "couplet"),
+}  # fmt: skip
+"""Rhythms that can have premature beats, and which."""

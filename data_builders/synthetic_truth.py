@@ -161,7 +161,7 @@ def frontal_axis(form: Array) -> Array:
     """
     area = form.sum(axis=2) * (GRID[1] - GRID[0])
     # aVF is recorded at 1/√3 × 3/2 of the strength of lead I for the same dipole.
-    return np.rad2deg(np.arctan2(area[:, 5] * 2 / np.sqrt(3), area[:, 0]))
+    return np.asarray(np.rad2deg(np.arctan2(area[:, 5] * 2 / np.sqrt(3), area[:, 0])))
 
 
 def note_truth(
@@ -284,7 +284,9 @@ def _values(
 ) -> dict[str, float]:
     """Medians over the beats of the dominant form."""
     forms = [form for form, keep in zip(ventricles.forms, inside, strict=True) if keep]
-    dominant = max(set(forms), key=lambda form: (forms.count(form), form)) if forms else ""
+    # In bigeminy either form may lead by one beat: the conducted one is the patient's own.
+    weight = {form: forms.count(form) + 1.5 * (form == "conducted") for form in sorted(set(forms))}
+    dominant = max(weight, key=lambda form: weight[form], default="")
     chosen = inside & np.array([form == dominant for form in ventricles.forms], dtype=bool)
     rr = np.diff(overall[inside, 4]) * 1000
     beats, with_p = overall[chosen], led[chosen][led[chosen] >= 0]
