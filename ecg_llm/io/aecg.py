@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 NAME = "aecg"
-EXTENSIONS = (".xml",)
+EXTENSIONS: tuple[str, ...] = (".xml",)
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 NAME = "dicom"
-EXTENSIONS = (".dcm", ".dicom")
+EXTENSIONS: tuple[str, ...] = (".dcm", ".dicom")
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _TYPES = {

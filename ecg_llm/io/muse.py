@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 NAME = "muse"
-EXTENSIONS = (".xml",)
+EXTENSIONS: tuple[str, ...] = (".xml",)
 
 
 def sniff(head: bytes, filename: str) -> bool:

@@ -15,7 +15,7 @@ from ecg_llm.io.source import Source
 from ecg_llm.io.stated import sidecar, to_options
 
 NAME = "npy"
-EXTENSIONS = (".npy",)
+EXTENSIONS: tuple[str, ...] = (".npy",)
 
 _MAGIC = b"\x93NUMPY"
 

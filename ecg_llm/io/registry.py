@@ -16,13 +16,8 @@ from ecg_llm.io.xml_tree import root_name
 class Reader(Protocol):
     """A module that reads one format; what it needs beyond numpy it imports inside ``read``."""
 
-    @property
-    def NAME(self) -> str:
-        """Name of the format, as ``fmt`` takes it."""
-
-    @property
-    def EXTENSIONS(self) -> tuple[str, ...]:
-        """Usual endings of its files."""
+    NAME: str
+    EXTENSIONS: tuple[str, ...]
 
     def sniff(self, head: bytes, filename: str) -> bool:
         """Whether a file that begins so is of this format."""

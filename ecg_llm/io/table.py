@@ -18,7 +18,7 @@ from ecg_llm.io.stated import canonical_key, sidecar, to_options
 from ecg_llm.leads import canonical_lead
 
 NAME = "csv"
-EXTENSIONS = (".csv", ".tsv", ".txt")
+EXTENSIONS: tuple[str, ...] = (".csv", ".tsv", ".txt")
 
 _SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
             "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip

@@ -18,7 +18,7 @@ from ecg_llm.io.wfdb_samples import decode, invalid_value
 from ecg_llm.record import MAX_DURATION_S, Sex
 
 NAME = "wfdb"
-EXTENSIONS = (".hea",)
+EXTENSIONS: tuple[str, ...] = (".hea",)
 
 DEFAULT_GAIN = 200.0
 """What header(5) prescribes where the gain is left open; it calibrates nothing."""
