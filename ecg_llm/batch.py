@@ -116,9 +116,8 @@ def run_batch(
     todo = [item for item in items if item.name not in kept]
     n_ok = sum(kept.values())
     n_failed = len(kept) - n_ok
-    workers = max(1, min(workers or os.cpu_count() or 1, len(todo)))
     with output.open("a", encoding="utf-8") as lines, _bar(len(items), len(kept), progress) as step:
-        for good, line in _results(function, todo, workers):
+        for good, line in run_lines(function, todo, workers=workers):
             lines.write(line + "\n")
             lines.flush()
             n_ok, n_failed = n_ok + good, n_failed + (not good)
@@ -128,10 +127,22 @@ def run_batch(
     )
 
 
-def _results(
-    function: Callable[[Item], str], items: Sequence[Item], workers: int
+def run_lines(
+    function: Callable[[Item], str], items: Sequence[Item], *, workers: int | None = None
 ) -> Iterator[tuple[bool, str]]:
-    """Yield (whether it worked, line) in order, with a bounded number of items in flight."""
+    """Make one JSON line for every item, in order, with a bounded number in flight.
+
+    Parameters
+    ----------
+    function, items, workers
+        As in `run_batch`.
+
+    Yields
+    ------
+    tuple of bool and str
+        Whether it worked, and the line.
+    """
+    workers = max(1, min(workers or os.cpu_count() or 1, len(items)))
     waiting = deque(items)
     flying: deque[tuple[Item, Future[tuple[bool, str]]]] = deque()
     pool = _pool(workers)

@@ -17,10 +17,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("report")(report)
-app.command("measure")(measure)
-app.command("quality")(quality)
-app.command("show")(show)
+app.command("report", short_help="Interpret an ECG.")(report)
+app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
+app.command("quality", short_help="Judge the technical quality.")(quality)
+app.command("show", short_help="Draw the ECG on standard paper.")(show)
 
 
 def _version(wanted: bool) -> None:

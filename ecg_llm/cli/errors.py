@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from ecg_llm.errors import ECGError
-
-if TYPE_CHECKING:
-    from typer import Context
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -22,7 +19,7 @@ _EXTRAS = {"neurokit2": "bench", "torch": "train", "onnx": "train", "sklearn": "
 class CarefulGroup(TyperGroup):
     """The root command: no error of a record, a file or a person ends in a traceback."""
 
-    def invoke(self, ctx: Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for.
 
         Parameters

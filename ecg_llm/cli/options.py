@@ -26,6 +26,7 @@ class SexOption(StrEnum):
 File = Annotated[
     Path,
     typer.Argument(
+        metavar="FILE",
         help="An ECG: WFDB (.hea), .mat, CSV, NPY, DICOM, HL7 aECG, MUSE XML, or a zip.",
         show_default=False,
     ),
@@ -33,15 +34,18 @@ File = Annotated[
 FileOrFolder = Annotated[
     Path,
     typer.Argument(
+        metavar="PATH",
         help="An ECG (WFDB, .mat, CSV, NPY, DICOM, HL7 aECG, MUSE XML, zip) or a folder of them.",
         show_default=False,
     ),
 ]
 Age = Annotated[
     float | None,
-    typer.Option(help="Age in years, where the file does not tell it.", min=0, max=120),
+    typer.Option(help="Age in years, instead of what the file says.", min=0, max=120),
 ]
-Sex = Annotated[SexOption | None, typer.Option(help="Sex, where the file does not tell it.")]
+Sex = Annotated[
+    SexOption | None, typer.Option(help="female or male, instead of what the file says.")
+]
 Fs = Annotated[
     float | None,
     typer.Option(help="Sampling rate in Hz, for CSV and NPY that do not state it."),

@@ -29,6 +29,7 @@ from ecg_llm.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ecg_llm.io.registry import RecordRef
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
@@ -61,7 +62,9 @@ def report(
     path: FileOrFolder,
     format_: Annotated[
         Format | None,
-        typer.Option("--format", "-f", help="By default what --output ends in, else text."),
+        typer.Option(
+            "--format", "-f", help="text, json, html or pdf; by default what --output ends in."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -243,9 +246,16 @@ def _lines(
 ) -> bool:
     """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
     if path.is_dir():
-        if output is None:
-            raise ConfigError(f"{path} is a folder: add --output {command}.jsonl.")
-        _folder(command, path, output, told, record_job, overwrite, jobs)
+        if output is not None:
+            _folder(command, path, output, told, record_job, overwrite, jobs)
+        elif as_json:
+            from ecg_llm.batch import run_lines
+
+            work = functools.partial(job.of_ref, told=told, job=record_job)
+            for _, line in run_lines(work, _found(path), workers=jobs):
+                typer.echo(line)
+        else:
+            raise ConfigError(f"{path} is a folder: add --output {command}.jsonl, or --json.")
     elif as_json or output is not None:
         _write((record_job(told.read(path)) + "\n").encode(), output)
     else:
@@ -263,17 +273,22 @@ def _folder(
     jobs: int | None,
 ) -> None:
     from ecg_llm.batch import run_batch
-    from ecg_llm.io.registry import find_records
 
-    refs = find_records(folder)
-    if not refs:
-        raise ConfigError(f"{folder}: no ECG was found in this folder or below it.")
     summary = run_batch(
         functools.partial(job.of_ref, told=told, job=record_job),
-        refs,
+        _found(folder),
         output,
         run=job.run_description(command, folder, told),
         overwrite=overwrite,
         workers=jobs,
     )
     typer.echo(f"{output}: {summary}", err=True)
+
+
+def _found(folder: Path) -> list[RecordRef]:
+    from ecg_llm.io.registry import find_records
+
+    refs = find_records(folder)
+    if not refs:
+        raise ConfigError(f"{folder}: no ECG was found in this folder or below it.")
+    return refs

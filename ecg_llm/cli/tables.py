@@ -92,8 +92,9 @@ def _cells(quantity: Quantity) -> tuple[str, str, str, str]:
 
 
 def _short(quantity: Quantity | None) -> str:
-    known = quantity is not None and quantity.value is not None
-    return number(quantity.value, quantity.unit) if known else "–"
+    if quantity is None or quantity.value is None:
+        return "–"
+    return number(quantity.value, quantity.unit)
 
 
 def show_quality(quality: Quality) -> None:
