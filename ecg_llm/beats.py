@@ -129,8 +129,25 @@ def classify(
     return tuple(kinds)
 
 
+def pooled_beats(kinds: tuple[BeatClass, ...]) -> npt.NDArray[np.bool_]:
+    """Choose the beats that the record's intervals are pooled over.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        From `classify`.
+
+    Returns
+    -------
+    np.ndarray, shape (n_beats,), bool
+        All but ventricular beats, where others remain.
+    """
+    chosen = np.array([kind != "ventricular" for kind in kinds], bool)
+    return chosen if chosen.any() else ~chosen
+
+
 def usual_beats(kinds: tuple[BeatClass, ...]) -> npt.NDArray[np.bool_]:
-    """Choose the beats that the record's intervals and amplitudes are taken from.
+    """Choose the beats of the usual shape, which the amplitudes are taken from.
 
     Parameters
     ----------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +9,7 @@ from ecg_llm.delineate import Delineation
 from ecg_llm.errors import MeasurementError
 from ecg_llm.leads import derive_limb_leads
 from ecg_llm.quantity import Quantity
+from ecg_llm.windows import nanmedian
 
 Array = npt.NDArray[np.float64]
 
@@ -188,9 +187,7 @@ def _intervals(
         key = name.replace("_ms", "_global_ms")
         values[key] = _pooled(spread_over, f"no {what} found", _GLOBAL)
         if name == "qt_ms":
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                per_lead = 1000 * np.nanmedian(stops - starts, axis=1) if starts.size else starts
+            per_lead = 1000 * nanmedian(stops - starts, axis=1) if starts.size else starts
             per_lead = per_lead[np.isfinite(per_lead)]
             values["qt_dispersion_ms"] = (
                 Quantity(float(np.ptp(per_lead)), "ms", method="range over leads", n=len(per_lead))
@@ -253,7 +250,7 @@ def _axes(
             values[name] = Quantity(None, "deg", reason=missing)
             continue
         one, foot = float(both["I"][0]), float(both["aVF"][0])
-        duration = float(np.nanmedian(typical[width])) if width else 200.0
+        duration = float(nanmedian(typical[width], axis=0)) if width else 200.0
         if np.hypot(one, foot) / duration < _AXIS_FLOOR_MV[wave]:
             reason = f"net {wave.upper()} in the limb leads is too small for a direction"
             values[name] = Quantity(None, "deg", reason=reason)

@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.amplitudes import UNITS, measure_windows
-from ecg_llm.beats import BeatClass, classify, usual_beats
+from ecg_llm.beats import BeatClass, classify, pooled_beats, usual_beats
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.intervals import record_values
 from ecg_llm.quality import Quality
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
-from ecg_llm.windows import cut_beats
+from ecg_llm.windows import cut_beats, nanmedian
 
+Array = npt.NDArray[np.float64]
 UNCALIBRATED = "the file does not tell its gain, so voltages are unknown"
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def measure(
 
     Record-level PR, QRS, QT and P durations are the median over all leads and beats of the
     interval within one lead and one beat. Amplitudes are those of the median beat, their spread
-    that of the single beats. Both are taken from the beats of the usual shape only.
+    that of the single beats. Ventricular extra beats stay out of both; amplitudes come from the
+    beats of the usual shape only.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def measure(
         delineation = delineate(record, quality)
     kinds: tuple[BeatClass, ...] = ()
     leads: dict[str, LeadMeasurements] = {}
-    typical: dict[str, npt.NDArray[np.float64]] = {}
+    typical: dict[str, Array] = {}
     usual = np.zeros(0, bool)
     if delineation.n_beats and delineation.leads:
         windows = cut_beats(record, delineation)
@@ -186,20 +188,13 @@ def measure(
         typical = {
             name: values[:, 0] for name, values in measure_windows(windows.typical(usual)).items()
         }
-        for row, lead in enumerate(delineation.leads):
-            single = {name: values[row] for name, values in per_beat.items()}
-            times = {name: delineation.times_s[row, :, k] for k, name in enumerate(FIDUCIALS)}
-            middle = {name: float(values[row]) for name, values in typical.items()}
-            leads[lead] = LeadMeasurements(
-                per_beat=times | _known_voltages(single, record.calibrated),
-                summary=_summaries(lead, middle, single, usual, record.calibrated),
-            )
+        leads = _by_lead(delineation, per_beat, typical, usual, record.calibrated)
     return Measurements(
         record=record.name or record.source,
         fs=record.fs,
         from_s=0.0,
         to_s=record.duration_s,
-        values=record_values(delineation, usual, typical, record.calibrated),
+        values=record_values(delineation, pooled_beats(kinds), typical, record.calibrated),
         beats=tuple(Beat(float(r), kind) for r, kind in zip(delineation.r_s, kinds, strict=False)),
         leads=leads,
         delineation=delineation,
@@ -210,41 +205,39 @@ _WAVES = {"p": "P wave", "q": "Q wave", "r": "R wave", "s": "S wave", "r2": "R' 
 _WAVES |= {"s2": "S' wave", "t": "T wave", "st": "ST segment", "pr": "P wave before the QRS"}
 
 
-def _known_voltages(
-    single: dict[str, npt.NDArray[np.float64]], calibrated: bool
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Leave out the voltages of a record without gain."""
-    if calibrated:
-        return single
-    return {
-        name: np.full_like(row, np.nan) if "mV" in UNITS[name] else row
-        for name, row in single.items()
-    }
-
-
-def _summaries(
-    lead: str,
-    middle: dict[str, float],
-    single: dict[str, npt.NDArray[np.float64]],
+def _by_lead(
+    delineation: Delineation,
+    per_beat: dict[str, Array],
+    typical: dict[str, Array],
     usual: npt.NDArray[np.bool_],
     calibrated: bool,
-) -> dict[str, Quantity]:
-    """Join the median beat's values with the spread over the single beats."""
-    out = {}
-    for name, unit in UNITS.items():
-        beats = single[name][usual]
-        there = beats[np.isfinite(beats)]
-        if not calibrated and "mV" in unit:
-            out[name] = Quantity(None, unit, reason=UNCALIBRATED)
-        elif not np.isfinite(middle[name]):
-            wave = _WAVES.get(name.split("_")[0], "QRS complex")
-            out[name] = Quantity(None, unit, reason=f"no {wave} found in lead {lead}")
-        else:
-            spread = 1.4826 * float(np.median(np.abs(there - np.median(there)))) if len(there) else None
-            out[name] = Quantity(
-                middle[name], unit, method="median beat", spread=spread, n=len(there)
-            )
-    return out
+) -> dict[str, LeadMeasurements]:
+    """Join the median beat's values with the spread over the single beats, lead by lead."""
+    single = np.stack([per_beat[name] for name in UNITS])  # [n_names, n_leads, n_beats]
+    if not calibrated:
+        single[["mV" in unit for unit in UNITS.values()]] = np.nan
+    pooled = single[:, :, usual]
+    middle = nanmedian(pooled, axis=2)
+    spread = 1.4826 * nanmedian(np.abs(pooled - middle[..., None]), axis=2)
+    count = np.isfinite(pooled).sum(axis=2).tolist()
+    leads = {}
+    for row, lead in enumerate(delineation.leads):
+        summary = {}
+        for k, (name, unit) in enumerate(UNITS.items()):
+            value = float(typical[name][row])
+            if not calibrated and "mV" in unit:
+                summary[name] = Quantity(None, unit, reason=UNCALIBRATED)
+            elif value != value:
+                wave = _WAVES.get(name.split("_")[0], "QRS complex")
+                summary[name] = Quantity(None, unit, reason=f"no {wave} found in lead {lead}")
+            else:
+                n = count[k][row]
+                apart = float(spread[k, row]) if n else None
+                summary[name] = Quantity(value, unit, method="median beat", spread=apart, n=n)
+        times = {name: delineation.times_s[row, :, k] for k, name in enumerate(FIDUCIALS)}
+        amplitudes = {name: single[k, row] for k, name in enumerate(UNITS)}
+        leads[lead] = LeadMeasurements(per_beat=times | amplitudes, summary=summary)
+    return leads
 
 
 def _plain(row: npt.NDArray[np.float64]) -> list[float | None]:

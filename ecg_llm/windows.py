@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
 
 Array = npt.NDArray[np.float64]
+Float = TypeVar("Float", bound=np.floating[npt.NBitBase])
 
 WORK_FS = 500.0
 """Amplitudes are read at this rate, so that a peak between two slow samples is not lost."""
@@ -75,37 +76,39 @@ class BeatWindows:
             One beat. A fiducial that fewer than half of the beats have is missing.
         """
         fiducials = self.fiducials_s[:, chosen]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # columns without a value
-            middle = np.nanmedian(fiducials, axis=1)
+        middle = nanmedian(fiducials, axis=1)
         middle[np.isfinite(fiducials).mean(axis=1) < 0.5] = np.nan
         return BeatWindows(
             leads=self.leads,
             times_s=self.times_s,
-            signal=fast_nanmedian(self.signal[:, chosen])[:, None],
+            signal=nanmedian(self.signal[:, chosen], axis=1)[:, None],
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
 
 
-def fast_nanmedian(values: FloatArray) -> FloatArray:
-    """Take the median over axis 1, leaving out NaN.
+def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
+    """Take the median over one axis, leaving out NaN.
 
     Parameters
     ----------
-    values : np.ndarray, shape (a, n, b)
-        Stacked values.
+    values : np.ndarray
+        Any shape with at least one value along the axis.
+    axis : int
+        The axis to pool.
 
     Returns
     -------
-    np.ndarray, shape (a, b)
-        NaN where there is no value.
+    np.ndarray
+        Without that axis; NaN where there is no value.
     """
     if not np.isnan(values).any():
-        return np.median(values, axis=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmedian(values, axis=1), values.dtype)
+        return np.asarray(np.median(values, axis=axis), values.dtype)
+    ordered = np.sort(np.moveaxis(values, axis, -1), axis=-1)  # NaN sorts last
+    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
+    high = np.take_along_axis(ordered, np.maximum(count // 2, 0), axis=-1)
+    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan)[..., 0], values.dtype)
 
 
 def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
