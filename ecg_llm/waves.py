@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
-NET_FS = 250.0
+NET_FS = 500.0
 """Rate the net works at."""
-NET_MULTIPLE = 64
-"""Its input length must be a multiple of this (six levels, each halving the rate)."""
+NET_MULTIPLE = 128
+"""Its input length must be a multiple of this: a stride of four, then five halvings."""
 HIGHPASS_HZ = 0.5
 WAVES = ("P", "QRS", "T")
 BUNDLED = Path(__file__).parent / "weights" / "delineator.onnx"

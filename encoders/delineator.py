@@ -19,14 +19,16 @@ class DelineatorConfig:
     """Size of the net."""
 
     widths: tuple[int, ...] = (24, 32, 48, 64, 96, 128)
-    """Channels of each level; each level halves the rate, the first one too."""
+    """Channels of each level; each level but the first halves the rate."""
     kernel: int = 5
     """Taps of every convolution."""
+    stem_stride: int = 4
+    """Input samples per position of the first level."""
 
     @property
     def multiple(self) -> int:
         """Number that the input length must be a multiple of."""
-        return int(2 ** len(self.widths))
+        return int(self.stem_stride * 2 ** (len(self.widths) - 1))
 
     def build(self) -> Delineator:
         """Make the net with fresh weights.
@@ -73,7 +75,8 @@ class Delineator(nn.Module):
     def __init__(self, config: DelineatorConfig) -> None:
         super().__init__()
         widths, kernel = config.widths, config.kernel
-        self.stem = nn.Conv1d(1, widths[0], 9, 2, 4)
+        self.stride = config.stem_stride
+        self.stem = nn.Conv1d(1, widths[0], 4 * self.stride + 1, self.stride, 2 * self.stride)
         self.lead = nn.Embedding(N_LEAD_IDS, widths[0])
         pairs = list(itertools.pairwise(widths))
         self.down = nn.ModuleList(
@@ -91,7 +94,7 @@ class Delineator(nn.Module):
                 for a, _ in pairs
             ]
         )
-        self.head = nn.Conv1d(widths[0], 2 * N_WAVES, kernel, 1, kernel // 2)
+        self.head = nn.Conv1d(widths[0], self.stride * N_WAVES, kernel, 1, kernel // 2)
 
     def forward(self, signal: Tensor, lead_id: Tensor, n_leads: int | None = None) -> Tensor:
         """Compute the logits.
@@ -110,7 +113,7 @@ class Delineator(nn.Module):
         Tensor, shape (n_rows, 3, n_samples)
             Logits of P, QRS, T.
         """
-        h = self.stem(signal[:, None]) + self.lead(lead_id)[:, :, None]  # [R, C, T/2]
+        h = self.stem(signal[:, None]) + self.lead(lead_id)[:, :, None]  # [R, C, T/stride]
         skips = []
         for block, listen in zip(self.down, self.listen, strict=True):
             h = block(h)
@@ -119,10 +122,10 @@ class Delineator(nn.Module):
         for level in reversed(range(len(self.up))):
             h = torch.repeat_interleave(self.narrow[level](h), 2, dim=-1) + skips[level]
             h = self.up[level](h)
-        out = self.head(h)  # [R, 6, T/2]
-        rows, _, half = out.shape
-        paired = out.view(rows, N_WAVES, 2, half).transpose(2, 3)
-        return paired.reshape(rows, N_WAVES, 2 * half)
+        out = self.head(h)  # [R, 3 * stride, T/stride]
+        rows, _, positions = out.shape
+        fine = out.view(rows, N_WAVES, self.stride, positions).transpose(2, 3)
+        return fine.reshape(rows, N_WAVES, self.stride * positions)
 
 
 def _over_leads(listen: nn.Module, h: Tensor, n_leads: int | None) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ecg_llm.waves import HIGHPASS_HZ, NET_FS, WAVES, lead_ids, scale_leads
 
 FloatArray = npt.NDArray[np.float32]
 Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def batch(
     simulated: Sequence[MarkedRecord],
     recipe: DelineatorRecipe,
     rng: np.random.Generator,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]:
+) -> Batch:
     """Draw one batch; every record of it gives the same number of leads.
 
     Parameters
@@ -276,9 +278,15 @@ def train_one(
         "schedule": schedule,
     }
     first = _resume(parts, out, recipe)
+
+    def draw(step: int) -> Batch:
+        return batch(records, simulated, recipe, np.random.default_rng((recipe.seed, step)))
+
+    ahead = ThreadPoolExecutor(1)
+    coming = ahead.submit(draw, first)
     for step in range(first, recipe.steps):
-        rng = np.random.default_rng((recipe.seed, step))
-        x, ids, y, mask, n_leads = batch(records, simulated, recipe, rng)
+        x, ids, y, mask, n_leads = coming.result()
+        coming = ahead.submit(draw, step + 1)
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(x, ids, n_leads)
         loss = functional.binary_cross_entropy_with_logits(logits.float(), y, reduction="none")
@@ -292,6 +300,7 @@ def train_one(
         on_step(step, float(loss.detach()))
         if (step + 1) % 500 == 0:
             _save(parts, out, recipe, step + 1)
+    ahead.shutdown(cancel_futures=True)
     trained: Delineator = average.module
     return trained.eval()
 
@@ -420,7 +429,7 @@ def export(net: Delineator, path: Path) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             net.eval(),
-            (torch.zeros(12, 640), torch.arange(12)),
+            (torch.zeros(12, 10 * net.stride * 32), torch.arange(12)),
             str(path),
             input_names=["signal", "lead_id"],
             output_names=["logits"],
