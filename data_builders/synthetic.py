@@ -1,0 +1,224 @@
+"""Simulated 12-lead ECGs whose every wave, interval and statement is known.
+
+A heart (`synthetic_heart`, changed by `synthetic_conditions`) is driven by a rhythm
+(`synthetic_rhythm`); its dipoles (`synthetic_morphology`, `synthetic_waves`) are seen through the
+leads of a chest (`synthetic_field`); what is true is noted (`synthetic_truth`) before noise is
+added (`synthetic_noise`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.data_builders.synthetic_conditions import ECTOPY, Condition, apply
+from ecg_llm.data_builders.synthetic_drive import (
+    add_spikes,
+    fibrillatory_waves,
+    flutter_waves,
+    ventricular_fibrillation,
+)
+from ecg_llm.data_builders.synthetic_events import lay_out_p, lay_out_ventricles
+from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields, rotation
+from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
+from ecg_llm.data_builders.synthetic_labels import rhythm_labels
+from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, RhythmPlan, make_course
+from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
+from ecg_llm.data_builders.synthetic_waves import add_waves
+from ecg_llm.errors import ConfigError
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.record import ECGRecord, Sex
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SyntheticECG:
+    """A simulated record and what is true of it.
+
+    Attributes
+    ----------
+    record : ECGRecord
+        As a device would give it.
+    truth : Truth
+        Known because it was made so.
+    """
+
+    record: ECGRecord
+    truth: Truth
+
+
+def synthetic_ecg(
+    *,
+    rhythm: str = "sinus",
+    bpm: float | None = None,
+    conditions: Sequence[str | Condition] = (),
+    seconds: float = 10.0,
+    fs: float = 500.0,
+    leads: Sequence[str] = STANDARD_12,
+    age_years: float | None = None,
+    sex: Sex | None = None,
+    seed: int = 0,
+    pr_ms: float | None = None,
+    qrs_ms: float | None = None,
+    qtc_ms: float | None = None,
+    qrs_axis_deg: float | None = None,
+    ratio: int = 0,
+    escape_bpm: float | None = None,
+    spread: float = 1.0,
+    variability: float = 1.0,
+) -> SyntheticECG:
+    """Simulate one ECG.
+
+    Parameters
+    ----------
+    rhythm : str
+        Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
+    bpm : float, /min, optional
+        Mean ventricular rate; in AV block that of the atria; in flutter it sets the flutter rate
+        (kept within 240 to 340). Without it, the usual rate of the rhythm.
+    conditions : sequence of str or Condition
+        Keys of `ecg_llm.data_builders.synthetic_conditions.CATALOGUE` or ``ECTOPY``.
+    seconds : float, s
+        Length.
+    fs : float, Hz
+        Sampling rate.
+    leads : sequence of str
+        Any of the standard twelve.
+    age_years, sex : optional
+        Of the patient; drawn if not given.
+    seed : int
+        The same seed and arguments give the same bits.
+    pr_ms, qrs_ms, qtc_ms : float, ms, optional
+        Set intervals of the conducted beat (QTc: Fridericia).
+    qrs_axis_deg : float, deg, optional
+        Set axis of the conducted beat.
+    ratio : int
+        Atrial events to a ventricular one in flutter and second-degree block; 0 lets them vary.
+    escape_bpm : float, /min, optional
+        Of the escape rhythm.
+    spread : float
+        How far the patient may differ from the textbook; 0 not at all.
+    variability : float
+        Beat-to-beat change of rate and form; 0 makes all beats alike.
+
+    Returns
+    -------
+    SyntheticECG
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown or a figure impossible.
+
+    Examples
+    --------
+    >>> ecg = synthetic_ecg(rhythm="sinus", bpm=60, pr_ms=180, seed=1)
+    >>> ecg.record.signal.shape, round(ecg.truth.values["pr_ms"])
+    ((12, 5000), 180)
+    """
+    _check(rhythm, bpm, seconds, fs, leads)
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
+    patient, changes, events, beats, drive = streams
+    chosen_sex: Sex = sex or ("female" if patient.random() < 0.5 else "male")
+    drawn_age = float(np.clip(patient.normal(60, 16), 18, 95))
+    age = drawn_age if age_years is None else age_years
+    wanted = [Condition(item) if isinstance(item, str) else item for item in conditions]
+    patterns = [item.code for item in wanted if item.code in ECTOPY]
+    heart = draw_heart(patient, age_years=age, sex=chosen_sex, spread=spread)
+    formal = tuple(item for item in wanted if item.code not in ECTOPY)
+    heart, labels = apply(heart, formal, changes)
+    heart = _set(heart, pr_ms, qrs_ms, qtc_ms)
+    fields = lead_fields(heart.geometry)
+    if qrs_axis_deg is not None:
+        heart = _point(heart, fields, qrs_axis_deg)
+
+    rate = RHYTHMS[rhythm] if bpm is None else bpm
+    plan = RhythmPlan(
+        bpm=max(rate, 1.0),
+        pr_ms=heart.pr_ms,
+        seconds=seconds,
+        escape_bpm=escape_bpm or float(events.uniform(30, 42)),
+        ratio=ratio,
+        ectopy=ECTOPY[patterns[0]] if patterns else "none",
+        ectopy_share=float(events.uniform(0.1, 0.3)),
+        qt_s=heart.beat.qtc_ms / 1000 * (60 / max(rate, 20.0)) ** (1 / 3),
+        variability=variability,
+        retrograde=bool(events.random() < 0.5),
+    )
+    course = make_course(rhythm, plan, events)
+    ventricles = lay_out_ventricles(course, heart, fields, beats, variability)
+    p = lay_out_p(course, heart, fields, beats, variability)
+
+    n = round(seconds * fs)
+    eight = np.zeros((8, n))
+    for shape, amplitude in (*ventricles.drawn(), (p.shape, p.amplitude)):
+        add_waves(eight, fs, shape, amplitude)
+    match course.drive:
+        case "af":
+            eight += fibrillatory_waves(n, fs, fields, drive)
+        case "flutter":
+            eight += flutter_waves(n, fs, course.flutter_bpm, fields, drive)
+        case "vf":
+            eight += ventricular_fibrillation(n, fs, fields, drive)
+    add_spikes(eight, fs, course.spikes, fields, drive)
+
+    rows = [STANDARD_12.index(lead) for lead in leads]
+    truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
+    extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
+    truth = replace(truth, labels=(*extra, *(x for x in labels if x not in extra)))
+    record = ECGRecord(
+        signal=(TO_12[rows] @ eight).astype(np.float32),
+        fs=float(fs),
+        leads=tuple(leads),
+        source="<synthetic>",
+        name=f"synthetic-{seed}",
+        age_years=age,
+        sex=chosen_sex,
+    )
+    return SyntheticECG(record, truth)
+
+
+def _check(rhythm: str, bpm: float | None, seconds: float, fs: float, leads: Sequence[str]) -> None:
+    """Refuse names and figures that cannot be simulated."""
+    if rhythm not in RHYTHMS:
+        raise ConfigError(f"No rhythm {rhythm!r} to simulate; there are {', '.join(RHYTHMS)}.")
+    if bpm is not None and not 15 <= bpm <= 320:
+        raise ConfigError(f"A rate of {bpm}/min; 15 to 320 can be simulated.")
+    if not (seconds > 0 and fs > 0):
+        raise ConfigError(f"{seconds} s at {fs} Hz; both must be positive.")
+    unknown = [lead for lead in leads if lead not in STANDARD_12]
+    if unknown or len(set(leads)) != len(leads) or not leads:
+        raise ConfigError(
+            f"Leads {', '.join(leads) or '(none)'}; "
+            f"give different ones of {', '.join(STANDARD_12)}."
+        )
+
+
+def _set(heart: Heart, pr_ms: float | None, qrs_ms: float | None, qtc_ms: float | None) -> Heart:
+    """Put in the intervals that were asked for."""
+    beat = replace(
+        heart.beat,
+        qrs_ms=heart.beat.qrs_ms if qrs_ms is None else qrs_ms,
+        qtc_ms=heart.beat.qtc_ms if qtc_ms is None else qtc_ms,
+    )
+    pr = heart.pr_ms if pr_ms is None else pr_ms
+    return replace(heart, beat=beat, pr_ms=pr, p_ms=min(heart.p_ms, pr - 10))
+
+
+def _point(heart: Heart, fields: Array, axis_deg: float) -> Heart:
+    """Turn QRS to the axis that was asked for, and T halfway with it."""
+    beat, turned = heart.beat, 0.0
+    for _ in range(4):
+        matrix = rotation(turned, 0.0)
+        qrs = beat.qrs.turned(matrix)
+        area = qrs.amplitudes(fields).T @ qrs.shape[:, 1:].sum(axis=1)
+        one, foot = area[0], (area[1] - area[0] / 2) * 2 / np.sqrt(3)
+        missing = axis_deg - np.rad2deg(np.arctan2(foot, one))
+        turned += float((missing + 180) % 360 - 180)
+    qrs = beat.qrs.turned(rotation(turned, 0.0))
+    t = beat.t.turned(rotation(float((turned + 180) % 360 - 180) / 2, 0.0))
+    return replace(heart, beat=replace(beat, qrs=qrs, t=t))

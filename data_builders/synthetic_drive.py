@@ -1,0 +1,150 @@
+"""Activity without single waves: fibrillation of atria and ventricles, flutter, pacing stimuli."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES
+
+Array = npt.NDArray[np.float64]
+
+ATRIA = SITE_NAMES.index("atria")
+
+
+def fibrillatory_waves(
+    n: int, fs: float, fields: Array, rng: np.random.Generator, size_mv: float | None = None
+) -> Array:
+    """Make atrial fibrillatory waves: 4 to 9 Hz, wandering in rate, size and direction.
+
+    Parameters
+    ----------
+    n : int
+        Samples.
+    fs : float, Hz
+        Sampling rate.
+    fields : np.ndarray, shape (n_sites, 8, 3)
+        Lead vectors.
+    rng : numpy.random.Generator
+        Source of chance.
+    size_mv : float, mV, optional
+        Size of the dipole; drawn from fine to coarse.
+
+    Returns
+    -------
+    np.ndarray, shape (8, n), mV
+    """
+    time = np.arange(n) / fs
+    size = size_mv if size_mv is not None else float(np.exp(rng.normal(np.log(0.045), 0.5)))
+    centre = rng.uniform(5.2, 7.6)
+    dipole = np.zeros((3, n))
+    strength = np.array([0.35, 0.6, 0.9])
+    for _ in range(3):
+        swing = rng.uniform(0.3, 0.9) * np.sin(
+            2 * np.pi * rng.uniform(0.1, 0.5) * time + rng.uniform(0, 6.3)
+        )
+        phase = 2 * np.pi * (centre + rng.uniform(-1.2, 1.2)) * time + 2.5 * swing
+        loud = 0.7 + 0.5 * np.sin(2 * np.pi * rng.uniform(0.15, 0.6) * time + rng.uniform(0, 6.3))
+        wave = np.sin(phase) + 0.3 * np.sin(2 * phase + rng.uniform(0, 6.3))
+        dipole += (rng.standard_normal(3) * strength)[:, None] * (loud * wave)
+    return np.asarray(size * fields[ATRIA] @ dipole)
+
+
+def flutter_waves(n: int, fs: float, bpm: float, fields: Array, rng: np.random.Generator) -> Array:
+    """Make the sawtooth of common atrial flutter: slow down, fast up in II, III, aVF.
+
+    Parameters
+    ----------
+    n : int
+        Samples.
+    fs : float, Hz
+        Sampling rate.
+    bpm : float, /min
+        Flutter rate.
+    fields : np.ndarray, shape (n_sites, 8, 3)
+        Lead vectors.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    np.ndarray, shape (8, n), mV
+    """
+    phase = (np.arange(n) / fs * bpm / 60 + rng.random()) % 1.0
+    fall = rng.uniform(0.62, 0.78)
+    tooth = np.where(
+        phase < fall,
+        np.cos(np.pi * phase / fall),
+        -np.cos(np.pi * (phase - fall) / (1 - fall)),
+    )
+    later = np.roll(tooth, -round(0.12 * 60 / bpm * fs))
+    size = rng.uniform(0.08, 0.20)
+    dipole = size * np.stack([0.1 * later, 0.85 * tooth, -0.30 * later])
+    return np.asarray(fields[ATRIA] @ dipole)
+
+
+def ventricular_fibrillation(n: int, fs: float, fields: Array, rng: np.random.Generator) -> Array:
+    """Make ventricular fibrillation: 3 to 7 Hz, without order.
+
+    Parameters
+    ----------
+    n : int
+        Samples.
+    fs : float, Hz
+        Sampling rate.
+    fields : np.ndarray, shape (n_sites, 8, 3)
+        Lead vectors.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    np.ndarray, shape (8, n), mV
+    """
+    time = np.arange(n) / fs
+    dipole = np.zeros((3, n))
+    for _ in range(5):
+        hertz = rng.uniform(3.2, 6.8)
+        drift = rng.uniform(0.5, 1.6) * np.sin(
+            2 * np.pi * rng.uniform(0.2, 0.7) * time + rng.uniform(0, 6.3)
+        )
+        loud = np.abs(np.sin(2 * np.pi * rng.uniform(0.08, 0.3) * time + rng.uniform(0, 6.3)))
+        wave = np.sin(2 * np.pi * hertz * time + 3 * drift)
+        dipole += rng.standard_normal((3, 1)) * (0.2 + 0.8 * loud) * wave
+    return np.asarray(rng.uniform(0.12, 0.4) * fields[0] @ dipole)
+
+
+def add_spikes(
+    eight: Array,
+    fs: float,
+    spikes: list[tuple[float, str]],
+    fields: Array,
+    rng: np.random.Generator,
+) -> None:
+    """Draw pacing stimuli: a millisecond wide, smeared to one sample where the rate is low.
+
+    Parameters
+    ----------
+    eight : np.ndarray, shape (8, n_samples), mV
+        Changed in place.
+    fs : float, Hz
+        Sampling rate.
+    spikes : list of (float, str)
+        Time and chamber.
+    fields : np.ndarray, shape (n_sites, 8, 3)
+        Lead vectors.
+    rng : numpy.random.Generator
+        Draws size and direction.
+    """
+    size = rng.uniform(0.4, 2.5)  # bipolar leads give small spikes, unipolar ones tall
+    vectors = {
+        "atrium": size * 0.7 * np.array([0.4, 0.6, -0.2]) + 0.1 * rng.standard_normal(3),
+        "ventricle": size * np.array([0.5, 0.7, 0.1]) + 0.2 * rng.standard_normal(3),
+    }
+    width = 0.002
+    for at_s, chamber in spikes:
+        k = round(at_s * fs)
+        if 0 <= k < eight.shape[1] - 1:
+            lead = fields[0] @ vectors[chamber] * min(1.0, width * fs)
+            eight[:, k] += lead
+            eight[:, k + 1] -= 0.25 * lead

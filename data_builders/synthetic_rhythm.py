@@ -1,0 +1,542 @@
+"""When the atria and the ventricles are activated: trains of events with their cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.measure import BeatClass
+
+PSource = Literal["sinus", "ectopic", "retrograde", "paced"]
+Ectopy = Literal["none", "pac", "blocked_pac", "pvc", "bigeminy", "trigeminy", "couplet"]
+
+MARGIN_S = 2.5
+"""Events are made this long before and after the record, for waves that reach into it."""
+
+
+@dataclass
+class AtrialEvent:
+    """One activation of the atria.
+
+    Attributes
+    ----------
+    on_s : float, s
+        Onset of the P wave.
+    source : {"sinus", "ectopic", "retrograde", "paced"}
+        What made it.
+    conducted : bool
+        Whether a QRS follows from it.
+    """
+
+    on_s: float
+    source: PSource = "sinus"
+    conducted: bool = True
+
+
+@dataclass
+class VentricularEvent:
+    """One activation of the ventricles.
+
+    Attributes
+    ----------
+    on_s : float, s
+        Onset of QRS.
+    form : str
+        Which morphology: ``conducted``, ``ventricular 0`` …, ``escape``, ``paced``, ``fusion``.
+    kind : str
+        Class of the beat.
+    p : int or None
+        Index of the P wave that led to it.
+    """
+
+    on_s: float
+    form: str = "conducted"
+    kind: BeatClass = "normal"
+    p: int | None = None
+
+
+@dataclass
+class Course:
+    """All events of one recording.
+
+    Attributes
+    ----------
+    atria : list of AtrialEvent
+        In the order they were made.
+    ventricles : list of VentricularEvent
+        Likewise.
+    spikes : list of (float, str)
+        Time and chamber of each pacing stimulus.
+    drive : {"", "af", "flutter", "vf"}
+        Continuous activity that has no single waves.
+    flutter_bpm : float
+        Rate of the flutter waves; NaN without.
+    """
+
+    atria: list[AtrialEvent] = field(default_factory=list)
+    ventricles: list[VentricularEvent] = field(default_factory=list)
+    spikes: list[tuple[float, str]] = field(default_factory=list)
+    drive: Literal["", "af", "flutter", "vf"] = ""
+    flutter_bpm: float = float("nan")
+
+    def beat(
+        self, on_s: float, pr_s: float, source: PSource = "sinus", kind: BeatClass = "normal"
+    ) -> None:
+        """Add a P wave and the QRS it leads to."""
+        self.atria.append(AtrialEvent(on_s, source))
+        self.ventricles.append(VentricularEvent(on_s + pr_s, kind=kind, p=len(self.atria) - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RhythmPlan:
+    """What the rhythm shall be.
+
+    Attributes
+    ----------
+    bpm : float, /min
+        Of the ventricles; in AV block of the atria.
+    pr_ms : float, ms
+        PR of conducted beats.
+    seconds : float, s
+        Length of the record.
+    escape_bpm : float, /min
+        Of the escape rhythm in complete AV block and of dissociated pacing.
+    ratio : int
+        P waves (or flutter waves) to each QRS; 0 lets it vary.
+    ectopy : str
+        Premature beats over a sinus rhythm.
+    ectopy_share : float
+        Part of the beats that are followed by one where the pattern is irregular.
+    qt_s : float, s
+        About the QT, so that premature beats do not fall into the refractory time.
+    variability : float
+        Scale of all irregularity of healthy origin; 0 gives a metronome.
+    retrograde : bool
+        Whether the AV node's beats show a P wave after QRS.
+    """
+
+    bpm: float
+    pr_ms: float = 160.0
+    seconds: float = 10.0
+    escape_bpm: float = 38.0
+    ratio: int = 0
+    ectopy: Ectopy = "none"
+    ectopy_share: float = 0.2
+    qt_s: float = 0.38
+    variability: float = 1.0
+    retrograde: bool = False
+
+
+Breathing = Callable[[float], float]
+
+
+def _sinus_intervals(
+    plan: RhythmPlan, rng: np.random.Generator, arrhythmia: float
+) -> Callable[[float], float]:
+    """Give the function from a time to the PP interval that starts there."""
+    mean = 60.0 / plan.bpm
+    # Respiratory and low-frequency shares shrink as vagal tone does at high rates.
+    vagal = plan.variability * float(np.clip((mean - 0.35) / 0.6, 0.1, 1.3))
+    respiratory = (0.02 * rng.uniform(0.4, 1.6) * vagal + arrhythmia) * mean
+    slow = 0.012 * rng.uniform(0.3, 1.5) * vagal * mean
+    breath_hz, slow_hz = rng.uniform(0.18, 0.32), rng.uniform(0.06, 0.12)
+    breath_phase, slow_phase = rng.uniform(0, 2 * np.pi, 2)
+    noise = 0.004 * plan.variability * mean
+
+    def interval(at_s: float) -> float:
+        wave = respiratory * np.sin(2 * np.pi * breath_hz * at_s + breath_phase)
+        wave += slow * np.sin(2 * np.pi * slow_hz * at_s + slow_phase)
+        return float(mean + wave + noise * rng.standard_normal())
+
+    return interval
+
+
+def _start(plan: RhythmPlan, rng: np.random.Generator, interval_s: float) -> float:
+    """First event before the record, at a random phase."""
+    return -MARGIN_S - interval_s * float(rng.random())
+
+
+def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0) -> Course:
+    """Make sinus rhythm with one-to-one conduction and the planned premature beats.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        Rate, PR and ectopy.
+    rng : numpy.random.Generator
+        Source of chance.
+    arrhythmia : float
+        Added respiratory swing of the PP interval, as a share of it.
+
+    Returns
+    -------
+    Course
+    """
+    course, pr_s = Course(), plan.pr_ms / 1000
+    interval = _sinus_intervals(plan, rng, arrhythmia)
+    now, since = _start(plan, rng, 60 / plan.bpm), int(rng.integers(0, 3))
+    end = plan.seconds + MARGIN_S
+    while now < end:
+        course.beat(now, pr_s)
+        pp = interval(now)
+        since += 1
+        due = {
+            "none": False,
+            "bigeminy": True,
+            "trigeminy": since >= 2,
+        }.get(plan.ectopy, bool(rng.random() < plan.ectopy_share) and since >= 2)
+        if not due:
+            now += pp
+            continue
+        since = 0
+        early = max(pp * rng.uniform(0.52, 0.72), min(plan.qt_s - 0.02, 0.85 * pp))
+        if plan.ectopy in ("pac", "blocked_pac"):
+            p_on = now + early
+            if plan.ectopy == "blocked_pac":
+                p_on = now + pr_s + plan.qt_s * rng.uniform(0.6, 0.85)  # on the T wave
+                course.atria.append(AtrialEvent(p_on, "ectopic", conducted=False))
+            else:
+                slower = pr_s + rng.uniform(0.0, 0.04)
+                course.beat(p_on, slower, "ectopic", "supraventricular")
+            now = p_on + pp * rng.uniform(1.0, 1.15)  # the sinus node is reset
+            continue
+        first = now + pr_s + early
+        form = f"ventricular {int(rng.integers(0, 2))}"
+        shots = [first]
+        if plan.ectopy == "couplet":
+            shots.append(first + max(plan.qt_s, 0.42 * pp) + 0.04)
+        for shot in shots:
+            course.ventricles.append(VentricularEvent(shot, form, "ventricular"))
+        # The sinus node goes on; the P waves that meet refractory tissue are not conducted.
+        last, following = shots[-1], now + pp
+        while following + pr_s < last + max(0.62 * pp, plan.qt_s):
+            course.atria.append(AtrialEvent(following, conducted=False))
+            following += pp
+        now = following
+    return course
+
+
+def atrial_fibrillation(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make an irregular ventricular response without P waves.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        Mean ventricular rate.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    Course
+
+    Notes
+    -----
+    RR intervals are independent draws from a gamma distribution above a refractory floor, with a
+    coefficient of variation of about 0.2: the AV node keeps no memory of the atria.
+    """
+    course = Course(drive="af")
+    mean = 60.0 / plan.bpm
+    floor = max(0.24, 0.5 * mean)
+    spread = mean * rng.uniform(0.16, 0.26)
+    shape = ((mean - floor) / spread) ** 2
+    now = _start(plan, rng, mean)
+    while now < plan.seconds + MARGIN_S:
+        course.ventricles.append(VentricularEvent(now))
+        now += floor + float(rng.gamma(shape, (mean - floor) / shape))
+    return course
+
+
+def flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make atrial flutter with fixed or varying conduction.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        With ``ratio`` flutter waves to a QRS; 0 mixes 2, 3 and 4. The ventricular rate follows
+        from the atrial one, which is kept between 240 and 340/min.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    Course
+    """
+    ratio = plan.ratio or 3
+    rate = float(np.clip(plan.bpm * ratio, 240, 340))
+    period = 60.0 / rate
+    course = Course(drive="flutter", flutter_bpm=rate)
+    now = _start(plan, rng, period)
+    while now < plan.seconds + MARGIN_S:
+        course.ventricles.append(VentricularEvent(now))
+        step = plan.ratio or int(rng.choice([2, 3, 4], p=[0.45, 0.1, 0.45]))
+        now += step * period + 0.004 * plan.variability * rng.standard_normal()
+    return course
+
+
+def second_degree(plan: RhythmPlan, rng: np.random.Generator, *, wenckebach: bool) -> Course:
+    """Make second-degree AV block.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        ``ratio`` P waves to one dropped QRS (0 draws 3 to 5; 2 gives 2:1 block).
+    rng : numpy.random.Generator
+        Source of chance.
+    wenckebach : bool
+        PR grows by shrinking steps before the drop (Mobitz I); else it is constant (Mobitz II).
+
+    Returns
+    -------
+    Course
+    """
+    course = Course()
+    interval = _sinus_intervals(plan, rng, 0.0)
+    now = _start(plan, rng, 60 / plan.bpm)
+    cycle = plan.ratio or int(rng.integers(3, 6))
+    place = int(rng.integers(0, cycle))
+    step = rng.uniform(0.05, 0.11)
+    while now < plan.seconds + MARGIN_S:
+        if place == cycle - 1:
+            course.atria.append(AtrialEvent(now, conducted=False))
+        else:
+            longer = step * sum(0.6**k for k in range(place)) if wenckebach else 0.0
+            course.beat(now, plan.pr_ms / 1000 + longer)
+        place = (place + 1) % cycle
+        now += interval(now)
+    return course
+
+
+def third_degree(
+    plan: RhythmPlan, rng: np.random.Generator, *, form: str, kind: BeatClass
+) -> Course:
+    """Make complete AV block: atria and ventricles keep their own time.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        ``bpm`` of the atria, ``escape_bpm`` of the ventricles.
+    rng : numpy.random.Generator
+        Source of chance.
+    form, kind : str
+        Morphology and class of the ventricular beats.
+
+    Returns
+    -------
+    Course
+    """
+    course = Course()
+    interval = _sinus_intervals(plan, rng, 0.0)
+    now = _start(plan, rng, 60 / plan.bpm)
+    while now < plan.seconds + MARGIN_S:
+        course.atria.append(AtrialEvent(now, conducted=False))
+        now += interval(now)
+    _regular(course, plan.escape_bpm, plan, rng, form, kind)
+    return course
+
+
+def _regular(
+    course: Course,
+    bpm: float,
+    plan: RhythmPlan,
+    rng: np.random.Generator,
+    form: str,
+    kind: BeatClass,
+) -> None:
+    """Add a nearly regular ventricular train."""
+    period = 60.0 / bpm
+    now = _start(plan, rng, period)
+    while now < plan.seconds + MARGIN_S:
+        course.ventricles.append(VentricularEvent(now, form, kind))
+        now += period * (1 + 0.006 * plan.variability * float(rng.standard_normal()))
+
+
+def nodal(plan: RhythmPlan, rng: np.random.Generator, *, rp_ms: float = 110.0) -> Course:
+    """Make a rhythm of the AV node: junctional rhythm, or re-entry at a high rate.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        Rate, and whether P waves are seen after QRS.
+    rng : numpy.random.Generator
+        Source of chance.
+    rp_ms : float, ms
+        From the onset of QRS to the onset of the retrograde P wave.
+
+    Returns
+    -------
+    Course
+    """
+    course = Course()
+    _regular(course, plan.bpm, plan, rng, "conducted", "normal")
+    if plan.retrograde:
+        for beat in course.ventricles:
+            course.atria.append(
+                AtrialEvent(beat.on_s + rp_ms / 1000, "retrograde", conducted=False)
+            )
+    return course
+
+
+def ventricular_tachycardia(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make a regular wide tachycardia with the atria dissociated from it.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        Ventricular rate.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    Course
+    """
+    atria = RhythmPlan(
+        bpm=float(rng.uniform(65, 95)), seconds=plan.seconds, variability=plan.variability,
+        escape_bpm=plan.bpm,
+    )  # fmt: skip
+    return third_degree(atria, rng, form="ventricular 0", kind="ventricular")
+
+
+def paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Course:
+    """Make a paced rhythm.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        Pacing rate and, for the atrium, PR (AV delay).
+    rng : numpy.random.Generator
+        Source of chance.
+    chambers : {"A", "V", "AV", "VF"}
+        Stimulated chambers; ``VF`` is the ventricle over atrial fibrillation.
+
+    Returns
+    -------
+    Course
+    """
+    course = Course(drive="af" if chambers == "VF" else "")
+    period, now = 60.0 / plan.bpm, _start(plan, rng, 60.0 / plan.bpm)
+    end = plan.seconds + MARGIN_S
+    if chambers == "V":  # the atria go their own way
+        interval = _sinus_intervals(RhythmPlan(bpm=plan.escape_bpm + 30), rng, 0.0)
+        at = _start(plan, rng, period)
+        while at < end:
+            course.atria.append(AtrialEvent(at, conducted=False))
+            at += interval(at)
+    while now < end:
+        delay = plan.pr_ms / 1000 if "A" in chambers else 0.0
+        if "A" in chambers:
+            course.spikes.append((now - 0.008, "atrium"))
+            course.atria.append(AtrialEvent(now, "paced"))
+        p = len(course.atria) - 1 if "A" in chambers else None
+        if "V" in chambers:
+            course.spikes.append((now + delay - 0.004, "ventricle"))
+            course.ventricles.append(VentricularEvent(now + delay, "paced", "paced", p))
+        else:
+            course.ventricles.append(VentricularEvent(now + delay, p=p))
+        now += period
+    return course
+
+
+def pause(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make sinus rhythm with one arrest of the sinus node of 2.2 to 4 s.
+
+    Parameters
+    ----------
+    plan : RhythmPlan
+        Rate and PR.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    Course
+    """
+    course = sinus(plan, rng)
+    start = plan.seconds * rng.uniform(0.25, 0.45)
+    length = max(rng.uniform(2.2, 4.0), 120 / plan.bpm + 0.3)
+    later = length - 60 / plan.bpm
+    after = [k for k, p in enumerate(course.atria) if p.on_s > start]
+    for k in after:
+        course.atria[k].on_s += later
+    for beat in course.ventricles:
+        if beat.p in after:
+            beat.on_s += later
+    return course
+
+
+def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make the events of a named rhythm.
+
+    Parameters
+    ----------
+    name : str
+        Key of `RHYTHMS`.
+    plan : RhythmPlan
+        Rate and the rest.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    Course
+        Events in order of time.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such rhythm.
+    """
+    match name:
+        case "sinus":
+            course = sinus(plan, rng)
+        case "sinus_arrhythmia":
+            course = sinus(plan, rng, arrhythmia=float(rng.uniform(0.10, 0.18)))
+        case "af":
+            course = atrial_fibrillation(plan, rng)
+        case "flutter":
+            course = flutter(plan, rng)
+        case "mobitz1":
+            course = second_degree(plan, rng, wenckebach=True)
+        case "mobitz2":
+            course = second_degree(plan, rng, wenckebach=False)
+        case "av_block3":
+            course = third_degree(plan, rng, form="escape", kind="ventricular")
+        case "av_block3_junctional":
+            course = third_degree(plan, rng, form="conducted", kind="normal")
+        case "junctional":
+            course = nodal(plan, rng)
+        case "svt":
+            course = nodal(plan, rng)
+        case "vt":
+            course = ventricular_tachycardia(plan, rng)
+        case "vf":
+            course = Course(drive="vf")
+        case "asystole":
+            course = Course()
+        case "pause":
+            course = pause(plan, rng)
+        case "paced_atrial":
+            course = paced(plan, rng, chambers="A")
+        case "paced_ventricular":
+            course = paced(plan, rng, chambers="V")
+        case "paced_dual":
+            course = paced(plan, rng, chambers="AV")
+        case "paced_af":
+            course = paced(plan, rng, chambers="VF")
+        case _:
+            raise ConfigError(f"No rhythm {name!r}; there are {', '.join(RHYTHMS)}.")
+    return course
+
+
+RHYTHMS: dict[str, float] = {
+    "sinus": 70, "sinus_arrhythmia": 65, "af": 85, "flutter": 100, "mobitz1": 75, "mobitz2": 80,
+    "av_block3": 80, "av_block3_junctional": 80, "junctional": 52, "svt": 175, "vt": 165, "vf": 0,
+    "asystole": 0, "pause": 62, "paced_atrial": 70, "paced_ventricular": 70, "paced_dual": 70,
+    "paced_af": 70,
+}  # fmt: skip
+"""The rhythms, each with the rate it has unless another is asked for."""
