@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from ecg_llm.errors import MeasurementError
+from ecg_llm.waves import BUNDLED, NET_FS, FloatArray, net_input, wave_probabilities
+
+if TYPE_CHECKING:
+    from ecg_llm.record import ECGRecord
 
 FIDUCIALS = (
     "p_on",
@@ -69,3 +77,209 @@ class Delineation:
         """
         k = FIDUCIALS.index(fiducial)
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
+
+
+_LEVEL = 0.5
+"""A boundary is where the net is undecided; over many readers that is their median."""
+_SHORTEST_S = (0.024, 0.024, 0.040)
+"""Shorter runs of P, QRS, T are ripples of the net, not waves."""
+_BRIDGE_S = 0.032
+"""Gaps within one wave (notches, fragmented QRS) that are closed."""
+_REFRACTORY_S = 0.18
+"""Two ventricular beats cannot be closer."""
+_REACH_S = 0.06
+"""How far a wave in one lead may lie outside the wave of the leads together."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Stretches in which a row's probability is above the level."""
+
+    row: npt.NDArray[np.int64]
+    on_s: npt.NDArray[np.float64]
+    off_s: npt.NDArray[np.float64]
+    area: npt.NDArray[np.float64]
+
+    def keep(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> _Runs:
+        """Give some of them, by mask or by index."""
+        return _Runs(self.row[which], self.on_s[which], self.off_s[which], self.area[which])
+
+
+def delineate(
+    record: ECGRecord, leads: tuple[str, ...] | None = None, *, weights: Path = BUNDLED
+) -> Delineation:
+    """Find every beat and wave of a record.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        Any rate, gain and leads.
+    leads : tuple of str, optional
+        The leads to read, such as `Quality.usable_leads`; all of them if left out.
+    weights : Path
+        The net, as ONNX.
+
+    Returns
+    -------
+    Delineation
+
+    Raises
+    ------
+    MeasurementError
+        If there is no lead to read.
+
+    Notes
+    -----
+    A learned net gives the probability of each wave at every moment; the leads together decide
+    which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
+    left out.
+    """
+    chosen = record if leads is None else record.select(leads)
+    if not chosen.leads:
+        raise MeasurementError(f"{record.source}: no lead is left to read.")
+    signal = net_input(chosen)
+    probability = wave_probabilities(signal, chosen.leads, weights=weights)
+    return decode(signal, probability, chosen.leads)
+
+
+def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) -> Delineation:
+    """Turn probabilities into beats and boundaries.
+
+    Parameters
+    ----------
+    signal : np.ndarray, shape (n_leads, n)
+        From `net_input`.
+    probability : np.ndarray, shape (n_leads, 3, n)
+        From `wave_probabilities`.
+    leads : tuple of str
+        Names of the rows.
+
+    Returns
+    -------
+    Delineation
+    """
+    together = probability.mean(axis=0)
+    p, qrs, t = (_runs(together[k][None], _SHORTEST_S[k]) for k in range(3))
+    qrs = _apart(qrs)
+    r_s = _peaks(np.abs(signal).mean(axis=0)[None], qrs)
+    n_beats = len(r_s)
+    per_lead = np.full((len(leads), n_beats, len(FIDUCIALS)), np.nan)
+    overall = np.full((n_beats, len(FIDUCIALS)), np.nan)
+    centre_p, centre_t = (p.on_s + p.off_s) / 2, (t.on_s + t.off_s) / 2
+    next_beat_p = np.searchsorted(r_s, centre_p)
+    last_beat_t = np.searchsorted(r_s, centre_t) - 1
+    chosen_p = _last(next_beat_p, n_beats)
+    chosen_t = _largest(last_beat_t, t.area, n_beats)
+    chosen_qrs = np.arange(n_beats)
+    for k, (runs, chosen) in enumerate([(p, chosen_p), (qrs, chosen_qrs), (t, chosen_t)]):
+        has = chosen >= 0
+        column = slice(3 * k, 3 * k + 3)
+        wave = runs.keep(chosen[has])
+        peaks = _peaks(np.abs(signal).mean(axis=0)[None], wave)
+        overall[has, column] = np.column_stack([wave.on_s, peaks, wave.off_s])
+        rows = _runs(probability[:, k], _SHORTEST_S[k])
+        lead, which, found = _match(rows, wave)
+        beats = np.flatnonzero(has)[which]
+        triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
+        per_lead[lead, beats, column] = triple
+    p_peaks = _peaks(np.abs(signal).mean(axis=0)[None], p)
+    return Delineation(
+        leads=leads,
+        r_s=r_s,
+        times_s=per_lead,
+        global_s=overall,
+        p_waves_s=np.column_stack([p.on_s, p_peaks, p.off_s]),
+        p_confidence=np.clip(p.area / np.maximum(p.off_s - p.on_s, 1e-9), 0, 1),
+    )
+
+
+def _runs(probability: FloatArray, shortest_s: float) -> _Runs:
+    """Find the runs above the level in every row, with boundaries between samples."""
+    n_rows, n = probability.shape
+    above = np.zeros((n_rows, n + 2), np.int8)
+    above[:, 1:-1] = probability > _LEVEL
+    step = np.diff(above, axis=1)
+    row, first = np.nonzero(step == 1)
+    _, last = np.nonzero(step == -1)  # first sample after the run
+    if not len(row):
+        empty = np.zeros(0)
+        return _Runs(np.zeros(0, np.int64), empty, empty, empty)
+    bridge = _BRIDGE_S * NET_FS
+    new = np.ones(len(row), bool)
+    new[1:] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > bridge)
+    closes = np.append(new[1:], True)
+    row, first, last = row[new], first[new], last[closes]
+    whole = (first > 0) & (last < n)  # a wave cut by an end of the record has no true boundary
+    row, first, last = row[whole], first[whole], last[whole]
+    total = np.concatenate([np.zeros((n_rows, 1)), np.cumsum(probability, axis=1)], axis=1)
+    area = (total[row, last] - total[row, first]) / NET_FS
+    on_s = (first - _crossing(probability[row, first], probability[row, first - 1])) / NET_FS
+    off_s = (last - 1 + _crossing(probability[row, last - 1], probability[row, last])) / NET_FS
+    runs = _Runs(row, on_s, off_s, area)
+    return runs.keep(off_s - on_s >= shortest_s)
+
+
+def _crossing(inside: FloatArray, outside: FloatArray) -> npt.NDArray[np.float64]:
+    """Give how far from the inner sample towards the outer one the level is crossed."""
+    return ((inside - _LEVEL) / np.maximum(inside - outside, 1e-9)).astype(np.float64)
+
+
+def _apart(qrs: _Runs) -> _Runs:
+    """Of QRS complexes that are too close to be two beats keep the surer one."""
+    kept: list[int] = []
+    centre = (qrs.on_s + qrs.off_s) / 2
+    for k in range(len(centre)):
+        if kept and centre[k] - centre[kept[-1]] < _REFRACTORY_S:
+            if qrs.area[k] > qrs.area[kept[-1]]:
+                kept[-1] = k
+        else:
+            kept.append(k)
+    which = np.zeros(len(centre), bool)
+    which[kept] = True
+    return qrs.keep(which)
+
+
+def _last(beat: npt.NDArray[np.int64], n_beats: int) -> npt.NDArray[np.int64]:
+    """Give for each beat the last wave that belongs to it, -1 where none does."""
+    chosen = np.full(n_beats + 1, -1)
+    chosen[beat] = np.arange(len(beat))
+    return chosen[:n_beats]
+
+
+def _largest(
+    beat: npt.NDArray[np.int64], area: npt.NDArray[np.float64], n_beats: int
+) -> npt.NDArray[np.int64]:
+    """Give for each beat the largest wave that belongs to it, -1 where none does."""
+    order = np.argsort(area, kind="stable")
+    order = order[beat[order] >= 0]
+    chosen = np.full(n_beats, -1)
+    chosen[beat[order]] = order
+    return chosen
+
+
+def _match(rows: _Runs, waves: _Runs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], _Runs]:
+    """Give each lead's run that belongs to each wave of the leads together: lead, wave, run."""
+    centre = (rows.on_s + rows.off_s) / 2
+    near = (centre[:, None] > waves.on_s - _REACH_S) & (centre[:, None] < waves.off_s + _REACH_S)
+    run, wave = np.nonzero(near)
+    order = np.lexsort((rows.area[run], wave, rows.row[run]))
+    run, wave = run[order], wave[order]
+    lead = rows.row[run]
+    best = np.ones(len(run), bool)  # the largest of a group stands last
+    best[:-1] = (lead[1:] != lead[:-1]) | (wave[1:] != wave[:-1])
+    run, wave, lead = run[best], wave[best], lead[best]
+    return lead, wave, rows.keep(run)
+
+
+def _peaks(signal: FloatArray, runs: _Runs) -> npt.NDArray[np.float64]:
+    """Give the time of the largest deflection within each run."""
+    if not len(runs.row):
+        return np.zeros(0)
+    first = np.ceil(runs.on_s * NET_FS).astype(np.int64)
+    last = np.maximum(np.floor(runs.off_s * NET_FS).astype(np.int64), first)
+    offset = np.arange(int((last - first).max()) + 1)
+    index = np.minimum(first[:, None] + offset, last[:, None])
+    values = signal[runs.row[:, None], index]
+    share = np.minimum(offset / np.maximum(last - first, 1)[:, None], 1)
+    baseline = values[:, :1] * (1 - share) + values[:, -1:] * share
+    return (first + np.abs(values - baseline).argmax(axis=1)) / NET_FS

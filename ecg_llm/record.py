@@ -118,7 +118,8 @@ class ECGRecord:
             raise RecordError(
                 f"{self.source}: no lead {lead!r}; the record has {', '.join(self.leads)}."
             )
-        return self.signal[self.leads.index(lead)]
+        row: FloatArray = self.signal[self.leads.index(lead)]
+        return row
 
     def select(self, leads: tuple[str, ...]) -> ECGRecord:
         """Keep some leads, in the order given.

@@ -1,0 +1,137 @@
+"""The delineator's net: a 1-D U-Net over each lead, whose leads listen to each other."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+N_LEAD_IDS = 13
+"""The standard twelve, and one id for every other lead."""
+N_WAVES = 3
+
+
+@dataclass(frozen=True)
+class DelineatorConfig:
+    """Size of the net."""
+
+    widths: tuple[int, ...] = (24, 32, 48, 64, 96, 128)
+    """Channels of each level; each level but the first halves the rate."""
+    kernel: int = 5
+    """Taps of every convolution."""
+    stem_stride: int = 4
+    """Input samples per position of the first level."""
+
+    @property
+    def multiple(self) -> int:
+        """Number that the input length must be a multiple of."""
+        return int(self.stem_stride * 2 ** (len(self.widths) - 1))
+
+    def build(self) -> Delineator:
+        """Make the net with fresh weights.
+
+        Returns
+        -------
+        Delineator
+        """
+        return Delineator(self)
+
+
+class _Block(nn.Module):
+    """Two convolutions with a short cut; the first may halve the rate."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int, kernel: int) -> None:
+        super().__init__()
+        pad = kernel // 2
+        self.first = nn.Conv1d(n_in, n_out, kernel, stride, pad, bias=False)
+        self.first_norm = nn.BatchNorm1d(n_out)
+        self.second = nn.Conv1d(n_out, n_out, kernel, 1, pad, bias=False)
+        self.second_norm = nn.BatchNorm1d(n_out)
+        same = n_in == n_out and stride == 1
+        self.short = nn.Identity() if same else nn.Conv1d(n_in, n_out, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = functional.relu(self.first_norm(self.first(x)))
+        return functional.relu(self.second_norm(self.second(h)) + self.short(x))
+
+
+class Delineator(nn.Module):
+    """Probability of P, QRS and T at every sample of every lead.
+
+    Parameters
+    ----------
+    config : DelineatorConfig
+        Size of the net.
+
+    Notes
+    -----
+    After each level on the way down the mean over the leads is added to every lead. A sum over a
+    set takes any number of leads in any order; the lead id tells which one a row is.
+    """
+
+    def __init__(self, config: DelineatorConfig) -> None:
+        super().__init__()
+        widths, kernel = config.widths, config.kernel
+        self.stride = config.stem_stride
+        self.stem = nn.Conv1d(1, widths[0], 4 * self.stride + 1, self.stride, 2 * self.stride)
+        self.lead = nn.Embedding(N_LEAD_IDS, widths[0])
+        pairs = list(itertools.pairwise(widths))
+        self.down = nn.ModuleList(
+            [_Block(widths[0], widths[0], 1, kernel)] + [_Block(a, b, 2, kernel) for a, b in pairs]
+        )
+        self.listen = nn.ModuleList([nn.Conv1d(w, w, 1) for w in widths])
+        self.narrow = nn.ModuleList([nn.Conv1d(b, a, 1) for a, b in pairs])
+        self.up = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.Conv1d(a, a, kernel, 1, kernel // 2, bias=False),
+                    nn.BatchNorm1d(a),
+                    nn.ReLU(),
+                )
+                for a, _ in pairs
+            ]
+        )
+        self.head = nn.Conv1d(widths[0], self.stride * N_WAVES, kernel, 1, kernel // 2)
+
+    def forward(self, signal: Tensor, lead_id: Tensor, n_leads: int | None = None) -> Tensor:
+        """Compute the logits.
+
+        Parameters
+        ----------
+        signal : Tensor, shape (n_rows, n_samples)
+            Scaled leads at the net's rate, one record after the other.
+        lead_id : Tensor of int64, shape (n_rows,)
+            Which lead each row is.
+        n_leads : int, optional
+            Rows per record; all rows are one record if left out.
+
+        Returns
+        -------
+        Tensor, shape (n_rows, 3, n_samples)
+            Logits of P, QRS, T.
+        """
+        h = self.stem(signal[:, None]) + self.lead(lead_id)[:, :, None]  # [R, C, T/stride]
+        skips = []
+        for block, listen in zip(self.down, self.listen, strict=True):
+            h = block(h)
+            h = h + _over_leads(listen, h, n_leads)
+            skips.append(h)
+        for level in reversed(range(len(self.up))):
+            h = torch.repeat_interleave(self.narrow[level](h), 2, dim=-1) + skips[level]
+            h = self.up[level](h)
+        out = self.head(h)  # [R, 3 * stride, T/stride]
+        rows, _, positions = out.shape
+        fine = out.view(rows, N_WAVES, self.stride, positions).transpose(2, 3)
+        return fine.reshape(rows, N_WAVES, self.stride * positions)
+
+
+def _over_leads(listen: nn.Module, h: Tensor, n_leads: int | None) -> Tensor:
+    """Tell every lead the mean over the leads of its record."""
+    if n_leads is None:
+        return listen(h.mean(dim=0, keepdim=True))  # type: ignore[no-any-return]
+    rows, width, length = h.shape
+    mean = h.view(rows // n_leads, n_leads, width, length).mean(dim=1)
+    return listen(mean).repeat_interleave(n_leads, dim=0)  # type: ignore[no-any-return]
