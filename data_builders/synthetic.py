@@ -30,11 +30,12 @@ from ecg_llm.data_builders.synthetic_events import (
 )
 from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
-from ecg_llm.data_builders.synthetic_labels import rhythm_labels
+from ecg_llm.data_builders.synthetic_labels import looks_normal, rhythm_labels
 from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
 from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, RhythmPlan, make_course
 from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
 from ecg_llm.data_builders.synthetic_waves import add_waves
+from ecg_llm.electrodes import swap_electrodes
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord, Sex
@@ -74,6 +75,7 @@ def synthetic_ecg(
     qrs_ms: float | None = None,
     qtc_ms: float | None = None,
     qrs_axis_deg: float | None = None,
+    electrode_swap: str = "",
     ratio: int = 0,
     escape_bpm: float | None = None,
     spread: float = 1.0,
@@ -106,6 +108,8 @@ def synthetic_ecg(
         Set intervals of the conducted beat (QTc: Fridericia).
     qrs_axis_deg : float, deg, optional
         Set axis of the conducted beat.
+    electrode_swap : str
+        One of `ecg_llm.electrodes.SWAPS`; empty for none.
     ratio : int
         Atrial events to a ventricular one in flutter and second-degree block; 0 lets them vary.
     escape_bpm : float, /min, optional
@@ -181,10 +185,21 @@ def synthetic_ecg(
     rows = [STANDARD_12.index(lead) for lead in leads]
     truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
     extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
-    truth = replace(truth, labels=(*extra, *(x for x in labels if x not in extra)))
+    named = (*extra, *(label for label in labels if label not in extra))
+    if looks_normal(named, ventricles.qrs.form, ventricles.t.form, truth.values):
+        named = ("NORM", *named)
+    truth = replace(truth, labels=named)
     if noise is not None:
         eight += electrode_noise(n, fs, noise, disturb)
-    signal = TO_12[rows] @ eight
+    twelve = TO_12 @ eight
+    if electrode_swap:
+        swapped = swap_electrodes(
+            {lead: row.astype(np.float32) for lead, row in zip(STANDARD_12, twelve, strict=True)},
+            electrode_swap,
+        )
+        twelve = np.stack([swapped[lead] for lead in STANDARD_12]).astype(float)
+        truth = replace(truth, electrode_swap=electrode_swap)
+    signal = twelve[rows]
     if noise is not None:
         signal = device_faults(signal, tuple(leads), fs, noise, disturb)
     record = ECGRecord(

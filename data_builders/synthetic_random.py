@@ -10,6 +10,7 @@ from ecg_llm.data_builders.synthetic import SyntheticECG, synthetic_ecg
 from ecg_llm.data_builders.synthetic_conditions import CATALOGUE, ECTOPY
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE, RHYTHMS
+from ecg_llm.electrodes import SWAPS
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import Sex
 
@@ -44,6 +45,9 @@ RECOVERY_SHARE = {
     "hyperkalaemia": 0.006, "hypokalaemia": 0.006, "DIG": 0.012, "ANEUR": 0.004,
 }  # fmt: skip
 """At most one condition is drawn from each of these groups."""
+
+SWAP_SHARE = 0.02
+"""Of records with noise: two electrodes exchanged."""
 
 
 def _one(shares: dict[str, float], rng: np.random.Generator, common: bool) -> tuple[str, ...]:
@@ -90,7 +94,8 @@ def draw_conditions(
     if not {"WPW", "CLBBB", "ILBBB"} & set(form):
         form += _one(FASCICLE_SHARE, rng, common)
         chamber = _one(CHAMBER_SHARE, rng, common)
-        if not ("RVH" in chamber and {"LAFB", "left_axis", "LPFB", "right_axis"} & set(form)):
+        turned = {"LAFB", "left_axis", "LPFB", "right_axis"} & set(form)
+        if not (turned and {"RVH", "LVH", "LVH_strain"} & set(chamber)):
             form += chamber
         recovery = _one(RECOVERY_SHARE, rng, common)
         # Two conditions that set ST and T against each other would make a label untrue.
@@ -161,6 +166,7 @@ def random_ecg(
         age_years=round(age),
         sex=sex,
         seed=int(rng.integers(0, 2**31)),
+        electrode_swap=str(rng.choice(SWAPS)) if noise and rng.random() < SWAP_SHARE else "",
         ratio=int(rng.choice([0, 2, 3, 4])) if rhythm == "flutter" else 0,
     )
 
