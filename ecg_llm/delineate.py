@@ -79,8 +79,10 @@ class Delineation:
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
 
 
-_LEVEL = 0.5
-"""A boundary is where the net is undecided; over many readers that is their median."""
+_LEVEL = 0.42
+"""Probability at which a wave begins and ends in a lead; fitted to marks no training saw."""
+_EXIST_LEVEL = (0.3, 0.5, 0.3)
+"""Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
 _SHORTEST_S = (0.024, 0.024, 0.040)
 """Shorter runs of P, QRS, T are ripples of the net, not waves."""
 _BRIDGE_S = 0.032
@@ -159,7 +161,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     Delineation
     """
     together = probability.mean(axis=0)
-    p, qrs, t = (_runs(together[k][None], _SHORTEST_S[k]) for k in range(3))
+    p, qrs, t = (_runs(together[k][None], _EXIST_LEVEL[k], _SHORTEST_S[k]) for k in range(3))
     qrs = _apart(qrs)
     r_s = _peaks(np.abs(signal).mean(axis=0)[None], qrs)
     n_beats = len(r_s)
@@ -177,7 +179,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         wave = runs.keep(chosen[has])
         peaks = _peaks(np.abs(signal).mean(axis=0)[None], wave)
         overall[has, column] = np.column_stack([wave.on_s, peaks, wave.off_s])
-        rows = _runs(probability[:, k], _SHORTEST_S[k])
+        rows = _runs(probability[:, k], _LEVEL, _SHORTEST_S[k])
         lead, which, found = _match(rows, wave)
         beats = np.flatnonzero(has)[which]
         triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
@@ -193,11 +195,11 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     )
 
 
-def _runs(probability: FloatArray, shortest_s: float) -> _Runs:
+def _runs(probability: FloatArray, level: float, shortest_s: float) -> _Runs:
     """Find the runs above the level in every row, with boundaries between samples."""
     n_rows, n = probability.shape
     above = np.zeros((n_rows, n + 2), np.int8)
-    above[:, 1:-1] = probability > _LEVEL
+    above[:, 1:-1] = probability > level
     step = np.diff(above, axis=1)
     row, first = np.nonzero(step == 1)
     _, last = np.nonzero(step == -1)  # first sample after the run
@@ -213,15 +215,17 @@ def _runs(probability: FloatArray, shortest_s: float) -> _Runs:
     row, first, last = row[whole], first[whole], last[whole]
     total = np.concatenate([np.zeros((n_rows, 1)), np.cumsum(probability, axis=1)], axis=1)
     area = (total[row, last] - total[row, first]) / NET_FS
-    on_s = (first - _crossing(probability[row, first], probability[row, first - 1])) / NET_FS
-    off_s = (last - 1 + _crossing(probability[row, last - 1], probability[row, last])) / NET_FS
+    on_s = (first - _crossing(probability[row, first], probability[row, first - 1], level)) / NET_FS
+    off_s = (
+        last - 1 + _crossing(probability[row, last - 1], probability[row, last], level)
+    ) / NET_FS
     runs = _Runs(row, on_s, off_s, area)
     return runs.keep(off_s - on_s >= shortest_s)
 
 
-def _crossing(inside: FloatArray, outside: FloatArray) -> npt.NDArray[np.float64]:
+def _crossing(inside: FloatArray, outside: FloatArray, level: float) -> npt.NDArray[np.float64]:
     """Give how far from the inner sample towards the outer one the level is crossed."""
-    return ((inside - _LEVEL) / np.maximum(inside - outside, 1e-9)).astype(np.float64)
+    return ((inside - level) / np.maximum(inside - outside, 1e-9)).astype(np.float64)
 
 
 def _apart(qrs: _Runs) -> _Runs:
