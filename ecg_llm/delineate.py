@@ -42,7 +42,7 @@ class Delineation:
     times_s : np.ndarray, shape (n_leads, n_beats, 9), s
         Per lead and beat the columns of `FIDUCIALS`; NaN where the wave was not found.
     global_s : np.ndarray, shape (n_beats, 9), s
-        The same read from all leads together.
+        The median of the leads that show the wave.
     p_waves_s : np.ndarray, shape (n_p, 3), s
         Onset, peak, offset of every P wave found in the leads together, conducted or not.
     p_confidence : np.ndarray, shape (n_p,)
@@ -166,7 +166,6 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     r_s = _peaks(np.abs(signal).mean(axis=0)[None], qrs)
     n_beats = len(r_s)
     per_lead = np.full((len(leads), n_beats, len(FIDUCIALS)), np.nan)
-    overall = np.full((n_beats, len(FIDUCIALS)), np.nan)
     centre_p, centre_t = (p.on_s + p.off_s) / 2, (t.on_s + t.off_s) / 2
     next_beat_p = np.searchsorted(r_s, centre_p)
     last_beat_t = np.searchsorted(r_s, centre_t) - 1
@@ -177,8 +176,6 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         has = chosen >= 0
         column = slice(3 * k, 3 * k + 3)
         wave = runs.keep(chosen[has])
-        peaks = _peaks(np.abs(signal).mean(axis=0)[None], wave)
-        overall[has, column] = np.column_stack([wave.on_s, peaks, wave.off_s])
         rows = _runs(probability[:, k], _LEVEL, _SHORTEST_S[k])
         lead, which, found = _match(rows, wave)
         beats = np.flatnonzero(has)[which]
@@ -189,7 +186,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         leads=leads,
         r_s=r_s,
         times_s=per_lead,
-        global_s=overall,
+        global_s=_median_over_leads(per_lead),
         p_waves_s=np.column_stack([p.on_s, p_peaks, p.off_s]),
         p_confidence=np.clip(p.area / np.maximum(p.off_s - p.on_s, 1e-9), 0, 1),
     )
@@ -259,6 +256,13 @@ def _largest(
     chosen = np.full(n_beats, -1)
     chosen[beat[order]] = order
     return chosen
+
+
+def _median_over_leads(times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Take the median of the leads that show a wave, NaN where none does."""
+    shown = np.isfinite(times_s).any(axis=0)
+    filled = np.where(shown, times_s, 0.0)
+    return np.where(shown, np.nanmedian(filled, axis=0), np.nan)
 
 
 def _match(rows: _Runs, waves: _Runs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], _Runs]:

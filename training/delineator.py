@@ -31,7 +31,7 @@ FloatArray = npt.NDArray[np.float32]
 Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
 _LOG_STRETCH = (-0.25, 0.45)
 """Logarithm of the change of tempo; wider towards fast rates, of which LUDB has few."""
-_SIMULATED_SHIFT_S = {"P": (-0.005, -0.005), "QRS": (-0.012, 0.008), "T": (-0.011, 0.004)}
+_SIMULATED_SHIFT_S = {"P": (-0.003, -0.006), "QRS": (-0.009, 0.006), "T": (-0.010, 0.004)}
 """Readers mark the foot of a wave earlier and its tail later than where the simulator's wave leaves
 its threshold; onset and offset are moved by the median difference, seen on 40 simulated records
 with a net that LUDB alone had trained."""
@@ -393,7 +393,7 @@ def simulated_records(recipe: DelineatorRecipe) -> list[MarkedRecord]:
     -------
     list of MarkedRecord
     """
-    from ecg_llm.data_builders.synthetic_random import generate
+    from ecg_llm.data_builders.synthetic import generate
 
     drawn = generate(recipe.simulated_records, recipe.seed, rare=0.5)
     return [
