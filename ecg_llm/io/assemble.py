@@ -211,16 +211,9 @@ def _millivolts(
         scale = unit_in_mv(channel.unit or "")
         if scale is None or not channel.calibrated:
             open_gain.append(lead)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             row = (channel.values * (scale or 1.0)).astype(np.float32)
-        if np.isinf(row).any() or (scale is not None and _largest(row) > LARGEST_VALUE_MV):
-            if lead in open_gain and not np.isinf(row).any():
-                rows[lead] = row
-                continue
-            raise RecordError(
-                f"{label}: lead {lead} has samples beyond {LARGEST_VALUE_MV / 1000:g} V; the unit "
-                f"({channel.unit}) or the gain in the file cannot be right."
-            )
+        _check_range(channel, row, lead, label, bounded=lead not in open_gain)
         rows[lead] = row
     if open_gain:
         notes.append(
@@ -228,6 +221,20 @@ def _millivolts(
             "voltages do not."
         )
     return rows, not open_gain
+
+
+def _check_range(
+    channel: Channel, row: FloatArray, lead: str, label: str, *, bounded: bool
+) -> None:
+    """Refuse what a gain turned into infinities, kilovolts or nothing."""
+    largest = _largest(row)
+    vanished = largest == 0 and _largest(channel.values) > 0
+    if vanished or np.isinf(row).any() or (bounded and largest > LARGEST_VALUE_MV):
+        found = "no voltage that can be told from 0" if vanished else "samples beyond 10 V"
+        raise RecordError(
+            f"{label}: lead {lead} has {found}; its unit ({channel.unit}) or gain is wrong in the "
+            "file."
+        )
 
 
 def _recorded_only(
@@ -332,9 +339,9 @@ def _swing(row: FloatArray) -> float:
     return float(ordered[high] - ordered[low])
 
 
-def _largest(row: FloatArray) -> float:
-    finite = row[np.isfinite(row)]
-    return float(np.abs(finite).max()) if finite.size else 0.0
+def _largest(row: npt.NDArray[np.floating]) -> float:
+    there = np.abs(row[~np.isnan(row)])
+    return float(there.max()) if there.size else 0.0
 
 
 def _is_voltage(unit: str) -> bool:
