@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import ecg_llm
+from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.phrases import sentence
 from ecg_llm.report import (
@@ -18,7 +19,6 @@ from ecg_llm.report import (
     Section,
 )
 from ecg_llm.statements import (
-    REFERENCES,
     beat_claims,
     finding_claims,
     impression_claim,
@@ -182,7 +182,8 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found."""
     present = _present(findings)
     lines = [impression_claim(finding) for finding in present]
-    if all(finding.urgency == "normal" for finding in present):
+    normal = any(finding.code == "NORM" for finding in present)
+    if not normal and all(finding.urgency == "normal" for finding in present):
         unknown = any(finding.status == "unknown" for finding in findings)
         limits = "; some could not be judged" if unknown else ""
         text = f"No abnormality by the criteria applied{limits}."
@@ -225,9 +226,7 @@ def _abstentions(
         if not lead.usable
     ]
     missing = [
-        Abstention(
-            what=REFERENCES[name].name if name in REFERENCES else name, reason=quantity.reason or ""
-        )
+        Abstention(what=LABELS.get(name, name), reason=quantity.reason or "")
         for name, quantity in measurements.values.items()
         if quantity.value is None
     ]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ecg_llm.amplitudes import UNITS, measure_windows
 from ecg_llm.beats import BeatClass, classify, pooled_beats, usual_beats
-from ecg_llm.delineate import FIDUCIALS, Delineation
+from ecg_llm.delineate import FIDUCIALS, Delineation, delineate
 from ecg_llm.intervals import record_values
 from ecg_llm.quality import Quality
 from ecg_llm.quantity import Quantity
@@ -160,11 +160,6 @@ def measure(
     -------
     Measurements
 
-    Raises
-    ------
-    MeasurementError
-        If the record is too short to delineate.
-
     References
     ----------
     .. [1] Kligfield P et al. Circulation 2007;115:1306-1324 (recommendations, part I).
@@ -174,9 +169,8 @@ def measure(
 
         quality = assess(record)
     if delineation is None:
-        from ecg_llm.delineate import delineate
-
-        delineation = delineate(record, quality)
+        leads_read = tuple(lead for lead in record.leads if lead in quality.usable_leads)
+        delineation = delineate(record, leads_read) if leads_read else no_beats()
     kinds: tuple[BeatClass, ...] = ()
     leads: dict[str, LeadMeasurements] = {}
     typical: dict[str, Array] = {}
@@ -204,6 +198,23 @@ def measure(
 
 _WAVES = {"p": "P wave", "q": "Q wave", "r": "R wave", "s": "S wave", "r2": "R' wave"}
 _WAVES |= {"s2": "S' wave", "t": "T wave", "st": "ST segment", "pr": "P wave before the QRS"}
+
+
+def no_beats() -> Delineation:
+    """Give the delineation of a record in which no lead can be read.
+
+    Returns
+    -------
+    Delineation
+    """
+    return Delineation(
+        leads=(),
+        r_s=np.zeros(0),
+        times_s=np.zeros((0, 0, len(FIDUCIALS))),
+        global_s=np.zeros((0, len(FIDUCIALS))),
+        p_waves_s=np.zeros((0, 3)),
+        p_confidence=np.zeros(0),
+    )
 
 
 def _by_lead(

@@ -107,29 +107,6 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def lower_first(text: str) -> str:
-    """Write a label as part of a sentence: acronyms, lead and wave names stay as they are.
-
-    Parameters
-    ----------
-    text : str
-        A label such as ``Left bundle branch block``.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> lower_first("Left bundle branch block"), lower_first("QTc prolonged"), lower_first("P wave")
-    ('left bundle branch block', 'QTc prolonged', 'P wave')
-    """
-    first = text.split(" ")[0].split("-")[0]
-    ordinary = len(first) > 1 and first[1:].islower() and first[0].isupper()
-    named = first in {"Wolff", "Brugada", "Mobitz", "Sokolow", "Cornell", "Wellens", "Romhilt"}
-    return text[0].lower() + text[1:] if ordinary and not named else text
-
-
 def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:
     """Say one measured fact.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ecg_llm.findings.case import LABELS
+from ecg_llm.findings.finding import URGENCIES
+from ecg_llm.findings.sources import CHAMBERS, CONDUCTION, REPOLARIZATION, TEXTBOOK
 from ecg_llm.leads import PRECORDIAL_LEADS
-from ecg_llm.phrases import amount, evidence_phrase, listing, lower_first, measured, sentence
+from ecg_llm.phrases import amount, evidence_phrase, listing, measured, sentence
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -22,80 +24,51 @@ if TYPE_CHECKING:
 SHOWN_EVIDENCE = 4
 """Facts a sentence names; all of them stand in its evidence."""
 
+SHOWN_LABELS = 6
+"""Absent or unknown findings a sentence names; all of them stand in the report's findings."""
+
 T_NEGATIVE_MV = 0.1
 """Depth from which a T wave is called negative; shallower ones are flat to the eye."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """What a record-level value is called, and the adult limits it is read against.
-
-    Attributes
-    ----------
-    name : str
-        In the field's words.
-    limits : str
-        Reference limits in adults; empty where there are none.
-    source : str
-        Where they are published.
-    """
-
-    name: str
-    limits: str = ""
-    source: str = ""
-
-
-_PART3 = "AHA/ACCF/HRS 2009 part III, Circulation 2009;119:e235-e240"
-_PART4 = "AHA/ACCF/HRS 2009 part IV, Circulation 2009;119:e241-e250"
-_PART5 = "AHA/ACCF/HRS 2009 part V, Circulation 2009;119:e251-e261"
-_CHOU = "Surawicz, Knilans: Chou's Electrocardiography in Clinical Practice, 6th ed., 2008"
-
-REFERENCES = {
-    "heart_rate_bpm": Reference(name="ventricular rate", limits="60–100 bpm", source=_CHOU),
-    "rr_ms": Reference(name="RR interval"),
-    "p_ms": Reference(name="P duration", limits="< 120 ms", source=_PART5),
-    "pr_ms": Reference(name="PR interval", limits="120–200 ms", source=_CHOU),
-    "qrs_ms": Reference(name="QRS duration", limits="≤ 110 ms", source=_PART3),
-    "qt_ms": Reference(name="QT interval"),
-    "qtc_fridericia_ms": Reference(name="QTc (Fridericia)", source=_PART4),
-    "qtc_bazett_ms": Reference(name="QTc (Bazett)", source=_PART4),
-    "p_axis_deg": Reference(name="P axis", limits="0° to 75°", source=_CHOU),
-    "qrs_axis_deg": Reference(name="QRS axis", limits="−30° to 90°", source=_PART3),
-    "t_axis_deg": Reference(name="T axis"),
+_ADULT_LIMITS = {
+    "heart_rate_bpm": ("60–100 bpm", TEXTBOOK),
+    "p_ms": ("< 120 ms", CHAMBERS),
+    "pr_ms": ("120–200 ms", TEXTBOOK),
+    "qrs_ms": ("≤ 110 ms", CONDUCTION),
+    "p_axis_deg": ("0° to 75°", TEXTBOOK),
+    "qrs_axis_deg": ("−30° to 90°", CONDUCTION),
 }
-"""Of the record-level values, by their name in `Measurements.values`."""
-
 _QTC_LIMITS = {"male": "< 450 ms in men", "female": "< 460 ms in women"}
 
 
-def reference(name: str, age_years: float | None, sex: Sex | None) -> Reference:
-    """Give a value's name and the limits that hold for this patient.
+def reference_limits(name: str, age_years: float | None, sex: Sex | None) -> tuple[str, str]:
+    """Give the limits that a value is read against in this patient, and where they come from.
 
     Parameters
     ----------
     name : str
-        A name in `REFERENCES`.
+        A name of `Measurements.values`.
     age_years : float or None
-        No adult limit is given for a patient known to be under 18.
+        The limits are those of adults; a patient known to be under 18 gets none.
     sex : str or None
         Decides the limit of the corrected QT.
 
     Returns
     -------
-    Reference
+    tuple of str
+        Limits and source, both empty where there are none.
 
     Examples
     --------
-    >>> reference("qtc_fridericia_ms", 60, "female").limits
+    >>> reference_limits("qtc_fridericia_ms", 60, "female")[0]
     '< 460 ms in women'
     """
-    entry = REFERENCES[name]
-    limits = entry.limits
-    if name.startswith("qtc_"):
-        limits = _QTC_LIMITS[sex] if sex else "; ".join(_QTC_LIMITS.values())
     if age_years is not None and age_years < 18:
-        return Reference(name=entry.name)
-    return Reference(name=entry.name, limits=limits, source=entry.source if limits else "")
+        return "", ""
+    if name.startswith("qtc_"):
+        return _QTC_LIMITS[sex] if sex else "; ".join(_QTC_LIMITS.values()), REPOLARIZATION
+    return _ADULT_LIMITS.get(name, ("", ""))
 
 
 def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
@@ -106,7 +79,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     record : ECGRecord
         For age and sex.
     name : str
-        A name in `REFERENCES`.
+        A name of `Measurements.values`.
     quantity : Quantity
         The measured value.
 
@@ -114,21 +87,22 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     -------
     Claim
     """
-    entry = reference(name, record.age_years, record.sex)
+    label = LABELS.get(name, name)
+    limits, source = reference_limits(name, record.age_years, record.sex)
     if quantity.value is None:
-        text = sentence(f"{entry.name} could not be measured: {quantity.reason}")
+        text = sentence(f"{label} could not be measured: {quantity.reason}")
         return Claim(text=text, status="unverifiable")
     fact = measured(
-        entry.name,
+        label,
         quantity.value,
         quantity.unit,
-        criterion=entry.limits and f"reference {entry.limits}",
-        source="; ".join(part for part in (quantity.method, entry.source) if part),
+        criterion=limits and f"reference {limits}",
+        source="; ".join(part for part in (quantity.method, source) if part),
     )
     evidence = [fact]
-    text = f"{entry.name} {amount(quantity.value, quantity.unit)}"
+    text = f"{label} {amount(quantity.value, quantity.unit)}"
     if quantity.spread is not None and quantity.n > 1:
-        evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
+        evidence.append(measured(f"{label} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
     return Claim(text=sentence(text), status="supported", evidence=tuple(evidence))
 
@@ -176,15 +150,22 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
                 absent.append(finding)
             case "unknown":
                 unknown.setdefault(finding.reason or "no reason given", []).append(finding)
-    if absent:
-        labels = listing([lower_first(finding.label) for finding in absent], "or")
-        evidence = tuple(item for finding in absent for item in finding.evidence)
-        yield Claim(text=f"No {labels}.", status="supported", evidence=evidence)
+    if negatives := _pertinent(absent):
+        evidence = tuple(item for finding in negatives for item in finding.evidence)
+        text = sentence(f"no {listing([finding.label for finding in negatives], 'or')}")
+        yield Claim(text=text, status="supported", evidence=evidence)
     for reason, group in unknown.items():
-        labels = listing([lower_first(finding.label) for finding in group])
+        labels = [finding.label for finding in group[:SHOWN_LABELS]]
+        labels += ["others"] if len(group) > SHOWN_LABELS else []
+        text = sentence(f"not judged ({reason.rstrip('.')}): {listing(labels)}")
         evidence = tuple(item for finding in group for item in finding.evidence)
-        text = sentence(f"not judged ({reason.rstrip('.')}): {labels}")
         yield Claim(text=text, status="unverifiable", evidence=evidence)
+
+
+def _pertinent(absent: list[Finding]) -> list[Finding]:
+    """Choose the absent findings worth saying: the gravest, as many as one reads."""
+    worth = [finding for finding in absent if finding.urgency in ("critical", "urgent", "abnormal")]
+    return sorted(worth, key=lambda finding: URGENCIES.index(finding.urgency))[:SHOWN_LABELS]
 
 
 def present_claim(finding: Finding) -> Claim:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
+from ecg_llm.signal import fill_gaps, resample
 
 Array = npt.NDArray[np.float64]
 Float = TypeVar("Float", bound=np.floating[npt.NBitBase])
@@ -156,18 +156,12 @@ def _at_work_rate(signal: FloatArray, fs: float) -> tuple[FloatArray, float]:
     """Resample to `WORK_FS`; gaps stay gaps."""
     if fs == WORK_FS:
         return signal, fs
-    from scipy.signal import resample_poly
-
-    ratio = Fraction(WORK_FS / fs).limit_denominator(1000)
+    fine = resample(fill_gaps(signal), fs, WORK_FS)
     gaps = np.isnan(signal)
-    filled = np.where(gaps, 0, signal) if gaps.any() else signal
-    fine = resample_poly(filled, ratio.numerator, ratio.denominator, axis=1, padtype="line")
     if gaps.any():
-        nearest = np.minimum(
-            np.round(np.arange(fine.shape[1]) * fs / WORK_FS).astype(int), signal.shape[1] - 1
-        )
-        fine[gaps[:, nearest]] = np.nan
-    return np.asarray(fine, np.float32), WORK_FS
+        nearest = np.round(np.arange(fine.shape[1]) * fs / WORK_FS).astype(int)
+        fine[gaps[:, np.minimum(nearest, signal.shape[1] - 1)]] = np.nan
+    return fine, WORK_FS
 
 
 def _with_global_qrs(delineation: Delineation) -> Array:

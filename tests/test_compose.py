@@ -107,10 +107,10 @@ def made_finding(code: str, label: str, section: str, urgency: str, **more: obje
 
 
 FINDINGS = (
-    made_finding("SR", "Sinus rhythm", "rhythm", "normal"),
+    made_finding("SR", "sinus rhythm", "rhythm", "normal"),
     made_finding(
         "1AVB",
-        "First degree AV block",
+        "first-degree AV block",
         "conduction",
         "abnormal",
         evidence=(evidence("PR interval", 223.6, "ms", "> 200 ms"),),
@@ -125,10 +125,10 @@ FINDINGS = (
             evidence("ST at J", 0.274, "mV", "≥ 0.2 mV", lead="V3", from_s=1.04, to_s=1.08),
         ),
     ),
-    made_finding("LVH", "Left ventricular hypertrophy", "chambers", "abnormal", status="absent"),
+    made_finding("LVH", "left ventricular hypertrophy", "chambers", "abnormal", status="absent"),
     made_finding(
         "LAO/LAE",
-        "Left atrial enlargement",
+        "left atrial enlargement",
         "p wave",
         "abnormal",
         status="unknown",
@@ -155,7 +155,7 @@ def test_the_worst_comes_first():
     assert [alert.code for alert in report.alerts] == ["stemi"]
     assert report.impression == (
         "STEMI pattern (ST at J in V2 0.31 mV at 1.04 s).",
-        "First degree AV block (PR interval 224 ms).",
+        "First-degree AV block (PR interval 224 ms).",
         "Sinus rhythm.",
     )
 
@@ -167,7 +167,7 @@ def test_intervals_are_named_with_their_values():
         "QT interval 402 ms.",
         "QTc (Fridericia) 426 ms.",
         "QTc (Bazett) 439 ms.",
-        "First degree AV block: PR interval 224 ms (> 200 ms).",
+        "First-degree AV block: PR interval 224 ms (> 200 ms).",
     ]
 
 
@@ -190,7 +190,7 @@ def test_sections_say_what_is_measured_found_and_not_judged():
     assert unjudged == set(statements(report, "P wave"))
     assert {abstention.what for abstention in report.abstentions} == {
         "P duration",
-        "Left atrial enlargement",
+        "left atrial enlargement",
     }
 
 

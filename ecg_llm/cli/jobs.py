@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ecg_llm.cli.options import Reading
-    from ecg_llm.io.registry import RecordRef
+    from ecg_llm.io import RecordRef
     from ecg_llm.record import ECGRecord
 
 

@@ -12,7 +12,7 @@ import typer
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ecg_llm.io.registry import RecordRef
+    from ecg_llm.io import RecordRef
     from ecg_llm.record import ECGRecord
 
 
@@ -105,7 +105,7 @@ class Reading:
         -------
         ECGRecord
         """
-        from ecg_llm.io.registry import read_record
+        from ecg_llm.io import read_record
 
         return self._told(read_record(path, fs=self.fs, unit=self.unit, leads=self.leads))
 
@@ -115,13 +115,13 @@ class Reading:
         Parameters
         ----------
         ref : RecordRef
-            From `ecg_llm.io.registry.find_records`.
+            From `ecg_llm.io.find_records`.
 
         Returns
         -------
         ECGRecord
         """
-        from ecg_llm.io.registry import read_ref
+        from ecg_llm.io import read_ref
 
         return self._told(read_ref(ref, fs=self.fs, unit=self.unit, leads=self.leads))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import zipfile
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,7 @@ from ecg_llm.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ecg_llm.io.registry import RecordRef
+    from ecg_llm.io import RecordRef
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
@@ -91,12 +92,14 @@ def report(
     file that cannot be read ends with exit code 2. \f
     """
     told = reading(age, sex, fs, unit, leads)
-    if path.is_dir():
+    refs = _several(path, output)
+    if refs is not None:
         if output is None or format_ not in (None, Format.JSON):
             raise ConfigError(
-                f"{path} is a folder: its reports are JSON lines; add --output reports.jsonl."
+                f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
+                "reports.jsonl."
             )
-        _folder("report", path, output, told, job.report_json, overwrite, jobs)
+        _folder("report", path, refs, output, told, job.report_json, overwrite, jobs)
         return
     chosen = format_ or _format_of(output)
     if chosen is Format.PDF and output is None and sys.stdout.isatty():
@@ -245,17 +248,20 @@ def _lines(
     jobs: int | None,
 ) -> bool:
     """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
-    if path.is_dir():
+    refs = _several(path, output)
+    if refs is not None:
         if output is not None:
-            _folder(command, path, output, told, record_job, overwrite, jobs)
+            _folder(command, path, refs, output, told, record_job, overwrite, jobs)
         elif as_json:
             from ecg_llm.batch import run_lines
 
             work = functools.partial(job.of_ref, told=told, job=record_job)
-            for _, line in run_lines(work, _found(path), workers=jobs):
+            for _, line in run_lines(work, refs, workers=jobs):
                 typer.echo(line)
         else:
-            raise ConfigError(f"{path} is a folder: add --output {command}.jsonl, or --json.")
+            raise ConfigError(
+                f"{path} holds {len(refs)} records: add --output {command}.jsonl, or --json."
+            )
     elif as_json or output is not None:
         _write((record_job(told.read(path)) + "\n").encode(), output)
     else:
@@ -266,6 +272,7 @@ def _lines(
 def _folder(
     command: str,
     folder: Path,
+    refs: list[RecordRef],
     output: Path,
     told: Reading,
     record_job: Callable[[ECGRecord], str],
@@ -276,7 +283,7 @@ def _folder(
 
     summary = run_batch(
         functools.partial(job.of_ref, told=told, job=record_job),
-        _found(folder),
+        refs,
         output,
         run=job.run_description(command, folder, told),
         overwrite=overwrite,
@@ -285,10 +292,17 @@ def _folder(
     typer.echo(f"{output}: {summary}", err=True)
 
 
-def _found(folder: Path) -> list[RecordRef]:
-    from ecg_llm.io.registry import find_records
+def _several(path: Path, output: Path | None) -> list[RecordRef] | None:
+    """List the records of a folder or archive; None for a single record.
 
-    refs = find_records(folder)
+    One record alone counts as a folder run only if JSON lines are asked for.
+    """
+    from ecg_llm.io import find_records
+
+    lines = output is not None and output.suffix == ".jsonl"
+    if not path.is_dir() and not zipfile.is_zipfile(path):
+        return None
+    refs = find_records(path)
     if not refs:
-        raise ConfigError(f"{folder}: no ECG was found in this folder or below it.")
-    return refs
+        raise ConfigError(f"{path}: no ECG was found in it.")
+    return refs if len(refs) > 1 or lines else None

@@ -101,7 +101,6 @@ _ROWS: tuple[tuple[str, str, str | None, Section, Urgency], ...] = (
     ("RVH", "right ventricular hypertrophy", "89792004", "chambers", "abnormal"),
     ("lv_strain", "left ventricular strain pattern", "370365005", "chambers", "abnormal"),
     ("LVOLT", "low QRS voltages", "251146004", "qrs", "borderline"),
-    ("HVOLT", "high QRS voltages", None, "qrs", "borderline"),
     # QRS
     ("QWAVE", "pathological Q waves", "164917005", "qrs", "abnormal"),
     ("poor_r_progression", "poor R-wave progression", "365413008", "qrs", "borderline"),
@@ -133,7 +132,8 @@ _ROWS: tuple[tuple[str, str, str | None, Section, Urgency], ...] = (
     ("ISCIL", "ischaemic ST-T changes, inferolateral", "164861001", "st-t", "abnormal"),
     ("INVT", "inverted T waves", "59931005", "st-t", "abnormal"),
     ("LOWT", "low T waves", "164934002", "st-t", "borderline"),
-    ("TAB_", "T-wave abnormality", "164934002", "st-t", "borderline"),
+    ("NDT", "nondiagnostic T-wave abnormality", "164934002", "st-t", "borderline"),
+    ("ANEUR", "ST elevation over Q waves, as with an aneurysm", None, "st-t", "abnormal"),
     ("NST_", "nonspecific ST changes", "55930002", "st-t", "borderline"),
     ("early_repolarization", "early repolarization pattern", "428417006", "st-t", "borderline"),
     ("pericarditis", "ST elevation as in pericarditis", None, "st-t", "urgent"),

@@ -21,3 +21,5 @@ FIBRILLATION = "ESC 2020 atrial fibrillation (Hindricks, Eur Heart J 2021;42:373
 TACHYCARDIA = "ACC/AHA/HRS 2015 SVT (Page, Circulation 2016;133:e506)"
 VENTRICULAR = "AHA/ACC/HRS 2017 ventricular arrhythmias (Al-Khatib, Circulation 2018;138:e272)"
 PACING = "AHA/ACC/HRS 2007 part I (Kligfield, Circulation 2007;115:1306)"
+ST_OVER_T = "Ginzton and Laks, Circulation 1982;65:1004"
+QT_IN_BLOCK = "Bogossian, Heart Rhythm 2014;11:2273"
