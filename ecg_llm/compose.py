@@ -39,6 +39,20 @@ if TYPE_CHECKING:
 ALERTING = ("critical", "urgent")
 """Urgencies of present findings that become alerts."""
 
+SAID_BY = {
+    "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
+    "VCLVH": ("LVH",),
+    "lv_strain": ("LVH",),
+    "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization"),
+    "LPR": ("1AVB",),
+    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
+    "PACE": ("atrial_pacing", "ventricular_pacing"),
+    "pause": ("long_pause",),
+    "PVC": ("BIGU", "TRIGU", "ventricular_run"),
+    "LNGQT": ("very_long_qt",),
+}
+"""Findings the impression leaves out, as one of these says more; the sections hold them all."""
+
 
 def build_report(
     record: ECGRecord,
@@ -181,7 +195,12 @@ def _present(findings: Sequence[Finding]) -> list[Finding]:
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found."""
     present = _present(findings)
-    lines = [impression_claim(finding) for finding in present]
+    codes = {finding.code for finding in present}
+    lines = [
+        impression_claim(finding)
+        for finding in present
+        if codes.isdisjoint(SAID_BY.get(finding.code, ()))
+    ]
     normal = any(finding.code == "NORM" for finding in present)
     if not normal and all(finding.urgency == "normal" for finding in present):
         unknown = any(finding.status == "unknown" for finding in findings)
@@ -226,9 +245,9 @@ def _abstentions(
         if not lead.usable
     ]
     missing = [
-        Abstention(what=LABELS.get(name, name), reason=quantity.reason or "")
+        Abstention(what=LABELS[name], reason=quantity.reason or "")
         for name, quantity in measurements.values.items()
-        if quantity.value is None
+        if quantity.value is None and name in LABELS
     ]
     unknown = [
         Abstention(what=finding.label, reason=finding.reason or "no reason given")

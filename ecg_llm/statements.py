@@ -9,7 +9,7 @@ from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES
 from ecg_llm.findings.sources import CHAMBERS, CONDUCTION, REPOLARIZATION, TEXTBOOK
 from ecg_llm.leads import PRECORDIAL_LEADS
-from ecg_llm.phrases import amount, evidence_phrase, listing, measured, sentence
+from ecg_llm.phrases import amount, evidence_phrase, facts_phrase, listing, measured, sentence
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ecg_llm.quantity import Quantity
     from ecg_llm.record import ECGRecord, Sex
 
-SHOWN_EVIDENCE = 4
-"""Facts a sentence names; all of them stand in its evidence."""
+SHOWN_FACTS = 3
+"""Measured quantities a sentence names; all of them stand in its evidence."""
 
 SHOWN_LABELS = 6
 """Absent or unknown findings a sentence names; all of them stand in the report's findings."""
@@ -151,21 +151,26 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
             case "unknown":
                 unknown.setdefault(finding.reason or "no reason given", []).append(finding)
     if negatives := _pertinent(absent):
-        evidence = tuple(item for finding in negatives for item in finding.evidence)
-        text = sentence(f"no {listing([finding.label for finding in negatives], 'or')}")
-        yield Claim(text=text, status="supported", evidence=evidence)
+        # One fact each: the findings of the report hold them all.
+        evidence = tuple(item for finding in negatives for item in finding.evidence[:1])
+        text = sentence(f"no {listing(_short_names(negatives), 'or')}")
+        yield Claim(text=text, status="supported", evidence=tuple(dict.fromkeys(evidence)))
     for reason, group in unknown.items():
-        labels = [finding.label for finding in group[:SHOWN_LABELS]]
-        labels += ["others"] if len(group) > SHOWN_LABELS else []
+        labels = _short_names(group)
+        labels = [*labels[:SHOWN_LABELS], *(["others"] if len(labels) > SHOWN_LABELS else [])]
         text = sentence(f"not judged ({reason.rstrip('.')}): {listing(labels)}")
-        evidence = tuple(item for finding in group for item in finding.evidence)
-        yield Claim(text=text, status="unverifiable", evidence=evidence)
+        yield Claim(text=text, status="unverifiable")
 
 
 def _pertinent(absent: list[Finding]) -> list[Finding]:
     """Choose the absent findings worth saying: the gravest, as many as one reads."""
     worth = [finding for finding in absent if finding.urgency in ("critical", "urgent", "abnormal")]
     return sorted(worth, key=lambda finding: URGENCIES.index(finding.urgency))[:SHOWN_LABELS]
+
+
+def _short_names(findings: list[Finding]) -> list[str]:
+    """Name findings in a list: without what stands behind the comma, each once."""
+    return list(dict.fromkeys(finding.label.split(", ")[0] for finding in findings))
 
 
 def present_claim(finding: Finding) -> Claim:
@@ -180,15 +185,10 @@ def present_claim(finding: Finding) -> Claim:
     -------
     Claim
     """
-    facts = "; ".join(_shown(finding.evidence))
+    when = finding.section in ("rhythm", "ectopy")
+    facts = facts_phrase(finding.evidence, SHOWN_FACTS, when=when)
     text = sentence(f"{finding.label}: {facts}" if facts else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence)
-
-
-def _shown(evidence: tuple[Evidence, ...]) -> list[str]:
-    """Name the first few facts, and say if there are more."""
-    phrases = [evidence_phrase(item) for item in evidence[:SHOWN_EVIDENCE]]
-    return [*phrases, "and others"] if len(evidence) > SHOWN_EVIDENCE else phrases
 
 
 def impression_claim(finding: Finding) -> Claim:
@@ -203,9 +203,14 @@ def impression_claim(finding: Finding) -> Claim:
     -------
     Claim
     """
-    facts = [item for item in finding.evidence if isinstance(item.value, int | float)]
-    brackets = f" ({evidence_phrase(facts[0], criterion=False)})" if facts else ""
-    text = sentence(f"{finding.label}{brackets}")
+    numeric = [item for item in finding.evidence if isinstance(item.value, int | float)]
+    brackets = ""
+    if numeric:
+        alike = [item for item in numeric if item.quantity == numeric[0].quantity and item.lead]
+        leads = list(dict.fromkeys(item.lead for item in alike if item.lead))
+        several = len(leads) > 1
+        brackets = ", ".join(leads) if several else evidence_phrase(numeric[0], criterion=False)
+    text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence)
 
 
@@ -286,6 +291,8 @@ def beat_claims(measurements: Measurements) -> Iterator[Claim]:
     names = {"normal": "of the dominant form", "unknown": "not classified"}
     parts = [f"{n} {names.get(kind, kind)}" for kind, n in counts.most_common()]
     text = f"{len(measurements.beats)} beats were read: {listing(parts)}."
+    if set(counts) == {"normal"}:
+        text = f"{len(measurements.beats)} beats were read, all of the dominant form."
     yield Claim(text=text, status="supported", evidence=tuple(facts))
 
 
@@ -295,27 +302,30 @@ def progression_claims(measurements: Measurements) -> Iterator[Claim]:
     Parameters
     ----------
     measurements : Measurements
-        Per-lead summaries with ``r_mv`` and ``s_mv``.
+        Per-lead summaries with ``qrs_max_mv`` and ``qrs_min_mv``.
 
     Yields
     ------
     Claim
     """
-    facts: list[Evidence] = []
-    for lead in PRECORDIAL_LEADS:
-        summary = measurements.leads[lead].summary if lead in measurements.leads else {}
-        r, s = (_value(summary, name) for name in ("r_mv", "s_mv"))
-        if r is None:
-            continue
-        facts.append(measured("R amplitude", r, "mV", lead=lead))
-        if s is not None:
-            facts.append(measured("S amplitude", s, "mV", lead=lead))
-        if r > abs(s or 0.0) and r > 0:
-            text = f"R exceeds S from {lead} on along the chest leads."
-            if lead == PRECORDIAL_LEADS[0]:
-                text = f"R exceeds S already in {lead}."
-            yield Claim(text=text, status="supported", evidence=tuple(facts))
-            return
+    up, down = _by_lead(measurements, "qrs_max_mv"), _by_lead(measurements, "qrs_min_mv")
+    leads = [lead for lead in PRECORDIAL_LEADS if lead in up and lead in down]
+    if not leads:
+        return
+    turned = next((lead for lead in leads if up[lead] > abs(down[lead])), None)
+    if turned is None:
+        text = f"R does not exceed S from {leads[0]} to {leads[-1]}."
+    elif turned == leads[0]:
+        text = f"R exceeds S already in {turned}."
+    else:
+        text = f"R exceeds S from {turned} on."
+    last = leads.index(turned) if turned else len(leads) - 1
+    facts = tuple(
+        measured(LABELS[name], values[lead], "mV", lead=lead)
+        for lead in leads[max(last - 1, 0) : last + 1]
+        for name, values in (("qrs_max_mv", up), ("qrs_min_mv", down))
+    )
+    yield Claim(text=text, status="supported", evidence=facts)
 
 
 def st_claims(measurements: Measurements) -> Iterator[Claim]:
