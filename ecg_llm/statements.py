@@ -15,7 +15,7 @@ from ecg_llm.report import Claim
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ecg_llm.findings.finding import Evidence, Finding
+    from ecg_llm.findings.finding import Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
     from ecg_llm.quantity import Quantity
