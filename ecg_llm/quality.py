@@ -219,13 +219,14 @@ def _fibrillation_like(bands: Bands, features: Features) -> bool:
     return bool(slow > 0.8 and spread[:3].sum() > 0.9 * spread.sum())
 
 
-def _longest_acceptable(
-    record: ECGRecord, to_s: float, model: QualityModel
-) -> tuple[float, float]:
+def _longest_acceptable(record: ECGRecord, to_s: float, model: QualityModel) -> tuple[float, float]:
     """Longest run of acceptable windows; the whole if none is."""
     n = int(to_s // WINDOW_S)
     limits = [k * WINDOW_S for k in range(n)] + [to_s]
-    good = [not _judge(record.segment(a, b), model).refusals for a, b in zip(limits, limits[1:], strict=False)]
+    good = [
+        not _judge(record.segment(a, b), model).refusals
+        for a, b in zip(limits, limits[1:], strict=False)
+    ]
     best = (0, 0)
     start = 0
     for k, fine in enumerate([*good, False]):

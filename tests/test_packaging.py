@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -51,8 +52,11 @@ def test_the_layers_name_every_module():
 
 @pytest.mark.slow
 def test_the_wheel_runs_from_another_directory(tmp_path):
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
-    subprocess.run([str(word) for word in build], check=True, capture_output=True)
+    source = tmp_path / "source"  # building leaves files behind
+    unneeded = shutil.ignore_patterns(".*", "tests", "docs", "examples", "build", "*.egg-info")
+    shutil.copytree(ROOT, source, symlinks=True, ignore=unneeded)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path]
+    subprocess.run([*map(str, build), str(source)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     # The wheel alone is new; its dependencies come from the environment that runs this test.
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
@@ -71,4 +75,4 @@ def test_the_wheel_runs_from_another_directory(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Impression" in done.stdout or "IMPRESSION" in done.stdout
+    assert "QTc (Fridericia)" in done.stdout
