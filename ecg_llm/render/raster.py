@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.render.layout import LARGE_MM, Box
-from ecg_llm.render.scene import Fill, Group, Line, Scene, Text, font_file
+from ecg_llm.render.scene import Fill, Line, Scene, Text, font_file
 from ecg_llm.render.style import PaperStyle, rgb
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def rasterise(scene: Scene, dpi: float) -> Image:
     size = (layout.width_mm, layout.height_mm)
     image = _ruled_paper(size, scene.plan.grid, scene.style, float(dpi)).copy()
     x0, y0, x1, y1 = (round(v * dpi / MM_PER_INCH) for v in scene.plan.grid)
-    flat: list[Line | Fill | Text] = []
-    for item in scene.items:
-        flat += item.items if isinstance(item, Group) else [item]
-    for item in flat:
+    for item in scene.flat():
         match item:
             case Line(tracing=True):
                 # A view of the ruled area cuts off what leaves it.

@@ -69,6 +69,7 @@ class Group:
     key: str
     title: str
     items: tuple[Line | Fill | Text, ...]
+    quiet: bool = False
 
 
 Item = Line | Fill | Text | Group
@@ -91,6 +92,19 @@ class Scene:
     plan: PagePlan
     style: PaperStyle
     items: tuple[Item, ...]
+
+    def flat(self) -> Iterator[Line | Fill | Text]:
+        """Give all that is seen, without the groups.
+
+        Yields
+        ------
+        Line, Fill or Text
+        """
+        for item in self.items:
+            if not isinstance(item, Group):
+                yield item
+            elif not item.quiet:
+                yield from item.items
 
 
 def compose(
