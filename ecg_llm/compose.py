@@ -19,6 +19,7 @@ from ecg_llm.report import (
     Section,
 )
 from ecg_llm.statements import (
+    SAID_BY,
     beat_claims,
     finding_claims,
     impression_claim,
@@ -38,20 +39,6 @@ if TYPE_CHECKING:
 
 ALERTING = ("critical", "urgent")
 """Urgencies of present findings that become alerts."""
-
-SAID_BY = {
-    "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
-    "VCLVH": ("LVH",),
-    "lv_strain": ("LVH",),
-    "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization"),
-    "LPR": ("1AVB",),
-    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
-    "PACE": ("atrial_pacing", "ventricular_pacing"),
-    "pause": ("long_pause",),
-    "PVC": ("BIGU", "TRIGU", "ventricular_run"),
-    "LNGQT": ("very_long_qt",),
-}
-"""Findings the impression leaves out, as one of these says more; the sections hold them all."""
 
 
 def build_report(
@@ -196,13 +183,14 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found."""
     present = _present(findings)
     codes = {finding.code for finding in present}
+    graver = any(finding.urgency != "normal" for finding in present)
     lines = [
-        impression_claim(finding)
+        impression_claim(finding, otherwise=graver)
         for finding in present
         if codes.isdisjoint(SAID_BY.get(finding.code, ()))
     ]
     normal = any(finding.code == "NORM" for finding in present)
-    if not normal and all(finding.urgency == "normal" for finding in present):
+    if not normal and not graver:
         unknown = any(finding.status == "unknown" for finding in findings)
         limits = "; some could not be judged" if unknown else ""
         text = f"No abnormality by the criteria applied{limits}."
