@@ -117,7 +117,11 @@ def _dissociated(atria: _Atria) -> Check:
     slow_beats = np.median(atria.rr_s) > 1.15 * np.median(pp)
     steady = _variation(atria.rr_s) < 0.10
     holds = bool(
-        len(atria.blocked_s) >= 2 and pp_regular and loose and slow_beats and steady
+        len(atria.blocked_s) >= 2
+        and pp_regular
+        and loose
+        and slow_beats
+        and steady
         and np.median(atria.rr_s) > 0.9
     )
     first = round(float(atria.p_s[0]), 3), round(float(atria.p_s[-1]), 3)
