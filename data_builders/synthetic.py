@@ -14,17 +14,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_conditions import ECTOPY, Condition, apply
+from ecg_llm.data_builders.synthetic_chambers import pointed
+from ecg_llm.data_builders.synthetic_conditions import ECTOPY, apply, check_together
 from ecg_llm.data_builders.synthetic_drive import (
     add_spikes,
     fibrillatory_waves,
     flutter_waves,
     ventricular_fibrillation,
 )
-from ecg_llm.data_builders.synthetic_events import lay_out_p, lay_out_ventricles
-from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields, rotation
+from ecg_llm.data_builders.synthetic_entry import Condition
+from ecg_llm.data_builders.synthetic_events import (
+    atrial_recovery,
+    lay_out_p,
+    lay_out_ventricles,
+)
+from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
 from ecg_llm.data_builders.synthetic_labels import rhythm_labels
+from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
 from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, RhythmPlan, make_course
 from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
 from ecg_llm.data_builders.synthetic_waves import add_waves
@@ -59,6 +66,7 @@ def synthetic_ecg(
     seconds: float = 10.0,
     fs: float = 500.0,
     leads: Sequence[str] = STANDARD_12,
+    noise: NoiseConfig | None = None,
     age_years: float | None = None,
     sex: Sex | None = None,
     seed: int = 0,
@@ -88,6 +96,8 @@ def synthetic_ecg(
         Sampling rate.
     leads : sequence of str
         Any of the standard twelve.
+    noise : NoiseConfig, optional
+        What to add; nothing if not given.
     age_years, sex : optional
         Of the patient; drawn if not given.
     seed : int
@@ -120,21 +130,21 @@ def synthetic_ecg(
     >>> ecg.record.signal.shape, round(ecg.truth.values["pr_ms"])
     ((12, 5000), 180)
     """
+    wanted = tuple(Condition(item) if isinstance(item, str) else item for item in conditions)
     _check(rhythm, bpm, seconds, fs, leads)
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
-    patient, changes, events, beats, drive = streams
+    patterns = check_together(rhythm, wanted)
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(6)]
+    patient, changes, events, beats, drive, disturb = streams
     chosen_sex: Sex = sex or ("female" if patient.random() < 0.5 else "male")
     drawn_age = float(np.clip(patient.normal(60, 16), 18, 95))
     age = drawn_age if age_years is None else age_years
-    wanted = [Condition(item) if isinstance(item, str) else item for item in conditions]
-    patterns = [item.code for item in wanted if item.code in ECTOPY]
     heart = draw_heart(patient, age_years=age, sex=chosen_sex, spread=spread)
     formal = tuple(item for item in wanted if item.code not in ECTOPY)
     heart, labels = apply(heart, formal, changes)
     heart = _set(heart, pr_ms, qrs_ms, qtc_ms)
-    fields = lead_fields(heart.geometry)
     if qrs_axis_deg is not None:
-        heart = _point(heart, fields, qrs_axis_deg)
+        heart = pointed(heart, qrs_axis_deg, with_t=0.5)
+    fields = lead_fields(heart.geometry)
 
     rate = RHYTHMS[rhythm] if bpm is None else bpm
     plan = RhythmPlan(
@@ -157,6 +167,8 @@ def synthetic_ecg(
     eight = np.zeros((8, n))
     for shape, amplitude in (*ventricles.drawn(), (p.shape, p.amplitude)):
         add_waves(eight, fs, shape, amplitude)
+    if heart.ta:
+        add_waves(eight, fs, *atrial_recovery(p, heart.ta))
     match course.drive:
         case "af":
             eight += fibrillatory_waves(n, fs, fields, drive)
@@ -170,8 +182,13 @@ def synthetic_ecg(
     truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
     extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
     truth = replace(truth, labels=(*extra, *(x for x in labels if x not in extra)))
+    if noise is not None:
+        eight += electrode_noise(n, fs, noise, disturb)
+    signal = TO_12[rows] @ eight
+    if noise is not None:
+        signal = device_faults(signal, tuple(leads), fs, noise, disturb)
     record = ECGRecord(
-        signal=(TO_12[rows] @ eight).astype(np.float32),
+        signal=signal.astype(np.float32),
         fs=float(fs),
         leads=tuple(leads),
         source="<synthetic>",
@@ -206,19 +223,4 @@ def _set(heart: Heart, pr_ms: float | None, qrs_ms: float | None, qtc_ms: float 
         qtc_ms=heart.beat.qtc_ms if qtc_ms is None else qtc_ms,
     )
     pr = heart.pr_ms if pr_ms is None else pr_ms
-    return replace(heart, beat=beat, pr_ms=pr, p_ms=min(heart.p_ms, pr - 10))
-
-
-def _point(heart: Heart, fields: Array, axis_deg: float) -> Heart:
-    """Turn QRS to the axis that was asked for, and T halfway with it."""
-    beat, turned = heart.beat, 0.0
-    for _ in range(4):
-        matrix = rotation(turned, 0.0)
-        qrs = beat.qrs.turned(matrix)
-        area = qrs.amplitudes(fields).T @ qrs.shape[:, 1:].sum(axis=1)
-        one, foot = area[0], (area[1] - area[0] / 2) * 2 / np.sqrt(3)
-        missing = axis_deg - np.rad2deg(np.arctan2(foot, one))
-        turned += float((missing + 180) % 360 - 180)
-    qrs = beat.qrs.turned(rotation(turned, 0.0))
-    t = beat.t.turned(rotation(float((turned + 180) % 360 - 180) / 2, 0.0))
-    return replace(heart, beat=replace(beat, qrs=qrs, t=t))
+    return replace(heart, beat=beat, pr_ms=pr, p_ms=min(heart.p_ms, pr - 3))

@@ -14,6 +14,8 @@ _OF_RHYTHM: dict[str, tuple[str, ...]] = {
     "av_block3_junctional": ("3AVB", "junctional_escape"),
     "junctional": ("junctional_rhythm",),
     "svt": ("PSVT",),
+    "atrial_tachycardia": ("SVTAC", "atrial_tachycardia"),
+    "av_block_2to1": ("2AVB", "av_block_2to1"),
     "vt": ("ventricular_tachycardia",),
     "vf": ("ventricular_fibrillation",),
     "asystole": ("asystole",),
@@ -31,6 +33,8 @@ _OF_PATTERN: dict[str, tuple[str, ...]] = {
     "BIGU": ("PVC", "BIGU"),
     "TRIGU": ("PVC", "TRIGU"),
     "couplets": ("PVC", "couplets"),
+    "multiform_pvc": ("PVC", "multiform_pvc"),
+    "fusion_pvc": ("PVC", "fusion_beats"),
 }
 
 
