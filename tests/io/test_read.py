@@ -222,7 +222,7 @@ def _library(ecg, folder):
     (folder / "README.md").write_text("# I,II\n")
     (folder / "page.png").write_bytes(b"\x89PNG")
     (folder / ".hidden.hea").write_text("x")
-    good = [
+    return [
         "sub/IM0001",
         "sub/a1",
         "sub/c1",
@@ -232,7 +232,6 @@ def _library(ecg, folder):
         "wfdb/r1",
         "z1/in/r1",
     ]
-    return good
 
 
 def test_find_records(ecg, tmp_path):
