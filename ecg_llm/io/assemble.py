@@ -313,8 +313,7 @@ def _supported_length(
 
 def _check_swing(rows: dict[str, FloatArray], label: str) -> None:
     """Refuse voltages that only a wrong unit explains; a flat lead says nothing about it."""
-    swings = [float(np.ptp(np.nanpercentile(row, [1, 99]))) for row in rows.values()]
-    swings = [swing for swing in swings if swing > 0]
+    swings = [swing for row in rows.values() if (swing := _swing(row)) > 0]
     if not swings:
         return
     swing = float(np.median(swings))
@@ -323,6 +322,14 @@ def _check_swing(rows: dict[str, FloatArray], label: str) -> None:
             f"{label}: the leads swing by {swing:.3g} mV (median), where an ECG has 0.1 to 10 mV; "
             "the unit or the gain stated for the file is wrong."
         )
+
+
+def _swing(row: FloatArray) -> float:
+    """Give the range between the 1st and the 99th percentile."""
+    there = row[~np.isnan(row)]
+    low, high = there.size // 100, there.size - 1 - there.size // 100
+    ordered = np.partition(there, (low, high))
+    return float(ordered[high] - ordered[low])
 
 
 def _largest(row: FloatArray) -> float:
