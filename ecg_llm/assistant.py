@@ -53,7 +53,7 @@ def analyse(record: ECGRecord) -> Analysis:
     -------
     Analysis
     """
-    from ecg_llm.findings.apply import apply_criteria
+    from ecg_llm.findings import apply_criteria
     from ecg_llm.measure import measure
     from ecg_llm.quality import assess
 

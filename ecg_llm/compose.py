@@ -19,6 +19,7 @@ from ecg_llm.report import (
     Section,
 )
 from ecg_llm.statements import (
+    SAID_BY,
     beat_claims,
     finding_claims,
     impression_claim,
@@ -181,9 +182,15 @@ def _present(findings: Sequence[Finding]) -> list[Finding]:
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found."""
     present = _present(findings)
-    lines = [impression_claim(finding) for finding in present]
+    codes = {finding.code for finding in present}
+    graver = any(finding.urgency != "normal" for finding in present)
+    lines = [
+        impression_claim(finding, otherwise=graver)
+        for finding in present
+        if codes.isdisjoint(SAID_BY.get(finding.code, ()))
+    ]
     normal = any(finding.code == "NORM" for finding in present)
-    if not normal and all(finding.urgency == "normal" for finding in present):
+    if not normal and not graver:
         unknown = any(finding.status == "unknown" for finding in findings)
         limits = "; some could not be judged" if unknown else ""
         text = f"No abnormality by the criteria applied{limits}."
@@ -226,9 +233,9 @@ def _abstentions(
         if not lead.usable
     ]
     missing = [
-        Abstention(what=LABELS.get(name, name), reason=quantity.reason or "")
+        Abstention(what=LABELS[name], reason=quantity.reason or "")
         for name, quantity in measurements.values.items()
-        if quantity.value is None
+        if quantity.value is None and name in LABELS
     ]
     unknown = [
         Abstention(what=finding.label, reason=finding.reason or "no reason given")
