@@ -258,7 +258,7 @@ class Citations:
             if item.source:
                 fact += f" [{self.sources.setdefault(item.source, len(self.sources) + 1)}]"
             facts.append(fact.strip())
-        return "; ".join(dict.fromkeys(fact for fact in facts if fact))
+        return printable("; ".join(dict.fromkeys(fact for fact in facts if fact)))
 
 
 def where_text(item: Evidence) -> str:

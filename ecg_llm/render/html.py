@@ -22,7 +22,7 @@ from ecg_llm.render.evidence import (
 from ecg_llm.render.html_assets import CSS, SCRIPT
 from ecg_llm.render.layout import PageLayout
 from ecg_llm.render.page import page_scene
-from ecg_llm.render.scene import printable
+from ecg_llm.render.scene import gain_text, printable
 from ecg_llm.render.svg import to_svg
 from ecg_llm.statements import REFERENCES, reference
 
@@ -142,8 +142,8 @@ def _tags(evidence: Iterable[Evidence], index: EvidenceIndex) -> str:
 
 def _facts(evidence: tuple[Evidence, ...], said: str = "") -> str:
     """List what the evidence adds to a sentence, with its sources; a long list is folded."""
-    facts = [(not_yet_said(item, said), item.source) for item in evidence]
-    lines = dict.fromkeys(". ".join(part for part in fact if part) for fact in facts)
+    pairs = [(not_yet_said(item, said), item.source) for item in evidence]
+    lines = dict.fromkeys(". ".join(part for part in pair if part) for pair in pairs)
     lines.pop("", None)
     if not lines:
         return ""
@@ -211,7 +211,7 @@ def _figure(
     end = min(max(place.to_s for place in scene.plan.places), record.duration_s)
     about = (
         f"{layout.from_s:g} to {end:.1f} s of {record.duration_s:.1f} s, "
-        f"{layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV"
+        f"{layout.speed_mm_s:g} mm/s, {gain_text(record, layout)}"
     )
     leads = ", ".join(dict.fromkeys(p.lead for p in scene.plan.places if p.recorded))
     svg = to_svg(scene, title=f"ECG, {about}; leads {leads}", prefix=prefix)

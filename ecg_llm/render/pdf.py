@@ -188,7 +188,9 @@ class _Story:
         if not values:
             yield self._line("Nothing was measured.")
             return
-        rows = [("Quantity", "Value", "Spread", "Adult reference", "How, or why not")]
+        rows: list[tuple[str, ...]] = [
+            ("Quantity", "Value", "Spread", "Adult reference", "How, or why not")
+        ]
         known = [name for name in REFERENCES if name in values]
         for name in dict.fromkeys((*known, *values)):
             quantity, title, limits = values[name], name, ""
@@ -214,7 +216,7 @@ class _Story:
 
     def _quality(self) -> Iterator[Flowable]:
         yield self._head("Leads")
-        rows = [("Lead", "Usable", "Remarks")]
+        rows: list[tuple[str, ...]] = [("Lead", "Usable", "Remarks")]
         clean = []
         for name, lead in self.report.quality.leads.items():
             remarks = list(lead.reasons)
@@ -256,6 +258,7 @@ class _Story:
         return "".join(f" {tag}" for tag in tags)
 
     def _head(self, text: str, colour: str = "#000000") -> Flowable:
+        from reportlab.lib.colors import HexColor
         from reportlab.lib.styles import ParagraphStyle
         from reportlab.platypus import Paragraph
 
@@ -266,7 +269,7 @@ class _Story:
             leading=14,
             spaceBefore=9,
             spaceAfter=2,
-            textColor=colour,
+            textColor=HexColor(colour),
             keepWithNext=1,
         )
         return Paragraph(_e(text), style)
@@ -283,6 +286,7 @@ class _Story:
         after: float = 1.5,
     ) -> Flowable:
         """Set one paragraph; ``indent`` hangs all lines but the first."""
+        from reportlab.lib.colors import HexColor
         from reportlab.lib.styles import ParagraphStyle
         from reportlab.platypus import Paragraph
 
@@ -291,7 +295,7 @@ class _Story:
             fontName=BOLD if bold else FONT,
             fontSize=size,
             leading=size * 1.32,
-            textColor=colour,
+            textColor=HexColor(colour),
             leftIndent=left + indent,
             firstLineIndent=-indent,
             spaceAfter=after,
@@ -300,6 +304,7 @@ class _Story:
         return Paragraph(markup, style)
 
     def _table(self, rows: list[tuple[str, ...]], widths_mm: tuple[float, ...]) -> Flowable:
+        from reportlab.lib.colors import HexColor
         from reportlab.platypus import Table, TableStyle
 
         cells = [
@@ -309,14 +314,14 @@ class _Story:
         table = Table(
             cells, colWidths=[w * POINTS_PER_MM for w in widths_mm], repeatRows=1, hAlign="LEFT"
         )
-        look = [
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("TOPPADDING", (0, 0), (-1, -1), 1.5),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
-        ]
-        table.setStyle(TableStyle(look))
+        everywhere = ((0, 0), (-1, -1))
+        style = TableStyle()
+        style.add("LINEBELOW", *everywhere, 0.4, HexColor(RULE))
+        style.add("VALIGN", *everywhere, "TOP")
+        style.add("LEFTPADDING", *everywhere, 0)
+        style.add("TOPPADDING", *everywhere, 1.5)
+        style.add("BOTTOMPADDING", *everywhere, 1.5)
+        table.setStyle(style)
         return table
 
 
