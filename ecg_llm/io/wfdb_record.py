@@ -129,8 +129,8 @@ def _verify(
             return
         raise RecordError(
             f"{where}: the samples of {shown(line.name) or 'a signal'} sum to {found}, the header "
-            f"says {line.checksum % 65536} (modulo 65536); the file is damaged or belongs to another "
-            "header."
+            f"says {line.checksum % 65536} (modulo 65536); the file is damaged or belongs to "
+            "another header."
         )
 
 
