@@ -99,7 +99,7 @@ def _read(data: bytes, label: str) -> RawECG:
     dataset = pydicom.dcmread(io.BytesIO(data))
     groups = dataset.get("WaveformSequence")
     if not groups:
-        kind = getattr(getattr(dataset.get("SOPClassUID"), "name", ""), "strip", str)()
+        kind = str(getattr(dataset.get("SOPClassUID"), "name", ""))
         raise RecordError(
             f"{label}: a DICOM file without a waveform ({shown(kind) or 'of unknown kind'}); an "
             "ECG waveform object is needed."

@@ -87,7 +87,7 @@ def read(source: Source, options: ReadOptions) -> RawECG:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("latin-1").lstrip("\ufeffï»¿")
+    return data.decode("latin-1").removeprefix("ï»¿")  # UTF-8's byte order mark
 
 
 def _channels(header: Header, source: Source, label: str, notes: list[str]) -> list[Channel]:
