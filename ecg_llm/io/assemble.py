@@ -185,8 +185,7 @@ def _millivolts(
         scale = unit_in_mv(channel.unit or "")
         if scale is None or not channel.calibrated:
             open_gain.append(lead)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            row = (channel.values * (scale or 1.0)).astype(np.float32)
+        row = (channel.values * (scale or 1.0)).astype(np.float32)
         _check_range(channel, row, lead, label, bounded=lead not in open_gain)
         rows[lead] = row
     if open_gain:

@@ -147,8 +147,7 @@ def _physical(
     missing = invalid_value(line.fmt)
     if missing is not None:
         values[row == missing] = np.nan
-    with np.errstate(over="ignore"):  # A gain near 0 is caught with the voltages it gives.
-        values = (values - line.baseline) / (line.gain or DEFAULT_GAIN)
+    values = (values - line.baseline) / (line.gain or DEFAULT_GAIN)
     if line.skew:
         if abs(line.skew) * line.per_frame >= values.size or line.skew < 0:
             raise RecordError(f"{label}: a signal is skewed by {line.skew} frames, beyond its end.")

@@ -54,6 +54,7 @@ def test_aecg_with_only_a_beat_is_no_rhythm(ecg):
         ('value="0.002"', 'value="0"', "time step"),
         ('value="0.002"', 'value="nan"', "not a number"),
         ("<digits>", "<digits>spam ", "not all numbers"),
+        ("<digits>", "<digits>1e308 1e400 ", "beyond 10 V|5000 samples but"),
         ("<digits>", "<digits>1 2 ", "has 5002 samples|5000 samples but"),
         ('scale value="2.5"', 'scale value="x"', "scale of MDC_ECG_LEAD_I"),
         ("<scale", "<skale", "scale of MDC_ECG_LEAD_I"),
