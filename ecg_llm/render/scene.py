@@ -258,7 +258,8 @@ def thinned(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """
     import cv2
 
-    return np.asarray(cv2.approxPolyDP(points.astype(np.float32), TOLERANCE_MM, False))[:, 0]
+    kept = cv2.approxPolyDP(points.astype(np.float32), TOLERANCE_MM, False)
+    return np.asarray(kept, np.float32)[:, 0]
 
 
 def _calibration(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
