@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ecg_llm
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES, Finding
-from ecg_llm.phrases import sentence
+from ecg_llm.phrases import brief_reason, sentence
+from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
     Alert,
@@ -36,6 +38,14 @@ if TYPE_CHECKING:
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
     from ecg_llm.record import ECGRecord
+
+MEANINGLESS_IN = {
+    "AFIB": ("p_", "pr_"),
+    "AFLT": ("p_", "pr_"),
+    "asystole_or_vf": ("p_", "pr_"),
+    "3AVB": ("pr_",),
+}
+"""Values that a report does not give beside these findings, by the beginning of their names."""
 
 ALERTING = ("critical", "urgent")
 """Urgencies of present findings that become alerts."""
@@ -78,7 +88,8 @@ def build_report(
         impression = [_refusal(quality)]
         sections = [Section(title="Technical quality", statements=_quality(record, quality, ()))]
     else:
-        values = dict(measurements.values)
+        measurements = replace(measurements, values=_withheld(measurements.values, findings))
+        values = measurements.values
         table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
         impression = _impression(findings)
         sections = _sections(record, quality, measurements, findings)
@@ -103,6 +114,19 @@ def build_report(
             criteria_version=criteria_version,
         ),
     )
+
+
+def _withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[str, Quantity]:
+    """Take back what a finding makes meaningless: there is no PR interval in fibrillation."""
+    present = {finding.code: finding.label for finding in findings if finding.status == "present"}
+    taken = dict(values)
+    for code, prefixes in MEANINGLESS_IN.items():
+        for name, quantity in values.items():
+            if code in present and name.startswith(prefixes) and quantity.known:
+                taken[name] = Quantity(
+                    None, quantity.unit, reason=f"it has no meaning in {present[code]}"
+                )
+    return taken
 
 
 def _record_info(record: ECGRecord, quality: Quality) -> RecordInfo:
@@ -238,7 +262,7 @@ def _abstentions(
         if quantity.value is None and name in LABELS
     ]
     unknown = [
-        Abstention(what=finding.label, reason=finding.reason or "no reason given")
+        Abstention(what=finding.label, reason=brief_reason(finding.reason))
         for finding in findings
         if finding.status == "unknown"
     ]

@@ -11,6 +11,11 @@ from ecg_llm.findings.finding import Evidence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SHOWN_REASONS = 3
+
+MOMENT_S = 4.0
+"""A fact of a longer stretch holds for the record: saying when tells nothing."""
+
 _DECIMALS = {"ms": 0, "bpm": 0, "deg": 0, "Hz": 0, "%": 0, "mV": 2, "s": 2}
 
 
@@ -123,6 +128,29 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
+def brief_reason(reason: str | None) -> str:
+    """Say why something was not judged: each part once, the first few.
+
+    Parameters
+    ----------
+    reason : str or None
+        Parts joined by semicolons.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> brief_reason("no P wave found; no P wave found; lead V1 was not measured")
+    'no P wave found; lead V1 was not measured'
+    """
+    parts = list(dict.fromkeys((reason or "no reason given").rstrip(".").split("; ")))
+    return "; ".join(
+        [*parts[:SHOWN_REASONS], *(["and others"] if len(parts) > SHOWN_REASONS else [])]
+    )
+
+
 def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:
     """Say one measured fact.
 
@@ -156,7 +184,7 @@ def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False
     shown : int
         Quantities to name; if there are more, it says so.
     when : bool
-        Say when on the tracing, too.
+        Say when on the tracing, if it is a moment of it.
 
     Returns
     -------
@@ -191,7 +219,9 @@ def _reading(item: Evidence, rule: str, when: bool) -> str:
         words = "unknown" if item.value is None else amount(item.value, item.unit, rule)
     if item.lead and item.lead not in item.quantity.split():
         words += f" in {item.lead}"
-    return f"{words} at {number(item.from_s, 's')} s" if when and item.from_s is not None else words
+    if when and item.from_s is not None and (item.to_s or item.from_s) - item.from_s < MOMENT_S:
+        words += f" at {number(item.from_s, 's')} s"
+    return words
 
 
 def tidy(criterion: str) -> str:

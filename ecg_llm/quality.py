@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -127,13 +128,16 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     if to_s > MAX_DURATION_S:
         to_s = MAX_DURATION_S
         reasons.append(f"only the first {to_s:.0f} s of {record.duration_s:.0f} s were judged")
-    first, last = 0.0, to_s
+    first, last, score = 0.0, to_s, None
     if to_s >= 1.5 * WINDOW_S:
-        first, last = _longest_acceptable(record, to_s, model)
+        first, last, score = _longest_acceptable(record, to_s, model)
         if (first, last) != (0.0, to_s):
             reasons.append(f"only {first:.0f} to {last:.0f} s of {to_s:.0f} s can be read")
     part = record if (first, last) == (0.0, record.duration_s) else record.segment(first, last)
     stretch = _judge(part, model)
+    if score is not None:
+        # Each window was accepted by itself; the limits hold for windows, not for minutes.
+        stretch = replace(stretch, score=score, refusals=_unreadable(stretch.leads))
     usable = tuple(name for name, lead in stretch.leads.items() if lead.usable)
     suspicions: tuple[Suspicion, ...] = ()
     spikes: tuple[float, ...] = ()
@@ -170,13 +174,11 @@ def _refusals(
     leads: dict[str, LeadQuality], features: Features, bands: Bands, score: float
 ) -> tuple[str, ...]:
     """Why the stretch cannot be read; empty if it can."""
-    bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
-    if len(bad) == len(leads):
-        return (f"no lead can be read: {_by_reason(bad)}",)
-    if 2 * len(bad) > len(leads):
-        return (f"{len(bad)} of {len(leads)} leads cannot be read: {_by_reason(bad)}",)
+    if unreadable := _unreadable(leads):
+        return unreadable
     if score >= ACCEPT_FROM or _fibrillation_like(bands, features):
         return ()
+    bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
     if bad:
         return (f"experts would not accept this tracing: {_by_reason(bad)}",)
     mild = {name: lead.reasons[0] for name, lead in leads.items() if lead.reasons}
@@ -188,6 +190,16 @@ def _refusals(
         "experts would not accept this tracing: the beats of one lead do not show in the others, "
         f"least of all in {', '.join(worst)}",
     )
+
+
+def _unreadable(leads: dict[str, LeadQuality]) -> tuple[str, ...]:
+    """Refuse a stretch of which most leads cannot be read."""
+    bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
+    if len(bad) == len(leads):
+        return (f"no lead can be read: {_by_reason(bad)}",)
+    if 2 * len(bad) > len(leads):
+        return (f"{len(bad)} of {len(leads)} leads cannot be read: {_by_reason(bad)}",)
+    return ()
 
 
 def _by_reason(leads: dict[str, str]) -> str:
@@ -219,21 +231,22 @@ def _fibrillation_like(bands: Bands, features: Features) -> bool:
     return bool(slow > 0.8 and spread[:3].sum() > 0.9 * spread.sum())
 
 
-def _longest_acceptable(record: ECGRecord, to_s: float, model: QualityModel) -> tuple[float, float]:
-    """Longest run of acceptable windows; the whole if none is."""
-    n = int(to_s // WINDOW_S)
-    limits = [k * WINDOW_S for k in range(n)] + [to_s]
-    good = [
-        not _judge(record.segment(a, b), model).refusals
-        for a, b in zip(limits, limits[1:], strict=False)
+def _longest_acceptable(
+    record: ECGRecord, to_s: float, model: QualityModel
+) -> tuple[float, float, float | None]:
+    """Longest run of acceptable windows and its mean score; the whole, without, if none is."""
+    limits = [k * WINDOW_S for k in range(int(to_s // WINDOW_S))] + [to_s]
+    judged = [_judge(record.segment(a, b), model) for a, b in pairwise(limits)]
+    runs = [
+        list(run)
+        for good, run in groupby(range(len(judged)), lambda k: not judged[k].refusals)
+        if good
     ]
-    best = (0, 0)
-    start = 0
-    for k, fine in enumerate([*good, False]):
-        if not fine:
-            best = max(best, (start, k), key=lambda run: run[1] - run[0])
-            start = k + 1
-    return (limits[best[0]], limits[best[1]]) if best[1] > best[0] else (0.0, to_s)
+    if not runs:
+        return 0.0, to_s, None
+    best = max(runs, key=len)
+    score = float(np.mean([judged[k].score for k in best]))
+    return limits[best[0]], limits[best[-1] + 1], score
 
 
 def _too_short(record: ECGRecord) -> Quality:

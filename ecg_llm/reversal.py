@@ -270,18 +270,26 @@ def suspect_rows(
     if residue < ROW_RESIDUE:
         return tuple(found)
     guess = _repair(recorded)
-    if guess is None:
-        why = "no single exchange or change of sign explains it"
-        concerned, kind = tuple(recorded), "limb rows inconsistent"
-    else:
+    score = min(1.0, residue)
+    if guess is not None:
         concerned, kind, left = guess
         why = f"{kind} would leave {left:.0%}"
+    elif _residue(_rescaled(recorded)) < ROW_RESIDUE / 2:
+        concerned, kind, score = tuple(recorded), "limb row gains differ", 0.3
+        why = (
+            "with a gain of its own for every row they hold, so no row is misplaced, but the "
+            "voltages of the limb leads cannot be compared and the axis is in doubt"
+        )
+    else:
+        concerned, kind = tuple(recorded), "limb rows inconsistent"
+        why = "no single exchange or change of sign explains it"
     explanation = (
         f"I + III = II and the laws of aVR, aVL and aVF leave {residue:.0%} of the limb leads "
         f"unexplained, where an intact tracing leaves almost nothing; {why}."
     )
-    score = round(float(min(1.0, residue)), 3)
-    found.append(Suspicion(kind=kind, leads=concerned, explanation=explanation, score=score))
+    found.append(
+        Suspicion(kind=kind, leads=concerned, explanation=explanation, score=round(score, 3))
+    )
     return tuple(found)
 
 
@@ -296,6 +304,26 @@ def _residue(rows: dict[str, FloatArray]) -> float:
     }
     left = sum(float(np.square(rows[n] - law).sum()) for n, law in laws.items() if n in rows)
     return float(np.sqrt(left / (sum(float(np.square(r).sum()) for r in rows.values()) + 1e-9)))
+
+
+def _rescaled(rows: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Give every row the positive gain with which the limb laws hold best."""
+    if "III" not in rows:
+        return rows
+    three = np.stack([rows[name] for name in ("I", "II", "III")])
+    size = np.sqrt(np.square(three).mean(axis=1, keepdims=True)) + 1e-9
+    gains = np.linalg.svd(three / size, full_matrices=False)[0][:, 2] / size[:, 0]
+    gains = gains * np.sign(gains[0])
+    if gains[1] >= 0 or gains[2] <= 0:  # I + III - II: the signs must be + - +
+        return rows
+    one, two = gains[0] * rows["I"], -gains[1] * rows["II"]
+    out = {"I": one, "II": two, "III": gains[2] * rows["III"]}
+    laws = {"aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
+    for name, law in laws.items():
+        if name in rows:
+            gain = max(0.0, float(rows[name] @ law) / (float(rows[name] @ rows[name]) + 1e-9))
+            out[name] = np.float32(gain) * rows[name]
+    return out
 
 
 def _repair(rows: dict[str, FloatArray]) -> tuple[tuple[str, ...], str, float] | None:

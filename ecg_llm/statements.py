@@ -10,7 +10,15 @@ from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES
 from ecg_llm.findings.sources import CHAMBERS, CONDUCTION, REPOLARIZATION, TEXTBOOK
 from ecg_llm.leads import PRECORDIAL_LEADS
-from ecg_llm.phrases import amount, evidence_phrase, facts_phrase, listing, measured, sentence
+from ecg_llm.phrases import (
+    amount,
+    brief_reason,
+    evidence_phrase,
+    facts_phrase,
+    listing,
+    measured,
+    sentence,
+)
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -194,7 +202,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
             case "absent":
                 absent.append(finding)
             case "unknown":
-                unknown.setdefault(finding.reason or "no reason given", []).append(finding)
+                unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     if negatives := _pertinent(absent):
         # One fact each: the findings of the report hold them all.
         evidence = tuple(item for finding in negatives for item in finding.evidence[:1])
@@ -203,7 +211,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
     for reason, group in unknown.items():
         labels = _short_names(group)
         labels = [*labels[:SHOWN_LABELS], *(["others"] if len(labels) > SHOWN_LABELS else [])]
-        text = sentence(f"not judged ({reason.rstrip('.')}): {listing(labels)}")
+        text = sentence(f"not judged ({reason}): {listing(labels)}")
         yield Claim(text=text, status="unverifiable")
 
 
@@ -262,18 +270,19 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
     if facts:
-        alike = [item for item in facts if item.quantity == facts[0].quantity and item.lead]
-        leads = list(dict.fromkeys(item.lead for item in alike if item.lead))
-        several = len(leads) > 1
-        brackets = ", ".join(leads) if several else evidence_phrase(facts[0], criterion=False)
+        brackets = evidence_phrase(facts[0], criterion=False)
+    if finding.section in ("qrs", "st-t"):
+        leads = list(dict.fromkeys(item.lead for item in facts if item.lead))
+        brackets = ", ".join(leads) if len(leads) > 1 else brackets
     text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence)
 
 
 def _is_telling(item: Evidence, finding: Finding) -> bool:
     """Whether a fact belongs beside its finding: of a rhythm, only rates and times do."""
-    units = ("bpm", "ms", "s") if finding.section in ("rhythm", "ectopy") else None
-    return isinstance(item.value, int | float) and (units is None or item.unit in units)
+    if not isinstance(item.value, int | float) or item.criterion.startswith("not "):
+        return False
+    return finding.section not in ("rhythm", "ectopy") or item.unit in ("bpm", "ms", "s")
 
 
 def quality_claims(record: ECGRecord, quality: Quality) -> Iterator[Claim]:

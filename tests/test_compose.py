@@ -177,6 +177,17 @@ def test_a_value_beside_its_limit_is_not_rounded_onto_it():
     assert check_claims(report) == ()
 
 
+def test_no_pr_interval_is_given_in_fibrillation():
+    finding = made_finding("AFIB", "atrial fibrillation", "rhythm", "abnormal")
+    report = build_report(RECORD, QUALITY, made_measurements(), (finding,))
+    assert report.measurements["pr_ms"].value is None
+    assert statements(report, "Intervals and conduction")[0] == (
+        "PR interval could not be measured: it has no meaning in atrial fibrillation."
+    )
+    assert "PR interval" in {abstention.what for abstention in report.abstentions}
+    assert report.measurements["qrs_ms"].value == 96.0
+
+
 def test_the_impression_leaves_out_what_a_stronger_finding_says():
     findings = [
         made_finding(code, label, "qrs", "abnormal")

@@ -153,7 +153,7 @@ def _incomplete_right(case: Case) -> Check:
     return all_of(
         at_least(case, _QRS, 90, CONDUCTION),
         _second_r(case, "V1"),
-        any_of(_slurred_s(case, "V6"), _slurred_s(case, "I")),
+        any_of(*(at_most(case, "s_mv", -0.1, CONDUCTION, lead) for lead in ("V6", "I"))),
     )
 
 

@@ -39,6 +39,8 @@ SLOW_BPM, FAST_BPM = 60.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 SINUS_ARRHYTHMIA_MS = 120.0
 _AF_WEIGHTS = {"coherence": -7.9, "log_irregularity": 0.79, "constant": 3.66}
+AF_MIN_IRREGULARITY = 0.02
+"""RR that change less than this from beat to beat are not those of atrial fibrillation."""
 AF_PRESENT, AF_ABSENT = 0.25, 0.12
 """Probability from which atrial fibrillation is present, and below which it is absent."""
 
@@ -162,7 +164,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         *_pauses(case),
     )
     p_gate = None
-    if fibrillation.holds is not False or flutter.holds:
+    visible = fibrillation.holds is None and activity.p_share >= 0.5
+    if (fibrillation.holds is not False and not visible) or flutter.holds:
         name = "flutter" if flutter.holds else "fibrillation"
         p_gate = f"atrial {name}: there are no P waves to measure"
         if fibrillation.holds is None and not flutter.holds:
@@ -227,6 +230,19 @@ def _regular(activity: AtrialActivity) -> Check:
     )
 
 
+def _irregular(activity: AtrialActivity, limit: float, *, below: bool) -> Check:
+    """Hold the irregularity of RR against a limit."""
+    value = activity.irregularity or 0.0
+    return fact(
+        value < limit if below else value >= limit,
+        "change from one RR to the next",
+        value,
+        "of the mean RR",
+        f"{'<' if below else '≥'} {limit:g}",
+        FIBRILLATION,
+    )
+
+
 def _few_p(activity: AtrialActivity) -> Check:
     """Hardly any P waves, and nothing before the QRS that repeats."""
     if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.5:
@@ -243,6 +259,8 @@ def _few_p(activity: AtrialActivity) -> Check:
 
 def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
     """Irregular RR without P waves that repeat."""
+    if activity.irregularity is not None and activity.irregularity < AF_MIN_IRREGULARITY:
+        return opposite(_irregular(activity, AF_MIN_IRREGULARITY, below=True))
     probability = fibrillation_probability(activity)
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")

@@ -36,7 +36,7 @@ def write_csv(path: Path, *, fs: float = 500.0, **how: object) -> Path:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    return write_csv(tmp_path_factory.mktemp("one") / "rec.csv", bpm=75, seed=3, pr_ms=160)
+    return write_csv(tmp_path_factory.mktemp("one") / "rec.csv", bpm=75, seed=6, pr_ms=160)
 
 
 @pytest.fixture(scope="module")

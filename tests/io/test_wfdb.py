@@ -195,6 +195,24 @@ def test_segments_with_a_gap(ecg, tmp_path, layout):
         np.testing.assert_allclose(row, theirs[:, truth.leads.index("V1")], atol=1e-6)
 
 
+def test_of_many_segments_only_the_needed_are_opened(ecg, tmp_path):
+    truth = ecg.known_ecg(fs=100, seconds=200, leads=("I", "II"))
+    ecg.write_wfdb(tmp_path, truth, name="seg")
+    text = "many/4 2 100 80000\nseg 20000\nseg 20000\nnone 20000\nnone 20000\n"
+    (tmp_path / "many.hea").write_text(text)
+    record = read_record(tmp_path / "many.hea")
+    assert record.duration_s == 300
+    assert record.notes == ("800 s long; only the first 300 s are judged.",)
+    np.testing.assert_allclose(record.row("I")[20_000:], truth.rows["I"][:10_000], atol=6e-4)
+
+
+def test_a_long_record_says_its_whole_length(ecg, tmp_path):
+    header = ecg.write_wfdb(tmp_path, ecg.known_ecg(fs=100, seconds=700, leads=("II",)))
+    record = read_record(header)
+    assert record.duration_s == 300
+    assert record.notes == ("700 s long; only the first 300 s are judged.",)
+
+
 def test_a_segment_of_another_length_is_an_error(ecg, tmp_path):
     _, header = _write_segments(ecg, tmp_path)
     header.write_text(
