@@ -24,7 +24,7 @@ from ecg_llm.render.layout import PageLayout
 from ecg_llm.render.page import page_scene
 from ecg_llm.render.scene import gain_text, printable
 from ecg_llm.render.svg import to_svg
-from ecg_llm.statements import REFERENCES, reference
+from ecg_llm.references import REFERENCES, reference
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence

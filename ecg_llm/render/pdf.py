@@ -20,7 +20,7 @@ from ecg_llm.render.page import page_scene
 from ecg_llm.render.pdf_page import BOLD, FONT, POINTS_PER_MM, draw_scene, register_fonts
 from ecg_llm.render.scene import clip, printable
 from ecg_llm.render.style import PINK
-from ecg_llm.statements import REFERENCES, reference
+from ecg_llm.references import REFERENCES, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
