@@ -6,6 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ecg_llm
+from ecg_llm.descriptions import (
+    beat_claims,
+    progression_claims,
+    quality_claims,
+    st_claims,
+)
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.phrases import brief_reason, sentence
@@ -22,13 +28,9 @@ from ecg_llm.report import (
 )
 from ecg_llm.statements import (
     SAID_BY,
-    beat_claims,
     finding_claims,
     impression_claim,
     present_claim,
-    progression_claims,
-    quality_claims,
-    st_claims,
     value_claims,
 )
 

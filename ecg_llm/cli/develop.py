@@ -93,6 +93,23 @@ def eval_delineation(
     _print(result, json_)
 
 
+@eval_app.command("quality", short_help="The quality gate against CinC 2011's marks.")
+def eval_quality(
+    data: Annotated[Path, typer.Option(help="CinC 2011 set a folder, with quality.csv.")],
+    seed: Annotated[int, typer.Option(help="Of the dealing into folds.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Compare the quality gate with experts' marks, each record judged by trees that never saw it.
+
+    \b
+    ecgllm eval quality --data challenge2011_set_a/ \f
+    """
+    from ecg_llm.eval.quality import evaluate
+
+    data = _folder(data, "the CinC 2011 challenge, set a")
+    _print(evaluate(data, seed=seed, progress=_progress("step")), json_)
+
+
 @eval_app.command("findings", short_help="Statements against PTB-XL's.")
 def eval_findings(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.phrases import amount, evidence_phrase, number, sentence
+from ecg_llm.references import REFERENCES, reference
 from ecg_llm.render.layout import STANDARD, PageLayout
 from ecg_llm.render.marks import EvidenceMark
 from ecg_llm.render.scene import printable
-from ecg_llm.statements import REFERENCES, reference
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
