@@ -191,7 +191,7 @@ def _tracing(report: Report, record: ECGRecord, index: EvidenceIndex) -> Iterabl
         yield (
             '<p class="facts screen">A number leads from a statement to its evidence: choose it to '
             "see that evidence alone, press Escape to go back. Green evidence is shown only when "
-            "chosen.</p>"
+            "chosen. What the page above does not show is on the drawing of every lead.</p>"
         )
     yield '<details class="all-leads screen"><summary>Every lead over the full width</summary>'
     yield _figure(report, record, index, every, "leads")
@@ -217,7 +217,7 @@ def _figure(
     svg = to_svg(scene, title=f"ECG, {about}; leads {leads}", prefix=prefix)
     missed = [mark.label for mark in hidden if not mark.quiet]
     if missed:
-        about += f". Evidence {', '.join(missed)} lies outside the leads and times drawn here"
+        about += f". Evidence {', '.join(missed)} lies outside the leads and times of this drawing"
     return (
         f'<figure><div class="paper" tabindex="0" role="group" aria-label="Tracing, scrolls">{svg}'
         f"</div><figcaption>{_e(about)}.</figcaption></figure>"
