@@ -10,22 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.phrases import number
-from ecg_llm.render.evidence import (
-    EvidenceIndex,
-    capital,
-    every_lead_layout,
-    lead_notes,
-    not_yet_said,
-    number_evidence,
-    page_layout,
-    patient_text,
-    value_rows,
-)
+from ecg_llm.render.evidence import not_yet_said
 from ecg_llm.render.html_assets import CSS, SCRIPT
 from ecg_llm.render.layout import PageLayout
 from ecg_llm.render.page import page_scene
 from ecg_llm.render.scene import gain_text, printable
 from ecg_llm.render.svg import to_svg
+from ecg_llm.render.tracing import (
+    EvidenceIndex,
+    every_lead_layout,
+    lead_notes,
+    number_evidence,
+    page_layout,
+)
+from ecg_llm.render.words import capital, patient_text, value_rows
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence

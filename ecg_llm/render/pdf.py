@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from ecg_llm.phrases import sentence
-from ecg_llm.render.evidence import (
-    Citations,
+from ecg_llm.render.evidence import Citations
+from ecg_llm.render.page import page_scene
+from ecg_llm.render.pdf_page import BOLD, FONT, POINTS_PER_MM, draw_scene, register_fonts
+from ecg_llm.render.scene import clip, printable
+from ecg_llm.render.style import PINK
+from ecg_llm.render.tracing import (
     EvidenceIndex,
     every_lead_layout,
     lead_notes,
     number_evidence,
     page_layout,
-    patient_text,
-    value_rows,
 )
-from ecg_llm.render.page import page_scene
-from ecg_llm.render.pdf_page import BOLD, FONT, POINTS_PER_MM, draw_scene, register_fonts
-from ecg_llm.render.scene import clip, printable
-from ecg_llm.render.style import PINK
+from ecg_llm.render.words import patient_text, value_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
