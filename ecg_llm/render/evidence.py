@@ -163,7 +163,9 @@ def evidence_text(item: Evidence, *, where: bool = True) -> str:
     ...     unit="mV", criterion="≥ 0.2 mV", source="a paper"))
     'V2 1.04–1.08 s: ST at J 0.31 mV (≥ 0.2 mV)'
     """
-    text = f"{item.quantity} {value_text(item)}" + (f" ({item.criterion})" if item.criterion else "")
+    text = f"{item.quantity} {value_text(item)}" + (
+        f" ({item.criterion})" if item.criterion else ""
+    )
     begin = where_text(item)
     return printable(f"{begin}: {text}" if where and begin else text)
 
@@ -256,9 +258,7 @@ def page_layout(report: Report, record: ECGRecord, base: PageLayout = STANDARD) 
     if marks and marks[0].to_s > begin + base.seconds:
         latest = max(record.duration_s - base.seconds, 0.0)
         begin = float(min(max(marks[0].from_s - 1.0, 0.0) // 1, latest))
-    return replace(
-        base, from_s=begin, fields=tuple([patient, *fields] if patient else fields)
-    )
+    return replace(base, from_s=begin, fields=tuple([patient, *fields] if patient else fields))
 
 
 def lead_notes(report: Report) -> dict[str, str]:
