@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ecg_llm.phrases import amount, evidence_phrase, number
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.phrases import amount, evidence_phrase, number, sentence
+from ecg_llm.references import REFERENCES, reference
 from ecg_llm.render.layout import STANDARD, PageLayout
 from ecg_llm.render.marks import EvidenceMark
 from ecg_llm.render.scene import printable
@@ -219,7 +221,10 @@ def not_yet_said(item: Evidence, said: str) -> str:
         return where_text(item)
     value = value_text(item)
     if f"{item.quantity} {value}".lower() in lower:
-        return " ".join(part for part in (where_text(item), item.criterion) if part)
+        where = where_text(item)
+        return (
+            f"{where} ({item.criterion})" if where and item.criterion else where or item.criterion
+        )
     if value in said and not (where_text(item) or item.criterion or item.source):
         return ""
     return evidence_text(item)
@@ -329,6 +334,73 @@ def page_layout(report: Report, record: ECGRecord, base: PageLayout = STANDARD) 
         latest = max(record.duration_s - base.seconds, 0.0)
         begin = float(min(max(marks[0].from_s - 1.0, 0.0) // 1, latest))
     return replace(base, from_s=begin, fields=tuple([patient, *fields] if patient else fields))
+
+
+def every_lead_layout(record: ECGRecord, base: PageLayout) -> PageLayout:
+    """Give each lead the full width, so that all evidence of the same stretch can be seen.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        Its extra leads are shown too.
+    base : PageLayout
+        Stretch, speed, gain and page.
+
+    Returns
+    -------
+    PageLayout
+    """
+    leads = dict.fromkeys((*STANDARD_12, *record.leads))
+    return replace(base, rows=tuple((lead,) for lead in leads), rhythm=())
+
+
+def value_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
+    """Tabulate the values of the whole record.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, value, spread, number of values pooled, adult reference, and how the value was
+        obtained or why there is none; in reading order.
+    """
+    values, patient = report.measurements, report.record
+    known = [name for name in REFERENCES if name in values]
+    rows = []
+    for name in dict.fromkeys((*known, *values)):
+        quantity = values[name]
+        entry = reference(name, patient.age_years, patient.sex)
+        value = "–" if quantity.value is None else amount(quantity.value, quantity.unit)
+        spread = quantity.spread
+        apart = "" if spread is None else f"± {amount(spread, quantity.unit)}"
+        how = quantity.method if quantity.value is not None else quantity.reason or ""
+        count = str(quantity.n) if quantity.n else ""
+        rows.append((capital(entry.name), value, apart, count, entry.limits, how))
+    return rows
+
+
+def capital(text: str) -> str:
+    """Begin with a capital, but leave names of leads as they are.
+
+    Parameters
+    ----------
+    text : str
+        A name.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> capital("aVL"), capital("left axis deviation")
+    ('aVL', 'Left axis deviation')
+    """
+    return sentence(text).removesuffix(".")
 
 
 def lead_notes(report: Report) -> dict[str, str]:
