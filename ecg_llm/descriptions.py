@@ -98,8 +98,8 @@ def beat_claims(measurements: Measurements) -> Iterator[Claim]:
     names = {"normal": "of the dominant form", "unknown": "not classified"}
     parts = [f"{n} {names.get(kind, kind)}" for kind, n in counts.most_common()]
     text = f"{len(measurements.beats)} beats were read: {listing(parts)}."
-    if set(counts) == {"normal"}:
-        text = f"{len(measurements.beats)} beats were read, all of the dominant form."
+    if len(counts) == 1:
+        text = text.replace(f": {len(measurements.beats)}", ", all")
     yield Claim(text=text, status="supported", evidence=tuple(facts))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import typer
 
@@ -35,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 class Result(Protocol):
     """What an evaluation or a benchmark gives: a frozen dataclass that can show itself."""
 
-    __dataclass_fields__: dict[str, Any]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def render(self) -> str:
         """Give the result as text."""
@@ -155,7 +155,7 @@ def bench_measure(
     if record is None:
         from ecg_llm.data_builders.synthetic import synthetic_ecg
 
-        chosen = synthetic_ecg(seed=1)
+        chosen = synthetic_ecg(seed=1).record
     else:
         from ecg_llm.io import read_record
 

@@ -326,6 +326,7 @@ def test_a_cut_off_signal_file(ecg, tmp_path, fmt):
         "..\\x.dat",
         "-",
         "~root",
+        "\x1b[31mx.dat",
         "a/../../x.dat",
     ],
 )

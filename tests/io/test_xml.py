@@ -98,7 +98,7 @@ def test_muse_in_utf_16(ecg):
         ("<WaveFormData>\n", "<WaveFormData>\n?", "not valid base64"),
         ("<WaveFormData>\nAAAA", "<WaveFormData>\nBAAA", "checksum"),
         ("MICROVOLTS", "PASCAL", "no ECG lead"),
-        ("MICROVOLTS", "VOLTS", "the unit"),
+        ("MICROVOLTS", "VOLTS", "beyond 10 V; the unit"),
         ("<LeadID>V1", "<LeadID>V2", "twice"),
         ("LeadSampleSize>2", "LeadSampleSize>4", "4 bytes"),
         (">4.88<", ">x<", "LeadAmplitudeUnitsPerBit"),
