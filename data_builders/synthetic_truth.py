@@ -45,7 +45,8 @@ class Truth:
     p_source : tuple of str
         Of ``complete.p_waves_s``: ``sinus``, ``ectopic``, ``retrograde``, ``paced``.
     p_conducted, p_hidden : np.ndarray of bool, shape (n_p,)
-        Likewise: whether a QRS followed from it; whether at least half of it lies under a QRS.
+        Likewise: whether a QRS followed from it; whether it cannot be seen, because at least half
+        of it lies under a QRS, or under a T wave three times its size.
     p_leads_s : np.ndarray, shape (n_leads, n_p, 3), s
         Likewise: onset, peak, offset as visible in each lead.
     amplitudes_mv : dict of str to np.ndarray, shape (n_leads, n_beats), mV
@@ -235,7 +236,7 @@ def note_truth(
     reaching |= (overall[:, 2] > 0) & (overall[:, 0] < seconds)
     p_in = (p.overall[:, 2] > 0) & (p.overall[:, 0] < seconds)
     order = np.flatnonzero(p_in)[np.argsort(p.overall[p_in, 0])]
-    hidden = _hidden(p.overall[order], qrs.overall)
+    hidden = _hidden(p.overall[order], p.form[order], ventricles)
     p_times = p.overall[order]
     complete = Delineation(
         leads=leads,
@@ -286,12 +287,23 @@ def _within(times: Array, seconds: float) -> Array:
     return np.where((times >= 0) & (times < seconds), times, np.nan)
 
 
-def _hidden(p: Array, qrs: Array) -> npt.NDArray[np.bool_]:
-    """Which P waves lie for half of their length or more under QRS complexes."""
-    if len(p) == 0 or len(qrs) == 0:
+def _hidden(p: Array, p_form: Array, ventricles: Ventricles) -> npt.NDArray[np.bool_]:
+    """Which P waves lie for half of their length or more under QRS, or under a far larger T."""
+    qrs, t = ventricles.qrs, ventricles.t
+    if len(p) == 0 or len(qrs.overall) == 0:
         return np.zeros(len(p), dtype=bool)
-    shared = np.minimum(p[:, None, 2], qrs[None, :, 2]) - np.maximum(p[:, None, 0], qrs[None, :, 0])
-    return np.asarray(np.clip(shared, 0, None).sum(axis=1) >= 0.5 * (p[:, 2] - p[:, 0]))
+    half = 0.5 * (p[:, 2] - p[:, 0])[:, None]
+    size, t_size = (np.sqrt(np.square(form).sum(axis=1).max(axis=1)) for form in (p_form, t.form))
+    small = size[:, None] < t_size[None, :] / 3
+    under_qrs, under_t = _shared(p, qrs.overall) >= half, _shared(p, t.overall) >= half
+    return np.asarray((under_qrs | (under_t & small)).any(axis=1))
+
+
+def _shared(some: Array, others: Array) -> Array:
+    """Time that each of some waves has in common with each of the others, in s."""
+    others = np.nan_to_num(others, nan=-1e6)
+    last = np.minimum(some[:, None, 2], others[None, :, 2])
+    return np.asarray(last - np.maximum(some[:, None, 0], others[None, :, 0]))
 
 
 def _values(
