@@ -324,7 +324,7 @@ def _rescaled(rows: dict[str, FloatArray]) -> dict[str, FloatArray]:
 
 def _repair(rows: dict[str, FloatArray]) -> tuple[tuple[str, ...], str, float] | None:
     """Find the one exchange or change of sign after which the limb laws hold."""
-    tried = []
+    tried: list[tuple[float, tuple[str, ...], str]] = []
     for a, b in combinations(rows, 2):
         tried.append((_residue({**rows, a: rows[b], b: rows[a]}), (a, b), f"rows {a} and {b} exchanged"))
     for name in rows:
