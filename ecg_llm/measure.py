@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.delineate import Delineation
+from ecg_llm.amplitudes import UNITS, measure_windows
+from ecg_llm.beats import BeatClass, classify, pooled_beats, usual_beats
+from ecg_llm.delineate import FIDUCIALS, Delineation, delineate
+from ecg_llm.intervals import record_values
+from ecg_llm.quality import Quality
 from ecg_llm.quantity import Quantity
+from ecg_llm.record import ECGRecord
+from ecg_llm.windows import cut_beats, nanmedian
 
-BeatClass = Literal["normal", "supraventricular", "ventricular", "paced", "unknown"]
-
+Array = npt.NDArray[np.float64]
+UNCALIBRATED = "the file does not tell its gain, so voltages are unknown"
 
 @dataclass(frozen=True)
 class Beat:
@@ -79,3 +85,172 @@ class Measurements:
     beats: tuple[Beat, ...]
     leads: dict[str, LeadMeasurements]
     delineation: Delineation
+
+    def value(self, name: str, lead: str | None = None) -> float | None:
+        """Give a measured value, None if it is unknown.
+
+        Parameters
+        ----------
+        name : str
+            Key of ``values``, or of the lead's ``summary``.
+        lead : str, optional
+            Lead name; without it a record-level value.
+
+        Returns
+        -------
+        float or None
+        """
+        if lead is None:
+            return self.values[name].value if name in self.values else None
+        found = self.leads.get(lead)
+        return found.summary[name].value if found and name in found.summary else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain JSON values.
+
+        Returns
+        -------
+        dict
+            The record-level values by name, ``record``, ``fs``, ``from_s``, ``to_s``, ``beats``
+            (``r_s``, ``class``) and ``leads``: per lead the fiducials (s per beat, None where
+            there is none), ``amplitudes`` (per beat) and ``summary``.
+        """
+        leads = {
+            name: {
+                **{key: _plain(lead.per_beat[key]) for key in FIDUCIALS},
+                "amplitudes": {
+                    key: _plain(row) for key, row in lead.per_beat.items() if key not in FIDUCIALS
+                },
+                "summary": {key: quantity.to_dict() for key, quantity in lead.summary.items()},
+            }
+            for name, lead in self.leads.items()
+        }
+        return {
+            "record": self.record,
+            "fs": self.fs,
+            "from_s": self.from_s,
+            "to_s": self.to_s,
+            **{name: quantity.to_dict() for name, quantity in self.values.items()},
+            "beats": [{"r_s": round(beat.r_s, 4), "class": beat.kind} for beat in self.beats],
+            "leads": leads,
+        }
+
+
+def measure(
+    record: ECGRecord, quality: Quality | None = None, delineation: Delineation | None = None
+) -> Measurements:
+    """Measure a record.
+
+    Record-level PR, QRS, QT and P durations are the median over all leads and beats of the
+    interval within one lead and one beat. Amplitudes are those of the median beat, their spread
+    that of the single beats. Ventricular extra beats stay out of both; amplitudes come from the
+    beats of the usual shape only.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What was read.
+    quality : Quality, optional
+        Its technical quality; assessed here if not given.
+    delineation : Delineation, optional
+        Its waves; found here if not given.
+
+    Returns
+    -------
+    Measurements
+
+    References
+    ----------
+    .. [1] Kligfield P et al. Circulation 2007;115:1306-1324 (recommendations, part I).
+    """
+    if quality is None:
+        from ecg_llm.quality import assess
+
+        quality = assess(record)
+    if delineation is None:
+        leads_read = tuple(lead for lead in record.leads if lead in quality.usable_leads)
+        delineation = delineate(record, leads_read) if leads_read else no_beats()
+    kinds: tuple[BeatClass, ...] = ()
+    leads: dict[str, LeadMeasurements] = {}
+    typical: dict[str, Array] = {}
+    usual = np.zeros(0, bool)
+    if delineation.n_beats and delineation.leads:
+        windows = cut_beats(record, delineation)
+        kinds = classify(windows, delineation, quality.pacing_spikes_s)
+        usual = usual_beats(kinds)
+        per_beat = measure_windows(windows)
+        typical = {
+            name: values[:, 0] for name, values in measure_windows(windows.typical(usual)).items()
+        }
+        leads = _by_lead(delineation, per_beat, typical, usual, record.calibrated)
+    return Measurements(
+        record=record.name or record.source,
+        fs=record.fs,
+        from_s=0.0,
+        to_s=record.duration_s,
+        values=record_values(delineation, pooled_beats(kinds), typical, record.calibrated),
+        beats=tuple(Beat(float(r), kind) for r, kind in zip(delineation.r_s, kinds, strict=False)),
+        leads=leads,
+        delineation=delineation,
+    )
+
+
+_WAVES = {"p": "P wave", "q": "Q wave", "r": "R wave", "s": "S wave", "r2": "R' wave"}
+_WAVES |= {"s2": "S' wave", "t": "T wave", "st": "ST segment", "pr": "P wave before the QRS"}
+
+
+def no_beats() -> Delineation:
+    """Give the delineation of a record in which no lead can be read.
+
+    Returns
+    -------
+    Delineation
+    """
+    return Delineation(
+        leads=(),
+        r_s=np.zeros(0),
+        times_s=np.zeros((0, 0, len(FIDUCIALS))),
+        global_s=np.zeros((0, len(FIDUCIALS))),
+        p_waves_s=np.zeros((0, 3)),
+        p_confidence=np.zeros(0),
+    )
+
+
+def _by_lead(
+    delineation: Delineation,
+    per_beat: dict[str, Array],
+    typical: dict[str, Array],
+    usual: npt.NDArray[np.bool_],
+    calibrated: bool,
+) -> dict[str, LeadMeasurements]:
+    """Join the median beat's values with the spread over the single beats, lead by lead."""
+    single = np.stack([per_beat[name] for name in UNITS])  # [n_names, n_leads, n_beats]
+    if not calibrated:
+        single[["mV" in unit for unit in UNITS.values()]] = np.nan
+    pooled = single[:, :, usual]
+    middle = nanmedian(pooled, axis=2)
+    spread = 1.4826 * nanmedian(np.abs(pooled - middle[..., None]), axis=2)
+    count = np.isfinite(pooled).sum(axis=2).tolist()
+    leads = {}
+    for row, lead in enumerate(delineation.leads):
+        summary = {}
+        for k, (name, unit) in enumerate(UNITS.items()):
+            value = float(typical[name][row])
+            if not calibrated and "mV" in unit:
+                summary[name] = Quantity(None, unit, reason=UNCALIBRATED)
+            elif value != value:
+                wave = _WAVES.get(name.split("_")[0], "QRS complex")
+                summary[name] = Quantity(None, unit, reason=f"no {wave} found in lead {lead}")
+            else:
+                n = count[k][row]
+                apart = float(spread[k, row]) if n else None
+                summary[name] = Quantity(value, unit, method="median beat", spread=apart, n=n)
+        times = {name: delineation.times_s[row, :, k] for k, name in enumerate(FIDUCIALS)}
+        amplitudes = {name: single[k, row] for k, name in enumerate(UNITS)}
+        leads[lead] = LeadMeasurements(per_beat=times | amplitudes, summary=summary)
+    return leads
+
+
+def _plain(row: npt.NDArray[np.float64]) -> list[float | None]:
+    """Turn an array into JSON numbers, NaN into None."""
+    return [round(x, 4) if x == x else None for x in row.tolist()]

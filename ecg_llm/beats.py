@@ -1,0 +1,220 @@
+"""Sort the beats of a record by shape and timing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.delineate import Delineation
+from ecg_llm.windows import BeatWindows
+
+Array = npt.NDArray[np.float64]
+BeatClass = Literal["normal", "supraventricular", "ventricular", "paced", "unknown"]
+
+SAME_SHAPE = 0.75
+"""Two beats with at least this similarity (2ab / (a² + b²) over all leads) look alike."""
+PREMATURE = 0.86
+"""A beat is early if its RR is below this share of the usual RR."""
+_WIDE_MS, _WIDER_MS = 115.0, 25.0
+
+
+def similarity(windows: BeatWindows) -> Array:
+    """Compare the QRS complexes of all beats in all leads together.
+
+    Parameters
+    ----------
+    windows : BeatWindows
+        Aligned beats.
+
+    Returns
+    -------
+    np.ndarray, shape (n_beats, n_beats)
+        1 for equal shape and size, 0 for unrelated, negative for opposite; NaN for a beat cut off
+        by the end of the record.
+    """
+    qrs = windows.signal[:, :, windows.slice(-0.10, 0.14)]
+    n_leads, n_beats, width = qrs.shape
+    cut = np.isnan(qrs).mean(axis=(0, 2)) > 0.2
+    coarse = np.nan_to_num(qrs[:, :, : width // 4 * 4]).reshape(n_leads, n_beats, -1, 4).mean(-1)
+    vectors = coarse.transpose(1, 0, 2).reshape(n_beats, -1).astype(np.float64)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    products = vectors @ vectors.T
+    power = np.diag(products)
+    alike = 2 * products / np.maximum(power[:, None] + power, 1e-12)
+    alike[cut] = alike[:, cut] = np.nan
+    return alike
+
+
+def group_shapes(alike: Array) -> npt.NDArray[np.int_]:
+    """Group beats of one shape, the largest group first.
+
+    Parameters
+    ----------
+    alike : np.ndarray, shape (n_beats, n_beats)
+        From `similarity`.
+
+    Returns
+    -------
+    np.ndarray, shape (n_beats,), int
+        Group of each beat from 0; -1 for a beat that could not be compared.
+    """
+    groups = np.full(len(alike), -1)
+    left = np.isfinite(np.diag(alike))
+    near = np.nan_to_num(alike, nan=-1.0) >= SAME_SHAPE
+    group = 0
+    while left.any():
+        counts = np.where(left, (near & left).sum(axis=1), -1)
+        members = near[int(np.argmax(counts))] & left
+        groups[members] = group
+        left &= ~members
+        group += 1
+    return groups
+
+
+def classify(
+    windows: BeatWindows, delineation: Delineation, pacing_spikes_s: tuple[float, ...] = ()
+) -> tuple[BeatClass, ...]:
+    """Tell normal, early, ventricular and paced beats apart.
+
+    The usual beats are those of the largest group of one shape; of two groups of similar size,
+    as in bigeminy, the one that does not come early. A beat of another shape is ventricular if its
+    QRS is wide, or clearly wider than usual, and no P wave goes before it at the usual distance; a
+    usual beat that comes early in an otherwise regular rhythm is supraventricular.
+
+    Parameters
+    ----------
+    windows : BeatWindows
+        Aligned beats.
+    delineation : Delineation
+        Their waves.
+    pacing_spikes_s : tuple of float, s
+        Times of pacing spikes.
+
+    Returns
+    -------
+    tuple of str
+        One class a beat.
+    """
+    n = delineation.n_beats
+    groups = group_shapes(similarity(windows))
+    onset, end = delineation.column("qrs_on"), delineation.column("qrs_off")
+    width_ms = 1000 * (end - onset)
+    early = _early(delineation.r_s)
+    usual = _usual_group(groups, early, width_ms)
+    pr_s = onset - delineation.column("p_on")
+    has_p = _has_usual_p(pr_s, groups == usual)
+    usual_width = _median(width_ms[groups == usual])
+    regular = _regular_without(delineation.r_s, early | ((groups != usual) & (groups >= 0)))
+    spikes = np.asarray(pacing_spikes_s)
+
+    kinds: list[BeatClass] = []
+    for k in range(n):
+        start = onset[k] if np.isfinite(onset[k]) else delineation.r_s[k] - 0.05
+        near = (spikes > start - 0.060) & (spikes < start + 0.030)
+        wide = width_ms[k] >= _WIDE_MS or width_ms[k] >= usual_width + _WIDER_MS
+        if near.any():
+            kinds.append("paced")
+        elif groups[k] == -1:
+            kinds.append("unknown")
+        elif groups[k] == usual:
+            kinds.append("supraventricular" if early[k] and regular else "normal")
+        elif wide and (early[k] or not has_p[k]):
+            kinds.append("ventricular")
+        elif early[k] and regular:
+            kinds.append("supraventricular")
+        else:
+            kinds.append("unknown")
+    return tuple(kinds)
+
+
+def pooled_beats(kinds: tuple[BeatClass, ...]) -> npt.NDArray[np.bool_]:
+    """Choose the beats that the record's intervals are pooled over.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        From `classify`.
+
+    Returns
+    -------
+    np.ndarray, shape (n_beats,), bool
+        All but ventricular beats, where others remain.
+    """
+    chosen = np.array([kind != "ventricular" for kind in kinds], bool)
+    return chosen if chosen.any() else ~chosen
+
+
+def usual_beats(kinds: tuple[BeatClass, ...]) -> npt.NDArray[np.bool_]:
+    """Choose the beats of the usual shape, which the amplitudes are taken from.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        From `classify`.
+
+    Returns
+    -------
+    np.ndarray, shape (n_beats,), bool
+        The normal beats; without any, the commonest other kind.
+    """
+    for kind in ("normal", "paced", "ventricular", "supraventricular"):
+        chosen = np.array([found == kind for found in kinds])
+        enough = 1 if kind == "normal" else 2
+        if chosen.sum() >= enough and chosen.sum() >= 0.2 * len(kinds):
+            return chosen
+    return np.ones(len(kinds), bool)
+
+
+def _early(r_s: Array) -> npt.NDArray[np.bool_]:
+    """Mark the beats whose RR is short beside the usual RR around them."""
+    early = np.zeros(len(r_s), bool)
+    rr = np.diff(r_s)
+    for k in range(len(rr)):
+        around = np.delete(rr[max(k - 4, 0) : k + 5], min(k, 4))
+        if len(around) >= 2:
+            # In bigeminy half of the RR are short: the upper half is the usual one.
+            early[k + 1] = rr[k] < PREMATURE * np.quantile(around, 0.6)
+    return early
+
+
+def _usual_group(
+    groups: npt.NDArray[np.int_], early: npt.NDArray[np.bool_], width_ms: Array
+) -> int:
+    """Choose the group of the underlying rhythm."""
+    largest = int((groups == 0).sum())
+    best, best_score = 0, -np.inf
+    for group in range(int(groups.max(initial=-1)) + 1):
+        members = groups == group
+        if members.sum() < max(0.5 * largest, 2) and group:
+            continue
+        score = members.sum() / max(largest, 1) - 2 * early[members].mean()
+        score -= max(_median(width_ms[members]) - 120, 0) / 100
+        if score > best_score:
+            best, best_score = group, float(score)
+    return best
+
+
+def _has_usual_p(pr_s: Array, members: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Mark the beats whose PR is that of the usual beats."""
+    there = members & np.isfinite(pr_s)
+    if there.sum() < 0.5 * members.sum():
+        return np.zeros(len(pr_s), bool)
+    return np.abs(pr_s - np.median(pr_s[there])) < 0.040
+
+
+def _regular_without(r_s: Array, other: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether the RR intervals between undisturbed beats are alike."""
+    rr = np.diff(r_s)
+    plain = ~(other[1:] | other[:-1])
+    if plain.sum() < 3:
+        return not other.all()
+    kept = rr[plain]
+    return bool(np.median(np.abs(kept - np.median(kept))) < 0.06 * np.median(kept))
+
+
+def _median(values: Array) -> float:
+    """Take the median of the values that are there, NaN without any."""
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else np.nan

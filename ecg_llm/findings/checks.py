@@ -1,0 +1,303 @@
+"""Three-valued logic over measured facts: holds, does not hold, cannot be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ecg_llm.findings.case import Case
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.findings.finding import Evidence, Finding, Status, Urgency
+
+_MAX_EVIDENCE = 8
+
+
+@dataclass(frozen=True)
+class Check:
+    """One fact held against one rule.
+
+    Attributes
+    ----------
+    holds : bool or None
+        None if it could not be judged.
+    evidence : tuple of Evidence
+        The measured values.
+    reason : str or None
+        Why it could not be judged.
+    """
+
+    holds: bool | None
+    evidence: tuple[Evidence, ...] = ()
+    reason: str | None = None
+
+
+def unknown(reason: str) -> Check:
+    """Give a check that could not be judged.
+
+    Parameters
+    ----------
+    reason : str
+        Plain words.
+
+    Returns
+    -------
+    Check
+    """
+    return Check(None, (), reason)
+
+
+def fact(
+    holds: bool,
+    quantity: str,
+    value: float | str | None,
+    unit: str,
+    criterion: str,
+    source: str,
+    *,
+    lead: str | None = None,
+    span_s: tuple[float | None, float | None] = (None, None),
+) -> Check:
+    """Give a check that was judged elsewhere.
+
+    Parameters
+    ----------
+    holds : bool
+        The judgement.
+    quantity, value, unit, criterion, source
+        As in `Evidence`.
+    lead : str, optional
+        Lead name.
+    span_s : tuple of float or None, s
+        Where on the tracing.
+
+    Returns
+    -------
+    Check
+    """
+    number = round(value, 3) if isinstance(value, float) else value
+    return Check(
+        bool(holds),
+        (Evidence(lead, span_s[0], span_s[1], quantity, number, unit, criterion, source),),
+    )
+
+
+def compare(
+    case: Case,
+    name: str,
+    rule: Callable[[float], bool],
+    criterion: str,
+    source: str,
+    lead: str | None = None,
+) -> Check:
+    """Hold one measured value against a rule.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+    name : str
+        Name of the value.
+    rule : callable
+        Whether a value fulfils the criterion.
+    criterion : str
+        The rule in words.
+    source : str
+        Its source.
+    lead : str, optional
+        Lead name; a record-level value without it.
+
+    Returns
+    -------
+    Check
+    """
+    value = case.value(name, lead)
+    if value is None:
+        return unknown(case.reason(name, lead))
+    quantity, unit = case.describe(name, lead)
+    return fact(
+        rule(value),
+        quantity,
+        value,
+        unit,
+        criterion,
+        source,
+        lead=lead,
+        span_s=case.span(name, lead),
+    )
+
+
+def at_least(
+    case: Case, name: str, limit: float, source: str, lead: str | None = None
+) -> Check:
+    """Check that a value is at least a limit.
+
+    Parameters
+    ----------
+    case, name, source, lead
+        As in `compare`.
+    limit : float
+        In the value's unit.
+
+    Returns
+    -------
+    Check
+    """
+    unit = case.describe(name, lead)[1]
+    return compare(case, name, lambda v: v >= limit - 1e-9, f"≥ {limit:g} {unit}", source, lead)
+
+
+def at_most(case: Case, name: str, limit: float, source: str, lead: str | None = None) -> Check:
+    """Check that a value is at most a limit.
+
+    Parameters
+    ----------
+    case, name, source, lead
+        As in `compare`.
+    limit : float
+        In the value's unit.
+
+    Returns
+    -------
+    Check
+    """
+    unit = case.describe(name, lead)[1]
+    return compare(case, name, lambda v: v <= limit + 1e-9, f"≤ {limit:g} {unit}", source, lead)
+
+
+def below(case: Case, name: str, limit: float, source: str, lead: str | None = None) -> Check:
+    """Check that a value is below a limit.
+
+    Parameters
+    ----------
+    case, name, source, lead
+        As in `compare`.
+    limit : float
+        In the value's unit.
+
+    Returns
+    -------
+    Check
+    """
+    unit = case.describe(name, lead)[1]
+    return compare(case, name, lambda v: v < limit - 1e-9, f"< {limit:g} {unit}", source, lead)
+
+
+def all_of(*checks: Check) -> Check:
+    """Hold if every check holds.
+
+    Parameters
+    ----------
+    *checks : Check
+        At least one.
+
+    Returns
+    -------
+    Check
+        Does not hold if any check fails, even if others are unknown.
+    """
+    failed = [check for check in checks if check.holds is False]
+    if failed:
+        return Check(False, _evidence(failed))
+    open_ = [check for check in checks if check.holds is None]
+    if open_:
+        return unknown(_reasons(open_))
+    return Check(True, _evidence(checks))
+
+
+def any_of(*checks: Check) -> Check:
+    """Hold if some check holds.
+
+    Parameters
+    ----------
+    *checks : Check
+        At least one.
+
+    Returns
+    -------
+    Check
+        Unknown if none holds and some are unknown.
+    """
+    return at_least_n(1, *checks)
+
+
+def at_least_n(n: int, *checks: Check) -> Check:
+    """Hold if at least some number of checks hold.
+
+    Parameters
+    ----------
+    n : int
+        How many must hold.
+    *checks : Check
+        At least one.
+
+    Returns
+    -------
+    Check
+        Unknown if the unknown ones could make the difference.
+    """
+    holding = [check for check in checks if check.holds]
+    open_ = [check for check in checks if check.holds is None]
+    if len(holding) >= n:
+        return Check(True, _evidence(holding))
+    if len(holding) + len(open_) >= n:
+        return unknown(_reasons(open_))
+    return Check(False, _evidence([check for check in checks if check.holds is False]))
+
+
+def opposite(check: Check) -> Check:
+    """Hold if the check does not.
+
+    Parameters
+    ----------
+    check : Check
+        What to negate.
+
+    Returns
+    -------
+    Check
+    """
+    return check if check.holds is None else replace(check, holds=not check.holds)
+
+
+def judge(code: str, check: Check, urgency: Urgency | None = None) -> Finding:
+    """Turn a check into a finding.
+
+    Parameters
+    ----------
+    code : str
+        Key of `STATEMENTS`.
+    check : Check
+        Whether the statement holds.
+    urgency : str, optional
+        Another urgency than the statement's own.
+
+    Returns
+    -------
+    Finding
+    """
+    statement = STATEMENTS[code]
+    status: Status = "unknown"
+    if check.holds is not None:
+        status = "present" if check.holds else "absent"
+    return Finding(
+        code=code,
+        label=statement.label,
+        snomed=statement.snomed,
+        section=statement.section,
+        urgency=urgency or statement.urgency,
+        status=status,
+        reason=None if check.holds is not None else (check.reason or "could not be judged"),
+        evidence=check.evidence[:_MAX_EVIDENCE],
+    )
+
+
+def _evidence(checks: tuple[Check, ...] | list[Check]) -> tuple[Evidence, ...]:
+    """Join the evidence, each item once."""
+    return tuple(dict.fromkeys(item for check in checks for item in check.evidence))
+
+
+def _reasons(checks: list[Check]) -> str:
+    """Join the reasons, each once, the first three."""
+    reasons = list(dict.fromkeys(check.reason for check in checks if check.reason))
+    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    return "; ".join(reasons[:3]) + more

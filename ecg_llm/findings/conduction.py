@@ -1,0 +1,264 @@
+"""Bundle branch and fascicular blocks, pre-excitation and the frontal axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecg_llm.findings.case import Case
+from ecg_llm.findings.checks import (
+    Check,
+    all_of,
+    any_of,
+    at_least,
+    at_most,
+    below,
+    compare,
+    judge,
+    opposite,
+    unknown,
+)
+from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.sources import CONDUCTION
+
+WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
+_QRS = "qrs_global_ms"
+_MIN_R2_MV, _MIN_R2_MS = 0.05, 14.0
+
+
+@dataclass(frozen=True)
+class Conduction:
+    """What the later criteria need to know of the ventricular conduction.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        All statements on conduction within the ventricles and on the axis.
+    left_block, right_block, preexcited, wide : bool or None
+        Complete left or right bundle branch block, pre-excitation, QRS of 120 ms or more.
+    """
+
+    findings: tuple[Finding, ...]
+    left_block: bool | None
+    right_block: bool | None
+    preexcited: bool | None
+    wide: bool | None
+
+
+def judge_conduction(case: Case, paced: bool, has_p: bool) -> Conduction:
+    """Judge bundle branch blocks, fascicular blocks, pre-excitation and axis.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+    paced : bool
+        Whether the ventricles are paced: then nothing is said of their own conduction.
+    has_p : bool
+        Whether P waves go before the QRS complexes.
+
+    Returns
+    -------
+    Conduction
+    """
+    wide = at_least(case, _QRS, WIDE_MS, CONDUCTION)
+    if paced:
+        reason = "the ventricles are paced"
+        codes = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB", "WPW")
+        blocked = tuple(judge(code, unknown(reason)) for code in codes)
+        return Conduction(blocked + _axis(case), None, None, None, wide.holds)
+    slightly = all_of(
+        at_least(case, _QRS, SLIGHTLY_WIDE_MS, CONDUCTION), below(case, _QRS, WIDE_MS, CONDUCTION)
+    )
+    right, left = _right_shape(case), _left_shape(case)
+    delta = _delta(case) if has_p else unknown("no P wave goes before the QRS complexes")
+    not_delta = Check(True) if delta.holds is None else opposite(delta)
+    crbbb = all_of(wide, right, not_delta)
+    clbbb = all_of(wide, left, opposite(right), not_delta)
+    ivcd = all_of(
+        at_least(case, _QRS, WIDE_MS - 5, CONDUCTION),
+        opposite(right),
+        opposite(left),
+        not_delta,
+    )
+    irbbb = all_of(below(case, _QRS, WIDE_MS, CONDUCTION), _incomplete_right(case))
+    ilbbb = all_of(slightly, left, opposite(right))
+    narrow = below(case, _QRS, WIDE_MS + 10, CONDUCTION)
+    findings = (
+        judge("CLBBB", clbbb),
+        judge("CRBBB", crbbb),
+        judge("ILBBB", ilbbb),
+        judge("IRBBB", irbbb),
+        judge("IVCD", ivcd),
+        judge("LAFB", all_of(_anterior_fascicle(case), any_of(narrow, crbbb), opposite(clbbb))),
+        judge("LPFB", all_of(_posterior_fascicle(case), any_of(narrow, crbbb))),
+        judge("WPW", delta),
+    )
+    return Conduction(findings + _axis(case), clbbb.holds, crbbb.holds, delta.holds, wide.holds)
+
+
+def _second_r(case: Case, lead: str) -> Check:
+    """Check for rsr', rsR' or a notched dominant R in V1 or V2."""
+    return all_of(
+        at_least(case, "r2_mv", _MIN_R2_MV, CONDUCTION, lead),
+        at_least(case, "r2_ms", _MIN_R2_MS, CONDUCTION, lead),
+    )
+
+
+def _right_shape(case: Case) -> Check:
+    """The QRS shape of right bundle branch block."""
+    late_r = [
+        all_of(
+            compare(case, "r_peak_ms", lambda v: v > 50, "> 50 ms", CONDUCTION, lead),
+            at_least(case, "qrs_max_mv", 0.2, CONDUCTION, lead),
+            _upward(case, lead),
+        )
+        for lead in ("V1", "V2")
+    ]
+    terminal_r = any_of(_tall_second_r(case, "V1"), _tall_second_r(case, "V2"), *late_r)
+    return all_of(terminal_r, any_of(_slurred_s(case, "I"), _slurred_s(case, "V6")))
+
+
+def _tall_second_r(case: Case, lead: str) -> Check:
+    """An R' that is at least as wide as a terminal delay."""
+    return all_of(
+        at_least(case, "r2_mv", 0.1, CONDUCTION, lead),
+        at_least(case, "r2_ms", 25, CONDUCTION, lead),
+    )
+
+
+def _slurred_s(case: Case, lead: str) -> Check:
+    """S longer than R, or than 40 ms."""
+    r_ms = case.value("r_ms", lead) or 0.0
+    return compare(
+        case,
+        "s_ms",
+        lambda v: v > min(r_ms, 40.0) and v > 0,
+        "longer than R, or > 40 ms",
+        CONDUCTION,
+        lead,
+    )
+
+
+def _upward(case: Case, lead: str) -> Check:
+    """A QRS that points up rather than down."""
+    low = abs(case.value("qrs_min_mv", lead) or 0.0)
+    return compare(case, "qrs_max_mv", lambda v: v > low, "R taller than S", CONDUCTION, lead)
+
+
+def _incomplete_right(case: Case) -> Check:
+    """The shape of incomplete right bundle branch block: an R' in V1 with a terminal S in I or V6.
+
+    A small r' after a deep S, without the S in the lateral leads, is normal.
+    """
+    return all_of(
+        at_least(case, _QRS, 90, CONDUCTION),
+        _second_r(case, "V1"),
+        any_of(_slurred_s(case, "V6"), _slurred_s(case, "I")),
+    )
+
+
+def _left_shape(case: Case) -> Check:
+    """The QRS shape of left bundle branch block."""
+    small_r = case.value("qrs_max_mv", "V1")
+    down = compare(
+        case,
+        "qrs_min_mv",
+        lambda v: small_r is not None and -v > 2 * small_r,
+        "deeper than twice the r",
+        CONDUCTION,
+        "V1",
+    )
+    late = any_of(
+        *(
+            compare(case, "r_peak_ms", lambda v: v > 55, "> 60 ms", CONDUCTION, lead)
+            for lead in ("V5", "V6", "I")
+        )
+    )
+    no_q = all_of(*(_no_q(case, lead) for lead in ("I", "V6")))
+    return all_of(down, late, no_q)
+
+
+def _no_q(case: Case, lead: str) -> Check:
+    """No q wave beyond a trace."""
+    return compare(case, "q_mv", lambda v: v > -0.06, "no q wave", CONDUCTION, lead)
+
+
+def _anterior_fascicle(case: Case) -> Check:
+    """Left anterior fascicular block, without its limit of the QRS width."""
+    axis = compare(
+        case, "qrs_axis_deg", lambda v: -100 <= v <= -40, "between -45° and -90°", CONDUCTION
+    )
+    r_lower = [
+        compare(
+            case,
+            "qrs_min_mv",
+            lambda v, lead=lead: -v > (case.value("qrs_max_mv", lead) or 0.0),
+            "rS",
+            CONDUCTION,
+            lead,
+        )
+        for lead in ("II", "III", "aVF")
+    ]
+    r_avl = compare(
+        case,
+        "qrs_max_mv",
+        lambda v: v > abs(case.value("qrs_min_mv", "aVL") or 0.0),
+        "R dominant",
+        CONDUCTION,
+        "aVL",
+    )
+    return all_of(axis, r_avl, *r_lower)
+
+
+def _posterior_fascicle(case: Case) -> Check:
+    """Left posterior fascicular block, without its limit of the QRS width."""
+    axis = compare(case, "qrs_axis_deg", lambda v: 90 <= v <= 180, "between 90° and 180°", CONDUCTION)
+    return all_of(
+        axis,
+        compare(
+            case,
+            "qrs_min_mv",
+            lambda v: -v > (case.value("qrs_max_mv", "I") or 0.0),
+            "rS",
+            CONDUCTION,
+            "I",
+        ),
+        compare(case, "q_mv", lambda v: v <= -0.02, "qR", CONDUCTION, "III"),
+        compare(case, "q_mv", lambda v: v <= -0.02, "qR", CONDUCTION, "aVF"),
+    )
+
+
+def _delta(case: Case) -> Check:
+    """Pre-excitation: short PR, slow start of the QRS and a wide QRS."""
+    slow = [
+        all_of(
+            at_most(case, "slur", 0.22, CONDUCTION, lead),
+            at_least(case, "qrs_max_mv", 0.4, CONDUCTION, lead),
+            compare(case, "q_mv", lambda v: v > -0.05, "no q wave", CONDUCTION, lead),
+        )
+        for lead in ("I", "II", "V4", "V5", "V6")
+    ]
+    known = [check for check in slow if check.holds is not None]
+    if len(known) < 3:
+        return unknown("too few leads to look for a delta wave")
+    share = sum(bool(check.holds) for check in known)
+    shown = next((check for check in known if check.holds), known[0])
+    return all_of(
+        below(case, "pr_ms", 120, CONDUCTION),
+        at_least(case, _QRS, 110, CONDUCTION),
+        Check(share >= 2, shown.evidence),
+    )
+
+
+def _axis(case: Case) -> tuple[Finding, ...]:
+    """Left, right and extreme axis deviation."""
+    right_limit = 90.0 if case.adult else 120.0
+    ranges = {
+        "left_axis": (lambda v: -90 <= v < -30, "between -30° and -90°"),
+        "right_axis": (lambda v: right_limit < v <= 180, f"between {right_limit:g}° and 180°"),
+        "extreme_axis": (lambda v: v < -90, "between -90° and -180°"),
+    }
+    return tuple(
+        judge(code, compare(case, "qrs_axis_deg", rule, words, CONDUCTION))
+        for code, (rule, words) in ranges.items()
+    )

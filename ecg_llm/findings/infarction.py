@@ -1,0 +1,156 @@
+"""Pathological Q waves by wall, and the loss of R waves in the chest leads."""
+
+from __future__ import annotations
+
+from ecg_llm.findings.case import Case
+from ecg_llm.findings.checks import (
+    Check,
+    all_of,
+    any_of,
+    at_least,
+    at_most,
+    compare,
+    judge,
+    opposite,
+    unknown,
+)
+from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.sources import R_PROGRESSION, UDMI
+from ecg_llm.findings.territories import contiguous, wall
+
+BY_WALL = {
+    "inferior": "IMI",
+    "inferolateral": "ILMI",
+    "lateral": "LMI",
+    "anterolateral": "ALMI",
+    "anterior": "AMI",
+    "anteroseptal": "ASMI",
+}
+_Q_LEADS = ("I", "II", "III", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+CODES = ("QWAVE", *BY_WALL.values(), "PMI", "IPMI", "IPLMI", "poor_r_progression")
+
+
+def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
+    """Judge pathological Q waves and poor R progression.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+    gate : str or None
+        Why Q waves cannot be judged (left bundle branch block, pacing, pre-excitation …).
+
+    Returns
+    -------
+    tuple of Finding
+    """
+    if gate:
+        return tuple(judge(code, unknown(gate)) for code in CODES)
+    signs = {lead: _pathological_q(case, lead) for lead in _Q_LEADS}
+    with_q = contiguous([lead for lead, check in signs.items() if check.holds])
+    inferior_only = _drop_lone_low_q(with_q)
+    where = wall(inferior_only)
+    shown = tuple(item for lead in inferior_only for item in signs[lead].evidence)
+    unread = [check for check in signs.values() if check.holds is None]
+    posterior = _posterior(case)
+    any_q = Check(True, shown) if where else _absent(signs, unread)
+    findings = [judge("QWAVE", any_q)]
+    behind = posterior.holds is True
+    for name, code in BY_WALL.items():
+        taken = behind and name in ("inferior", "inferolateral")
+        if where == name and not taken:
+            findings.append(judge(code, Check(True, shown)))
+        else:
+            findings.append(judge(code, _absent(signs, unread)))
+    both = {"IPMI": "inferior", "IPLMI": "inferolateral"}
+    for code, name in both.items():
+        check = all_of(Check(where == name, shown if where == name else ()), posterior)
+        findings.append(judge(code, check))
+    alone = all_of(posterior, Check(where not in both.values()))
+    findings.append(judge("PMI", alone))
+    findings.append(judge("poor_r_progression", _poor_progression(case, where)))
+    return tuple(findings)
+
+
+def _absent(signs: dict[str, Check], unread: list[Check]) -> Check:
+    """Not found; unknown if too many leads could not be read."""
+    if len(unread) > 2:
+        return unknown(unread[0].reason or "too few leads")
+    lead = next((lead for lead, check in signs.items() if check.holds is False), None)
+    return Check(False, signs[lead].evidence[:1] if lead else ())
+
+
+def _drop_lone_low_q(leads: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out Q waves in III and aVF alone when II has none: they come with the position."""
+    low = {"II", "III", "aVF"} & set(leads)
+    return leads if "II" in low or not low else tuple(x for x in leads if x not in low)
+
+
+def _pathological_q(case: Case, lead: str) -> Check:
+    """A pathological Q wave or QS complex in one lead."""
+    is_qs = compare(
+        case,
+        "qrs_max_mv",
+        lambda v: v < 0.05 and (case.value("qrs_min_mv", lead) or 0.0) < -0.1,
+        "QS complex",
+        UDMI,
+        lead,
+    )
+    if lead == "V1":
+        return is_qs
+    if lead in ("V2", "V3"):
+        initial = all_of(
+            at_least(case, "q_ms", 20, UDMI, lead), at_most(case, "q_mv", -0.05, UDMI, lead)
+        )
+        return any_of(initial, is_qs)
+    q = abs(case.value("q_mv", lead) or 0.0)
+    deep = compare(
+        case,
+        "qrs_max_mv",
+        lambda v: q >= 0.2 * v,
+        "Q at least a fifth of R",
+        UDMI,
+        lead,
+    )
+    wide = all_of(
+        at_least(case, "q_ms", 30, UDMI, lead), at_most(case, "q_mv", -0.1, UDMI, lead), deep
+    )
+    return any_of(wide, is_qs)
+
+
+def _posterior(case: Case) -> Check:
+    """A tall wide R with an upright T in V1 and V2."""
+    leads = ("V1", "V2")
+    return all_of(
+        *(at_least(case, "r_ms", 40, UDMI, lead) for lead in leads),
+        *(
+            compare(
+                case,
+                "qrs_max_mv",
+                lambda v, lead=lead: v >= abs(case.value("qrs_min_mv", lead) or 0.0) and v >= 0.3,
+                "R at least as tall as S",
+                UDMI,
+                lead,
+            )
+            for lead in leads
+        ),
+        *(at_least(case, "t_mv", 0.05, UDMI, lead) for lead in leads),
+        compare(case, "qrs_axis_deg", lambda v: -90 <= v <= 100, "no right axis", UDMI),
+    )
+
+
+def _poor_progression(case: Case, where: str | None) -> Check:
+    """R in V3 of at most 0.3 mV, with no infarction that explains it."""
+    small = all_of(
+        at_most(case, "qrs_max_mv", 0.3, R_PROGRESSION, "V3"),
+        compare(
+            case,
+            "qrs_max_mv",
+            lambda v: v <= 1.0,
+            "still small",
+            R_PROGRESSION,
+            "V4",
+        ),
+    )
+    explained = Check(where in ("anteroseptal", "anterior", "anterolateral"))
+    return all_of(small, opposite(explained))

@@ -1,0 +1,77 @@
+"""Which leads look at which wall, and which leads are neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+NEIGHBOURS = (
+    ("V1", "V2"),
+    ("V2", "V3"),
+    ("V3", "V4"),
+    ("V4", "V5"),
+    ("V5", "V6"),
+    ("aVL", "I"),
+    ("II", "aVF"),
+    ("aVF", "III"),
+)
+"""Contiguous leads, in the chest and in the order of the frontal plane."""
+INFERIOR = ("II", "III", "aVF")
+LATERAL = ("I", "aVL", "V5", "V6")
+SEPTAL = ("V1", "V2")
+ANTERIOR = ("V2", "V3", "V4")
+
+
+def contiguous(leads: Collection[str]) -> tuple[str, ...]:
+    """Keep the leads that have a neighbour among the given ones.
+
+    Parameters
+    ----------
+    leads : collection of str
+        Leads with some sign.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `NEIGHBOURS`.
+
+    Examples
+    --------
+    >>> contiguous(["III", "aVF", "V2"])
+    ('aVF', 'III')
+    """
+    kept = [lead for pair in NEIGHBOURS if set(pair) <= set(leads) for lead in pair]
+    return tuple(dict.fromkeys(kept))
+
+
+def wall(leads: Collection[str]) -> str | None:
+    """Name the wall that contiguous leads look at.
+
+    Parameters
+    ----------
+    leads : collection of str
+        Leads with some sign.
+
+    Returns
+    -------
+    str or None
+        ``inferior``, ``inferolateral``, ``lateral``, ``anterolateral``, ``anterior``,
+        ``anteroseptal``; None if the leads are not contiguous.
+
+    Examples
+    --------
+    >>> wall(["V1", "V2", "V3"]), wall(["II", "III", "aVF", "V5", "V6"]), wall(["II", "V2"])
+    ('anteroseptal', 'inferolateral', None)
+    """
+    found = set(contiguous(leads))
+    if not found:
+        return None
+    inferior = len(found & set(INFERIOR)) >= 2
+    lateral = len(found & set(LATERAL)) >= 2
+    chest = len(found & {"V1", "V2", "V3", "V4"}) >= 2
+    if chest:
+        if lateral or {"V4", "V5"} <= found:
+            return "anterolateral"
+        return "anteroseptal" if found & {"V1"} else "anterior"
+    if inferior:
+        return "inferolateral" if lateral else "inferior"
+    return "lateral" if lateral else "anterolateral"

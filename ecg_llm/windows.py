@@ -1,0 +1,211 @@
+"""Cut every beat out of the record, upright on its isoelectric line and aligned with the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.delineate import FIDUCIALS, Delineation
+from ecg_llm.record import ECGRecord, FloatArray
+from ecg_llm.signal import fill_gaps, resample
+
+Array = npt.NDArray[np.float64]
+Float = TypeVar("Float", bound=np.floating[npt.NBitBase])
+
+WORK_FS = 500.0
+"""Amplitudes are read at this rate, so that a peak between two slow samples is not lost."""
+BEFORE_S, AFTER_S = 0.45, 0.75
+"""What a window holds around the beat."""
+_QRS_ON, _P_OFF = FIDUCIALS.index("qrs_on"), FIDUCIALS.index("p_off")
+_MAX_SHIFT = 12
+
+
+@dataclass(frozen=True, eq=False)
+class BeatWindows:
+    """All beats of a record side by side.
+
+    Attributes
+    ----------
+    leads : tuple of str
+        Row names.
+    times_s : np.ndarray, shape (n_samples,), s
+        Time axis of a window; 0 is the aligned centre of the QRS.
+    signal : np.ndarray, shape (n_leads, n_beats, n_samples), float32, mV
+        Each beat above its isoelectric line; NaN outside the record and in gaps.
+    centres_s : np.ndarray, shape (n_beats,), s
+        Where 0 of each window lies in the record.
+    fiducials_s : np.ndarray, shape (n_leads, n_beats, 9), s
+        The delineation on the time axis of the windows.
+    """
+
+    leads: tuple[str, ...]
+    times_s: Array
+    signal: FloatArray
+    centres_s: Array
+    fiducials_s: Array
+
+    def slice(self, from_s: float, to_s: float) -> slice:
+        """Give the samples between two times of the window.
+
+        Parameters
+        ----------
+        from_s, to_s : float, s
+            Limits, inclusive.
+
+        Returns
+        -------
+        slice
+        """
+        first = np.searchsorted(self.times_s, from_s - 1e-9)
+        return slice(int(first), int(np.searchsorted(self.times_s, to_s + 1e-9)))
+
+    def typical(self, chosen: npt.NDArray[np.bool_]) -> BeatWindows:
+        """Give the median beat of some beats, with the median of their fiducials.
+
+        Parameters
+        ----------
+        chosen : np.ndarray, shape (n_beats,), bool
+            The beats to pool; at least one.
+
+        Returns
+        -------
+        BeatWindows
+            One beat. A fiducial that fewer than half of the beats have is missing.
+        """
+        fiducials = self.fiducials_s[:, chosen]
+        middle = nanmedian(fiducials, axis=1)
+        middle[np.isfinite(fiducials).mean(axis=1) < 0.5] = np.nan
+        return BeatWindows(
+            leads=self.leads,
+            times_s=self.times_s,
+            signal=nanmedian(self.signal[:, chosen], axis=1)[:, None],
+            centres_s=np.zeros(1),
+            fiducials_s=middle[:, None],
+        )
+
+
+def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
+    """Take the median over one axis, leaving out NaN.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Any shape with at least one value along the axis.
+    axis : int
+        The axis to pool.
+
+    Returns
+    -------
+    np.ndarray
+        Without that axis; NaN where there is no value.
+    """
+    if not np.isnan(values).any():
+        return np.asarray(np.median(values, axis=axis), values.dtype)
+    ordered = np.sort(np.moveaxis(values, axis, -1), axis=-1)  # NaN sorts last
+    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
+    high = np.take_along_axis(ordered, np.maximum(count // 2, 0), axis=-1)
+    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan)[..., 0], values.dtype)
+
+
+def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
+    """Cut out and align the beats of a record.
+
+    The isoelectric line runs straight from one beat's PR segment (or, without a P wave, the
+    moments before the QRS) to the next.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        The signal.
+    delineation : Delineation
+        Its waves; one beat at least.
+
+    Returns
+    -------
+    BeatWindows
+
+    References
+    ----------
+    .. [1] CSE Working Party. Eur Heart J 1985;6:815-825 (reference levels of wave amplitudes).
+    """
+    rows = [record.leads.index(lead) for lead in delineation.leads]
+    signal, fs = _at_work_rate(record.signal[rows], record.fs)
+    fiducials = _with_global_qrs(delineation)
+    signal = signal - _isoelectric(signal, fs, fiducials)
+    lags = np.arange(-round(BEFORE_S * fs), round(AFTER_S * fs) + 1)
+    shift = _alignment(signal, fs, delineation.r_s)
+    starts = np.round(delineation.r_s * fs).astype(int) + shift
+    pad = len(lags) + _MAX_SHIFT
+    padded = np.pad(signal, ((0, 0), (pad, pad)), constant_values=np.nan)
+    where = np.clip(starts[:, None] + lags + pad, 0, padded.shape[1] - 1)
+    centres = starts / fs
+    return BeatWindows(
+        leads=delineation.leads,
+        times_s=lags / fs,
+        signal=padded[:, where],
+        centres_s=centres,
+        fiducials_s=fiducials - centres[:, None],
+    )
+
+
+def _at_work_rate(signal: FloatArray, fs: float) -> tuple[FloatArray, float]:
+    """Resample to `WORK_FS`; gaps stay gaps."""
+    if fs == WORK_FS:
+        return signal, fs
+    fine = resample(fill_gaps(signal), fs, WORK_FS)
+    gaps = np.isnan(signal)
+    if gaps.any():
+        nearest = np.round(np.arange(fine.shape[1]) * fs / WORK_FS).astype(int)
+        fine[gaps[:, np.minimum(nearest, signal.shape[1] - 1)]] = np.nan
+    return fine, WORK_FS
+
+
+def _with_global_qrs(delineation: Delineation) -> Array:
+    """Copy the fiducials; where a lead's QRS has no limits, those of all leads stand in."""
+    fiducials = delineation.times_s.copy()
+    for k in (_QRS_ON, FIDUCIALS.index("qrs_off")):
+        fiducials[..., k] = np.where(
+            np.isnan(fiducials[..., k]), delineation.global_s[:, k], fiducials[..., k]
+        )
+    return fiducials
+
+
+def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
+    """Draw the isoelectric line through the ends of the PR segments."""
+    n = signal.shape[1]
+    onset, p_off = fiducials[..., _QRS_ON], fiducials[..., _P_OFF]
+    start = np.fmin(np.fmax(p_off, onset - 0.040), onset - 0.016)
+    first = np.clip(np.nan_to_num(np.round(start * fs)), 0, n - 1).astype(int)
+    last = np.clip(np.nan_to_num(np.round((onset - 0.004) * fs)), 0, n - 1).astype(int) + 1
+    line = np.zeros_like(signal)
+    at = np.arange(n)
+    for i, row in enumerate(signal):
+        total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(row), dtype=np.float64)])
+        level = (total[last[i]] - total[first[i]]) / np.maximum(last[i] - first[i], 1)
+        there = np.isfinite(onset[i]) & np.isfinite(row[first[i]]) & np.isfinite(row[last[i] - 1])
+        there &= last[i] > first[i]
+        if there.any():
+            line[i] = np.interp(at, (first[i] + last[i])[there] / 2, level[there])
+        else:
+            line[i] = np.nan
+    return line
+
+
+def _alignment(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int_]:
+    """Find the shift of each beat that lays its steep parts over those of the median beat."""
+    steep = np.abs(np.diff(np.nan_to_num(signal), axis=1)).sum(axis=0)
+    half = round(0.10 * fs) + _MAX_SHIFT
+    padded = np.pad(steep, half)
+    where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
+    around = padded[np.clip(where, 0, len(padded) - 1)]
+    template = np.median(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
+    shift = np.zeros(len(r_s), int)
+    for _ in range(2):
+        views = np.lib.stride_tricks.sliding_window_view(around, len(template), axis=1)
+        shift = np.argmax(views @ template, axis=1)
+        template = np.median(views[np.arange(len(r_s)), shift], axis=0)
+    return shift - _MAX_SHIFT
