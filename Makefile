@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fuzz clean
+.PHONY: demo test check docs fuzz clean
 
 demo: $(VENV)/.base  ## Set up and print the report of a real example ECG
 	$(BIN)/ecgllm report examples/00001_hr.hea
@@ -20,14 +20,18 @@ $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-check: $(VENV)/.dev  ## Format, lint, types, layers, docs, tests
+check: $(VENV)/.dev  ## Format, lint, types, layers; tests, which also check docs and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto
 
-fuzz: $(VENV)/.dev  ## Fuzz the readers until stopped (SECONDS_=600 to bound it)
+docs: $(VENV)/.base  ## Write the generated documents anew
+	$(BIN)/python -m ecg_llm.cli.docs > docs/cli.md
+	$(BIN)/ecgllm schema > docs/report.schema.json
+
+fuzz: $(VENV)/.dev  ## Fuzz the readers until stopped
 	$(BIN)/python -m pytest tests/io/test_fuzz.py --hypothesis-profile=fuzz
 
 clean:

@@ -170,7 +170,9 @@ def _split_waves(
     peak_height = np.maximum.reduceat(flat_abs.ravel(), row * width + start) if len(row) else None
     out = [np.full((flat.shape[0], len(QRS_WAVES)), np.nan) for _ in range(3)]
     if peak_height is not None:
-        kept = (side != 0) & (peak_height >= MIN_WAVE_MV) & ((stop - start) * step_ms >= MIN_WAVE_MS)
+        kept = (
+            (side != 0) & (peak_height >= MIN_WAVE_MV) & ((stop - start) * step_ms >= MIN_WAVE_MS)
+        )
         row, start, stop, side = row[kept], start[kept], stop[kept], side[kept]
         fresh = np.ones(len(row), bool)
         fresh[1:] = (row[1:] != row[:-1]) | (side[1:] != side[:-1])
@@ -282,4 +284,3 @@ def _first_time(x: Array, mask: npt.NDArray[np.bool_], t: Array) -> Array:
     """Give the time of the first sample where the mask holds, NaN where it never does."""
     found = mask.any(axis=-1)
     return np.where(found, t[mask.argmax(axis=-1)], np.nan)
-

@@ -142,7 +142,10 @@ def _rates(delineation: Delineation) -> dict[str, Quantity]:
         values["rr_max_ms"] = Quantity(float(rr.max()), "ms", method="longest RR", n=n)
     if len(rr) >= 3:
         values["rr_cv"] = Quantity(
-            float(rr.std() / rr.mean()), "ratio", method="standard deviation / mean of RR", n=len(rr)
+            float(rr.std() / rr.mean()),
+            "ratio",
+            method="standard deviation / mean of RR",
+            n=len(rr),
         )
         rmssd = float(np.sqrt(np.mean(np.diff(rr) ** 2)))
         values["rmssd_ms"] = Quantity(rmssd, "ms", method="successive RR", n=len(rr) - 1)
@@ -163,9 +166,7 @@ def _rates(delineation: Delineation) -> dict[str, Quantity]:
     return values
 
 
-def _intervals(
-    delineation: Delineation, usual: npt.NDArray[np.bool_]
-) -> dict[str, Quantity]:
+def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[str, Quantity]:
     """P, PR, QRS, QT and JT: within leads, and over all leads."""
     spans = {
         "p_ms": ("p_on", "p_off", "P wave"),

@@ -30,7 +30,7 @@ MDC_CODES = {
 _KNOWN = {name.upper(): name for name in STANDARD_12 + EXTRA_LEADS}
 _KNOWN |= {"VX": "X", "VY": "Y", "VZ": "Z", "D1": "I", "D2": "II", "D3": "III"}
 _KNOWN |= {"DI": "I", "DII": "II", "DIII": "III", "L1": "I", "L2": "II", "L3": "III"}
-_KNOWN |= {"1": "I", "2": "II", "3": "III", "R": "aVR", "L": "aVL", "F": "aVF"}
+_KNOWN |= {"VR": "aVR", "VL": "aVL", "VF": "aVF"}
 _KNOWN |= {f"C{k}": f"V{k}" for k in range(1, 10)}
 
 
@@ -56,6 +56,9 @@ def canonical_lead(name: str) -> str | None:
     text = name.strip().upper()
     text = re.sub(r"^(MDC_ECG_LEAD_|MDC_ECG_ELEC_POTL_|ECG[ _:.-]*|LEAD[ _:.-]*)+", "", text)
     text = re.sub(r"\s*\((EINTHOVEN|GOLDBERGER|WILSON)\)$", "", text)
+    # A bare number may count columns, so it names a lead only after the word.
+    if re.match(r"LEAD[ _:.-]*[123]$", name.strip().upper()):
+        text = "D" + text
     return _KNOWN.get(text.replace(" ", ""))
 
 

@@ -20,6 +20,7 @@ from ecg_llm.windows import cut_beats, nanmedian
 Array = npt.NDArray[np.float64]
 UNCALIBRATED = "the file does not tell its gain, so voltages are unknown"
 
+
 @dataclass(frozen=True)
 class Beat:
     """One beat of the record.

@@ -201,7 +201,12 @@ def _romhilt_estes(case: Case, left_atrium: bool | None) -> Check:
     points += max(late) >= 50
     words = f"≥ {ROMHILT_ESTES_POINTS} points"
     return fact(
-        points >= ROMHILT_ESTES_POINTS, "Romhilt-Estes score", float(points), "points", words, ROMHILT
+        points >= ROMHILT_ESTES_POINTS,
+        "Romhilt-Estes score",
+        float(points),
+        "points",
+        words,
+        ROMHILT,
     )
 
 
@@ -237,7 +242,11 @@ def _right_ventricle(case: Case) -> Check:
         ),
     )
     total = _voltage(
-        case, "R in V1 + S in V5", (("V1", "qrs_max_mv"), ("V5", "qrs_min_mv")), (1.05, 1.05), CHAMBERS
+        case,
+        "R in V1 + S in V5",
+        (("V1", "qrs_max_mv"), ("V5", "qrs_min_mv")),
+        (1.05, 1.05),
+        CHAMBERS,
     )
     axis = compare(case, "qrs_axis_deg", lambda v: v > 90 or v < -90, "> 90°", CHAMBERS)
     return all_of(axis, any_of(dominant, total))

@@ -126,9 +126,7 @@ def compare(
     )
 
 
-def at_least(
-    case: Case, name: str, limit: float, source: str, lead: str | None = None
-) -> Check:
+def at_least(case: Case, name: str, limit: float, source: str, lead: str | None = None) -> Check:
     """Check that a value is at least a limit.
 
     Parameters

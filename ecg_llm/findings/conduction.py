@@ -212,7 +212,9 @@ def _anterior_fascicle(case: Case) -> Check:
 
 def _posterior_fascicle(case: Case) -> Check:
     """Left posterior fascicular block, without its limit of the QRS width."""
-    axis = compare(case, "qrs_axis_deg", lambda v: 90 <= v <= 180, "between 90° and 180°", CONDUCTION)
+    axis = compare(
+        case, "qrs_axis_deg", lambda v: 90 <= v <= 180, "between 90° and 180°", CONDUCTION
+    )
     return all_of(
         axis,
         compare(

@@ -411,5 +411,3 @@ def _sgarbossa(case: Case) -> Check:
         for lead in ("V1", "V2", "V3")
     ]
     return any_of(*concordant, *depressed)
-
-

@@ -1,1 +1,230 @@
-"""Readers: from a file of any dialect to an `ECGRecord`."""
+"""Readers: from a file of any dialect to an `ECGRecord`.
+
+Adding a format is one module with ``NAME``, ``EXTENSIONS``, ``sniff`` and ``read``, and its place
+in `ecg_llm.io.registry.READERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from ecg_llm.errors import RecordError
+from ecg_llm.io import registry
+from ecg_llm.io.archive import ZipFolder, is_zip
+from ecg_llm.io.assemble import assemble
+from ecg_llm.io.find import RecordRef, find_records, record_files
+from ecg_llm.io.limits import MAX_FILE_BYTES
+from ecg_llm.io.raw import ReadOptions
+from ecg_llm.io.source import DiskFolder, Folder, NoFolder, Source, too_large
+from ecg_llm.record import ECGRecord
+
+T = TypeVar("T")
+
+__all__ = ["RecordRef", "find_records", "read_bytes", "read_record", "read_ref"]
+
+
+def read_record(
+    path: str | Path,
+    *,
+    root: str | Path | None = None,
+    fs: float | None = None,
+    unit: str | None = None,
+    leads: Sequence[str] | None = None,
+    fmt: str | None = None,
+) -> ECGRecord:
+    """Read one ECG, whatever its format.
+
+    Parameters
+    ----------
+    path : str or Path
+        A WFDB header, a signal file beside its header, a record name without extension, a DICOM,
+        aECG, MUSE, CSV, TSV or NPY file, or a zip archive or folder that holds exactly one record.
+    root : str or Path or None
+        The record is named by its path relative to this folder, else by its file name.
+    fs : float or None, Hz
+        Sampling rate of a file that does not state it.
+    unit : str or None
+        Unit of a file that does not state it: ``V``, ``mV``, ``uV`` or ``nV``.
+    leads : sequence of str or None
+        Lead names, in file order, of a file that does not state them.
+    fmt : str or None
+        Reader to use whatever the content looks like: ``wfdb``, ``dicom``, ``aecg``, ``muse``,
+        ``csv`` or ``npy``.
+
+    Returns
+    -------
+    ECGRecord
+
+    Raises
+    ------
+    RecordError
+        If the file is not an ECG that can be read as it stands; the message says why and what to
+        do. Also if an option contradicts the file.
+
+    Examples
+    --------
+    >>> read_record("missing.hea")
+    Traceback (most recent call last):
+        ...
+    ecg_llm.errors.RecordError: missing.hea: no such file.
+    """
+    options = _options(fs, unit, leads, fmt)
+    path = Path(path)
+    name = None if root is None else _relative(path, Path(root))
+    if path.is_dir():
+        ref = _only(find_records(path), str(path))
+        return _read_ref(ref, options, name or ref.name)
+    file = _data_file(path)
+    folder = DiskFolder(file.parent)
+    if not file.exists():
+        raise RecordError(f"{path}: no such file.")
+    # What the caller names is read even if it is a link; what a file names is not.
+    folder_of_file = DiskFolder(file.resolve().parent)
+    if is_zip(folder_of_file.head(file.resolve().name)):
+        archive = ZipFolder(str(path), str(file))
+        member = _only(record_files(archive), str(path))
+        return _read_member(archive, member, options, name)
+    data = folder_of_file.read(file.resolve().name, MAX_FILE_BYTES)
+    return _read(Source(str(file), file.name, data, folder), options, name)
+
+
+def read_ref(
+    ref: RecordRef,
+    *,
+    fs: float | None = None,
+    unit: str | None = None,
+    leads: Sequence[str] | None = None,
+    fmt: str | None = None,
+) -> ECGRecord:
+    """Read a record that `find_records` found.
+
+    Parameters
+    ----------
+    ref : RecordRef
+        Where it is; its name becomes the record's name.
+    fs, unit, leads, fmt
+        As in `read_record`.
+
+    Returns
+    -------
+    ECGRecord
+
+    Raises
+    ------
+    RecordError
+        As in `read_record`, and if the file is a link that leads out of the folder searched.
+    """
+    return _read_ref(ref, _options(fs, unit, leads, fmt), ref.name)
+
+
+def read_bytes(
+    data: bytes,
+    filename: str,
+    *,
+    fs: float | None = None,
+    unit: str | None = None,
+    leads: Sequence[str] | None = None,
+    fmt: str | None = None,
+) -> ECGRecord:
+    """Read an ECG from memory, as an upload brings it.
+
+    Parameters
+    ----------
+    data : bytes
+        The file; WFDB records of several files come as a zip.
+    filename : str
+        Its name, for errors and the record's name; no file of that name is touched.
+    fs, unit, leads, fmt
+        As in `read_record`.
+
+    Returns
+    -------
+    ECGRecord
+
+    Raises
+    ------
+    RecordError
+        As in `read_record`.
+    """
+    options = _options(fs, unit, leads, fmt)
+    label = PurePosixPath(filename.replace("\\", "/")).name or "upload"
+    if len(data) > MAX_FILE_BYTES:
+        raise too_large(label, MAX_FILE_BYTES)
+    if is_zip(data):
+        archive = ZipFolder(label, data)
+        return _read_member(archive, _only(record_files(archive), label), options, None)
+    return _read(Source(label, label, data, NoFolder(label)), options, None)
+
+
+def _options(
+    fs: float | None, unit: str | None, leads: Sequence[str] | None, fmt: str | None
+) -> ReadOptions:
+    return ReadOptions(fs=fs, unit=unit, leads=None if leads is None else tuple(leads), fmt=fmt)
+
+
+def _read(source: Source, options: ReadOptions, name: str | None) -> ECGRecord:
+    reader = registry.choose(source, options.fmt)
+    raw = reader.read(source, options)
+    return assemble(raw, source, options, name or source.stem)
+
+
+def _read_ref(ref: RecordRef, options: ReadOptions, name: str) -> ECGRecord:
+    root = ref.root or ref.path.parent
+    inside = DiskFolder(root)
+    relative = ref.path.relative_to(root).as_posix()
+    if ref.member is not None:
+        inside.head(relative)
+        return _read_member(ZipFolder(str(ref.path), str(ref.path)), ref.member, options, name)
+    data = inside.read(relative, MAX_FILE_BYTES)
+    if is_zip(data):
+        archive = ZipFolder(str(ref.path), data)
+        return _read_member(archive, _only(record_files(archive), str(ref.path)), options, name)
+    file = _data_file(ref.path)
+    source = Source(str(file), file.name, data, DiskFolder(file.parent))
+    return _read(source, options, name)
+
+
+def _read_member(
+    archive: ZipFolder, member: str, options: ReadOptions, name: str | None
+) -> ECGRecord:
+    data = archive.read(member)
+    path = PurePosixPath(member)
+    folder: Folder = archive if len(path.parts) == 1 else archive.sub(str(path.parent))
+    return _read(Source(f"{archive.label}!{member}", path.name, data, folder), options, name)
+
+
+def _data_file(path: Path) -> Path:
+    """Turn a record name, or a signal file beside its header, into the file to read."""
+    header = path.with_name(path.name + ".hea")
+    if not path.exists() and header.is_file():
+        return header
+    if path.suffix.lower() in (".dat", ".mat"):
+        header = path.with_suffix(".hea")
+        if path.exists() and not header.is_file():
+            raise RecordError(
+                f"{path}: a WFDB signal file without {header.name} beside it; the header tells "
+                "rate, gain and leads. Put it there, or give the header that names this file."
+            )
+        return header
+    return path
+
+
+def _only(found: Sequence[T], label: str) -> T:
+    """Give the single record of a folder or an archive."""
+    if len(found) != 1:
+        raise RecordError(
+            f"{label}: it holds {len(found)} records where one is needed"
+            f"{'; name one of them' if found else ''}."
+        )
+    return found[0]
+
+
+def _relative(path: Path, root: Path) -> str | None:
+    """Name a record by its path below a folder, without extension."""
+    try:
+        relative = path.resolve().relative_to(root.resolve())
+    except ValueError:
+        return None
+    return relative.with_suffix("").as_posix()

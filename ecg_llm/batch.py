@@ -1,0 +1,310 @@
+"""Run a function over many records on all cores, one JSON line a record.
+
+A bad record, or one that kills its worker, costs only its own line. A stopped run resumes where
+it stopped. Lines stand in the order of the items.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from ecg_llm.errors import ConfigError, ECGError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+IN_FLIGHT_PER_WORKER = 4
+"""Keeps every core busy and memory bounded, however long the list is."""
+
+
+class Named(Protocol):
+    """An item of a batch: something small to pickle, with a name."""
+
+    @property
+    def name(self) -> str:
+        """Name of the record, unique in the batch."""
+
+
+Item = TypeVar("Item", bound=Named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSummary:
+    """What became of a run.
+
+    Attributes
+    ----------
+    n_ok : int
+        Records that gave a result, earlier runs of the same output included.
+    n_failed : int
+        Records whose line holds an error, likewise.
+    n_kept : int
+        Of both, how many were done before this run.
+    seconds : float, s
+        Wall time of this run.
+    """
+
+    n_ok: int
+    n_failed: int
+    n_kept: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Give the summary in one line."""
+        done = self.n_ok + self.n_failed - self.n_kept
+        kept = f", {self.n_kept} kept from an earlier run" if self.n_kept else ""
+        rate = f", {done / self.seconds:.1f} records/s" if done and self.seconds > 0 else ""
+        return f"{self.n_ok} ok, {self.n_failed} failed{kept}{rate}"
+
+
+def run_batch(
+    function: Callable[[Item], str],
+    items: Sequence[Item],
+    output: Path,
+    *,
+    run: Mapping[str, Any],
+    overwrite: bool = False,
+    workers: int | None = None,
+    progress: bool = True,
+) -> BatchSummary:
+    """Write one JSON line for every item, in order, and resume if some are there already.
+
+    Parameters
+    ----------
+    function : callable
+        From an item to one line of JSON whose ``record`` is the item's name, or an object with
+        that ``name``. It must be importable by name: workers are spawned.
+    items : sequence
+        Small picklable items with unique names.
+    output : Path
+        File of JSON lines; beside it stands ``<output>.run.json``, which tells what made it.
+    run : mapping
+        What determines the lines: command, options, version. A file made by another run is not
+        continued.
+    overwrite : bool
+        Start anew whatever is there.
+    workers : int, optional
+        Processes; by default one a core.
+    progress : bool
+        Show a progress bar on stderr if that is a terminal.
+
+    Returns
+    -------
+    BatchSummary
+
+    Raises
+    ------
+    ConfigError
+        If ``output`` was made by another run or is not a file of JSON lines.
+    OSError
+        If ``output`` cannot be written.
+    """
+    started = time.monotonic()
+    kept = _resume(output, dict(run), overwrite)
+    todo = [item for item in items if item.name not in kept]
+    n_ok = sum(kept.values())
+    n_failed = len(kept) - n_ok
+    with output.open("a", encoding="utf-8") as lines, _bar(len(items), len(kept), progress) as step:
+        for good, line in run_lines(function, todo, workers=workers):
+            lines.write(line + "\n")
+            lines.flush()
+            n_ok, n_failed = n_ok + good, n_failed + (not good)
+            step()
+    return BatchSummary(
+        n_ok=n_ok, n_failed=n_failed, n_kept=len(kept), seconds=time.monotonic() - started
+    )
+
+
+def run_lines(
+    function: Callable[[Item], str], items: Sequence[Item], *, workers: int | None = None
+) -> Iterator[tuple[bool, str]]:
+    """Make one JSON line for every item, in order, with a bounded number in flight.
+
+    Parameters
+    ----------
+    function, items, workers
+        As in `run_batch`.
+
+    Yields
+    ------
+    tuple of bool and str
+        Whether it worked, and the line.
+    """
+    workers = max(1, min(workers or os.cpu_count() or 1, len(items)))
+    waiting = deque(items)
+    flying: deque[tuple[Item, Future[tuple[bool, str]]]] = deque()
+    pool = _pool(workers)
+    try:
+        while waiting or flying:
+            while waiting and len(flying) < workers * IN_FLIGHT_PER_WORKER:
+                try:
+                    flying.append((waiting[0], pool.submit(_guarded, function, waiting[0])))
+                except BrokenProcessPool:
+                    break
+                waiting.popleft()
+            try:
+                # None in flight, yet some waiting: a worker died idle.
+                result = flying[0][1].result() if flying else None
+            except BrokenProcessPool:
+                result = None
+            if result is not None:
+                flying.popleft()
+                yield result
+                continue
+            pool.shutdown()
+            for item, future in flying:  # any of them may have killed its worker: each runs alone
+                yield _finished(future) or _alone(function, item)
+            flying.clear()
+            pool = _pool(workers)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _finished(future: Future[tuple[bool, str]]) -> tuple[bool, str] | None:
+    """Give the result of a future that ended before its pool broke."""
+    return future.result() if future.done() and future.exception() is None else None
+
+
+def _alone(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:
+    """Run one item in a process of its own, so that only it can be to blame."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_guarded, function, item).result()
+        except BrokenProcessPool:
+            message = "the process reading it died (crash or out of memory)"
+            return False, _error_line(item.name, "WorkerDied", message)
+
+
+def _guarded(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:
+    """Turn every failure of one record into its line."""
+    try:
+        return True, function(item)
+    except ECGError as error:
+        return False, _error_line(item.name, type(error).__name__, str(error))
+    except OSError as error:
+        where = Path(error.filename).name if isinstance(error.filename, str) else item.name
+        message = f"{where}: {error.strerror or error}"
+        return False, _error_line(item.name, type(error).__name__, message)
+    except Exception as error:  # a fault of ours must not cost the other records
+        message = f"{type(error).__name__}: {error}. This is a fault of ecg_llm: please report it."
+        return False, _error_line(item.name, "InternalError", message)
+
+
+def _error_line(name: str, kind: str, message: str) -> str:
+    error = {"kind": kind, "message": message}
+    return json.dumps({"record": name, "error": error}, ensure_ascii=False)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: the parent may hold threads of an inference library.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which ends the run in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _resume(output: Path, run: dict[str, Any], overwrite: bool) -> dict[str, bool]:
+    """Give the records that stand in the output already and whether each worked."""
+    sidecar = output.with_name(output.name + ".run.json")
+    described = json.dumps(run, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    there = output.exists() and output.stat().st_size > 0
+    if not there or overwrite:
+        output.write_bytes(b"")
+        sidecar.write_text(described, encoding="utf-8")
+        return {}
+    if not sidecar.is_file():
+        raise ConfigError(
+            f"{output}: there is a file already and no {sidecar.name} beside it that says how it "
+            "was made; choose another --output, or --overwrite to replace it."
+        )
+    if sidecar.read_text(encoding="utf-8") != described:
+        raise ConfigError(
+            f"{output}: made by a different run ({_difference(sidecar, run)}); choose another "
+            "--output, or --overwrite to start anew."
+        )
+    return _kept_lines(output)
+
+
+def _difference(sidecar: Path, run: dict[str, Any]) -> str:
+    """Name the settings in which an earlier run differs."""
+    try:
+        before = json.loads(sidecar.read_text(encoding="utf-8"))
+    except ValueError:
+        return f"{sidecar.name} is unreadable"
+    keys = sorted(set(before) | set(run))
+    changed = [key for key in keys if before.get(key) != run.get(key)]
+    return "; ".join(f"{key} was {before.get(key)!r}, now {run.get(key)!r}" for key in changed)
+
+
+def _kept_lines(output: Path) -> dict[str, bool]:
+    """Read the finished lines and cut off a half-written last one."""
+    kept: dict[str, bool] = {}
+    end = 0
+    with output.open("rb+") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                document = json.loads(line)
+                record = document["record"]
+                kept[record["name"] if isinstance(record, dict) else record] = (
+                    "error" not in document
+                )
+            except (ValueError, KeyError, TypeError):
+                raise ConfigError(
+                    f"{output}: line {number} is not a record's JSON; the file was changed since "
+                    "it was written. Choose another --output, or --overwrite to start anew."
+                ) from None
+            end += len(line)
+        lines.truncate(end)
+    return kept
+
+
+@contextmanager
+def _bar(total: int, done: int, wanted: bool) -> Iterator[Callable[[], None]]:
+    """Show a progress bar with rate and time left on stderr, if a person is watching."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    started = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total, completed=done, rate="")
+        steps = 0
+
+        def step() -> None:
+            nonlocal steps
+            steps += 1
+            rate = steps / max(time.monotonic() - started, 1e-9)
+            bar.update(task, advance=1, rate=f"{rate:.1f} records/s")
+
+        yield step

@@ -1,0 +1,63 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import ecg_llm
+from ecg_llm.cli.develop import bench_app, eval_app, train_app
+from ecg_llm.cli.errors import CarefulGroup
+from ecg_llm.cli.records import measure, quality, report, show
+
+app = typer.Typer(
+    cls=CarefulGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("report", short_help="Interpret an ECG.")(report)
+app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
+app.command("quality", short_help="Judge the technical quality.")(quality)
+app.command("show", short_help="Draw the ECG on standard paper.")(show)
+app.add_typer(eval_app, name="eval")
+app.add_typer(bench_app, name="bench")
+app.add_typer(train_app, name="train")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ecg_llm {ecg_llm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Read, judge, measure and report 12-lead ECGs.
+
+    Research software, not a medical device. Every number is measured, every finding names its
+    evidence, and what cannot be judged is said.
+
+    \b
+    ecgllm report FILE               the report of one record
+    ecgllm report FOLDER -o r.jsonl  of every record below a folder
+    ecgllm COMMAND --help            examples of each command
+    """
+
+
+@app.command("schema")
+def _schema() -> None:
+    """Print the JSON Schema of the report.
+
+    \b
+    ecgllm schema > report.schema.json
+    """
+    from ecg_llm.report import schema_text
+
+    typer.echo(schema_text(), nl=False)

@@ -1,0 +1,165 @@
+"""The commands that check and rebuild the program itself: eval, bench, train."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+eval_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Measure accuracy against cardiologists' marks and statements.",
+)
+bench_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Measure speed beside other software."
+)
+train_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Train the small models that the program ships, from open data.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+class Result(Protocol):
+    """What an evaluation or a benchmark gives: a frozen dataclass that can show itself."""
+
+    __dataclass_fields__: dict[str, Any]
+
+    def render(self) -> str:
+        """Give the result as text."""
+
+
+def _print(result: Result, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False))
+    else:
+        typer.echo(result.render())
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    """Count on stderr while a person is watching."""
+
+    def step(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)
+
+    return step
+
+
+def _folder(data: Path, what: str) -> Path:
+    if not data.is_dir():
+        raise ConfigError(f"--data {data}: no such folder; give the folder of {what}.")
+    return data
+
+
+@eval_app.command("delineation", short_help="Intervals and boundaries against LUDB's marks.")
+def eval_delineation(
+    data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
+    folds: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of fold0.onnx … from train delineator --folds: each record is then read "
+            "by the net that did not see it.",
+        ),
+    ] = None,
+    neurokit: Annotated[
+        bool, typer.Option("--neurokit/--no-neurokit", help="Measure neurokit2 beside it.")
+    ] = True,
+    json_: Json = False,
+) -> None:
+    """Compare the delineator with cardiologists' marks: intervals, boundaries, heart rate.
+
+    \b
+    ecgllm eval delineation --data ludb/
+    ecgllm eval delineation --data ludb/ --folds runs/delineator --no-neurokit \f
+    """
+    from ecg_llm.eval.delineation import evaluate
+
+    result = evaluate(
+        _folder(data, "LUDB"), folds=folds, with_neurokit=neurokit, progress=_progress("record")
+    )
+    _print(result, json_)
+
+
+@bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
+def bench_measure(
+    record: Annotated[
+        Path | None, typer.Option(help="An ECG; by default a simulated one of 10 s at 500 Hz.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Time quality, delineation and measurements beside neurokit2, in one run.
+
+    \b
+    ecgllm bench measure
+    ecgllm bench measure --record rec.hea --json \f
+    """
+    from ecg_llm.eval.bench import bench_measure as bench
+
+    if record is None:
+        from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+        chosen = synthetic_ecg(seed=1)
+    else:
+        from ecg_llm.io import read_record
+
+        chosen = read_record(record)
+    _print(bench(chosen), json_)
+
+
+@bench_app.command("page", short_help="Page drawing beside matplotlib.")
+def bench_page(
+    dpi: Annotated[float, typer.Option(help="Resolution.", min=36, max=600)] = 200,
+    json_: Json = False,
+) -> None:
+    """Time the page image beside a matplotlib page of the same content, in one run.
+
+    \b
+    ecgllm bench page
+    ecgllm bench page --dpi 300 \f
+    """
+    from ecg_llm.eval.bench_page import bench_page as bench
+
+    _print(bench(dpi=dpi), json_)
+
+
+@train_app.command("delineator", short_help="Train the delineator on LUDB.")
+def train_delineator(
+    data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
+    out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
+    folds: Annotated[
+        int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
+    ] = 0,
+    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+) -> None:
+    """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
+
+    \b
+    ecgllm train delineator --data ludb/ --out runs/delineator
+    ecgllm train delineator --data ludb/ --out runs/delineator --folds 5 \f
+    """
+    from ecg_llm.training.delineator import DelineatorRecipe, train
+
+    recipe = DelineatorRecipe()
+    if steps is not None:
+        recipe = dataclasses.replace(recipe, steps=steps)
+    out.mkdir(parents=True, exist_ok=True)
+
+    def on_step(name: str, step: int, total: int, loss: float) -> None:
+        if (step + 1) % 50 == 0 or step + 1 == total:
+            typer.echo(f"{name} step {step + 1}/{total} loss {loss:.4f}", err=True)
+
+    for path in train(_folder(data, "LUDB"), out, recipe=recipe, folds=folds, on_step=on_step):
+        typer.echo(str(path))

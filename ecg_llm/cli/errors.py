@@ -1,0 +1,60 @@
+"""What a person sees when something goes wrong: one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from ecg_llm.errors import ECGError
+
+BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+_EXTRAS = {"neurokit2": "bench", "torch": "train", "onnx": "train", "sklearn": "train"}
+
+
+class CarefulGroup(TyperGroup):
+    """The root command: no error of a record, a file or a person ends in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for.
+
+        Parameters
+        ----------
+        ctx : typer.Context
+            Its arguments.
+
+        Returns
+        -------
+        object
+            What the command returned.
+        """
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except ECGError as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            typer.echo("ecgllm: stopped", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader has gone; what is still buffered must not complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}")
+        except ModuleNotFoundError as error:
+            extra = _EXTRAS.get((error.name or "").split(".")[0])
+            if extra is None:
+                raise
+            _fail(f"{error.name} is not installed; pip install 'ecg_llm[{extra}]'")
+        return result
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"ecgllm: {message}", err=True)
+    raise typer.Exit(BAD_INPUT)

@@ -1,0 +1,168 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ecg_llm.io import RecordRef
+    from ecg_llm.record import ECGRecord
+
+
+class SexOption(StrEnum):
+    """Sex of the patient, for limits that depend on it."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="An ECG: WFDB (.hea), .mat, CSV, NPY, DICOM, HL7 aECG, MUSE XML, or a zip.",
+        show_default=False,
+    ),
+]
+FileOrFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PATH",
+        help="An ECG (WFDB, .mat, CSV, NPY, DICOM, HL7 aECG, MUSE XML, zip) or a folder of them.",
+        show_default=False,
+    ),
+]
+Age = Annotated[
+    float | None,
+    typer.Option(help="Age in years, instead of what the file says.", min=0, max=120),
+]
+Sex = Annotated[
+    SexOption | None, typer.Option(help="female or male, instead of what the file says.")
+]
+Fs = Annotated[
+    float | None,
+    typer.Option(help="Sampling rate in Hz, for CSV and NPY that do not state it."),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(help="Unit of the samples (mV, uV, V), for CSV and NPY that do not state it."),
+]
+Leads = Annotated[
+    str | None,
+    typer.Option(
+        help="Lead names in the order of the columns, joined by commas, for CSV and NPY that do "
+        "not state them.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start a folder run anew instead of resuming it.")
+]
+Jobs = Annotated[
+    int | None, typer.Option(help="Processes of a folder run; by default one a core.", min=1)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a person told about the recordings, beyond what their files say.
+
+    Attributes
+    ----------
+    age_years : float or None
+        Replaces the file's age.
+    sex : str or None
+        Replaces the file's sex.
+    fs : float or None, Hz
+        Sampling rate of tables that do not state it.
+    unit : str or None
+        Unit of tables that do not state it.
+    leads : tuple of str or None
+        Columns of tables that do not state them.
+    """
+
+    age_years: float | None = None
+    sex: SexOption | None = None
+    fs: float | None = None
+    unit: str | None = None
+    leads: tuple[str, ...] | None = None
+
+    def read(self, path: Path) -> ECGRecord:
+        """Read one file.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        ECGRecord
+        """
+        from ecg_llm.io import read_record
+
+        return self._told(read_record(path, fs=self.fs, unit=self.unit, leads=self.leads))
+
+    def read_ref(self, ref: RecordRef) -> ECGRecord:
+        """Read one record of a folder.
+
+        Parameters
+        ----------
+        ref : RecordRef
+            From `ecg_llm.io.find_records`.
+
+        Returns
+        -------
+        ECGRecord
+        """
+        from ecg_llm.io import read_ref
+
+        return self._told(read_ref(ref, fs=self.fs, unit=self.unit, leads=self.leads))
+
+    def _told(self, record: ECGRecord) -> ECGRecord:
+        if self.age_years is not None:
+            record = replace(record, age_years=self.age_years)
+        return record if self.sex is None else replace(record, sex=self.sex.value)
+
+
+def reading(
+    age: float | None = None,
+    sex: SexOption | None = None,
+    fs: float | None = None,
+    unit: str | None = None,
+    leads: str | None = None,
+) -> Reading:
+    """Gather the options of one command.
+
+    Parameters
+    ----------
+    age : float, optional
+        Years.
+    sex : SexOption, optional
+        Female or male.
+    fs : float, optional
+        Hz.
+    unit : str, optional
+        Such as ``uV``.
+    leads : str, optional
+        Names joined by commas.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    ConfigError
+        If a lead name is empty.
+    """
+    names = tuple(name.strip() for name in leads.split(",")) if leads is not None else None
+    if names is not None and not all(names):
+        raise ConfigError(f"--leads {leads!r}: a name is empty; write them as I,II,V1.")
+    return Reading(age_years=age, sex=sex, fs=fs, unit=unit, leads=names)

@@ -1,0 +1,308 @@
+"""The commands that work on records: report, measure, quality, show."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecg_llm.cli import jobs as job
+from ecg_llm.cli.options import (
+    Age,
+    File,
+    FileOrFolder,
+    Fs,
+    Jobs,
+    Leads,
+    Overwrite,
+    Reading,
+    Sex,
+    Unit,
+    reading,
+)
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ecg_llm.io import RecordRef
+    from ecg_llm.record import ECGRecord
+    from ecg_llm.report import Report
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+    PDF = "pdf"
+
+
+_BY_EXTENSION = {
+    ".txt": Format.TEXT,
+    ".json": Format.JSON,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".pdf": Format.PDF,
+}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line a record.")]
+Lines = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write JSON lines here; a folder run resumes there."),
+]
+
+
+def report(
+    path: FileOrFolder,
+    format_: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", "-f", help="text, json, html or pdf; by default what --output ends in."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; for a folder, a .jsonl file."),
+    ] = None,
+    age: Age = None,
+    sex: Sex = None,
+    fs: Fs = None,
+    unit: Unit = None,
+    leads: Leads = None,
+    overwrite: Overwrite = False,
+    jobs: Jobs = None,
+) -> None:
+    """Interpret an ECG: quality, measurements, findings with their evidence, impression.
+
+    \b
+    ecgllm report rec.hea
+    ecgllm report rec.hea --output rec.html       one self-contained page with the tracing
+    ecgllm report rec.hea -o rec.pdf --age 64 --sex female
+    ecgllm report rec.hea --format json | jq '.alerts'
+    ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
+
+    A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
+    file that cannot be read ends with exit code 2. \f
+    """
+    told = reading(age, sex, fs, unit, leads)
+    refs = _several(path, output)
+    if refs is not None:
+        if output is None or format_ not in (None, Format.JSON):
+            raise ConfigError(
+                f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
+                "reports.jsonl."
+            )
+        _folder("report", path, refs, output, told, job.report_json, overwrite, jobs)
+        return
+    chosen = format_ or _format_of(output)
+    if chosen is Format.PDF and output is None and sys.stdout.isatty():
+        raise ConfigError("A PDF is not written to a terminal; add --output report.pdf.")
+    from ecg_llm.assistant import interpret
+
+    record = told.read(path)
+    _write(_rendered(interpret(record), record, chosen), output)
+
+
+def measure(
+    path: FileOrFolder,
+    json_: Json = False,
+    output: Lines = None,
+    fs: Fs = None,
+    unit: Unit = None,
+    leads: Leads = None,
+    overwrite: Overwrite = False,
+    jobs: Jobs = None,
+) -> None:
+    """Measure intervals, axes and amplitudes, per lead and per beat, with their spread.
+
+    \b
+    ecgllm measure rec.hea
+    ecgllm measure rec.hea --json | jq '.qtc_fridericia_ms.value'
+    ecgllm measure study/ --output study.jsonl    every record below; run again to resume
+    ecgllm measure scans.csv --fs 500 --unit uV --leads I,II,V1,V2,V3,V4,V5,V6
+
+    A value that cannot be measured is null and says why in `reason`. \f
+    """
+    told = reading(fs=fs, unit=unit, leads=leads)
+    if _lines("measure", path, told, job.measure_json, json_, output, overwrite, jobs):
+        return
+    from ecg_llm.cli.tables import show_measurements
+    from ecg_llm.measure import measure as measure_record
+
+    show_measurements(measure_record(told.read(path)))
+
+
+def quality(
+    path: FileOrFolder,
+    json_: Json = False,
+    output: Lines = None,
+    fs: Fs = None,
+    unit: Unit = None,
+    leads: Leads = None,
+    overwrite: Overwrite = False,
+    jobs: Jobs = None,
+) -> None:
+    """Judge the technical quality: which leads can be read, and what is wrong with the others.
+
+    \b
+    ecgllm quality rec.hea
+    ecgllm quality rec.hea --json
+    ecgllm quality study/ --output quality.jsonl \f
+    """
+    told = reading(fs=fs, unit=unit, leads=leads)
+    if _lines("quality", path, told, job.quality_json, json_, output, overwrite, jobs):
+        return
+    from ecg_llm.cli.tables import show_quality
+    from ecg_llm.quality import assess
+
+    show_quality(assess(told.read(path)))
+
+
+def show(
+    path: File,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="A .png, .svg or .pdf; by default the record's name, .png."
+        ),
+    ] = None,
+    fs: Fs = None,
+    unit: Unit = None,
+    leads: Leads = None,
+) -> None:
+    """Draw the ECG on standard paper: 25 mm/s, 10 mm/mV, three rows of four and a rhythm strip.
+
+    \b
+    ecgllm show rec.hea
+    ecgllm show rec.hea --output page.svg \f
+    """
+    record = reading(fs=fs, unit=unit, leads=leads).read(path)
+    from ecg_llm.render.page import save_page
+
+    target = output or Path(f"{Path(record.name).name or 'ecg'}.png")
+    save_page(record, target)
+    typer.echo(str(target))
+
+
+def _format_of(output: Path | None) -> Format:
+    """Read the format off the file's extension."""
+    if output is None or output.suffix == "":
+        return Format.TEXT
+    if output.suffix.lower() not in _BY_EXTENSION:
+        raise ConfigError(
+            f"--output {output}: {output.suffix!r} is not a report format; end it in .txt, .json, "
+            ".html or .pdf, or give --format."
+        )
+    return _BY_EXTENSION[output.suffix.lower()]
+
+
+def _rendered(report: Report, record: ECGRecord, chosen: Format) -> bytes:
+    match chosen:
+        case Format.TEXT:
+            from ecg_llm.render.text import to_text
+
+            return to_text(report).encode()
+        case Format.JSON:
+            return (report.to_json(indent=2) + "\n").encode()
+        case Format.HTML:
+            from ecg_llm.render.html import to_html
+
+            return to_html(report, record).encode()
+        case Format.PDF:
+            from ecg_llm.render.pdf import to_pdf
+
+            return to_pdf(report, record)
+
+
+def _write(data: bytes, output: Path | None) -> None:
+    """Write all of it or nothing."""
+    if output is None:
+        typer.echo(data, nl=False)
+        return
+    if output.exists() and not output.is_file():
+        output.write_bytes(data)  # a pipe or a device
+        return
+    part = output.with_name(output.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _lines(
+    command: str,
+    path: Path,
+    told: Reading,
+    record_job: Callable[[ECGRecord], str],
+    as_json: bool,
+    output: Path | None,
+    overwrite: bool,
+    jobs: int | None,
+) -> bool:
+    """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
+    refs = _several(path, output)
+    if refs is not None:
+        if output is not None:
+            _folder(command, path, refs, output, told, record_job, overwrite, jobs)
+        elif as_json:
+            from ecg_llm.batch import run_lines
+
+            work = functools.partial(job.of_ref, told=told, job=record_job)
+            for _, line in run_lines(work, refs, workers=jobs):
+                typer.echo(line)
+        else:
+            raise ConfigError(
+                f"{path} holds {len(refs)} records: add --output {command}.jsonl, or --json."
+            )
+    elif as_json or output is not None:
+        _write((record_job(told.read(path)) + "\n").encode(), output)
+    else:
+        return False
+    return True
+
+
+def _folder(
+    command: str,
+    folder: Path,
+    refs: list[RecordRef],
+    output: Path,
+    told: Reading,
+    record_job: Callable[[ECGRecord], str],
+    overwrite: bool,
+    jobs: int | None,
+) -> None:
+    from ecg_llm.batch import run_batch
+
+    summary = run_batch(
+        functools.partial(job.of_ref, told=told, job=record_job),
+        refs,
+        output,
+        run=job.run_description(command, folder, told),
+        overwrite=overwrite,
+        workers=jobs,
+    )
+    typer.echo(f"{output}: {summary}", err=True)
+
+
+def _several(path: Path, output: Path | None) -> list[RecordRef] | None:
+    """List the records of a folder or archive; None for a single record.
+
+    One record alone counts as a folder run only if JSON lines are asked for.
+    """
+    from ecg_llm.io import find_records
+
+    lines = output is not None and output.suffix == ".jsonl"
+    if not path.is_dir() and not zipfile.is_zipfile(path):
+        return None
+    refs = find_records(path)
+    if not refs:
+        raise ConfigError(f"{path}: no ECG was found in it.")
+    return refs if len(refs) > 1 or lines else None

@@ -1,0 +1,250 @@
+"""Put a report together from quality, measurements and findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ecg_llm
+from ecg_llm.findings.case import LABELS
+from ecg_llm.findings.finding import URGENCIES, Finding
+from ecg_llm.phrases import sentence
+from ecg_llm.report import (
+    Abstention,
+    Alert,
+    Claim,
+    Provenance,
+    QualityBlock,
+    RecordInfo,
+    Report,
+    Section,
+)
+from ecg_llm.statements import (
+    beat_claims,
+    finding_claims,
+    impression_claim,
+    present_claim,
+    progression_claims,
+    quality_claims,
+    st_claims,
+    value_claims,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ecg_llm.measure import Measurements
+    from ecg_llm.quality import Quality
+    from ecg_llm.record import ECGRecord
+
+ALERTING = ("critical", "urgent")
+"""Urgencies of present findings that become alerts."""
+
+
+def build_report(
+    record: ECGRecord,
+    quality: Quality,
+    measurements: Measurements | None,
+    findings: Sequence[Finding],
+    *,
+    weights: Mapping[str, str] | None = None,
+    criteria_version: str = "",
+) -> Report:
+    """Compose the report of one record.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        The recording.
+    quality : Quality
+        Its technical quality. If it refuses the record, the report holds the refusal with its
+        reasons and nothing else is claimed.
+    measurements : Measurements or None
+        None only for a refused record.
+    findings : sequence of Finding
+        Every criterion that was applied.
+    weights : mapping of str to str, optional
+        SHA-256 of the weight files that had a part.
+    criteria_version : str
+        Version of the criteria behind ``findings``.
+
+    Returns
+    -------
+    Report
+    """
+    refused = not quality.acceptable or measurements is None
+    if refused or measurements is None:
+        findings, values, table = (), {}, {}
+        impression = [_refusal(quality)]
+        sections = [Section(title="Technical quality", statements=_quality(record, quality, ()))]
+    else:
+        values = dict(measurements.values)
+        table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
+        impression = _impression(findings)
+        sections = _sections(record, quality, measurements, findings)
+    claims = _unique([*impression, *(claim for part in sections for claim in part.statements)])
+    return Report(
+        record=_record_info(record, quality),
+        quality=_quality_block(quality),
+        measurements=values,
+        lead_table=table,
+        findings=tuple(findings),
+        alerts=_alerts(findings),
+        impression=tuple(claim.text for claim in impression),
+        sections=tuple(sections),
+        abstentions=_abstentions(quality, measurements, findings),
+        narrative=_narrative(impression, sections),
+        claims=claims,
+        provenance=Provenance(
+            software="ecg_llm",
+            version=ecg_llm.__version__,
+            input_sha256=record.sha256,
+            weights=dict(weights or {}),
+            criteria_version=criteria_version,
+        ),
+    )
+
+
+def _record_info(record: ECGRecord, quality: Quality) -> RecordInfo:
+    return RecordInfo(
+        name=record.name,
+        source=record.source,
+        fs_hz=record.fs,
+        duration_s=record.duration_s,
+        leads=record.leads,
+        derived_leads=record.derived,
+        age_years=record.age_years,
+        sex=record.sex,
+        from_s=quality.from_s,
+        to_s=quality.to_s,
+        calibrated=record.calibrated,
+        notes=record.notes,
+    )
+
+
+def _quality_block(quality: Quality) -> QualityBlock:
+    return QualityBlock(
+        acceptable=quality.acceptable,
+        verdict=quality.verdict,
+        reasons=quality.reasons,
+        score=quality.score,
+        leads=quality.leads,
+        suspicions=quality.suspicions,
+        pacing_spikes_s=quality.pacing_spikes_s,
+    )
+
+
+def _quality(record: ECGRecord, quality: Quality, findings: Sequence[Finding]) -> tuple[Claim, ...]:
+    return (*quality_claims(record, quality), *finding_claims(_of(findings, "technical")))
+
+
+def _sections(
+    record: ECGRecord, quality: Quality, measurements: Measurements, findings: Sequence[Finding]
+) -> list[Section]:
+    """Write the parts of the report in the order a cardiologist reads them."""
+
+    def values(*names: str) -> tuple[Claim, ...]:
+        return tuple(value_claims(record, measurements, *names))
+
+    def found(*parts: str) -> tuple[Claim, ...]:
+        return tuple(finding_claims(_of(findings, *parts)))
+
+    parts = {
+        "Technical quality": _quality(record, quality, findings),
+        "Rate and rhythm": (
+            *values("heart_rate_bpm", "rr_ms"),
+            *beat_claims(measurements),
+            *found("rhythm", "ectopy"),
+        ),
+        "Axis": (*values("qrs_axis_deg", "p_axis_deg", "t_axis_deg"), *found("axis")),
+        "Intervals and conduction": (
+            *values("pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms"),
+            *found("conduction", "qt"),
+        ),
+        "P wave": (*values("p_ms"), *found("p wave")),
+        "QRS morphology": (*progression_claims(measurements), *found("qrs")),
+        "ST–T": (*st_claims(measurements), *found("st-t")),
+        "Chambers": found("chambers"),
+    }
+    return [Section(title=title, statements=claims) for title, claims in parts.items() if claims]
+
+
+def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
+    return [finding for finding in findings if finding.section in sections]
+
+
+def _present(findings: Sequence[Finding]) -> list[Finding]:
+    """Give the present findings, most urgent first."""
+    present = [finding for finding in findings if finding.status == "present"]
+    return sorted(present, key=lambda finding: URGENCIES.index(finding.urgency))
+
+
+def _impression(findings: Sequence[Finding]) -> list[Claim]:
+    """Conclude: present findings by urgency, or that none was found."""
+    present = _present(findings)
+    lines = [impression_claim(finding) for finding in present]
+    normal = any(finding.code == "NORM" for finding in present)
+    if not normal and all(finding.urgency == "normal" for finding in present):
+        unknown = any(finding.status == "unknown" for finding in findings)
+        limits = "; some could not be judged" if unknown else ""
+        text = f"No abnormality by the criteria applied{limits}."
+        lines.append(Claim(text=text, status="supported"))
+    return lines
+
+
+def _refusal(quality: Quality) -> Claim:
+    reasons = "; ".join(quality.reasons) or "insufficient technical quality"
+    text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")
+    return Claim(text=text, status="supported")
+
+
+def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
+    return tuple(
+        Alert(
+            code=finding.code,
+            label=finding.label,
+            urgency=finding.urgency,
+            text=present_claim(finding).text,
+            evidence=finding.evidence,
+        )
+        for finding in _present(findings)
+        if finding.urgency in ALERTING
+    )
+
+
+def _abstentions(
+    quality: Quality, measurements: Measurements | None, findings: Sequence[Finding]
+) -> tuple[Abstention, ...]:
+    """List what was not judged: the whole record, leads, values, findings."""
+    if not quality.acceptable or measurements is None:
+        return tuple(
+            Abstention(what="the whole record", reason=reason)
+            for reason in quality.reasons or ("insufficient technical quality",)
+        )
+    left_out = [
+        Abstention(what=f"lead {name}", reason=", ".join(lead.reasons) or "not usable")
+        for name, lead in quality.leads.items()
+        if not lead.usable
+    ]
+    missing = [
+        Abstention(what=LABELS.get(name, name), reason=quantity.reason or "")
+        for name, quantity in measurements.values.items()
+        if quantity.value is None
+    ]
+    unknown = [
+        Abstention(what=finding.label, reason=finding.reason or "no reason given")
+        for finding in findings
+        if finding.status == "unknown"
+    ]
+    return (*left_out, *missing, *unknown)
+
+
+def _unique(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    return tuple({claim.text: claim for claim in claims}.values())
+
+
+def _narrative(impression: Sequence[Claim], sections: Sequence[Section]) -> str:
+    """Run the claims together, a paragraph a part."""
+    paragraphs = [("Impression", impression), *((part.title, part.statements) for part in sections)]
+    return "\n\n".join(
+        f"{title}. {' '.join(claim.text for claim in claims)}" for title, claims in paragraphs
+    )

@@ -1,0 +1,103 @@
+"""Check that a report says no number that its evidence does not hold."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ecg_llm.findings.finding import Evidence
+    from ecg_llm.report import Report
+
+_NUMBER = re.compile(r"(?<![\w.])−?\d+(?:\.\d+)?")
+_UNIT = re.compile(r"\s?(ms|mV|bpm|°|s|Hz|%)(?!\w)")
+
+
+def check_claims(report: Report) -> tuple[str, ...]:
+    """Find every number of a report's text that its evidence does not hold.
+
+    A number is held by an evidence item if it is the item's value rounded as shown and of the same
+    unit, one of its times, or part of its criterion. Names may contain digits: leads (V1), labels
+    of findings, quantities (ST at J+60 ms), and the reasons why something could not be judged.
+
+    Parameters
+    ----------
+    report : Report
+        To check: its claims, alerts, impression and narrative.
+
+    Returns
+    -------
+    tuple of str
+        One complaint a fault; empty if everything is held.
+    """
+    names = _names(report)
+    complaints = [
+        f"{text!r}: {number} is not in its evidence"
+        for text, evidence in (
+            *((claim.text, claim.evidence) for claim in report.claims),
+            *((alert.text, alert.evidence) for alert in report.alerts),
+        )
+        for number in _unheld(text, evidence, names)
+    ]
+    said = {claim.text for claim in report.claims}
+    complaints += [
+        f"{text!r}: in the impression but not among the claims"
+        for text in report.impression
+        if text not in said
+    ]
+    rest = report.narrative
+    for text in sorted(said, key=len, reverse=True):
+        rest = rest.replace(text, "")
+    titles = {"Impression", *(section.title for section in report.sections)}
+    complaints += [
+        f"{part.strip()!r}: in the narrative but not among the claims"
+        for part in rest.split("\n\n")
+        if part.strip().rstrip(".") not in titles
+    ]
+    return tuple(complaints)
+
+
+def _names(report: Report) -> list[str]:
+    """Collect the words that may hold digits which are no measurement, longest first."""
+    evidence = [item for claim in report.claims for item in claim.evidence]
+    words = {
+        *report.record.leads,
+        *(finding.label for finding in report.findings),
+        *(finding.reason or "" for finding in report.findings),
+        *(item.quantity for item in evidence),
+        *(abstention.reason for abstention in report.abstentions),
+        *report.quality.reasons,
+    }
+    every = {form for word in words for form in (word, word[:1].upper() + word[1:])}
+    every |= {word[:1].lower() + word[1:] for word in words}
+    return sorted((word for word in every if re.search(r"\d", word)), key=len, reverse=True)
+
+
+def _unheld(text: str, evidence: Iterable[Evidence], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        text = re.sub(rf"(?<!\w){re.escape(name.rstrip('.'))}(?!\w)", " ", text)
+    items = tuple(evidence)
+    for match in _NUMBER.finditer(text):
+        unit = _UNIT.match(text, match.end())
+        shown = unit[1] if unit else ""
+        if not any(_holds(item, match[0], "deg" if shown == "°" else shown) for item in items):
+            yield f"{match[0]} {shown}".strip()
+
+
+def _holds(item: Evidence, shown: str, unit: str) -> bool:
+    decimals = len(shown.partition(".")[2])
+    number = float(shown.replace("−", "-"))
+
+    def rounds_to(value: float | None) -> bool:
+        return value is not None and float(f"{value:.{decimals}f}") == number
+
+    if isinstance(item.value, str):
+        if shown in _NUMBER.findall(item.value):
+            return True
+    elif rounds_to(item.value) and item.unit == unit:
+        return True
+    if unit == "s" and (rounds_to(item.from_s) or rounds_to(item.to_s)):
+        return True
+    return shown in _NUMBER.findall(item.criterion)

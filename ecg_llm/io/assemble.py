@@ -1,0 +1,344 @@
+"""The common rules: from any file's channels to the one `ECGRecord`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.errors import RecordError
+from ecg_llm.io.limits import MAX_SAMPLES, MAX_SOURCE_FS
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, unit_in_mv
+from ecg_llm.io.source import Source
+from ecg_llm.leads import STANDARD_12, canonical_lead, derive_limb_leads
+from ecg_llm.record import (
+    MAX_DURATION_S,
+    MAX_FS,
+    MIN_DURATION_S,
+    MIN_FS,
+    ECGRecord,
+    FloatArray,
+)
+
+LARGEST_SWING_MV = 50.0
+"""Peak-to-peak of a lead (1st to 99th percentile) that no amplifier of surface ECGs passes on."""
+SMALLEST_SWING_MV = 0.001
+"""Below a microvolt there is no signal: the unit is wrong."""
+LARGEST_VALUE_MV = 10_000.0
+"""An electrode's offset stays far below ten volts."""
+
+_UNCALIBRATED_UNITS = {"", "1", "adu", "nu", "counts", "count", "lsb", "digit", "digits", "au"}
+# Electrode placements beside the standard ones; monitors and Holters use them.
+_OTHER_ECG = re.compile(
+    r"(MLI{1,3}|MCL\d|MV\d|C[CMS]\d|V[26789]R|E[CK]G ?\d{0,2}|NEHB ?[DAI]|[EAS]S)",
+    re.I,
+)
+
+
+def assemble(raw: RawECG, source: Source, options: ReadOptions, name: str) -> ECGRecord:
+    """Bring a file's channels into millivolts, standard names, order and length.
+
+    Parameters
+    ----------
+    raw : RawECG
+        What the reader found.
+    source : Source
+        The file, for errors and its digest.
+    options : ReadOptions
+        What the caller stated; a contradiction to the file is an error.
+    name : str
+        Name of the record.
+
+    Returns
+    -------
+    ECGRecord
+
+    Raises
+    ------
+    RecordError
+        If sampling rate, unit or leads are unknown, contradictory or implausible, or the stretch
+        is too short.
+
+    Notes
+    -----
+    Rates over 1,000 Hz are reduced behind an anti-aliasing filter, only the first 300 s are kept,
+    a lead without a single sample is left out; each leaves a note.
+    """
+    label, notes = source.label, list(raw.notes)
+    channels = _named(raw.channels, options, label)
+    leads = _ecg_only(channels, label, notes)
+    leads = {lead: _with_stated(channel, options, label) for lead, channel in leads.items()}
+    fs = _common_rate(leads, label, notes)
+    rows, calibrated = _millivolts(leads, label, notes)
+    rows = _recorded_only(rows, label, notes)
+    rows = _same_length(rows, label)
+    rows, fs = _supported_rate(rows, fs, label, notes)
+    rows = _supported_length(rows, fs, label, notes)
+    rows = _recorded_only(rows, label, notes)
+    if calibrated:
+        _check_swing(rows, label)
+    derived = derive_limb_leads(rows)
+    rows |= derived
+    order = [lead for lead in STANDARD_12 if lead in rows]
+    order += [lead for lead in rows if lead not in STANDARD_12]
+    return ECGRecord(
+        signal=np.stack([rows[lead] for lead in order]),
+        fs=fs,
+        leads=tuple(order),
+        source=label,
+        name=name,
+        derived=tuple(derived),
+        age_years=raw.age_years,
+        sex=raw.sex,
+        sha256=source.sha256,
+        calibrated=calibrated,
+        notes=tuple(notes),
+    )
+
+
+def _named(channels: tuple[Channel, ...], options: ReadOptions, label: str) -> tuple[Channel, ...]:
+    """Apply the stated lead names, which must not contradict the file's."""
+    if not channels:
+        raise RecordError(f"{label}: it holds no signal.")
+    if options.leads is None:
+        return channels
+    if len(options.leads) != len(channels):
+        raise RecordError(
+            f"{label}: {len(options.leads)} leads were given (--leads) but the file has "
+            f"{len(channels)} channels."
+        )
+    for channel, lead in zip(channels, options.leads, strict=True):
+        theirs = canonical_lead(channel.name) or channel.name
+        if channel.name and theirs != (canonical_lead(lead) or lead):
+            raise RecordError(
+                f"{label}: the file names a channel {theirs!r} where {lead!r} was given (--leads); "
+                "leave the option out or correct it."
+            )
+    pairs = zip(channels, options.leads, strict=True)
+    return tuple(replace(channel, name=lead) for channel, lead in pairs)
+
+
+def _ecg_only(channels: tuple[Channel, ...], label: str, notes: list[str]) -> dict[str, Channel]:
+    """Keep the ECG leads by name; tell which channels are none."""
+    kept: list[tuple[str, Channel]] = []
+    others: list[str] = []
+    for k, channel in enumerate(channels):
+        lead = canonical_lead(channel.name)
+        if lead is None and _OTHER_ECG.fullmatch(channel.name.strip()):
+            lead = channel.name.strip()
+        unit = channel.unit
+        foreign = unit is not None and not _is_voltage(unit)
+        if lead is None or foreign:
+            others.append(_printable(channel.name) or f"channel {k + 1}")
+        else:
+            kept.append((lead, channel))
+    if not kept:
+        raise RecordError(
+            f"{label}: no ECG lead among its {len(channels)} channels ({_some(others)}); name them "
+            "as I, II, III, aVR, aVL, aVF, V1–V6, or give the names with --leads."
+        )
+    twice = [lead for lead, count in Counter(lead for lead, _ in kept).items() if count > 1]
+    if twice:
+        raise RecordError(
+            f"{label}: lead names stand twice: {', '.join(twice)}; each lead needs one name."
+        )
+    if others:
+        notes.append(f"Not ECG leads, left out: {_some(others)}.")
+    return dict(kept)
+
+
+def _with_stated(channel: Channel, options: ReadOptions, label: str) -> Channel:
+    """Fill in rate and unit from the options, which must not contradict the file."""
+    if channel.fs is not None:
+        _check_rate(channel.fs, label)
+    known_unit = channel.unit if channel.unit and unit_in_mv(channel.unit) else None
+    mine = ReadOptions(fs=options.fs, unit=options.unit)
+    both = mine.merged(ReadOptions(fs=channel.fs, unit=known_unit), f"{label}: the file")
+    if both.fs is None:
+        raise RecordError(
+            f"{label}: the sampling rate is not stated in the file; give it (--fs, in Hz)."
+        )
+    unit = channel.unit or both.unit
+    if unit is None:
+        raise RecordError(
+            f"{label}: the unit of the samples is not stated in the file; give it "
+            "(--unit mV, uV or V)."
+        )
+    fs = both.fs if channel.fs is None else channel.fs
+    _check_rate(fs, label)
+    return replace(channel, fs=fs, unit=unit)
+
+
+def _check_rate(fs: float, label: str) -> None:
+    if not (math.isfinite(fs) and 0 < fs <= MAX_SOURCE_FS):
+        raise RecordError(f"{label}: a sampling rate of {fs:g} Hz is stated; no ECG has that.")
+
+
+def _common_rate(leads: dict[str, Channel], label: str, notes: list[str]) -> float:
+    """Bring leads of differing rates to the highest one."""
+    rates = {lead: float(channel.fs or 0) for lead, channel in leads.items()}
+    fs = max(rates.values())
+    slow = [lead for lead, rate in rates.items() if rate < fs * (1 - 1e-6)]
+    for lead in slow:
+        ratio = Fraction(fs / rates[lead]).limit_denominator(64)
+        if ratio > 64:
+            raise RecordError(
+                f"{label}: lead {lead} is sampled at {rates[lead]:g} Hz, others at {fs:g} Hz; "
+                "these cannot be read together."
+            )
+        if leads[lead].values.size * ratio * len(leads) > MAX_SAMPLES:
+            raise RecordError(f"{label}: too long to bring its leads to one sampling rate.")
+        values = _resampled(leads[lead].values, ratio)
+        leads[lead] = replace(leads[lead], values=values, fs=fs)
+    if slow:
+        notes.append(f"Sampled more slowly and interpolated to {fs:g} Hz: {', '.join(slow)}.")
+        shortest = min(channel.values.size for channel in leads.values())
+        for lead, channel in leads.items():
+            leads[lead] = replace(channel, values=channel.values[:shortest])
+    return fs
+
+
+def _millivolts(
+    leads: dict[str, Channel], label: str, notes: list[str]
+) -> tuple[dict[str, FloatArray], bool]:
+    rows, open_gain = {}, []
+    for lead, channel in leads.items():
+        scale = unit_in_mv(channel.unit or "")
+        if scale is None or not channel.calibrated:
+            open_gain.append(lead)
+        with np.errstate(over="ignore", invalid="ignore"):
+            row = (channel.values * (scale or 1.0)).astype(np.float32)
+        if np.isinf(row).any() or (scale is not None and _largest(row) > LARGEST_VALUE_MV):
+            if lead in open_gain and not np.isinf(row).any():
+                rows[lead] = row
+                continue
+            raise RecordError(
+                f"{label}: lead {lead} has samples beyond {LARGEST_VALUE_MV / 1000:g} V; the unit "
+                f"({channel.unit}) or the gain in the file cannot be right."
+            )
+        rows[lead] = row
+    if open_gain:
+        notes.append(
+            f"The file does not tell the gain of {_some(open_gain)}: shapes and times hold, "
+            "voltages do not."
+        )
+    return rows, not open_gain
+
+
+def _recorded_only(
+    rows: dict[str, FloatArray], label: str, notes: list[str]
+) -> dict[str, FloatArray]:
+    """Leave out leads that hold no sample at all."""
+    if not any(row.size for row in rows.values()):
+        raise RecordError(f"{label}: it holds no sample.")
+    empty = [lead for lead, row in rows.items() if np.isnan(row).all()]
+    if len(empty) == len(rows):
+        raise RecordError(
+            f"{label}: all samples of all leads ({_some(list(rows))}) are missing (NaN)."
+        )
+    if empty:
+        notes.append(f"Without a single sample, left out: {', '.join(empty)}.")
+    return {lead: row for lead, row in rows.items() if lead not in empty}
+
+
+def _same_length(rows: dict[str, FloatArray], label: str) -> dict[str, FloatArray]:
+    lengths = {lead: row.size for lead, row in rows.items()}
+    if len(set(lengths.values())) > 1:
+        short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+        raise RecordError(
+            f"{label}: lead {short} has {lengths[short]} samples but {long} has {lengths[long]}; "
+            "the file is cut off or mixes recordings."
+        )
+    return rows
+
+
+def _supported_rate(
+    rows: dict[str, FloatArray], fs: float, label: str, notes: list[str]
+) -> tuple[dict[str, FloatArray], float]:
+    if fs < MIN_FS:
+        raise RecordError(
+            f"{label}: sampled at {fs:g} Hz; at least {MIN_FS:g} Hz are needed to measure "
+            "intervals."
+        )
+    if fs <= MAX_FS:
+        return rows, fs
+    ratio = Fraction(MAX_FS / fs).limit_denominator(1000)
+    if fs * ratio > MAX_FS * (1 + 1e-9) or ratio == 0:
+        ratio = Fraction(math.floor(1000 * MAX_FS / fs), 1000)
+    reduced = fs * float(ratio)
+    keep = math.ceil(MAX_DURATION_S * fs) + 1000
+    notes.append(f"Recorded at {fs:g} Hz, reduced to {reduced:g} Hz behind a low-pass filter.")
+    short = {lead: _resampled(row[:keep], ratio) for lead, row in rows.items()}
+    return {lead: row.astype(np.float32) for lead, row in short.items()}, reduced
+
+
+def _resampled(row: npt.NDArray[np.floating], ratio: Fraction) -> npt.NDArray[np.float64]:
+    """Change the rate by a ratio; what was missing stays missing."""
+    from scipy.signal import resample_poly
+
+    missing = np.isnan(row)
+    x = row.astype(np.float64)
+    if missing.all() or not row.size:
+        return np.full(math.ceil(row.size * ratio), np.nan)
+    if missing.any():
+        at = np.arange(row.size)
+        x[missing] = np.interp(at[missing], at[~missing], x[~missing])
+    # The edges are continued as lines: with zeros outside, an offset would ring.
+    y = np.asarray(resample_poly(x, ratio.numerator, ratio.denominator, padtype="line"))
+    if missing.any():
+        nearest = np.minimum((np.arange(y.size) / float(ratio)).round().astype(int), row.size - 1)
+        y[missing[nearest]] = np.nan
+    return y
+
+
+def _supported_length(
+    rows: dict[str, FloatArray], fs: float, label: str, notes: list[str]
+) -> dict[str, FloatArray]:
+    n = next(iter(rows.values())).size
+    if n / fs < MIN_DURATION_S:
+        raise RecordError(
+            f"{label}: {n / fs:.2f} s long ({n} samples at {fs:g} Hz); at least "
+            f"{MIN_DURATION_S:g} s are needed."
+        )
+    if n / fs > MAX_DURATION_S:
+        notes.append(f"{n / fs:.0f} s long; only the first {MAX_DURATION_S:.0f} s are judged.")
+        rows = {lead: row[: round(MAX_DURATION_S * fs)] for lead, row in rows.items()}
+    return rows
+
+
+def _check_swing(rows: dict[str, FloatArray], label: str) -> None:
+    """Refuse voltages that only a wrong unit explains; a flat lead says nothing about it."""
+    swings = [float(np.ptp(np.nanpercentile(row, [1, 99]))) for row in rows.values()]
+    swings = [swing for swing in swings if swing > 0]
+    if not swings:
+        return
+    swing = float(np.median(swings))
+    if not SMALLEST_SWING_MV <= swing <= LARGEST_SWING_MV:
+        raise RecordError(
+            f"{label}: the leads swing by {swing:.3g} mV (median), where an ECG has 0.1 to 10 mV; "
+            "the unit or the gain stated for the file is wrong."
+        )
+
+
+def _largest(row: FloatArray) -> float:
+    finite = row[np.isfinite(row)]
+    return float(np.abs(finite).max()) if finite.size else 0.0
+
+
+def _is_voltage(unit: str) -> bool:
+    return unit_in_mv(unit) is not None or unit.strip().lower() in _UNCALIBRATED_UNITS
+
+
+def _printable(name: str) -> str:
+    text = "".join(letter if letter.isprintable() else "?" for letter in name.strip())
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:12])
+    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"

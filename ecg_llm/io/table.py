@@ -1,0 +1,328 @@
+"""Text tables (CSV, TSV) that state their leads, rate and unit."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.errors import RecordError
+from ecg_llm.io.limits import MAX_CHANNELS, MAX_TEXT_BYTES
+from ecg_llm.io.patient import parse_age, parse_sex
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, unit_in_mv
+from ecg_llm.io.source import Source
+from ecg_llm.io.stated import canonical_key, sidecar, to_options
+from ecg_llm.leads import canonical_lead
+
+NAME = "csv"
+EXTENSIONS: tuple[str, ...] = (".csv", ".tsv", ".txt")
+
+_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
+            "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip
+_TIME = re.compile(r"(time|t|zeit|timestamp|elapsed|elapsed_time)", re.I)
+_MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
+
+
+def sniff(head: bytes, filename: str) -> bool:
+    """Tell whether a file is a table of numbers or of named leads.
+
+    Parameters
+    ----------
+    head : bytes
+        Beginning of the file.
+    filename : str
+        Not used: the content decides.
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        text = _text(head)
+    except UnicodeDecodeError:
+        return False
+    _, lines = _split_comments(text)
+    first = [line for _, line in lines[:2]]
+    if not first or any(
+        not (letter.isprintable() or letter.isspace()) for letter in "".join(first)
+    ):
+        return False
+    cells = _cells(first[0], _delimiter(first[0]))
+    return any(_is_lead(cell) for cell in cells) or all(_is_number(cell) for cell in cells)
+
+
+def looks_like_metadata(head: bytes) -> bool:
+    """Tell whether a table has named columns, none of them a lead: a list of records, say.
+
+    Parameters
+    ----------
+    head : bytes
+        Beginning of the file.
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        _, lines = _split_comments(_text(head))
+    except UnicodeDecodeError:
+        return False
+    if not lines:
+        return False
+    cells = _cells(lines[0][1], _delimiter(lines[0][1]))
+    n_leads = sum(_is_lead(cell) for cell in cells)
+    return len(cells) > 1 and n_leads * 4 < len(cells) and not all(map(_is_number, cells))
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the header row."""
+
+    name: str
+    unit: str | None
+
+
+def read(source: Source, options: ReadOptions) -> RawECG:
+    """Read a table with one column a lead.
+
+    Parameters
+    ----------
+    source : Source
+        The file. Leads stand in a header row; units in the column names (``I [uV]``); rate and
+        unit may also stand in comment lines (``# fs: 500``) or in ``NAME.json`` beside it; a time
+        column whose name tells s or ms gives the rate.
+    options : ReadOptions
+        What the caller states.
+
+    Returns
+    -------
+    RawECG
+
+    Raises
+    ------
+    RecordError
+        If leads, rate or unit are not stated, rows are incomplete, or a cell is not a number.
+    """
+    label = source.label
+    try:
+        text = _text(source.require_size(MAX_TEXT_BYTES))
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{label}: not a text file.") from error
+    if "\0" in text:
+        raise RecordError(f"{label}: not a text file.")
+    said, lines = _split_comments(text)
+    if not lines:
+        raise RecordError(f"{label}: the table has no rows.")
+    beside = sidecar(source)
+    options = options.merged(to_options(said, f"{label}: its comment lines"), f"{label}: a comment")
+    options = options.merged(
+        to_options(beside, f"{label}: the JSON beside it"), f"{label}: its JSON"
+    )
+    delimiter = _delimiter(lines[0][1])
+    header = _cells(lines[0][1], delimiter)
+    notes: list[str] = []
+    if all(_is_number(cell) for cell in header):
+        columns = [_Column("", None) for _ in header]
+        # A spreadsheet library writes 0, 1, 2 … where columns have no names.
+        if len(header) > 1 and [cell.strip() for cell in header] == [
+            str(k) for k in range(len(header))
+        ]:
+            lines = lines[1:]
+            notes.append("The first row numbers the columns; it was left out.")
+    else:
+        columns, lines = [_column(cell) for cell in header], lines[1:]
+    if len(columns) > MAX_CHANNELS:
+        raise RecordError(f"{label}: {len(columns)} columns; at most {MAX_CHANNELS} are read.")
+    if not lines:
+        raise RecordError(f"{label}: the table has a header row but no samples.")
+    cells = _grid(lines, delimiter, len(columns), label)
+    fs, timed = _time_column(columns, cells, lines, delimiter, label)
+    if fs is not None:
+        options = options.merged(ReadOptions(fs=fs), f"{label}: the time column")
+    chosen = _choose(columns, timed, options, label, notes)
+    channels = []
+    for k, name in chosen:
+        values = _numbers(cells[k], name, lines, delimiter, label)
+        unit = columns[k].unit or options.unit
+        channels.append(Channel(name=name, values=values, fs=options.fs, unit=unit))
+    said = {**beside, **said}
+    return RawECG(
+        channels=tuple(channels),
+        age_years=parse_age(str(said.get("age", ""))),
+        sex=parse_sex(str(said.get("sex", ""))),
+        notes=tuple(notes),
+    )
+
+
+def _choose(
+    columns: list[_Column],
+    timed: int | None,
+    options: ReadOptions,
+    label: str,
+    notes: list[str],
+) -> list[tuple[int, str]]:
+    """Pair columns with lead names, from the header row or the options."""
+    rest = [k for k in range(len(columns)) if k != timed]
+    named = any(columns[k].name for k in rest)
+    chosen = [(k, columns[k].name) for k in rest if _is_lead(columns[k].name)]
+    if chosen:
+        others = [
+            columns[k].name[:40] or f"column {k + 1}"
+            for k in rest
+            if (k, columns[k].name) not in chosen
+        ]
+        if others:
+            notes.append(f"Columns that are no ECG leads, left out: {', '.join(others[:12])}.")
+        return chosen
+    if options.leads is None:
+        raise RecordError(
+            f"{label}: no column is named as an ECG lead; write I, II, … V6 into the first row, "
+            "or give the leads in order (--leads I,II,…)."
+        )
+    if len(options.leads) != len(rest):
+        raise RecordError(
+            f"{label}: {len(options.leads)} leads were given (--leads) but the table has "
+            f"{len(rest)} columns of samples."
+        )
+    if named:
+        notes.append("The names in the first row are no lead names; the given leads stand instead.")
+    return list(zip(rest, options.leads, strict=True))
+
+
+def _grid(
+    lines: list[tuple[int, str]], delimiter: str, width: int, label: str
+) -> list[tuple[str, ...]]:
+    """Split all rows and turn them into columns; every row must be complete."""
+    rows = []
+    try:
+        for (number, _), row in zip(
+            lines, csv.reader((line for _, line in lines), delimiter=delimiter), strict=True
+        ):
+            if len(row) != width:
+                raise RecordError(
+                    f"{label}: row {number} has {len(row)} cells where {width} are "
+                    "needed; the file is cut off or its delimiter changes."
+                )
+            rows.append(row)
+    except (csv.Error, ValueError) as error:
+        raise RecordError(f"{label}: quotes in the table are not closed.") from error
+    return list(zip(*rows, strict=True))
+
+
+def _numbers(
+    cells: tuple[str, ...], name: str, lines: list[tuple[int, str]], delimiter: str, label: str
+) -> npt.NDArray[np.float64]:
+    """Turn one column into numbers; empty cells become NaN."""
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except ValueError:
+        values = np.array([_number(cell, delimiter) for cell in cells])
+    # Text became an infinity of its own below, so that NaN stays "missing".
+    bad = np.flatnonzero(np.isinf(values))
+    if bad.size:
+        raise RecordError(
+            f"{label}: row {lines[bad[0]][0]}, column {name or '?'}: not a finite number"
+            f"{f', as in {bad.size - 1} more rows' if bad.size > 1 else ''}; leave the cell empty "
+            "if the sample is missing."
+        )
+    return values
+
+
+def _number(cell: str, delimiter: str) -> float:
+    """Read a cell: NaN if it is empty, infinity if it is no number."""
+    text = cell.strip()
+    if text.lower() in _MISSING:
+        return float("nan")
+    if delimiter != ",":
+        text = text.replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return float("inf")
+
+
+def _time_column(
+    columns: list[_Column],
+    cells: list[tuple[str, ...]],
+    lines: list[tuple[int, str]],
+    delimiter: str,
+    label: str,
+) -> tuple[float | None, int | None]:
+    """Find a time column and the rate it implies; without a unit it implies none."""
+    for k, column in enumerate(columns):
+        if _TIME.fullmatch(column.name) is None and column.name.lower() not in _SECONDS:
+            continue
+        scale = _SECONDS.get((column.unit or column.name).lower())
+        if scale is None:
+            return None, k
+        times = _numbers(cells[k], column.name, lines, delimiter, label) * scale
+        if times.size < 2 or np.isnan(times).any() or times[-1] <= times[0]:
+            raise RecordError(f"{label}: the time column does not rise from row to row.")
+        step = (times[-1] - times[0]) / (times.size - 1)
+        astray = np.abs(times - times[0] - step * np.arange(times.size))
+        if (worst := int(astray.argmax())) and astray[worst] > 0.9 * step:
+            raise RecordError(
+                f"{label}: the time column is uneven around row {lines[worst][0]}; samples are "
+                "missing. Write every sample, with empty cells where nothing was recorded."
+            )
+        fs = 1 / step
+        return (round(fs) if abs(fs - round(fs)) < 2e-4 * fs else float(fs)), k
+    return None, None
+
+
+def _column(cell: str) -> _Column:
+    """Split ``I [uV]``, ``I (mV)``, ``I_mV`` or ``time_ms`` into name and unit."""
+    text = cell.strip()
+    for pattern in (r"(.*?)\s*[\[(]\s*([^\])]*?)\s*[\])]", r"(.*)[_ /]([^_ /]+)"):
+        match = re.fullmatch(pattern, text)
+        if match and (unit_in_mv(match[2]) or match[2].lower() in _SECONDS):
+            return _Column(match[1].strip(), match[2])
+    return _Column(text, None)
+
+
+def _is_lead(cell: str) -> bool:
+    return canonical_lead(_column(cell).name) is not None
+
+
+def _is_number(cell: str) -> bool:
+    text = cell.strip().replace(",", ".")
+    return text.lower() in _MISSING or bool(
+        re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", text, re.I)
+    )
+
+
+def _text(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
+
+
+def _split_comments(text: str) -> tuple[dict[str, object], list[tuple[int, str]]]:
+    """Part ``# key: value`` lines from the rows, which keep their line numbers."""
+    said: dict[str, object] = {}
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("#"):
+            key, _, value = line.lstrip("# ").replace("=", ":", 1).partition(":")
+            if (name := canonical_key(key)) and value.strip():
+                said.setdefault(name, value.strip())
+        elif line.strip():
+            rows.append((number, line))
+    return said, rows
+
+
+def _delimiter(line: str) -> str:
+    return next((mark for mark in (";", "\t") if mark in line), ",")
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return [line]

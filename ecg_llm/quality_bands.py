@@ -1,0 +1,146 @@
+"""One spectrum of a stretch of ECG, and the filtered copies every quality judgement reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from ecg_llm.record import ECGRecord
+
+FloatArray = npt.NDArray[np.float32]
+
+WORKING_FS = 100.0
+"""Rate of the filtered copies: every supported input rate can give it."""
+BASELINE_HZ = 0.7
+ECG_HZ = (0.7, 40.0)
+QRS_HZ = (6.0, 22.0)
+NOISE_HZ = (25.0, 45.0)
+MUSCLE_HZ = (35.0, 90.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bands:
+    """A stretch of a record, split by frequency.
+
+    Attributes
+    ----------
+    raw : np.ndarray, shape (n_leads, n_samples), mV
+        As recorded, gaps bridged by straight lines.
+    gaps : np.ndarray, shape (n_leads,)
+        Share of the samples that were not recorded, 0 to 1.
+    fs : float, Hz
+        Rate of ``raw``.
+    baseline, ecg, qrs, noise : np.ndarray, shape (n_leads, n_working), mV
+        Below 0.7 Hz, 0.7 to 40 Hz, 6 to 22 Hz and 25 to 45 Hz, at `WORKING_FS`.
+    mains_mv : np.ndarray, shape (n_leads, 2), mV
+        Amplitude at 50 and 60 Hz above the neighbouring frequencies; NaN where the sampling rate
+        does not reach it.
+    """
+
+    raw: FloatArray
+    gaps: FloatArray
+    fs: float
+    baseline: FloatArray
+    ecg: FloatArray
+    qrs: FloatArray
+    noise: FloatArray
+    mains_mv: FloatArray
+
+
+def split_bands(record: ECGRecord) -> Bands:
+    """Filter a stretch of ECG once for all leads.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        Some seconds; NaN where nothing was recorded.
+
+    Returns
+    -------
+    Bands
+
+    Notes
+    -----
+    The filters are masks with raised-cosine edges on one Fourier transform, so they shift no phase.
+    The line through both ends is taken off first: the transform would else see a step there.
+    """
+    raw, gaps = _bridge_gaps(record.signal)
+    n = raw.shape[1]
+    end = max(1, round(0.3 * record.fs))
+    first = np.median(raw[:, :end], axis=1, keepdims=True)
+    last = np.median(raw[:, -end:], axis=1, keepdims=True)
+    ramp = np.linspace(0, 1, n, dtype=np.float32)
+    line = first + (last - first) * ramp
+    n_fft = fft.next_fast_len(n, real=True)
+    spectrum = fft.rfft(raw - line, n_fft, axis=1)
+    hz = np.arange(spectrum.shape[1], dtype=np.float32) * np.float32(record.fs / n_fft)
+    n_low = round(n_fft * WORKING_FS / record.fs)
+    n_working = round(n * WORKING_FS / record.fs)
+    kept = min(n_low // 2 + 1, spectrum.shape[1])
+    low, low_hz = spectrum[:, :kept] * np.float32(n_low / n_fft), hz[:kept]
+    masks = (
+        _pass(low_hz, 0.0, BASELINE_HZ),
+        _pass(low_hz, *ECG_HZ),
+        _pass(low_hz, *QRS_HZ),
+        _pass(low_hz, *NOISE_HZ),
+    )
+    stacked = np.stack([low * mask for mask in masks])
+    baseline, ecg, qrs, noise = fft.irfft(stacked, n_low, axis=2)[:, :, :n_working]
+    slow = np.linspace(0, 1, n_working, dtype=np.float32)
+    return Bands(
+        raw=raw,
+        gaps=gaps,
+        fs=record.fs,
+        baseline=baseline + first + (last - first) * slow,
+        ecg=ecg,
+        qrs=qrs,
+        noise=noise,
+        mains_mv=_mains(spectrum, hz, n),
+    )
+
+
+def _bridge_gaps(signal: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Put straight lines over the gaps; a lead with no sample at all becomes zero."""
+    missing = ~np.isfinite(signal)
+    gaps = missing.mean(axis=1, dtype=np.float32)
+    if not gaps.any():
+        return signal, gaps
+    filled = signal.copy()
+    at = np.arange(signal.shape[1])
+    for row, holes in zip(filled, missing, strict=True):
+        if holes.all():
+            row[:] = 0
+        elif holes.any():
+            row[holes] = np.interp(at[holes], at[~holes], row[~holes])
+    return filled, gaps
+
+
+def _pass(hz: FloatArray, low: float, high: float) -> FloatArray:
+    """Band-pass mask, its edges 30 % wide."""
+    mask = _edge(hz, high)
+    return mask if low == 0 else mask * (1 - _edge(hz, low))
+
+
+def _edge(hz: FloatArray, at: float) -> FloatArray:
+    """One below ``at``, zero above, a raised cosine between."""
+    position = np.clip((hz - 0.85 * at) / (0.3 * at), 0, 1)
+    return (0.5 + 0.5 * np.cos(np.pi * position)).astype(np.float32)
+
+
+def _mains(spectrum: npt.NDArray[np.complex64], hz: FloatArray, n: int) -> FloatArray:
+    """Amplitude of 50 and 60 Hz over what its neighbourhood would give."""
+    out = np.full((len(spectrum), 2), np.nan, dtype=np.float32)
+    step = float(hz[1])
+    for column, centre in enumerate((50.0, 60.0)):
+        if centre + 4 > hz[-1]:
+            continue
+        a, b, c, d = (round((centre + offset) / step) for offset in (-4.0, -0.6, 0.6, 4.0))
+        power = np.square(np.abs(spectrum[:, a : d + 1]))
+        inside = power[:, b - a : c - a + 1]
+        around = np.median(power, axis=1, keepdims=True)
+        # Parseval: a sine of amplitude A puts (A n / 2)² into its line.
+        out[:, column] = 2 / n * np.sqrt(np.maximum(inside - around, 0).sum(axis=1))
+    return out

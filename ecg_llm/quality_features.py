@@ -1,0 +1,283 @@
+"""What is measured of every lead to judge its quality, and how leads pool into a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+from ecg_llm.quality_bands import WORKING_FS, Bands, FloatArray
+
+BEFORE_S, AFTER_S = 0.3, 0.5
+"""What of a beat, around its QRS complex, the templates hold."""
+FLAT_REL = 0.005
+"""A stretch that moves less, against twice the median QRS complex, holds no ECG."""
+MIN_QRS_MV = 0.002
+"""A record whose median lead shows less is not magnified to look like one."""
+EPS = 1e-6
+
+LEAD_METRICS = (
+    "range_rel",
+    "qrs_rel",
+    "baseline_rel",
+    "baseline_step_rel",
+    "noise_rel",
+    "noise_peak_rel",
+    "noise_ratio",
+    "wander_ratio",
+    "flat_share",
+    "saturated_share",
+    "kurtosis",
+    "qrs_power_share",
+    "above_baseline_share",
+    "template_correlation",
+    "template_correlation_worst",
+    "synchrony",
+    "synchrony_worst",
+    "beat_energy_share",
+    "jump_rel",
+    "disturbed_second_share",
+    "flat_second_share",
+)
+"""Columns of `Features.leads`; ``_rel``: in units of twice the median lead's QRS amplitude."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """Quality metrics of a stretch, and the beats they were taken around.
+
+    Attributes
+    ----------
+    leads : np.ndarray, shape (n_leads, n_metrics)
+        Columns of `LEAD_METRICS`, units in the names.
+    beats : np.ndarray, shape (n_beats,)
+        Samples, at the working rate, at which most leads have a QRS complex.
+    templates : np.ndarray, shape (n_leads, n_template), mV
+        Median beat, from `BEFORE_S` before to `AFTER_S` after those; zero without two whole beats.
+    regularity : float
+        Median over beats of the median lead's correlation with its template.
+    peakiness : float
+        Height of the highest QRS-like deflection over the usual level between beats.
+    unit_mv : float, mV
+        What 1 in a ``_rel`` column stands for.
+    """
+
+    leads: FloatArray
+    beats: npt.NDArray[np.intp]
+    templates: FloatArray
+    regularity: float
+    peakiness: float
+    unit_mv: float
+
+    def column(self, metric: str) -> FloatArray:
+        """Give one metric of all leads.
+
+        Parameters
+        ----------
+        metric : str
+            One of `LEAD_METRICS`.
+
+        Returns
+        -------
+        np.ndarray, shape (n_leads,)
+        """
+        return self.leads[:, LEAD_METRICS.index(metric)]
+
+    def pooled(self) -> FloatArray:
+        """Describe the record by the mean and the order statistics of its leads.
+
+        Returns
+        -------
+        np.ndarray, shape (8 n_metrics + 4,)
+            The same length for any number of leads.
+        """
+        n = len(self.leads)
+        ordered = np.sort(self.leads, axis=0)
+        picks = (0, min(1, n - 1), n // 4, n // 2, max(n - 3, 0), max(n - 2, 0), n - 1)
+        rr = np.diff(self.beats)
+        irregular = float(rr.std() / (rr.mean() + 1)) if len(rr) > 1 else 1.0
+        rest = [len(self.beats), self.regularity, self.peakiness, irregular]
+        parts = [self.leads.mean(axis=0), *ordered[list(picks)], np.array(rest)]
+        return np.concatenate(parts).astype(np.float32)
+
+
+def measure_features(bands: Bands) -> Features:
+    """Measure what the quality of every lead is judged by.
+
+    Parameters
+    ----------
+    bands : Bands
+        The stretch, split by frequency.
+
+    Returns
+    -------
+    Features
+
+    Notes
+    -----
+    Nothing depends on the gain: records are scaled so that the median lead's QRS complexes measure
+    0.5 in their band. Low voltage is a finding, not poor quality, and gains are often misstated.
+    """
+    envelope = np.sqrt(uniform_filter1d(np.square(bands.qrs), 9, axis=1, mode="nearest").clip(0))
+    top = np.partition(envelope, int(0.95 * envelope.shape[1]), axis=1)
+    qrs_mv = np.sqrt(2) * top[:, int(0.95 * envelope.shape[1])]
+    unit_mv = 2 * max(float(np.median(qrs_mv)), MIN_QRS_MV)
+    scale = np.float32(1 / unit_mv)
+    normal = envelope / (qrs_mv[:, None] / np.sqrt(2) + EPS)
+    consensus = np.median(normal, axis=0)
+    beats = find_beats(consensus)
+    templates, correlation = _templates(bands.ecg, beats)
+    typical = np.median(correlation, axis=1)
+    raw = _raw_metrics(bands, scale)
+    noise = _noise(bands.noise * scale)
+    seconds = _seconds(bands, scale)
+    baseline = bands.baseline * scale
+    wander = baseline.std(axis=1)
+    qrs_mv = qrs_mv * scale
+    centred = bands.ecg - bands.ecg.mean(axis=1, keepdims=True)
+    squares = np.square(centred)
+    power = squares.sum(axis=1)
+    slow = np.square(bands.baseline - bands.baseline.mean(axis=1, keepdims=True)).sum(axis=1)
+    n = bands.ecg.shape[1]
+    fourth = np.square(squares).sum(axis=1) * n
+    synchrony, synchrony_worst = _synchrony(normal.clip(0, 2), consensus.clip(0, 2))
+    columns = {
+        "range_rel": raw["range_rel"],
+        "qrs_rel": qrs_mv,
+        "baseline_rel": wander,
+        "baseline_step_rel": _by_second(baseline, np.ptp).max(axis=1),
+        "noise_rel": noise[0],
+        "noise_peak_rel": noise[1],
+        "noise_ratio": noise[0] / (qrs_mv + 0.02),
+        "wander_ratio": wander / (qrs_mv + 0.02),
+        "flat_share": raw["flat_share"],
+        "saturated_share": raw["saturated_share"],
+        "kurtosis": fourth / (np.square(power) + EPS * n),
+        "qrs_power_share": np.square(bands.qrs).sum(axis=1) / (power + EPS),
+        "above_baseline_share": power / (power + slow + EPS),
+        "template_correlation": typical,
+        "template_correlation_worst": np.quantile(correlation, 0.1, axis=1),
+        "synchrony": synchrony,
+        "synchrony_worst": synchrony_worst,
+        "beat_energy_share": _beat_share(envelope, beats),
+        "jump_rel": raw["jump_rel"],
+        "disturbed_second_share": seconds[0],
+        "flat_second_share": seconds[1],
+    }
+    return Features(
+        leads=np.stack([columns[name] for name in LEAD_METRICS], axis=1).astype(np.float32),
+        beats=beats,
+        templates=templates,
+        regularity=float(np.median(correlation, axis=0).mean() if len(beats) else 0.0),
+        peakiness=float(consensus.max() / (np.median(consensus) + 1e-3)),
+        unit_mv=unit_mv,
+    )
+
+
+def find_beats(consensus: FloatArray) -> npt.NDArray[np.intp]:
+    """Find the beats in an envelope of QRS energy.
+
+    Parameters
+    ----------
+    consensus : np.ndarray, shape (n,)
+        At the working rate.
+
+    Returns
+    -------
+    np.ndarray, shape (n_beats,)
+        Samples of the peaks, at least 220 ms apart and at least 35 % of the usual height.
+    """
+    highest = maximum_filter1d(consensus, 45, mode="constant")
+    at = np.flatnonzero((consensus == highest) & (consensus > 0))
+    if not len(at):
+        return at
+    heights = np.sort(consensus[at])[-max(3, len(at) // 2) :]
+    return at[consensus[at] > 0.35 * np.median(heights)]
+
+
+def _templates(ecg: FloatArray, beats: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+    """Median beat of every lead, and how well each beat agrees with it."""
+    before, after = round(BEFORE_S * WORKING_FS), round(AFTER_S * WORKING_FS)
+    inner = beats[(beats >= before) & (beats < ecg.shape[1] - after)]
+    if len(inner) < 2:
+        none = np.zeros((len(ecg), before + after), np.float32)
+        return none, np.zeros((len(ecg), 1), np.float32)
+    cut = ecg[:, inner[:, None] + np.arange(-before, after)]
+    templates = np.median(cut, axis=1)
+    wanted = templates - templates.mean(axis=1, keepdims=True)
+    cut = cut - cut.mean(axis=2, keepdims=True)
+    size = np.square(cut).sum(axis=2) * np.square(wanted).sum(axis=1)[:, None]
+    return templates, np.einsum("lbt,lt->lb", cut, wanted) / np.sqrt(size + EPS)
+
+
+def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
+    """What only the samples as recorded tell: range, steps, flat and clipped stretches."""
+    raw = bands.raw
+    block = max(2, round(0.2 * bands.fs))
+    m = max(1, raw.shape[1] // block)
+    blocks = raw[:, : m * block].reshape(len(raw), m, -1)
+    high, low = blocks.max(axis=2), blocks.min(axis=2)
+    top, bottom = high.max(axis=1), low.min(axis=1)
+    near = 1e-4 * (top - bottom) + EPS
+    clipped = (raw > (top - near)[:, None]) | (raw < (bottom + near)[:, None])
+    apart = max(1, round(0.02 * bands.fs))
+    step = np.abs(raw[:, apart:] - raw[:, :-apart]).max(axis=1)
+    some = np.sort(raw[:, :: max(1, round(bands.fs / 100))], axis=1)
+    cut = round(0.005 * some.shape[1])
+    return {
+        "range_rel": (some[:, -1 - cut] - some[:, cut]) * scale,
+        "flat_share": ((high - low) * scale < FLAT_REL).mean(axis=1, dtype=np.float32),
+        "saturated_share": clipped.mean(axis=1, dtype=np.float32),
+        "jump_rel": step * scale,
+    }
+
+
+def _noise(noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Root mean square of the fast noise in the median and the 90th-percentile 0.1 s."""
+    m = max(1, noise.shape[1] // 10)
+    blocks = np.square(noise[:, : m * 10]).reshape(len(noise), m, -1).mean(axis=2)
+    ordered = np.sqrt(np.sort(blocks, axis=1))
+    return ordered[:, m // 2], ordered[:, int(m * 0.9)]
+
+
+def _by_second(rows: FloatArray, what: object) -> FloatArray:
+    """Apply a reduction to every whole second of every lead."""
+    k = max(1, rows.shape[1] // round(WORKING_FS))
+    cut = rows[:, : k * round(WORKING_FS)].reshape(len(rows), k, -1)
+    return np.asarray(what(cut, axis=2), dtype=np.float32)  # type: ignore[operator]
+
+
+def _seconds(bands: Bands, scale: np.float32) -> tuple[FloatArray, FloatArray]:
+    """Share of the seconds that are far out, and of those that hardly move."""
+    middle = np.median(bands.baseline, axis=1, keepdims=True)
+    whole = (bands.ecg + bands.baseline - middle) * scale
+    span = _by_second(whole, np.ptp)
+    away = np.abs(_by_second(whole, np.median))
+    usual = np.maximum(3 * np.median(span, axis=1, keepdims=True), 1.0)
+    disturbed = (span > usual) | (span > 4) | (away > 1.5)
+    return disturbed.mean(axis=1, dtype=np.float32), (span < 0.04).mean(axis=1, dtype=np.float32)
+
+
+def _synchrony(normal: FloatArray, consensus: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Correlation of each lead's QRS envelope with all leads', overall and in the worst 2.5 s."""
+    a = normal - normal.mean(axis=1, keepdims=True)
+    c = consensus - consensus.mean()
+    k = max(1, len(c) // 250)
+    parts = a[:, : k * 250].reshape(len(a), k, -1)
+    common = c[: k * 250].reshape(k, -1)
+    cross = np.einsum("lkt,kt->lk", parts, common)
+    own = np.einsum("lkt,lkt->lk", parts, parts)
+    all_leads = np.einsum("kt,kt->k", common, common)
+    overall = a @ c / np.sqrt(np.square(a).sum(axis=1) * (c @ c) + EPS)
+    return overall, (cross / np.sqrt(own * all_leads + EPS)).min(axis=1)
+
+
+def _beat_share(envelope: FloatArray, beats: npt.NDArray[np.intp]) -> FloatArray:
+    """Share of the QRS-band energy that lies within 60 ms of a beat."""
+    near = np.zeros(envelope.shape[1], dtype=np.float32)
+    if len(beats):
+        near[np.clip(beats[:, None] + np.arange(-6, 7), 0, len(near) - 1)] = 1
+    energy = np.square(envelope)
+    return np.asarray(energy @ near / (energy.sum(axis=1) + EPS), dtype=np.float32)

@@ -1,0 +1,203 @@
+"""The report as plain text, for terminals and pipes."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from ecg_llm.phrases import evidence_phrase, sentence
+from ecg_llm.render.evidence import evidence_text, patient_text, value_text, where_text
+from ecg_llm.render.scene import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ecg_llm.findings.finding import Evidence
+    from ecg_llm.report import Claim, Report
+
+LEAST_WIDTH = 40
+
+_CODES = {"bold": "1", "alert": "1;31", "faint": "2"}
+
+
+def to_text(report: Report, width: int = 100, color: bool = False) -> str:
+    """Write a report as plain text.
+
+    Parameters
+    ----------
+    report : Report
+        What to write.
+    width : int
+        Columns, at least 40.
+    color : bool
+        Use the terminal's bold, faint and red.
+
+    Returns
+    -------
+    str
+        In a cardiologist's order; each statement is followed by its evidence: lead, times, value,
+        criterion, and the number of its source in the list at the end. It holds no control
+        characters but line ends and, if asked for, colours.
+    """
+    return _Writer(report, max(width, LEAST_WIDTH), color).write()
+
+
+def not_yet_said(item: Evidence, said: str) -> str:
+    """Give what an evidence item adds to the sentence it supports.
+
+    Parameters
+    ----------
+    item : Evidence
+        One fact.
+    said : str
+        The sentence.
+
+    Returns
+    -------
+    str
+        Lead, times, quantity, value and criterion, without what the sentence says in these words.
+
+    Examples
+    --------
+    >>> from ecg_llm.findings.finding import Evidence
+    >>> item = Evidence(lead=None, from_s=None, to_s=None, quantity="QRS duration", value=96.0,
+    ...     unit="ms", criterion="reference ≤ 110 ms", source="")
+    >>> not_yet_said(item, "QRS duration 96 ms.")
+    'reference ≤ 110 ms'
+    """
+    lower = said.lower()
+    if evidence_phrase(item).lower() in lower:
+        return where_text(item)
+    value = value_text(item)
+    if f"{item.quantity} {value}".lower() in lower:
+        return " ".join(part for part in (where_text(item), item.criterion) if part)
+    if value in said and not (where_text(item) or item.criterion or item.source):
+        return ""
+    return evidence_text(item)
+
+
+class _Writer:
+    """One report on its way to text; collects the sources it cites."""
+
+    def __init__(self, report: Report, width: int, color: bool) -> None:
+        self.report = report
+        self.width = width
+        self.color = color
+        self.sources: dict[str, int] = {}
+
+    def write(self) -> str:
+        """Put the parts one below the other."""
+        quality, *others = self.report.sections or [None]
+        lines = [*self._title(), ""]
+        if quality is not None:
+            lines += [*self._section(quality.title, quality.statements), ""]
+        if self.report.alerts:
+            lines += [*self._alerts(), ""]
+        for section in others:
+            if section is not None:
+                lines += [*self._section(section.title, section.statements), ""]
+        lines += [*self._impression(), ""]
+        if self.report.abstentions:
+            lines += [*self._abstentions(), ""]
+        if self.sources:
+            lines += [*self._source_list(), ""]
+        lines += self._provenance()
+        return "\n".join(line.rstrip() for line in lines) + "\n"
+
+    def _title(self) -> Iterator[str]:
+        record = self.report.record
+        title = f"ECG report: {printable(record.name) or 'unnamed'}"
+        yield self._paint(title, "bold")
+        yield "=" * min(len(title), self.width)
+        facts = [patient_text(self.report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
+        facts.append(f"{record.duration_s:.1f} s")
+        if record.to_s - record.from_s < record.duration_s - 0.05:
+            facts.append(f"judged {record.from_s:.1f}–{record.to_s:.1f} s")
+        yield from self._wrap(" · ".join(fact for fact in facts if fact), "", "")
+        for note in record.notes:
+            yield from self._wrap(f"Note: {note}", "", "  ")
+
+    def _alerts(self) -> Iterator[str]:
+        yield self._paint("ALERTS", "alert")
+        for alert in self.report.alerts:
+            head = f"  !! {alert.urgency.upper()}: "
+            for line in self._wrap(sentence(alert.label), head, "     "):
+                yield self._paint(line, "alert")
+            yield from self._below(self._facts(alert.evidence))
+
+    def _section(self, title: str, statements: Iterable[Claim]) -> Iterator[str]:
+        yield self._paint(printable(title).upper(), "bold")
+        for claim in statements:
+            yield from self._claim(claim)
+
+    def _claim(self, claim: Claim) -> Iterator[str]:
+        """Give a statement, and its evidence beside it if there is room, else below."""
+        mark = {"supported": "", "contradicted": "[contradicted] ", "unverifiable": "? "}
+        lines = self._wrap(claim.text, "  " + mark[claim.status], "  ")
+        facts = self._facts(claim.evidence, claim.text)
+        if facts and len(lines[-1]) + len(facts) + 2 <= self.width:
+            lines[-1] += "  " + self._paint(facts, "faint")
+            facts = ""
+        yield from lines
+        yield from self._below(facts)
+
+    def _facts(self, evidence: Iterable[Evidence], said: str = "") -> str:
+        """Run the evidence of one statement together, each with its source's number."""
+        facts = []
+        for item in evidence:
+            fact = not_yet_said(item, said)
+            if item.source:
+                fact += f" [{self.sources.setdefault(item.source, len(self.sources) + 1)}]"
+            facts.append(fact.strip())
+        return "; ".join(dict.fromkeys(fact for fact in facts if fact))
+
+    def _below(self, facts: str) -> Iterator[str]:
+        """Give evidence on lines of its own."""
+        if facts:
+            for line in self._wrap(facts, "      ", "      "):
+                yield self._paint(line, "faint")
+
+    def _impression(self) -> Iterator[str]:
+        yield self._paint("IMPRESSION, most urgent first", "bold")
+        for k, text in enumerate(self.report.impression, start=1):
+            yield from self._wrap(text, f"{k:>3}. ", "     ")
+
+    def _abstentions(self) -> Iterator[str]:
+        yield self._paint("WHAT COULD NOT BE JUDGED", "bold")
+        by_reason: dict[str, list[str]] = {}
+        for item in self.report.abstentions:
+            by_reason.setdefault(item.reason, []).append(item.what)
+        for reason, names in by_reason.items():
+            yield from self._wrap(f"{', '.join(names)}: {reason}", "  ", "    ")
+
+    def _source_list(self) -> Iterator[str]:
+        yield self._paint("SOURCES", "bold")
+        for source, k in self.sources.items():
+            yield from self._wrap(source, f"{f'[{k}]':>5} ", "      ")
+
+    def _provenance(self) -> Iterator[str]:
+        made = self.report.provenance
+        parts = [f"{made.software} {made.version}", f"schema {self.report.schema_version}"]
+        if made.criteria_version:
+            parts.append(f"criteria {made.criteria_version}")
+        if made.input_sha256:
+            parts.append(f"input SHA-256 {made.input_sha256}")
+        parts += [f"weights {name} {digest}" for name, digest in made.weights.items()]
+        for part in parts:
+            for line in self._wrap(part, "", "  "):
+                yield self._paint(line, "faint")
+        yield from self._wrap(made.disclaimer, "", "")
+
+    def _wrap(self, text: str, first: str, rest: str) -> list[str]:
+        """Break a text into lines; the first may begin with a bullet."""
+        return textwrap.wrap(
+            printable(text),
+            width=self.width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_on_hyphens=False,
+        ) or [first]
+
+    def _paint(self, line: str, kind: str) -> str:
+        """Colour a line, if asked to."""
+        return f"\x1b[{_CODES[kind]}m{line}\x1b[0m" if self.color else line

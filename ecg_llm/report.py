@@ -1,0 +1,249 @@
+"""The report: one versioned document that every output format, program and check reads.
+
+`Report` is built by `ecg_llm.compose.build_report` and rendered by `ecg_llm.render`. Its JSON
+Schema is published in ``docs/report.schema.json`` and printed by ``ecgllm schema``. Findings,
+evidence, quantities and lead quality are the same dataclasses that the earlier stages use.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import GenerateJsonSchema
+
+from ecg_llm.findings.finding import Evidence, Finding, Urgency
+from ecg_llm.quality import LeadQuality, Suspicion, Verdict
+from ecg_llm.quantity import Quantity
+from ecg_llm.record import Sex
+
+SCHEMA_VERSION = "1.0"
+"""Major: a key was removed or changed its meaning. Minor: a key was added."""
+
+ClaimStatus = Literal["supported", "contradicted", "unverifiable"]
+
+DISCLAIMER = "Research software, not a medical device. To be confirmed by a physician."
+
+
+class _Block(BaseModel):
+    """A frozen part of the report; keys that a later minor version adds are ignored."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class RecordInfo(_Block):
+    """Which recording was judged, and which stretch of it."""
+
+    name: str
+    """File name without extension, or the path relative to the folder that was given."""
+    source: str
+    """The file as it was given."""
+    fs_hz: float
+    """Sampling rate of the input."""
+    duration_s: float
+    """Length of the input."""
+    leads: tuple[str, ...]
+    """All leads of the record, derived ones included."""
+    derived_leads: tuple[str, ...] = ()
+    """Leads computed from others by Einthoven's and Goldberger's laws."""
+    age_years: float | None = None
+    """Age used for age-dependent limits; null if unknown."""
+    sex: Sex | None = None
+    """Sex used for sex-dependent limits; null if unknown."""
+    from_s: float = 0.0
+    """Start of the stretch that was judged."""
+    to_s: float
+    """End of the stretch that was judged."""
+    calibrated: bool = True
+    """False if the file does not tell its gain: voltages were not judged."""
+    notes: tuple[str, ...] = ()
+    """What the reader had to say about the file."""
+
+
+class QualityBlock(_Block):
+    """Technical quality of the tracing."""
+
+    acceptable: bool
+    """Whether the record was interpreted at all."""
+    verdict: Verdict
+    """accept, limit (some leads are left out) or refuse."""
+    reasons: tuple[str, ...]
+    """Why it is limited or refused."""
+    score: float
+    """Probability that experts would call the record acceptable."""
+    leads: dict[str, LeadQuality]
+    """Per lead: usable or why not."""
+    suspicions: tuple[Suspicion, ...] = ()
+    """Suspected electrode reversals and misplaced rows."""
+    pacing_spikes_s: tuple[float, ...] = ()
+    """Times of pacing spikes."""
+
+
+class Alert(_Block):
+    """Something that somebody must look at soon."""
+
+    code: str
+    """Code of the finding it stands for."""
+    label: str
+    """Its short name."""
+    urgency: Urgency
+    """critical or urgent."""
+    text: str
+    """The alert in one sentence."""
+    evidence: tuple[Evidence, ...] = ()
+    """What it rests on."""
+
+
+class Claim(_Block):
+    """One sentence of the report, with what it rests on."""
+
+    text: str
+    """The sentence."""
+    status: ClaimStatus
+    """supported by the evidence, contradicted by it, or unverifiable (could not be judged)."""
+    evidence: tuple[Evidence, ...] = ()
+    """The measured facts; every number of the sentence is found here."""
+
+
+class Section(_Block):
+    """A titled part of the report."""
+
+    title: str
+    """Such as Rate and rhythm."""
+    statements: tuple[Claim, ...]
+    """Its sentences, in reading order."""
+
+
+class Abstention(_Block):
+    """Something that was not judged."""
+
+    what: str
+    """The measurement or finding."""
+    reason: str
+    """Why it was not judged."""
+
+
+class Provenance(_Block):
+    """What made the report, from what."""
+
+    software: str
+    """Name of the program."""
+    version: str
+    """Its version."""
+    input_sha256: str
+    """SHA-256 of the file that was read; empty if the record came from memory."""
+    weights: dict[str, str]
+    """SHA-256 of every weight file that had a part, by name."""
+    criteria_version: str
+    """Version of the diagnostic criteria."""
+    disclaimer: str = DISCLAIMER
+    """What this report is not."""
+
+
+class Report(_Block):
+    """One interpreted ECG.
+
+    Every statement carries its evidence; what could not be judged stands in ``abstentions`` with
+    its reason. A record that was refused for its quality has no measurements and no findings.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    """Version of this document's schema."""
+    record: RecordInfo
+    """The recording; its name is ``record.name``."""
+    quality: QualityBlock
+    """Technical quality."""
+    measurements: dict[str, Quantity]
+    """Record-level values by name with their unit, such as ``pr_ms``."""
+    lead_table: dict[str, dict[str, Quantity]]
+    """Per lead, the medians over the beats of the dominant morphology."""
+    findings: tuple[Finding, ...]
+    """Every criterion that was applied: present, absent or unknown."""
+    alerts: tuple[Alert, ...]
+    """What must be looked at soon, worst first."""
+    impression: tuple[str, ...]
+    """The conclusion, most urgent first."""
+    sections: tuple[Section, ...]
+    """The report in full, in reading order."""
+    abstentions: tuple[Abstention, ...]
+    """What could not be judged and why."""
+    narrative: str
+    """The report as running text, made of the claims."""
+    claims: tuple[Claim, ...]
+    """Every sentence of impression and sections."""
+    provenance: Provenance
+    """What made the report."""
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Give the report as JSON text.
+
+        Parameters
+        ----------
+        indent : int, optional
+            Spaces a level; without it, one line.
+
+        Returns
+        -------
+        str
+        """
+        return self.model_dump_json(indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read a report back.
+
+        Parameters
+        ----------
+        text : str
+            What `to_json` gave.
+
+        Returns
+        -------
+        Report
+        """
+        return cls.model_validate_json(text)
+
+
+class _PlainSchema(GenerateJsonSchema):
+    """JSON Schema whose descriptions are the first paragraph of the docstrings."""
+
+    def generate(self, schema: Any, mode: Any = "validation") -> dict[str, Any]:
+        document = super().generate(schema, mode)
+        for part in (document, *document.get("$defs", {}).values()):
+            if "description" in part:
+                part["description"] = " ".join(part["description"].split("\n\n")[0].split())
+        return {"$schema": self.schema_dialect, **document}
+
+
+def report_schema() -> dict[str, Any]:
+    """Give the JSON Schema of `Report`.
+
+    Returns
+    -------
+    dict
+        JSON Schema, draft 2020-12.
+
+    Examples
+    --------
+    >>> sorted(report_schema()["properties"])[:3]
+    ['abstentions', 'alerts', 'claims']
+    """
+    schema = Report.model_json_schema(mode="serialization", schema_generator=_PlainSchema)
+    schema["title"] = f"ecg_llm report {SCHEMA_VERSION}"
+    return schema
+
+
+def schema_text() -> str:
+    """Give the JSON Schema as the text of ``docs/report.schema.json``.
+
+    Returns
+    -------
+    str
+        Indented, ending in a newline.
+    """
+    return json.dumps(report_schema(), indent=2, ensure_ascii=False) + "\n"

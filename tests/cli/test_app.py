@@ -1,0 +1,91 @@
+"""The command line as a whole: light, taught by its help, documented."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+from typer.testing import CliRunner
+
+import ecg_llm
+from ecg_llm.cli.app import app
+from ecg_llm.cli.docs import cli_markdown
+from ecg_llm.report import report_schema
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {
+    *("scipy", "wfdb", "onnxruntime", "cv2", "torch", "pydantic", "pandas", "matplotlib"),
+    *("PIL", "pydicom", "sklearn", "rich", "multiprocessing", "soundfile"),
+}
+run = CliRunner().invoke
+
+
+def modules_after(code: str) -> set[str]:
+    """Give the top-level modules that a fresh interpreter has loaded after some code."""
+    code += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_the_package_loads_numpy_only():
+    loaded = modules_after("import ecg_llm")
+    assert loaded & HEAVY == set()
+    assert "typer" not in loaded
+
+
+def test_help_loads_nothing_heavy():
+    code = """
+import sys
+from ecg_llm.cli import main
+sys.argv = ["ecgllm", "--help"]
+try:
+    main()
+except SystemExit as done:
+    assert done.code == 0
+"""
+    assert modules_after(code) & HEAVY == set()
+
+
+def test_version():
+    result = run(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"ecg_llm {ecg_llm.__version__}\n"
+
+
+def test_schema_is_printed():
+    result = run(app, ["schema"])
+    assert json.loads(result.stdout) == report_schema()
+
+
+def leaves(command, path=()):
+    if isinstance(command, TyperGroup):
+        for name, child in command.commands.items():
+            yield from leaves(child, (*path, name))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("path", list(leaves(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_teaches_by_example(path):
+    result = run(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"ecgllm {' '.join(path)}" in result.stdout.split("Usage:")[1].split("\n", 1)[1]
+
+
+def test_the_documentation_of_the_commands_is_current():
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written == cli_markdown(), "run: python -m ecg_llm.cli.docs > docs/cli.md"
+
+
+@pytest.mark.parametrize("words", [["repport"], ["report"], ["report", "a.hea", "--format", "doc"]])
+def test_wrong_use_is_an_error_of_its_own(words):
+    result = run(app, words)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output

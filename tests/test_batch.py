@@ -1,0 +1,134 @@
+"""Folder runs: order, errors, crashes and resuming."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ecg_llm.batch import run_batch
+from ecg_llm.errors import ConfigError, RecordError
+
+RUN = {"command": "test", "version": "1"}
+
+
+@dataclass(frozen=True)
+class Ref:
+    name: str
+
+
+def line_of(ref: Ref, log: Path | None = None) -> str:
+    """A worker that fails in the way the record's name asks for."""
+    if log is not None:
+        with log.open("a") as out:
+            out.write(ref.name + "\n")
+    match ref.name.split("-")[0]:
+        case "bad":
+            raise RecordError(f"{ref.name}: not an ECG; give another file.")
+        case "gone":
+            raise FileNotFoundError(2, "No such file or directory", "/home/someone/gone.dat")
+        case "bug":
+            raise ZeroDivisionError("division by zero")
+        case "crash":
+            os._exit(139)
+        case "slow":
+            time.sleep(0.2)
+    return json.dumps({"record": ref.name, "value": 1})
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_lines_stand_in_order_and_bad_records_keep_theirs(tmp_path):
+    names = ["slow-0", "a", "bad-1", "b", "gone-2", "bug-3", "c"]
+    out = tmp_path / "out.jsonl"
+    summary = run_batch(line_of, [Ref(name) for name in names], out, run=RUN, workers=2)
+    lines = read(out)
+    assert [line["record"] for line in lines] == names
+    kinds = {str(line["record"]): line["error"]["kind"] for line in lines if "error" in line}
+    assert kinds == {
+        "bad-1": "RecordError",
+        "gone-2": "FileNotFoundError",
+        "bug-3": "InternalError",
+    }
+    assert (summary.n_ok, summary.n_failed, summary.n_kept) == (4, 3, 0)
+    assert "/home" not in out.read_text()
+
+
+def test_a_crashed_worker_costs_only_its_record(tmp_path):
+    names = [f"r{k}" for k in range(12)]
+    names[3] = "crash-3"
+    names[11] = "crash-11"
+    out = tmp_path / "out.jsonl"
+    summary = run_batch(line_of, [Ref(name) for name in names], out, run=RUN, workers=2)
+    lines = read(out)
+    assert [line["record"] for line in lines] == names
+    failed = [line["record"] for line in lines if "error" in line]
+    assert failed == ["crash-3", "crash-11"]
+    assert lines[3]["error"]["kind"] == "WorkerDied"
+    assert (summary.n_ok, summary.n_failed) == (10, 2)
+
+
+def test_a_stopped_run_resumes_and_drops_a_half_line(tmp_path):
+    out, log = tmp_path / "out.jsonl", tmp_path / "log"
+    work = functools.partial(line_of, log=log)
+    items = [Ref(name) for name in ("a", "bad-b", "c", "d")]
+    run_batch(work, items[:2], out, run=RUN, workers=1)
+    log.unlink()
+    with out.open("a") as lines:
+        lines.write('{"record": "c", "val')  # killed while it wrote
+    summary = run_batch(work, items, out, run=RUN, workers=1)
+    assert [line["record"] for line in read(out)] == ["a", "bad-b", "c", "d"]
+    assert log.read_text().split() == ["c", "d"]
+    assert (summary.n_ok, summary.n_failed, summary.n_kept) == (3, 1, 2)
+
+
+def test_a_finished_run_does_nothing_again(tmp_path):
+    out, log = tmp_path / "out.jsonl", tmp_path / "log"
+    work = functools.partial(line_of, log=log)
+    items = [Ref("a"), Ref("b")]
+    run_batch(work, items, out, run=RUN, workers=1)
+    before = out.read_bytes()
+    log.unlink()
+    assert run_batch(work, items, out, run=RUN, workers=1).n_kept == 2
+    assert out.read_bytes() == before
+    assert not log.exists()
+
+
+def test_another_run_is_refused_unless_overwritten(tmp_path):
+    out = tmp_path / "out.jsonl"
+    run_batch(line_of, [Ref("a")], out, run=RUN, workers=1)
+    other = {**RUN, "version": "2"}
+    with pytest.raises(ConfigError, match=r"version was '1', now '2'.*--overwrite"):
+        run_batch(line_of, [Ref("b")], out, run=other, workers=1)
+    run_batch(line_of, [Ref("b")], out, run=other, overwrite=True, workers=1)
+    assert [line["record"] for line in read(out)] == ["b"]
+
+
+def test_a_strangers_file_is_never_touched(tmp_path):
+    out = tmp_path / "thesis.txt"
+    out.write_text("chapter one\n")
+    with pytest.raises(ConfigError, match="says how it was made"):
+        run_batch(line_of, [Ref("a")], out, run=RUN, workers=1)
+    assert out.read_text() == "chapter one\n"
+
+
+def test_a_changed_line_is_named(tmp_path):
+    out = tmp_path / "out.jsonl"
+    run_batch(line_of, [Ref("a")], out, run=RUN, workers=1)
+    with out.open("a") as lines:
+        lines.write("hello\n")
+    with pytest.raises(ConfigError, match="line 2"):
+        run_batch(line_of, [Ref("a"), Ref("b")], out, run=RUN, workers=1)
+
+
+def test_an_empty_list_makes_an_empty_file(tmp_path):
+    out = tmp_path / "out.jsonl"
+    assert run_batch(line_of, list[Ref](), out, run=RUN).n_ok == 0
+    assert out.read_text() == ""

@@ -1,0 +1,305 @@
+"""Reports built from hand-made measurements and findings of known content."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecg_llm.compose import build_report
+from ecg_llm.delineate import Delineation
+from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.grounding import check_claims
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.measure import Beat, LeadMeasurements, Measurements
+from ecg_llm.quality import LeadQuality, Quality, Suspicion
+from ecg_llm.quantity import Quantity
+from ecg_llm.record import ECGRecord
+from ecg_llm.report import Claim, Report
+
+RECORD = ECGRecord(
+    signal=np.zeros((12, 5000), np.float32),
+    fs=500.0,
+    leads=STANDARD_12,
+    source="made.hea",
+    name="made",
+    age_years=70,
+    sex="male",
+    sha256="ab" * 32,
+)
+GOOD = LeadQuality(usable=True, reasons=(), metrics={})
+FLAT = LeadQuality(usable=False, reasons=("flat",), metrics={"span_mv": 0.0})
+QUALITY = Quality(
+    record="made",
+    verdict="accept",
+    reasons=(),
+    score=0.97,
+    leads=dict.fromkeys(STANDARD_12, GOOD),
+    suspicions=(),
+    pacing_spikes_s=(),
+    from_s=0.0,
+    to_s=10.0,
+)
+
+
+def made_measurements() -> Measurements:
+    values = {
+        "heart_rate_bpm": Quantity(71.6, "bpm", method="60000 / median RR", n=11),
+        "rr_ms": Quantity(838.0, "ms", spread=21.4, n=11),
+        "p_ms": Quantity(None, "ms", reason="no P wave in 2 of 12 beats"),
+        "pr_ms": Quantity(223.6, "ms", method="P onset to QRS onset", spread=4.0, n=12),
+        "qrs_ms": Quantity(96.0, "ms", n=12),
+        "qt_ms": Quantity(402.0, "ms", n=12),
+        "qtc_fridericia_ms": Quantity(426.5, "ms", n=12),
+        "qtc_bazett_ms": Quantity(439.1, "ms", n=12),
+        "qrs_axis_deg": Quantity(-41.7, "deg", n=12),
+    }
+    per_lead = {
+        lead: LeadMeasurements(
+            per_beat={},
+            summary={
+                "r_mv": Quantity(0.2 + 0.2 * k, "mV"),
+                "s_mv": Quantity(-1.2 + 0.1 * k, "mV"),
+                "st_j60_mv": Quantity(0.01 * k, "mV"),
+                "t_mv": Quantity(-0.3 if lead == "aVR" else 0.2, "mV"),
+            },
+        )
+        for k, lead in enumerate(STANDARD_12)
+    }
+    nothing = np.zeros((0, 9))
+    return Measurements(
+        record="made",
+        fs=500.0,
+        from_s=0.0,
+        to_s=10.0,
+        values=values,
+        beats=(*(Beat(0.5 + 0.8 * k, "normal") for k in range(11)), Beat(9.0, "ventricular")),
+        leads=per_lead,
+        delineation=Delineation(
+            leads=(),
+            r_s=np.zeros(0),
+            times_s=np.zeros((0, 0, 9)),
+            global_s=nothing,
+            p_waves_s=np.zeros((0, 3)),
+            p_confidence=np.zeros(0),
+        ),
+    )
+
+
+def evidence(quantity: str, value: float, unit: str, criterion: str, **where: object) -> Evidence:
+    place = {"lead": None, "from_s": None, "to_s": None, **where}
+    return Evidence(
+        quantity=quantity, value=value, unit=unit, criterion=criterion, source="a paper", **place
+    )
+
+
+def made_finding(code: str, label: str, section: str, urgency: str, **more: object) -> Finding:
+    return Finding(
+        code=code,
+        label=label,
+        snomed=None,
+        section=section,
+        urgency=urgency,
+        **{"status": "present", **more},
+    )
+
+
+FINDINGS = (
+    made_finding("SR", "sinus rhythm", "rhythm", "normal"),
+    made_finding(
+        "1AVB",
+        "first-degree AV block",
+        "conduction",
+        "abnormal",
+        evidence=(evidence("PR interval", 223.6, "ms", "> 200 ms"),),
+    ),
+    made_finding(
+        "stemi",
+        "STEMI pattern",
+        "st-t",
+        "critical",
+        evidence=(
+            evidence("ST at J", 0.31, "mV", "≥ 0.2 mV", lead="V2", from_s=1.04, to_s=1.08),
+            evidence("ST at J", 0.274, "mV", "≥ 0.2 mV", lead="V3", from_s=1.04, to_s=1.08),
+        ),
+    ),
+    made_finding("LVH", "left ventricular hypertrophy", "chambers", "abnormal", status="absent"),
+    made_finding(
+        "LAO/LAE",
+        "left atrial enlargement",
+        "p wave",
+        "abnormal",
+        status="unknown",
+        reason="no P wave in 2 of 12 beats",
+    ),
+)
+
+
+def made_report() -> Report:
+    return build_report(RECORD, QUALITY, made_measurements(), FINDINGS, criteria_version="1")
+
+
+def statements(report: Report, title: str) -> list[str]:
+    return [
+        claim.text
+        for section in report.sections
+        if section.title == title
+        for claim in section.statements
+    ]
+
+
+def test_the_worst_comes_first():
+    report = made_report()
+    assert [alert.code for alert in report.alerts] == ["stemi"]
+    assert report.impression == (
+        "STEMI pattern (ST at J in V2 0.31 mV at 1.04 s).",
+        "First-degree AV block (PR interval 224 ms).",
+        "Sinus rhythm.",
+    )
+
+
+def test_intervals_are_named_with_their_values():
+    assert statements(made_report(), "Intervals and conduction") == [
+        "PR interval 224 ms (spread 4 ms).",
+        "QRS duration 96 ms.",
+        "QT interval 402 ms.",
+        "QTc (Fridericia) 426 ms.",
+        "QTc (Bazett) 439 ms.",
+        "First-degree AV block: PR interval 224 ms (> 200 ms).",
+    ]
+
+
+def test_sections_say_what_is_measured_found_and_not_judged():
+    report = made_report()
+    assert statements(report, "Axis") == ["QRS axis −42°."]
+    assert "12 beats were read: 11 of the dominant form and 1 ventricular." in statements(
+        report, "Rate and rhythm"
+    )
+    assert statements(report, "Chambers") == ["No left ventricular hypertrophy."]
+    assert statements(report, "P wave") == [
+        "P duration could not be measured: no P wave in 2 of 12 beats.",
+        "Not judged (no P wave in 2 of 12 beats): left atrial enlargement.",
+    ]
+    assert statements(report, "ST–T")[:2] == [
+        "ST at J+60 ms lies between 0.00 mV in I and 0.11 mV in V6.",
+        "T is negative in aVR.",
+    ]
+    unjudged = {claim.text for claim in report.claims if claim.status == "unverifiable"}
+    assert unjudged == set(statements(report, "P wave"))
+    assert {abstention.what for abstention in report.abstentions} == {
+        "P duration",
+        "left atrial enlargement",
+    }
+
+
+def test_every_number_is_held_by_its_evidence():
+    assert check_claims(made_report()) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("PR interval 225 ms.", "225 ms"),
+        ("PR interval 224 mV.", "224 mV"),
+        ("PR interval 223.5 ms.", "223.5 ms"),
+        ("QRS axis −224°.", "−224 °"),
+        ("Lead V2 shows 3 beats.", "3"),
+    ],
+)
+def test_a_number_without_evidence_is_found(text, complaint):
+    report = made_report()
+    wrong = Claim(text=text, status="supported", evidence=FINDINGS[1].evidence)
+    changed = report.model_copy(update={"claims": (*report.claims, wrong)})
+    (found,) = check_claims(changed)
+    assert found == f"{text!r}: {complaint} is not in its evidence"
+
+
+def test_an_impression_that_no_claim_holds_is_found():
+    changed = made_report().model_copy(update={"impression": ("All is well.",)})
+    assert check_claims(changed) == ("'All is well.': in the impression but not among the claims",)
+
+
+def test_a_sentence_slipped_into_the_narrative_is_found():
+    report = made_report()
+    changed = report.model_copy(update={"narrative": report.narrative + " Discharge home."})
+    assert "Discharge home" in "".join(check_claims(changed))
+
+
+def test_a_refused_record_claims_nothing():
+    quality = replace(QUALITY, verdict="refuse", reasons=("all leads are flat",))
+    report = build_report(RECORD, quality, made_measurements(), FINDINGS)
+    assert not report.quality.acceptable
+    assert report.findings == report.alerts == ()
+    assert report.measurements == report.lead_table == {}
+    assert "all leads are flat" in report.impression[0]
+    assert [section.title for section in report.sections] == ["Technical quality"]
+    assert report.abstentions[0].what == "the whole record"
+    assert check_claims(report) == ()
+
+
+def test_unusable_leads_and_suspicions_are_said():
+    quality = replace(
+        QUALITY,
+        verdict="limit",
+        reasons=("1 lead is not usable",),
+        leads={**QUALITY.leads, "V3": FLAT},
+        suspicions=(
+            Suspicion(
+                kind="RA-LA reversal",
+                leads=("I", "aVR"),
+                explanation="P and QRS axis 172° and 165°.",
+                score=0.9,
+            ),
+        ),
+        pacing_spikes_s=(1.0, 2.0),
+        to_s=8.0,
+    )
+    record = replace(RECORD, derived=("aVR", "aVL"), calibrated=False)
+    report = build_report(record, quality, made_measurements(), FINDINGS)
+    assert statements(report, "Technical quality") == [
+        "The tracing can be interpreted with limits: 1 lead is not usable.",
+        "Not measured: V3 (flat).",
+        "Suspected RA-LA reversal: P and QRS axis 172° and 165°.",
+        "Pacing spikes were seen (2).",
+        "Computed from other leads, not recorded: aVR and aVL.",
+        "Judged from 0.00 s to 8.00 s of 10.00 s.",
+        "The file does not state its gain: voltages were not judged.",
+    ]
+    assert "lead V3" in {abstention.what for abstention in report.abstentions}
+    assert check_claims(report) == ()
+
+
+def test_nothing_found_is_said_as_such():
+    report = build_report(RECORD, QUALITY, made_measurements(), FINDINGS[:1])
+    assert report.impression == ("Sinus rhythm.", "No abnormality by the criteria applied.")
+
+
+def test_limits_follow_sex_and_age():
+    def limits(**patient: object) -> str:
+        record = replace(RECORD, **patient)
+        report = build_report(record, QUALITY, made_measurements(), ())
+        (claim,) = (c for c in report.claims if c.text.startswith("QTc (Fridericia)"))
+        return claim.evidence[0].criterion
+
+    assert limits(sex="male") == "reference < 450 ms in men"
+    assert limits(sex="female") == "reference < 460 ms in women"
+    assert "men" in limits(sex=None)
+    assert "women" in limits(sex=None)
+    assert limits(age_years=6.0) == ""
+
+
+def test_json_holds_the_published_keys_and_comes_back_equal():
+    report = made_report()
+    document = json.loads(report.to_json())
+    assert document["record"]["name"] == "made"
+    assert set(document) >= {
+        *("schema_version", "record", "quality", "measurements", "findings", "alerts"),
+        *("abstentions", "narrative", "claims", "provenance"),
+    }
+    item = document["alerts"][0]["evidence"][0]
+    assert set(item) == {
+        *("lead", "from_s", "to_s", "quantity", "value", "unit", "criterion", "source")
+    }
+    assert Report.from_json(report.to_json()) == report

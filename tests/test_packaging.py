@@ -1,0 +1,74 @@
+"""What is installed is what lies in the folders."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = SETTINGS["tool"]["setuptools"]["packages"]
+PACKAGE_DIR = SETTINGS["tool"]["setuptools"]["package-dir"]
+OUTSIDE = {name.split(".")[1]: folder for name, folder in PACKAGE_DIR.items() if "." in name}
+
+
+def test_every_folder_is_packaged():
+    inside = {path.parent for path in (ROOT / "ecg_llm").rglob("*.py")}
+    linked = {ROOT / "ecg_llm" / name for name in OUTSIDE}
+    found = {
+        ".".join(folder.relative_to(ROOT).parts)
+        for folder in inside
+        if not any(folder.is_relative_to(link) for link in linked)
+    }
+    assert found | {f"ecg_llm.{name}" for name in OUTSIDE} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("name", sorted(OUTSIDE))
+def test_a_link_leads_to_the_folder_that_is_packaged(name):
+    link = ROOT / "ecg_llm" / name
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / OUTSIDE[name]
+    assert (ROOT / OUTSIDE[name] / "__init__.py").is_file()
+    assert not [path for path in (ROOT / OUTSIDE[name]).rglob("*.py") if path.parent.name != name]
+
+
+def test_the_layers_name_every_module():
+    (layers,) = (
+        contract["layers"]
+        for contract in SETTINGS["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    )
+    named = {name.strip() for layer in layers for name in layer.split("|")}
+    modules = {f"ecg_llm.{path.stem}" for path in (ROOT / "ecg_llm").iterdir()}
+    modules -= {"ecg_llm.__init__", "ecg_llm.py", "ecg_llm.weights", "ecg_llm.__pycache__"}
+    assert modules <= named, f"add to the layers in pyproject.toml: {sorted(modules - named)}"
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_from_another_directory(tmp_path):
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
+    subprocess.run([str(word) for word in build], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    # The wheel alone is new; its dependencies come from the environment that runs this test.
+    venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
+    python = next((tmp_path / "venv").glob("bin/python"))
+    site = next((tmp_path / "venv").glob("lib/python*/site-packages"))
+    unpack = [sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)]
+    subprocess.run(unpack, check=True)
+    dependencies = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "dependencies.pth").write_text("\n".join(dependencies))
+    record = ROOT / "examples" / "00001_hr.hea"
+    done = subprocess.run(
+        [str(python), "-m", "ecg_llm.cli", "report", str(record)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Impression" in done.stdout or "IMPRESSION" in done.stdout
