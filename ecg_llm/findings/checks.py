@@ -75,10 +75,17 @@ def fact(
     Check
     """
     number = round(value, 3) if isinstance(value, float) else value
-    return Check(
-        bool(holds),
-        (Evidence(lead, span_s[0], span_s[1], quantity, number, unit, criterion, source),),
+    item = Evidence(
+        lead=lead,
+        from_s=span_s[0],
+        to_s=span_s[1],
+        quantity=quantity,
+        value=number,
+        unit=unit,
+        criterion=criterion,
+        source=source,
     )
+    return Check(bool(holds), (item,))
 
 
 def compare(
