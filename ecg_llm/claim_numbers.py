@@ -61,7 +61,7 @@ def read_numbers(items: list[Item], findings: list[Place]) -> list[Found]:
     named = _named(items, findings)
     found = _numbers(items)
     _share_units(items, found)
-    paired = _pairs(items, named, found)
+    paired = _pairs(items, named, found) | _three_axes(items, found)
     used: set[int] = set()
     taken: set[int] = set()
     before = 0
@@ -329,6 +329,16 @@ def _pairs(items: list[Item], named: list[_Named], found: list[Found]) -> dict[i
     return paired
 
 
+def _three_axes(items: list[Item], found: list[Found]) -> dict[int, _Named]:
+    """Read ``P-QRS-T axes 45 -30 60``."""
+    place = next((k for k, item in enumerate(items) if item.kind == "axes"), None)
+    if place is None:
+        return {}
+    after = [n for n, number in enumerate(found) if place < number.place <= place + 12][:3]
+    names = ("p_axis", "qrs_axis", "t_axis")
+    return {n: _Named(place, place, name, False) for n, name in zip(after, names, strict=False)}
+
+
 def _adjoin(items: list[Item], end: int, start: int) -> bool:
     """Whether only list marks stand between two places."""
     between = items[end + 1 : start]
@@ -488,6 +498,7 @@ def _judge_role(items: list[Item], number: Found, earlier: list[Found]) -> None:
     reference = any(item.kind == "normal" for item in near) and compared and bool(opened)
     quoted = "criterion" in names or reference
     after = items[number.end + 1 : number.end + 4]
+    after = after[: next((k for k, i in enumerate(after) if i.kind in ("(", ",", "number")), 3)]
     quoted = quoted or any(item.kind == "criterion" for item in after)
     if quoted or (compared and number.in_brackets and number.high is None):
         number.role = "criterion"

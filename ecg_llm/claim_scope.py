@@ -101,7 +101,8 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
     if kind == "stop":
         return replace(state, denials=0, possible=False, since_named=True)
     if kind == "," and not _list_goes_on(items, k):
-        role = "measured" if state.role in ("earlier", "general") else state.role
+        ends = state.role in ("earlier", "general") and not _relative(items, k)
+        role = "measured" if ends else state.role
         return replace(state, denials=0, possible=False, since_named=True, role=role)
     if kind == "and" and _opens_clause(items, k + 1):
         return replace(state, denials=0, possible=False, since_named=True)
@@ -110,6 +111,12 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
     if kind in _NAMED or kind in (",", "or", "and"):
         return replace(state, since_named=True)
     return state
+
+
+def _relative(items: list[Item], k: int) -> bool:
+    """Whether a comma opens ``in which …``, ``when …``."""
+    words = [item.data for item in items[k + 1 : k + 3]]
+    return "which" in words or "when" in words[:1] or "where" in words[:1]
 
 
 def _names_next(items: list[Item], k: int) -> bool:

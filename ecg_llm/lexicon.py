@@ -330,6 +330,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "R-wave progression [is |][normal|preserved|good]",
     ),
     "intervals": ("intervals",),
+    "axes": ("[P-QRS-T|P/QRS/T|P, QRS and T|P, QRS, and T|P QRS T] axes",),
     "both": ("both", "all"),
     "between": ("between",),
     "age": (
@@ -588,9 +589,12 @@ def _single(tokens: list[_Token], k: int) -> Item:
     token = tokens[k]
     kind: str
     data: Any
+    start, raw = token.start, token.raw
     if token.kind == "num":
         negative = _is_sign(tokens, k)
         kind, data = "number", _number(token.raw, negative)
+        if negative:
+            start = tokens[k - 1].start
     elif token.kind == "line":
         kind, data = ("word", "\n") if _wraps(tokens, k) else ("end", "\n")
     elif token.kind == "mark":
@@ -600,7 +604,7 @@ def _single(tokens: list[_Token], k: int) -> Item:
         if lead == "I" and not _beside_lead(tokens, k):
             lead = None
         kind, data = ("lead", ((lead,), True)) if lead else ("word", token.norm)
-    return Item(kind, data, token.start, token.end, token.raw)
+    return Item(kind, data, start, token.end, raw)
 
 
 def _mark(tokens: list[_Token], k: int) -> tuple[str, Any]:
