@@ -207,14 +207,32 @@ def _after(
                 break
         elif kind in ("end", "question", "quantity", "verb", "dash"):
             break
-        elif kind == "," and found and items[j + 1 : j + 2] and items[j + 1].kind not in ("neg", "lead"):
+        elif (
+            kind == ","
+            and found
+            and items[j + 1 : j + 2]
+            and items[j + 1].kind not in ("neg", "lead")
+        ):
             break
         elif kind == "word" and items[j].data not in _LINKS:
             shared = False  # more than a list of findings stands between
     return _merge(found)
 
 
-_LINKS = ("in", "the", "of", "at", "over", "and", "across", "from", "mild", "slight", "deep", "marked")
+_LINKS = (
+    "in",
+    "the",
+    "of",
+    "at",
+    "over",
+    "and",
+    "across",
+    "from",
+    "mild",
+    "slight",
+    "deep",
+    "marked",
+)
 
 
 def _merge(
@@ -242,6 +260,8 @@ def _before(
             return None
         if j in others and not is_local(others[j]):
             return None
-        if j in others and any(item.kind not in ("and", "or", ",") for item in items[j + 1 : start]):
+        if j in others and any(
+            item.kind not in ("and", "or", ",") for item in items[j + 1 : start]
+        ):
             return None
     return None

@@ -90,7 +90,11 @@ def _named(items: list[Item], findings: list[Place]) -> list[_Named]:
         for place, code, _, end in findings
         if code in ASIDE_OF
     ]
-    out += [_Named(k, k, "heart_rate", True) for k, item in enumerate(items) if item.kind in ("state", "nsr")]
+    out += [
+        _Named(k, k, "heart_rate", True)
+        for k, item in enumerate(items)
+        if item.kind in ("state", "nsr")
+    ]
     for k, item in enumerate(items):
         if (wave := _single_wave(items, k)) is not None:
             out.append(_Named(k, k, wave, False))
@@ -117,7 +121,9 @@ def _single_wave(items: list[Item], k: int) -> str | None:
     if after.kind == "word" and after.data in ("in", "of") and far is not None:
         if far.kind in ("lead", "territory_word"):
             return _WAVES[item.raw]
-        number_in_lead = far.kind == "number" and any(i.kind == "lead" for i in items[k + 3 : k + 8])
+        number_in_lead = far.kind == "number" and any(
+            i.kind == "lead" for i in items[k + 3 : k + 8]
+        )
         return _WAVES[item.raw] if number_in_lead else None
     return None
 
@@ -217,7 +223,9 @@ def _comparison(items: list[Item], number: Found) -> None:
             break
         elif kind == "verb" and items[j].raw in ("=",) and number.relation in _OPPOSITE:
             number.relation = number.relation[0] + "="
-        elif kind == "verb" or (kind == "word" and data in ("of", "a", "an", "the", "at", "by", "than")):
+        elif kind == "verb" or (
+            kind == "word" and data in ("of", "a", "an", "the", "at", "by", "than")
+        ):
             if number.relation == "=" and kind == "word" and data == "by":
                 number.role = "context"  # a change, not a value
             if kind == "verb" and number.relation == "=" and j < number.place - 1:
@@ -234,7 +242,19 @@ def _comparison(items: list[Item], number: Found) -> None:
 
 _MOMENT = ("at", "from", "between", "until", "after", "first", "last", "second", "around", "near")
 _NUMBERED = ("beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage")
-_NUMBERED += ("version", "id", "no", "number", "aged", "age", "mobitz", "record", "lead", "day", "#")
+_NUMBERED += (
+    "version",
+    "id",
+    "no",
+    "number",
+    "aged",
+    "age",
+    "mobitz",
+    "record",
+    "lead",
+    "day",
+    "#",
+)
 
 
 def _context(items: list[Item], number: Found) -> None:
@@ -407,16 +427,20 @@ def _right(items: list[Item], named: list[_Named], number: Found) -> _Named | No
         if j in by_place:
             return by_place[j] if _fits(by_place[j].subject, number) else None
         item = items[j]
-        skip = item.kind == "word" and item.data in ("of", "the", "horizontal", "upsloping", "concave")
+        skip = item.kind == "word" and item.data in (
+            "of",
+            "the",
+            "horizontal",
+            "upsloping",
+            "concave",
+        )
         skip = skip or item.kind in ("high", "low", "normal", "shape", "lead")
         if not skip:
             return None
     return None
 
 
-def _bind(
-    items: list[Item], number: Found, choice: _Named, taken: set[int], before: int
-) -> None:
+def _bind(items: list[Item], number: Found, choice: _Named, taken: set[int], before: int) -> None:
     """Fill in what follows from the quantity: unit, leads."""
     number.subject = choice.subject
     measured = MEASURED.get(choice.subject)
@@ -442,14 +466,21 @@ def _leads(
         if items[j].kind == "lead" and j not in taken and (wide or j > choice.place):
             taken.add(j)
             return tuple(items[j].data[0])
-    if wide and choice.place and items[choice.place - 1].kind == "lead" and choice.place - 1 not in taken:
+    if (
+        wide
+        and choice.place
+        and items[choice.place - 1].kind == "lead"
+        and choice.place - 1 not in taken
+    ):
         return tuple(items[choice.place - 1].data[0])
     for j in range(number.end + 1, min(len(items), number.end + 12)):
         kind = items[j].kind
         if kind == "lead":
             taken.add(j)
             return tuple(items[j].data[0])
-        if kind in ("number", "end", "stop", ",", "quantity", "and") or (kind == "finding" and j > choice.end):
+        if kind in ("number", "end", "stop", ",", "quantity", "and") or (
+            kind == "finding" and j > choice.end
+        ):
             break
         if not wide and kind in ("verb", ")"):
             break
@@ -503,4 +534,6 @@ def _judge_role(items: list[Item], number: Found, earlier: list[Found]) -> None:
     if quoted or (compared and number.in_brackets and number.high is None):
         number.role = "criterion"
         if not number.subject:
-            number.subject = next((n.subject for n in reversed(earlier) if n.kind == number.kind), "")
+            number.subject = next(
+                (n.subject for n in reversed(earlier) if n.kind == number.kind), ""
+            )

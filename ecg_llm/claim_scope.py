@@ -205,7 +205,9 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
         return
     if kind == "neg_post" and _names_next(items, k):
         return
-    if kind == "possible" and (_ahead(items, k) or k == 0 or items[k - 1].kind not in ("verb", ",", "(")):
+    if kind == "possible" and (
+        _ahead(items, k) or k == 0 or items[k - 1].kind not in ("verb", ",", "(")
+    ):
         return
     if kind == "unlikely" and _ahead(items, k):
         return
@@ -242,7 +244,9 @@ _OTHER_SIDE = ("than", "versus", "vs", "from", "to", "now")
 def _earlier_before(items: list[Item], out: list[Scope], k: int) -> None:
     """Let ``… in the previous ECG`` reach back to the comma."""
     begins = k == 0 or (items[k - 1].kind == "word" and k == 1)
-    if begins or (k > 1 and items[k - 1].data in ("with", "to") and items[k - 2].data == "compared"):
+    if begins or (
+        k > 1 and items[k - 1].data in ("with", "to") and items[k - 2].data == "compared"
+    ):
         return
     for j in range(k - 1, max(-1, k - _LOOK_AHEAD), -1):
         if items[j].kind in (",", "end", "stop", "(", ">", "<") or items[j].data in _OTHER_SIDE:

@@ -51,8 +51,29 @@ _JUDGED = (
 )
 _WORDS = ("high", "low", "narrow", "normal", "abnormal", "shape", "borderline")
 _BEFORE_GAP = ("word", "and", "possible", "high", "low", "normal", "about")
-_AFTER_GAP = ("word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")", "max")
-_AFTER_GAP += ("unlikely", "possible", "plain", "dash", "general", "territory_word", "possible_post")
+_AFTER_GAP = (
+    "word",
+    "verb",
+    "neg",
+    "number",
+    "unit",
+    "about",
+    "both",
+    "formula",
+    ",",
+    "(",
+    ")",
+    "max",
+)
+_AFTER_GAP += (
+    "unlikely",
+    "possible",
+    "plain",
+    "dash",
+    "general",
+    "territory_word",
+    "possible_post",
+)
 
 
 def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], list[Place]]:
@@ -129,14 +150,22 @@ def _judge_word(
         return
     # Before its quantity the word shares the quantity's scope; after it, a "not" stands between.
     scope = reach[k]
-    shown = word.data if word.kind == "shape" else "borderline" if word.kind == "possible" else word.kind
+    shown = (
+        word.data
+        if word.kind == "shape"
+        else "borderline"
+        if word.kind == "possible"
+        else word.kind
+    )
     shown = shown.removeprefix("deviated ").removeprefix("shifted ")
     for place, name in names:
         turned = (name, shown if word.kind == "shape" else _generic(word))
         if turned in _SHAPES:
             code, flip = _SHAPES[turned]
             first = min(place, k)
-            findings.append((first, code, flip ^ (reach[first].negated != scope.local), max(place, k)))
+            findings.append(
+                (first, code, flip ^ (reach[first].negated != scope.local), max(place, k))
+            )
         elif name in _JUDGED and word.kind != "shape":
             subject = {"qt": "qtc", "rr": "heart_rate"}.get(name, name)
             state = {"narrow": "high"}.get(shown, shown)

@@ -243,7 +243,9 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     if len(fitting) >= needed:
         return Result("supported", evidence, f"{name} in {', '.join(fitting)}")
     if len(fitting) + len(open_) >= needed:
-        return Result("unverifiable", evidence, f"too few leads of this wall could be read for {name}")
+        return Result(
+            "unverifiable", evidence, f"too few leads of this wall could be read for {name}"
+        )
     return Result("contradicted", evidence, f"{name} shows in {len(fitting)} leads of this wall")
 
 

@@ -257,7 +257,17 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     "max": ("up to", "as [much|high|deep|long] as", "maximum[| of]", "maximal[|ly]", "max"),
     "or_more": ("or [more|longer|greater|above|higher|wider|over|faster]", "and [above|over|more]"),
     "or_less": ("or [less|shorter|below|lower|under|fewer|slower]", "and below"),
-    "about": ("about", "approximately", "around", "roughly", "circa", "approx", "nearly", "almost", "ca"),
+    "about": (
+        "about",
+        "approximately",
+        "around",
+        "roughly",
+        "circa",
+        "approx",
+        "nearly",
+        "almost",
+        "ca",
+    ),
     "criterion": (
         "criteri[on|a]",
         "threshold",
@@ -525,7 +535,9 @@ _MARKS = {
     "|": "end",
 }
 _ABBREVIATED = frozenset(("approx", "vs", "e", "g", "i", "cf", "fig", "ca", "resp", "dr", "min"))
-_GOES_ON = frozenset(("and", "or", "nor", "of", "no", "not", "the", "a", "an", "in", "with", "to", "is"))
+_GOES_ON = frozenset(
+    ("and", "or", "nor", "of", "no", "not", "the", "a", "an", "in", "with", "to", "is")
+)
 _NUMERALS = {word: k for k, word in enumerate("zero one two three four five six seven".split())}
 
 
@@ -652,10 +664,16 @@ def _wraps(tokens: list[_Token], k: int) -> bool:
     """Whether a line break only wraps a sentence."""
     if tokens[k].raw.count("\n") > 1 or k + 1 == len(tokens) or k == 0:
         return False
-    return tokens[k + 1].raw[:1].islower() or tokens[k - 1].norm in _GOES_ON or tokens[k - 1].raw == ","
+    return (
+        tokens[k + 1].raw[:1].islower()
+        or tokens[k - 1].norm in _GOES_ON
+        or tokens[k - 1].raw == ","
+    )
 
 
-_NOT_LEAD_BEFORE = frozenset(("type", "mobitz", "class", "grade", "phase", "part", "stage", "degree"))
+_NOT_LEAD_BEFORE = frozenset(
+    ("type", "mobitz", "class", "grade", "phase", "part", "stage", "degree")
+)
 _JOINS = frozenset((",", "/", "and", "or", "&", "-", "–", "to", "through"))
 
 

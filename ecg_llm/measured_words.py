@@ -108,12 +108,20 @@ MEASURED: dict[str, MeasuredWord] = {
     ),
     "atrial_rate": MeasuredWord("atrial rate", ("atrial_rate_bpm",), "rate", ("atrial rate",)),
     "rr": MeasuredWord(
-        "mean RR", ("rr_ms",), "time", _interval("RR", "R-R", "R-R interval", "cycle length", "mean RR")
+        "mean RR",
+        ("rr_ms",),
+        "time",
+        _interval("RR", "R-R", "R-R interval", "cycle length", "mean RR"),
     ),
-    "rr_max": MeasuredWord("longest RR", ("rr_max_ms",), "time", ("longest RR[| interval]", "maximal RR")),
+    "rr_max": MeasuredWord(
+        "longest RR", ("rr_max_ms",), "time", ("longest RR[| interval]", "maximal RR")
+    ),
     "rr_min": MeasuredWord("shortest RR", ("rr_min_ms",), "time", ("shortest RR[| interval]",)),
     "rr_cv": MeasuredWord(
-        "variation of RR", ("rr_cv",), "ratio", ("RR variability", "variation of RR", "RR variation")
+        "variation of RR",
+        ("rr_cv",),
+        "ratio",
+        ("RR variability", "variation of RR", "RR variation"),
     ),
     "p": MeasuredWord(
         "P duration",
@@ -125,13 +133,17 @@ MEASURED: dict[str, MeasuredWord] = {
         "PR interval",
         ("pr_ms", "pr_global_ms"),
         "time",
-        _interval("PR", "PQ", "PQ interval", "P-R", "P-R interval", "P-Q interval", "AV conduction"),
+        _interval(
+            "PR", "PQ", "PQ interval", "P-R", "P-R interval", "P-Q interval", "AV conduction"
+        ),
     ),
     "qrs": MeasuredWord(
         "QRS duration",
         ("qrs_ms", "qrs_global_ms"),
         "time",
-        _interval("QRS", "QRSd", "QRS width", "QRS complex", "width of the QRS", "duration of the QRS"),
+        _interval(
+            "QRS", "QRSd", "QRS width", "QRS complex", "width of the QRS", "duration of the QRS"
+        ),
     ),
     "qt": MeasuredWord(
         "QT interval", ("qt_ms", "qt_global_ms"), "time", _interval("QT", "Q-T", "uncorrected QT")
@@ -266,21 +278,34 @@ MEASURED: dict[str, MeasuredWord] = {
         per_lead=True,
     ),
     "st_j": MeasuredWord(
-        "ST at J", ("st_j_mv",), "voltage", ("ST at [the |]J[| point|-point]", "STJ", "J point"),
+        "ST at J",
+        ("st_j_mv",),
+        "voltage",
+        ("ST at [the |]J[| point|-point]", "STJ", "J point"),
         per_lead=True,
     ),
     "st_j60": MeasuredWord(
         "ST at J+60 ms",
         ("st_j60_mv",),
         "voltage",
-        ("ST at J+60[| ms]", "ST[| level] [at |]60 ms after [the |]J[| point]", "J+60[| ms]", "ST60"),
+        (
+            "ST at J+60[| ms]",
+            "ST[| level] [at |]60 ms after [the |]J[| point]",
+            "J+60[| ms]",
+            "ST60",
+        ),
         per_lead=True,
     ),
     "st_j80": MeasuredWord(
         "ST at J+80 ms",
         ("st_j80_mv",),
         "voltage",
-        ("ST at J+80[| ms]", "ST[| level] [at |]80 ms after [the |]J[| point]", "J+80[| ms]", "ST80"),
+        (
+            "ST at J+80[| ms]",
+            "ST[| level] [at |]80 ms after [the |]J[| point]",
+            "J+80[| ms]",
+            "ST80",
+        ),
         per_lead=True,
     ),
     "st_elevation": MeasuredWord(

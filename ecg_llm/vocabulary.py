@@ -45,7 +45,9 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "ventricular paced rhythm",
         "ventricularly paced rhythm",
     ),
-    "dual_pacing": ("[dual-chamber|AV sequential|atrioventricular sequential] [pacing|paced rhythm]",),
+    "dual_pacing": (
+        "[dual-chamber|AV sequential|atrioventricular sequential] [pacing|paced rhythm]",
+    ),
     "junctional_rhythm": (
         "[junctional|nodal|AV junctional] [|escape ]rhythm",
         "junctional escape",
@@ -103,7 +105,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "[AV|atrioventricular] block [I|1|first degree|of [the |]first degree]",
         "1AVB",
     ),
-    "LPR": ("prolonged [PR|PQ][| interval]", "[PR|PQ][| interval] prolongation", "long PR interval"),
+    "LPR": (
+        "prolonged [PR|PQ][| interval]",
+        "[PR|PQ][| interval] prolongation",
+        "long PR interval",
+    ),
     "short_pr": ("short [PR|PQ][| interval]", "PR shortening"),
     "2AVB": (
         "[second-degree|2nd-degree|2°|second-grade] [AV|A-V|atrioventricular] block",
@@ -646,4 +652,3 @@ def _split(pattern: str) -> list[list[str]]:
         parts.append([text for option in options for text in expand(option)])
         at = stop + 1
     return parts
-
