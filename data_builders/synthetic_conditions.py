@@ -2,108 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
 import numpy as np
 
-from ecg_llm.data_builders.synthetic_heart import Heart
-from ecg_llm.data_builders.synthetic_morphology import (
-    fascicular_block,
-    left_bundle_block,
-    right_bundle_block,
+from ecg_llm.data_builders import (
+    synthetic_chambers,
+    synthetic_infarction,
+    synthetic_repolarisation,
 )
+from ecg_llm.data_builders.synthetic_entry import Condition, Entry
+from ecg_llm.data_builders.synthetic_heart import Heart
+from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE, Ectopy
 from ecg_llm.errors import ConfigError
 
-Change = Callable[[Heart, np.random.Generator, float | None], Heart]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A condition to simulate.
-
-    Attributes
-    ----------
-    code : str
-        Key of `CATALOGUE`, or one of the premature-beat patterns of `ECTOPY`.
-    amount : float or None
-        Its size in the unit that the catalogue states; None draws one.
-    """
-
-    code: str
-    amount: float | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the catalogue.
-
-    Attributes
-    ----------
-    change : callable
-        Gives the changed heart.
-    labels : tuple of str
-        Statements that become true.
-    amount : str
-        What ``amount`` means, with its unit; empty if it has none.
-    """
-
-    change: Change
-    labels: tuple[str, ...]
-    amount: str = ""
-
-
-def _beat(heart: Heart, **changes: object) -> Heart:
-    """Change fields of the conducted beat."""
-    return replace(heart, beat=replace(heart.beat, **changes))  # type: ignore[arg-type]
-
-
-def _crbbb(heart: Heart, rng: np.random.Generator, amount: float | None) -> Heart:
-    beat = right_bundle_block(heart.beat, rng, heart.spread)
-    return replace(heart, beat=replace(beat, qrs_ms=amount or beat.qrs_ms))
-
-
-def _irbbb(heart: Heart, rng: np.random.Generator, amount: float | None) -> Heart:
-    beat = right_bundle_block(heart.beat, rng, heart.spread, complete=False)
-    return replace(heart, beat=replace(beat, qrs_ms=amount or beat.qrs_ms))
-
-
-def _clbbb(heart: Heart, rng: np.random.Generator, amount: float | None) -> Heart:
-    beat = left_bundle_block(heart.beat, rng, heart.spread)
-    return replace(heart, beat=replace(beat, qrs_ms=amount or beat.qrs_ms))
-
-
-def _lafb(heart: Heart, rng: np.random.Generator, _: float | None) -> Heart:
-    return replace(heart, beat=fascicular_block(heart.beat, rng, heart.spread, anterior=True))
-
-
-def _lpfb(heart: Heart, rng: np.random.Generator, _: float | None) -> Heart:
-    return replace(heart, beat=fascicular_block(heart.beat, rng, heart.spread, anterior=False))
-
-
-def _first_degree(heart: Heart, rng: np.random.Generator, amount: float | None) -> Heart:
-    return replace(heart, pr_ms=amount or float(rng.uniform(212, 330)))
-
-
 CATALOGUE: dict[str, Entry] = {
-    "CRBBB": Entry(_crbbb, ("CRBBB",), "QRS in ms"),
-    "IRBBB": Entry(_irbbb, ("IRBBB",), "QRS in ms"),
-    "CLBBB": Entry(_clbbb, ("CLBBB",), "QRS in ms"),
-    "LAFB": Entry(_lafb, ("LAFB",)),
-    "LPFB": Entry(_lpfb, ("LPFB",)),
-    "1AVB": Entry(_first_degree, ("1AVB",), "PR in ms"),
+    **synthetic_chambers.entries(),
+    **synthetic_infarction.entries(),
+    **synthetic_repolarisation.entries(),
 }
-"""Conditions of the heart's form; those of its rhythm are in `synthetic_rhythm`."""
+"""Conditions of the heart's form, in the order in which they are applied; those of its rhythm are
+in `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`."""
 
-ECTOPY = {
+ECTOPY: dict[str, Ectopy] = {
     "PAC": "pac",
     "blocked_pac": "blocked_pac",
     "PVC": "pvc",
+    "multiform_pvc": "multiform",
     "BIGU": "bigeminy",
     "TRIGU": "trigeminy",
     "couplets": "couplet",
+    "fusion_pvc": "fusion",
 }
-"""Premature-beat patterns."""
+"""Premature-beat patterns over sinus rhythm."""
+
+OF_P = ("RAO/RAE", "LAO/LAE", "1AVB", "WPW")
+"""Conditions that are seen only where sinus P waves lead to QRS."""
+
+
+def check_together(rhythm: str, conditions: tuple[Condition, ...]) -> tuple[str, ...]:
+    """Refuse conditions that a rhythm would not show: their statements would not be true.
+
+    Parameters
+    ----------
+    rhythm : str
+        Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
+    conditions : tuple of Condition
+        Keys of `CATALOGUE` or `ECTOPY`.
+
+    Returns
+    -------
+    tuple of str
+        The premature-beat pattern among them, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If a condition is unknown, or cannot be seen in this rhythm.
+    """
+    for item in conditions:
+        if item.code not in CATALOGUE and item.code not in ECTOPY:
+            known = ", ".join([*CATALOGUE, *ECTOPY])
+            raise ConfigError(f"No condition {item.code!r} to simulate; there are {known}.")
+    patterns = tuple(item.code for item in conditions if item.code in ECTOPY)
+    formal = [item.code for item in conditions if item.code in CATALOGUE]
+    possible = ECTOPIC.get(rhythm, ())
+    if len(patterns) > 1 or any(ECTOPY[pattern] not in possible for pattern in patterns):
+        names = [name for name, pattern in ECTOPY.items() if pattern in possible]
+        raise ConfigError(
+            f"{', '.join(patterns)} in rhythm {rhythm}; it can have one of: "
+            f"{', '.join(names) or 'none'}."
+        )
+    if formal and rhythm in NOT_CONDUCTED:
+        raise ConfigError(
+            f"{', '.join(formal)} in rhythm {rhythm}: no beat of it is conducted, so that the "
+            "condition would not be seen; leave it out."
+        )
+    unseen = [code for code in formal if code in OF_P]
+    if unseen and rhythm not in ONE_TO_ONE:
+        raise ConfigError(
+            f"{', '.join(unseen)} in rhythm {rhythm}; it needs one of {', '.join(ONE_TO_ONE)}."
+        )
+    return patterns
 
 
 def apply(
@@ -124,17 +102,8 @@ def apply(
     -------
     heart : Heart
     labels : tuple of str
-
-    Raises
-    ------
-    ConfigError
-        If the catalogue has no such condition.
     """
     labels: list[str] = []
-    for item in conditions:
-        if item.code not in CATALOGUE:
-            known = ", ".join([*CATALOGUE, *ECTOPY])
-            raise ConfigError(f"No condition {item.code!r} to simulate; there are {known}.")
     order = list(CATALOGUE)
     for item in sorted(conditions, key=lambda item: order.index(item.code)):
         entry = CATALOGUE[item.code]

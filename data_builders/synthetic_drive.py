@@ -103,15 +103,15 @@ def ventricular_fibrillation(n: int, fs: float, fields: Array, rng: np.random.Ge
     """
     time = np.arange(n) / fs
     dipole = np.zeros((3, n))
-    for _ in range(5):
-        hertz = rng.uniform(3.2, 6.8)
+    for _ in range(9):
+        hertz = rng.uniform(2.6, 7.4)
         drift = rng.uniform(0.5, 1.6) * np.sin(
             2 * np.pi * rng.uniform(0.2, 0.7) * time + rng.uniform(0, 6.3)
         )
         loud = np.abs(np.sin(2 * np.pi * rng.uniform(0.08, 0.3) * time + rng.uniform(0, 6.3)))
         wave = np.sin(2 * np.pi * hertz * time + 3 * drift)
         dipole += rng.standard_normal((3, 1)) * (0.2 + 0.8 * loud) * wave
-    return np.asarray(rng.uniform(0.12, 0.4) * fields[0] @ dipole)
+    return np.asarray(rng.uniform(0.08, 0.3) * fields[0] @ dipole)
 
 
 def add_spikes(

@@ -191,6 +191,27 @@ def lay_out_ventricles(
     return Ventricles(qrs, t, st, (u_shape, u_size), names, rr)
 
 
+def atrial_recovery(p: Waves, size: float) -> Drawn:
+    """Give the recovery of the atria, which lowers the PR segment and ends within QRS.
+
+    Parameters
+    ----------
+    p : Waves
+        The P waves.
+    size : float
+        Against them.
+
+    Returns
+    -------
+    shape : np.ndarray, shape (n_waves, 1, 3), s
+    amplitude : np.ndarray, shape (n_waves, 8, 1), mV
+    """
+    n = len(p.shape)
+    middle = np.nan_to_num(p.overall[:, 2], nan=-1e3) + 0.035
+    shape = np.stack([middle, np.full(n, 0.07), np.full(n, 0.20)], axis=1)[:, None, :]
+    return shape, -size * p.amplitude.sum(axis=2, keepdims=True) / 2
+
+
 def lay_out_p(
     course: Course, heart: Heart, fields: Array, rng: np.random.Generator, variability: float
 ) -> Waves:

@@ -76,7 +76,7 @@ SITES_CM = MappingProxyType(
         "posterior": (0.8, 0.2, 2.4),
         "right": (-2.0, 0.6, -1.8),
         "outflow": (-1.6, -1.6, -2.6),
-        "atria": (-1.0, -2.2, 1.2),
+        "atria": (-2.4, -4.5, 3.0),
     }
 )
 """Where sources sit in the heart."""

@@ -63,11 +63,11 @@ def _loop(rng: np.random.Generator, spread: float, *pieces: Piece) -> Loop:
     """Build a loop that differs from patient to patient."""
     loop = Loop.of(*pieces)
     size = np.linalg.norm(loop.moment, axis=1, keepdims=True)
-    moment = loop.moment * np.exp(spread * 0.8 * rng.standard_normal((len(size), 1)))
-    moment += spread * 0.35 * size * rng.standard_normal(loop.moment.shape)
+    moment = loop.moment * np.exp(spread * 0.26 * rng.standard_normal((len(size), 1)))
+    moment += spread * 0.17 * size * rng.standard_normal(loop.moment.shape)
     shape = loop.shape.copy()
-    shape[:, 0] += 0.06 * spread * rng.standard_normal(len(shape))
-    shape[:, 1:] *= np.exp(0.5 * spread * rng.standard_normal((len(shape), 2)))
+    shape[:, 0] += 0.03 * spread * rng.standard_normal(len(shape))
+    shape[:, 1:] *= np.exp(0.16 * spread * rng.standard_normal((len(shape), 2)))
     return Loop(shape, moment, loop.site)
 
 
@@ -89,8 +89,8 @@ def normal_p(rng: np.random.Generator, spread: float) -> Loop:
     return _loop(
         rng,
         spread,
-        (0.38 - 0.1 * gap, 0.38, 0.36 - 0.1 * gap, 0.025, 0.065, -0.045, "centre"),
-        (0.64 + 0.1 * gap, 0.38 - 0.1 * gap, 0.36, 0.055, 0.050, 0.030, "centre"),
+        (0.38 - 0.1 * gap, 0.38, 0.36 - 0.1 * gap, 0.034, 0.052, -0.024, "atria"),
+        (0.64 + 0.1 * gap, 0.38 - 0.1 * gap, 0.36, 0.070, 0.038, 0.034, "atria"),
     )
 
 
@@ -148,10 +148,10 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
     qrs = _loop(
         rng,
         spread,
-        (0.20, 0.18, 0.22, -0.11, 0.02, -0.16, "centre"),
-        (0.40, 0.24, 0.20, 0.55, 0.52, -0.40, "centre"),
-        (0.54, 0.22, 0.24, 0.62, 0.45, 0.42, "centre"),
-        (0.74, 0.22, 0.26, 0.00, -0.12, 0.38, "centre"),
+        (0.20, 0.18, 0.22, -0.11, 0.03, -0.13, "centre"),
+        (0.40, 0.24, 0.20, 0.74, 0.48, -0.36, "centre"),
+        (0.54, 0.22, 0.24, 0.82, 0.40, 0.72, "centre"),
+        (0.74, 0.22, 0.26, -0.09, -0.08, 0.56, "centre"),
     )
     if rng.random() < 0.25 * spread:  # a small late or early notch, harmless
         centre = rng.uniform(0.3, 0.85)
@@ -161,18 +161,18 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
     t = _loop(
         rng,
         spread * 0.7,
-        (0.60 + skew, 0.58 + skew, 0.38 - skew, 0.23, 0.17, -0.10, "centre"),
-        (0.52 + skew, 0.48, 0.40, 0.06, 0.02, -0.06, "centre"),
+        (0.60 + skew, 0.62 + skew, 0.38 - skew, 0.27, 0.10, -0.165, "centre"),
+        (0.52 + skew, 0.48, 0.40, 0.05, 0.01, -0.03, "centre"),
     )
-    lift = 0.02 * spread * rng.standard_normal(3) + np.array([0.01, 0.01, -0.02])
-    first, late = tuple(lift * 0.8), tuple(lift * 1.3 + t.moment.sum(axis=0) * 0.10)
+    lift = 0.014 * spread * rng.standard_normal(3) + np.array([0.016, 0.012, -0.075])
+    first, late = tuple(lift * 0.8), tuple(lift * 1.3 + t.moment.sum(axis=0) * 0.16)
     beat = Morphology(
         qrs=qrs,
         t=t,
         injuries=(Injury("centre", (first, tuple(lift), late)),),
         qrs_ms=float(np.clip(91 + 9 * spread * rng.standard_normal(), 70, 112)),
         qtc_ms=float(np.clip(411 + 22 * spread * rng.standard_normal(), 355, 455)),
-        t_share=float(np.clip(0.64 + 0.05 * spread * rng.standard_normal(), 0.5, 0.78)),
+        t_share=float(np.clip(0.645 + 0.06 * spread * rng.standard_normal(), 0.48, 0.8)),
     )
     if rng.random() < 0.45 * spread:
         size = rng.uniform(0.1, 0.6)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from ecg_llm.beats import BeatClass
 from ecg_llm.errors import ConfigError
-from ecg_llm.measure import BeatClass
 
 PSource = Literal["sinus", "ectopic", "retrograde", "paced"]
-Ectopy = Literal["none", "pac", "blocked_pac", "pvc", "bigeminy", "trigeminy", "couplet"]
+Ectopy = Literal[
+    "none", "pac", "blocked_pac", "pvc", "multiform", "bigeminy", "trigeminy", "couplet", "fusion"
+]
 
 MARGIN_S = 2.5
 """Events are made this long before and after the record, for waves that reach into it."""
@@ -131,9 +133,6 @@ class RhythmPlan:
     retrograde: bool = False
 
 
-Breathing = Callable[[float], float]
-
-
 def _sinus_intervals(
     plan: RhythmPlan, rng: np.random.Generator, arrhythmia: float
 ) -> Callable[[float], float]:
@@ -160,7 +159,13 @@ def _start(plan: RhythmPlan, rng: np.random.Generator, interval_s: float) -> flo
     return -MARGIN_S - interval_s * float(rng.random())
 
 
-def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0) -> Course:
+def sinus(
+    plan: RhythmPlan,
+    rng: np.random.Generator,
+    *,
+    arrhythmia: float = 0.0,
+    source: PSource = "sinus",
+) -> Course:
     """Make sinus rhythm with one-to-one conduction and the planned premature beats.
 
     Parameters
@@ -171,6 +176,8 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
         Source of chance.
     arrhythmia : float
         Added respiratory swing of the PP interval, as a share of it.
+    source : str
+        Another focus in the atria than the sinus node.
 
     Returns
     -------
@@ -179,9 +186,10 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
     course, pr_s = Course(), plan.pr_ms / 1000
     interval = _sinus_intervals(plan, rng, arrhythmia)
     now, since = _start(plan, rng, 60 / plan.bpm), int(rng.integers(0, 3))
-    end = plan.seconds + MARGIN_S
+    end, latest = plan.seconds + MARGIN_S, plan.seconds * float(rng.uniform(0.2, 0.6))
+    done = False  # one premature beat must fall into the record
     while now < end:
-        course.beat(now, pr_s)
+        course.beat(now, pr_s, source)
         pp = interval(now)
         since += 1
         due = {
@@ -189,10 +197,16 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
             "bigeminy": True,
             "trigeminy": since >= 2,
         }.get(plan.ectopy, bool(rng.random() < plan.ectopy_share) and since >= 2)
+        due = due or (plan.ectopy != "none" and not done and now > latest)
         if not due:
             now += pp
             continue
-        since = 0
+        since, done = 0, done or 0 < now < plan.seconds - 1.2 * pp
+        if plan.ectopy == "fusion":  # so late that the sinus impulse shares the ventricles
+            course.beat(now + pp, pr_s - 0.02)
+            course.ventricles[-1].form, course.ventricles[-1].kind = "fusion", "ventricular"
+            now += pp + interval(now)
+            continue
         early = max(pp * rng.uniform(0.52, 0.72), min(plan.qt_s - 0.02, 0.85 * pp))
         if plan.ectopy in ("pac", "blocked_pac"):
             p_on = now + early
@@ -204,15 +218,9 @@ def sinus(plan: RhythmPlan, rng: np.random.Generator, *, arrhythmia: float = 0.0
                 course.beat(p_on, slower, "ectopic", "supraventricular")
             now = p_on + pp * rng.uniform(1.0, 1.15)  # the sinus node is reset
             continue
-        first = now + pr_s + early
-        form = f"ventricular {int(rng.integers(0, 2))}"
-        shots = [first]
-        if plan.ectopy == "couplet":
-            shots.append(first + max(plan.qt_s, 0.42 * pp) + 0.04)
-        for shot in shots:
-            course.ventricles.append(VentricularEvent(shot, form, "ventricular"))
+        _premature(course, now + pr_s + early, plan, rng)
         # The sinus node goes on; the P waves that meet refractory tissue are not conducted.
-        last, following = shots[-1], now + pp
+        last, following = course.ventricles[-1].on_s, now + pp
         while following + pr_s < last + max(0.62 * pp, plan.qt_s):
             course.atria.append(AtrialEvent(following, conducted=False))
             following += pp
@@ -244,11 +252,27 @@ def atrial_fibrillation(plan: RhythmPlan, rng: np.random.Generator) -> Course:
     floor = max(0.24, 0.5 * mean)
     spread = mean * rng.uniform(0.16, 0.26)
     shape = ((mean - floor) / spread) ** 2
-    now = _start(plan, rng, mean)
+    now, done = _start(plan, rng, mean), False
+    latest = plan.seconds * float(rng.uniform(0.2, 0.6))
     while now < plan.seconds + MARGIN_S:
         course.ventricles.append(VentricularEvent(now))
-        now += floor + float(rng.gamma(shape, (mean - floor) / shape))
+        rr = floor + float(rng.gamma(shape, (mean - floor) / shape))
+        early = plan.ectopy != "none" and not done and now > latest
+        if plan.ectopy != "none" and (early or rng.random() < plan.ectopy_share):
+            done = done or 0 < now < plan.seconds - 1.5
+            _premature(course, now + plan.qt_s + float(rng.uniform(0.02, 0.10)), plan, rng)
+            rr = course.ventricles[-1].on_s - now + max(rr, 1.1 * mean)
+        now += rr
     return course
+
+
+def _premature(course: Course, first_s: float, plan: RhythmPlan, rng: np.random.Generator) -> None:
+    """Add a ventricular premature beat, or two in a row."""
+    form = f"ventricular {int(rng.integers(0, 3)) if plan.ectopy == 'multiform' else 0}"
+    course.ventricles.append(VentricularEvent(first_s, form, "ventricular"))
+    if plan.ectopy == "couplet":
+        gap = max(plan.qt_s, 0.42 * 60 / plan.bpm) + 0.04
+        course.ventricles.append(VentricularEvent(first_s + gap, form, "ventricular"))
 
 
 def flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
@@ -500,6 +524,10 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
             course = atrial_fibrillation(plan, rng)
         case "flutter":
             course = flutter(plan, rng)
+        case "atrial_tachycardia":
+            course = sinus(replace(plan, variability=0.2 * plan.variability), rng, source="ectopic")
+        case "av_block_2to1":
+            course = second_degree(replace(plan, ratio=2), rng, wenckebach=False)
         case "mobitz1":
             course = second_degree(plan, rng, wenckebach=True)
         case "mobitz2":
@@ -511,7 +539,7 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
         case "junctional":
             course = nodal(plan, rng)
         case "svt":
-            course = nodal(plan, rng)
+            course = nodal(plan, rng, rp_ms=float(rng.uniform(60, 100)))
         case "vt":
             course = ventricular_tachycardia(plan, rng)
         case "vf":
@@ -535,8 +563,26 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
 
 RHYTHMS: dict[str, float] = {
     "sinus": 70, "sinus_arrhythmia": 65, "af": 85, "flutter": 100, "mobitz1": 75, "mobitz2": 80,
-    "av_block3": 80, "av_block3_junctional": 80, "junctional": 52, "svt": 175, "vt": 165, "vf": 0,
+    "av_block3": 80, "av_block3_junctional": 80, "junctional": 52, "svt": 175,
+    "atrial_tachycardia": 160, "av_block_2to1": 84, "vt": 165, "vf": 0,
     "asystole": 0, "pause": 62, "paced_atrial": 70, "paced_ventricular": 70, "paced_dual": 70,
     "paced_af": 70,
 }  # fmt: skip
 """The rhythms, each with the rate it has unless another is asked for."""
+
+NOT_CONDUCTED = (
+    "vt", "vf", "asystole", "av_block3", "paced_ventricular", "paced_dual", "paced_af",
+)  # fmt: skip
+"""Rhythms that never show the conducted beat, so that conditions of its form would not be seen."""
+
+ONE_TO_ONE = ("sinus", "sinus_arrhythmia", "pause", "paced_atrial")
+"""Rhythms in which every P wave of the sinus node or the atrial electrode leads to a QRS."""
+
+ECTOPIC = {
+    "sinus": (
+        "pac", "blocked_pac", "pvc", "multiform", "bigeminy", "trigeminy", "couplet", "fusion",
+    ),
+    "sinus_arrhythmia": ("pac", "pvc", "multiform", "bigeminy", "trigeminy", "couplet"),
+    "af": ("pvc", "multiform", "couplet"),
+}  # fmt: skip
+"""Rhythms that can have premature beats, and which."""

@@ -55,9 +55,9 @@ def draw_sheet(
     axes.set_xlim(-2, len(leads) * wide_mm + 2)
     axes.set_ylim(-len(cases) * high_mm - 2, 2)
     for step, shade in ((1, 0.25), (5, 0.7)):
-        for x in np.arange(0, len(leads) * wide_mm + 1, step):
-            axes.axvline(x, color="#f0b0b0", linewidth=shade, zorder=0)
-        for y in np.arange(0, -len(cases) * high_mm - 1, -step):
-            axes.axhline(y, color="#f0b0b0", linewidth=shade, zorder=0)
+        for vertical in range(0, int(len(leads) * wide_mm) + 1, step):
+            axes.axvline(vertical, color="#f0b0b0", linewidth=shade, zorder=0)
+        for level_mm in range(0, -int(len(cases) * high_mm) - 1, -step):
+            axes.axhline(level_mm, color="#f0b0b0", linewidth=shade, zorder=0)
     axes.axis("off")
     figure.savefig(path, dpi=110)

@@ -49,7 +49,8 @@ class Truth:
     p_leads_s : np.ndarray, shape (n_leads, n_p, 3), s
         Likewise: onset, peak, offset as visible in each lead.
     amplitudes_mv : dict of str to np.ndarray, shape (n_leads, n_beats), mV
-        ``p q r s r2 st_j st_j60 t`` of the beats of ``delineation`` against the level before QRS.
+        ``p q r s r2 st_j st_j60 t`` of the beats of ``delineation`` against the
+        resting level.
         ``q`` is the first negative deflection before any positive one (all of a QS), ``r`` the
         greatest positive one up to the deepest ``s``, ``r2`` the greatest after it.
     values : dict of str to float
@@ -84,6 +85,25 @@ class Truth:
     spikes_s: tuple[float, ...]
     flutter_bpm: float
     electrode_swap: str = ""
+
+    def waves_s(self) -> dict[str, dict[str, Array]]:
+        """Give every wave that a lead shows, as a reader would mark them all.
+
+        Returns
+        -------
+        dict of str to dict of str to np.ndarray, shape (n, 3), s
+            By lead and wave (``P``, ``QRS``, ``T``): onset, peak, offset of each wave that reaches
+            into the record, without hidden P waves. Times may lie before its start or after its
+            end.
+        """
+        waves: dict[str, dict[str, Array]] = {}
+        for k, lead in enumerate(self.complete.leads):
+            beats = self.complete.times_s[k]
+            found = {
+                "P": self.p_leads_s[k][~self.p_hidden], "QRS": beats[:, 3:6], "T": beats[:, 6:9]
+            }  # fmt: skip
+            waves[lead] = {name: rows[~np.isnan(rows[:, 0])] for name, rows in found.items()}
+        return waves
 
 
 def qrs_amplitudes(form: Array) -> dict[str, Array]:
@@ -160,7 +180,7 @@ def frontal_axis(form: Array) -> Array:
     """
     area = form.sum(axis=2) * (GRID[1] - GRID[0])
     # aVF is recorded at 1/√3 × 3/2 of the strength of lead I for the same dipole.
-    return np.rad2deg(np.arctan2(area[:, 5] * 2 / np.sqrt(3), area[:, 0]))
+    return np.asarray(np.rad2deg(np.arctan2(area[:, 5] * 2 / np.sqrt(3), area[:, 0])))
 
 
 def note_truth(
@@ -283,7 +303,9 @@ def _values(
 ) -> dict[str, float]:
     """Medians over the beats of the dominant form."""
     forms = [form for form, keep in zip(ventricles.forms, inside, strict=True) if keep]
-    dominant = max(set(forms), key=lambda form: (forms.count(form), form)) if forms else ""
+    # In bigeminy either form may lead by one beat: the conducted one is the patient's own.
+    weight = {form: forms.count(form) + 1.5 * (form == "conducted") for form in sorted(set(forms))}
+    dominant = max(weight, key=lambda form: weight[form], default="")
     chosen = inside & np.array([form == dominant for form in ventricles.forms], dtype=bool)
     rr = np.diff(overall[inside, 4]) * 1000
     beats, with_p = overall[chosen], led[chosen][led[chosen] >= 0]

@@ -205,9 +205,7 @@ def _after(
         elif kind == "stop":
             if not (found and j + 1 < len(items) and items[j + 1].kind == "neg"):
                 break
-        elif kind in ("end", "question", "quantity", "verb", "dash"):
-            break
-        elif (
+        elif kind in ("end", "question", "quantity", "verb", "dash") or (
             kind == ","
             and found
             and items[j + 1 : j + 2]

@@ -95,7 +95,7 @@ def _named(items: list[Item], findings: list[Place]) -> list[_Named]:
         for k, item in enumerate(items)
         if item.kind in ("state", "nsr")
     ]
-    for k, item in enumerate(items):
+    for k in range(len(items)):
         if (wave := _single_wave(items, k)) is not None:
             out.append(_Named(k, k, wave, False))
     for k, item in enumerate(items):
@@ -277,9 +277,9 @@ def _context(items: list[Item], number: Found) -> None:
         ratio = after.kind in (":", "/") and touching and number.end + 2 < len(items)
         if ratio and after.kind == ":" and items[number.end + 2].kind == "number":
             number.role = "context"
-    if before is not None and before.kind == ":" and k > 1 and items[k - 2].kind == "number":
-        if before.start == items[k - 2].end and before.end == items[k].start:
-            number.role = "context"
+    second = before is not None and before.kind == ":" and k > 1 and items[k - 2].kind == "number"
+    if second and items[k - 1].start == items[k - 2].end and items[k - 1].end == items[k].start:
+        number.role = "context"
     if number.kind == "time" and _is_moment(items, number):
         number.role = "context"
     if number.kind is None and 1900 <= number.value <= 2100 and number.step == 1.0:

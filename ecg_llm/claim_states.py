@@ -197,9 +197,7 @@ def _quantities_after(items: list[Item], k: int) -> list[tuple[int, str]]:
             # The list goes on only if another quantity follows at once.
             if not _another_follows(items, j + 1):
                 break
-        elif found or item.kind not in _BEFORE_GAP or j > k + 3:
-            break
-        elif item.kind == "word" and item.data in ("at", "in", ".", "for", "with"):
+        elif found or item.kind not in _BEFORE_GAP or j > k + 3 or (item.kind == "word" and item.data in ("at", "in", ".", "for", "with")):
             break
         j += 1
     return found

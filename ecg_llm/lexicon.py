@@ -234,7 +234,8 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "comes to",
     ),
     "seen": (
-        "[is |are |was |were |][seen|present|noted|evident|found|identified|detected|visible|observed]",
+        "[is |are |was |were |][seen|present|noted|evident|found|identified]",
+        "[is |are |was |were |][detected|visible|observed]",
     ),
     ">": (
         "[more|greater|longer|higher|larger|wider|faster|taller|deeper|later] than",
@@ -538,7 +539,6 @@ _ABBREVIATED = frozenset(("approx", "vs", "e", "g", "i", "cf", "fig", "ca", "res
 _GOES_ON = frozenset(
     ("and", "or", "nor", "of", "no", "not", "the", "a", "an", "in", "with", "to", "is")
 )
-_NUMERALS = {word: k for k, word in enumerate("zero one two three four five six seven".split())}
 
 
 def scan(text: str) -> list[Item]:

@@ -6,8 +6,8 @@ says another part understands.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from itertools import product
+from functools import cache
+from itertools import pairwise, product
 
 from ecg_llm.findings.codes import STATEMENTS
 
@@ -71,7 +71,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "long_pause": ("pause of more than 3 s", "long pause", "prolonged pause"),
     # ectopy
     "PAC": (
-        "[atrial|supraventricular] [premature [complex|beat|contraction]|extrasystole|ectopic beat]",
+        "[atrial|supraventricular] premature [complex|beat|contraction]",
+        "[atrial|supraventricular] [extrasystole|ectopic beat]",
         "premature atrial [complex|beat|contraction]",
         "[PAC|APC|APB|SVES|PSVC]",
         "[atrial|supraventricular] ectopy",
@@ -160,7 +161,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "[incomplete|partial] block of the right bundle branch",
     ),
     "IVCD": (
-        "[|nonspecific |non-specific ][intraventricular|IV] conduction [delay|defect|disturbance|block]",
+        "[|nonspecific |non-specific ]intraventricular conduction [delay|defect|disturbance|block]",
+        "IV conduction [delay|defect]",
         "IVCD",
         "[nonspecific|non-specific] [IVCD|conduction delay]",
     ),
@@ -556,7 +558,7 @@ def label(code: str) -> str:
     return words[0] if words else code
 
 
-@lru_cache(maxsize=None)
+@cache
 def phrases(code: str) -> tuple[str, ...]:
     """List the ways in which clinicians write a finding, each of which is read back as it.
 
@@ -648,7 +650,7 @@ def _split(pattern: str) -> list[list[str]]:
             if depth == 0:
                 break
         cuts.append(stop)
-        options = [pattern[a + 1 : b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        options = [pattern[a + 1 : b] for a, b in pairwise(cuts)]
         parts.append([text for option in options for text in expand(option)])
         at = stop + 1
     return parts

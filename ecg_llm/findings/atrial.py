@@ -7,14 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.delineate import Delineation
 from ecg_llm.findings.case import Case
 from ecg_llm.signal import fill_gaps, resample
-from ecg_llm.windows import BeatWindows, cut_beats
+from ecg_llm.windows import BEFORE_S, BeatWindows, cut_beats
 
 Array = npt.NDArray[np.float64]
 
 WAVE_FS = 125.0
 """Enough for waves below 15 Hz."""
+MIN_LIKE = 3
+"""Beats that a comparison needs."""
+MIN_STRETCH_S = 0.10
+"""Length of the stretch between T and QRS that a comparison needs."""
 _LEADS = ("V1", "II", "III", "aVF", "V2")
 _BAND_HZ = (2.5, 15.0)
 _PEAK_HZ = (3.5, 9.0)
@@ -43,6 +48,9 @@ class AtrialActivity:
         Share of that rest's power near this frequency and its double.
     wave_mv : float or None
         Its root mean square.
+    locked_hz, locked_share : float or None
+        Main frequency and its share of the power with only the QRS taken away, in the lead that
+        shows it best: waves that keep step with the beats would be lost with T.
     """
 
     p_coherence: float | None
@@ -53,6 +61,8 @@ class AtrialActivity:
     wave_hz: float | None
     wave_share: float | None
     wave_mv: float | None
+    locked_hz: float | None
+    locked_share: float | None
 
 
 def atrial_activity(case: Case) -> AtrialActivity:
@@ -69,7 +79,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
     """
     delineation = case.measurements.delineation
     if case.n_beats < 3:
-        return AtrialActivity(None, 0.0, 0.0, None, None, None, None, None)
+        return AtrialActivity(None, 0.0, 0.0, None, None, None, None, None, None, None)
     plain = np.array([kind != "ventricular" for kind in case.kinds])
     p_on = delineation.column("p_on")
     pr_ms = 1000 * (delineation.column("qrs_on") - p_on)[plain]
@@ -79,10 +89,12 @@ def atrial_activity(case: Case) -> AtrialActivity:
     inside = plain & (delineation.r_s > 0.35)
     share = float(np.isfinite(p_on[inside]).mean()) if inside.any() else 0.0
     windows = cut_beats(case.record, delineation)
+    like = case.usual if case.usual.sum() >= MIN_LIKE else plain
     hz, concentration, size = _waves(case, windows)
+    locked_hz, locked_share = _locked_waves(case, windows)
     confidence = delineation.p_confidence
     return AtrialActivity(
-        p_coherence=_coherence(windows, plain),
+        p_coherence=_coherence(windows, like, _t_end(delineation)),
         p_share=share,
         p_confidence=float(confidence.mean()) if len(confidence) else 0.0,
         pr_spread_ms=spread,
@@ -90,6 +102,8 @@ def atrial_activity(case: Case) -> AtrialActivity:
         wave_hz=hz,
         wave_share=concentration,
         wave_mv=size,
+        locked_hz=locked_hz,
+        locked_share=locked_share,
     )
 
 
@@ -115,12 +129,24 @@ def irregularity(case: Case) -> float | None:
     return float(np.median(change) / rr[~disturbed].mean())
 
 
-def _coherence(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> float | None:
+def _t_end(delineation: Delineation) -> float:
+    """Give where T of the beat before usually ends, in s before (< 0) the centre of a beat."""
+    ends = delineation.column("t_off")[:-1] - delineation.r_s[1:]
+    ends = ends[np.isfinite(ends)]
+    return float(np.quantile(ends, 0.75)) if len(ends) else -BEFORE_S
+
+
+def _coherence(
+    windows: BeatWindows, chosen: npt.NDArray[np.bool_], t_end_s: float
+) -> float | None:
     """Compare the mean of the stretch before the QRS with the single beats."""
-    stretch = windows.signal[:, :, windows.slice(-0.28, -0.06)][:, :, ::4].astype(np.float64)
+    start = max(-0.28, t_end_s + 0.02)
+    if start > -0.06 - MIN_STRETCH_S:
+        return None
+    stretch = windows.signal[:, :, windows.slice(start, -0.06)][:, :, ::4].astype(np.float64)
     complete = chosen & np.isfinite(stretch).all(axis=(0, 2))
     n = int(complete.sum())
-    if n < 3:
+    if n < MIN_LIKE:
         return None
     stretch = stretch[:, complete]
     t = np.linspace(-1, 1, stretch.shape[-1])
@@ -155,6 +181,38 @@ def _waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None
     near = (np.abs(hz - main) < 0.4) | (np.abs(hz - 2 * main) < 0.4)
     size = float(np.sqrt((rest[:, keep] ** 2).mean()))
     return main, float(power[near & band].sum() / max(power[band].sum(), 1e-12)), size
+
+
+def _locked_waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None]:
+    """Find the main frequency with only the QRS bridged by straight lines."""
+    delineation = case.measurements.delineation
+    leads = [lead for lead in _LEADS if lead in delineation.leads]
+    if not leads:
+        return None, None
+    rows = fill_gaps(case.record.select(tuple(leads)).signal)
+    rest = resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
+    n = rest.shape[1]
+    onset, offset = delineation.column("qrs_on"), delineation.column("qrs_off")
+    onset = np.where(np.isfinite(onset), onset, windows.centres_s - 0.06) - 0.02
+    offset = np.where(np.isfinite(offset), offset, windows.centres_s + 0.06) + 0.02
+    keep = np.ones(n, bool)
+    at = np.arange(n) / WAVE_FS
+    for start, stop in zip(onset, offset, strict=True):
+        keep &= (at < start) | (at > stop)
+    if keep.mean() < 0.3:
+        return None, None
+    bridged = np.stack([np.interp(at, at[keep], row[keep]) for row in rest])
+    power = np.abs(np.fft.rfft(bridged * np.hanning(n), 4096, axis=1)) ** 2
+    hz = np.fft.rfftfreq(4096, 1 / WAVE_FS)
+    band = (hz >= 1.0) & (hz <= _BAND_HZ[1])
+    search = (hz >= _PEAK_HZ[0]) & (hz <= _PEAK_HZ[1])
+    best = (0.0, 0.0)
+    for row in power:
+        main = float(hz[search][np.argmax(row[search])])
+        near = (np.abs(hz - main) < 0.3) | (np.abs(hz - 2 * main) < 0.3)
+        share = float(row[near & band].sum() / max(row[band].sum(), 1e-12))
+        best = max(best, (share, main))
+    return best[1], best[0]
 
 
 def _cancel(

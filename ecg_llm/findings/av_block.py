@@ -28,6 +28,7 @@ class _Atria:
     blocked_s: Array
     pr_ms: Array
     r_s: Array
+    onset_s: Array
     last_pr_ms: Array
 
     @property
@@ -90,16 +91,30 @@ def _atria(case: Case) -> _Atria:
     p_s = delineation.p_waves_s[sure, 0]
     p_on, onset = delineation.column("p_on"), delineation.column("qrs_on")
     conducting = p_on[np.isfinite(p_on)]
+    on_time = _on_time(p_s)
     apart = np.abs(p_s[:, None] - conducting[None, :]).min(axis=1, initial=np.inf)
-    inside = (p_s > onset[np.isfinite(onset)].min(initial=np.inf)) if len(p_s) else p_s > 0
+    inside = p_s > onset[np.isfinite(onset)].min(initial=np.inf)
+    ectopic = np.array([kind == "ventricular" for kind in case.kinds], bool)
+    # After an early ventricular beat the AV node is refractory: no block.
+    after = np.searchsorted(delineation.r_s, p_s) - 1
+    inside &= ~ectopic[np.clip(after, 0, None)]
     pr_ms = 1000 * (onset - p_on)
     return _Atria(
         p_s=p_s,
-        blocked_s=p_s[(apart > 0.03) & inside],
+        blocked_s=p_s[(apart > 0.03) & inside & on_time],
         pr_ms=pr_ms[np.isfinite(pr_ms)],
         r_s=delineation.r_s,
+        onset_s=onset[np.isfinite(onset)],
         last_pr_ms=pr_ms,
     )
+
+
+def _on_time(p_s: Array) -> npt.NDArray[np.bool_]:
+    """Mark the P waves that do not come early: a blocked early P is no AV block."""
+    if len(p_s) < 3:
+        return np.ones(len(p_s), bool)
+    pp = np.diff(p_s)
+    return np.concatenate([[True], pp > 0.85 * np.median(pp)])
 
 
 def _variation(values: Array) -> float:
@@ -113,17 +128,31 @@ def _dissociated(atria: _Atria) -> Check:
         return Check(False)
     pp = np.diff(atria.p_s)
     pp_regular = np.median(np.abs(pp - np.median(pp))) < 0.10 * np.median(pp)
-    loose = len(atria.pr_ms) >= 3 and float(np.ptp(atria.pr_ms)) > 80
+    phase = _phases(atria)
+    # Steady conduction keeps one phase; Wenckebach moves it little and makes RR irregular.
+    loose = len(phase) >= 4 and abs(np.exp(2j * np.pi * phase).mean()) < 0.85
     slow_beats = np.median(atria.rr_s) > 1.15 * np.median(pp)
     steady = _variation(atria.rr_s) < 0.10
     holds = bool(
-        len(atria.blocked_s) >= 2 and pp_regular and loose and slow_beats and steady
+        len(atria.blocked_s) >= 2
+        and pp_regular
+        and loose
+        and slow_beats
+        and steady
         and np.median(atria.rr_s) > 0.9
     )
     first = round(float(atria.p_s[0]), 3), round(float(atria.p_s[-1]), 3)
     rate = 60 / float(np.median(pp))
     words = "faster than the ventricles, at no fixed distance from the QRS"
     return fact(holds, "rate of the P waves", rate, "/min", words, BRADYCARDIA, span_s=first)
+
+
+def _phases(atria: _Atria) -> Array:
+    """Give where in the atrial cycle each QRS begins, as a share of PP."""
+    before = np.searchsorted(atria.p_s, atria.onset_s) - 1
+    inside = (before >= 0) & (before < len(atria.p_s))
+    pp = float(np.median(np.diff(atria.p_s)))
+    return np.asarray((atria.onset_s[inside] - atria.p_s[before[inside]]) / pp)
 
 
 def _two_to_one(atria: _Atria) -> Check:

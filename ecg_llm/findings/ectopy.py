@@ -60,9 +60,7 @@ def judge_ectopy(case: Case, rhythm: Rhythm) -> tuple[Finding, ...]:
     )
 
 
-def _marked(
-    case: Case, marked: Mask, what: str, rule: str, source: str
-) -> Check:
+def _marked(case: Case, marked: Mask, what: str, rule: str, source: str) -> Check:
     """Hold if a beat is marked; the evidence shows the first of them."""
     span = _span(case, int(np.argmax(marked))) if marked.any() else (None, None)
     words = f"of {len(marked)} beats"
@@ -79,15 +77,15 @@ def _span(case: Case, k: int) -> tuple[float, float]:
     return round(start, 3), round(stop, 3)
 
 
-def _pattern(
-    case: Case, extra: Mask, between: int, times: int
-) -> Check:
+def _pattern(case: Case, extra: Mask, between: int, times: int) -> Check:
     """Look for extra beats with a fixed number of usual beats between, several times in a row."""
     where = np.flatnonzero(extra)
     gaps = np.diff(where) == between + 1
     row = _longest(gaps)
-    name = "extra beats with one usual beat between" if between == 1 else (
-        f"extra beats with {between} usual beats between"
+    name = (
+        "extra beats with one usual beat between"
+        if between == 1
+        else (f"extra beats with {between} usual beats between")
     )
     holds = row >= times
     span: tuple[float | None, float | None] = (None, None)
@@ -98,9 +96,7 @@ def _pattern(
     return fact(holds, name, float(row + 1 if row else 0), "in a row", words, TEXTBOOK, span_s=span)
 
 
-def _run(
-    case: Case, marked: Mask, holds: bool, words: str
-) -> Check:
+def _run(case: Case, marked: Mask, holds: bool, words: str) -> Check:
     """Report the longest run of marked beats."""
     length = _longest(marked)
     span: tuple[float | None, float | None] = (None, None)

@@ -35,7 +35,10 @@ def judge_qt(case: Case, wide: bool | None) -> tuple[Finding, ...]:
         codes = ("LNGQT", "very_long_qt", "short_qt")
         return tuple(judge(code, unknown(reason)) for code in codes)
     low, high = case.limits(LONG_QTC_MS)
-    long_qt, very = _longer(case, low, high, wide), _longer(case, VERY_LONG_QTC_MS, VERY_LONG_QTC_MS, wide)
+    long_qt, very = (
+        _longer(case, low, high, wide),
+        _longer(case, VERY_LONG_QTC_MS, VERY_LONG_QTC_MS, wide),
+    )
     short = all_of(at_most(case, _QTC, SHORT_QTC_MS, REPOLARIZATION), opposite(very))
     return judge("LNGQT", long_qt), judge("very_long_qt", very), judge("short_qt", short)
 

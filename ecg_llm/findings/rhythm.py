@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,6 +39,8 @@ SLOW_BPM, FAST_BPM = 60.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 SINUS_ARRHYTHMIA_MS = 120.0
 _AF_WEIGHTS = {"coherence": -7.9, "log_irregularity": 0.79, "constant": 3.66}
+AF_MIN_IRREGULARITY = 0.02
+"""RR that change less than this from beat to beat are not those of atrial fibrillation."""
 AF_PRESENT, AF_ABSENT = 0.25, 0.12
 """Probability from which atrial fibrillation is present, and below which it is absent."""
 
@@ -161,7 +164,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         *_pauses(case),
     )
     p_gate = None
-    if fibrillation.holds is not False or flutter.holds:
+    visible = fibrillation.holds is None and activity.p_share >= 0.5
+    if (fibrillation.holds is not False and not visible) or flutter.holds:
         name = "flutter" if flutter.holds else "fibrillation"
         p_gate = f"atrial {name}: there are no P waves to measure"
         if fibrillation.holds is None and not flutter.holds:
@@ -169,8 +173,18 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate)
 
 
-_BASIC = ("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "wide_qrs_tachycardia")
-_BASIC += ("junctional_rhythm", "idioventricular_rhythm")
+_BASIC = (
+    "SR",
+    "STACH",
+    "SBRAD",
+    "SARRH",
+    "AFIB",
+    "AFLT",
+    "SVTAC",
+    "wide_qrs_tachycardia",
+    "junctional_rhythm",
+    "idioventricular_rhythm",
+)
 
 
 def _too_short(case: Case) -> str | None:
@@ -187,12 +201,8 @@ def _too_short(case: Case) -> str | None:
 
 def _extreme_rates(case: Case) -> tuple[Finding, ...]:
     """Very fast and very slow ventricular rates."""
-    fast = compare(
-        case, "heart_rate_bpm", lambda v: v > EXTREME_FAST_BPM, "> 150/min", TACHYCARDIA
-    )
-    slow = compare(
-        case, "heart_rate_bpm", lambda v: v < EXTREME_SLOW_BPM, "< 40/min", BRADYCARDIA
-    )
+    fast = compare(case, "heart_rate_bpm", lambda v: v > EXTREME_FAST_BPM, "> 150/min", TACHYCARDIA)
+    slow = compare(case, "heart_rate_bpm", lambda v: v < EXTREME_SLOW_BPM, "< 40/min", BRADYCARDIA)
     return judge("extreme_tachycardia", fast), judge("extreme_bradycardia", slow)
 
 
@@ -220,8 +230,23 @@ def _regular(activity: AtrialActivity) -> Check:
     )
 
 
+def _irregular(activity: AtrialActivity, limit: float, *, below: bool) -> Check:
+    """Hold the irregularity of RR against a limit."""
+    value = activity.irregularity or 0.0
+    return fact(
+        value < limit if below else value >= limit,
+        "change from one RR to the next",
+        value,
+        "of the mean RR",
+        f"{'<' if below else '≥'} {limit:g}",
+        FIBRILLATION,
+    )
+
+
 def _few_p(activity: AtrialActivity) -> Check:
-    """Hardly any P waves."""
+    """Hardly any P waves, and nothing before the QRS that repeats."""
+    if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.5:
+        return unknown("something before the QRS repeats, but no P wave could be delineated")
     return fact(
         activity.p_share < 0.3,
         "share of beats with a P wave",
@@ -234,6 +259,8 @@ def _few_p(activity: AtrialActivity) -> Check:
 
 def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
     """Irregular RR without P waves that repeat."""
+    if activity.irregularity is not None and activity.irregularity < AF_MIN_IRREGULARITY:
+        return opposite(_irregular(activity, AF_MIN_IRREGULARITY, below=True))
     probability = fibrillation_probability(activity)
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
@@ -277,8 +304,6 @@ def _when_paced(activity: AtrialActivity, check: Check) -> Check:
 
 def _with_probability(finding: Finding, activity: AtrialActivity) -> Finding:
     """Add the probability of atrial fibrillation."""
-    from dataclasses import replace
-
     probability = fibrillation_probability(activity)
     return replace(finding, probability=None if probability is None else round(probability, 3))
 
@@ -309,6 +334,8 @@ def _flutter(case: Case, activity: AtrialActivity) -> Check:
 
 def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     """P waves of sinus direction before the QRS complexes."""
+    if activity.p_share < 0.6 and (activity.p_coherence or 0.0) > 0.6:
+        return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = fact(
         activity.p_share >= 0.6,
         "share of beats with a P wave",
@@ -335,11 +362,7 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
 def _sinus_arrhythmia(case: Case) -> Check:
     """RR of normal beats that differ by more than 120 ms."""
     beats = case.measurements.beats
-    rr = [
-        1000 * (b.r_s - a.r_s)
-        for a, b in zip(beats, beats[1:], strict=False)
-        if a.kind == b.kind == "normal"
-    ]
+    rr = [1000 * (b.r_s - a.r_s) for a, b in pairwise(beats) if a.kind == b.kind == "normal"]
     if len(rr) < MIN_BEATS - 1:
         return unknown("too few normal beats in a row")
     span = float(np.quantile(rr, 0.95) - np.quantile(rr, 0.05))
@@ -357,7 +380,10 @@ def _pauses(case: Case) -> tuple[Finding, ...]:
     """The longest RR interval."""
     r_s = case.measurements.delineation.r_s
     k = int(np.argmax(np.diff(r_s)))
-    longest, span = float(r_s[k + 1] - r_s[k]), (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3))
+    longest, span = (
+        float(r_s[k + 1] - r_s[k]),
+        (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
+    )
     return tuple(
         judge(
             code,

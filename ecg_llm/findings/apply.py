@@ -65,7 +65,7 @@ def apply_criteria(
     findings += judge_qt(case, conduction.wide)
     findings += _morphology(case, rhythm, conduction, paced)
     findings = _ordered(findings)
-    return tuple(findings) + (_normal(findings),)
+    return (*findings, _normal(findings))
 
 
 def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -89,9 +89,7 @@ def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(chosen, key=lambda finding: finding.urgency != "critical"))
 
 
-def _morphology(
-    case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool
-) -> list[Finding]:
+def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool) -> list[Finding]:
     """Chambers, infarction and repolarization, each with what forbids to judge it."""
     gate = None
     if case.n_beats == 0:
@@ -150,5 +148,3 @@ def _normal(findings: list[Finding]) -> Finding:
     if status["SR"].status != "present":
         return judge("NORM", Check(False))
     return judge("NORM", Check(True, status["SR"].evidence))
-
-
