@@ -62,16 +62,17 @@ def read_numbers(items: list[Item], findings: list[Place]) -> list[Found]:
     found = _numbers(items)
     _share_units(items, found)
     paired = _pairs(items, named, found) | _three_axes(items, found)
-    used: set[int] = set()
+    used: set[tuple[int, str]] = set()
     taken: set[int] = set()
+    known: dict[int, tuple[str, ...]] = {}
     before = 0
     for n, number in enumerate(found):
         number.in_brackets = _in_brackets(items, number.place)
         if number.role == "measured":
             choice = paired.get(n) or _quantity(items, named, number, used)
             if choice is not None:
-                used.add(choice.place)
-                _bind(items, number, choice, taken, before)
+                used.add((choice.place, choice.subject))
+                _bind(items, number, choice, taken, before, known)
             elif number.kind == "rate":
                 number.subject = "heart_rate"
             _formula(items, number)
@@ -86,10 +87,11 @@ def _named(items: list[Item], findings: list[Place]) -> list[_Named]:
         _Named(k, k, item.data, False) for k, item in enumerate(items) if item.kind == "quantity"
     ]
     out += [
-        _Named(place, end, ASIDE_OF[code], True)
+        _Named(place, end, name, True)
         for place, code, _, end in findings
-        if code in ASIDE_OF
+        for name in ASIDE_OF.get(code, ())
     ]
+    out += [_Named(q.place, q.end, _WIDTH_OF[q.subject], True) for q in out if q.subject in _WIDTH_OF]
     out += [
         _Named(k, k, "heart_rate", True)
         for k, item in enumerate(items)
@@ -104,6 +106,7 @@ def _named(items: list[Item], findings: list[Place]) -> list[_Named]:
     return sorted(out, key=lambda q: q.place)
 
 
+_WIDTH_OF = {"p_amp": "p", "r_amp": "r_dur", "s_amp": "s_dur"}
 _WAVES = {"R": "r_amp", "S": "s_amp", "Q": "q_amp", "T": "t_amp", "P": "p_amp"}
 
 
@@ -241,19 +244,9 @@ def _comparison(items: list[Item], number: Found) -> None:
 
 
 _MOMENT = ("at", "from", "between", "until", "after", "first", "last", "second", "around", "near")
-_NUMBERED = ("beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage")
-_NUMBERED += (
-    "version",
-    "id",
-    "no",
-    "number",
-    "aged",
-    "age",
-    "mobitz",
-    "record",
-    "lead",
-    "day",
-    "#",
+_NUMBERED = frozenset(
+    ("beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage", "#")
+    + ("version", "id", "no", "number", "aged", "age", "mobitz", "record", "lead", "day")
 )
 
 
@@ -381,7 +374,7 @@ def _fits(subject: str, number: Found) -> bool:
 
 
 def _quantity(
-    items: list[Item], named: list[_Named], number: Found, used: set[int]
+    items: list[Item], named: list[_Named], number: Found, used: set[tuple[int, str]]
 ) -> _Named | None:
     """Choose the quantity that a number measures."""
     left = [
@@ -399,12 +392,12 @@ def _quantity(
     right = _right(items, named, number)
     if nearest is None:
         return right
-    if right is not None and (nearest.place in used or _farther(items, nearest, number)):
+    if right is not None and ((nearest.place, nearest.subject) in used or _farther(items, nearest, number)):
         return right
-    if number.kind is None and (nearest.place in used or nearest.implied):
+    if number.kind is None and ((nearest.place, nearest.subject) in used or nearest.implied):
         # A bare number after a quantity that has its value already is not of that quantity.
         return nearest if _comma_list(items, number) and not nearest.implied else None
-    if nearest.place in used and nearest.implied and number.kind == "time":
+    if (nearest.place, nearest.subject) in used and nearest.implied and number.kind == "time":
         return None
     return nearest
 
@@ -440,7 +433,14 @@ def _right(items: list[Item], named: list[_Named], number: Found) -> _Named | No
     return None
 
 
-def _bind(items: list[Item], number: Found, choice: _Named, taken: set[int], before: int) -> None:
+def _bind(
+    items: list[Item],
+    number: Found,
+    choice: _Named,
+    taken: set[int],
+    before: int,
+    known: dict[int, tuple[str, ...]],
+) -> None:
     """Fill in what follows from the quantity: unit, leads."""
     number.subject = choice.subject
     measured = MEASURED.get(choice.subject)
@@ -455,24 +455,21 @@ def _bind(items: list[Item], number: Found, choice: _Named, taken: set[int], bef
         return
     if measured is not None and (measured.per_lead or measured.kind == "time"):
         number.leads = _leads(items, number, choice, taken, before, measured.per_lead)
+        if measured.per_lead and not number.leads:
+            number.leads = known.get(choice.place, ())  # "R in V5 2.9 mV (29 mm)"
+        if number.leads:
+            known[choice.place] = number.leads
 
 
 def _leads(
     items: list[Item], number: Found, choice: _Named, taken: set[int], before: int, wide: bool
 ) -> tuple[str, ...]:
     """Find the leads in which a value was measured."""
-    low = max(before, choice.end) if choice.end < number.place else number.place - 1
+    low = max(before, choice.end) if choice.end < number.place else before
     for j in range(number.place - 1, max(low, number.place - _REACH) - 1, -1):
         if items[j].kind == "lead" and j not in taken and (wide or j > choice.place):
             taken.add(j)
             return tuple(items[j].data[0])
-    if (
-        wide
-        and choice.place
-        and items[choice.place - 1].kind == "lead"
-        and choice.place - 1 not in taken
-    ):
-        return tuple(items[choice.place - 1].data[0])
     for j in range(number.end + 1, min(len(items), number.end + 12)):
         kind = items[j].kind
         if kind == "lead":
@@ -487,7 +484,7 @@ def _leads(
     if not wide:
         return ()
     for j in range(choice.place - 1, max(-1, choice.place - 8), -1):
-        if items[j].kind == "lead":
+        if items[j].kind == "lead" and (items[j].data[1] or number.relation == "max"):
             return tuple(items[j].data[0])
         if items[j].kind in ("stop", "end", "number", "finding"):
             break

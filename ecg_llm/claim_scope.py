@@ -8,6 +8,10 @@ from typing import Literal
 from ecg_llm.lexicon import Item
 
 
+About = Literal["measured", "general", "earlier", "history"]
+Sure = Literal["definite", "possible", "unjudged"]
+
+
 @dataclass(frozen=True)
 class Scope:
     """What holds at one place of a sentence.
@@ -26,8 +30,8 @@ class Scope:
 
     negated: bool = False
     local: bool = False
-    certainty: Literal["definite", "possible", "unjudged"] = "definite"
-    role: Literal["measured", "general", "earlier", "history"] = "measured"
+    certainty: Sure = "definite"
+    role: About = "measured"
 
 
 _NAMED = ("finding", "quantity", "state", "nsr", "good_r", "intervals")
@@ -43,7 +47,7 @@ class _State:
     since_named: bool = True
     possible: bool = False
     unjudged: bool = False
-    role: Literal["measured", "general", "earlier", "history"] = "measured"
+    role: About = "measured"
     outer: bool = False
 
 
@@ -75,7 +79,7 @@ def scopes(items: list[Item]) -> list[Scope]:
         else:
             state = _step(state, items, k)
         local = state.denials % 2 == 1
-        certainty: Literal["definite", "possible", "unjudged"] = (
+        certainty: Sure = (
             "unjudged" if state.unjudged else "possible" if state.possible else "definite"
         )
         out.append(Scope(local ^ state.outer, local, certainty, state.role))
@@ -102,7 +106,7 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         return replace(state, denials=0, possible=False, since_named=True)
     if kind == "," and not _list_goes_on(items, k):
         ends = state.role in ("earlier", "general") and not _relative(items, k)
-        role = "measured" if ends else state.role
+        role: About = "measured" if ends else state.role
         return replace(state, denials=0, possible=False, since_named=True, role=role)
     if kind == "and" and _opens_clause(items, k + 1):
         return replace(state, denials=0, possible=False, since_named=True)

@@ -51,29 +51,11 @@ _JUDGED = (
 )
 _WORDS = ("high", "low", "narrow", "normal", "abnormal", "shape", "borderline")
 _BEFORE_GAP = ("word", "and", "possible", "high", "low", "normal", "about")
-_AFTER_GAP = (
-    "word",
-    "verb",
-    "neg",
-    "number",
-    "unit",
-    "about",
-    "both",
-    "formula",
-    ",",
-    "(",
-    ")",
-    "max",
+_AFTER_GAP = frozenset(
+    ("word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")", "max")
+    + ("unlikely", "possible", "plain", "dash", "general", "territory_word", "possible_post")
 )
-_AFTER_GAP += (
-    "unlikely",
-    "possible",
-    "plain",
-    "dash",
-    "general",
-    "territory_word",
-    "possible_post",
-)
+_STOPS_BEFORE = ("at", "in", ".", "for", "with")
 
 
 def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], list[Place]]:
@@ -197,7 +179,7 @@ def _quantities_after(items: list[Item], k: int) -> list[tuple[int, str]]:
             # The list goes on only if another quantity follows at once.
             if not _another_follows(items, j + 1):
                 break
-        elif found or item.kind not in _BEFORE_GAP or j > k + 3 or (item.kind == "word" and item.data in ("at", "in", ".", "for", "with")):
+        elif found or item.kind not in _BEFORE_GAP or j > k + 3 or item.data in _STOPS_BEFORE:
             break
         j += 1
     return found
@@ -227,7 +209,7 @@ def _quantities_before(items: list[Item], k: int) -> list[tuple[int, str]]:
         elif found and not everything:
             if single or item.kind not in (",", "and", "or", "/", "word") or not _listed(items, j):
                 break
-        elif item.kind == "lead" and not found:
+        elif not found and (item.kind in ("lead", "shape") or item.data == "which"):
             continue
         elif item.kind not in _AFTER_GAP and item.kind not in ("and", "quantity"):
             break

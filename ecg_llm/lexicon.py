@@ -535,7 +535,7 @@ _MARKS = {
     "*": "end",
     "|": "end",
 }
-_ABBREVIATED = frozenset(("approx", "vs", "e", "g", "i", "cf", "fig", "ca", "resp", "dr", "min"))
+_ABBREVIATED = frozenset(("approx", "vs", "e", "g", "i", "cf", "fig", "ca", "resp", "Dr"))
 _GOES_ON = frozenset(
     ("and", "or", "nor", "of", "no", "not", "the", "a", "an", "in", "with", "to", "is")
 )
@@ -624,7 +624,7 @@ def _mark(tokens: list[_Token], k: int) -> tuple[str, Any]:
     token = tokens[k]
     if token.raw == ".":
         before = tokens[k - 1] if k else None
-        short = before is not None and before.norm in _ABBREVIATED and before.end == token.start
+        short = before is not None and before.raw in _ABBREVIATED and before.end == token.start
         ends = k + 1 == len(tokens) or tokens[k + 1].start > token.end
         return ("end", ".") if ends and not short else ("word", ".")
     if token.raw in _DASHES:

@@ -69,6 +69,8 @@ def check_number(claim: TextClaim, facts: Facts, scale: float) -> Result:
         return Result("unverifiable", (), "it is not clear what the number measures")
     if not claim.unit:
         return Result("unverifiable", (), f"{measured.label}: the number has no unit")
+    if measured.per_lead and claim.relation == "max":
+        return _largest(claim, measured, facts, scale)
     if measured.per_lead and not claim.leads:
         return _any_lead(claim, measured, facts, scale)
     results = [_one(claim, measured, lead, facts, scale) for lead in claim.leads or (None,)]
@@ -148,8 +150,6 @@ def _any_lead(claim: TextClaim, measured: MeasuredWord, facts: Facts, scale: flo
     judged = [r for _, r in results if r.verdict != "unverifiable"]
     if not judged:
         return Result("unverifiable", (), f"{measured.label} is unknown in every lead")
-    if claim.relation == "max":
-        return _largest(claim, measured, facts, scale)
     if not fitting:
         evidence = tuple(item for r in judged for item in r.evidence)[:12]
         return Result("contradicted", evidence, f"{measured.label} is this in no lead")
@@ -161,9 +161,11 @@ def _largest(claim: TextClaim, measured: MeasuredWord, facts: Facts, scale: floa
     """Hold ``up to 3 mm`` against the largest value over the leads."""
     found = [
         (_turned(measured, quantity), lead, quantity)
-        for lead in facts.leads
+        for lead in claim.leads or facts.leads
         for _, quantity in _candidates(measured, lead, facts)[0][:1]
     ]
+    if not found:
+        return Result("unverifiable", (), f"{measured.label} is unknown in every lead")
     value, lead, quantity = max(found, key=lambda item: item[0])
     tolerance = _tolerance(claim, scale)
     fits = _distance(claim, value) <= tolerance
@@ -242,8 +244,8 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if claim.state == "unknown" or claim.certainty == "unjudged":
         if not known:
             return Result("supported", (), f"{measured.label} is unknown: {why}")
-        evidence = (_state_evidence(measured, known[0][1], "unknown"),)
-        return Result("contradicted", evidence, f"{measured.label} is {_show(known[0][1])}")
+        shown = _state_evidence(measured, known[0][1], "unknown")
+        return Result("contradicted", (shown,), f"{measured.label} is {_show(known[0][1])}")
     if not known:
         return Result("unverifiable", (), f"{measured.label} is unknown: {why}")
     base = "qtc" if claim.subject.startswith("qtc") else claim.subject
