@@ -295,7 +295,16 @@ def opposite(check: Check) -> Check:
     -------
     Check
     """
-    return check if check.holds is None else replace(check, holds=not check.holds)
+    if check.holds is None:
+        return check
+    turned = tuple(replace(item, criterion=_negated(item.criterion)) for item in check.evidence)
+    return replace(check, holds=not check.holds, evidence=turned)
+
+
+def _negated(criterion: str) -> str:
+    """Say that a rule must not hold; two negations cancel."""
+    bare = criterion.removeprefix("not ")
+    return bare if bare != criterion else f"not {criterion}"
 
 
 def judge(code: str, check: Check, urgency: Urgency | None = None) -> Finding:

@@ -1,5 +1,8 @@
 """Where the criteria are published, in one place."""
 
+CRITERIA_VERSION = "1.0"
+"""Stands in every report; changes with any rule or limit."""
+
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
 REPOLARIZATION = "AHA/ACCF/HRS 2009 part IV (Rautaharju, Circulation 2009;119:e241)"
 CHAMBERS = "AHA/ACCF/HRS 2009 part V (Hancock, Circulation 2009;119:e251)"

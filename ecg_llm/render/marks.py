@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TAG_MM = 3.0
 """Height of the numbered tag."""
+LABEL_MM = (9.0, 5.4)
+"""Room that the name of a lead takes at the top left of its cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class EvidenceMark:
         Decides its colour.
     description : str
         What it shows, for the reader who points at it or cannot see it.
+    quiet : bool
+        Only an SVG holds it, hidden until it is asked for; other pages leave it out.
     """
 
     lead: str | None
@@ -45,6 +49,7 @@ class EvidenceMark:
     label: str
     role: MarkRole = "abnormal"
     description: str = ""
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a stretch that has no place on a time axis."""
@@ -135,7 +140,7 @@ class MarkPlace:
         title = f"{self.mark.label}: {where}, {self.mark.from_s:.2f}–{self.mark.to_s:.2f} s"
         if self.mark.description:
             title += f". {self.mark.description}"
-        return Group(key=self.mark.label, title=title, items=items)
+        return Group(key=self.mark.label, title=title, items=items, quiet=self.mark.quiet)
 
 
 def place_marks(
@@ -173,7 +178,9 @@ def place_marks(
         inside = [p for p in cells if mark.from_s < p.to_s and p.from_s < mark.to_s]
         cells = inside or cells[:1]
         for place in cells:
-            shown.append(_put(place, mark, [other.tag_box for other in shown]))
+            # A quiet mark is seen alone, so its tag needs to make way for none.
+            others = [] if mark.quiet else [other.tag_box for other in shown]
+            shown.append(_put(place, mark, others))
         if not cells:
             hidden.append(mark)
     return tuple(shown), tuple(hidden)
@@ -185,10 +192,9 @@ def _put(place: LeadPlace, mark: EvidenceMark, taken: list[Box]) -> MarkPlace:
     x0 = place.x(max(mark.from_s, place.from_s))
     x1 = place.x(min(mark.to_s, place.to_s))
     half = (text_mm(mark.label, 2.2, bold=True) + 1.6) / 2
-    # The tag stays inside the cell and off the lead label.
-    low, high = place.box[0] + 9.0 + half, place.box[2] - half
-    centre = min(max((x0 + x1) / 2, low), high)
-    y = top + 0.8
+    centre = min(max((x0 + x1) / 2, place.box[0] + half), place.box[2] - half)
+    # The name of the lead stands at the left; a tag there goes below it.
+    y = top + (0.8 if centre - half > place.box[0] + LABEL_MM[0] else LABEL_MM[1])
     tag = (centre - half, y, centre + half, y + TAG_MM)
     while any(_overlap(tag, other) for other in taken) and tag[3] < bottom:
         tag = (tag[0], tag[1] + TAG_MM + 0.4, tag[2], tag[3] + TAG_MM + 0.4)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.render.layout import CALIBRATION_S, LARGE_MM, Box, LeadPlace, PagePlan
+from ecg_llm.render.layout import CALIBRATION_S, LARGE_MM, Box, LeadPlace, PageLayout, PagePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ecg_llm.render.style import PaperStyle
 
 DISCLAIMER = "Research software, not a medical device"
+TOLERANCE_MM = 0.015
+"""How far a tracing in vectors may run beside its samples: 1.5 µV at 10 mm/mV."""
 TEXT_MM = 2.5
 """Size of small print."""
 
@@ -69,6 +71,7 @@ class Group:
     key: str
     title: str
     items: tuple[Line | Fill | Text, ...]
+    quiet: bool = False
 
 
 Item = Line | Fill | Text | Group
@@ -91,6 +94,19 @@ class Scene:
     plan: PagePlan
     style: PaperStyle
     items: tuple[Item, ...]
+
+    def flat(self) -> Iterator[Line | Fill | Text]:
+        """Give all that is seen, without the groups.
+
+        Yields
+        ------
+        Line, Fill or Text
+        """
+        for item in self.items:
+            if not isinstance(item, Group):
+                yield item
+            elif not item.quiet:
+                yield from item.items
 
 
 def compose(
@@ -122,10 +138,10 @@ def compose(
     items: list[Item] = [mark.shade(style) for mark in marks]
     for place in plan.places:
         items += _cell(record, plan, place, style, lead_notes.get(place.lead))
-    if plan.layout.calibration:
+    if plan.layout.calibration and record.calibrated:
         items += _calibration(plan, style)
     items += _header(record, plan, style)
-    items += _footer(plan, style)
+    items += _footer(record, plan, style)
     items += [mark.tag(style) for mark in marks]
     return Scene(plan=plan, style=style, items=tuple(items))
 
@@ -226,6 +242,26 @@ def finite_runs(points: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]
     return [points[a:b] for a, b in edges.reshape(-1, 2)]
 
 
+def thinned(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Leave out the samples that change nothing.
+
+    Parameters
+    ----------
+    points : np.ndarray, shape (n, 2), mm
+        A line.
+
+    Returns
+    -------
+    np.ndarray, shape (m, 2), mm
+        Some of the points. None of the others lies further than `TOLERANCE_MM` from the line
+        through these, so peaks stay.
+    """
+    import cv2
+
+    kept = cv2.approxPolyDP(points.astype(np.float32), TOLERANCE_MM, False)
+    return np.asarray(kept, np.float32)[:, 0]
+
+
 def _calibration(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
     """Give the 1 mV pulse before every row."""
     width = CALIBRATION_S * plan.layout.speed_mm_s
@@ -260,7 +296,7 @@ def _header(record: ECGRecord, plan: PagePlan, style: PaperStyle) -> Iterator[It
             yield Text(x=x, y=y + line * 3.9, text=text, size_mm=2.9, colour=style.text)
 
 
-def _footer(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
+def _footer(record: ECGRecord, plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
     """Give the time axis, the settings and what the page does not show."""
     layout, (left, _, right, bottom) = plan.layout, plan.grid
     if layout.footer_mm < 6:
@@ -282,7 +318,7 @@ def _footer(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
                 yield Text(
                     x=x, y=bottom + 3.2, text=text, size_mm=2.2, colour=style.text, anchor="middle"
                 )
-    said = [f"{layout.speed_mm_s:g} mm/s", f"{layout.gain_mm_mv:g} mm/mV"]
+    said = [f"{layout.speed_mm_s:g} mm/s", gain_text(record, plan.layout)]
     columns = [p for p in plan.places if not p.strip]
     if columns and columns[-1].column > 0:
         each = f"{columns[0].to_s - columns[0].from_s:.3g} s"
@@ -317,6 +353,23 @@ def printable(text: str) -> str:
     'a [31m b'
     """
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def gain_text(record: ECGRecord, layout: PageLayout) -> str:
+    """Say how high a millivolt is.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        It may not tell its gain.
+    layout : PageLayout
+        Of its page.
+
+    Returns
+    -------
+    str
+    """
+    return f"{layout.gain_mm_mv:g} mm/mV" if record.calibrated else "gain unknown, height not in mV"
 
 
 def clip(text: str, n: int) -> str:
