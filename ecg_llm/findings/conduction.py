@@ -23,6 +23,7 @@ from ecg_llm.findings.sources import CONDUCTION
 
 WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
 _QRS = "qrs_global_ms"
+_LATERAL = ("I", "V6")
 _MIN_R2_MV, _MIN_R2_MS = 0.05, 14.0
 
 
@@ -161,12 +162,13 @@ def _left_shape(case: Case) -> Check:
     down = outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, "V1", factor=2)
     late = any_of(
         *(
-            compare(case, "r_peak_ms", lambda v: v > 55, "> 60 ms", CONDUCTION, lead)
-            for lead in ("V5", "V6", "I")
+            compare(case, "r_peak_ms", lambda v: v >= 60, "≥ 60 ms", CONDUCTION, lead)
+            for lead in ("V5", "V6")
         )
     )
-    no_q = all_of(*(_no_q(case, lead) for lead in ("I", "V6")))
-    return all_of(down, late, no_q)
+    upright = any_of(*(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL))
+    no_q = all_of(*(_no_q(case, lead) for lead in _LATERAL))
+    return all_of(down, late, upright, no_q)
 
 
 def _no_q(case: Case, lead: str) -> Check:

@@ -53,7 +53,8 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     with_loss = {lead: check for lead, check in lost.items() if check.holds}
     shown = tuple(item for lead in with_q for item in signs[lead].evidence)
     shown += tuple(item for check in with_loss.values() for item in check.evidence)
-    where = wall([*with_q, *(("V2", "V3") if with_loss else ())])
+    in_chest = set(with_q) & {"V1", "V2", "V3", "V4"}
+    where = wall([*with_q, *(("V2", "V3") if with_loss and not in_chest else ())])
     unread = [check for check in signs.values() if check.holds is None]
     posterior = _posterior(case)
     any_q = Check(True, shown) if with_q else _absent(signs, unread)
