@@ -164,8 +164,9 @@ def run_lines(
                 yield result
                 continue
             pool.shutdown()
-            for item, future in flying:  # any of them may have killed its worker: each runs alone
-                yield _finished(future) or _alone(function, item)
+            # A pool starts its items in order: only the oldest can have been at work.
+            yield from _one_by_one(function, flying, workers + 1)
+            waiting.extendleft(item for item, _ in reversed(flying))
             flying.clear()
             pool = _pool(workers)
     finally:
@@ -177,14 +178,29 @@ def _finished(future: Future[tuple[bool, str]]) -> tuple[bool, str] | None:
     return future.result() if future.done() and future.exception() is None else None
 
 
-def _alone(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:
-    """Run one item in a process of its own, so that only it can be to blame."""
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_guarded, function, item).result()
-        except BrokenProcessPool:
-            message = "the process reading it died (crash or out of memory)"
-            return False, _error_line(item.name, "WorkerDied", message)
+def _one_by_one(
+    function: Callable[[Item], str],
+    flying: deque[tuple[Item, Future[tuple[bool, str]]]],
+    suspects: int,
+) -> Iterator[tuple[bool, str]]:
+    """Take the oldest items off a broken pool, each run alone, so that only it can be to blame."""
+    pool = _pool(1)
+    try:
+        while flying and suspects:
+            item, future = flying.popleft()
+            result = _finished(future)
+            if result is None:
+                suspects -= 1
+                try:
+                    result = pool.submit(_guarded, function, item).result()
+                except BrokenProcessPool:
+                    message = "the process reading it died (crash or out of memory)"
+                    result = False, _error_line(item.name, "WorkerDied", message)
+                    pool.shutdown()
+                    pool = _pool(1)
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _guarded(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:
@@ -220,6 +236,8 @@ def _ignore_interrupt() -> None:
 
 def _resume(output: Path, run: dict[str, Any], overwrite: bool) -> dict[str, bool]:
     """Give the records that stand in the output already and whether each worked."""
+    if output.exists() and not output.is_file():
+        raise ConfigError(f"{output}: not a file; a folder run needs one that it can resume.")
     sidecar = output.with_name(output.name + ".run.json")
     described = json.dumps(run, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     there = output.exists() and output.stat().st_size > 0

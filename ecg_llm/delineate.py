@@ -79,8 +79,8 @@ class Delineation:
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
 
 
-_LEVEL = 0.42
-"""Probability at which a wave begins and ends in a lead; fitted to marks no training saw."""
+_LEVEL = 0.5
+"""A wave begins and ends in a lead where the net is undecided: the median of many readers."""
 _EXIST_LEVEL = (0.3, 0.5, 0.3)
 """Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
 _SHORTEST_S = (0.024, 0.024, 0.040)

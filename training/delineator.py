@@ -31,10 +31,6 @@ FloatArray = npt.NDArray[np.float32]
 Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
 _LOG_STRETCH = (-0.25, 0.45)
 """Logarithm of the change of tempo; wider towards fast rates, of which LUDB has few."""
-_SIMULATED_SHIFT_S = {"P": (-0.003, -0.006), "QRS": (-0.009, 0.006), "T": (-0.010, 0.004)}
-"""Readers mark the foot of a wave earlier and its tail later than where the simulator's wave leaves
-its threshold; onset and offset are moved by the median difference, seen on 40 simulated records
-with a net that LUDB alone had trained."""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 
 
@@ -42,7 +38,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 class DelineatorRecipe:
     """How the delineator is trained."""
 
-    steps: int = 2000
+    steps: int = 4000
     """Optimiser steps."""
     batch: int = 12
     """Records a step."""
@@ -52,9 +48,9 @@ class DelineatorRecipe:
     """Highest learning rate of the one-cycle schedule."""
     weight_decay: float = 0.01
     """Decoupled weight decay."""
-    ema: float = 0.998
+    ema: float = 0.999
     """Decay of the averaged weights, which are the ones that ship."""
-    simulated_share: float = 0.3
+    simulated_share: float = 0.2
     """Share of simulated records in a batch."""
     simulated_records: int = 600
     """How many of them there are."""
@@ -419,14 +415,10 @@ def simulated_marks(ecg: SyntheticECG) -> Marks:
     truth = ecg.truth
     marks = {}
     for k, lead in enumerate(ecg.record.leads):
-        waves = {
+        marks[lead] = {
             "P": truth.p_leads_s[k][~truth.p_hidden],
             "QRS": truth.complete.times_s[k, :, 3:6],
             "T": truth.complete.times_s[k, :, 6:9],
-        }
-        marks[lead] = {
-            wave: rows + np.array([_SIMULATED_SHIFT_S[wave][0], 0, _SIMULATED_SHIFT_S[wave][1]])
-            for wave, rows in waves.items()
         }
     return marks
 
