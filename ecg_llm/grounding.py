@@ -34,7 +34,7 @@ def check_claims(report: Report) -> tuple[str, ...]:
     """Find every number of a report's text that its evidence does not hold.
 
     A number is held by an evidence item if it is the item's value rounded as shown and of the same
-    unit, one of its times, or part of its criterion. Names may contain digits: leads (V1), labels
+    unit, one of its times, or part of its criterion or unit (2 of 11 beats). Names may contain digits: leads (V1), labels
     of findings, quantities (ST at J+60 ms), and the reasons why something could not be judged.
 
     Parameters
@@ -116,7 +116,7 @@ def _holds(item: Evidence, shown: str, rest: str) -> bool:
         return True
     if _has_unit(rest, "s") and (rounds_to(item.from_s) or rounds_to(item.to_s)):
         return True
-    return shown in _NUMBER.findall(tidy(item.criterion))
+    return shown in _NUMBER.findall(tidy(f"{item.criterion} {item.unit}"))
 
 
 def _has_unit(rest: str, unit: str) -> bool:
