@@ -73,7 +73,7 @@ def scopes(items: list[Item]) -> list[Scope]:
         if kind == "(":
             stack.append(state)
             outer = state.outer ^ (state.denials % 2 == 1)
-            state = replace(state, denials=0, since_named=True, outer=outer)
+            state = replace(state, denials=0, since_named=True, outer=outer, unjudged=False)
         elif kind == ")" and stack:
             state = stack.pop()
         else:
