@@ -522,17 +522,23 @@ def _in_brackets(items: list[Item], place: int) -> bool:
     return depth > 0
 
 
+_LIMIT_WORDS = ("threshold", "cutoff", "off", "range", "reference", "values")
+
+
 def _judge_role(items: list[Item], number: Found, earlier: list[Found]) -> None:
     """Tell a published limit that is quoted from a value of this ECG."""
     if number.role != "measured":
         return
-    before = items[max(0, number.place - 7) : number.place]
+    before = items[max(0, number.place - 14) : number.place]
     names = {item.kind for item in before}
     compared = number.relation in _OPPOSITE or number.high is not None or number.relation == "max"
     opened = [k for k, item in enumerate(before) if item.kind in ("(", ",")]
     near = before[opened[-1] :] if opened else before
     reference = any(item.kind == "normal" for item in near) and compared and bool(opened)
-    quoted = "criterion" in names or reference
+    # "meets the criterion with 3.9 mV" gives a value, "the limit is 3.5 mV" does not.
+    words = {str(item.data) for item in before[-7:] if item.kind == "criterion"}
+    limit = any(word.split()[-1] in _LIMIT_WORDS or "limit" in word for word in words)
+    quoted = ("criterion" in names and compared) or limit or reference
     quoted = quoted or (number.in_brackets and "between" in names and number.high is not None)
     after = items[number.end + 1 : number.end + 4]
     after = after[: next((k for k, i in enumerate(after) if i.kind in ("(", ",", "number")), 3)]

@@ -283,8 +283,11 @@ def altered_negations(text: str):
             else:
                 yield text[: claim.start] + "no " + text[claim.start :]
     for match in NOTS.finditer(text):
-        # A second "no" of a list may go without changing what is said.
+        # A second "no" of a list may go without changing what is said; without the "not", what
+        # is left of "but not in V3" says nothing.
         sentence = re.split(r"[.;] ", text[: match.start()])[-1]
+        if sentence.endswith(("but ", ", ", "irregular ")):
+            continue
         if match[1].lower() not in ("neither", "nor") and not NOTS.search(sentence + " "):
             yield text[: match.start()] + text[match.end() :]
 
