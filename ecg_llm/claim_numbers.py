@@ -249,10 +249,20 @@ def _comparison(items: list[Item], number: Found) -> None:
 
 
 _MOMENT = ("at", "from", "between", "until", "after", "first", "last", "second", "around", "near")
-_NUMBERED = frozenset(
-    ("beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage", "#")
-    + ("version", "id", "no", "number", "aged", "age", "mobitz", "record", "lead", "day")
-)
+_NUMBERED = {"beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage"}
+_NUMBERED |= {
+    "#",
+    "version",
+    "id",
+    "no",
+    "number",
+    "aged",
+    "age",
+    "mobitz",
+    "record",
+    "lead",
+    "day",
+}
 
 
 def _context(items: list[Item], number: Found) -> None:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ecg_llm.claim_leads import lead_groups
 from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.facts import Facts
 from ecg_llm.finding_check import check_finding
@@ -314,7 +315,6 @@ def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
                 families.update(members(code))
             else:
                 said.add(code)
-                families.update(members(code))
         elif claim.kind == "state":
             said.update(_SAID_BY_STATE.get((_base(claim.subject), claim.state), ()))
         elif claim.value is not None and _base(claim.subject) == "qtc" and claim.value >= 500:
@@ -430,5 +430,8 @@ def _words(claim: TextClaim) -> str:
 def _leads_in(text: str) -> set[str]:
     """Collect the leads that a text names."""
     return {
-        lead for item in scan(text) if item.kind == "lead" and item.data[1] for lead in item.data[0]
+        lead
+        for item in lead_groups(scan(text))
+        if item.kind == "lead" and item.data[1]
+        for lead in item.data[0]
     }
