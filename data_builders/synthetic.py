@@ -1,226 +1,213 @@
 """Simulated 12-lead ECGs whose every wave, interval and statement is known.
 
-A heart (`synthetic_heart`, changed by `synthetic_conditions`) is driven by a rhythm
-(`synthetic_rhythm`); its dipoles (`synthetic_morphology`, `synthetic_waves`) are seen through the
-leads of a chest (`synthetic_field`); what is true is noted (`synthetic_truth`) before noise is
-added (`synthetic_noise`).
+`synthetic_ecg` makes one as asked; `random_ecg` and `generate` draw patients, rhythms, conditions
+and noise at stated frequencies, from a seed alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_chambers import pointed
-from ecg_llm.data_builders.synthetic_conditions import ECTOPY, apply, check_together
-from ecg_llm.data_builders.synthetic_drive import (
-    add_spikes,
-    fibrillatory_waves,
-    flutter_waves,
-    ventricular_fibrillation,
-)
-from ecg_llm.data_builders.synthetic_entry import Condition
-from ecg_llm.data_builders.synthetic_events import (
-    atrial_recovery,
-    lay_out_p,
-    lay_out_ventricles,
-)
-from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields
-from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
-from ecg_llm.data_builders.synthetic_labels import rhythm_labels
-from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
-from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, RhythmPlan, make_course
-from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
-from ecg_llm.data_builders.synthetic_waves import add_waves
-from ecg_llm.errors import ConfigError
+from ecg_llm.data_builders.synthetic_conditions import CATALOGUE, ECTOPY
+from ecg_llm.data_builders.synthetic_noise import draw_noise
+from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE, RHYTHMS
+from ecg_llm.data_builders.synthetic_simulate import SyntheticECG, synthetic_ecg
+from ecg_llm.electrodes import SWAPS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.record import ECGRecord, Sex
+from ecg_llm.record import Sex
 
-Array = npt.NDArray[np.float64]
+__all__ = ["SyntheticECG", "draw_conditions", "generate", "random_ecg", "synthetic_ecg"]
+
+RHYTHM_SHARE = {
+    "sinus": 0.745, "sinus_arrhythmia": 0.04, "af": 0.085, "flutter": 0.012, "mobitz1": 0.006,
+    "mobitz2": 0.004, "av_block_2to1": 0.004, "av_block3": 0.004, "av_block3_junctional": 0.003,
+    "junctional": 0.008, "svt": 0.008, "atrial_tachycardia": 0.005, "vt": 0.007, "vf": 0.002,
+    "asystole": 0.001, "pause": 0.004, "paced_atrial": 0.008, "paced_ventricular": 0.024,
+    "paced_dual": 0.020, "paced_af": 0.010,
+}  # fmt: skip
+"""How often each rhythm is drawn: about as in a hospital's ECGs (AF, flutter and pacing as in
+PTB-XL, Wagner P et al. Sci Data 2020;7:154), rare ones somewhat more often."""
+
+ECTOPY_SHARE = {
+    "PAC": 0.030, "blocked_pac": 0.004, "PVC": 0.045, "multiform_pvc": 0.006, "BIGU": 0.006,
+    "TRIGU": 0.005, "couplets": 0.004, "fusion_pvc": 0.002,
+}  # fmt: skip
+"""Of the records whose rhythm can have them."""
+
+CONDUCTION_SHARE = {
+    "CRBBB": 0.035, "IRBBB": 0.05, "CLBBB": 0.03, "ILBBB": 0.006, "IVCD": 0.03, "WPW": 0.006,
+}  # fmt: skip
+FASCICLE_SHARE = {"LAFB": 0.07, "LPFB": 0.01, "left_axis": 0.04, "right_axis": 0.02}
+ATRIAL_SHARE = {"1AVB": 0.045, "RAO/RAE": 0.01, "LAO/LAE": 0.03}
+CHAMBER_SHARE = {"LVH": 0.05, "LVH_strain": 0.04, "RVH": 0.012, "LVOLT": 0.015,
+                 "fragmented_qrs": 0.02}  # fmt: skip
+RECOVERY_SHARE = {
+    **{key: 0.15 / 63 for key in CATALOGUE if key.startswith("mi_")},
+    **{key: 0.06 / 13 for key in CATALOGUE if key.startswith(("INJ", "ISC"))},
+    "LOWT": 0.03, "INVT": 0.02, "STD_": 0.02, "LNGQT": 0.012, "short_qt": 0.002,
+    "pericarditis": 0.006, "early_repolarisation": 0.02, "brugada1": 0.004,
+    "hyperkalaemia": 0.006, "hypokalaemia": 0.006, "DIG": 0.012, "ANEUR": 0.004,
+}  # fmt: skip
+"""At most one condition is drawn from each of these groups."""
+
+SWAP_SHARE = 0.02
+"""Of records with noise: two electrodes exchanged."""
 
 
-@dataclass(frozen=True, eq=False)
-class SyntheticECG:
-    """A simulated record and what is true of it.
-
-    Attributes
-    ----------
-    record : ECGRecord
-        As a device would give it.
-    truth : Truth
-        Known because it was made so.
-    """
-
-    record: ECGRecord
-    truth: Truth
+def _one(shares: dict[str, float], rng: np.random.Generator, common: bool) -> tuple[str, ...]:
+    """Draw one name or none; where rare things are wanted, all alike in half of the cases."""
+    names = list(shares)
+    if not common:
+        return (str(rng.choice(names)),) if rng.random() < 0.3 else ()
+    weights = np.array([*shares.values(), max(0.0, 1 - sum(shares.values()))])
+    k = int(rng.choice(len(weights), p=weights / weights.sum()))
+    return (names[k],) if k < len(names) else ()
 
 
-def synthetic_ecg(
-    *,
-    rhythm: str = "sinus",
-    bpm: float | None = None,
-    conditions: Sequence[str | Condition] = (),
-    seconds: float = 10.0,
-    fs: float = 500.0,
-    leads: Sequence[str] = STANDARD_12,
-    noise: NoiseConfig | None = None,
-    age_years: float | None = None,
-    sex: Sex | None = None,
-    seed: int = 0,
-    pr_ms: float | None = None,
-    qrs_ms: float | None = None,
-    qtc_ms: float | None = None,
-    qrs_axis_deg: float | None = None,
-    ratio: int = 0,
-    escape_bpm: float | None = None,
-    spread: float = 1.0,
-    variability: float = 1.0,
-) -> SyntheticECG:
-    """Simulate one ECG.
+def draw_conditions(
+    rhythm: str, rng: np.random.Generator, *, common: bool = True
+) -> tuple[str, ...]:
+    """Draw conditions that a rhythm can show and that can stand together.
 
     Parameters
     ----------
     rhythm : str
         Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
-    bpm : float, /min, optional
-        Mean ventricular rate; in AV block that of the atria; in flutter it sets the flutter rate
-        (kept within 240 to 340). Without it, the usual rate of the rhythm.
-    conditions : sequence of str or Condition
-        Keys of `ecg_llm.data_builders.synthetic_conditions.CATALOGUE` or ``ECTOPY``.
-    seconds : float, s
-        Length.
+    rng : numpy.random.Generator
+        Source of chance.
+    common : bool
+        At the shares of this module; else all conditions alike, for rare classes.
+
+    Returns
+    -------
+    tuple of str
+        Keys of the catalogue and at most one premature-beat pattern.
+    """
+    drawn: tuple[str, ...] = ()
+    patterns = ECTOPIC.get(rhythm, ())
+    possible = {name: share for name, share in ECTOPY_SHARE.items() if ECTOPY[name] in patterns}
+    if possible:
+        drawn += _one(possible, rng, common)
+    if rhythm in NOT_CONDUCTED:
+        return drawn
+    form = _one(CONDUCTION_SHARE, rng, common)
+    if "WPW" in form and rhythm not in ONE_TO_ONE:
+        form = ()
+    if rhythm in ONE_TO_ONE and "WPW" not in form:
+        form += _one(ATRIAL_SHARE, rng, common)
+    if not {"WPW", "CLBBB", "ILBBB"} & set(form):
+        form += _one(FASCICLE_SHARE, rng, common)
+        chamber = _one(CHAMBER_SHARE, rng, common)
+        turned = {"LAFB", "left_axis", "LPFB", "right_axis"} & set(form)
+        if not (turned and {"RVH", "LVH", "LVH_strain"} & set(chamber)):
+            form += chamber
+        recovery = _one(RECOVERY_SHARE, rng, common)
+        # Two conditions that set ST and T against each other would make a label untrue.
+        if not ({"LVH_strain", "CRBBB", "RVH", "IVCD"} & set(form)) or any(
+            key.startswith("mi_inferior") for key in recovery
+        ):
+            form += recovery
+    return form + drawn
+
+
+def random_ecg(
+    seed: int,
+    *,
+    fs: float = 500.0,
+    seconds: float = 10.0,
+    leads: Sequence[str] = STANDARD_12,
+    noise: bool = True,
+    rare: float = 0.0,
+) -> SyntheticECG:
+    """Draw one ECG: patient, rhythm, conditions and noise.
+
+    Parameters
+    ----------
+    seed : int
+        All there is to know: the same seed gives the same bits.
     fs : float, Hz
         Sampling rate.
+    seconds : float, s
+        Length.
     leads : sequence of str
         Any of the standard twelve.
-    noise : NoiseConfig, optional
-        What to add; nothing if not given.
-    age_years, sex : optional
-        Of the patient; drawn if not given.
-    seed : int
-        The same seed and arguments give the same bits.
-    pr_ms, qrs_ms, qtc_ms : float, ms, optional
-        Set intervals of the conducted beat (QTc: Fridericia).
-    qrs_axis_deg : float, deg, optional
-        Set axis of the conducted beat.
-    ratio : int
-        Atrial events to a ventricular one in flutter and second-degree block; 0 lets them vary.
-    escape_bpm : float, /min, optional
-        Of the escape rhythm.
-    spread : float
-        How far the patient may differ from the textbook; 0 not at all.
-    variability : float
-        Beat-to-beat change of rate and form; 0 makes all beats alike.
+    noise : bool
+        Whether to add noise.
+    rare : float
+        Part of the records in which every rhythm and condition is as likely as any other, instead
+        of at the shares of this module.
 
     Returns
     -------
     SyntheticECG
 
-    Raises
-    ------
-    ConfigError
-        If a name is unknown or a figure impossible.
-
     Examples
     --------
-    >>> ecg = synthetic_ecg(rhythm="sinus", bpm=60, pr_ms=180, seed=1)
-    >>> ecg.record.signal.shape, round(ecg.truth.values["pr_ms"])
-    ((12, 5000), 180)
+    >>> one, again = random_ecg(7), random_ecg(7)
+    >>> bool((one.record.signal == again.record.signal).all())
+    True
     """
-    wanted = tuple(Condition(item) if isinstance(item, str) else item for item in conditions)
-    _check(rhythm, bpm, seconds, fs, leads)
-    patterns = check_together(rhythm, wanted)
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(6)]
-    patient, changes, events, beats, drive, disturb = streams
-    chosen_sex: Sex = sex or ("female" if patient.random() < 0.5 else "male")
-    drawn_age = float(np.clip(patient.normal(60, 16), 18, 95))
-    age = drawn_age if age_years is None else age_years
-    heart = draw_heart(patient, age_years=age, sex=chosen_sex, spread=spread)
-    formal = tuple(item for item in wanted if item.code not in ECTOPY)
-    heart, labels = apply(heart, formal, changes)
-    heart = _set(heart, pr_ms, qrs_ms, qtc_ms)
-    if qrs_axis_deg is not None:
-        heart = pointed(heart, qrs_axis_deg, with_t=0.5)
-    fields = lead_fields(heart.geometry)
-
-    rate = RHYTHMS[rhythm] if bpm is None else bpm
-    plan = RhythmPlan(
-        bpm=max(rate, 1.0),
-        pr_ms=heart.pr_ms,
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x5EED]))
+    common = bool(rng.random() >= rare)
+    names = list(RHYTHM_SHARE)
+    weights = np.array(list(RHYTHM_SHARE.values()))
+    rhythm = str(rng.choice(names, p=weights / weights.sum()))
+    if not common and rng.random() < 0.5:
+        rhythm = str(rng.choice(names))
+    conditions = draw_conditions(rhythm, rng, common=common)
+    sex: Sex = "female" if rng.random() < 0.48 else "male"
+    age = float(np.clip(rng.normal(62, 17), 18, 95))
+    usual = RHYTHMS[rhythm]
+    bpm = float(np.clip(usual * np.exp(0.22 * rng.standard_normal()), 28, 230)) if usual else None
+    return synthetic_ecg(
+        rhythm=rhythm,
+        bpm=bpm,
+        conditions=conditions,
         seconds=seconds,
-        escape_bpm=escape_bpm or float(events.uniform(30, 42)),
-        ratio=ratio,
-        ectopy=ECTOPY[patterns[0]] if patterns else "none",
-        ectopy_share=float(events.uniform(0.1, 0.3)),
-        qt_s=heart.beat.qtc_ms / 1000 * (60 / max(rate, 20.0)) ** (1 / 3),
-        variability=variability,
-        retrograde=bool(events.random() < 0.5),
+        fs=fs,
+        leads=leads,
+        noise=draw_noise(rng) if noise else None,
+        age_years=round(age),
+        sex=sex,
+        seed=int(rng.integers(0, 2**31)),
+        electrode_swap=str(rng.choice(SWAPS)) if noise and rng.random() < SWAP_SHARE else "",
+        ratio=int(rng.choice([0, 2, 3, 4])) if rhythm == "flutter" else 0,
     )
-    course = make_course(rhythm, plan, events)
-    ventricles = lay_out_ventricles(course, heart, fields, beats, variability)
-    p = lay_out_p(course, heart, fields, beats, variability)
-
-    n = round(seconds * fs)
-    eight = np.zeros((8, n))
-    for shape, amplitude in (*ventricles.drawn(), (p.shape, p.amplitude)):
-        add_waves(eight, fs, shape, amplitude)
-    if heart.ta:
-        add_waves(eight, fs, *atrial_recovery(p, heart.ta))
-    match course.drive:
-        case "af":
-            eight += fibrillatory_waves(n, fs, fields, drive)
-        case "flutter":
-            eight += flutter_waves(n, fs, course.flutter_bpm, fields, drive)
-        case "vf":
-            eight += ventricular_fibrillation(n, fs, fields, drive)
-    add_spikes(eight, fs, course.spikes, fields, drive)
-
-    rows = [STANDARD_12.index(lead) for lead in leads]
-    truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
-    extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
-    truth = replace(truth, labels=(*extra, *(x for x in labels if x not in extra)))
-    if noise is not None:
-        eight += electrode_noise(n, fs, noise, disturb)
-    signal = TO_12[rows] @ eight
-    if noise is not None:
-        signal = device_faults(signal, tuple(leads), fs, noise, disturb)
-    record = ECGRecord(
-        signal=signal.astype(np.float32),
-        fs=float(fs),
-        leads=tuple(leads),
-        source="<synthetic>",
-        name=f"synthetic-{seed}",
-        age_years=age,
-        sex=chosen_sex,
-    )
-    return SyntheticECG(record, truth)
 
 
-def _check(rhythm: str, bpm: float | None, seconds: float, fs: float, leads: Sequence[str]) -> None:
-    """Refuse names and figures that cannot be simulated."""
-    if rhythm not in RHYTHMS:
-        raise ConfigError(f"No rhythm {rhythm!r} to simulate; there are {', '.join(RHYTHMS)}.")
-    if bpm is not None and not 15 <= bpm <= 320:
-        raise ConfigError(f"A rate of {bpm}/min; 15 to 320 can be simulated.")
-    if not (seconds > 0 and fs > 0):
-        raise ConfigError(f"{seconds} s at {fs} Hz; both must be positive.")
-    unknown = [lead for lead in leads if lead not in STANDARD_12]
-    if unknown or len(set(leads)) != len(leads) or not leads:
-        raise ConfigError(
-            f"Leads {', '.join(leads) or '(none)'}; "
-            f"give different ones of {', '.join(STANDARD_12)}."
+def generate(
+    n: int,
+    seed: int = 0,
+    *,
+    fs: float = 500.0,
+    seconds: float = 10.0,
+    leads: Sequence[str] = STANDARD_12,
+    noise: bool = True,
+    rare: float = 0.0,
+) -> Iterator[SyntheticECG]:
+    """Draw many ECGs.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    seed : int
+        Of the whole set; record k of it does not depend on ``n``.
+    fs, seconds, leads, noise, rare
+        As in `random_ecg`.
+
+    Yields
+    ------
+    SyntheticECG
+    """
+    for k in range(n):
+        yield random_ecg(
+            _seed_of(seed, k), fs=fs, seconds=seconds, leads=leads, noise=noise, rare=rare
         )
 
 
-def _set(heart: Heart, pr_ms: float | None, qrs_ms: float | None, qtc_ms: float | None) -> Heart:
-    """Put in the intervals that were asked for."""
-    beat = replace(
-        heart.beat,
-        qrs_ms=heart.beat.qrs_ms if qrs_ms is None else qrs_ms,
-        qtc_ms=heart.beat.qtc_ms if qtc_ms is None else qtc_ms,
-    )
-    pr = heart.pr_ms if pr_ms is None else pr_ms
-    return replace(heart, beat=beat, pr_ms=pr, p_ms=min(heart.p_ms, pr - 3))
+def _seed_of(seed: int, k: int) -> int:
+    """Seed of one record of a set."""
+    return int(np.random.SeedSequence([seed, k]).generate_state(1, np.uint32)[0])

@@ -131,8 +131,12 @@ def _lvh(heart: Heart, rng: Rng, amount: Amount) -> Heart:
     bias = np.where(qrs.shape[:, :1] > 0.3, np.array([[1.15, 0.9, 1.0]]), 1.0)
     grown = Loop(qrs.shape, qrs.moment * bias + np.array([0.0, 0.0, 0.06]), qrs.site)
     target = amount or float(rng.uniform(3.8, 5.5))
-    for _ in range(3):
-        grown = grown.scaled(target / max(_sokolow(grown, fields), 0.3))
+    grown = grown.scaled(float(np.clip(target / max(_sokolow(grown, fields), 0.1), 0.8, 2.0)))
+    # What growth alone does not give (a heart turned away from V5) the free wall adds.
+    wall = Loop.of((0.52, 0.26, 0.28, 0.80, 0.10, 0.60, "centre"))
+    for _ in range(4):
+        missing = target - _sokolow(grown, fields)
+        grown = grown.plus(wall.scaled(missing / _sokolow(wall, fields)))
     return with_beat(heart, qrs=grown, qrs_ms=min(heart.beat.qrs_ms + rng.uniform(4, 14), 118))
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.leads import STANDARD_12
 
 _OF_RHYTHM: dict[str, tuple[str, ...]] = {
     "sinus_arrhythmia": ("SARRH",),
@@ -67,3 +72,48 @@ def rhythm_labels(
     for pattern in patterns:
         labels.extend(label for label in _OF_PATTERN[pattern] if label not in labels)
     return tuple(labels)
+
+
+def looks_normal(
+    labels: Sequence[str],
+    qrs: npt.NDArray[np.float64],
+    t: npt.NDArray[np.float64],
+    values: Mapping[str, float],
+) -> bool:
+    """Tell whether a drawn heart, though healthy, also looks so.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Statements that hold.
+    qrs, t : np.ndarray, shape (n_beats, 12, n_grid), mV
+        The waves.
+    values : mapping of str to float
+        `ecg_llm.data_builders.synthetic_truth.Truth.values`.
+
+    Returns
+    -------
+    bool
+        Sinus rhythm of 50 to 100/min without any condition, all intervals and the axis within
+        the limits of adults, T upright in I, II, V4 to V6, R growing from V1 to V4.
+
+    References
+    ----------
+    .. [1] Surawicz B et al. Circulation 2009;119:e235-e240.
+    .. [2] Rautaharju PM et al. Circulation 2009;119:e241-e250.
+    """
+    if tuple(labels) not in (("SR",), ("SARRH",)) or not len(qrs):
+        return False
+    upright = [STANDARD_12.index(lead) for lead in ("I", "II", "V4", "V5", "V6")]
+    middle = t[len(t) // 2]
+    r = qrs[len(qrs) // 2].max(axis=1)
+    return bool(
+        (middle[upright].max(axis=1) > -1.5 * middle[upright].min(axis=1)).all()
+        and (middle[upright].max(axis=1) > 0.05).all()
+        and r[9] > max(0.3, r[6])
+        and 120 <= values["pr_ms"] <= 200
+        and values["qrs_ms"] < 115
+        and 350 <= values["qtc_fridericia_ms"] <= 455
+        and -30 <= values["qrs_axis_deg"] <= 95
+        and 50 <= values["heart_rate_bpm"] <= 100
+    )

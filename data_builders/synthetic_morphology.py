@@ -172,7 +172,7 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
         injuries=(Injury("centre", (first, tuple(lift), late)),),
         qrs_ms=float(np.clip(91 + 9 * spread * rng.standard_normal(), 70, 112)),
         qtc_ms=float(np.clip(411 + 22 * spread * rng.standard_normal(), 355, 455)),
-        t_share=float(np.clip(0.69 + 0.06 * spread * rng.standard_normal(), 0.5, 0.85)),
+        t_share=float(np.clip(0.645 + 0.06 * spread * rng.standard_normal(), 0.48, 0.8)),
     )
     if rng.random() < 0.45 * spread:
         size = rng.uniform(0.1, 0.6)

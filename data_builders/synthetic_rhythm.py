@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from ecg_llm.beats import BeatClass
 from ecg_llm.errors import ConfigError
-from ecg_llm.measure import BeatClass
 
 PSource = Literal["sinus", "ectopic", "retrograde", "paced"]
 Ectopy = Literal[

@@ -86,6 +86,25 @@ class Truth:
     flutter_bpm: float
     electrode_swap: str = ""
 
+    def waves_s(self) -> dict[str, dict[str, Array]]:
+        """Give every wave that a lead shows, as a reader would mark them all.
+
+        Returns
+        -------
+        dict of str to dict of str to np.ndarray, shape (n, 3), s
+            By lead and wave (``P``, ``QRS``, ``T``): onset, peak, offset of each wave that reaches
+            into the record, without hidden P waves. Times may lie before its start or after its
+            end.
+        """
+        waves: dict[str, dict[str, Array]] = {}
+        for k, lead in enumerate(self.complete.leads):
+            beats = self.complete.times_s[k]
+            found = {
+                "P": self.p_leads_s[k][~self.p_hidden], "QRS": beats[:, 3:6], "T": beats[:, 6:9]
+            }  # fmt: skip
+            waves[lead] = {name: rows[~np.isnan(rows[:, 0])] for name, rows in found.items()}
+        return waves
+
 
 def qrs_amplitudes(form: Array) -> dict[str, Array]:
     """Name the deflections of QRS.

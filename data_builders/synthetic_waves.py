@@ -29,22 +29,26 @@ class Visibility:
 
     Attributes
     ----------
-    fraction : float
-        It begins where it leaves the baseline by this share of its own greatest deflection …
+    on_share, off_share : float
+        It begins where it leaves the baseline by the first share of its own greatest deflection,
+        and ends where it is within the second …
     floor_mv : float, mV
         … but by no less than this.
     seen_mv : float, mV
         A lead in which it never deflects this much does not show it.
     """
 
-    fraction: float
+    on_share: float
+    off_share: float
     floor_mv: float
     seen_mv: float
 
 
-P_SEEN = Visibility(0.05, 0.005, 0.020)
-QRS_SEEN = Visibility(0.025, 0.010, 0.050)
-T_SEEN = Visibility(0.06, 0.010, 0.030)
+P_SEEN = Visibility(0.02, 0.05, 0.003, 0.020)
+QRS_SEEN = Visibility(0.010, 0.010, 0.005, 0.050)
+T_SEEN = Visibility(0.022, 0.055, 0.008, 0.030)
+"""Shares at which the cardiologists of LUDB set their marks: the level at a mark against the
+baseline beside it, in shares of the wave, has the same median there and here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,12 +294,12 @@ def visible_span(
     """
     size = np.abs(form)
     top = size.max(axis=2)
-    limit = np.maximum(seen.fraction * top, seen.floor_mv)
-    above = size > limit[:, :, None]
     step = GRID[1] - GRID[0]
-    index = np.argmax(above, axis=2)
+    limit = np.maximum(seen.on_share * top, seen.floor_mv)
+    index = np.argmax(size > limit[:, :, None], axis=2)
     first = GRID[index] - step * _beyond(size, limit, index, -1)
-    index = len(GRID) - 1 - np.argmax(above[:, :, ::-1], axis=2)
+    limit = np.maximum(seen.off_share * top, seen.floor_mv)
+    index = len(GRID) - 1 - np.argmax((size > limit[:, :, None])[:, :, ::-1], axis=2)
     last = GRID[index] + step * _beyond(size, limit, index, 1)
     peak = GRID[np.argmax(size, axis=2)]
     return first, last, peak, top >= seen.seen_mv

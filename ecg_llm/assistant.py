@@ -81,10 +81,16 @@ def interpret(record: ECGRecord) -> Report:
         A refusal with its reasons, if the technical quality does not allow more.
     """
     from ecg_llm.compose import build_report
+    from ecg_llm.findings.sources import CRITERIA_VERSION
 
     found = analyse(record)
     return build_report(
-        record, found.quality, found.measurements, found.findings, weights=weight_hashes()
+        record,
+        found.quality,
+        found.measurements,
+        found.findings,
+        weights=weight_hashes(),
+        criteria_version=CRITERIA_VERSION,
     )
 
 
@@ -97,5 +103,5 @@ def weight_hashes() -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    files = sorted(WEIGHTS.glob("*.onnx"))
+    files = sorted(path for path in WEIGHTS.glob("*") if path.suffix in (".onnx", ".npz"))
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -44,7 +44,7 @@ def similarity(windows: BeatWindows) -> Array:
     power = np.diag(products)
     alike = 2 * products / np.maximum(power[:, None] + power, 1e-12)
     alike[cut] = alike[:, cut] = np.nan
-    return alike
+    return np.asarray(alike)
 
 
 def group_shapes(alike: Array) -> npt.NDArray[np.int_]:

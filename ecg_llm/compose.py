@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ecg_llm
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES, Finding
-from ecg_llm.phrases import sentence
+from ecg_llm.phrases import brief_reason, sentence
+from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
     Alert,
@@ -19,6 +21,7 @@ from ecg_llm.report import (
     Section,
 )
 from ecg_llm.statements import (
+    SAID_BY,
     beat_claims,
     finding_claims,
     impression_claim,
@@ -35,6 +38,14 @@ if TYPE_CHECKING:
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
     from ecg_llm.record import ECGRecord
+
+MEANINGLESS_IN = {
+    "AFIB": ("p_", "pr_"),
+    "AFLT": ("p_", "pr_"),
+    "asystole_or_vf": ("p_", "pr_"),
+    "3AVB": ("pr_",),
+}
+"""Values that a report does not give beside these findings, by the beginning of their names."""
 
 ALERTING = ("critical", "urgent")
 """Urgencies of present findings that become alerts."""
@@ -77,7 +88,8 @@ def build_report(
         impression = [_refusal(quality)]
         sections = [Section(title="Technical quality", statements=_quality(record, quality, ()))]
     else:
-        values = dict(measurements.values)
+        measurements = replace(measurements, values=_withheld(measurements.values, findings))
+        values = measurements.values
         table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
         impression = _impression(findings)
         sections = _sections(record, quality, measurements, findings)
@@ -102,6 +114,19 @@ def build_report(
             criteria_version=criteria_version,
         ),
     )
+
+
+def _withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[str, Quantity]:
+    """Take back what a finding makes meaningless: there is no PR interval in fibrillation."""
+    present = {finding.code: finding.label for finding in findings if finding.status == "present"}
+    taken = dict(values)
+    for code, prefixes in MEANINGLESS_IN.items():
+        for name, quantity in values.items():
+            if code in present and name.startswith(prefixes) and quantity.known:
+                taken[name] = Quantity(
+                    None, quantity.unit, reason=f"it has no meaning in {present[code]}"
+                )
+    return taken
 
 
 def _record_info(record: ECGRecord, quality: Quality) -> RecordInfo:
@@ -181,9 +206,15 @@ def _present(findings: Sequence[Finding]) -> list[Finding]:
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found."""
     present = _present(findings)
-    lines = [impression_claim(finding) for finding in present]
+    codes = {finding.code for finding in present}
+    graver = any(finding.urgency != "normal" for finding in present)
+    lines = [
+        impression_claim(finding, otherwise=graver)
+        for finding in present
+        if codes.isdisjoint(SAID_BY.get(finding.code, ()))
+    ]
     normal = any(finding.code == "NORM" for finding in present)
-    if not normal and all(finding.urgency == "normal" for finding in present):
+    if not normal and not graver:
         unknown = any(finding.status == "unknown" for finding in findings)
         limits = "; some could not be judged" if unknown else ""
         text = f"No abnormality by the criteria applied{limits}."
@@ -226,12 +257,12 @@ def _abstentions(
         if not lead.usable
     ]
     missing = [
-        Abstention(what=LABELS.get(name, name), reason=quantity.reason or "")
+        Abstention(what=LABELS[name], reason=quantity.reason or "")
         for name, quantity in measurements.values.items()
-        if quantity.value is None
+        if quantity.value is None and name in LABELS
     ]
     unknown = [
-        Abstention(what=finding.label, reason=finding.reason or "no reason given")
+        Abstention(what=finding.label, reason=brief_reason(finding.reason))
         for finding in findings
         if finding.status == "unknown"
     ]

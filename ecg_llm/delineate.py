@@ -42,7 +42,7 @@ class Delineation:
     times_s : np.ndarray, shape (n_leads, n_beats, 9), s
         Per lead and beat the columns of `FIDUCIALS`; NaN where the wave was not found.
     global_s : np.ndarray, shape (n_beats, 9), s
-        The same read from all leads together.
+        The median of the leads that show the wave.
     p_waves_s : np.ndarray, shape (n_p, 3), s
         Onset, peak, offset of every P wave found in the leads together, conducted or not.
     p_confidence : np.ndarray, shape (n_p,)
@@ -79,8 +79,10 @@ class Delineation:
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
 
 
-_LEVEL = 0.5
-"""A boundary is where the net is undecided; over many readers that is their median."""
+_LEVEL = 0.42
+"""Probability at which a wave begins and ends in a lead; fitted to marks no training saw."""
+_EXIST_LEVEL = (0.3, 0.5, 0.3)
+"""Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
 _SHORTEST_S = (0.024, 0.024, 0.040)
 """Shorter runs of P, QRS, T are ripples of the net, not waves."""
 _BRIDGE_S = 0.032
@@ -159,12 +161,11 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     Delineation
     """
     together = probability.mean(axis=0)
-    p, qrs, t = (_runs(together[k][None], _SHORTEST_S[k]) for k in range(3))
+    p, qrs, t = (_runs(together[k][None], _EXIST_LEVEL[k], _SHORTEST_S[k]) for k in range(3))
     qrs = _apart(qrs)
     r_s = _peaks(np.abs(signal).mean(axis=0)[None], qrs)
     n_beats = len(r_s)
     per_lead = np.full((len(leads), n_beats, len(FIDUCIALS)), np.nan)
-    overall = np.full((n_beats, len(FIDUCIALS)), np.nan)
     centre_p, centre_t = (p.on_s + p.off_s) / 2, (t.on_s + t.off_s) / 2
     next_beat_p = np.searchsorted(r_s, centre_p)
     last_beat_t = np.searchsorted(r_s, centre_t) - 1
@@ -175,9 +176,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         has = chosen >= 0
         column = slice(3 * k, 3 * k + 3)
         wave = runs.keep(chosen[has])
-        peaks = _peaks(np.abs(signal).mean(axis=0)[None], wave)
-        overall[has, column] = np.column_stack([wave.on_s, peaks, wave.off_s])
-        rows = _runs(probability[:, k], _SHORTEST_S[k])
+        rows = _runs(probability[:, k], _LEVEL, _SHORTEST_S[k])
         lead, which, found = _match(rows, wave)
         beats = np.flatnonzero(has)[which]
         triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
@@ -187,17 +186,17 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         leads=leads,
         r_s=r_s,
         times_s=per_lead,
-        global_s=overall,
+        global_s=_median_over_leads(per_lead),
         p_waves_s=np.column_stack([p.on_s, p_peaks, p.off_s]),
         p_confidence=np.clip(p.area / np.maximum(p.off_s - p.on_s, 1e-9), 0, 1),
     )
 
 
-def _runs(probability: FloatArray, shortest_s: float) -> _Runs:
+def _runs(probability: FloatArray, level: float, shortest_s: float) -> _Runs:
     """Find the runs above the level in every row, with boundaries between samples."""
     n_rows, n = probability.shape
     above = np.zeros((n_rows, n + 2), np.int8)
-    above[:, 1:-1] = probability > _LEVEL
+    above[:, 1:-1] = probability > level
     step = np.diff(above, axis=1)
     row, first = np.nonzero(step == 1)
     _, last = np.nonzero(step == -1)  # first sample after the run
@@ -213,15 +212,17 @@ def _runs(probability: FloatArray, shortest_s: float) -> _Runs:
     row, first, last = row[whole], first[whole], last[whole]
     total = np.concatenate([np.zeros((n_rows, 1)), np.cumsum(probability, axis=1)], axis=1)
     area = (total[row, last] - total[row, first]) / NET_FS
-    on_s = (first - _crossing(probability[row, first], probability[row, first - 1])) / NET_FS
-    off_s = (last - 1 + _crossing(probability[row, last - 1], probability[row, last])) / NET_FS
+    on_s = (first - _crossing(probability[row, first], probability[row, first - 1], level)) / NET_FS
+    off_s = (
+        last - 1 + _crossing(probability[row, last - 1], probability[row, last], level)
+    ) / NET_FS
     runs = _Runs(row, on_s, off_s, area)
     return runs.keep(off_s - on_s >= shortest_s)
 
 
-def _crossing(inside: FloatArray, outside: FloatArray) -> npt.NDArray[np.float64]:
+def _crossing(inside: FloatArray, outside: FloatArray, level: float) -> npt.NDArray[np.float64]:
     """Give how far from the inner sample towards the outer one the level is crossed."""
-    return ((inside - _LEVEL) / np.maximum(inside - outside, 1e-9)).astype(np.float64)
+    return ((inside - level) / np.maximum(inside - outside, 1e-9)).astype(np.float64)
 
 
 def _apart(qrs: _Runs) -> _Runs:
@@ -255,6 +256,13 @@ def _largest(
     chosen = np.full(n_beats, -1)
     chosen[beat[order]] = order
     return chosen
+
+
+def _median_over_leads(times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Take the median of the leads that show a wave, NaN where none does."""
+    shown = np.isfinite(times_s).any(axis=0)
+    filled = np.where(shown, times_s, 0.0)
+    return np.where(shown, np.nanmedian(filled, axis=0), np.nan)
 
 
 def _match(rows: _Runs, waves: _Runs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], _Runs]:

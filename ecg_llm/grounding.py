@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ecg_llm.phrases import tidy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
 
 _NUMBER = re.compile(r"(?<![\w.])−?\d+(?:\.\d+)?")
-_UNIT = re.compile(r"\s?(ms|mV|bpm|°|s|Hz|%)(?!\w)")
+_UNIT = re.compile(r"(ms|mV|bpm|°|s|Hz|%)(?!\w)")
 
 
 def check_claims(report: Report) -> tuple[str, ...]:
@@ -80,24 +82,32 @@ def _unheld(text: str, evidence: Iterable[Evidence], names: Iterable[str]) -> It
         text = re.sub(rf"(?<!\w){re.escape(name.rstrip('.'))}(?!\w)", " ", text)
     items = tuple(evidence)
     for match in _NUMBER.finditer(text):
-        unit = _UNIT.match(text, match.end())
-        shown = unit[1] if unit else ""
-        if not any(_holds(item, match[0], "deg" if shown == "°" else shown) for item in items):
-            yield f"{match[0]} {shown}".strip()
+        rest = text[match.end() :].lstrip()
+        if not any(_holds(item, match[0], rest) for item in items):
+            unit = _UNIT.match(rest)
+            yield f"{match[0]} {unit[0] if unit else ''}".rstrip()
 
 
-def _holds(item: Evidence, shown: str, unit: str) -> bool:
+def _holds(item: Evidence, shown: str, rest: str) -> bool:
+    """Whether an item holds a number that is followed by ``rest``."""
     decimals = len(shown.partition(".")[2])
-    number = float(shown.replace("−", "-"))
+    value = float(shown.replace("−", "-"))
 
-    def rounds_to(value: float | None) -> bool:
-        return value is not None and float(f"{value:.{decimals}f}") == number
+    def rounds_to(known: float | None) -> bool:
+        return known is not None and float(f"{known:.{decimals}f}") == value
 
     if isinstance(item.value, str):
         if shown in _NUMBER.findall(item.value):
             return True
-    elif rounds_to(item.value) and item.unit == unit:
+    elif rounds_to(item.value) and _has_unit(rest, item.unit):
         return True
-    if unit == "s" and (rounds_to(item.from_s) or rounds_to(item.to_s)):
+    if _has_unit(rest, "s") and (rounds_to(item.from_s) or rounds_to(item.to_s)):
         return True
-    return shown in _NUMBER.findall(item.criterion)
+    return shown in _NUMBER.findall(tidy(item.criterion))
+
+
+def _has_unit(rest: str, unit: str) -> bool:
+    """Whether a text goes on with a unit, or with none if there is none."""
+    if unit == "":
+        return _UNIT.match(rest) is None
+    return re.match(rf"{'°' if unit == 'deg' else re.escape(unit)}(?!\w)", rest) is not None

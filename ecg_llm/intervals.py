@@ -209,7 +209,7 @@ def _outer(times: Array, end: int) -> Array:
     count = np.isfinite(times).sum(axis=0)
     skip = (count >= 4).astype(int)
     place = skip if end == 0 else np.maximum(count - 1 - skip, 0)
-    return np.take_along_axis(ordered, place[None], axis=0)[0]
+    return np.asarray(np.take_along_axis(ordered, place[None], axis=0)[0])
 
 
 def _pooled(intervals: Array, reason: str, method: str) -> Quantity:
@@ -239,7 +239,7 @@ def _axes(
             continue
         areas = typical[f"{wave}_area_mv_ms"]
         given = {
-            lead: np.float32([area])
+            lead: np.array([area], np.float32)
             for lead, area in zip(leads, areas, strict=True)
             if np.isfinite(area)
         }

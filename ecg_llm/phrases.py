@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.findings.finding import Evidence
@@ -9,10 +11,15 @@ from ecg_llm.findings.finding import Evidence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SHOWN_REASONS = 3
+
+MOMENT_S = 4.0
+"""A fact of a longer stretch holds for the record: saying when tells nothing."""
+
 _DECIMALS = {"ms": 0, "bpm": 0, "deg": 0, "Hz": 0, "%": 0, "mV": 2, "s": 2}
 
 
-def number(value: float, unit: str) -> str:
+def number(value: float, unit: str, rule: str = "") -> str:
     """Write a number at the precision its unit is read at.
 
     Parameters
@@ -21,6 +28,9 @@ def number(value: float, unit: str) -> str:
         In ``unit``.
     unit : str
         ``ms``, ``mV``, ``deg`` …; empty for counts and ratios.
+    rule : str
+        A criterion beside it: a value next to its limit gets one more decimal, not to be read as
+        the limit itself.
 
     Returns
     -------
@@ -30,20 +40,31 @@ def number(value: float, unit: str) -> str:
     --------
     >>> number(161.6, "ms"), number(-0.134, "mV"), number(12.0, ""), number(-0.2, "ms")
     ('162', '−0.13', '12', '0')
+    >>> number(119.6, "ms", "≥ 120 ms")
+    '119.6'
     """
     decimals = _DECIMALS.get(unit, 0 if value == round(value) else 2)
+    text = _fixed(value, decimals)
+    limits = re.findall(r"(?<![\w.])−?\d+(?:\.\d+)?", rule)
+    if any(float(text.replace("−", "-")) == float(limit.replace("−", "-")) for limit in limits):
+        closer = _fixed(value, decimals + 1)
+        text = closer if float(closer.replace("−", "-")) != float(text.replace("−", "-")) else text
+    return text
+
+
+def _fixed(value: float, decimals: int) -> str:
     text = f"{value:.{decimals}f}"
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
-def amount(value: float, unit: str) -> str:
+def amount(value: float, unit: str, rule: str = "") -> str:
     """Write a number with its unit.
 
     Parameters
     ----------
     value : float
         In ``unit``.
-    unit : str
+    unit, rule : str
         As in `number`.
 
     Returns
@@ -56,8 +77,8 @@ def amount(value: float, unit: str) -> str:
     ('−32°', '162 ms')
     """
     if unit == "deg":
-        return f"{number(value, unit)}°"
-    return f"{number(value, unit)} {unit}".rstrip()
+        return f"{number(value, unit, rule)}°"
+    return f"{number(value, unit, rule)} {unit}".rstrip()
 
 
 def listing(words: Sequence[str], last: str = "and") -> str:
@@ -107,6 +128,29 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
+def brief_reason(reason: str | None) -> str:
+    """Say why something was not judged: each part once, the first few.
+
+    Parameters
+    ----------
+    reason : str or None
+        Parts joined by semicolons.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> brief_reason("no P wave found; no P wave found; lead V1 was not measured")
+    'no P wave found; lead V1 was not measured'
+    """
+    parts = list(dict.fromkeys((reason or "no reason given").rstrip(".").split("; ")))
+    return "; ".join(
+        [*parts[:SHOWN_REASONS], *(["and others"] if len(parts) > SHOWN_REASONS else [])]
+    )
+
+
 def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:
     """Say one measured fact.
 
@@ -123,25 +167,81 @@ def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:
 
     Examples
     --------
-    >>> item = Evidence(lead="V1", from_s=None, to_s=None, quantity="R peak time", value=54.2,
-    ...     unit="ms", criterion="> 50 ms", source="Surawicz 2009")
+    >>> item = measured("R peak time", 54.2, "ms", lead="V1", criterion="> 50 ms")
     >>> evidence_phrase(item)
-    'R peak time in V1 54 ms (> 50 ms)'
+    'R peak time 54 ms in V1 (> 50 ms)'
     """
-    words = [item.quantity]
-    if item.lead and item.lead not in item.quantity.split():
-        words.append(f"in {item.lead}")
+    return facts_phrase([item if criterion else replace(item, criterion="")], 1)
+
+
+def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False) -> str:
+    """Say measured facts, those of the same quantity together.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+        The facts.
+    shown : int
+        Quantities to name; if there are more, it says so.
+    when : bool
+        Say when on the tracing, if it is a moment of it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> def q_wave(lead, ms):
+    ...     return measured("Q duration", ms, "ms", lead=lead, criterion="≥ 30 ms")
+    >>> facts_phrase([q_wave("II", 41.6), q_wave("aVF", 38.0)], 3)
+    'Q duration 42 ms in II and 38 ms in aVF (≥ 30 ms)'
+    """
+    rules: dict[Evidence, list[str]] = {}
+    for item in evidence:
+        rules.setdefault(replace(item, criterion="", source=""), []).append(item.criterion)
+    groups: dict[tuple[str, str], list[str]] = {}
+    for item, criteria in rules.items():
+        rule = tidy(", ".join(dict.fromkeys(criterion for criterion in criteria if criterion)))
+        groups.setdefault((item.quantity, rule), []).append(_reading(item, rule, when))
+    phrases = [
+        f"{quantity} {listing(readings)}{f' ({rule})' if rule else ''}"
+        for (quantity, rule), readings in groups.items()
+    ]
+    return "; ".join([*phrases[:shown], *(["and others"] if len(phrases) > shown else [])])
+
+
+def _reading(item: Evidence, rule: str, when: bool) -> str:
+    """Say value, lead and time of one fact."""
     if isinstance(item.value, str):
-        words.append(item.value)
-    elif item.value is not None:
-        words.append(amount(item.value, item.unit))
+        words = item.value
     else:
-        words.append("unknown")
-    if item.from_s is not None:
-        words.append(f"at {number(item.from_s, 's')} s")
-    if criterion and item.criterion:
-        words.append(f"({item.criterion})")
-    return " ".join(words)
+        words = "unknown" if item.value is None else amount(item.value, item.unit, rule)
+    if item.lead and item.lead not in item.quantity.split():
+        words += f" in {item.lead}"
+    if when and item.from_s is not None and (item.to_s or item.from_s) - item.from_s < MOMENT_S:
+        words += f" at {number(item.from_s, 's')} s"
+    return words
+
+
+def tidy(criterion: str) -> str:
+    """Write a criterion's negative numbers with a minus sign.
+
+    Parameters
+    ----------
+    criterion : str
+        Such as ``≤ -0.1 mV``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> tidy("between -45° and -90°")
+    'between −45° and −90°'
+    """
+    return re.sub(r"(?<!\w)-(?=\d)", "−", criterion)
 
 
 def measured(

@@ -255,8 +255,8 @@ def _seconds(bands: Bands, scale: np.float32) -> tuple[FloatArray, FloatArray]:
     whole = (bands.ecg + bands.baseline - middle) * scale
     span = _by_second(whole, np.ptp)
     away = np.abs(_by_second(whole, np.median))
-    usual = np.maximum(3 * np.median(span, axis=1, keepdims=True), 1.0)
-    disturbed = (span > usual) | (span > 4) | (away > 1.5)
+    usual = np.median(span, axis=1, keepdims=True)
+    disturbed = (span > np.maximum(3 * usual, 1.0)) | (away > np.maximum(1.5 * usual, 1.5))
     return disturbed.mean(axis=1, dtype=np.float32), (span < 0.04).mean(axis=1, dtype=np.float32)
 
 

@@ -144,7 +144,9 @@ class QualityModel:
         """
         arrays: dict[str, Any] = {"provenance": np.array(self.provenance)}
         for part, model in (("gate", self.gate), ("swaps", self.swaps)):
-            arrays |= {f"{part}.{f.name}": np.asarray(getattr(model, f.name)) for f in fields(model)}
+            arrays |= {
+                f"{part}.{f.name}": np.asarray(getattr(model, f.name)) for f in fields(model)
+            }
         np.savez_compressed(path, **arrays)
 
     @classmethod

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES
 from ecg_llm.findings.sources import CHAMBERS, CONDUCTION, REPOLARIZATION, TEXTBOOK
 from ecg_llm.leads import PRECORDIAL_LEADS
-from ecg_llm.phrases import amount, evidence_phrase, listing, measured, sentence
+from ecg_llm.phrases import (
+    amount,
+    brief_reason,
+    evidence_phrase,
+    facts_phrase,
+    listing,
+    measured,
+    sentence,
+)
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -21,29 +30,73 @@ if TYPE_CHECKING:
     from ecg_llm.quantity import Quantity
     from ecg_llm.record import ECGRecord, Sex
 
-SHOWN_EVIDENCE = 4
-"""Facts a sentence names; all of them stand in its evidence."""
+SHOWN_FACTS = 3
+"""Measured quantities a sentence names; all of them stand in its evidence."""
 
 SHOWN_LABELS = 6
 """Absent or unknown findings a sentence names; all of them stand in the report's findings."""
+
+SAID_BY = {
+    "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
+    "VCLVH": ("LVH",),
+    "lv_strain": ("LVH",),
+    "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization"),
+    "LPR": ("1AVB",),
+    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
+    "PACE": ("atrial_pacing", "ventricular_pacing"),
+    "pause": ("long_pause",),
+    "PVC": ("BIGU", "TRIGU", "ventricular_run"),
+    "LNGQT": ("very_long_qt",),
+}
+"""Findings the impression leaves out, as one of these says more; the sections hold them all."""
+
+IMPLIED_ABSENT = ("QWAVE", "2AVB", "pause")
+"""Of these the absence says that what `SAID_BY` names for them is absent too."""
 
 T_NEGATIVE_MV = 0.1
 """Depth from which a T wave is called negative; shallower ones are flat to the eye."""
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What a record-level value is called, and the limits it is read against.
+
+    Attributes
+    ----------
+    name : str
+        In the field's words.
+    limits : str
+        Reference limits; empty where there are none.
+    source : str
+        Where they are published.
+    """
+
+    name: str
+    limits: str = ""
+    source: str = ""
+
+
 _ADULT_LIMITS = {
     "heart_rate_bpm": ("60–100 bpm", TEXTBOOK),
+    "rr_ms": (),
     "p_ms": ("< 120 ms", CHAMBERS),
     "pr_ms": ("120–200 ms", TEXTBOOK),
     "qrs_ms": ("≤ 110 ms", CONDUCTION),
+    "qt_ms": (),
+    "qtc_fridericia_ms": ("< 450 ms in men; < 460 ms in women", REPOLARIZATION),
+    "qtc_bazett_ms": ("< 450 ms in men; < 460 ms in women", REPOLARIZATION),
     "p_axis_deg": ("0° to 75°", TEXTBOOK),
     "qrs_axis_deg": ("−30° to 90°", CONDUCTION),
+    "t_axis_deg": (),
 }
-_QTC_LIMITS = {"male": "< 450 ms in men", "female": "< 460 ms in women"}
+REFERENCES = {name: Reference(LABELS[name], *known) for name, known in _ADULT_LIMITS.items()}
+"""Of the record-level values, by their name in `Measurements.values`, in reading order."""
+
+_OF_SEX = {"male": 0, "female": 1}
 
 
-def reference_limits(name: str, age_years: float | None, sex: Sex | None) -> tuple[str, str]:
-    """Give the limits that a value is read against in this patient, and where they come from.
+def reference(name: str, age_years: float | None, sex: Sex | None) -> Reference:
+    """Give a value's name and the limits that hold for this patient.
 
     Parameters
     ----------
@@ -56,19 +109,20 @@ def reference_limits(name: str, age_years: float | None, sex: Sex | None) -> tup
 
     Returns
     -------
-    tuple of str
-        Limits and source, both empty where there are none.
+    Reference
 
     Examples
     --------
-    >>> reference_limits("qtc_fridericia_ms", 60, "female")[0]
+    >>> reference("qtc_fridericia_ms", 60, "female").limits
     '< 460 ms in women'
     """
+    entry = REFERENCES.get(name, Reference(LABELS.get(name, name)))
     if age_years is not None and age_years < 18:
-        return "", ""
-    if name.startswith("qtc_"):
-        return _QTC_LIMITS[sex] if sex else "; ".join(_QTC_LIMITS.values()), REPOLARIZATION
-    return _ADULT_LIMITS.get(name, ("", ""))
+        return Reference(entry.name)
+    by_sex = entry.limits.split("; ")
+    if sex is None or len(by_sex) == 1:
+        return entry
+    return replace(entry, limits=by_sex[_OF_SEX[sex]])
 
 
 def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
@@ -87,22 +141,21 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     -------
     Claim
     """
-    label = LABELS.get(name, name)
-    limits, source = reference_limits(name, record.age_years, record.sex)
+    entry = reference(name, record.age_years, record.sex)
     if quantity.value is None:
-        text = sentence(f"{label} could not be measured: {quantity.reason}")
+        text = sentence(f"{entry.name} could not be measured: {quantity.reason}")
         return Claim(text=text, status="unverifiable")
     fact = measured(
-        label,
+        entry.name,
         quantity.value,
         quantity.unit,
-        criterion=limits and f"reference {limits}",
-        source="; ".join(part for part in (quantity.method, source) if part),
+        criterion=entry.limits and f"reference {entry.limits}",
+        source="; ".join(part for part in (quantity.method, entry.source) if part),
     )
     evidence = [fact]
-    text = f"{label} {amount(quantity.value, quantity.unit)}"
+    text = f"{entry.name} {amount(quantity.value, quantity.unit)}"
     if quantity.spread is not None and quantity.n > 1:
-        evidence.append(measured(f"{label} spread", quantity.spread, quantity.unit))
+        evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
     return Claim(text=sentence(text), status="supported", evidence=tuple(evidence))
 
@@ -149,23 +202,34 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
             case "absent":
                 absent.append(finding)
             case "unknown":
-                unknown.setdefault(finding.reason or "no reason given", []).append(finding)
+                unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     if negatives := _pertinent(absent):
-        evidence = tuple(item for finding in negatives for item in finding.evidence)
-        text = sentence(f"no {listing([finding.label for finding in negatives], 'or')}")
-        yield Claim(text=text, status="supported", evidence=evidence)
+        # One fact each: the findings of the report hold them all.
+        evidence = tuple(item for finding in negatives for item in finding.evidence[:1])
+        text = sentence(f"no {listing(_short_names(negatives), 'or')}")
+        yield Claim(text=text, status="supported", evidence=tuple(dict.fromkeys(evidence)))
     for reason, group in unknown.items():
-        labels = [finding.label for finding in group[:SHOWN_LABELS]]
-        labels += ["others"] if len(group) > SHOWN_LABELS else []
-        text = sentence(f"not judged ({reason.rstrip('.')}): {listing(labels)}")
-        evidence = tuple(item for finding in group for item in finding.evidence)
-        yield Claim(text=text, status="unverifiable", evidence=evidence)
+        labels = _short_names(group)
+        labels = [*labels[:SHOWN_LABELS], *(["others"] if len(labels) > SHOWN_LABELS else [])]
+        text = sentence(f"not judged ({reason}): {listing(labels)}")
+        yield Claim(text=text, status="unverifiable")
 
 
 def _pertinent(absent: list[Finding]) -> list[Finding]:
     """Choose the absent findings worth saying: the gravest, as many as one reads."""
-    worth = [finding for finding in absent if finding.urgency in ("critical", "urgent", "abnormal")]
+    codes = {finding.code for finding in absent}
+    implied = {code for weaker in IMPLIED_ABSENT if weaker in codes for code in SAID_BY[weaker]}
+    worth = [
+        finding
+        for finding in absent
+        if finding.urgency in ("critical", "urgent", "abnormal") and finding.code not in implied
+    ]
     return sorted(worth, key=lambda finding: URGENCIES.index(finding.urgency))[:SHOWN_LABELS]
+
+
+def _short_names(findings: list[Finding]) -> list[str]:
+    """Name findings in a list: without what stands behind the comma, each once."""
+    return list(dict.fromkeys(finding.label.split(", ")[0] for finding in findings))
 
 
 def present_claim(finding: Finding) -> Claim:
@@ -180,33 +244,45 @@ def present_claim(finding: Finding) -> Claim:
     -------
     Claim
     """
-    facts = "; ".join(_shown(finding.evidence))
+    when = finding.section in ("rhythm", "ectopy")
+    facts = facts_phrase(finding.evidence, SHOWN_FACTS, when=when)
     text = sentence(f"{finding.label}: {facts}" if facts else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence)
 
 
-def _shown(evidence: tuple[Evidence, ...]) -> list[str]:
-    """Name the first few facts, and say if there are more."""
-    phrases = [evidence_phrase(item) for item in evidence[:SHOWN_EVIDENCE]]
-    return [*phrases, "and others"] if len(evidence) > SHOWN_EVIDENCE else phrases
-
-
-def impression_claim(finding: Finding) -> Claim:
+def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     """State one present finding in a line of the impression.
 
     Parameters
     ----------
     finding : Finding
         Of status ``present``.
+    otherwise : bool
+        Whether lines of graver findings stand before it.
 
     Returns
     -------
     Claim
     """
-    facts = [item for item in finding.evidence if isinstance(item.value, int | float)]
-    brackets = f" ({evidence_phrase(facts[0], criterion=False)})" if facts else ""
-    text = sentence(f"{finding.label}{brackets}")
+    if finding.code == "NORM":
+        text = sentence(f"otherwise {finding.label}" if otherwise else finding.label)
+        return Claim(text=text, status="supported", evidence=finding.evidence)
+    facts = [item for item in finding.evidence if _is_telling(item, finding)]
+    brackets = ""
+    if facts:
+        brackets = evidence_phrase(facts[0], criterion=False)
+    if finding.section in ("qrs", "st-t"):
+        leads = list(dict.fromkeys(item.lead for item in facts if item.lead))
+        brackets = ", ".join(leads) if len(leads) > 1 else brackets
+    text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence)
+
+
+def _is_telling(item: Evidence, finding: Finding) -> bool:
+    """Whether a fact belongs beside its finding: of a rhythm, only rates and times do."""
+    if not isinstance(item.value, int | float) or item.criterion.startswith("not "):
+        return False
+    return finding.section not in ("rhythm", "ectopy") or item.unit in ("bpm", "ms", "s")
 
 
 def quality_claims(record: ECGRecord, quality: Quality) -> Iterator[Claim]:
@@ -286,6 +362,8 @@ def beat_claims(measurements: Measurements) -> Iterator[Claim]:
     names = {"normal": "of the dominant form", "unknown": "not classified"}
     parts = [f"{n} {names.get(kind, kind)}" for kind, n in counts.most_common()]
     text = f"{len(measurements.beats)} beats were read: {listing(parts)}."
+    if set(counts) == {"normal"}:
+        text = f"{len(measurements.beats)} beats were read, all of the dominant form."
     yield Claim(text=text, status="supported", evidence=tuple(facts))
 
 
@@ -295,27 +373,30 @@ def progression_claims(measurements: Measurements) -> Iterator[Claim]:
     Parameters
     ----------
     measurements : Measurements
-        Per-lead summaries with ``r_mv`` and ``s_mv``.
+        Per-lead summaries with ``qrs_max_mv`` and ``qrs_min_mv``.
 
     Yields
     ------
     Claim
     """
-    facts: list[Evidence] = []
-    for lead in PRECORDIAL_LEADS:
-        summary = measurements.leads[lead].summary if lead in measurements.leads else {}
-        r, s = (_value(summary, name) for name in ("r_mv", "s_mv"))
-        if r is None:
-            continue
-        facts.append(measured("R amplitude", r, "mV", lead=lead))
-        if s is not None:
-            facts.append(measured("S amplitude", s, "mV", lead=lead))
-        if r > abs(s or 0.0) and r > 0:
-            text = f"R exceeds S from {lead} on along the chest leads."
-            if lead == PRECORDIAL_LEADS[0]:
-                text = f"R exceeds S already in {lead}."
-            yield Claim(text=text, status="supported", evidence=tuple(facts))
-            return
+    up, down = _by_lead(measurements, "qrs_max_mv"), _by_lead(measurements, "qrs_min_mv")
+    leads = [lead for lead in PRECORDIAL_LEADS if lead in up and lead in down]
+    if not leads:
+        return
+    turned = next((lead for lead in leads if up[lead] > abs(down[lead])), None)
+    if turned is None:
+        text = f"R does not exceed S from {leads[0]} to {leads[-1]}."
+    elif turned == leads[0]:
+        text = f"R exceeds S already in {turned}."
+    else:
+        text = f"R exceeds S from {turned} on."
+    last = leads.index(turned) if turned else len(leads) - 1
+    facts = tuple(
+        measured(LABELS[name], values[lead], "mV", lead=lead)
+        for lead in leads[max(last - 1, 0) : last + 1]
+        for name, values in (("qrs_max_mv", up), ("qrs_min_mv", down))
+    )
+    yield Claim(text=text, status="supported", evidence=facts)
 
 
 def st_claims(measurements: Measurements) -> Iterator[Claim]:

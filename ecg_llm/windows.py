@@ -13,7 +13,7 @@ from ecg_llm.record import ECGRecord, FloatArray
 from ecg_llm.signal import fill_gaps, resample
 
 Array = npt.NDArray[np.float64]
-Float = TypeVar("Float", bound=np.floating[npt.NBitBase])
+Float = TypeVar("Float", np.float32, np.float64)
 
 WORK_FS = 500.0
 """Amplitudes are read at this rate, so that a peak between two slow samples is not lost."""

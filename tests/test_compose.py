@@ -60,8 +60,8 @@ def made_measurements() -> Measurements:
         lead: LeadMeasurements(
             per_beat={},
             summary={
-                "r_mv": Quantity(0.2 + 0.2 * k, "mV"),
-                "s_mv": Quantity(-1.2 + 0.1 * k, "mV"),
+                "qrs_max_mv": Quantity(0.1 * k, "mV"),
+                "qrs_min_mv": Quantity(-0.9, "mV"),
                 "st_j60_mv": Quantity(0.01 * k, "mV"),
                 "t_mv": Quantity(-0.3 if lead == "aVR" else 0.2, "mV"),
             },
@@ -154,10 +154,51 @@ def test_the_worst_comes_first():
     report = made_report()
     assert [alert.code for alert in report.alerts] == ["stemi"]
     assert report.impression == (
-        "STEMI pattern (ST at J in V2 0.31 mV at 1.04 s).",
+        "STEMI pattern (V2, V3).",
         "First-degree AV block (PR interval 224 ms).",
         "Sinus rhythm.",
     )
+
+
+def test_facts_of_one_quantity_stand_together():
+    (alert,) = made_report().alerts
+    assert alert.text == "STEMI pattern: ST at J 0.31 mV in V2 and 0.27 mV in V3 (≥ 0.2 mV)."
+
+
+def test_a_value_beside_its_limit_is_not_rounded_onto_it():
+    fact = evidence("QRS duration", 119.6, "ms", "< 120 ms")
+    finding = made_finding(
+        "ILBBB", "incomplete block", "conduction", "borderline", evidence=(fact,)
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), (finding,))
+    assert "Incomplete block: QRS duration 119.6 ms (< 120 ms)." in statements(
+        report, "Intervals and conduction"
+    )
+    assert check_claims(report) == ()
+
+
+def test_no_pr_interval_is_given_in_fibrillation():
+    finding = made_finding("AFIB", "atrial fibrillation", "rhythm", "abnormal")
+    report = build_report(RECORD, QUALITY, made_measurements(), (finding,))
+    assert report.measurements["pr_ms"].value is None
+    assert statements(report, "Intervals and conduction")[0] == (
+        "PR interval could not be measured: it has no meaning in atrial fibrillation."
+    )
+    assert "PR interval" in {abstention.what for abstention in report.abstentions}
+    assert report.measurements["qrs_ms"].value == 96.0
+
+
+def test_the_impression_leaves_out_what_a_stronger_finding_says():
+    findings = [
+        made_finding(code, label, "qrs", "abnormal")
+        for code, label in (("QWAVE", "pathological Q waves"), ("IMI", "inferior infarction"))
+    ]
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    assert report.impression == ("Inferior infarction.",)
+    assert statements(report, "QRS morphology")[-2:] == [
+        "Pathological Q waves.",
+        "Inferior infarction.",
+    ]
 
 
 def test_intervals_are_named_with_their_values():
@@ -192,6 +233,10 @@ def test_sections_say_what_is_measured_found_and_not_judged():
         "P duration",
         "left atrial enlargement",
     }
+
+
+def test_the_transition_of_the_chest_leads_is_named():
+    assert statements(made_report(), "QRS morphology") == ["R exceeds S from V5 on."]
 
 
 def test_every_number_is_held_by_its_evidence():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -43,7 +45,7 @@ def test_the_layers_name_every_module():
         for contract in SETTINGS["tool"]["importlinter"]["contracts"]
         if contract["type"] == "layers"
     )
-    named = {name.strip() for layer in layers for name in layer.split("|")}
+    named = {name.strip() for layer in layers for name in re.split(r"[|:]", layer)}
     modules = {f"ecg_llm.{path.stem}" for path in (ROOT / "ecg_llm").iterdir()}
     modules -= {"ecg_llm.__init__", "ecg_llm.py", "ecg_llm.weights", "ecg_llm.__pycache__"}
     assert modules <= named, f"add to the layers in pyproject.toml: {sorted(modules - named)}"
@@ -51,8 +53,11 @@ def test_the_layers_name_every_module():
 
 @pytest.mark.slow
 def test_the_wheel_runs_from_another_directory(tmp_path):
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
-    subprocess.run([str(word) for word in build], check=True, capture_output=True)
+    source = tmp_path / "source"  # building leaves files behind
+    unneeded = shutil.ignore_patterns(".*", "tests", "docs", "examples", "build", "*.egg-info")
+    shutil.copytree(ROOT, source, symlinks=True, ignore=unneeded)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", tmp_path, source], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     # The wheel alone is new; its dependencies come from the environment that runs this test.
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
@@ -71,4 +76,4 @@ def test_the_wheel_runs_from_another_directory(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Impression" in done.stdout or "IMPRESSION" in done.stdout
+    assert "QTc (Fridericia)" in done.stdout

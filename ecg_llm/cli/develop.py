@@ -93,6 +93,33 @@ def eval_delineation(
     _print(result, json_)
 
 
+@eval_app.command("findings", short_help="Statements against PTB-XL's.")
+def eval_findings(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    folds: Annotated[
+        str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
+    ] = "9",
+    fs: Annotated[int, typer.Option(help="100 or 500: which version of the records.")] = 100,
+    json_: Json = False,
+) -> None:
+    """Compare the findings with PTB-XL's statements: sensitivity, specificity, PPV.
+
+    \b
+    ecgllm eval findings --data ptbxl/
+    ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json \f
+    """
+    from ecg_llm.eval.findings import evaluate
+
+    if fs not in (100, 500):
+        raise ConfigError(f"--fs {fs}: PTB-XL has its records at 100 and at 500 Hz.")
+    try:
+        chosen = tuple(int(fold) for fold in folds.split(","))
+    except ValueError:
+        raise ConfigError(f"--folds {folds!r}: write them as 9 or 1,2,3.") from None
+    result = evaluate(_folder(data, "PTB-XL"), folds=chosen, fs=fs, progress=_progress("record"))
+    _print(result, json_)
+
+
 @bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
 def bench_measure(
     record: Annotated[
@@ -163,3 +190,20 @@ def train_delineator(
 
     for path in train(_folder(data, "LUDB"), out, recipe=recipe, folds=folds, on_step=on_step):
         typer.echo(str(path))
+
+
+@train_app.command("quality", short_help="Fit the quality gate on CinC 2011 and PTB-XL.")
+def train_quality(
+    data: Annotated[Path, typer.Option(help="Folder with challenge2011_set_a/ and ptbxl/.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as quality.npz.")],
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Fit the quality gate to experts' marks, and the detectors of exchanged electrodes.
+
+    \b
+    ecgllm train quality --data data/ --out quality.npz \f
+    """
+    from ecg_llm.training.quality_gate import train
+
+    train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
+    typer.echo(str(out))

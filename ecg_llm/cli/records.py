@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import sys
 import zipfile
 from enum import StrEnum
@@ -107,7 +109,11 @@ def report(
     from ecg_llm.assistant import interpret
 
     record = told.read(path)
-    _write(_rendered(interpret(record), record, chosen), output)
+    made = interpret(record)
+    if chosen is Format.TEXT and output is None:
+        _print_text(made)
+    else:
+        _write(_rendered(made, record, chosen), output)
 
 
 def measure(
@@ -201,6 +207,17 @@ def _format_of(output: Path | None) -> Format:
             ".html or .pdf, or give --format."
         )
     return _BY_EXTENSION[output.suffix.lower()]
+
+
+def _print_text(report: Report) -> None:
+    """Print for the terminal there is, or plainly into a pipe."""
+    from ecg_llm.render.text import to_text
+
+    person = sys.stdout.isatty()
+    width = min(shutil.get_terminal_size().columns, 120) if person else 100
+    typer.echo(
+        to_text(report, width=width, color=person and "NO_COLOR" not in os.environ), nl=False
+    )
 
 
 def _rendered(report: Report, record: ECGRecord, chosen: Format) -> bytes:

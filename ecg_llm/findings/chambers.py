@@ -13,6 +13,7 @@ from ecg_llm.findings.checks import (
     compare,
     fact,
     judge,
+    outweighs,
     unknown,
 )
 from ecg_llm.findings.finding import Finding
@@ -229,17 +230,9 @@ def _right_atrium(case: Case) -> Check:
 
 def _right_ventricle(case: Case) -> Check:
     """A tall R on the right with an axis to the right."""
-    r_right = case.value("qrs_max_mv", "V1")
     dominant = all_of(
         at_least(case, "qrs_max_mv", 0.5, CHAMBERS, "V1"),
-        compare(
-            case,
-            "qrs_min_mv",
-            lambda v: r_right is not None and r_right > -v,
-            "R taller than S",
-            CHAMBERS,
-            "V1",
-        ),
+        outweighs(case, "qrs_max_mv", "qrs_min_mv", CHAMBERS, "V1"),
     )
     total = _voltage(
         case,

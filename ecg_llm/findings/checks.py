@@ -75,10 +75,17 @@ def fact(
     Check
     """
     number = round(value, 3) if isinstance(value, float) else value
-    return Check(
-        bool(holds),
-        (Evidence(lead, span_s[0], span_s[1], quantity, number, unit, criterion, source),),
+    item = Evidence(
+        lead=lead,
+        from_s=span_s[0],
+        to_s=span_s[1],
+        quantity=quantity,
+        value=number,
+        unit=unit,
+        criterion=criterion,
+        source=source,
     )
+    return Check(bool(holds), (item,))
 
 
 def compare(
@@ -131,10 +138,12 @@ def at_least(case: Case, name: str, limit: float, source: str, lead: str | None 
 
     Parameters
     ----------
-    case, name, source, lead
+    case, name
         As in `compare`.
     limit : float
         In the value's unit.
+    source, lead
+        As in `compare`.
 
     Returns
     -------
@@ -149,10 +158,12 @@ def at_most(case: Case, name: str, limit: float, source: str, lead: str | None =
 
     Parameters
     ----------
-    case, name, source, lead
+    case, name
         As in `compare`.
     limit : float
         In the value's unit.
+    source, lead
+        As in `compare`.
 
     Returns
     -------
@@ -167,10 +178,12 @@ def below(case: Case, name: str, limit: float, source: str, lead: str | None = N
 
     Parameters
     ----------
-    case, name, source, lead
+    case, name
         As in `compare`.
     limit : float
         In the value's unit.
+    source, lead
+        As in `compare`.
 
     Returns
     -------
@@ -178,6 +191,34 @@ def below(case: Case, name: str, limit: float, source: str, lead: str | None = N
     """
     unit = case.describe(name, lead)[1]
     return compare(case, name, lambda v: v < limit - 1e-9, f"< {limit:g} {unit}", source, lead)
+
+
+def outweighs(
+    case: Case, name: str, other: str, source: str, lead: str, factor: float = 1.0
+) -> Check:
+    """Check that one deflection is larger than another one of the same lead.
+
+    Parameters
+    ----------
+    case, name
+        As in `compare`.
+    other : str
+        Name of the value to exceed; unknown counts as none.
+    source, lead
+        As in `compare`.
+    factor : float
+        How many times the other one is to be exceeded.
+
+    Returns
+    -------
+    Check
+    """
+    limit = factor * abs(case.value(other, lead) or 0.0)
+    times = "" if factor == 1 else f"{factor:g} × "
+    words = (
+        f"> {times}{case.describe(other, lead)[0]} ({limit:.2f} {case.describe(other, lead)[1]})"
+    )
+    return compare(case, name, lambda v: abs(v) > limit, words, source, lead)
 
 
 def all_of(*checks: Check) -> Check:
@@ -254,7 +295,16 @@ def opposite(check: Check) -> Check:
     -------
     Check
     """
-    return check if check.holds is None else replace(check, holds=not check.holds)
+    if check.holds is None:
+        return check
+    turned = tuple(replace(item, criterion=_negated(item.criterion)) for item in check.evidence)
+    return replace(check, holds=not check.holds, evidence=turned)
+
+
+def _negated(criterion: str) -> str:
+    """Say that a rule must not hold; two negations cancel."""
+    bare = criterion.removeprefix("not ")
+    return bare if bare != criterion else f"not {criterion}"
 
 
 def judge(code: str, check: Check, urgency: Urgency | None = None) -> Finding:

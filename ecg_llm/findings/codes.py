@@ -46,7 +46,6 @@ _ROWS: tuple[tuple[str, str, str | None, Section, Urgency], ...] = (
     ("AFIB", "atrial fibrillation", "164889003", "rhythm", "abnormal"),
     ("AFLT", "atrial flutter", "164890007", "rhythm", "abnormal"),
     ("SVTAC", "supraventricular tachycardia", "426761007", "rhythm", "urgent"),
-    ("SVARR", "supraventricular arrhythmia", None, "rhythm", "abnormal"),
     ("PACE", "pacemaker rhythm", "10370003", "rhythm", "abnormal"),
     ("atrial_pacing", "atrial pacing", "251268003", "rhythm", "abnormal"),
     ("ventricular_pacing", "ventricular pacing", "251266004", "rhythm", "abnormal"),

@@ -15,6 +15,7 @@ from ecg_llm.findings.checks import (
     compare,
     judge,
     opposite,
+    outweighs,
     unknown,
 )
 from ecg_llm.findings.finding import Finding
@@ -141,8 +142,7 @@ def _slurred_s(case: Case, lead: str) -> Check:
 
 def _upward(case: Case, lead: str) -> Check:
     """A QRS that points up rather than down."""
-    low = abs(case.value("qrs_min_mv", lead) or 0.0)
-    return compare(case, "qrs_max_mv", lambda v: v > low, "R taller than S", CONDUCTION, lead)
+    return outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, lead)
 
 
 def _incomplete_right(case: Case) -> Check:
@@ -153,21 +153,13 @@ def _incomplete_right(case: Case) -> Check:
     return all_of(
         at_least(case, _QRS, 90, CONDUCTION),
         _second_r(case, "V1"),
-        any_of(_slurred_s(case, "V6"), _slurred_s(case, "I")),
+        any_of(*(at_most(case, "s_mv", -0.1, CONDUCTION, lead) for lead in ("V6", "I"))),
     )
 
 
 def _left_shape(case: Case) -> Check:
     """The QRS shape of left bundle branch block."""
-    small_r = case.value("qrs_max_mv", "V1")
-    down = compare(
-        case,
-        "qrs_min_mv",
-        lambda v: small_r is not None and -v > 2 * small_r,
-        "deeper than twice the r",
-        CONDUCTION,
-        "V1",
-    )
+    down = outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, "V1", factor=2)
     late = any_of(
         *(
             compare(case, "r_peak_ms", lambda v: v > 55, "> 60 ms", CONDUCTION, lead)
@@ -189,24 +181,10 @@ def _anterior_fascicle(case: Case) -> Check:
         case, "qrs_axis_deg", lambda v: -100 <= v <= -40, "between -45° and -90°", CONDUCTION
     )
     r_lower = [
-        compare(
-            case,
-            "qrs_min_mv",
-            lambda v, lead=lead: -v > (case.value("qrs_max_mv", lead) or 0.0),
-            "rS",
-            CONDUCTION,
-            lead,
-        )
+        outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, lead)
         for lead in ("II", "III", "aVF")
     ]
-    r_avl = compare(
-        case,
-        "qrs_max_mv",
-        lambda v: v > abs(case.value("qrs_min_mv", "aVL") or 0.0),
-        "R dominant",
-        CONDUCTION,
-        "aVL",
-    )
+    r_avl = outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, "aVL")
     return all_of(axis, r_avl, *r_lower)
 
 
@@ -217,14 +195,7 @@ def _posterior_fascicle(case: Case) -> Check:
     )
     return all_of(
         axis,
-        compare(
-            case,
-            "qrs_min_mv",
-            lambda v: -v > (case.value("qrs_max_mv", "I") or 0.0),
-            "rS",
-            CONDUCTION,
-            "I",
-        ),
+        outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, "I"),
         compare(case, "q_mv", lambda v: v <= -0.02, "qR", CONDUCTION, "III"),
         compare(case, "q_mv", lambda v: v <= -0.02, "qR", CONDUCTION, "aVF"),
     )

@@ -12,6 +12,7 @@ from ecg_llm.findings.checks import (
     compare,
     judge,
     opposite,
+    outweighs,
     unknown,
 )
 from ecg_llm.findings.finding import Finding
@@ -103,15 +104,7 @@ def _pathological_q(case: Case, lead: str) -> Check:
             at_least(case, "q_ms", 20, UDMI, lead), at_most(case, "q_mv", -0.05, UDMI, lead)
         )
         return any_of(initial, is_qs)
-    q = abs(case.value("q_mv", lead) or 0.0)
-    deep = compare(
-        case,
-        "qrs_max_mv",
-        lambda v: q >= 0.2 * v,
-        "Q at least a fifth of R",
-        UDMI,
-        lead,
-    )
+    deep = outweighs(case, "q_mv", "qrs_max_mv", UDMI, lead, factor=0.2)
     wide = all_of(
         at_least(case, "q_ms", 30, UDMI, lead), at_most(case, "q_mv", -0.1, UDMI, lead), deep
     )
@@ -124,13 +117,9 @@ def _posterior(case: Case) -> Check:
     return all_of(
         *(at_least(case, "r_ms", 40, UDMI, lead) for lead in leads),
         *(
-            compare(
-                case,
-                "qrs_max_mv",
-                lambda v, lead=lead: v >= abs(case.value("qrs_min_mv", lead) or 0.0) and v >= 0.3,
-                "R at least as tall as S",
-                UDMI,
-                lead,
+            all_of(
+                outweighs(case, "qrs_max_mv", "qrs_min_mv", UDMI, lead),
+                at_least(case, "qrs_max_mv", 0.3, UDMI, lead),
             )
             for lead in leads
         ),

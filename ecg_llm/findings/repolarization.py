@@ -14,6 +14,7 @@ from ecg_llm.findings.checks import (
     compare,
     judge,
     opposite,
+    outweighs,
     unknown,
 )
 from ecg_llm.findings.finding import Finding
@@ -192,16 +193,7 @@ def _notch_leads(case: Case, leads: set[str]) -> Check:
     for lead in ("V6", "V5", "V4"):
         t_height = case.value("t_mv", lead)
         if t_height is not None and t_height > 0.1:
-            ratios.append(
-                compare(
-                    case,
-                    "st_j_mv",
-                    lambda v, t_height=t_height: v < 0.25 * t_height,
-                    "< a quarter of T",
-                    ST_OVER_T,
-                    lead,
-                )
-            )
+            ratios.append(below(case, "st_j_mv", 0.25 * t_height, ST_OVER_T, lead))
     return any_of(*ratios) if ratios else unknown("no upright T in V4 to V6")
 
 
@@ -273,8 +265,7 @@ def _t_inversion(case: Case, lead: str) -> Check:
     inverted = at_most(case, "t_mv", T_INVERSION_MV, UDMI, lead)
     if lead in ("V2", "V3", "V4"):
         return inverted
-    low = abs(case.value("qrs_min_mv", lead) or 0.0)
-    upright = compare(case, "qrs_max_mv", lambda v: v > low, "R taller than S", UDMI, lead)
+    upright = outweighs(case, "qrs_max_mv", "qrs_min_mv", UDMI, lead)
     return all_of(inverted, upright)
 
 
@@ -285,14 +276,8 @@ def _low_t(case: Case) -> Check:
         *(
             all_of(
                 compare(case, "t_mv", lambda v: 0 <= v < 0.1, "0 to 0.1 mV", REPOLARIZATION, lead),
-                compare(
-                    case,
-                    "qrs_max_mv",
-                    lambda v, lead=lead: v >= 0.3 and (case.value("t_mv", lead) or 0.0) < 0.1 * v,
-                    "T below a tenth of R",
-                    REPOLARIZATION,
-                    lead,
-                ),
+                at_least(case, "qrs_max_mv", 0.3, REPOLARIZATION, lead),
+                outweighs(case, "qrs_max_mv", "t_mv", REPOLARIZATION, lead, factor=10),
             )
             for lead in ("I", "II", "V4", "V5", "V6")
         ),
@@ -371,14 +356,7 @@ def _patterns(case: Case) -> tuple[Finding, ...]:
         *(
             all_of(
                 at_least(case, "t_mv", 1.0, POTASSIUM, lead),
-                compare(
-                    case,
-                    "qrs_max_mv",
-                    lambda v, lead=lead: (case.value("t_mv", lead) or 0.0) > 0.75 * v,
-                    "T taller than three quarters of R",
-                    POTASSIUM,
-                    lead,
-                ),
+                outweighs(case, "t_mv", "qrs_max_mv", POTASSIUM, lead, factor=0.75),
             )
             for lead in PRECORDIAL_LEADS
         ),

@@ -1,5 +1,8 @@
 """Where the criteria are published, in one place."""
 
+CRITERIA_VERSION = "1.0"
+"""Stands in every report; changes with any rule or limit."""
+
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
 REPOLARIZATION = "AHA/ACCF/HRS 2009 part IV (Rautaharju, Circulation 2009;119:e241)"
 CHAMBERS = "AHA/ACCF/HRS 2009 part V (Hancock, Circulation 2009;119:e251)"
@@ -20,6 +23,7 @@ BRADYCARDIA = "ACC/AHA/HRS 2018 bradycardia (Kusumoto, Circulation 2019;140:e382
 FIBRILLATION = "ESC 2020 atrial fibrillation (Hindricks, Eur Heart J 2021;42:373)"
 TACHYCARDIA = "ACC/AHA/HRS 2015 SVT (Page, Circulation 2016;133:e506)"
 VENTRICULAR = "AHA/ACC/HRS 2017 ventricular arrhythmias (Al-Khatib, Circulation 2018;138:e272)"
-PACING = "AHA/ACC/HRS 2007 part I (Kligfield, Circulation 2007;115:1306)"
+TECHNICAL = "AHA/ACC/HRS 2007 part I (Kligfield, Circulation 2007;115:1306)"
+PACING = TECHNICAL
 ST_OVER_T = "Ginzton and Laks, Circulation 1982;65:1004"
 QT_IN_BLOCK = "Bogossian, Heart Rhythm 2014;11:2273"

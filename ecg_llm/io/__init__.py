@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ecg_llm.errors import RecordError
 from ecg_llm.io import registry
-from ecg_llm.io.archive import ZipFolder, is_zip
+from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
 from ecg_llm.io.assemble import assemble
 from ecg_llm.io.find import RecordRef, find_records, record_files
 from ecg_llm.io.limits import MAX_FILE_BYTES
@@ -83,7 +83,7 @@ def read_record(
     # What the caller names is read even if it is a link; what a file names is not.
     folder_of_file = DiskFolder(file.resolve().parent)
     if is_zip(folder_of_file.head(file.resolve().name)):
-        archive = ZipFolder(str(path), str(file))
+        archive = open_archive(file)
         member = _only(record_files(archive), str(path))
         return _read_member(archive, member, options, name)
     data = folder_of_file.read(file.resolve().name, MAX_FILE_BYTES)
@@ -176,7 +176,7 @@ def _read_ref(ref: RecordRef, options: ReadOptions, name: str) -> ECGRecord:
     relative = ref.path.relative_to(root).as_posix()
     if ref.member is not None:
         inside.head(relative)
-        return _read_member(ZipFolder(str(ref.path), str(ref.path)), ref.member, options, name)
+        return _read_member(open_archive(ref.path), ref.member, options, name)
     data = inside.read(relative, MAX_FILE_BYTES)
     if is_zip(data):
         archive = ZipFolder(str(ref.path), data)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 import zlib
-from functools import cached_property
-from pathlib import PurePosixPath
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
 
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import HEAD_BYTES, MAX_FILE_BYTES, MAX_MEMBERS
@@ -14,6 +15,36 @@ from ecg_llm.io.source import too_large
 
 MAGIC = b"PK\x03\x04"
 _EMPTY_MAGIC = b"PK\x05\x06"
+
+
+def open_archive(path: Path) -> ZipFolder:
+    """Open an archive, or give it again while it stays the same.
+
+    Parameters
+    ----------
+    path : Path
+        The archive; its list of members is read once, which counts with 87,000 of them.
+
+    Returns
+    -------
+    ZipFolder
+
+    Raises
+    ------
+    RecordError
+        If there is no such file.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read.") from error
+    # A forked process must not share the position in the open file.
+    return _opened(str(path), stat.st_mtime_ns, stat.st_size, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str, mtime_ns: int, size: int, process: int) -> ZipFolder:
+    return ZipFolder(path, path)
 
 
 def is_zip(head: bytes) -> bool:

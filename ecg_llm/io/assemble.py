@@ -6,21 +6,19 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io.limits import MAX_SAMPLES, MAX_SOURCE_FS
+from ecg_llm.io.limits import MAX_SOURCE_FS
+from ecg_llm.io.rate import common_rate, supported_rate
 from ecg_llm.io.raw import Channel, RawECG, ReadOptions, unit_in_mv
 from ecg_llm.io.source import Source
 from ecg_llm.leads import STANDARD_12, canonical_lead, derive_limb_leads
 from ecg_llm.record import (
     MAX_DURATION_S,
-    MAX_FS,
     MIN_DURATION_S,
-    MIN_FS,
     ECGRecord,
     FloatArray,
 )
@@ -73,12 +71,12 @@ def assemble(raw: RawECG, source: Source, options: ReadOptions, name: str) -> EC
     channels = _named(raw.channels, options, label)
     leads = _ecg_only(channels, label, notes)
     leads = {lead: _with_stated(channel, options, label) for lead, channel in leads.items()}
-    fs = _common_rate(leads, label, notes)
+    fs = common_rate(leads, label, notes)
     rows, calibrated = _millivolts(leads, label, notes)
     rows = _recorded_only(rows, label, notes)
     rows = _same_length(rows, label)
-    rows, fs = _supported_rate(rows, fs, label, notes)
-    rows = _supported_length(rows, fs, label, notes)
+    rows, fs = supported_rate(rows, fs, label, notes)
+    rows = _supported_length(rows, fs, raw.whole_s, label, notes)
     rows = _recorded_only(rows, label, notes)
     if calibrated:
         _check_swing(rows, label)
@@ -179,30 +177,6 @@ def _check_rate(fs: float, label: str) -> None:
         raise RecordError(f"{label}: a sampling rate of {fs:g} Hz is stated; no ECG has that.")
 
 
-def _common_rate(leads: dict[str, Channel], label: str, notes: list[str]) -> float:
-    """Bring leads of differing rates to the highest one."""
-    rates = {lead: float(channel.fs or 0) for lead, channel in leads.items()}
-    fs = max(rates.values())
-    slow = [lead for lead, rate in rates.items() if rate < fs * (1 - 1e-6)]
-    for lead in slow:
-        ratio = Fraction(fs / rates[lead]).limit_denominator(64)
-        if ratio > 64:
-            raise RecordError(
-                f"{label}: lead {lead} is sampled at {rates[lead]:g} Hz, others at {fs:g} Hz; "
-                "these cannot be read together."
-            )
-        if leads[lead].values.size * ratio * len(leads) > MAX_SAMPLES:
-            raise RecordError(f"{label}: too long to bring its leads to one sampling rate.")
-        values = _resampled(leads[lead].values, ratio)
-        leads[lead] = replace(leads[lead], values=values, fs=fs)
-    if slow:
-        notes.append(f"Sampled more slowly and interpolated to {fs:g} Hz: {', '.join(slow)}.")
-        shortest = min(channel.values.size for channel in leads.values())
-        for lead, channel in leads.items():
-            leads[lead] = replace(channel, values=channel.values[:shortest])
-    return fs
-
-
 def _millivolts(
     leads: dict[str, Channel], label: str, notes: list[str]
 ) -> tuple[dict[str, FloatArray], bool]:
@@ -211,16 +185,9 @@ def _millivolts(
         scale = unit_in_mv(channel.unit or "")
         if scale is None or not channel.calibrated:
             open_gain.append(lead)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             row = (channel.values * (scale or 1.0)).astype(np.float32)
-        if np.isinf(row).any() or (scale is not None and _largest(row) > LARGEST_VALUE_MV):
-            if lead in open_gain and not np.isinf(row).any():
-                rows[lead] = row
-                continue
-            raise RecordError(
-                f"{label}: lead {lead} has samples beyond {LARGEST_VALUE_MV / 1000:g} V; the unit "
-                f"({channel.unit}) or the gain in the file cannot be right."
-            )
+        _check_range(channel, row, lead, label, bounded=lead not in open_gain)
         rows[lead] = row
     if open_gain:
         notes.append(
@@ -228,6 +195,20 @@ def _millivolts(
             "voltages do not."
         )
     return rows, not open_gain
+
+
+def _check_range(
+    channel: Channel, row: FloatArray, lead: str, label: str, *, bounded: bool
+) -> None:
+    """Refuse what a gain turned into infinities, kilovolts or nothing."""
+    largest = _largest(row)
+    vanished = largest == 0 and _largest(channel.values) > 0
+    if vanished or np.isinf(row).any() or (bounded and largest > LARGEST_VALUE_MV):
+        found = "no voltage that can be told from 0" if vanished else "samples beyond 10 V"
+        raise RecordError(
+            f"{label}: lead {lead} has {found}; its unit ({channel.unit}) or gain is wrong in the "
+            "file."
+        )
 
 
 def _recorded_only(
@@ -257,47 +238,8 @@ def _same_length(rows: dict[str, FloatArray], label: str) -> dict[str, FloatArra
     return rows
 
 
-def _supported_rate(
-    rows: dict[str, FloatArray], fs: float, label: str, notes: list[str]
-) -> tuple[dict[str, FloatArray], float]:
-    if fs < MIN_FS:
-        raise RecordError(
-            f"{label}: sampled at {fs:g} Hz; at least {MIN_FS:g} Hz are needed to measure "
-            "intervals."
-        )
-    if fs <= MAX_FS:
-        return rows, fs
-    ratio = Fraction(MAX_FS / fs).limit_denominator(1000)
-    if fs * ratio > MAX_FS * (1 + 1e-9) or ratio == 0:
-        ratio = Fraction(math.floor(1000 * MAX_FS / fs), 1000)
-    reduced = fs * float(ratio)
-    keep = math.ceil(MAX_DURATION_S * fs) + 1000
-    notes.append(f"Recorded at {fs:g} Hz, reduced to {reduced:g} Hz behind a low-pass filter.")
-    short = {lead: _resampled(row[:keep], ratio) for lead, row in rows.items()}
-    return {lead: row.astype(np.float32) for lead, row in short.items()}, reduced
-
-
-def _resampled(row: npt.NDArray[np.floating], ratio: Fraction) -> npt.NDArray[np.float64]:
-    """Change the rate by a ratio; what was missing stays missing."""
-    from scipy.signal import resample_poly
-
-    missing = np.isnan(row)
-    x = row.astype(np.float64)
-    if missing.all() or not row.size:
-        return np.full(math.ceil(row.size * ratio), np.nan)
-    if missing.any():
-        at = np.arange(row.size)
-        x[missing] = np.interp(at[missing], at[~missing], x[~missing])
-    # The edges are continued as lines: with zeros outside, an offset would ring.
-    y = np.asarray(resample_poly(x, ratio.numerator, ratio.denominator, padtype="line"))
-    if missing.any():
-        nearest = np.minimum((np.arange(y.size) / float(ratio)).round().astype(int), row.size - 1)
-        y[missing[nearest]] = np.nan
-    return y
-
-
 def _supported_length(
-    rows: dict[str, FloatArray], fs: float, label: str, notes: list[str]
+    rows: dict[str, FloatArray], fs: float, whole_s: float | None, label: str, notes: list[str]
 ) -> dict[str, FloatArray]:
     n = next(iter(rows.values())).size
     if n / fs < MIN_DURATION_S:
@@ -306,15 +248,16 @@ def _supported_length(
             f"{MIN_DURATION_S:g} s are needed."
         )
     if n / fs > MAX_DURATION_S:
-        notes.append(f"{n / fs:.0f} s long; only the first {MAX_DURATION_S:.0f} s are judged.")
+        notes.append(
+            f"{whole_s or n / fs:.0f} s long; only the first {MAX_DURATION_S:.0f} s are judged."
+        )
         rows = {lead: row[: round(MAX_DURATION_S * fs)] for lead, row in rows.items()}
     return rows
 
 
 def _check_swing(rows: dict[str, FloatArray], label: str) -> None:
     """Refuse voltages that only a wrong unit explains; a flat lead says nothing about it."""
-    swings = [float(np.ptp(np.nanpercentile(row, [1, 99]))) for row in rows.values()]
-    swings = [swing for swing in swings if swing > 0]
+    swings = [swing for row in rows.values() if (swing := _swing(row)) > 0]
     if not swings:
         return
     swing = float(np.median(swings))
@@ -325,9 +268,17 @@ def _check_swing(rows: dict[str, FloatArray], label: str) -> None:
         )
 
 
-def _largest(row: FloatArray) -> float:
-    finite = row[np.isfinite(row)]
-    return float(np.abs(finite).max()) if finite.size else 0.0
+def _swing(row: FloatArray) -> float:
+    """Give the range between the 1st and the 99th percentile."""
+    there = row[~np.isnan(row)]
+    low, high = there.size // 100, there.size - 1 - there.size // 100
+    ordered = np.partition(there, (low, high))
+    return float(ordered[high] - ordered[low])
+
+
+def _largest(row: npt.NDArray[np.floating]) -> float:
+    there = np.abs(row[~np.isnan(row)])
+    return float(there.max()) if there.size else 0.0
 
 
 def _is_voltage(unit: str) -> bool:

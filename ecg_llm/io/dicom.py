@@ -107,10 +107,11 @@ def _read(data: bytes, label: str) -> RawECG:
     names = [
         str(group.get("MultiplexGroupLabel") or f"group {k + 1}") for k, group in enumerate(groups)
     ]
-    best = max(range(len(groups)), key=lambda k: _rank(groups[k]))
-    if _rank(groups[best])[0] < 0:
+    best = max(range(len(groups)), key=lambda k: _rank(groups[k], label))
+    if _rank(groups[best], label)[0] < 0:
         raise RecordError(f"{label}: it holds only computed beats ({', '.join(names)}), no rhythm.")
-    channels, notes = _channels(groups[best], f"{label}: waveform {names[best]}")
+    notes: list[str] = []
+    channels = _channels(groups[best], f"{label}: waveform {names[best]}")
     if len(groups) > 1:
         others = ", ".join(name for k, name in enumerate(names) if k != best)
         notes.append(f"Read the waveform {names[best]!r}; not read: {others}.")
@@ -137,12 +138,12 @@ def _refuse_deflated(data: bytes, label: str) -> None:
         raise RecordError(f"{label}: a deflated DICOM file; store it uncompressed.")
 
 
-def _rank(group: Dataset) -> tuple[int, float]:
+def _rank(group: Dataset, label: str) -> tuple[int, float]:
     """Prefer recorded over computed, then more standard leads, then longer."""
     derived = str(group.get("WaveformOriginality") or "").upper() == "DERIVED"
     title = str(group.get("MultiplexGroupLabel") or "").upper()
     beat = any(word in title for word in ("MEDIAN", "AVERAGE", "REPRESENTATIVE"))
-    leads = {_lead(channel) for channel in group.get("ChannelDefinitionSequence") or ()}
+    leads = {_lead(channel, label) for channel in group.get("ChannelDefinitionSequence") or ()}
     n_leads = sum(lead in STANDARD_12 for lead in leads)
     seconds = float(group.get("NumberOfWaveformSamples") or 0) / float(
         group.get("SamplingFrequency") or 1
@@ -150,7 +151,7 @@ def _rank(group: Dataset) -> tuple[int, float]:
     return (-1 if beat or (derived and seconds < 2) else n_leads, seconds)
 
 
-def _channels(group: Dataset, label: str) -> tuple[list[Channel], list[str]]:
+def _channels(group: Dataset, label: str) -> list[Channel]:
     definitions = list(group.get("ChannelDefinitionSequence") or ())
     n_channels, n = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
     if len(definitions) != n_channels or not 1 <= n_channels <= MAX_CHANNELS:
@@ -174,18 +175,24 @@ def _channels(group: Dataset, label: str) -> tuple[list[Channel], list[str]]:
     missing = None if padding is None else _padding(padding, dtype)
     fs = float(group.SamplingFrequency) if group.get("SamplingFrequency") else None
     pairs = zip(definitions, rows, strict=True)
-    return [_channel(one, row, missing, fs) for one, row in pairs], []
+    return [_channel(one, row, missing, fs, label) for one, row in pairs]
 
 
 def _channel(
-    definition: Dataset, row: npt.NDArray[np.integer], missing: int | None, fs: float | None
+    definition: Dataset,
+    row: npt.NDArray[np.integer],
+    missing: int | None,
+    fs: float | None,
+    label: str,
 ) -> Channel:
     values = row.astype(np.float64)
     if missing is not None:
         values[row == missing] = np.nan
     sensitivity = definition.get("ChannelSensitivity")
     units = definition.get("ChannelSensitivityUnitsSequence")
-    channel = Channel(name=_lead(definition), values=values, fs=fs, unit="adu", calibrated=False)
+    channel = Channel(
+        name=_lead(definition, label), values=values, fs=fs, unit="adu", calibrated=False
+    )
     if sensitivity is None or not float(sensitivity):
         return channel
     factor = definition.get("ChannelSensitivityCorrectionFactor")
@@ -203,19 +210,23 @@ def _padding(value: Any, dtype: np.dtype[Any]) -> int:
     return int(value)
 
 
-def _lead(definition: Dataset) -> str:
+def _lead(definition: Dataset, label: str) -> str:
     """Name a channel by the code of its source, or else by the code's meaning."""
     sources = definition.get("ChannelSourceSequence")
-    label = str(definition.get("ChannelLabel") or "")
+    own_name = str(definition.get("ChannelLabel") or "")
     if not sources:
-        return label
+        return own_name
     code, meaning = str(sources[0].get("CodeValue") or ""), str(sources[0].get("CodeMeaning") or "")
     for prefix in ("5.6.3-9-", "2:"):
         if code.startswith(prefix) and code[len(prefix) :].isdigit():
             lead = _LEAD_NUMBERS.get(int(code[len(prefix) :]))
             said = canonical_lead(meaning)
             if lead and said and lead != said:
-                raise RecordError(f"a channel is coded {code} (lead {lead}) but called {said}.")
+                raise RecordError(
+                    f"{label}: a channel is coded {code} (lead {lead}) but called {said}."
+                )
             if lead:
                 return lead
-    return next((text for text in (meaning, label, code) if canonical_lead(text)), meaning or label)
+    return next(
+        (text for text in (meaning, own_name, code) if canonical_lead(text)), meaning or own_name
+    )

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ecg_llm.errors import RecordError
 from ecg_llm.io import aecg, dicom, muse, npy, table
-from ecg_llm.io.archive import ZipFolder, is_zip
+from ecg_llm.io.archive import is_zip, open_archive
 from ecg_llm.io.source import DiskFolder, Folder
 from ecg_llm.io.wfdb_header import referred_names
 from ecg_llm.io.xml_tree import root_name
@@ -68,7 +68,7 @@ def find_records(folder_or_zip: str | Path) -> list[RecordRef]:
     elif path.is_file():
         if not is_zip(DiskFolder(path.parent).head(path.name)):
             raise RecordError(f"{path}: neither a folder nor a zip archive.")
-        archive = ZipFolder(str(path), str(path))
+        archive = open_archive(path)
         refs = [RecordRef(path, name, member=name) for name in record_files(archive)]
     else:
         raise RecordError(f"{path}: no such folder or archive.")
@@ -153,7 +153,7 @@ def _in_folder(path: Path) -> list[RecordRef]:
         inside = str(PurePosixPath(name).with_suffix(""))
         try:
             folder.head(name)
-            members = record_files(ZipFolder(str(path / name), str(path / name)))
+            members = record_files(open_archive(path / name))
         except RecordError:
             # Reading it will say what is wrong with it.
             refs.append(RecordRef(path / name, name, root=path))

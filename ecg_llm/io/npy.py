@@ -77,11 +77,12 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     rows = array if array.shape[0] == n else array.T
     if np.isinf(rows).any():
         raise RecordError(f"{label}: it holds infinite values; NaN marks a missing sample.")
-    pairs = zip(options.leads, rows, strict=True)
+    with np.errstate(invalid="ignore"):  # A signalling NaN is as good as any.
+        rows = rows.astype(np.float64)
     return RawECG(
         channels=tuple(
-            Channel(name=lead, values=row.astype(np.float64), fs=options.fs, unit=options.unit)
-            for lead, row in pairs
+            Channel(name=lead, values=row, fs=options.fs, unit=options.unit)
+            for lead, row in zip(options.leads, rows, strict=True)
         ),
         age_years=parse_age(str(said.get("age", ""))),
         sex=parse_sex(str(said.get("sex", ""))),
@@ -98,7 +99,8 @@ def _array(data: bytes, label: str) -> np.ndarray:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, by_columns, dtype = header(file)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    # numpy evaluates the header as a Python literal, which fails in many ways.
+    except Exception as error:
         raise RecordError(f"{label}: a damaged NumPy file (its header is not valid).") from error
     if dtype.hasobject or dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise RecordError(

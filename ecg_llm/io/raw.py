@@ -59,12 +59,15 @@ class RawECG:
         From the file.
     notes : tuple of str
         What the reader had to do.
+    whole_s : float or None, s
+        Length of the recording if only its beginning was read.
     """
 
     channels: tuple[Channel, ...]
     age_years: float | None = None
     sex: Sex | None = None
     notes: tuple[str, ...] = ()
+    whole_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

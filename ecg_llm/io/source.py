@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -86,6 +87,10 @@ class DiskFolder:
         """Name for errors."""
         return str(self.path)
 
+    @cached_property
+    def _real(self) -> str:
+        return os.path.join(os.path.realpath(self.path), "")  # noqa: PTH118
+
     def names(self) -> list[str]:
         """Every file below, as a relative path with ``/``, sorted; hidden ones are left out."""
         found = []
@@ -118,8 +123,8 @@ class DiskFolder:
     def _bytes(self, name: str, size: int) -> bytes:
         path = self.path / name
         try:
-            inside = path.resolve(strict=True).is_relative_to(self.path.resolve())
-            if not inside:
+            # os.path is several times faster than Path.resolve, which counts over 20,000 records.
+            if not os.path.realpath(path, strict=True).startswith(self._real):
                 raise RecordError(
                     f"{path}: a symbolic link that leads out of its folder; it is not followed. "
                     "Copy the file itself there."

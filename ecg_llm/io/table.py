@@ -84,6 +84,16 @@ class _Column:
     name: str
     unit: str | None
 
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds times and no samples."""
+        return _TIME.fullmatch(self.name) is not None or self.name.lower() in _SECONDS
+
+    @property
+    def seconds(self) -> float | None:
+        """What one of its unit is in seconds, if it is told."""
+        return _SECONDS.get((self.unit or self.name).lower())
+
 
 def read(source: Source, options: ReadOptions) -> RawECG:
     """Read a table with one column a lead.
@@ -138,11 +148,13 @@ def read(source: Source, options: ReadOptions) -> RawECG:
         raise RecordError(f"{label}: {len(columns)} columns; at most {MAX_CHANNELS} are read.")
     if not lines:
         raise RecordError(f"{label}: the table has a header row but no samples.")
-    cells = _grid(lines, delimiter, len(columns), label)
-    fs, timed = _time_column(columns, cells, lines, delimiter, label)
-    if fs is not None:
-        options = options.merged(ReadOptions(fs=fs), f"{label}: the time column")
+    timed = next((k for k, column in enumerate(columns) if column.is_time), None)
     chosen = _choose(columns, timed, options, label, notes)
+    cells = _grid(lines, delimiter, len(columns), label)
+    if timed is not None and (scale := columns[timed].seconds) is not None:
+        times = _numbers(cells[timed], columns[timed].name, lines, delimiter, label)
+        stated = ReadOptions(fs=_rate(times * scale, lines, label))
+        options = options.merged(stated, f"{label}: the time column")
     channels = []
     for k, name in chosen:
         values = _numbers(cells[k], name, lines, delimiter, label)
@@ -244,33 +256,20 @@ def _number(cell: str, delimiter: str) -> float:
         return float("inf")
 
 
-def _time_column(
-    columns: list[_Column],
-    cells: list[tuple[str, ...]],
-    lines: list[tuple[int, str]],
-    delimiter: str,
-    label: str,
-) -> tuple[float | None, int | None]:
-    """Find a time column and the rate it implies; without a unit it implies none."""
-    for k, column in enumerate(columns):
-        if _TIME.fullmatch(column.name) is None and column.name.lower() not in _SECONDS:
-            continue
-        scale = _SECONDS.get((column.unit or column.name).lower())
-        if scale is None:
-            return None, k
-        times = _numbers(cells[k], column.name, lines, delimiter, label) * scale
-        if times.size < 2 or np.isnan(times).any() or times[-1] <= times[0]:
-            raise RecordError(f"{label}: the time column does not rise from row to row.")
-        step = (times[-1] - times[0]) / (times.size - 1)
-        astray = np.abs(times - times[0] - step * np.arange(times.size))
-        if (worst := int(astray.argmax())) and astray[worst] > 0.9 * step:
-            raise RecordError(
-                f"{label}: the time column is uneven around row {lines[worst][0]}; samples are "
-                "missing. Write every sample, with empty cells where nothing was recorded."
-            )
-        fs = 1 / step
-        return (round(fs) if abs(fs - round(fs)) < 2e-4 * fs else float(fs)), k
-    return None, None
+def _rate(times: npt.NDArray[np.float64], lines: list[tuple[int, str]], label: str) -> float:
+    """Give the rate that a column of evenly rising seconds implies."""
+    if times.size < 2 or np.isnan(times).any() or times[-1] <= times[0]:
+        raise RecordError(f"{label}: the time column does not rise from row to row.")
+    step = (times[-1] - times[0]) / (times.size - 1)
+    astray = np.abs(times - times[0] - step * np.arange(times.size))
+    if astray.max() > 0.9 * step:
+        raise RecordError(
+            f"{label}: the time column is uneven around row {lines[int(astray.argmax())][0]}; "
+            "samples are missing. Write every sample, with empty cells where nothing was recorded."
+        )
+    fs = float(1 / step)
+    # Times are rounded to some decimals, so that a whole rate comes out a little off.
+    return float(round(fs)) if abs(fs - round(fs)) < 2e-4 * fs else fs
 
 
 def _column(cell: str) -> _Column:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io.limits import MAX_CHANNELS, MAX_SAMPLES, MAX_SEGMENTS
+from ecg_llm.io.limits import MAX_CHANNELS, MAX_SAMPLES, MAX_SEGMENTS, MAX_SOURCE_FS
 
 FORMATS = ("8", "16", "24", "32", "61", "80", "160", "212", "310", "311", "508", "516", "524")
 MAX_SAMPLES_PER_FRAME = 64
@@ -167,6 +167,9 @@ def parse_header(text: str, label: str) -> Header:
             f"{label}: the first line is no WFDB record line; 'name signals rate samples' is "
             "needed."
         )
+    fs = float(record["fs"]) if record["fs"] else None
+    if fs is not None and not 0 < fs <= MAX_SOURCE_FS:
+        raise RecordError(f"{label}: a sampling rate of {fs:g} Hz is stated; no ECG has that.")
     n_sig = int(record["n_sig"])
     n_frames = int(record["n"]) if record["n"] and int(record["n"]) else None
     n_lines = int(record["n_seg"]) if record["n_seg"] else n_sig
@@ -185,7 +188,7 @@ def parse_header(text: str, label: str) -> Header:
     body = body[1 : n_lines + 1]
     many = record["n_seg"] is not None
     return Header(
-        fs=float(record["fs"]) if record["fs"] else None,
+        fs=fs,
         n_frames=n_frames,
         signals=() if many else tuple(_signal_line(line, k, label) for k, line in enumerate(body)),
         segments=tuple(_segment_line(line, k, label) for k, line in enumerate(body))

@@ -69,14 +69,20 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     header = parse_header(_text(source.require_size(MAX_HEADER_BYTES)), source.label)
     notes: list[str] = []
     comments = header.comments
+    n_frames = header.n_frames
     if header.segments:
         channels, more = _segments(header, source, notes)
         comments += more
+        n_frames = sum(length for _, length in header.segments)
     else:
         channels = _channels(header, source, source.label, notes)
     age, sex = _patient(comments)
     return RawECG(
-        channels=tuple(channels), age_years=age, sex=sex, notes=tuple(dict.fromkeys(notes))
+        channels=tuple(channels),
+        age_years=age,
+        sex=sex,
+        notes=tuple(dict.fromkeys(notes)),
+        whole_s=n_frames / header.fs if header.fs and n_frames else None,
     )
 
 
@@ -110,15 +116,15 @@ def _verify(
     notes: list[str],
 ) -> None:
     """Compare the checksums; zeros throughout were never computed."""
-    zeros_only = not any(line.checksum for line in header.signals)
+    none_stated = header.n_frames is None or not any(line.checksum for line in header.signals)
     for line, row in zip(lines, rows, strict=True):
         # A skewed signal's checksum covers samples beyond its end in this file.
-        if line.checksum is None or line.skew:
+        if line.skew:
             continue
         found = int(row.sum(dtype=np.int64)) % 65536
-        if found == line.checksum % 65536:
+        if line.checksum is not None and found == line.checksum % 65536:
             continue
-        if zeros_only or header.n_frames is None:
+        if none_stated or line.checksum is None:
             notes.append("The header states no checksums; damage would go unnoticed.")
             return
         raise RecordError(
@@ -135,11 +141,14 @@ def _physical(
     label: str,
     notes: list[str],
 ) -> Channel:
+    if fs is not None:
+        row = row[: _enough(fs) * line.per_frame]
     values = row.astype(np.float64)
     missing = invalid_value(line.fmt)
     if missing is not None:
         values[row == missing] = np.nan
-    values = (values - line.baseline) / (line.gain or DEFAULT_GAIN)
+    with np.errstate(over="ignore"):  # A gain near 0 is caught with the voltages it gives.
+        values = (values - line.baseline) / (line.gain or DEFAULT_GAIN)
     if line.skew:
         if abs(line.skew) * line.per_frame >= values.size or line.skew < 0:
             raise RecordError(f"{label}: a signal is skewed by {line.skew} frames, beyond its end.")
@@ -166,7 +175,7 @@ def _segments(
     label = source.label
     if header.fs is None:
         raise RecordError(f"{label}: a multi-segment header needs the sampling rate.")
-    enough = int((MAX_DURATION_S + 1) * header.fs) + 1
+    enough = _enough(header.fs)
     total = sum(length for _, length in header.segments)
     if header.n_frames is not None and header.n_frames != total:
         raise RecordError(
@@ -175,11 +184,11 @@ def _segments(
     joined: dict[str, Channel] = {}
     comments: tuple[str, ...] = ()
     start = 0
-    for name, length in header.segments:
+    for k, (name, length) in enumerate(header.segments):
         if start >= enough:
-            notes.append(f"{total / header.fs:.0f} s long; only the beginning was opened.")
             break
-        if name == "~":
+        # Only the first segment may be empty: it then lists the channels of all others.
+        if name == "~" or (length == 0 and k):
             start += length
             continue
         if re.search(r"/\d+$", name):
@@ -216,16 +225,15 @@ def _place(
     folder = name.rpartition("/")[0]
     if folder:
         raise RecordError(f"{label} lies in another folder; segments are read beside their header.")
-    channels = _channels(part, source, label, notes)
+    if part.n_frames not in (None, length):
+        raise RecordError(
+            f"{label} holds {part.n_frames} samples, the record's header says {length}."
+        )
+    channels = _channels(replace(part, n_frames=length), source, label, notes)
     if len({channel.name for channel in channels}) < len(channels):
         raise RecordError(f"{label}: its signals are not told apart by name.")
     for line, channel in zip(part.signals, channels, strict=True):
         per_frame = line.per_frame
-        if channel.values.size != length * per_frame:
-            raise RecordError(
-                f"{label} holds {channel.values.size // per_frame} samples, the record's header "
-                f"says {length}."
-            )
         whole = joined.get(channel.name)
         if whole is None:
             if (len(joined) + 1) * total * per_frame > MAX_SAMPLES:
@@ -247,6 +255,11 @@ def _place(
         first = start * per_frame
         room = whole.values[first : first + channel.values.size]
         room[:] = channel.values[: room.size]
+
+
+def _enough(fs: float) -> int:
+    """Frames that the judged beginning of a long recording needs."""
+    return int((MAX_DURATION_S + 1) * fs) + 1
 
 
 def _patient(comments: tuple[str, ...]) -> tuple[float | None, Sex | None]:

@@ -1,12 +1,13 @@
 """From the bytes of a WFDB signal file to converter values.
 
-The byte-aligned formats are plain numbers; numpy reads them from memory. All others go through
-the ``wfdb`` package, which sees only a private folder with a header written here, so nothing that
-stands in a foreign header can lead it anywhere.
+The byte-aligned formats are plain numbers; numpy reads them from memory, as soundfile does the
+FLAC ones. All others go through the ``wfdb`` package, which sees only a private folder with a
+header written here, so nothing that stands in a foreign header can lead it anywhere.
 """
 
 from __future__ import annotations
 
+import io
 import tempfile
 import warnings
 from fractions import Fraction
@@ -26,6 +27,9 @@ _BYTES = {
     "8": Fraction(1), "24": Fraction(3), "212": Fraction(3, 2),
     "310": Fraction(4, 3), "311": Fraction(4, 3),
 }  # fmt: skip
+_FLAC = ("508", "516", "524")
+_FLAC_BITS = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}
+_FLAC_BLOCK = 2**18
 _BITS = {"80": 8, "508": 8, "310": 10, "311": 10, "212": 12, "24": 24, "524": 24, "32": 32}
 
 
@@ -86,6 +90,8 @@ def decode(
                 f"{label}: it holds {there} samples per signal where the header announces "
                 f"{n_frames}; the file is cut off or damaged."
             )
+    if fmt in _FLAC:
+        return _from_flac(data, lines, n_frames, label)
     if fmt not in _PLAIN:
         return _by_package(data, lines, n_frames, label)
     assert n_frames is not None
@@ -96,6 +102,47 @@ def decode(
     ends = np.cumsum([line.per_frame for line in lines])
     starts = ends - [line.per_frame for line in lines]
     return [frames[:, a:b].reshape(-1) for a, b in zip(starts, ends, strict=True)]
+
+
+def _from_flac(
+    data: bytes, lines: list[SignalLine], n_frames: int | None, label: str
+) -> list[npt.NDArray[np.signedinteger]]:
+    import soundfile
+
+    per_frame, offset = lines[0].per_frame, lines[0].offset
+    if any(line.per_frame != per_frame for line in lines):
+        raise RecordError(f"{label}: its signals differ in samples per frame, as FLAC cannot.")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            bits = _FLAC_BITS.get(file.subtype)
+            if file.format != "FLAC" or bits is None or bits > int(lines[0].fmt) - 500:
+                raise RecordError(f"{label}: not a FLAC file of at most the stated resolution.")
+            if file.channels != len(lines):
+                raise RecordError(
+                    f"{label}: {file.channels} channels where the header names {len(lines)}."
+                )
+            there = max(file.frames - offset, 0)
+            n = there if n_frames is None else n_frames * per_frame
+            if n * len(lines) > MAX_SAMPLES:
+                raise RecordError(f"{label}: more than {MAX_SAMPLES} samples; cut out a stretch.")
+            file.seek(min(offset, file.frames))
+            # Blocks, because libsndfile fails on very large reads.
+            sizes = [_FLAC_BLOCK] * (n // _FLAC_BLOCK) + [n % _FLAC_BLOCK]
+            dtype = "int16" if bits == 16 else "int32"
+            blocks = [file.read(size, dtype=dtype, always_2d=True) for size in sizes]
+    except soundfile.SoundFileError as error:
+        raise RecordError(
+            f"{label}: it cannot be unpacked as FLAC; the file is cut off or damaged."
+        ) from error
+    samples = np.concatenate(blocks)
+    if samples.shape[0] < n or not n:
+        raise RecordError(
+            f"{label}: it holds {samples.shape[0]} samples per signal where the header announces "
+            f"{n}; the file is cut off or damaged."
+        )
+    # soundfile aligns narrower samples to the top of 32 bits.
+    samples = samples if bits == 16 else samples >> (32 - bits)
+    return [samples[:, k] for k in range(len(lines))]
 
 
 def _by_package(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ecg_llm.phrases import amount, number
+from ecg_llm.phrases import amount, evidence_phrase, number
 from ecg_llm.render.layout import STANDARD, PageLayout
 from ecg_llm.render.marks import EvidenceMark
 from ecg_llm.render.scene import printable
@@ -132,9 +132,9 @@ def number_evidence(report: Report) -> EvidenceIndex:
             label=str(k),
             role=role,
             description="; ".join(said[place]),
+            quiet=role == "information" or len(shown) == MOST_NUMBERED,
         )
-        found = role != "information" and len(shown) < MOST_NUMBERED
-        (shown if found else quiet).append(mark)
+        (quiet if mark.quiet else shown).append(mark)
     return EvidenceIndex(
         numbers={place: str(k) for k, place in enumerate(roles, start=1)},
         shown=tuple(shown),
@@ -163,7 +163,9 @@ def evidence_text(item: Evidence, *, where: bool = True) -> str:
     ...     unit="mV", criterion="≥ 0.2 mV", source="a paper"))
     'V2 1.04–1.08 s: ST at J 0.31 mV (≥ 0.2 mV)'
     """
-    text = f"{item.quantity} {value_text(item)}" + (f" ({item.criterion})" if item.criterion else "")
+    text = f"{item.quantity} {value_text(item)}" + (
+        f" ({item.criterion})" if item.criterion else ""
+    )
     begin = where_text(item)
     return printable(f"{begin}: {text}" if where and begin else text)
 
@@ -187,6 +189,76 @@ def value_text(item: Evidence) -> str:
             return item.value
         case _:
             return amount(item.value, item.unit)
+
+
+def not_yet_said(item: Evidence, said: str) -> str:
+    """Give what an evidence item adds to the sentence it supports.
+
+    Parameters
+    ----------
+    item : Evidence
+        One fact.
+    said : str
+        The sentence.
+
+    Returns
+    -------
+    str
+        Lead, times, quantity, value and criterion, without what the sentence says in these words.
+
+    Examples
+    --------
+    >>> from ecg_llm.findings.finding import Evidence
+    >>> item = Evidence(lead=None, from_s=None, to_s=None, quantity="QRS duration", value=96.0,
+    ...     unit="ms", criterion="reference ≤ 110 ms", source="")
+    >>> not_yet_said(item, "QRS duration 96 ms.")
+    'reference ≤ 110 ms'
+    """
+    lower = said.lower()
+    if evidence_phrase(item).lower() in lower:
+        return where_text(item)
+    value = value_text(item)
+    if f"{item.quantity} {value}".lower() in lower:
+        return " ".join(part for part in (where_text(item), item.criterion) if part)
+    if value in said and not (where_text(item) or item.criterion or item.source):
+        return ""
+    return evidence_text(item)
+
+
+class Citations:
+    """Evidence in one line, its sources numbered as they come.
+
+    Attributes
+    ----------
+    sources : dict of str to int
+        Every source cited so far, with its number.
+    """
+
+    def __init__(self) -> None:
+        self.sources: dict[str, int] = {}
+
+    def facts(self, evidence: Iterable[Evidence], said: str = "") -> str:
+        """Run the evidence of one statement together.
+
+        Parameters
+        ----------
+        evidence : iterable of Evidence
+            What the statement rests on.
+        said : str
+            The statement, whose words are not repeated.
+
+        Returns
+        -------
+        str
+            Empty if there is nothing to add.
+        """
+        facts = []
+        for item in evidence:
+            fact = not_yet_said(item, said)
+            if item.source:
+                fact += f" [{self.sources.setdefault(item.source, len(self.sources) + 1)}]"
+            facts.append(fact.strip())
+        return printable("; ".join(dict.fromkeys(fact for fact in facts if fact)))
 
 
 def where_text(item: Evidence) -> str:
@@ -256,9 +328,7 @@ def page_layout(report: Report, record: ECGRecord, base: PageLayout = STANDARD) 
     if marks and marks[0].to_s > begin + base.seconds:
         latest = max(record.duration_s - base.seconds, 0.0)
         begin = float(min(max(marks[0].from_s - 1.0, 0.0) // 1, latest))
-    return replace(
-        base, from_s=begin, fields=tuple([patient, *fields] if patient else fields)
-    )
+    return replace(base, from_s=begin, fields=tuple([patient, *fields] if patient else fields))
 
 
 def lead_notes(report: Report) -> dict[str, str]:

@@ -218,7 +218,7 @@ class PageLayout:
     speed_mm_s: float = 25.0
     """Paper speed."""
     gain_mm_mv: float = 10.0
-    """Height of a millivolt."""
+    """Height of a millivolt; a record that does not tell its gain is fitted to the rows."""
     seconds: float = 10.0
     """Time the full width covers, if the page is wide enough."""
     from_s: float = 0.0
@@ -310,6 +310,7 @@ class PageLayout:
         strips = _present_rhythm(self.rhythm, record)
         lines = [*self.rows, *((lead,) for lead in strips)]
         pitch = (grid[3] - grid[1]) / len(lines)
+        gain = self.gain_mm_mv if record.calibrated else _fitting_gain(record, pitch)
         places = []
         for r, line in enumerate(lines):
             top = grid[1] + r * pitch
@@ -319,7 +320,7 @@ class PageLayout:
                 from_s = self.from_s + (0.0 if simultaneous else c * width / self.speed_mm_s)
                 box = (left + c * width, top, left + (c + 1) * width, top + pitch)
                 strip = r >= len(self.rows)
-                places.append(self._place(record, lead, strip, (r, c), box, baseline, from_s))
+                places.append(self._place(record, lead, strip, (r, c), box, baseline, from_s, gain))
         shown = {place.lead for place in places}
         return PagePlan(
             layout=self,
@@ -346,6 +347,7 @@ class PageLayout:
         box: Box,
         baseline: float,
         from_s: float,
+        gain_mm_mv: float,
     ) -> LeadPlace:
         """Fit one lead into its cell."""
         to_s = from_s + (box[2] - box[0]) / self.speed_mm_s
@@ -368,7 +370,7 @@ class PageLayout:
             box=box,
             baseline_y=baseline,
             per_s=self.speed_mm_s,
-            per_mv=self.gain_mm_mv,
+            per_mv=gain_mm_mv,
             from_s=from_s,
             to_s=to_s,
             offset_mv=offset,
@@ -397,3 +399,13 @@ def _present_rhythm(wanted: tuple[str, ...], record: ECGRecord) -> tuple[str, ..
         if len(chosen) < len(wanted) and lead not in chosen:
             chosen.append(lead)
     return tuple(chosen)
+
+
+def _fitting_gain(record: ECGRecord, pitch_mm: float) -> float:
+    """Choose one height for a record of unknown gain, so that its largest lead fills a row."""
+    values = record.signal[np.isfinite(record.signal).any(axis=1)]
+    if not values.size:
+        return 1.0
+    low, high = np.nanpercentile(values, [0.2, 99.8], axis=1)
+    span = float((high - low).max())
+    return pitch_mm * 0.8 / span if span > 0 else 1.0

@@ -37,6 +37,8 @@ class EvidenceMark:
         Decides its colour.
     description : str
         What it shows, for the reader who points at it or cannot see it.
+    quiet : bool
+        Only an SVG holds it, hidden until it is asked for; other pages leave it out.
     """
 
     lead: str | None
@@ -45,6 +47,7 @@ class EvidenceMark:
     label: str
     role: MarkRole = "abnormal"
     description: str = ""
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a stretch that has no place on a time axis."""
@@ -135,7 +138,7 @@ class MarkPlace:
         title = f"{self.mark.label}: {where}, {self.mark.from_s:.2f}–{self.mark.to_s:.2f} s"
         if self.mark.description:
             title += f". {self.mark.description}"
-        return Group(key=self.mark.label, title=title, items=items)
+        return Group(key=self.mark.label, title=title, items=items, quiet=self.mark.quiet)
 
 
 def place_marks(
@@ -173,7 +176,9 @@ def place_marks(
         inside = [p for p in cells if mark.from_s < p.to_s and p.from_s < mark.to_s]
         cells = inside or cells[:1]
         for place in cells:
-            shown.append(_put(place, mark, [other.tag_box for other in shown]))
+            # A quiet mark is seen alone, so its tag needs to make way for none.
+            others = [] if mark.quiet else [other.tag_box for other in shown]
+            shown.append(_put(place, mark, others))
         if not cells:
             hidden.append(mark)
     return tuple(shown), tuple(hidden)

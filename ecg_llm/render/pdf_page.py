@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_llm.render.layout import LARGE_MM
-from ecg_llm.render.scene import DISCLAIMER, Fill, Group, Line, Scene, Text, font_file
+from ecg_llm.render.scene import DISCLAIMER, Fill, Line, Scene, Text, font_file
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
@@ -55,6 +55,7 @@ def register_fonts() -> None:
     for name, bold in ((FONT, False), (BOLD, True)):
         if name not in pdfmetrics.getRegisteredFontNames():
             pdfmetrics.registerFont(TTFont(name, str(font_file(bold))))
+    pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
 
 
 def draw_scene(canvas: Canvas, scene: Scene) -> None:
@@ -73,15 +74,14 @@ def draw_scene(canvas: Canvas, scene: Scene) -> None:
     canvas.setLineCap(1)
     canvas.setLineJoin(1)
     _grid(canvas, scene)
-    for item in scene.items:
-        for part in item.items if isinstance(item, Group) else (item,):
-            match part:
-                case Line():
-                    _line(canvas, scene, part)
-                case Fill():
-                    _fill(canvas, scene, part)
-                case Text():
-                    _text(canvas, scene, part)
+    for item in scene.flat():
+        match item:
+            case Line():
+                _line(canvas, scene, item)
+            case Fill():
+                _fill(canvas, scene, item)
+            case Text():
+                _text(canvas, scene, item)
     canvas.restoreState()
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.render.layout import LARGE_MM, Box
-from ecg_llm.render.scene import Fill, Group, Line, Scene, Text, font_file
+from ecg_llm.render.scene import Fill, Line, Scene, Text, font_file
 from ecg_llm.render.style import PaperStyle, rgb
 
 if TYPE_CHECKING:
@@ -22,8 +22,12 @@ MM_PER_INCH = 25.4
 MIN_DPI, MAX_DPI = 36.0, 600.0
 FINE = 4
 """Lines are drawn this much finer, then averaged."""
+FINE_DPI = 300.0
+"""Above, twice as fine is fine enough, and a full page does not take half a gigabyte."""
 TOLERANCE_FINE_PX = 0.2
 """Samples nearer than this to the line through their neighbours are left out."""
+FAR_FINE_PX = 2.0**15
+"""Wild values are cut off here: far outside, but no burden and within OpenCV's integers."""
 SUBPIXEL_BITS = 4
 """Coordinates on the fine raster are passed on in 1/16 of its pixels."""
 
@@ -79,10 +83,7 @@ def rasterise(scene: Scene, dpi: float) -> Image:
     size = (layout.width_mm, layout.height_mm)
     image = _ruled_paper(size, scene.plan.grid, scene.style, float(dpi)).copy()
     x0, y0, x1, y1 = (round(v * dpi / MM_PER_INCH) for v in scene.plan.grid)
-    flat: list[Line | Fill | Text] = []
-    for item in scene.items:
-        flat += item.items if isinstance(item, Group) else [item]
-    for item in flat:
+    for item in scene.flat():
         match item:
             case Line(tracing=True):
                 # A view of the ruled area cuts off what leaves it.
@@ -126,20 +127,23 @@ def encode_png(image: Image, dpi: float) -> bytes:
 def _ruled_paper(size: tuple[float, float], grid: Box, style: PaperStyle, dpi: float) -> Image:
     """Draw the empty page; lines cover exactly their share of each pixel."""
     width, height = (round(v * dpi / MM_PER_INCH) for v in size)
-    image = np.empty((height, width, 3), np.float32)
-    image[:] = rgb(style.paper)
-    for pitch, line_mm, colour in (
+    both = (
         (1.0, style.small_mm, style.small_line),
         (LARGE_MM, style.large_mm, style.large_line),
-    ):
-        if line_mm > 0:
-            across = _cover(grid[0], grid[2], pitch, line_mm, dpi, width)
-            down = _cover(grid[1], grid[3], pitch, line_mm, dpi, height)
-            inside_x = _cover(grid[0], grid[2], grid[2] - grid[0], 0.0, dpi, width)
-            inside_y = _cover(grid[1], grid[3], grid[3] - grid[1], 0.0, dpi, height)
-            cover = np.maximum(across[None, :] * inside_y[:, None], down[:, None] * inside_x)
-            image += cover[..., None] * (np.array(rgb(colour), np.float32) - image)
-    out = np.rint(image).astype(np.uint8)
+    )
+    grids = [(pitch, line_mm, colour) for pitch, line_mm, colour in both if line_mm > 0]
+    inside_x = _cover(grid[0], grid[2], grid[2] - grid[0], 0.0, dpi, width)
+    inside_y = _cover(grid[1], grid[3], grid[3] - grid[1], 0.0, dpi, height)
+    down = [_cover(grid[1], grid[3], pitch, mm, dpi, height) for pitch, mm, _ in grids]
+    # Most rows of pixels look like another one; each kind is drawn once.
+    kinds, of_row = np.unique(np.stack([inside_y, *down]).round(3), axis=1, return_inverse=True)
+    image = np.empty((kinds.shape[1], width, 3), np.float32)
+    image[:] = rgb(style.paper)
+    for (pitch, line_mm, colour), along in zip(grids, kinds[1:], strict=True):
+        across = _cover(grid[0], grid[2], pitch, line_mm, dpi, width)
+        cover = np.maximum(across * kinds[0][:, None], along[:, None] * inside_x)
+        image += cover[..., None] * (np.array(rgb(colour), np.float32) - image)
+    out = np.rint(image).astype(np.uint8)[of_row]
     out.setflags(write=False)
     return out
 
@@ -171,13 +175,15 @@ def _line(view: Image, line: Line, dpi: float, origin: tuple[int, int]) -> None:
     x1, y1 = np.clip(np.ceil(points.max(axis=0) + reach), 0, (width, height)).astype(int).tolist()
     if x0 >= x1 or y0 >= y1:
         return
-    fine = np.zeros(((y1 - y0) * FINE, (x1 - x0) * FINE), np.uint8)
-    # A wild value must not wrap around in the rasteriser's integers.
-    points = np.clip((points - (x0, y0)) * FINE - 0.5, -(2**22), 2**22).astype(np.float32)
+    finer = FINE if dpi <= FINE_DPI else 2
+    fine = np.zeros(((y1 - y0) * finer, (x1 - x0) * finer), np.uint8)
+    points = np.clip((points - (x0, y0)) * finer - 0.5, -FAR_FINE_PX, FAR_FINE_PX).astype(
+        np.float32
+    )
     points = cv2.approxPolyDP(points, TOLERANCE_FINE_PX, False)[:, 0]
     whole = np.rint(points * (1 << SUBPIXEL_BITS)).astype(np.int32)
     # OpenCV fills one fine pixel more than the thickness it is given.
-    thickness = max(round(line.width_mm * k * FINE) - 1, 1)
+    thickness = max(round(line.width_mm * k * finer) - 1, 1)
     cv2.polylines(fine, [whole], False, 255, thickness, cv2.LINE_8, SUBPIXEL_BITS)
     mask = np.asarray(cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA), np.uint8)
     _blend(view[y0:y1, x0:x1], mask, rgb(line.colour))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.render.layout import CALIBRATION_S, LARGE_MM, Box, LeadPlace, PagePlan
+from ecg_llm.render.layout import CALIBRATION_S, LARGE_MM, Box, LeadPlace, PageLayout, PagePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,6 +69,7 @@ class Group:
     key: str
     title: str
     items: tuple[Line | Fill | Text, ...]
+    quiet: bool = False
 
 
 Item = Line | Fill | Text | Group
@@ -91,6 +92,19 @@ class Scene:
     plan: PagePlan
     style: PaperStyle
     items: tuple[Item, ...]
+
+    def flat(self) -> Iterator[Line | Fill | Text]:
+        """Give all that is seen, without the groups.
+
+        Yields
+        ------
+        Line, Fill or Text
+        """
+        for item in self.items:
+            if not isinstance(item, Group):
+                yield item
+            elif not item.quiet:
+                yield from item.items
 
 
 def compose(
@@ -122,10 +136,10 @@ def compose(
     items: list[Item] = [mark.shade(style) for mark in marks]
     for place in plan.places:
         items += _cell(record, plan, place, style, lead_notes.get(place.lead))
-    if plan.layout.calibration:
+    if plan.layout.calibration and record.calibrated:
         items += _calibration(plan, style)
     items += _header(record, plan, style)
-    items += _footer(plan, style)
+    items += _footer(record, plan, style)
     items += [mark.tag(style) for mark in marks]
     return Scene(plan=plan, style=style, items=tuple(items))
 
@@ -260,7 +274,7 @@ def _header(record: ECGRecord, plan: PagePlan, style: PaperStyle) -> Iterator[It
             yield Text(x=x, y=y + line * 3.9, text=text, size_mm=2.9, colour=style.text)
 
 
-def _footer(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
+def _footer(record: ECGRecord, plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
     """Give the time axis, the settings and what the page does not show."""
     layout, (left, _, right, bottom) = plan.layout, plan.grid
     if layout.footer_mm < 6:
@@ -282,7 +296,7 @@ def _footer(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:
                 yield Text(
                     x=x, y=bottom + 3.2, text=text, size_mm=2.2, colour=style.text, anchor="middle"
                 )
-    said = [f"{layout.speed_mm_s:g} mm/s", f"{layout.gain_mm_mv:g} mm/mV"]
+    said = [f"{layout.speed_mm_s:g} mm/s", gain_text(record, plan.layout)]
     columns = [p for p in plan.places if not p.strip]
     if columns and columns[-1].column > 0:
         each = f"{columns[0].to_s - columns[0].from_s:.3g} s"
@@ -317,6 +331,23 @@ def printable(text: str) -> str:
     'a [31m b'
     """
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def gain_text(record: ECGRecord, layout: PageLayout) -> str:
+    """Say how high a millivolt is.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        It may not tell its gain.
+    layout : PageLayout
+        Of its page.
+
+    Returns
+    -------
+    str
+    """
+    return f"{layout.gain_mm_mv:g} mm/mV" if record.calibrated else "gain unknown, height not in mV"
 
 
 def clip(text: str, n: int) -> str:

@@ -131,8 +131,10 @@ def _item(item: Item, prefix: str) -> Iterator[str]:
             # The name is told once, on the part with the number.
             tagged = any(isinstance(part, Text) for part in item.items)
             title = f"<title>{_escape(item.title)}</title>" if tagged else ""
-            kind = "mark tag" if tagged else "mark shade"
-            yield f'<g class="{kind}" data-mark="{_escape(item.key)}">{title}'
+            kind = "mark " + ("tag" if tagged else "shade") + (" quiet" if item.quiet else "")
+            # Without the style sheet of a document nothing would hide it.
+            hidden = ' display="none"' if item.quiet else ""
+            yield f'<g class="{kind}" data-mark="{_escape(item.key)}"{hidden}>{title}'
             for part in item.items:
                 yield from _item(part, prefix)
             yield "</g>"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from ecg_llm.phrases import evidence_phrase, sentence
-from ecg_llm.render.evidence import evidence_text, patient_text, value_text, where_text
+from ecg_llm.phrases import sentence
+from ecg_llm.render.evidence import Citations, patient_text
 from ecg_llm.render.scene import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ecg_llm.findings.finding import Evidence
     from ecg_llm.report import Claim, Report
 
 LEAST_WIDTH = 40
@@ -42,48 +41,14 @@ def to_text(report: Report, width: int = 100, color: bool = False) -> str:
     return _Writer(report, max(width, LEAST_WIDTH), color).write()
 
 
-def not_yet_said(item: Evidence, said: str) -> str:
-    """Give what an evidence item adds to the sentence it supports.
-
-    Parameters
-    ----------
-    item : Evidence
-        One fact.
-    said : str
-        The sentence.
-
-    Returns
-    -------
-    str
-        Lead, times, quantity, value and criterion, without what the sentence says in these words.
-
-    Examples
-    --------
-    >>> from ecg_llm.findings.finding import Evidence
-    >>> item = Evidence(lead=None, from_s=None, to_s=None, quantity="QRS duration", value=96.0,
-    ...     unit="ms", criterion="reference ≤ 110 ms", source="")
-    >>> not_yet_said(item, "QRS duration 96 ms.")
-    'reference ≤ 110 ms'
-    """
-    lower = said.lower()
-    if evidence_phrase(item).lower() in lower:
-        return where_text(item)
-    value = value_text(item)
-    if f"{item.quantity} {value}".lower() in lower:
-        return " ".join(part for part in (where_text(item), item.criterion) if part)
-    if value in said and not (where_text(item) or item.criterion or item.source):
-        return ""
-    return evidence_text(item)
-
-
 class _Writer:
-    """One report on its way to text; collects the sources it cites."""
+    """One report on its way to text."""
 
     def __init__(self, report: Report, width: int, color: bool) -> None:
         self.report = report
         self.width = width
         self.color = color
-        self.sources: dict[str, int] = {}
+        self.cited = Citations()
 
     def write(self) -> str:
         """Put the parts one below the other."""
@@ -99,7 +64,7 @@ class _Writer:
         lines += [*self._impression(), ""]
         if self.report.abstentions:
             lines += [*self._abstentions(), ""]
-        if self.sources:
+        if self.cited.sources:
             lines += [*self._source_list(), ""]
         lines += self._provenance()
         return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -123,7 +88,7 @@ class _Writer:
             head = f"  !! {alert.urgency.upper()}: "
             for line in self._wrap(sentence(alert.label), head, "     "):
                 yield self._paint(line, "alert")
-            yield from self._below(self._facts(alert.evidence))
+            yield from self._below(self.cited.facts(alert.evidence))
 
     def _section(self, title: str, statements: Iterable[Claim]) -> Iterator[str]:
         yield self._paint(printable(title).upper(), "bold")
@@ -134,22 +99,12 @@ class _Writer:
         """Give a statement, and its evidence beside it if there is room, else below."""
         mark = {"supported": "", "contradicted": "[contradicted] ", "unverifiable": "? "}
         lines = self._wrap(claim.text, "  " + mark[claim.status], "  ")
-        facts = self._facts(claim.evidence, claim.text)
+        facts = self.cited.facts(claim.evidence, claim.text)
         if facts and len(lines[-1]) + len(facts) + 2 <= self.width:
             lines[-1] += "  " + self._paint(facts, "faint")
             facts = ""
         yield from lines
         yield from self._below(facts)
-
-    def _facts(self, evidence: Iterable[Evidence], said: str = "") -> str:
-        """Run the evidence of one statement together, each with its source's number."""
-        facts = []
-        for item in evidence:
-            fact = not_yet_said(item, said)
-            if item.source:
-                fact += f" [{self.sources.setdefault(item.source, len(self.sources) + 1)}]"
-            facts.append(fact.strip())
-        return "; ".join(dict.fromkeys(fact for fact in facts if fact))
 
     def _below(self, facts: str) -> Iterator[str]:
         """Give evidence on lines of its own."""
@@ -172,7 +127,7 @@ class _Writer:
 
     def _source_list(self) -> Iterator[str]:
         yield self._paint("SOURCES", "bold")
-        for source, k in self.sources.items():
+        for source, k in self.cited.sources.items():
             yield from self._wrap(source, f"{f'[{k}]':>5} ", "      ")
 
     def _provenance(self) -> Iterator[str]:

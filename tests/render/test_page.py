@@ -260,3 +260,15 @@ def test_a_style_needs_real_colours():
 def test_a_resolution_out_of_range_is_refused(dpi):
     with pytest.raises(ConfigError, match="dpi"):
         draw_page(square_wave(), dpi=dpi)
+
+
+def test_a_record_of_unknown_gain_is_fitted_and_shows_no_millivolts():
+    record = replace(square_wave(STANDARD_12, mv=800.0), calibrated=False)
+    scene, _ = page_scene(record)
+    texts = " ".join(i.text for i in scene.items if isinstance(i, Text))
+    assert "gain unknown" in texts
+    assert "mm/mV" not in texts
+    lines = [i for i in scene.items if isinstance(i, Line) and i.tracing]
+    assert len(lines) == 13  # no calibration pulse
+    for line in lines:
+        assert 20 < np.ptp(line.points[:, 1]) < 40

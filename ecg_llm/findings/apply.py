@@ -1,0 +1,150 @@
+"""Apply all criteria to one measured record, in the order in which each gates the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ecg_llm.findings.av_block import judge_av_block
+from ecg_llm.findings.case import Case
+from ecg_llm.findings.chambers import judge_chambers
+from ecg_llm.findings.checks import Check, judge, unknown
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.findings.conduction import Conduction, judge_conduction
+from ecg_llm.findings.ectopy import judge_ectopy
+from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.infarction import judge_infarction
+from ecg_llm.findings.pacing import judge_pacing
+from ecg_llm.findings.qt import judge_qt
+from ecg_llm.findings.repolarization import judge_repolarization
+from ecg_llm.findings.rhythm import Rhythm, judge_rhythm
+from ecg_llm.findings.technical import judge_technical
+from ecg_llm.measure import Measurements
+from ecg_llm.quality import Quality
+from ecg_llm.record import ECGRecord
+
+HARMLESS = ("SR", "SARRH", "NORM", "SBRAD", "early_repolarization", "short_pr", "LPR", "PAC")
+"""Statements that a normal ECG may carry. (``LPR`` never comes without ``1AVB``.)"""
+_MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "1AVB", "LNGQT")
+
+
+def apply_criteria(
+    record: ECGRecord, quality: Quality, measurements: Measurements
+) -> tuple[Finding, ...]:
+    """Judge every statement of `STATEMENTS` once.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        The signal, with age and sex if they are known.
+    quality : Quality
+        Its technical quality.
+    measurements : Measurements
+        What was measured in it.
+
+    Returns
+    -------
+    tuple of Finding
+        In the order of `STATEMENTS`: present, absent or unknown with the reason.
+    """
+    case = Case(record, quality, measurements)
+    if not quality.acceptable:
+        reason = "the recording is too poor to be read: " + "; ".join(quality.reasons)
+        technical = judge_technical(case)
+        judged = {finding.code: finding for finding in technical}
+        refused = unknown(reason.rstrip(": "))
+        return tuple(judged.get(code) or judge(code, refused) for code in STATEMENTS)
+
+    pacing = judge_pacing(case)
+    rhythm = judge_rhythm(case, pacing)
+    paced = pacing.ventricular.holds is True
+    conduction = judge_conduction(case, paced, has_p=not rhythm.p_gate)
+    findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
+    findings += judge_ectopy(case, rhythm)
+    findings += judge_av_block(case, rhythm.p_gate, paced)
+    findings += judge_qt(case, conduction.wide)
+    findings += _morphology(case, rhythm, conduction, paced)
+    findings = _ordered(findings)
+    return (*findings, _normal(findings))
+
+
+def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Choose what somebody must look at soon.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        From `apply_criteria`.
+
+    Returns
+    -------
+    tuple of Finding
+        The present ones that are critical or urgent, critical ones first.
+    """
+    chosen = [
+        finding
+        for finding in findings
+        if finding.status == "present" and finding.urgency in ("critical", "urgent")
+    ]
+    return tuple(sorted(chosen, key=lambda finding: finding.urgency != "critical"))
+
+
+def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool) -> list[Finding]:
+    """Chambers, infarction and repolarization, each with what forbids to judge it."""
+    gate = None
+    if case.n_beats == 0:
+        gate = "no beat found"
+    elif not case.usual.any() and not paced:
+        gate = "no beat of the usual conduction found"
+    elif paced:
+        gate = "the ventricles are paced"
+    elif conduction.left_block:
+        gate = "left bundle branch block changes QRS, ST and T"
+    elif conduction.preexcited:
+        gate = "pre-excitation changes QRS, ST and T"
+    st_gate = gate
+    if gate is None and conduction.wide and not conduction.right_block:
+        st_gate = "a wide QRS changes ST and T"
+    if gate is None and conduction.right_block:
+        st_gate = "right bundle branch block changes ST and T in V1 to V3"
+    p_gate = rhythm.p_gate or (None if rhythm.sinus else "P waves are not those of the sinus node")
+    chambers = judge_chambers(case, gate, p_gate)
+    infarction = judge_infarction(case, gate)
+    strain = any(f.code == "lv_strain" and f.status == "present" for f in chambers)
+    secondary = "left ventricular hypertrophy with strain explains ST-T changes" if strain else None
+    q_waves = any(f.code == "QWAVE" and f.status == "present" for f in infarction)
+    repolarization = judge_repolarization(case, st_gate, conduction.left_block, secondary, q_waves)
+    out = [*chambers, *infarction, *repolarization]
+    if rhythm.flutter:
+        out = [_not_over_flutter(finding) for finding in out]
+    return out
+
+
+def _not_over_flutter(finding: Finding) -> Finding:
+    """Flutter waves distort ST and T."""
+    if finding.section != "st-t" or finding.status == "absent":
+        return finding
+    reason = "flutter waves lie over ST and T"
+    return replace(finding, status="unknown", reason=reason, evidence=())
+
+
+def _ordered(findings: list[Finding]) -> list[Finding]:
+    """Put the findings into the order of the statements."""
+    judged = {finding.code: finding for finding in findings}
+    assert len(judged) == len(findings), "a statement was judged twice"
+    return [judged[code] for code in STATEMENTS if code != "NORM"]
+
+
+def _normal(findings: list[Finding]) -> Finding:
+    """A normal ECG: all that is needed was judged, and nothing is abnormal."""
+    abnormal = [f for f in findings if f.status == "present" and f.code not in HARMLESS]
+    if abnormal:
+        evidence = tuple(item for finding in abnormal for item in finding.evidence[:1])
+        return judge("NORM", Check(False, evidence))
+    status = {finding.code: finding for finding in findings}
+    open_ = [status[code] for code in _MUST_BE_JUDGED if status[code].status == "unknown"]
+    if open_:
+        return judge("NORM", unknown(f"not judged: {open_[0].label} ({open_[0].reason})"))
+    if status["SR"].status != "present":
+        return judge("NORM", Check(False))
+    return judge("NORM", Check(True, status["SR"].evidence))

@@ -1,0 +1,246 @@
+"""What the atria do: P waves that repeat, and fibrillation or flutter waves between the beats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.delineate import Delineation
+from ecg_llm.findings.case import Case
+from ecg_llm.signal import fill_gaps, resample
+from ecg_llm.windows import BEFORE_S, BeatWindows, cut_beats
+
+Array = npt.NDArray[np.float64]
+
+WAVE_FS = 125.0
+"""Enough for waves below 15 Hz."""
+MIN_LIKE = 3
+"""Beats that a comparison needs."""
+MIN_STRETCH_S = 0.10
+"""Length of the stretch between T and QRS that a comparison needs."""
+_LEADS = ("V1", "II", "III", "aVF", "V2")
+_BAND_HZ = (2.5, 15.0)
+_PEAK_HZ = (3.5, 9.0)
+
+
+@dataclass(frozen=True)
+class AtrialActivity:
+    """Measures of atrial activity; None where it could not be measured.
+
+    Attributes
+    ----------
+    p_coherence : float or None
+        Share of the energy before the QRS that is the same in all beats: near 1 with P waves at a
+        fixed distance, near 0 without.
+    p_share : float
+        Share of the beats with a P wave.
+    p_confidence : float
+        Mean probability of the P waves.
+    pr_spread_ms : float or None
+        How much PR varies from beat to beat (robust standard deviation).
+    irregularity : float or None
+        Median change from one RR to the next, relative to the mean RR, without extra beats.
+    wave_hz : float or None
+        Main frequency of what is left between 3.5 and 9 Hz when QRS and T are taken away.
+    wave_share : float or None
+        Share of that rest's power near this frequency and its double.
+    wave_mv : float or None
+        Its root mean square.
+    locked_hz, locked_share : float or None
+        Main frequency and its share of the power with only the QRS taken away, in the lead that
+        shows it best: waves that keep step with the beats would be lost with T.
+    """
+
+    p_coherence: float | None
+    p_share: float
+    p_confidence: float
+    pr_spread_ms: float | None
+    irregularity: float | None
+    wave_hz: float | None
+    wave_share: float | None
+    wave_mv: float | None
+    locked_hz: float | None
+    locked_share: float | None
+
+
+def atrial_activity(case: Case) -> AtrialActivity:
+    """Measure the atrial activity of a record.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+
+    Returns
+    -------
+    AtrialActivity
+    """
+    delineation = case.measurements.delineation
+    if case.n_beats < 3:
+        return AtrialActivity(None, 0.0, 0.0, None, None, None, None, None, None, None)
+    plain = np.array([kind != "ventricular" for kind in case.kinds])
+    p_on = delineation.column("p_on")
+    pr_ms = 1000 * (delineation.column("qrs_on") - p_on)[plain]
+    pr_ms = pr_ms[np.isfinite(pr_ms)]
+    spread = float(1.4826 * np.median(np.abs(pr_ms - np.median(pr_ms)))) if len(pr_ms) > 2 else None
+    # The first beat's P may lie before the record.
+    inside = plain & (delineation.r_s > 0.35)
+    share = float(np.isfinite(p_on[inside]).mean()) if inside.any() else 0.0
+    windows = cut_beats(case.record, delineation)
+    like = case.usual if case.usual.sum() >= MIN_LIKE else plain
+    hz, concentration, size = _waves(case, windows)
+    locked_hz, locked_share = _locked_waves(case, windows)
+    confidence = delineation.p_confidence
+    return AtrialActivity(
+        p_coherence=_coherence(windows, like, _t_end(delineation)),
+        p_share=share,
+        p_confidence=float(confidence.mean()) if len(confidence) else 0.0,
+        pr_spread_ms=spread,
+        irregularity=irregularity(case),
+        wave_hz=hz,
+        wave_share=concentration,
+        wave_mv=size,
+        locked_hz=locked_hz,
+        locked_share=locked_share,
+    )
+
+
+def irregularity(case: Case) -> float | None:
+    """Measure how much RR changes from beat to beat, without extra beats.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+
+    Returns
+    -------
+    float or None
+        Median absolute change relative to the mean RR; None with fewer than three changes.
+    """
+    rr = np.diff(case.measurements.delineation.r_s)
+    odd = np.array([kind in ("ventricular", "supraventricular") for kind in case.kinds])
+    disturbed = odd[1:] | odd[:-1]
+    change = np.abs(np.diff(rr))[~(disturbed[1:] | disturbed[:-1])]
+    if len(change) < 3:
+        return None
+    return float(np.median(change) / rr[~disturbed].mean())
+
+
+def _t_end(delineation: Delineation) -> float:
+    """Give where T of the beat before usually ends, in s before (< 0) the centre of a beat."""
+    ends = delineation.column("t_off")[:-1] - delineation.r_s[1:]
+    ends = ends[np.isfinite(ends)]
+    return float(np.quantile(ends, 0.75)) if len(ends) else -BEFORE_S
+
+
+def _coherence(
+    windows: BeatWindows, chosen: npt.NDArray[np.bool_], t_end_s: float
+) -> float | None:
+    """Compare the mean of the stretch before the QRS with the single beats."""
+    start = max(-0.28, t_end_s + 0.02)
+    if start > -0.06 - MIN_STRETCH_S:
+        return None
+    stretch = windows.signal[:, :, windows.slice(start, -0.06)][:, :, ::4].astype(np.float64)
+    complete = chosen & np.isfinite(stretch).all(axis=(0, 2))
+    n = int(complete.sum())
+    if n < MIN_LIKE:
+        return None
+    stretch = stretch[:, complete]
+    t = np.linspace(-1, 1, stretch.shape[-1])
+    stretch = stretch - stretch.mean(axis=-1, keepdims=True)
+    stretch -= (stretch @ t)[..., None] / (t @ t) * t
+    single = (stretch**2).sum(axis=(0, 2))
+    calm = single <= 4 * np.median(single)  # one disturbed beat must not decide
+    n = int(calm.sum())
+    total = single[calm].mean()
+    mean_energy = (stretch[:, calm].mean(axis=1) ** 2).sum()
+    return float((n * mean_energy - total) / ((n - 1) * max(total, 1e-12)))
+
+
+def _waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None, float | None]:
+    """Find the main frequency between the beats once QRS and T are taken away."""
+    delineation = case.measurements.delineation
+    leads = [lead for lead in _LEADS if lead in delineation.leads]
+    if not leads:
+        return None, None, None
+    rows = fill_gaps(case.record.select(tuple(leads)).signal)
+    rest = resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
+    keep = _cancel(rest, windows.centres_s, delineation.column("t_off"), case.usual)
+    if keep.mean() < 0.3:
+        return None, None, None
+    rest = np.where(keep, rest, 0)
+    n = 4096
+    power = (np.abs(np.fft.rfft(rest * np.hanning(rest.shape[1]), n, axis=1)) ** 2).mean(axis=0)
+    hz = np.fft.rfftfreq(n, 1 / WAVE_FS)
+    band = (hz >= _BAND_HZ[0]) & (hz <= _BAND_HZ[1])
+    search = (hz >= _PEAK_HZ[0]) & (hz <= _PEAK_HZ[1])
+    main = float(hz[search][np.argmax(power[search])])
+    near = (np.abs(hz - main) < 0.4) | (np.abs(hz - 2 * main) < 0.4)
+    size = float(np.sqrt((rest[:, keep] ** 2).mean()))
+    return main, float(power[near & band].sum() / max(power[band].sum(), 1e-12)), size
+
+
+def _locked_waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None]:
+    """Find the main frequency with only the QRS bridged by straight lines."""
+    delineation = case.measurements.delineation
+    leads = [lead for lead in _LEADS if lead in delineation.leads]
+    if not leads:
+        return None, None
+    rows = fill_gaps(case.record.select(tuple(leads)).signal)
+    rest = resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
+    n = rest.shape[1]
+    onset, offset = delineation.column("qrs_on"), delineation.column("qrs_off")
+    onset = np.where(np.isfinite(onset), onset, windows.centres_s - 0.06) - 0.02
+    offset = np.where(np.isfinite(offset), offset, windows.centres_s + 0.06) + 0.02
+    keep = np.ones(n, bool)
+    at = np.arange(n) / WAVE_FS
+    for start, stop in zip(onset, offset, strict=True):
+        keep &= (at < start) | (at > stop)
+    if keep.mean() < 0.3:
+        return None, None
+    bridged = np.stack([np.interp(at, at[keep], row[keep]) for row in rest])
+    power = np.abs(np.fft.rfft(bridged * np.hanning(n), 4096, axis=1)) ** 2
+    hz = np.fft.rfftfreq(4096, 1 / WAVE_FS)
+    band = (hz >= 1.0) & (hz <= _BAND_HZ[1])
+    search = (hz >= _PEAK_HZ[0]) & (hz <= _PEAK_HZ[1])
+    best = (0.0, 0.0)
+    for row in power:
+        main = float(hz[search][np.argmax(row[search])])
+        near = (np.abs(hz - main) < 0.3) | (np.abs(hz - 2 * main) < 0.3)
+        share = float(row[near & band].sum() / max(row[band].sum(), 1e-12))
+        best = max(best, (share, main))
+    return best[1], best[0]
+
+
+def _cancel(
+    rest: npt.NDArray[np.float32], centres_s: Array, t_off: Array, usual: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Subtract the median QRS-T in place; give the samples that may be used."""
+    n = rest.shape[1]
+    keep = np.ones(n, bool)
+    before = round(0.06 * WAVE_FS)
+    qt = t_off - centres_s
+    length = float(np.nanmedian(qt)) if np.isfinite(qt).any() else 0.35
+    after = round((length + 0.04) * WAVE_FS)
+    starts = np.round(centres_s * WAVE_FS).astype(int) - before
+    width = before + after
+    ends = np.append(starts[1:], n)
+    whole = (starts >= 0) & (starts + width <= n)
+    chosen = usual & whole if (usual & whole).sum() >= 2 else whole
+    if not chosen.any():
+        return np.zeros(n, bool)
+    stack = rest[:, starts[chosen][:, None] + np.arange(width)]
+    template = np.median(stack, axis=1)
+    template = template - np.linspace(template[:, 0], template[:, -1], width).T
+    for k, start in enumerate(starts):
+        stop = min(start + width, int(ends[k]), n)
+        first = max(start, 0)
+        if usual[k]:
+            rest[:, first:stop] -= template[:, first - start : stop - start]
+            keep[first : max(min(first + 2 * before, stop), 0)] = False
+        else:
+            keep[first : max(stop, 0)] = False
+    return keep

@@ -1,0 +1,445 @@
+"""The basic rhythm: what drives the heart, how fast, how regularly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from ecg_llm.findings.atrial import AtrialActivity, atrial_activity
+from ecg_llm.findings.case import Case
+from ecg_llm.findings.checks import (
+    Check,
+    all_of,
+    any_of,
+    at_least,
+    below,
+    compare,
+    fact,
+    judge,
+    opposite,
+    unknown,
+)
+from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.pacing import Pacing
+from ecg_llm.findings.sources import (
+    BRADYCARDIA,
+    CONDUCTION,
+    FIBRILLATION,
+    TACHYCARDIA,
+    TEXTBOOK,
+    VENTRICULAR,
+)
+
+MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
+"""Fewer beats, or a shorter stretch, do not make a rhythm."""
+SLOW_BPM, FAST_BPM = 60.0, 100.0
+EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
+SINUS_ARRHYTHMIA_MS = 120.0
+_AF_WEIGHTS = {"coherence": -7.9, "log_irregularity": 0.79, "constant": 3.66}
+AF_MIN_IRREGULARITY = 0.02
+"""RR that change less than this from beat to beat are not those of atrial fibrillation."""
+AF_PRESENT, AF_ABSENT = 0.25, 0.12
+"""Probability from which atrial fibrillation is present, and below which it is absent."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """The rhythm and what it means for the other criteria.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        All statements on the rhythm.
+    fibrillation, flutter, sinus : bool or None
+        Which rhythm it is.
+    p_gate : str or None
+        Why P waves and PR cannot be judged.
+    """
+
+    findings: tuple[Finding, ...]
+    fibrillation: bool | None
+    flutter: bool | None
+    sinus: bool | None
+    p_gate: str | None
+
+
+def fibrillation_probability(activity: AtrialActivity) -> float | None:
+    """Estimate the probability of atrial fibrillation.
+
+    Parameters
+    ----------
+    activity : AtrialActivity
+        From `atrial_activity`.
+
+    Returns
+    -------
+    float or None
+        None if the beats are too few.
+
+    Notes
+    -----
+    Logistic regression on the coherence of the stretch before the QRS and the logarithm of the
+    irregularity of RR, fitted on PTB-XL folds 1 to 8.
+
+    References
+    ----------
+    .. [1] Hindricks G et al. Eur Heart J 2021;42:373-498 (irregular RR without distinct P waves).
+    """
+    if activity.p_coherence is None or activity.irregularity is None:
+        return None
+    logit = _AF_WEIGHTS["constant"] + _AF_WEIGHTS["coherence"] * activity.p_coherence
+    logit += _AF_WEIGHTS["log_irregularity"] * math.log(min(max(activity.irregularity, 0.005), 0.3))
+    return 1 / (1 + math.exp(-logit))
+
+
+def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
+    """Judge the basic rhythm.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+    pacing : Pacing
+        Whether atria or ventricles are paced.
+
+    Returns
+    -------
+    Rhythm
+    """
+    silent = _asystole_or_vf(case)
+    rates = _extreme_rates(case)
+    short = _too_short(case)
+    if silent.holds or short:
+        reason = "no organized beats" if silent.holds else short
+        codes = [*_BASIC, "pause", "long_pause"]
+        blocked = tuple(judge(code, unknown(str(reason))) for code in codes)
+        first = (judge("asystole_or_vf", silent),)
+        return Rhythm(first + rates + blocked, None, None, None, reason)
+
+    activity = atrial_activity(case)
+    flutter = _flutter(case, activity)
+    fibrillation = all_of(_fibrillation(activity, case), opposite(flutter))
+    if pacing.ventricular.holds and not pacing.atrial.holds and flutter.holds is not True:
+        fibrillation = _when_paced(activity, fibrillation)
+    sinus = all_of(
+        _sinus_p(case, activity),
+        Check(True) if fibrillation.holds is None else opposite(fibrillation),
+        opposite(flutter),
+        opposite(pacing.atrial),
+    )
+    driven = pacing.ventricular.holds is True and not sinus.holds
+    fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", 120, CONDUCTION)
+    regular = _regular(activity)
+    no_p = opposite(sinus)
+    not_paced = Check(not driven)
+    irregular_af = Check(True) if fibrillation.holds is None else opposite(fibrillation)
+    supraventricular = all_of(
+        _faster(case, 130),
+        below(case, "qrs_global_ms", 120, TACHYCARDIA),
+        regular,
+        no_p,
+        irregular_af,
+        opposite(flutter),
+    )
+    wide_fast = all_of(fast, wide, no_p, not_paced, regular)
+    slow_no_p = all_of(
+        no_p, irregular_af, opposite(flutter), not_paced, regular, opposite(fast), _few_p(activity)
+    )
+    findings = (
+        judge("asystole_or_vf", silent),
+        *rates,
+        judge("SR", sinus),
+        judge("STACH", all_of(sinus, fast)),
+        judge("SBRAD", all_of(sinus, below(case, "heart_rate_bpm", SLOW_BPM, BRADYCARDIA))),
+        judge("SARRH", all_of(sinus, _sinus_arrhythmia(case))),
+        _with_probability(judge("AFIB", fibrillation), activity),
+        judge("AFLT", flutter),
+        judge("SVTAC", supraventricular),
+        judge("wide_qrs_tachycardia", wide_fast),
+        judge("junctional_rhythm", all_of(slow_no_p, opposite(wide))),
+        judge("idioventricular_rhythm", all_of(slow_no_p, wide, _slower(case, 60))),
+        *_pauses(case),
+    )
+    p_gate = None
+    visible = fibrillation.holds is None and activity.p_share >= 0.5
+    if (fibrillation.holds is not False and not visible) or flutter.holds:
+        name = "flutter" if flutter.holds else "fibrillation"
+        p_gate = f"atrial {name}: there are no P waves to measure"
+        if fibrillation.holds is None and not flutter.holds:
+            p_gate = fibrillation.reason
+    return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate)
+
+
+_BASIC = (
+    "SR",
+    "STACH",
+    "SBRAD",
+    "SARRH",
+    "AFIB",
+    "AFLT",
+    "SVTAC",
+    "wide_qrs_tachycardia",
+    "junctional_rhythm",
+    "idioventricular_rhythm",
+)
+
+
+def _too_short(case: Case) -> str | None:
+    """Say why there is no rhythm to judge."""
+    if not case.measurements.delineation.leads:
+        return "no lead can be read"
+    length = case.measurements.to_s - case.measurements.from_s
+    if length < MIN_RHYTHM_S:
+        return f"{length:.1f} s are too short for a rhythm; {MIN_RHYTHM_S:g} s are needed"
+    if case.n_beats < MIN_BEATS:
+        return f"only {case.n_beats} beats found; {MIN_BEATS} are needed for a rhythm"
+    return None
+
+
+def _extreme_rates(case: Case) -> tuple[Finding, ...]:
+    """Very fast and very slow ventricular rates."""
+    fast = compare(case, "heart_rate_bpm", lambda v: v > EXTREME_FAST_BPM, "> 150/min", TACHYCARDIA)
+    slow = compare(case, "heart_rate_bpm", lambda v: v < EXTREME_SLOW_BPM, "< 40/min", BRADYCARDIA)
+    return judge("extreme_tachycardia", fast), judge("extreme_bradycardia", slow)
+
+
+def _faster(case: Case, bpm: float) -> Check:
+    """A ventricular rate above a limit."""
+    return compare(case, "heart_rate_bpm", lambda v: v > bpm, f"> {bpm:g}/min", TACHYCARDIA)
+
+
+def _slower(case: Case, bpm: float) -> Check:
+    """A ventricular rate below a limit."""
+    return below(case, "heart_rate_bpm", bpm, BRADYCARDIA)
+
+
+def _regular(activity: AtrialActivity) -> Check:
+    """RR that hardly change, apart from extra beats."""
+    if activity.irregularity is None:
+        return unknown("too few undisturbed beats to judge the regularity")
+    return fact(
+        activity.irregularity < 0.08,
+        "change from one RR to the next",
+        activity.irregularity,
+        "of the mean RR",
+        "< 0.08",
+        TEXTBOOK,
+    )
+
+
+def _irregular(activity: AtrialActivity, limit: float, *, below: bool) -> Check:
+    """Hold the irregularity of RR against a limit."""
+    value = activity.irregularity or 0.0
+    return fact(
+        value < limit if below else value >= limit,
+        "change from one RR to the next",
+        value,
+        "of the mean RR",
+        f"{'<' if below else '≥'} {limit:g}",
+        FIBRILLATION,
+    )
+
+
+def _few_p(activity: AtrialActivity) -> Check:
+    """Hardly any P waves, and nothing before the QRS that repeats."""
+    if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.5:
+        return unknown("something before the QRS repeats, but no P wave could be delineated")
+    return fact(
+        activity.p_share < 0.3,
+        "share of beats with a P wave",
+        activity.p_share,
+        "",
+        "< 0.3",
+        TEXTBOOK,
+    )
+
+
+def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
+    """Irregular RR without P waves that repeat."""
+    if activity.irregularity is not None and activity.irregularity < AF_MIN_IRREGULARITY:
+        return opposite(_irregular(activity, AF_MIN_IRREGULARITY, below=True))
+    probability = fibrillation_probability(activity)
+    if probability is None:
+        return unknown("too few undisturbed beats to tell atrial fibrillation")
+    if AF_ABSENT < probability < AF_PRESENT:
+        return unknown(
+            "the P waves and the irregularity of RR leave atrial fibrillation open "
+            f"(probability {probability:.2f})"
+        )
+    holds = probability >= AF_PRESENT
+    lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
+    span = (case.measurements.from_s, round(case.measurements.to_s, 3))
+    return all_of(
+        fact(
+            holds,
+            "repetition of the stretch before the QRS",
+            activity.p_coherence,
+            "",
+            "no P waves that repeat",
+            FIBRILLATION,
+            lead=lead,
+            span_s=span,
+        ),
+        fact(
+            holds,
+            "change from one RR to the next",
+            activity.irregularity,
+            "of the mean RR",
+            "irregular",
+            FIBRILLATION,
+            span_s=span,
+        ),
+    )
+
+
+def _when_paced(activity: AtrialActivity, check: Check) -> Check:
+    """With ventricular pacing RR tells nothing of the atria."""
+    if check.holds:
+        return unknown("the ventricles are paced, so RR does not show the rhythm of the atria")
+    return check
+
+
+def _with_probability(finding: Finding, activity: AtrialActivity) -> Finding:
+    """Add the probability of atrial fibrillation."""
+    probability = fibrillation_probability(activity)
+    return replace(finding, probability=None if probability is None else round(probability, 3))
+
+
+def _flutter(case: Case, activity: AtrialActivity) -> Check:
+    """A saw-tooth of one frequency between the beats."""
+    if activity.wave_hz is None or activity.wave_share is None or activity.wave_mv is None:
+        return Check(False)
+    per_minute = 60 * activity.wave_hz
+    lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
+    holds = (
+        220 <= per_minute <= 350
+        and activity.wave_share >= 0.45
+        and activity.wave_mv >= 0.05
+        and activity.p_share < 0.5
+    )
+    return fact(
+        holds,
+        "atrial waves between the beats",
+        per_minute,
+        "/min",
+        "220 to 350/min, of one frequency",
+        FIBRILLATION,
+        lead=lead,
+        span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
+    )
+
+
+def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
+    """P waves of sinus direction before the QRS complexes."""
+    if activity.p_share < 0.6 and (activity.p_coherence or 0.0) > 0.6:
+        return unknown("something before the QRS repeats, but P waves could not be delineated")
+    share = fact(
+        activity.p_share >= 0.6,
+        "share of beats with a P wave",
+        activity.p_share,
+        "",
+        "≥ 0.6",
+        TEXTBOOK,
+    )
+    axis = case.value("p_axis_deg")
+    if axis is not None:
+        direction = compare(
+            case, "p_axis_deg", lambda v: -30 <= v <= 105, "between -30° and 105°", TEXTBOOK
+        )
+    else:
+        upright = [
+            compare(case, "p_mv", lambda v: v > 0, "upright", TEXTBOOK, lead)
+            for lead in ("II", "I", "aVF", "V5", "V6")
+            if case.value("p_mv", lead) is not None
+        ]
+        direction = any_of(*upright) if upright else share
+    return all_of(share, direction)
+
+
+def _sinus_arrhythmia(case: Case) -> Check:
+    """RR of normal beats that differ by more than 120 ms."""
+    beats = case.measurements.beats
+    rr = [1000 * (b.r_s - a.r_s) for a, b in pairwise(beats) if a.kind == b.kind == "normal"]
+    if len(rr) < MIN_BEATS - 1:
+        return unknown("too few normal beats in a row")
+    span = float(np.quantile(rr, 0.95) - np.quantile(rr, 0.05))
+    return fact(
+        span > SINUS_ARRHYTHMIA_MS,
+        "range of RR between normal beats",
+        span,
+        "ms",
+        f"> {SINUS_ARRHYTHMIA_MS:g} ms",
+        TEXTBOOK,
+    )
+
+
+def _pauses(case: Case) -> tuple[Finding, ...]:
+    """The longest RR interval."""
+    r_s = case.measurements.delineation.r_s
+    k = int(np.argmax(np.diff(r_s)))
+    longest, span = (
+        float(r_s[k + 1] - r_s[k]),
+        (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
+    )
+    return tuple(
+        judge(
+            code,
+            fact(
+                longest > limit,
+                "longest RR",
+                longest,
+                "s",
+                f"> {limit:g} s",
+                BRADYCARDIA,
+                span_s=span,
+            ),
+        )
+        for code, limit in (("pause", 2.0), ("long_pause", 3.0))
+    )
+
+
+def _asystole_or_vf(case: Case) -> Check:
+    """No QRS complexes: a flat line, or waves without beats."""
+    leads = case.measurements.delineation.leads
+    length = case.measurements.to_s - case.measurements.from_s
+    if not leads or length < 3:
+        return unknown("no lead, or too short a stretch, could be read")
+    if case.n_beats >= max(3, length / 4):
+        chaotic = _chaotic(case)
+        return fact(
+            chaotic, "beats of one shape", "none" if chaotic else "found", "", "none", VENTRICULAR
+        )
+    signal = case.record.select(leads).signal
+    size = float(np.nanmedian(np.nanstd(signal, axis=1)))
+    kind = "flat line" if size < 0.05 else "waves without QRS complexes"
+    return fact(
+        case.n_beats < 2,
+        "QRS complexes found",
+        float(case.n_beats),
+        "",
+        f"none or one in {length:.0f} s ({kind})",
+        VENTRICULAR,
+        span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
+    )
+
+
+def _chaotic(case: Case) -> bool:
+    """Fast waves of one narrow band whose complexes do not resemble each other."""
+    from ecg_llm.beats import group_shapes, similarity
+    from ecg_llm.windows import cut_beats
+
+    windows = cut_beats(case.record, case.measurements.delineation)
+    groups = group_shapes(similarity(windows))
+    if (groups == 0).sum() > 0.4 * max((groups >= 0).sum(), 1):
+        return False
+    rows = np.nan_to_num(case.record.select(case.measurements.delineation.leads).signal)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    power = (np.abs(np.fft.rfft(rows * np.hanning(rows.shape[1]), axis=1)) ** 2).mean(axis=0)
+    hz = np.fft.rfftfreq(rows.shape[1], 1 / case.record.fs)
+    band = (hz >= 1.5) & (hz <= 40)
+    main = float(hz[band][np.argmax(power[band])])
+    near = band & (np.abs(hz - main) < 1.2)
+    return bool(2.5 <= main <= 9 and power[near].sum() > 0.6 * power[band].sum())

@@ -1,0 +1,330 @@
+"""The report as PDF: the tracing at true size, then the findings."""
+
+from __future__ import annotations
+
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from ecg_llm.phrases import amount, sentence
+from ecg_llm.render.evidence import (
+    Citations,
+    EvidenceIndex,
+    lead_notes,
+    number_evidence,
+    page_layout,
+    patient_text,
+)
+from ecg_llm.render.page import page_scene
+from ecg_llm.render.pdf_page import BOLD, FONT, POINTS_PER_MM, draw_scene, register_fonts
+from ecg_llm.render.scene import clip, printable
+from ecg_llm.render.style import PINK
+from ecg_llm.statements import REFERENCES, reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reportlab.pdfgen.canvas import Canvas
+    from reportlab.platypus import Flowable
+
+    from ecg_llm.findings.finding import Evidence
+    from ecg_llm.record import ECGRecord
+    from ecg_llm.render.marks import EvidenceMark
+    from ecg_llm.report import Report
+
+A4_MM = (210.0, 297.0)
+MARGIN_MM = 16.0
+ONE_LINE = 95
+"""Characters of statement and evidence that stand on one line."""
+SOFT, RULE, ALERT = "#54565e", "#c9ccd3", "#a32b05"
+
+
+def to_pdf(report: Report, record: ECGRecord) -> bytes:
+    """Write a report as PDF.
+
+    Parameters
+    ----------
+    report : Report
+        What to write.
+    record : ECGRecord
+        Its record, for the tracing.
+
+    Returns
+    -------
+    bytes
+        Page 1, A4 across: the tracing at 25 mm/s and 10 mm/mV on paper printed without scaling,
+        with the evidence of present findings marked. Then, A4 upright, the report. The same input
+        gives the same bytes.
+    """
+    from reportlab.platypus import BaseDocTemplate, Frame, NextPageTemplate, PageBreak, PageTemplate
+
+    register_fonts()
+    index = number_evidence(report)
+    layout = page_layout(report, record)
+    scene, hidden = page_scene(
+        record, layout=layout, marks=index.shown, lead_notes=lead_notes(report)
+    )
+    name = clip(printable(report.record.name) or "unnamed", 60)
+    across = (layout.width_mm * POINTS_PER_MM, layout.height_mm * POINTS_PER_MM)
+    upright = (A4_MM[0] * POINTS_PER_MM, A4_MM[1] * POINTS_PER_MM)
+    margin = MARGIN_MM * POINTS_PER_MM
+
+    def tracing(canvas: Canvas, _: object) -> None:
+        draw_scene(canvas, scene)
+
+    out = BytesIO()
+    document = BaseDocTemplate(
+        out,
+        pagesize=upright,
+        invariant=1,
+        title=f"ECG report: {name}",
+        author=report.provenance.software,
+        subject=report.provenance.disclaimer,
+        creator=f"{report.provenance.software} {report.provenance.version}",
+    )
+    whole = Frame(0, 0, *across, id="whole")
+    column = Frame(
+        margin,
+        margin,
+        upright[0] - 2 * margin,
+        upright[1] - 2 * margin,
+        leftPadding=0,
+        rightPadding=0,
+        id="column",
+    )
+    document.addPageTemplates(
+        [
+            PageTemplate(id="tracing", frames=[whole], onPage=tracing, pagesize=across),
+            PageTemplate(
+                id="report",
+                frames=[column],
+                onPage=partial(_foot, text=f"{name} · {report.provenance.disclaimer}"),
+                pagesize=upright,
+            ),
+        ]
+    )
+    start = [NextPageTemplate("report"), PageBreak()]
+    document.build([*start, *_Story(report, index, hidden).flowables()])
+    return out.getvalue()
+
+
+def _foot(canvas: Canvas, document: Any, text: str) -> None:
+    """Write the foot of a page of the report."""
+    canvas.saveState()
+    canvas.setFont(FONT, 7.5)
+    canvas.setFillColor(SOFT)
+    y = 9 * POINTS_PER_MM
+    canvas.drawString(MARGIN_MM * POINTS_PER_MM, y, text)
+    right = (A4_MM[0] - MARGIN_MM) * POINTS_PER_MM
+    canvas.drawRightString(right, y, f"page {document.page}")
+    canvas.restoreState()
+
+
+class _Story:
+    """The text of one report, part by part."""
+
+    def __init__(
+        self, report: Report, index: EvidenceIndex, hidden: tuple[EvidenceMark, ...]
+    ) -> None:
+        self.report = report
+        self.index = index
+        self.hidden = hidden
+        self.cited = Citations()
+        self.colours = {mark.label: PINK.mark_colour(mark.role) for mark in index.shown}
+
+    def flowables(self) -> Iterator[Flowable]:
+        """Give the parts in reading order."""
+        yield from self._title()
+        yield from self._alerts()
+        yield self._head("Impression")
+        for k, text in enumerate(self.report.impression, start=1):
+            evidence = next((c.evidence for c in self.report.claims if c.text == text), ())
+            yield self._line(f"{k}. {_e(text)}{self._tags(evidence)}", indent=14)
+        yield from self._measurements()
+        for section in self.report.sections:
+            yield self._head(section.title)
+            for claim in section.statements:
+                doubt = "<b>[contradicted]</b> " if claim.status == "contradicted" else ""
+                text = _e(claim.text)
+                if claim.status == "unverifiable":
+                    text = f'<font color="{SOFT}">{text}</font>'
+                text = doubt + text + self._tags(claim.evidence)
+                facts = self.cited.facts(claim.evidence, claim.text)
+                if facts and len(claim.text) + len(facts) < ONE_LINE:
+                    text += f' &nbsp;<font size="7.5" color="{SOFT}">{_e(facts)}</font>'
+                    facts = ""
+                yield self._line(text)
+                yield from self._facts(facts)
+        yield from self._abstentions()
+        yield from self._quality()
+        yield from self._made()
+
+    def _title(self) -> Iterator[Flowable]:
+        record = self.report.record
+        yield self._line(_e(f"ECG report: {record.name or 'unnamed'}"), size=15, bold=True, after=3)
+        facts = [patient_text(self.report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
+        facts.append(f"{record.duration_s:.1f} s, judged {record.from_s:.1f}–{record.to_s:.1f} s")
+        yield self._line(_e(" · ".join(fact for fact in facts if fact)), colour=SOFT)
+        for note in record.notes:
+            yield self._line(_e(f"Note: {note}"), colour=SOFT)
+        if self.hidden:
+            labels = ", ".join(mark.label for mark in self.hidden)
+            text = f"Not on page 1, because of its lead or time: evidence {labels}."
+            yield self._line(_e(text), colour=SOFT)
+
+    def _alerts(self) -> Iterator[Flowable]:
+        if not self.report.alerts:
+            return
+        yield self._head("Alerts", colour=ALERT)
+        for alert in self.report.alerts:
+            label = f"<b>{_e(alert.urgency.upper())}: {_e(sentence(alert.label))}</b>"
+            yield self._line(label + self._tags(alert.evidence), colour=ALERT)
+            yield from self._facts(self.cited.facts(alert.evidence))
+
+    def _measurements(self) -> Iterator[Flowable]:
+        yield self._head("Measurements")
+        values = self.report.measurements
+        if not values:
+            yield self._line("Nothing was measured.")
+            return
+        rows: list[tuple[str, ...]] = [
+            ("Quantity", "Value", "Spread", "Adult reference", "How, or why not")
+        ]
+        known = [name for name in REFERENCES if name in values]
+        for name in dict.fromkeys((*known, *values)):
+            quantity, title, limits = values[name], name, ""
+            if name in REFERENCES:
+                record = self.report.record
+                entry = reference(name, record.age_years, record.sex)
+                title, limits = sentence(entry.name).removesuffix("."), entry.limits
+            value = "–" if quantity.value is None else amount(quantity.value, quantity.unit)
+            spread = quantity.spread
+            apart = "" if spread is None else f"± {amount(spread, quantity.unit)}"
+            how = quantity.method if quantity.value is not None else quantity.reason or ""
+            rows.append((title, value, apart, limits, how))
+        yield self._table(rows, (38, 22, 20, 44, 54))
+
+    def _abstentions(self) -> Iterator[Flowable]:
+        if self.report.abstentions:
+            yield self._head("What could not be judged")
+            by_reason: dict[str, list[str]] = {}
+            for item in self.report.abstentions:
+                by_reason.setdefault(item.reason, []).append(item.what)
+            for reason, names in by_reason.items():
+                yield self._line(_e(sentence(f"{', '.join(names)}: {reason}")))
+
+    def _quality(self) -> Iterator[Flowable]:
+        yield self._head("Leads")
+        rows: list[tuple[str, ...]] = [("Lead", "Usable", "Remarks")]
+        clean = []
+        for name, lead in self.report.quality.leads.items():
+            remarks = list(lead.reasons)
+            if name in self.report.record.derived_leads:
+                remarks.append("derived, not recorded")
+            if lead.usable and not remarks:
+                clean.append(name)
+            else:
+                rows.append((name, "yes" if lead.usable else "no", ", ".join(remarks)))
+        if clean:
+            yield self._line(_e(f"Usable, without remarks: {', '.join(clean)}."))
+        if len(rows) > 1:
+            yield self._table(rows, (22, 22, 134))
+
+    def _made(self) -> Iterator[Flowable]:
+        if self.cited.sources:
+            yield self._head("Sources")
+            for source, k in self.cited.sources.items():
+                yield self._line(_e(f"[{k}] {source}"), size=7.5, colour=SOFT, indent=18)
+        yield self._head("Provenance")
+        made = self.report.provenance
+        parts = [f"{made.software} {made.version}", f"report schema {self.report.schema_version}"]
+        parts += [f"criteria {made.criteria_version}"] if made.criteria_version else []
+        parts += [f"input SHA-256 {made.input_sha256}"] if made.input_sha256 else []
+        parts += [f"weights {name} {digest}" for name, digest in made.weights.items()]
+        for part in parts:
+            yield self._line(_e(part), size=7.5, colour=SOFT)
+        yield self._line(f"<b>{_e(made.disclaimer)}</b>")
+
+    def _facts(self, facts: str) -> Iterator[Flowable]:
+        """Set evidence below its statement."""
+        if facts:
+            yield self._line(_e(facts), size=7.5, colour=SOFT, left=10)
+
+    def _tags(self, evidence: Iterable[Evidence]) -> str:
+        """Name the marks on page 1, in their colours."""
+        labels = [label for label in self.index.labels(evidence) if label in self.colours]
+        tags = (f'<font color="{self.colours[k]}"><b>({k})</b></font>' for k in labels)
+        return "".join(f" {tag}" for tag in tags)
+
+    def _head(self, text: str, colour: str = "#000000") -> Flowable:
+        from reportlab.lib.colors import HexColor
+        from reportlab.lib.styles import ParagraphStyle
+        from reportlab.platypus import Paragraph
+
+        style = ParagraphStyle(
+            "head",
+            fontName=BOLD,
+            fontSize=10.5,
+            leading=14,
+            spaceBefore=9,
+            spaceAfter=2,
+            textColor=HexColor(colour),
+            keepWithNext=1,
+        )
+        return Paragraph(_e(text), style)
+
+    def _line(
+        self,
+        markup: str,
+        *,
+        size: float = 9,
+        bold: bool = False,
+        colour: str = "#000000",
+        left: float = 0,
+        indent: float = 0,
+        after: float = 1.5,
+    ) -> Flowable:
+        """Set one paragraph; ``indent`` hangs all lines but the first."""
+        from reportlab.lib.colors import HexColor
+        from reportlab.lib.styles import ParagraphStyle
+        from reportlab.platypus import Paragraph
+
+        style = ParagraphStyle(
+            "line",
+            fontName=BOLD if bold else FONT,
+            fontSize=size,
+            leading=size * 1.32,
+            textColor=HexColor(colour),
+            leftIndent=left + indent,
+            firstLineIndent=-indent,
+            spaceAfter=after,
+            splitLongWords=1,
+        )
+        return Paragraph(markup, style)
+
+    def _table(self, rows: list[tuple[str, ...]], widths_mm: tuple[float, ...]) -> Flowable:
+        from reportlab.lib.colors import HexColor
+        from reportlab.platypus import Table, TableStyle
+
+        cells = [
+            [self._line(_e(cell), size=8, bold=k == 0 or c == 0, after=0) for c, cell in of]
+            for k, of in enumerate(enumerate(row) for row in rows)
+        ]
+        table = Table(
+            cells, colWidths=[w * POINTS_PER_MM for w in widths_mm], repeatRows=1, hAlign="LEFT"
+        )
+        everywhere = ((0, 0), (-1, -1))
+        style = TableStyle()
+        style.add("LINEBELOW", *everywhere, 0.4, HexColor(RULE))
+        style.add("VALIGN", *everywhere, "TOP")
+        style.add("LEFTPADDING", *everywhere, 0)
+        style.add("TOPPADDING", *everywhere, 1.5)
+        style.add("BOTTOMPADDING", *everywhere, 1.5)
+        table.setStyle(style)
+        return table
+
+
+def _e(text: str) -> str:
+    """Make any text safe inside reportlab's markup."""
+    return escape(printable(text))

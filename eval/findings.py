@@ -1,0 +1,361 @@
+"""Hold the findings against PTB-XL's statements."""
+
+from __future__ import annotations
+
+import ast
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.errors import RecordError
+from ecg_llm.findings.finding import Finding
+from ecg_llm.record import ECGRecord, Sex
+
+RHYTHM_CODES = ("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE")
+"""A PTB-XL record without one of these says nothing of its rhythm and is left out there."""
+MIN_LIKELIHOOD = 50.0
+"""Diagnostic statements of a lower likelihood count neither for nor against."""
+
+INCLUDES: dict[str, tuple[str, ...]] = {
+    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
+    "1AVB": ("1AVB", "LPR"),
+    "VCLVH": ("VCLVH", "LVH"),
+    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
+    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
+    "INVT": ("INVT",),
+    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
+    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
+}
+"""Statements of PTB-XL that imply one of ours: a sinus tachycardia is a sinus rhythm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementResult:
+    """How one statement fared.
+
+    Attributes
+    ----------
+    code : str
+        Statement.
+    n, n_positive : int
+        Records judged by PTB-XL, and those with the statement.
+    true_positive, false_positive, true_negative, false_negative : int
+        An unknown counts as not present.
+    unknown : int
+        How many we left unknown.
+    """
+
+    code: str
+    n: int
+    n_positive: int
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+    unknown: int
+
+    @property
+    def sensitivity(self) -> tuple[float, float, float] | None:
+        """Sensitivity with its 95 % limits."""
+        return wilson(self.true_positive, self.n_positive)
+
+    @property
+    def specificity(self) -> tuple[float, float, float] | None:
+        """Specificity with its 95 % limits."""
+        return wilson(self.true_negative, self.n - self.n_positive)
+
+    @property
+    def ppv(self) -> tuple[float, float, float] | None:
+        """Positive predictive value with its 95 % limits."""
+        return wilson(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of sensitivity and positive predictive value."""
+        total = 2 * self.true_positive + self.false_positive + self.false_negative
+        return 2 * self.true_positive / total if total else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give counts and rates as plain JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        rates = {name: getattr(self, name) for name in ("sensitivity", "specificity", "ppv", "f1")}
+        return {**asdict(self), **rates}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingsResult:
+    """The whole table.
+
+    Attributes
+    ----------
+    fs : int, Hz
+        Sampling rate of the records read.
+    folds : tuple of int
+        PTB-XL folds.
+    n_records, n_failed : int
+        Records read, and those that gave an error.
+    statements : tuple of StatementResult
+        Commonest first.
+    """
+
+    fs: int
+    folds: tuple[int, ...]
+    n_records: int
+    n_failed: int
+    statements: tuple[StatementResult, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "fs": self.fs,
+            "folds": list(self.folds),
+            "n_records": self.n_records,
+            "n_failed": self.n_failed,
+            "statements": [row.to_dict() for row in self.statements],
+        }
+
+    def render(self) -> str:
+        """Write the table as text.
+
+        Returns
+        -------
+        str
+        """
+        folds = ", ".join(str(fold) for fold in self.folds)
+        head = f"PTB-XL, folds {folds}, {self.fs} Hz: {self.n_records} records"
+        if self.n_failed:
+            head += f" ({self.n_failed} could not be read)"
+        lines = [
+            head,
+            "Rates in % with 95 % Wilson limits; unknown counts as not present.",
+            "",
+            f"{'statement':<10}{'n':>5}  {'sensitivity':<18}{'specificity':<18}"
+            f"{'PPV':<18}{'F1':>5}{'unknown':>9}",
+        ]
+        for row in self.statements:
+            f1 = f"{row.f1:.2f}" if row.f1 is not None else "-"
+            lines.append(
+                f"{row.code:<10}{row.n_positive:>5}  {_percent(row.sensitivity):<18}"
+                f"{_percent(row.specificity):<18}{_percent(row.ppv):<18}{f1:>5}"
+                f"{100 * row.unknown / max(row.n, 1):>7.1f} %"
+            )
+        return "\n".join(lines)
+
+
+def wilson(hits: int, n: int) -> tuple[float, float, float] | None:
+    """Compute a share with its 95 % Wilson interval.
+
+    Parameters
+    ----------
+    hits, n : int
+        Successes and trials.
+
+    Returns
+    -------
+    tuple of float or None
+        Share, lower and upper limit; None without trials.
+
+    References
+    ----------
+    .. [1] Wilson EB. J Am Stat Assoc 1927;22:209-212.
+
+    Examples
+    --------
+    >>> tuple(round(x, 3) for x in wilson(9, 10))
+    (0.9, 0.596, 0.982)
+    """
+    if n == 0:
+        return None
+    z = 1.959964
+    share = hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
+    return share, max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def truth(statements: dict[str, float], code: str) -> bool | None:
+    """Tell what a PTB-XL record says of one of our statements.
+
+    Parameters
+    ----------
+    statements : dict of str to float
+        Its ``scp_codes``: likelihood by statement; 0 stands for form and rhythm statements, and
+        where the likelihood is not known.
+    code : str
+        Our statement.
+
+    Returns
+    -------
+    bool or None
+        None if the record does not judge it: no rhythm statement at all, or a low likelihood.
+
+    Examples
+    --------
+    >>> truth({"IMI": 100.0, "STACH": 0.0}, "SR"), truth({"IMI": 35.0}, "IMI")
+    (True, None)
+    """
+    if code in RHYTHM_CODES and not set(statements) & set(RHYTHM_CODES):
+        return None
+    given = [statements[name] for name in INCLUDES.get(code, (code,)) if name in statements]
+    if not given:
+        return False
+    sure = [value for value in given if value == 0 or value >= MIN_LIKELIHOOD]
+    return True if sure else None
+
+
+def tally(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> list[StatementResult]:
+    """Count hits and misses per statement.
+
+    Parameters
+    ----------
+    judged : iterable of (dict, tuple of Finding)
+        PTB-XL's statements and our findings, record by record.
+
+    Returns
+    -------
+    list of StatementResult
+        Of the statements that PTB-XL has, commonest first.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    keys: tuple[str, ...] = ("n", "n_positive", "true_positive", "false_positive")
+    keys += ("true_negative", "false_negative", "unknown")
+    for statements, findings in judged:
+        for finding in findings:
+            is_true = truth(statements, finding.code)
+            if is_true is None or not finding.code.isupper():
+                continue
+            row = counts.setdefault(finding.code, dict.fromkeys(keys, 0))
+            row["n"] += 1
+            row["n_positive"] += is_true
+            row["unknown"] += finding.status == "unknown"
+            said = finding.status == "present"
+            name = ("true" if said == is_true else "false") + ("_positive" if said else "_negative")
+            row[name] += 1
+    rows = [StatementResult(code=code, **row) for code, row in counts.items() if row["n_positive"]]
+    return sorted(rows, key=lambda row: -row.n_positive)
+
+
+def ptbxl_rows(data: Path, folds: tuple[int, ...], fs: int) -> list[dict[str, str]]:
+    """List the records of a PTB-XL folder.
+
+    Parameters
+    ----------
+    data : Path
+        The folder with ``ptbxl_database.csv``.
+    folds : tuple of int
+        Which folds.
+    fs : {100, 500}, Hz
+        Which version of the records.
+
+    Returns
+    -------
+    list of dict
+        Rows of the table, those whose record is there.
+
+    Raises
+    ------
+    RecordError
+        If the table or the records are missing.
+    """
+    table = data / "ptbxl_database.csv"
+    if not table.is_file():
+        raise RecordError(f"{table}: not found; give the folder of PTB-XL.")
+    column = "filename_lr" if fs == 100 else "filename_hr"
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["strat_fold"]) in folds]
+    rows = [row for row in rows if row[column] and (data / f"{row[column]}.hea").is_file()]
+    if not rows:
+        raise RecordError(f"{data}: no record of folds {folds} at {fs} Hz is there.")
+    return rows
+
+
+def evaluate(
+    data: Path,
+    *,
+    folds: tuple[int, ...] = (9,),
+    fs: int = 100,
+    progress: Callable[[int, int], None] | None = None,
+) -> FindingsResult:
+    """Judge PTB-XL's records and count agreement with its statements.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    folds : tuple of int
+        Fold 9 by default: thresholds were chosen on folds 1 to 8.
+    fs : {100, 500}, Hz
+        Which version of the records.
+    progress : callable, optional
+        Called with records done and in all.
+
+    Returns
+    -------
+    FindingsResult
+    """
+    from ecg_llm.findings.apply import apply_criteria
+    from ecg_llm.io import read_record
+    from ecg_llm.measure import measure
+    from ecg_llm.quality import assess
+
+    rows = ptbxl_rows(data, folds, fs)
+    column = "filename_lr" if fs == 100 else "filename_hr"
+    judged: list[tuple[dict[str, float], tuple[Finding, ...]]] = []
+    failed = 0
+    for done, row in enumerate(rows):
+        try:
+            record = with_person(read_record(data / f"{row[column]}.hea"), row)
+        except RecordError:
+            failed += 1
+            continue
+        quality = assess(record)
+        findings = apply_criteria(record, quality, measure(record, quality))
+        judged.append((ast.literal_eval(row["scp_codes"]), findings))
+        if progress:
+            progress(done + 1, len(rows))
+    return FindingsResult(
+        fs=fs,
+        folds=folds,
+        n_records=len(judged),
+        n_failed=failed,
+        statements=tuple(tally(judged)),
+    )
+
+
+def with_person(record: ECGRecord, row: dict[str, str]) -> ECGRecord:
+    """Add age and sex from PTB-XL's table, which its headers lack.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        As read from the file.
+    row : dict of str to str
+        Its row of ``ptbxl_database.csv``.
+
+    Returns
+    -------
+    ECGRecord
+    """
+    age = float(row["age"]) if row["age"] else None
+    sexes: dict[str, Sex] = {"0": "male", "1": "female"}
+    sex = sexes.get(row["sex"].split(".")[0])
+    return replace(record, age_years=age, sex=sex)
+
+
+def _percent(rate: tuple[float, float, float] | None) -> str:
+    """Write a share with its limits in percent."""
+    if rate is None:
+        return "-"
+    share, low, high = (100 * x for x in rate)
+    return f"{share:.1f} ({low:.0f}-{high:.0f})"

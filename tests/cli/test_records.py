@@ -1,0 +1,274 @@
+"""The commands on records, from a file on disk to what a person or a program reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ecg_llm.cli.app import app
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.grounding import check_claims
+from ecg_llm.report import Report
+
+ROOT = Path(__file__).parents[2]
+run = CliRunner().invoke
+
+
+def write_csv(path: Path, *, fs: float = 500.0, **how: object) -> Path:
+    """Write a simulated ECG as a table that states rate, unit and leads."""
+    record = synthetic_ecg(fs=fs, **how).record
+    head = "time_s," + ",".join(f"{lead} (mV)" for lead in record.leads)
+    rows = np.column_stack([np.arange(record.n_samples) / fs, record.signal.T])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savetxt(path, rows, delimiter=",", header=head, comments="", fmt="%.5f")
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return write_csv(tmp_path_factory.mktemp("one") / "rec.csv", bpm=75, seed=6, pr_ms=160)
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory):
+    path = tmp_path_factory.mktemp("flat") / "flat.csv"
+    record = synthetic_ecg(seed=1).record
+    rows = np.column_stack([np.arange(5000) / 500, np.zeros((5000, 12))])
+    head = "time_s," + ",".join(f"{lead} (mV)" for lead in record.leads)
+    np.savetxt(path, rows, delimiter=",", header=head, comments="", fmt="%.4f")
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("many")
+    write_csv(root / "b.csv", seed=2)
+    write_csv(root / "ward" / "a.csv", seed=1)
+    (root / "c.csv").write_text("I,II\nyes,no\n")
+    return root
+
+
+def test_a_report_as_text_names_rate_and_intervals(file):
+    result = run(app, ["report", str(file)])
+    assert result.exit_code == 0, result.output
+    for words in ("PR interval", "QTc (Fridericia)", "QTc (Bazett)", "IMPRESSION", "bpm"):
+        assert words in result.stdout
+
+
+def test_a_report_as_json_is_grounded(file):
+    result = run(app, ["report", str(file), "--format", "json", "--age", "70", "--sex", "male"])
+    report = Report.from_json(result.stdout)
+    assert report.record.name == "rec"
+    assert (report.record.age_years, report.record.sex) == (70, "male")
+    assert report.measurements["heart_rate_bpm"].value == pytest.approx(75, rel=0.03)
+    assert check_claims(report) == ()
+    assert report.provenance.weights
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("r.html", b"<!"), ("r.pdf", b"%PDF"), ("r.json", b"{"), ("r.txt", b"")]
+)
+def test_the_extension_chooses_the_format(file, tmp_path, name, start):
+    out = tmp_path / name
+    result = run(app, ["report", str(file), "--output", str(out)])
+    assert result.exit_code == 0, result.output
+    assert out.read_bytes().startswith(start)
+    assert out.stat().st_size > 500
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_refused_tracing_is_a_report_too(flat):
+    result = run(app, ["report", str(flat), "--format", "json"])
+    assert result.exit_code == 0, result.output
+    report = Report.from_json(result.stdout)
+    assert not report.quality.acceptable
+    assert report.findings == ()
+    assert report.measurements == {}
+    assert report.abstentions
+
+
+def test_measure_gives_the_promised_keys(file):
+    document = json.loads(run(app, ["measure", str(file), "--json"]).stdout)
+    for name in (
+        *("heart_rate_bpm", "rr_ms", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms"),
+        *("qtc_bazett_ms", "p_axis_deg", "qrs_axis_deg", "t_axis_deg"),
+    ):
+        assert set(document[name]) >= {"value", "unit", "reason", "method", "spread"}, name
+    assert document["record"] == "rec"
+    assert {"r_s", "class"} <= set(document["beats"][0])
+    for name in ("p_on", "p_off", "qrs_on", "qrs_off", "t_on", "t_off"):
+        assert len(document["leads"]["V2"][name]) == len(document["beats"])
+    assert document["quality"]["acceptable"] is True
+
+
+def test_measure_for_people(file):
+    result = run(app, ["measure", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "heart_rate_bpm" in result.stdout
+    assert "aVR" in result.stdout
+
+
+def test_quality_for_people_and_programs(file, flat):
+    assert "acceptable" in run(app, ["quality", str(file)]).stdout
+    document = json.loads(run(app, ["quality", str(flat), "--json"]).stdout)
+    assert document["record"] == "flat"
+    assert document["acceptable"] is False
+    assert "flat" in document["leads"]["V1"]["reasons"]
+    assert document["leads"]["V1"]["usable"] is False
+
+
+def test_a_table_that_states_nothing_needs_the_options(tmp_path, file):
+    bare = tmp_path / "bare.csv"
+    samples = 1000 * synthetic_ecg(seed=3).record.signal[:2].T
+    np.savetxt(bare, samples, delimiter=",", fmt="%.2f")
+    result = run(app, ["quality", str(bare)])
+    assert result.exit_code == 2
+    options = ["--fs", "500", "--unit", "uV", "--leads", "I,II"]
+    result = run(app, ["quality", str(bare), "--json", *options])
+    assert result.exit_code == 0, result.output
+    assert {"I", "II"} <= set(json.loads(result.stdout)["leads"])
+
+
+def test_a_folder_gives_a_line_a_record_and_resumes(folder, tmp_path):
+    out = tmp_path / "quality.jsonl"
+    result = run(app, ["quality", str(folder), "--output", str(out), "--jobs", "1"])
+    assert result.exit_code == 0, result.output
+    assert "2 ok, 1 failed" in result.stderr
+    whole = out.read_text()
+    lines = [json.loads(line) for line in whole.splitlines()]
+    assert [line["record"] for line in lines] == ["b", "c", "ward/a"]
+    assert lines[1]["error"]["kind"] == "RecordError"
+    out.write_text(whole[: whole.index("\n") + 20])  # stopped while it wrote the second line
+    again = run(app, ["quality", str(folder), "--output", str(out), "--jobs", "1"])
+    assert "1 kept" in again.stderr
+    assert out.read_text() == whole
+
+
+def test_a_folder_of_reports(folder, tmp_path):
+    out = tmp_path / "reports.jsonl"
+    result = run(app, ["report", str(folder), "--output", str(out), "--jobs", "1"])
+    assert result.exit_code == 0, result.output
+    lines = out.read_text().splitlines()
+    assert Report.from_json(lines[0]).record.name == "b"
+    assert json.loads(lines[1])["error"]["kind"] == "RecordError"
+    assert check_claims(Report.from_json(lines[2])) == ()
+
+
+def test_other_options_do_not_continue_a_run(folder, tmp_path):
+    out = tmp_path / "reports.jsonl"
+    assert run(app, ["quality", str(folder), "-o", str(out), "--jobs", "1"]).exit_code == 0
+    result = run(app, ["measure", str(folder), "-o", str(out), "--jobs", "1"])
+    assert result.exit_code == 2
+    assert "command was 'quality', now 'measure'" in result.stderr
+
+
+def test_an_archive_of_several_records_is_a_folder_run(folder, tmp_path):
+    archive = tmp_path / "many.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for path in sorted(folder.rglob("*.csv")):
+            out.write(path, path.relative_to(folder))
+    result = run(app, ["quality", str(archive), "--json", "--jobs", "1"])
+    names = [json.loads(line)["record"] for line in result.stdout.splitlines()]
+    assert names == ["b", "c", "ward/a"]
+    result = run(app, ["quality", str(archive)])
+    assert result.exit_code == 2
+    assert "holds 3 records" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["page.png", "page.svg", "page.pdf"])
+def test_show_draws_a_page(file, tmp_path, name):
+    out = tmp_path / name
+    result = run(app, ["show", str(file), "--output", str(out)])
+    assert result.exit_code == 0, result.output
+    assert out.stat().st_size > 5000
+
+
+def bad_inputs(tmp_path):
+    text = tmp_path / "letter.csv"
+    text.write_text("Dear colleague,\n")
+    (tmp_path / "empty.hea").write_text("")
+    (tmp_path / "nothing").mkdir()
+    here = str(tmp_path)
+    yield ["report", f"{here}/missing.hea"]
+    yield ["measure", str(text)]
+    yield ["quality", f"{here}/empty.hea"]
+    yield ["report", f"{here}/nothing", "-o", f"{here}/out.jsonl"]
+    yield ["show", str(text)]
+    yield ["report", here]
+
+
+def test_bad_input_is_one_message_and_exit_code_2(tmp_path):
+    for words in bad_inputs(tmp_path):
+        result = run(app, words)
+        assert result.exit_code == 2, words
+        assert result.stderr.startswith("ecgllm: "), words
+        assert result.stderr.count("\n") == 1, words
+        assert result.stdout == "", words
+
+
+@pytest.mark.parametrize(
+    "target", ["no/such/folder/r.json", ".", "r.docx"], ids=["missing", "folder", "unknown"]
+)
+def test_a_place_that_cannot_be_written_is_an_error(file, tmp_path, target):
+    result = run(app, ["report", str(file), "--output", str(tmp_path / target)])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("ecgllm: ")
+    assert not list(tmp_path.iterdir())
+
+
+def ecgllm(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ecg_llm.cli", *map(str, words)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120, **how
+    )
+
+
+def test_a_process_of_its_own_reports_a_real_example():
+    done = ecgllm("report", "examples/00001_hr.hea")
+    assert done.returncode == 0, done.stderr
+    assert "QTc (Fridericia)" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_reader_that_goes_away_is_no_fault():
+    words = [sys.executable, "-m", "ecg_llm.cli", "schema"]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode in (0, 141)
+
+
+def test_ctrl_c_stops_a_folder_run_and_the_next_one_finishes_it(tmp_path):
+    root = tmp_path / "many"
+    for k in range(12):
+        write_csv(root / f"r{k:02d}.csv", seed=k)
+    out = tmp_path / "out.jsonl"
+    words = ["quality", root, "-o", out, "--jobs", "1"]
+    command = [sys.executable, "-m", "ecg_llm.cli", *map(str, words)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (out.exists() and out.read_bytes().count(b"\n") >= 2):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers too
+        error = process.stderr.read()
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    done = ecgllm(*words)
+    assert "kept from an earlier run" in done.stderr
+    names = [json.loads(line)["record"] for line in out.read_text().splitlines()]
+    assert names == [f"r{k:02d}" for k in range(12)]
