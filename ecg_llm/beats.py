@@ -17,6 +17,8 @@ SAME_SHAPE = 0.75
 """Two beats with at least this similarity (2ab / (a² + b²) over all leads) look alike."""
 PREMATURE = 0.86
 """A beat is early if its RR is below this share of the usual RR."""
+ABRUPT = 0.88
+"""And below this share of the RR before it."""
 _WIDE_MS, _WIDER_MS = 115.0, 25.0
 
 
@@ -175,7 +177,10 @@ def _early(r_s: Array) -> npt.NDArray[np.bool_]:
         around = np.delete(rr[max(k - 4, 0) : k + 5], min(k, 4))
         if len(around) >= 2:
             # In bigeminy half of the RR are short: the upper half is the usual one.
-            early[k + 1] = rr[k] < PREMATURE * np.quantile(around, 0.6)
+            short = rr[k] < PREMATURE * np.quantile(around, 0.6)
+            # Sinus arrhythmia shortens RR little by little, an early beat at once.
+            abrupt = k == 0 or early[k] or rr[k] < ABRUPT * rr[k - 1]
+            early[k + 1] = short and abrupt
     return early
 
 

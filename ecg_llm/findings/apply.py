@@ -58,7 +58,7 @@ def apply_criteria(
     pacing = judge_pacing(case)
     rhythm = judge_rhythm(case, pacing)
     paced = pacing.ventricular.holds is True
-    conduction = judge_conduction(case, paced, has_p=not rhythm.p_gate)
+    conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
     findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
     findings += judge_ectopy(case, rhythm)
     findings += judge_av_block(case, rhythm.p_gate, paced)
@@ -66,6 +66,13 @@ def apply_criteria(
     findings += _morphology(case, rhythm, conduction, paced)
     findings = _ordered(findings)
     return (*findings, _normal(findings))
+
+
+def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:
+    """Say why the conduction below the AV node cannot be judged."""
+    if paced:
+        return "the ventricles are paced"
+    return "the beats may come from the ventricles" if rhythm.ventricular else None
 
 
 def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -98,6 +105,8 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
         gate = "no beat of the usual conduction found"
     elif paced:
         gate = "the ventricles are paced"
+    elif rhythm.ventricular:
+        gate = "the beats may come from the ventricles"
     elif conduction.left_block:
         gate = "left bundle branch block changes QRS, ST and T"
     elif conduction.preexcited:

@@ -121,12 +121,14 @@ def irregularity(case: Case) -> float | None:
         Median absolute change relative to the mean RR; None with fewer than three changes.
     """
     rr = np.diff(case.measurements.delineation.r_s)
-    odd = np.array([kind in ("ventricular", "supraventricular") for kind in case.kinds])
-    disturbed = odd[1:] | odd[:-1]
-    change = np.abs(np.diff(rr))[~(disturbed[1:] | disturbed[:-1])]
-    if len(change) < 3:
-        return None
-    return float(np.median(change) / rr[~disturbed].mean())
+    kinds = np.array(case.kinds)
+    # In a wholly irregular rhythm many beats look early; then only ventricular ones are left out.
+    for odd in (np.isin(kinds, ("ventricular", "supraventricular")), kinds == "ventricular"):
+        disturbed = odd[1:] | odd[:-1]
+        change = np.abs(np.diff(rr))[~(disturbed[1:] | disturbed[:-1])]
+        if len(change) >= 3:
+            return float(np.median(change) / rr[~disturbed].mean())
+    return None
 
 
 def _t_end(delineation: Delineation) -> float:

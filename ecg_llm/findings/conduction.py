@@ -45,15 +45,15 @@ class Conduction:
     wide: bool | None
 
 
-def judge_conduction(case: Case, paced: bool, has_p: bool) -> Conduction:
+def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
     """Judge bundle branch blocks, fascicular blocks, pre-excitation and axis.
 
     Parameters
     ----------
     case : Case
         The measured record.
-    paced : bool
-        Whether the ventricles are paced: then nothing is said of their own conduction.
+    gate : str or None
+        Why the conduction within the ventricles cannot be judged (pacing …).
     has_p : bool
         Whether P waves go before the QRS complexes.
 
@@ -62,10 +62,9 @@ def judge_conduction(case: Case, paced: bool, has_p: bool) -> Conduction:
     Conduction
     """
     wide = at_least(case, _QRS, WIDE_MS, CONDUCTION)
-    if paced:
-        reason = "the ventricles are paced"
+    if gate:
         codes = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB", "WPW")
-        blocked = tuple(judge(code, unknown(reason)) for code in codes)
+        blocked = tuple(judge(code, unknown(gate)) for code in codes)
         return Conduction(blocked + _axis(case), None, None, None, wide.holds)
     slightly = all_of(
         at_least(case, _QRS, SLIGHTLY_WIDE_MS, CONDUCTION), below(case, _QRS, WIDE_MS, CONDUCTION)

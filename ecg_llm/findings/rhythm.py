@@ -57,6 +57,8 @@ class Rhythm:
         Which rhythm it is.
     p_gate : str or None
         Why P waves and PR cannot be judged.
+    ventricular : bool
+        Whether the beats come from the ventricles.
     """
 
     findings: tuple[Finding, ...]
@@ -64,6 +66,7 @@ class Rhythm:
     flutter: bool | None
     sinus: bool | None
     p_gate: str | None
+    ventricular: bool = False
 
 
 def fibrillation_probability(activity: AtrialActivity) -> float | None:
@@ -148,6 +151,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     slow_no_p = all_of(
         no_p, irregular_af, opposite(flutter), not_paced, regular, opposite(fast), _few_p(activity)
     )
+    idioventricular = all_of(slow_no_p, wide, _slower(case, 60))
+    ventricular = wide_fast.holds is True or idioventricular.holds is True
     findings = (
         judge("asystole_or_vf", silent),
         *rates,
@@ -160,7 +165,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         judge("SVTAC", supraventricular),
         judge("wide_qrs_tachycardia", wide_fast),
         judge("junctional_rhythm", all_of(slow_no_p, opposite(wide))),
-        judge("idioventricular_rhythm", all_of(slow_no_p, wide, _slower(case, 60))),
+        judge("idioventricular_rhythm", idioventricular),
         *_pauses(case),
     )
     p_gate = None
@@ -170,7 +175,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         p_gate = f"atrial {name}: there are no P waves to measure"
         if fibrillation.holds is None and not flutter.holds:
             p_gate = fibrillation.reason
-    return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate)
+    return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate, ventricular)
 
 
 _BASIC = (
