@@ -72,7 +72,7 @@ class SwapConfig:
     """How often an intact record counts against one exchange."""
     leak: float = 0.03
     """Size of what a lead between both legs still shows, against another limb lead."""
-    false_alarms: float = 0.01
+    false_alarms: float = 0.004
     """Share of intact records that may be suspected, over all kinds together."""
 
 
@@ -311,7 +311,7 @@ def fit_swaps(
         if len(alarms) > allowed:
             limits[kind] = max(0.5, float(alarms[allowed]) + 1e-4)
     net = _train_swaps(templates, seed, config)
-    return SwapNet(**{**net.__dict__, "limits": np.minimum(limits, 0.999)})
+    return SwapNet(**{**net.__dict__, "limits": np.minimum(limits, 0.9999)})
 
 
 def _train_swaps(templates: FloatArray, seed: int, config: SwapConfig) -> SwapNet:

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.quality import assess
+from ecg_llm.record import ECGRecord
+
+
+@pytest.mark.parametrize("fs", [250, 500, 1000])
+def test_added_spikes_are_found_where_they_were_put(fs):
+    record = synthetic_ecg(rhythm="sinus", bpm=60, fs=float(fs), seed=5).record
+    signal = record.signal.copy()
+    at = np.arange(0.7, 9.5, 1.1)
+    width = max(1, round(0.002 * fs))
+    for t in at:
+        signal[:, round(t * fs) : round(t * fs) + width] += 1.2
+    found = np.array(assess(ECGRecord(signal=signal, fs=fs, leads=record.leads)).pacing_spikes_s)
+    near = np.abs(found[:, None] - at).min(axis=0) < 0.005
+    assert near.mean() >= 0.75  # some fall into a QRS complex
+    assert (np.abs(found[:, None] - at).min(axis=1) < 0.005).all()
+
+
+@pytest.mark.parametrize("rhythm", ["paced_ventricular", "paced_dual"])
+def test_simulated_pacing_is_found(rhythm):
+    ecg = synthetic_ecg(rhythm=rhythm, fs=500.0, seed=2)
+    assert len(assess(ecg.record).pacing_spikes_s) >= 5
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("rhythm", ["sinus", "af", "svt"])
+def test_sharp_qrs_complexes_are_not_spikes(rhythm, seed):
+    record = synthetic_ecg(rhythm=rhythm, fs=500.0, seed=seed).record
+    assert assess(record).pacing_spikes_s == ()
+
+
+def test_spikes_are_not_judged_below_250_hz():
+    record = synthetic_ecg(rhythm="paced_ventricular", fs=100.0, seed=2).record
+    assert assess(record).pacing_spikes_s == ()

@@ -1,0 +1,170 @@
+import json
+
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.quality import assess
+from ecg_llm.record import ECGRecord
+
+
+def sinus(fs=500.0, seconds=10.0, seed=3, rhythm="sinus", **more):
+    return synthetic_ecg(rhythm=rhythm, fs=fs, seconds=seconds, seed=seed, **more).record
+
+
+def with_signal(record, signal, **more):
+    fields = {"fs": record.fs, "leads": record.leads, "name": "made"}
+    return ECGRecord(signal=signal, **(fields | more))
+
+
+@pytest.mark.parametrize("fs", [100, 250, 500, 1000])
+@pytest.mark.parametrize("rhythm", ["sinus", "af"])
+def test_a_clean_record_is_accepted_at_every_rate(fs, rhythm):
+    quality = assess(sinus(fs=float(fs), rhythm=rhythm))
+    assert quality.verdict == "accept", quality.reasons
+    assert quality.usable_leads == STANDARD_12
+    assert quality.score > 0.5
+
+
+def noise(shape, size=0.5, seed=0):
+    return np.random.default_rng(seed).normal(0, size, shape).astype(np.float32)
+
+
+def mains(shape, fs=500):
+    return np.tile(np.sin(2 * np.pi * 50 * np.arange(shape[1]) / fs), (shape[0], 1))
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        np.zeros((12, 5000)),
+        np.full((12, 5000), 3.2),
+        noise((12, 5000)),
+        noise((12, 5000), size=1e-3),
+        mains((12, 5000)),
+        np.full((12, 5000), np.nan),
+        np.cumsum(noise((12, 5000)), axis=1),
+    ],
+    ids=["zero", "constant", "noise", "small noise", "mains", "nan", "random walk"],
+)
+def test_what_is_no_ecg_is_refused_with_a_reason(signal):
+    quality = assess(ECGRecord(signal=signal, fs=500, leads=STANDARD_12))
+    assert quality.verdict == "refuse"
+    assert not quality.acceptable
+    assert quality.reasons
+    assert any(lead in quality.reasons[0] for lead in STANDARD_12)
+
+
+def spoil_flat(row, rng):
+    row[:] = row[0]
+
+
+def spoil_wander(row, rng):
+    row += 8 * np.sin(2 * np.pi * 0.3 * np.arange(len(row)) / 500)
+
+
+def spoil_muscle(row, rng):
+    row += rng.normal(0, 1.5, len(row))
+
+
+def spoil_mains(row, rng):
+    row += 2 * np.sin(2 * np.pi * 50 * np.arange(len(row)) / 500)
+
+
+def spoil_clipped(row, rng):
+    np.clip(row, np.quantile(row, 0.3), np.quantile(row, 0.9), out=row)
+
+
+def spoil_contact(row, rng):
+    row[:] = 0.3 * rng.normal(size=len(row)).cumsum() / 20
+
+
+def spoil_gaps(row, rng):
+    row[1000:3000] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reasons"),
+    [
+        (spoil_flat, {"flat"}),
+        (spoil_wander, {"wander"}),
+        (spoil_muscle, {"muscle noise"}),
+        (spoil_mains, {"mains"}),
+        (spoil_clipped, {"saturated"}),
+        (spoil_contact, {"disconnected", "wander"}),
+        (spoil_gaps, {"gaps"}),
+    ],
+)
+def test_one_spoilt_lead_is_named_with_its_reason(spoil, reasons):
+    record = sinus()
+    signal = record.signal.copy()
+    spoil(signal[8], np.random.default_rng(1))
+    quality = assess(with_signal(record, signal))
+    assert not quality.leads["V3"].usable
+    assert quality.leads["V3"].reasons[0] in reasons
+    assert "V3" in " ".join(quality.reasons)
+    assert set(STANDARD_12) - set(quality.usable_leads) == {"V3"}
+
+
+def test_gain_and_unit_do_not_matter():
+    record = sinus()
+    plain = assess(record)
+    for gain in (0.1, 7.0, 400.0):
+        scaled = assess(with_signal(record, record.signal * gain, calibrated=False))
+        assert scaled.verdict == plain.verdict
+        assert scaled.score == pytest.approx(plain.score, abs=0.02)
+
+
+@pytest.mark.parametrize("leads", [("II",), ("I", "II", "V5"), STANDARD_12[:6]])
+def test_few_leads_are_judged_as_well(leads):
+    record = sinus()
+    assert assess(record.select(leads)).acceptable
+    lost = with_signal(record, noise((len(leads), 5000)), leads=leads)
+    assert not assess(lost).acceptable
+
+
+def test_three_extra_leads_are_kept():
+    record = sinus()
+    signal = np.concatenate([record.signal, record.signal[9:12] * 0.7])
+    quality = assess(with_signal(record, signal, leads=(*STANDARD_12, "V7", "V8", "V9")))
+    assert quality.acceptable
+    assert list(quality.leads)[-3:] == ["V7", "V8", "V9"]
+
+
+def test_too_short_a_record_is_refused():
+    quality = assess(sinus(seconds=10.0).segment(0, 3))
+    assert quality.verdict == "refuse"
+    assert "3.0 s" in quality.reasons[0]
+
+
+def test_the_longest_acceptable_stretch_of_a_long_record_is_taken():
+    record = sinus(fs=250.0, seconds=60.0)
+    signal = record.signal.copy()
+    signal[:, 20 * 250 : 30 * 250] = noise((12, 2500), size=3)
+    quality = assess(with_signal(record, signal))
+    assert quality.acceptable
+    assert (quality.from_s, quality.to_s) == (30.0, 60.0)
+    assert "only 30 to 60 s of 60 s" in quality.reasons[0]
+
+
+def test_more_than_five_minutes_are_cut_and_it_is_said():
+    record = sinus(fs=100.0, seconds=30.0)
+    quality = assess(with_signal(record, np.tile(record.signal, (1, 11))))
+    assert quality.to_s == 300.0
+    assert any("first 300 s of 330 s" in reason for reason in quality.reasons)
+
+
+def test_low_voltage_is_not_poor_quality():
+    record = sinus()
+    assert assess(with_signal(record, record.signal * 0.15)).verdict == "accept"
+
+
+def test_ventricular_fibrillation_is_not_poor_quality():
+    assert assess(sinus(rhythm="vf")).acceptable
+
+
+def test_json_has_what_the_command_promises():
+    told = json.loads(json.dumps(assess(sinus()).to_dict()))
+    assert {"record", "acceptable", "leads", "suspicions", "pacing_spikes_s"} <= set(told)
+    assert set(told["leads"]["V1"]) == {"usable", "reasons", "metrics"}
