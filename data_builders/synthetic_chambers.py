@@ -83,12 +83,19 @@ def pointed(heart: Heart, axis_deg: float, with_t: float = 0.0) -> Heart:
     -------
     Heart
     """
-    fields, turned = lead_fields(heart.geometry), 0.0
-    for _ in range(5):
-        area = in_twelve(heart.beat.qrs.turned(rotation(turned, 0.0)), fields).sum(axis=1)
-        now = np.rad2deg(np.arctan2(area[5] * 2 / np.sqrt(3), area[0]))
-        turned += float((axis_deg - now + 180) % 360 - 180)
-    turned = (turned + 180) % 360 - 180
+    fields = lead_fields(heart.geometry)
+    # The areas in I and aVF are a constant, a cosine and a sine of the turn: three turns tell them.
+    areas = [
+        in_twelve(heart.beat.qrs.turned(rotation(turn, 0.0)), fields).sum(axis=1)[[0, 5]]
+        for turn in (0.0, 90.0, 180.0)
+    ]
+    steady, cosine = (areas[0] + areas[2]) / 2, (areas[0] - areas[2]) / 2
+    sine = areas[1] - steady
+    turns = np.arange(-180.0, 180.0, 0.1)
+    angle = np.deg2rad(turns)
+    one, foot = (steady + np.outer(np.cos(angle), cosine) + np.outer(np.sin(angle), sine)).T
+    missed = np.rad2deg(np.arctan2(foot * 2 / np.sqrt(3), one)) - axis_deg
+    turned = float(turns[np.abs((missed + 180) % 360 - 180).argmin()])
     qrs = heart.beat.qrs.turned(rotation(turned, 0.0))
     return with_beat(heart, qrs=qrs, t=heart.beat.t.turned(rotation(turned * with_t, 0.0)))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ecg_llm.data_builders.synthetic_entry import Entry, with_beat, with_st, with_t
+from ecg_llm.data_builders.synthetic_field import rotation
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_waves import Loop
 
@@ -18,7 +19,9 @@ LATERAL = ("I", "II", "V5", "V6")
 
 def _pericarditis(heart: Heart, rng: Rng, amount: Amount) -> Heart:
     st = amount or float(rng.uniform(0.10, 0.28))
-    heart = with_st(heart, "centre", (0.65, 0.62, -0.28), LATERAL, st, (1.0, 1.15, 1.4))
+    turn = rotation(heart.geometry.roll_deg, heart.geometry.yaw_deg)
+    x, y, z = (0.80, 0.42, -0.25) @ turn  # the whole surface is inflamed, however the heart lies
+    heart = with_st(heart, "centre", (x, y, z), LATERAL, st, (1.0, 1.15, 1.4))
     return replace(heart, ta=float(rng.uniform(0.35, 0.7)))
 
 
