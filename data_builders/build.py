@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ Engine = Literal["local", "ray"]
 SHARD_ROWS = 256
 """Listed records of a shard: about 10 MB, and half a minute's work."""
 PROBLEMS = "problems.jsonl"
+_SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
 _PACKED = ("signal.list.element.list.element",)
 
 
@@ -125,9 +127,7 @@ class BuildSummary:
 class Runner(Protocol):
     """Runs `build_shard` over tasks, in order; a task that kills its worker goes to on_death."""
 
-    def __call__(
-        self, tasks: Iterable[ShardTask], *, workers: int | None
-    ) -> Iterator[ShardResult]:
+    def __call__(self, tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
         """Give one result for each task."""
 
 
@@ -194,6 +194,7 @@ def build(
     }
     manifest = _open(out, about, len(slices), overwrite)
     problems = _kept_problems(out, manifest)
+    _write_problems(out, (), problems)
     n_kept = len(manifest.shards)
     n_listed = sum(map(len, slices.values())) + len(listing.problems)
     n_new = sum(len(rows) for name, rows in slices.items() if name not in manifest.shards)
@@ -221,10 +222,7 @@ def build(
                 manifest.shards[shard.name] = shard
                 manifest.save(out)
                 step(shard.n_rows + shard.n_problems)
-    lines = [_problem_line(problem, None) for problem in listing.problems]
-    for name in sorted(problems):
-        lines += [_problem_line(problem, name) for problem in problems[name]]
-    write_whole(out / PROBLEMS, "".join(lines).encode())
+    _write_problems(out, listing.problems, problems)
     everything = [*listing.problems, *(item for group in problems.values() for item in group)]
     kinds = Counter(problem.kind for problem in everything)
     write_card(
@@ -413,8 +411,8 @@ def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> M
             if (out / name).is_file() and sha256_of(out / name) == shard.sha256
         }
         manifest.shards.update(whole)
-    for path in out.glob("*.parquet"):
-        if path.name not in manifest.shards:
+    for path in out.iterdir():
+        if _SHARD_NAME.fullmatch(path.name) and path.name not in manifest.shards:
             path.unlink()
     for name in () if manifest.complete else ("card.json", "README.md"):
         (out / name).unlink(missing_ok=True)
@@ -458,6 +456,15 @@ def _kept_problems(out: Path, manifest: Manifest) -> dict[str, tuple[Problem, ..
                 f"{path}: it was changed since it was written; build anew with --overwrite."
             )
     return {name: tuple(found) for name, found in kept.items()}
+
+
+def _write_problems(
+    out: Path, of_list: Iterable[Problem], of_shards: dict[str, tuple[Problem, ...]]
+) -> None:
+    lines = [_problem_line(problem, None) for problem in of_list]
+    for name in sorted(of_shards):
+        lines += [_problem_line(problem, name) for problem in of_shards[name]]
+    write_whole(out / PROBLEMS, "".join(lines).encode())
 
 
 def _problem_line(problem: Problem, shard: str | None) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.data_builders.listing import Entry, Item, ItemError, Listing, Split, split_of
+from ecg_llm.data_builders.synthetic import random_ecg
 from ecg_llm.data_builders.synthetic_conditions import CATALOGUE, ECTOPY
 from ecg_llm.data_builders.synthetic_labels import rhythm_labels
-from ecg_llm.data_builders.synthetic_random import random_ecg
 from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS
 from ecg_llm.data_builders.synthetic_truth import Truth
 from ecg_llm.delineate import FIDUCIALS, Delineation
@@ -177,7 +177,7 @@ def truth_json(truth: Truth) -> str:
 @functools.cache
 def _vocabulary() -> dict[str, str]:
     """Ask the simulator for every statement it can make."""
-    codes: dict[str, None] = {}
+    codes: dict[str, None] = {"NORM": None}
     for rhythm in RHYTHMS:
         for bpm in (50, 75, 120):
             for ratio in (0, 2):

@@ -167,9 +167,7 @@ class PTBXL:
         )
 
 
-def parse_scp_codes(
-    cell: str, vocabulary: dict[str, str]
-) -> tuple[tuple[str, float | None], ...]:
+def parse_scp_codes(cell: str, vocabulary: dict[str, str]) -> tuple[tuple[str, float | None], ...]:
     """Read the statements of a record.
 
     Parameters
@@ -217,7 +215,7 @@ _MARKERS = {
         vorhofflimmern verdacht auf linkshypertrophie schrittmacher arrhythmie mit oder und links
         rechts sinusbradykardie sinustachykardie linksschenkelblock rechtsschenkelblock
         unvollständiger niederspannung ventrikuläre supraventrikuläre extrasystole extrasystolen
-        keine veraenderungen veränderungen verlängerung qt-verlängerung überdrehter ueberdrehter
+        keine veraenderungen veränderungen verlängerung überdrehter ueberdrehter
         steillage hemiblock bei ableitungen alter""",
     "en": """rhythm are waves normal segments due depressed inverted with and this premature axis may
         consistent suggesting otherwise left right old the is of to in likely probable possible

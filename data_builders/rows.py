@@ -124,10 +124,10 @@ def measured_columns(record: ECGRecord) -> dict[str, Any]:
 
     found = analyse(record)
     measured, quality = found.measurements, found.quality
-    values = {name: measured.value(name) if measured else None for name in VALUES}
+    values = {name: _rounded(measured.value(name)) if measured else None for name in VALUES}
     return {
         "quality_verdict": quality.verdict,
-        "quality_score": float(quality.score),
+        "quality_score": _rounded(quality.score),
         "quality_reasons": list(quality.reasons),
         "usable_leads": list(quality.usable_leads),
         "quality": _json(quality.to_dict()),

@@ -120,7 +120,10 @@ def run_batch(
     todo = [item for item in items if item.name not in kept]
     n_ok = sum(kept.values())
     n_failed = len(kept) - n_ok
-    with output.open("a", encoding="utf-8") as lines, progress_bar(len(items), len(kept), wanted=progress) as step:
+    with (
+        output.open("a", encoding="utf-8") as lines,
+        progress_bar(len(items), len(kept), wanted=progress) as step,
+    ):
         for good, line in run_lines(function, todo, workers=workers):
             lines.write(line + "\n")
             lines.flush()
@@ -268,7 +271,7 @@ def spawn_pool(workers: int) -> ProcessPoolExecutor:
     """
     # Spawned, not forked: the parent may hold threads of an inference library.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_heed_interrupt)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
 
 
 _interrupt = threading.Event()
@@ -284,7 +287,8 @@ def interrupted() -> bool:
     return _interrupt.is_set()
 
 
-def _heed_interrupt() -> None:
+def _begin() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
     signal.signal(signal.SIGINT, lambda *_: _interrupt.set())
 
 
