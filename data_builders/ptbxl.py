@@ -217,8 +217,8 @@ _MARKERS = {
         unvollständiger niederspannung ventrikuläre supraventrikuläre extrasystole extrasystolen
         keine veraenderungen veränderungen verlängerung überdrehter ueberdrehter
         steillage hemiblock bei ableitungen alter""",
-    "en": """rhythm are waves normal segments due depressed inverted with and this premature axis may
-        consistent suggesting otherwise left right old the is of to in likely probable possible
+    "en": """rhythm are waves normal segments due depressed inverted with and this premature axis
+        may consistent suggesting otherwise left right old the is of to in likely probable possible
         trace requested only ecg unconfirmed fibrillation block changes no non borderline wave
         strain voltage voltages bundle branch heart complexes flattening""",
     "sv": """sinusrytm vänster höger axel avvikande förlopp vid såsom och eller ej bör övervägas
