@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES, rotation
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, rotation
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_morphology import (
     Morphology,
@@ -23,6 +23,7 @@ from ecg_llm.data_builders.synthetic_waves import (
     T_SEEN,
     Loop,
     Waves,
+    pieces_at,
     place,
 )
 
@@ -121,6 +122,18 @@ def _recent_rr(on_s: Array) -> Array:
     return out
 
 
+def _apex(t: Waves, standing: Array) -> Array:
+    """Put the peak of T where T and the ST that it stands on are greatest together."""
+    time = t.grid_s()[:, None, :]
+    turned = np.sign(np.take_along_axis(t.form, np.abs(t.form).argmax(2)[:, :, None], 2))
+    within = (time > t.marks[:, :, :1]) & (time < t.marks[:, :, 2:])
+    height = np.where(within, turned * (t.form + standing), -np.inf)
+    marks = t.marks.copy()
+    peak = np.take_along_axis(t.grid_s(), height.argmax(axis=2), axis=1)
+    marks[:, :, 1] = np.where(np.isnan(marks[:, :, 0]), np.nan, peak)
+    return marks
+
+
 def lay_out_ventricles(
     course: Course, heart: Heart, fields: Array, rng: np.random.Generator, variability: float
 ) -> Ventricles:
@@ -180,6 +193,9 @@ def lay_out_ventricles(
     )
     after = np.concatenate([at[:, 1:], t_off[:, None]], axis=1)
     st = np.stack([at, at - before, after - at], axis=2), nodes[which]
+
+    standing = TO_12 @ (st[1] @ pieces_at(t.grid_s(), st[0]))  # [B, 12, G]
+    t = replace(t, marks=_apex(t, standing))
 
     u_loops = [kind.u or Loop.of((0.5, 0.5, 0.5, 0.0, 0.0, 0.0, "centre")) for kind in kinds]
     u_shape = np.stack([loop.shape[:1] for loop in u_loops])[which]

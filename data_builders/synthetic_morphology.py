@@ -89,8 +89,8 @@ def normal_p(rng: np.random.Generator, spread: float) -> Loop:
     return _loop(
         rng,
         spread,
-        (0.38 - 0.1 * gap, 0.38, 0.36 - 0.1 * gap, 0.034, 0.052, -0.024, "atria"),
-        (0.64 + 0.1 * gap, 0.38 - 0.1 * gap, 0.36, 0.070, 0.038, 0.034, "atria"),
+        (0.42 - 0.1 * gap, 0.44, 0.34 - 0.1 * gap, 0.034, 0.052, -0.024, "atria"),
+        (0.66 + 0.1 * gap, 0.40 - 0.1 * gap, 0.31, 0.088, 0.030, 0.046, "atria"),
     )
 
 
@@ -148,10 +148,11 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
     qrs = _loop(
         rng,
         spread,
-        (0.20, 0.18, 0.22, -0.11, 0.03, -0.13, "centre"),
-        (0.40, 0.24, 0.20, 0.74, 0.48, -0.36, "centre"),
-        (0.54, 0.22, 0.24, 0.82, 0.40, 0.72, "centre"),
-        (0.74, 0.22, 0.26, -0.09, -0.08, 0.56, "centre"),
+        (0.29, 0.27, 0.16, -0.11, 0.03, -0.13, "centre"),
+        (0.46, 0.20, 0.18, 0.74, 0.48, -0.36, "centre"),
+        (0.56, 0.20, 0.20, 0.82, 0.40, 0.72, "centre"),
+        (0.70, 0.20, 0.22, -0.09, -0.08, 0.54, "centre"),
+        (0.82, 0.18, 0.24, -0.02, -0.03, 0.08, "centre"),
     )
     if rng.random() < 0.25 * spread:  # a small late or early notch, harmless
         centre = rng.uniform(0.3, 0.85)
@@ -161,10 +162,12 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
     t = _loop(
         rng,
         spread * 0.7,
-        (0.60 + skew, 0.62 + skew, 0.38 - skew, 0.27, 0.10, -0.165, "centre"),
-        (0.52 + skew, 0.48, 0.40, 0.05, 0.01, -0.03, "centre"),
+        (0.59 + skew, 0.40 + skew, 0.40 - skew, 0.25, 0.09, -0.145, "centre"),
+        (0.48 + skew, 0.48, 0.40, 0.09, 0.025, -0.055, "centre"),
     )
-    lift = 0.014 * spread * rng.standard_normal(3) + np.array([0.016, 0.012, -0.075])
+    t = t.scaled(float(0.93 * np.exp(0.24 * spread * rng.standard_normal())))
+    lift = 0.014 * spread * rng.standard_normal(3) + np.array([0.016, 0.012, -0.072])
+    lift *= np.exp(0.4 * spread * rng.standard_normal())
     first, late = tuple(lift * 0.8), tuple(lift * 1.3 + t.moment.sum(axis=0) * 0.16)
     beat = Morphology(
         qrs=qrs,

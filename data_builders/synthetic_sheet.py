@@ -7,8 +7,40 @@ from pathlib import Path
 
 import numpy as np
 
+from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS
+from ecg_llm.data_builders.synthetic_simulate import synthetic_ecg
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
+
+SHOWN = (
+    "sinus", "CRBBB", "IRBBB", "CLBBB", "LAFB", "LPFB", "IVCD", "WPW", "LVH_strain", "RVH",
+    "RAO/RAE", "LAO/LAE", "mi_anterior_hyperacute", "mi_anterior_acute", "mi_anterior_evolving",
+    "AMI", "mi_inferior_acute", "IMI", "mi_lateral_acute", "mi_posterior_acute", "INJAL", "ISCAL",
+    "pericarditis", "early_repolarisation", "brugada1", "LNGQT", "short_qt", "hyperkalaemia",
+    "hypokalaemia", "DIG", "LVOLT", "af", "flutter", "svt", "vt", "paced_ventricular",
+)  # fmt: skip
+"""Rows of the sheet: conditions in sinus rhythm, and rhythms."""
+
+
+def sheet(path: str | Path, *, names: Sequence[str] = SHOWN, seed: int = 0) -> None:
+    """Draw simulated conditions and rhythms, each of another patient, to be looked at.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to write the picture; its ending chooses the format.
+    names : sequence of str
+        Rows: conditions of the catalogue, or rhythms.
+    seed : int
+        Of the first patient.
+    """
+    cases = {}
+    for k, name in enumerate(names):
+        if name in RHYTHMS:
+            cases[name] = synthetic_ecg(rhythm=name, seed=seed + k).record
+        else:
+            cases[name] = synthetic_ecg(conditions=[name], seed=seed + k).record
+    draw_sheet(cases, path, seconds=1.2)
 
 
 def draw_sheet(

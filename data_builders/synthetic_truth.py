@@ -45,7 +45,8 @@ class Truth:
     p_source : tuple of str
         Of ``complete.p_waves_s``: ``sinus``, ``ectopic``, ``retrograde``, ``paced``.
     p_conducted, p_hidden : np.ndarray of bool, shape (n_p,)
-        Likewise: whether a QRS followed from it; whether at least half of it lies under a QRS.
+        Likewise: whether a QRS followed from it; whether it cannot be seen, because at least half
+        of it lies under a QRS, or under a T wave three times its size.
     p_leads_s : np.ndarray, shape (n_leads, n_p, 3), s
         Likewise: onset, peak, offset as visible in each lead.
     amplitudes_mv : dict of str to np.ndarray, shape (n_leads, n_beats), mV
@@ -56,7 +57,9 @@ class Truth:
     values : dict of str to float
         ``heart_rate_bpm rr_ms p_ms pr_ms qrs_ms qt_ms qtc_fridericia_ms p_axis_deg qrs_axis_deg
         t_axis_deg``: medians over the beats of the dominant form (rate and RR over all); NaN where
-        there is none.
+        there is none. Intervals reach from the earliest to the latest lead; ``p_leads_ms
+        pr_leads_ms qrs_leads_ms qt_leads_ms`` are medians over leads and beats of the interval
+        within one lead, as the measuring lane reports them.
     labels : tuple of str
         SCP-ECG codes as PTB-XL writes them, project codes in lower case.
     rhythm : str
@@ -235,7 +238,7 @@ def note_truth(
     reaching |= (overall[:, 2] > 0) & (overall[:, 0] < seconds)
     p_in = (p.overall[:, 2] > 0) & (p.overall[:, 0] < seconds)
     order = np.flatnonzero(p_in)[np.argsort(p.overall[p_in, 0])]
-    hidden = _hidden(p.overall[order], qrs.overall)
+    hidden = _hidden(p.overall[order], p.form[order], ventricles)
     p_times = p.overall[order]
     complete = Delineation(
         leads=leads,
@@ -273,7 +276,7 @@ def note_truth(
         p_hidden=hidden,
         p_leads_s=p.marks[order][:, rows].transpose(1, 0, 2),
         amplitudes_mv={k: value[rows][:, inside] for k, value in amplitudes.items()},
-        values=_values(ventricles, p, led, overall, inside),
+        values=_values(ventricles, p, led, times, overall, inside),
         labels=labels,
         rhythm=rhythm,
         spikes_s=tuple(at for at, _ in sorted(course.spikes) if 0 <= at < seconds),
@@ -286,18 +289,30 @@ def _within(times: Array, seconds: float) -> Array:
     return np.where((times >= 0) & (times < seconds), times, np.nan)
 
 
-def _hidden(p: Array, qrs: Array) -> npt.NDArray[np.bool_]:
-    """Which P waves lie for half of their length or more under QRS complexes."""
-    if len(p) == 0 or len(qrs) == 0:
+def _hidden(p: Array, p_form: Array, ventricles: Ventricles) -> npt.NDArray[np.bool_]:
+    """Which P waves lie for half of their length or more under QRS, or under a far larger T."""
+    qrs, t = ventricles.qrs, ventricles.t
+    if len(p) == 0 or len(qrs.overall) == 0:
         return np.zeros(len(p), dtype=bool)
-    shared = np.minimum(p[:, None, 2], qrs[None, :, 2]) - np.maximum(p[:, None, 0], qrs[None, :, 0])
-    return np.asarray(np.clip(shared, 0, None).sum(axis=1) >= 0.5 * (p[:, 2] - p[:, 0]))
+    half = 0.5 * (p[:, 2] - p[:, 0])[:, None]
+    size, t_size = (np.sqrt(np.square(form).sum(axis=1).max(axis=1)) for form in (p_form, t.form))
+    small = size[:, None] < t_size[None, :] / 3
+    under_qrs, under_t = _shared(p, qrs.overall) >= half, _shared(p, t.overall) >= half
+    return np.asarray((under_qrs | (under_t & small)).any(axis=1))
+
+
+def _shared(some: Array, others: Array) -> Array:
+    """Time that each of some waves has in common with each of the others, in s."""
+    others = np.nan_to_num(others, nan=-1e6)
+    last = np.minimum(some[:, None, 2], others[None, :, 2])
+    return np.asarray(last - np.maximum(some[:, None, 0], others[None, :, 0]))
 
 
 def _values(
     ventricles: Ventricles,
     p: Waves,
     led: npt.NDArray[np.intp],
+    times: Array,
     overall: Array,
     inside: npt.NDArray[np.bool_],
 ) -> dict[str, float]:
@@ -318,7 +333,7 @@ def _values(
         return median(frontal_axis(form.mean(axis=0, keepdims=True))) if len(form) else float("nan")
 
     mean_rr = float(rr.mean()) if len(rr) else float("nan")
-    qt = (beats[:, 8] - beats[:, 3]) * 1000
+    qt, single = (beats[:, 8] - beats[:, 3]) * 1000, times[:, chosen]
     return {
         "heart_rate_bpm": 60000 / mean_rr,
         "rr_ms": mean_rr,
@@ -327,6 +342,10 @@ def _values(
         "qrs_ms": median((beats[:, 5] - beats[:, 3]) * 1000),
         "qt_ms": median(qt),
         "qtc_fridericia_ms": median(qt / np.cbrt(ventricles.rr_s[chosen])),
+        **{
+            f"{name}_leads_ms": median((single[..., last] - single[..., first]) * 1000)
+            for name, first, last in (("p", 0, 2), ("pr", 0, 3), ("qrs", 3, 5), ("qt", 3, 8))
+        },
         "p_axis_deg": direction(p.form[with_p]),
         "qrs_axis_deg": direction(ventricles.qrs.form[chosen]),
         "t_axis_deg": direction(ventricles.t.form[chosen]),

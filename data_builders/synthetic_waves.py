@@ -44,9 +44,9 @@ class Visibility:
     seen_mv: float
 
 
-P_SEEN = Visibility(0.02, 0.05, 0.003, 0.020)
-QRS_SEEN = Visibility(0.010, 0.010, 0.005, 0.050)
-T_SEEN = Visibility(0.022, 0.055, 0.008, 0.030)
+P_SEEN = Visibility(0.015, 0.05, 0.002, 0.020)
+QRS_SEEN = Visibility(0.004, 0.006, 0.002, 0.050)
+T_SEEN = Visibility(0.015, 0.025, 0.003, 0.030)
 """Shares at which the cardiologists of LUDB set their marks: the level at a mark against the
 baseline beside it, in shares of the wave, has the same median there and here."""
 
@@ -200,6 +200,8 @@ class Waves:
         Earliest onset, peak of the root mean square over the leads, latest offset.
     form : np.ndarray, shape (n_waves, 12, len(GRID)), mV
         Each lead's wave at ``GRID``, for amplitudes.
+    clock : np.ndarray, shape (n_waves, 2), s
+        Time of share 0 of the wave, and length of one whole share.
     """
 
     shape: Array
@@ -207,6 +209,16 @@ class Waves:
     marks: Array
     overall: Array
     form: Array
+    clock: Array
+
+    def grid_s(self) -> Array:
+        """Give the times at which ``form`` is known.
+
+        Returns
+        -------
+        np.ndarray, shape (n_waves, len(GRID)), s
+        """
+        return np.asarray(self.clock[:, :1] + self.clock[:, 1:] * GRID)
 
 
 def place(
@@ -270,7 +282,8 @@ def place(
     overall[~any_shown] = np.nan
     placed = shape[which] * scale[:, None, None]
     placed[:, :, 0] = on_clock(shape[which][:, :, 0])
-    return Waves(placed, amplitude, marks, overall, form)
+    clock = np.stack([on_clock(np.zeros_like(start)), scale], axis=1)
+    return Waves(placed, amplitude, marks, overall, form, clock)
 
 
 def visible_span(

@@ -6,6 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ecg_llm
+from ecg_llm.descriptions import (
+    beat_claims,
+    progression_claims,
+    quality_claims,
+    st_claims,
+)
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.phrases import brief_reason, sentence
@@ -22,13 +28,9 @@ from ecg_llm.report import (
 )
 from ecg_llm.statements import (
     SAID_BY,
-    beat_claims,
     finding_claims,
     impression_claim,
     present_claim,
-    progression_claims,
-    quality_claims,
-    st_claims,
     value_claims,
 )
 
@@ -194,7 +196,10 @@ def _sections(
 
 
 def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
-    return [finding for finding in findings if finding.section in sections]
+    # Normal or not is a conclusion, and stands in the impression.
+    return [
+        finding for finding in findings if finding.section in sections and finding.code != "NORM"
+    ]
 
 
 def _present(findings: Sequence[Finding]) -> list[Finding]:
@@ -204,7 +209,7 @@ def _present(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
-    """Conclude: present findings by urgency, or that none was found."""
+    """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
     present = _present(findings)
     codes = {finding.code for finding in present}
     graver = any(finding.urgency != "normal" for finding in present)
@@ -219,7 +224,8 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
         limits = "; some could not be judged" if unknown else ""
         text = f"No abnormality by the criteria applied{limits}."
         lines.append(Claim(text=text, status="supported"))
-    return lines
+    grave = [finding for finding in findings if finding.urgency == "critical"]
+    return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
 
 
 def _refusal(quality: Quality) -> Claim:
@@ -264,7 +270,7 @@ def _abstentions(
     unknown = [
         Abstention(what=finding.label, reason=brief_reason(finding.reason))
         for finding in findings
-        if finding.status == "unknown"
+        if finding.status == "unknown" and finding.code != "NORM"
     ]
     return (*left_out, *missing, *unknown)
 

@@ -316,6 +316,27 @@ def test_unusable_leads_and_suspicions_are_said():
     assert check_claims(report) == ()
 
 
+def test_what_is_grave_and_was_not_judged_stands_in_the_impression():
+    gate = {"status": "unknown", "reason": "the ventricles are paced"}
+    findings = (
+        FINDINGS[0],
+        made_finding("stemi", "STEMI pattern", "st-t", "critical", **gate),
+        made_finding("INVT", "inverted T waves", "st-t", "abnormal", **gate),
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    assert report.impression[-1] == "Not judged (the ventricles are paced): STEMI pattern."
+    assert check_claims(report) == ()
+
+
+def test_a_normal_ecg_is_a_conclusion_not_a_rhythm():
+    normal = made_finding("NORM", "normal ECG", "rhythm", "normal")
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], normal))
+    assert report.impression == ("Sinus rhythm.", "Normal ECG.")
+    assert "Normal ECG." not in statements(report, "Rate and rhythm")
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[1], normal))
+    assert report.impression[-1] == "Otherwise normal ECG."
+
+
 def test_nothing_found_is_said_as_such():
     report = build_report(RECORD, QUALITY, made_measurements(), FINDINGS[:1])
     assert report.impression == ("Sinus rhythm.", "No abnormality by the criteria applied.")

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
+from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, DelineatorConfig
 from ecg_llm.eval.ludb import ludb_records, read_ludb
@@ -31,10 +32,6 @@ FloatArray = npt.NDArray[np.float32]
 Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
 _LOG_STRETCH = (-0.25, 0.45)
 """Logarithm of the change of tempo; wider towards fast rates, of which LUDB has few."""
-_SIMULATED_SHIFT_S = {"P": (-0.003, -0.006), "QRS": (-0.009, 0.006), "T": (-0.010, 0.004)}
-"""Readers mark the foot of a wave earlier and its tail later than where the simulator's wave leaves
-its threshold; onset and offset are moved by the median difference, seen on 40 simulated records
-with a net that LUDB alone had trained."""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 
 
@@ -42,7 +39,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 class DelineatorRecipe:
     """How the delineator is trained."""
 
-    steps: int = 2000
+    steps: int = 4000
     """Optimiser steps."""
     batch: int = 12
     """Records a step."""
@@ -52,9 +49,9 @@ class DelineatorRecipe:
     """Highest learning rate of the one-cycle schedule."""
     weight_decay: float = 0.01
     """Decoupled weight decay."""
-    ema: float = 0.998
+    ema: float = 0.999
     """Decay of the averaged weights, which are the ones that ship."""
-    simulated_share: float = 0.3
+    simulated_share: float = 0.2
     """Share of simulated records in a batch."""
     simulated_records: int = 600
     """How many of them there are."""
@@ -188,7 +185,7 @@ def _disturb(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     n_leads, n = signal.shape
     height = np.median(np.ptp(signal, axis=1))
     t = np.arange(n) / NET_FS
-    out = signal * np.exp(rng.normal(0, 0.15, (n_leads, 1)))
+    out: npt.NDArray[np.floating] = signal * np.exp(rng.normal(0, 0.15, (n_leads, 1)))
     if rng.random() < 0.05:
         out = -out
     if rng.random() < 0.3:
@@ -201,12 +198,12 @@ def _disturb(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
         out = out + np.cumsum(white, axis=1) * 0.15 if rng.random() < 0.3 else out + white
     if rng.random() < 0.3:
         phase = rng.uniform(0, 2 * np.pi)
-        level = height * rng.uniform(0, 0.06) * rng.random((n_leads, 1))
-        out = out + level * np.sin(2 * np.pi * rng.choice([50, 60]) * t + phase)
+        part = height * rng.uniform(0, 0.06) * rng.random((n_leads, 1))
+        out = out + part * np.sin(2 * np.pi * rng.choice([50, 60]) * t + phase)
     if rng.random() < 0.5:
-        phase = rng.uniform(0, 2 * np.pi, (n_leads, 1))
-        level = height * rng.uniform(0, 0.3) * rng.normal(0, 1, (n_leads, 1))
-        out = out + level * np.sin(2 * np.pi * rng.uniform(0.1, 0.7) * t + phase)
+        start = rng.uniform(0, 2 * np.pi, (n_leads, 1))
+        drift = height * rng.uniform(0, 0.3) * rng.normal(0, 1, (n_leads, 1))
+        out = out + drift * np.sin(2 * np.pi * rng.uniform(0.1, 0.7) * t + start)
     return np.asarray(out, np.float32)
 
 
@@ -274,8 +271,10 @@ def train_one(
     """
     torch.manual_seed(recipe.seed)
     net = recipe.config.build()
-    average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema), use_buffers=True
+    average = swa_utils.AveragedModel(
+        net,
+        multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
         net.parameters(), lr=recipe.peak_lr, weight_decay=recipe.weight_decay
@@ -313,8 +312,8 @@ def train_one(
             _save(parts, out, recipe, step + 1)
         on_step(step, float(loss.detach()))
     ahead.shutdown(cancel_futures=True)
-    trained: Delineator = average.module
-    return trained.eval()
+    net.load_state_dict(average.module.state_dict())
+    return net.eval()
 
 
 def train(
@@ -419,14 +418,10 @@ def simulated_marks(ecg: SyntheticECG) -> Marks:
     truth = ecg.truth
     marks = {}
     for k, lead in enumerate(ecg.record.leads):
-        waves = {
+        marks[lead] = {
             "P": truth.p_leads_s[k][~truth.p_hidden],
             "QRS": truth.complete.times_s[k, :, 3:6],
             "T": truth.complete.times_s[k, :, 6:9],
-        }
-        marks[lead] = {
-            wave: rows + np.array([_SIMULATED_SHIFT_S[wave][0], 0, _SIMULATED_SHIFT_S[wave][1]])
-            for wave, rows in waves.items()
         }
     return marks
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import typer
 
@@ -35,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 class Result(Protocol):
     """What an evaluation or a benchmark gives: a frozen dataclass that can show itself."""
 
-    __dataclass_fields__: dict[str, Any]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def render(self) -> str:
         """Give the result as text."""
@@ -93,6 +93,23 @@ def eval_delineation(
     _print(result, json_)
 
 
+@eval_app.command("quality", short_help="The quality gate against CinC 2011's marks.")
+def eval_quality(
+    data: Annotated[Path, typer.Option(help="CinC 2011 set a folder, with quality.csv.")],
+    seed: Annotated[int, typer.Option(help="Of the dealing into folds.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Compare the quality gate with experts' marks, each record judged by trees that never saw it.
+
+    \b
+    ecgllm eval quality --data challenge2011_set_a/ \f
+    """
+    from ecg_llm.eval.quality import evaluate
+
+    data = _folder(data, "the CinC 2011 challenge, set a")
+    _print(evaluate(data, seed=seed, progress=_progress("step")), json_)
+
+
 @eval_app.command("findings", short_help="Statements against PTB-XL's.")
 def eval_findings(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
@@ -138,7 +155,7 @@ def bench_measure(
     if record is None:
         from ecg_llm.data_builders.synthetic import synthetic_ecg
 
-        chosen = synthetic_ecg(seed=1)
+        chosen = synthetic_ecg(seed=1).record
     else:
         from ecg_llm.io import read_record
 

@@ -138,9 +138,7 @@ def _t_end(delineation: Delineation) -> float:
     return float(np.quantile(ends, 0.75)) if len(ends) else -BEFORE_S
 
 
-def _coherence(
-    windows: BeatWindows, chosen: npt.NDArray[np.bool_], t_end_s: float
-) -> float | None:
+def _coherence(windows: BeatWindows, chosen: npt.NDArray[np.bool_], t_end_s: float) -> float | None:
     """Compare the mean of the stretch before the QRS with the single beats."""
     start = max(-0.28, t_end_s + 0.02)
     if start > -0.06 - MIN_STRETCH_S:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+import numpy as np
+
 from ecg_llm.errors import RecordError
 from ecg_llm.io import registry
 from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
@@ -166,8 +168,10 @@ def _options(
 
 def _read(source: Source, options: ReadOptions, name: str | None) -> ECGRecord:
     reader = registry.choose(source, options.fmt)
-    raw = reader.read(source, options)
-    return assemble(raw, source, options, name or source.stem)
+    # An overflow is no warning: it leaves an infinity, which `assemble` refuses by name.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        raw = reader.read(source, options)
+        return assemble(raw, source, options, name or source.stem)
 
 
 def _read_ref(ref: RecordRef, options: ReadOptions, name: str) -> ECGRecord:

@@ -9,7 +9,7 @@ import numpy as np
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_CHANNELS
 from ecg_llm.io.patient import age_between, parse_age, parse_sex
-from ecg_llm.io.raw import Channel, RawECG, ReadOptions
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, shown
 from ecg_llm.io.source import Source
 from ecg_llm.io.xml_tree import number, parse, root_name
 from ecg_llm.leads import STANDARD_12, canonical_lead
@@ -67,7 +67,7 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     """
     root, label = parse(source), source.label
     if root.tag != "AnnotatedECG":
-        raise RecordError(f"{label}: the root is <{root.tag[:40]}>, not <AnnotatedECG>.")
+        raise RecordError(f"{label}: the root is <{shown(str(root.tag))}>, not <AnnotatedECG>.")
     # Only direct children: representative beats sit deeper, under derivation/derivedSeries.
     sets = root.findall("./component/series/component/sequenceSet")
     if not sets:
@@ -118,14 +118,14 @@ def _channel(name: str, value: Element, digits: Element, label: str) -> Channel:
         ) from None
     origin, scale = value.find("origin"), value.find("scale")
     if scale is None:
-        raise RecordError(f"{label}: the scale of {name[:40]} is not stated.")
+        raise RecordError(f"{label}: the scale of {shown(name)} is not stated.")
     unit = scale.get("unit")
-    factor = number(scale.get("value"), f"the scale of {name[:40]}", label)
+    factor = number(scale.get("value"), f"the scale of {shown(name)}", label)
     offset = 0.0
     if origin is not None:
-        offset = number(origin.get("value"), f"the origin of {name[:40]}", label)
+        offset = number(origin.get("value"), f"the origin of {shown(name)}", label)
         if offset and origin.get("unit") != unit:
-            raise RecordError(f"{label}: origin and scale of {name[:40]} have different units.")
+            raise RecordError(f"{label}: origin and scale of {shown(name)} have different units.")
     return Channel(name=name, values=raw * factor + offset, fs=None, unit=unit)
 
 

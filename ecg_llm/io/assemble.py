@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_SOURCE_FS
 from ecg_llm.io.rate import common_rate, supported_rate
-from ecg_llm.io.raw import Channel, RawECG, ReadOptions, unit_in_mv
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, shown, unit_in_mv
 from ecg_llm.io.source import Source
 from ecg_llm.leads import STANDARD_12, canonical_lead, derive_limb_leads
 from ecg_llm.record import (
@@ -114,8 +114,8 @@ def _named(channels: tuple[Channel, ...], options: ReadOptions, label: str) -> t
         theirs = canonical_lead(channel.name) or channel.name
         if channel.name and theirs != (canonical_lead(lead) or lead):
             raise RecordError(
-                f"{label}: the file names a channel {theirs!r} where {lead!r} was given (--leads); "
-                "leave the option out or correct it."
+                f"{label}: the file names a channel {shown(theirs)} where {shown(lead)} was given "
+                "(--leads); leave the option out or correct it."
             )
     pairs = zip(channels, options.leads, strict=True)
     return tuple(replace(channel, name=lead) for channel, lead in pairs)
@@ -132,7 +132,7 @@ def _ecg_only(channels: tuple[Channel, ...], label: str, notes: list[str]) -> di
         unit = channel.unit
         foreign = unit is not None and not _is_voltage(unit)
         if lead is None or foreign:
-            others.append(_printable(channel.name) or f"channel {k + 1}")
+            others.append(shown(channel.name) or f"channel {k + 1}")
         else:
             kept.append((lead, channel))
     if not kept:
@@ -185,8 +185,7 @@ def _millivolts(
         scale = unit_in_mv(channel.unit or "")
         if scale is None or not channel.calibrated:
             open_gain.append(lead)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            row = (channel.values * (scale or 1.0)).astype(np.float32)
+        row = (channel.values * (scale or 1.0)).astype(np.float32)
         _check_range(channel, row, lead, label, bounded=lead not in open_gain)
         rows[lead] = row
     if open_gain:
@@ -206,8 +205,8 @@ def _check_range(
     if vanished or np.isinf(row).any() or (bounded and largest > LARGEST_VALUE_MV):
         found = "no voltage that can be told from 0" if vanished else "samples beyond 10 V"
         raise RecordError(
-            f"{label}: lead {lead} has {found}; its unit ({channel.unit}) or gain is wrong in the "
-            "file."
+            f"{label}: lead {lead} has {found}; the unit ({shown(channel.unit or '')}) or "
+            "gain in the file is wrong."
         )
 
 
@@ -283,11 +282,6 @@ def _largest(row: npt.NDArray[np.floating]) -> float:
 
 def _is_voltage(unit: str) -> bool:
     return unit_in_mv(unit) is not None or unit.strip().lower() in _UNCALIBRATED_UNITS
-
-
-def _printable(name: str) -> str:
-    text = "".join(letter if letter.isprintable() else "?" for letter in name.strip())
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _some(names: list[str]) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_CHANNELS, MAX_SAMPLES, MAX_TEXT_BYTES
 from ecg_llm.io.patient import age_between, parse_age, parse_sex
-from ecg_llm.io.raw import Channel, RawECG, ReadOptions
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, shown
 from ecg_llm.io.source import Source
 from ecg_llm.leads import STANDARD_12, canonical_lead
 
@@ -99,13 +99,14 @@ def _read(data: bytes, label: str) -> RawECG:
     dataset = pydicom.dcmread(io.BytesIO(data))
     groups = dataset.get("WaveformSequence")
     if not groups:
-        kind = getattr(getattr(dataset.get("SOPClassUID"), "name", ""), "strip", str)()
+        kind = str(getattr(dataset.get("SOPClassUID"), "name", ""))
         raise RecordError(
-            f"{label}: a DICOM file without a waveform ({kind or 'of unknown kind'}); an ECG "
-            "waveform object is needed."
+            f"{label}: a DICOM file without a waveform ({shown(kind) or 'of unknown kind'}); an "
+            "ECG waveform object is needed."
         )
     names = [
-        str(group.get("MultiplexGroupLabel") or f"group {k + 1}") for k, group in enumerate(groups)
+        shown(str(group.get("MultiplexGroupLabel") or f"group {k + 1}"))
+        for k, group in enumerate(groups)
     ]
     best = max(range(len(groups)), key=lambda k: _rank(groups[k], label))
     if _rank(groups[best], label)[0] < 0:
@@ -113,7 +114,7 @@ def _read(data: bytes, label: str) -> RawECG:
     notes: list[str] = []
     channels = _channels(groups[best], f"{label}: waveform {names[best]}")
     if len(groups) > 1:
-        others = ", ".join(name for k, name in enumerate(names) if k != best)
+        others = ", ".join([name for k, name in enumerate(names) if k != best][:12])
         notes.append(f"Read the waveform {names[best]!r}; not read: {others}.")
     recorded = dataset.get("AcquisitionDateTime") or dataset.get("StudyDate")
     age = parse_age(str(dataset.get("PatientAge") or ""))
@@ -160,7 +161,9 @@ def _channels(group: Dataset, label: str) -> list[Channel]:
         raise RecordError(f"{label}: more than {MAX_SAMPLES} samples are announced.")
     kind = (int(group.WaveformBitsAllocated), str(group.WaveformSampleInterpretation))
     if kind not in _TYPES:
-        raise RecordError(f"{label}: samples of type {kind[1]}, {kind[0]} bit, are not read.")
+        raise RecordError(
+            f"{label}: samples of type {shown(kind[1], 8)}, {kind[0]} bit, are not read."
+        )
     # The samples follow the byte order of the transfer syntax.
     order = "<" if group.original_encoding[1] is not False else ">"
     dtype = np.dtype(order + _TYPES[kind])
@@ -223,7 +226,7 @@ def _lead(definition: Dataset, label: str) -> str:
             said = canonical_lead(meaning)
             if lead and said and lead != said:
                 raise RecordError(
-                    f"{label}: a channel is coded {code} (lead {lead}) but called {said}."
+                    f"{label}: a channel is coded {shown(code)} (lead {lead}) but called {said}."
                 )
             if lead:
                 return lead

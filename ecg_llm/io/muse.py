@@ -12,7 +12,7 @@ import numpy as np
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_CHANNELS
 from ecg_llm.io.patient import parse_age, parse_sex
-from ecg_llm.io.raw import Channel, RawECG, ReadOptions
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, shown
 from ecg_llm.io.source import Source
 from ecg_llm.io.xml_tree import number, parse, root_name
 from ecg_llm.leads import STANDARD_12, canonical_lead
@@ -63,11 +63,11 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     """
     root, label = parse(source), source.label
     if root.tag != "RestingECG":
-        raise RecordError(f"{label}: the root is <{root.tag[:40]}>, not <RestingECG>.")
+        raise RecordError(f"{label}: the root is <{shown(str(root.tag))}>, not <RestingECG>.")
     waveforms = root.findall("./Waveform")
     rhythms = [wave for wave in waveforms if _said(wave, "WaveformType").lower() == "rhythm"]
     if not rhythms:
-        found = ", ".join(_said(wave, "WaveformType")[:20] for wave in waveforms[:5]) or "none"
+        found = ", ".join(shown(_said(wave, "WaveformType")) for wave in waveforms[:5]) or "none"
         raise RecordError(f"{label}: no rhythm waveform (waveforms: {found}).")
     notes: list[str] = []
     channels = max((_channels(wave, label, notes) for wave in rhythms), key=_rank)
@@ -89,7 +89,9 @@ def _channels(waveform: Element, label: str, notes: list[str]) -> list[Channel]:
     leads = waveform.findall("./LeadData")
     if len(leads) > MAX_CHANNELS:
         raise RecordError(f"{label}: {len(leads)} leads; too many.")
-    off = [_said(lead, "LeadID")[:8] for lead in leads if _said(lead, "LeadOff").upper() == "TRUE"]
+    off = [
+        shown(_said(lead, "LeadID")) for lead in leads if _said(lead, "LeadOff").upper() == "TRUE"
+    ]
     if off:
         notes.append(f"The device marked as off: {', '.join(off)}.")
     return [_channel(lead, base * 10**exponent, label) for lead in leads]
@@ -97,11 +99,11 @@ def _channels(waveform: Element, label: str, notes: list[str]) -> list[Channel]:
 
 def _channel(lead: Element, fs: float, label: str) -> Channel:
     """Unpack one lead: base64 of 16-bit integers, least significant byte first."""
-    name = _said(lead, "LeadID")[:20]
+    name = shown(_said(lead, "LeadID"))
     where = f"{label}: lead {name or 'without LeadID'}"
     if _said(lead, "LeadSampleSize") not in ("", "2"):
         raise RecordError(
-            f"{where}: samples of {_said(lead, 'LeadSampleSize')[:8]} bytes; 2 are read."
+            f"{where}: samples of {shown(_said(lead, 'LeadSampleSize'))} bytes; 2 are read."
         )
     try:
         data = base64.b64decode("".join(_said(lead, "WaveFormData").split()), validate=True)

@@ -77,8 +77,7 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     rows = array if array.shape[0] == n else array.T
     if np.isinf(rows).any():
         raise RecordError(f"{label}: it holds infinite values; NaN marks a missing sample.")
-    with np.errstate(invalid="ignore"):  # A signalling NaN is as good as any.
-        rows = rows.astype(np.float64)
+    rows = rows.astype(np.float64)
     return RawECG(
         channels=tuple(
             Channel(name=lead, values=row, fs=options.fs, unit=options.unit)

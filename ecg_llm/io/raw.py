@@ -97,7 +97,7 @@ class ReadOptions:
             raise RecordError(f"the given sampling rate {self.fs} is not a positive number of Hz.")
         if self.unit is not None and unit_in_mv(self.unit) is None:
             raise RecordError(
-                f"the given unit {self.unit!r} is not a voltage; use one of V, mV, uV, nV."
+                f"the given unit {shown(self.unit)!r} is not a voltage; use one of V, mV, uV, nV."
             )
         if self.leads is not None and not self.leads:
             raise RecordError("the given list of leads is empty.")
@@ -126,7 +126,7 @@ class ReadOptions:
             mine, theirs = getattr(self, entry.name), getattr(stated, entry.name)
             if mine is not None and theirs is not None and not _same(entry.name, mine, theirs):
                 raise RecordError(
-                    f"{where} states {entry.name} {_shown(theirs)}, but {_shown(mine)} was given "
+                    f"{where} states {entry.name} {_listed(theirs)}, but {_listed(mine)} was given "
                     "elsewhere; correct one of them."
                 )
             joined[entry.name] = theirs if mine is None else mine
@@ -157,6 +157,30 @@ def unit_in_mv(unit: str) -> float | None:
     return UNITS_IN_MV.get(unit.strip().lower())
 
 
+def shown(text: str, longest: int = 40) -> str:
+    """Make a text from a file fit for a message.
+
+    Parameters
+    ----------
+    text : str
+        A channel's name, say.
+    longest : int
+        Characters to keep.
+
+    Returns
+    -------
+    str
+        On one line, without control characters.
+
+    Examples
+    --------
+    >>> shown("V1\\x1b[31m ")
+    'V1?[31m'
+    """
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text.strip())
+    return clean if len(clean) <= longest else clean[: longest - 3] + "..."
+
+
 def _same(what: str, one: object, other: object) -> bool:
     match what:
         case "fs":
@@ -167,5 +191,5 @@ def _same(what: str, one: object, other: object) -> bool:
             return one == other
 
 
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def _listed(value: object) -> str:
+    return shown(", ".join(map(str, value)) if isinstance(value, tuple) else str(value), 120)

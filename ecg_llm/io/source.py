@@ -65,13 +65,13 @@ def inner_name(name: str, source: str) -> str:
     >>> inner_name("rec_1.dat", "rec.hea")
     'rec_1.dat'
     """
-    shown = name if len(name) <= 80 and name.isprintable() else f"{name[:80]!a}"
     path = PurePosixPath(name)
     outside = path.is_absolute() or ".." in path.parts or not path.parts or name == "-"
-    if outside or any(mark in name for mark in (":", "\\", "\0")) or name.startswith("~"):
+    odd = not name.isprintable() or len(name) > 255 or name.startswith("~")
+    if outside or odd or ":" in name or "\\" in name:
         raise RecordError(
-            f"{source}: it refers to {shown!r}, which is not a file of its own folder; only plain "
-            "names beside the header are read. Put the signal file there and name it so."
+            f"{source}: it refers to {name[:80]!a}, which is not a file of its own folder; only "
+            "plain names beside the header are read. Put the signal file there and name it so."
         )
     return str(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_CHANNELS, MAX_TEXT_BYTES
 from ecg_llm.io.patient import parse_age, parse_sex
-from ecg_llm.io.raw import Channel, RawECG, ReadOptions, unit_in_mv
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, shown, unit_in_mv
 from ecg_llm.io.source import Source
 from ecg_llm.io.stated import canonical_key, sidecar, to_options
 from ecg_llm.leads import canonical_lead
@@ -182,7 +183,7 @@ def _choose(
     chosen = [(k, columns[k].name) for k in rest if _is_lead(columns[k].name)]
     if chosen:
         others = [
-            columns[k].name[:40] or f"column {k + 1}"
+            shown(columns[k].name) or f"column {k + 1}"
             for k in rest
             if (k, columns[k].name) not in chosen
         ]
@@ -209,6 +210,13 @@ def _grid(
 ) -> list[tuple[str, ...]]:
     """Split all rows and turn them into columns; every row must be complete."""
     rows = []
+    if width == 1:
+        numbers = [number for number, _ in lines]
+        for number, following in pairwise(numbers):
+            if following != number + 1:
+                raise RecordError(
+                    f"{label}: row {number + 1} is empty; write NaN where a sample is missing."
+                )
     try:
         for (number, _), row in zip(
             lines, csv.reader((line for _, line in lines), delimiter=delimiter), strict=True
@@ -229,14 +237,15 @@ def _numbers(
 ) -> npt.NDArray[np.float64]:
     """Turn one column into numbers; empty cells become NaN."""
     try:
-        values = np.array(cells, dtype=np.float64)
+        # An underscore is Python's, not a table's.
+        values = np.array(cells if "_" not in "".join(cells) else [""], dtype=np.float64)
     except ValueError:
         values = np.array([_number(cell, delimiter) for cell in cells])
     # Text became an infinity of its own below, so that NaN stays "missing".
     bad = np.flatnonzero(np.isinf(values))
     if bad.size:
         raise RecordError(
-            f"{label}: row {lines[bad[0]][0]}, column {name or '?'}: not a finite number"
+            f"{label}: row {lines[bad[0]][0]}, column {shown(name) or '?'}: not a finite number"
             f"{f', as in {bad.size - 1} more rows' if bad.size > 1 else ''}; leave the cell empty "
             "if the sample is missing."
         )
@@ -251,7 +260,7 @@ def _number(cell: str, delimiter: str) -> float:
     if delimiter != ",":
         text = text.replace(",", ".")
     try:
-        return float(text)
+        return float(text) if "_" not in text else float("inf")
     except ValueError:
         return float("inf")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_HEADER_BYTES, MAX_SAMPLES
 from ecg_llm.io.patient import parse_age, parse_sex
-from ecg_llm.io.raw import Channel, RawECG, ReadOptions
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions, shown
 from ecg_llm.io.source import Source
 from ecg_llm.io.wfdb_header import Header, SignalLine, looks_like_header, parse_header
 from ecg_llm.io.wfdb_samples import decode, invalid_value
@@ -87,7 +87,7 @@ def read(source: Source, options: ReadOptions) -> RawECG:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("latin-1").lstrip("\ufeffï»¿")
+    return data.decode("latin-1").removeprefix("ï»¿")  # UTF-8's byte order mark
 
 
 def _channels(header: Header, source: Source, label: str, notes: list[str]) -> list[Channel]:
@@ -128,9 +128,9 @@ def _verify(
             notes.append("The header states no checksums; damage would go unnoticed.")
             return
         raise RecordError(
-            f"{where}: the samples of {line.name or 'a signal'} sum to {found}, the header says "
-            f"{line.checksum % 65536} (modulo 65536); the file is damaged or belongs to another "
-            "header."
+            f"{where}: the samples of {shown(line.name) or 'a signal'} sum to {found}, the header "
+            f"says {line.checksum % 65536} (modulo 65536); the file is damaged or belongs to "
+            "another header."
         )
 
 
@@ -147,8 +147,7 @@ def _physical(
     missing = invalid_value(line.fmt)
     if missing is not None:
         values[row == missing] = np.nan
-    with np.errstate(over="ignore"):  # A gain near 0 is caught with the voltages it gives.
-        values = (values - line.baseline) / (line.gain or DEFAULT_GAIN)
+    values = (values - line.baseline) / (line.gain or DEFAULT_GAIN)
     if line.skew:
         if abs(line.skew) * line.per_frame >= values.size or line.skew < 0:
             raise RecordError(f"{label}: a signal is skewed by {line.skew} frames, beyond its end.")
@@ -192,13 +191,13 @@ def _segments(
             start += length
             continue
         if re.search(r"/\d+$", name):
-            raise RecordError(f"{label}: segment {name} is itself a record of segments.")
+            raise RecordError(f"{label}: segment {shown(name)} is itself a record of segments.")
         text = _text(source.neighbour(f"{name}.hea", MAX_HEADER_BYTES))
-        part = parse_header(text, f"{label}: segment {name}")
+        part = parse_header(text, f"{label}: segment {shown(name)}")
         part = replace(part, fs=header.fs if part.fs is None else part.fs)
         comments += part.comments
         if part.segments:
-            raise RecordError(f"{label}: segment {name} is itself a record of segments.")
+            raise RecordError(f"{label}: segment {shown(name)} is itself a record of segments.")
         if length:
             _place(part, header, name, start, length, min(total, enough), source, joined, notes)
         start += length
@@ -219,7 +218,7 @@ def _place(
     notes: list[str],
 ) -> None:
     """Read one segment and write it into the joined channels."""
-    label = f"{source.label}: segment {name}"
+    label = f"{source.label}: segment {shown(name)}"
     if part.fs is not None and header.fs is not None and abs(part.fs - header.fs) > 1e-6:
         raise RecordError(f"{label} is sampled at {part.fs:g} Hz, the record at {header.fs:g} Hz.")
     folder = name.rpartition("/")[0]
@@ -251,7 +250,9 @@ def _place(
             channel.fs,
             channel.calibrated,
         ):
-            raise RecordError(f"{label}: {channel.name} has another unit or rate than before.")
+            raise RecordError(
+                f"{label}: {shown(channel.name)} has another unit or rate than before."
+            )
         first = start * per_frame
         room = whole.values[first : first + channel.values.size]
         room[:] = channel.values[: room.size]

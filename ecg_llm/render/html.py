@@ -9,22 +9,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ecg_llm.leads import STANDARD_12
-from ecg_llm.phrases import amount, number, sentence
-from ecg_llm.render.evidence import (
-    EvidenceIndex,
-    lead_notes,
-    not_yet_said,
-    number_evidence,
-    page_layout,
-    patient_text,
-)
+from ecg_llm.phrases import number
+from ecg_llm.render.evidence import not_yet_said
 from ecg_llm.render.html_assets import CSS, SCRIPT
 from ecg_llm.render.layout import PageLayout
 from ecg_llm.render.page import page_scene
 from ecg_llm.render.scene import gain_text, printable
 from ecg_llm.render.svg import to_svg
-from ecg_llm.statements import REFERENCES, reference
+from ecg_llm.render.tracing import (
+    EvidenceIndex,
+    every_lead_layout,
+    lead_notes,
+    number_evidence,
+    page_layout,
+)
+from ecg_llm.render.words import capital, patient_text, value_rows
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
@@ -162,7 +161,7 @@ def _alerts(report: Report, index: EvidenceIndex) -> Iterable[str]:
         for alert in report.alerts:
             yield (
                 f'<li><span class="urgency">{_e(alert.urgency)}</span> '
-                f"<strong>{_e(_capital(alert.label))}</strong>{_tags(alert.evidence, index)}"
+                f"<strong>{_e(capital(alert.label))}</strong>{_tags(alert.evidence, index)}"
                 f"{_facts(alert.evidence)}</li>"
             )
         yield "</ul></section>"
@@ -182,16 +181,15 @@ def _impression(report: Report, index: EvidenceIndex) -> Iterable[str]:
 def _tracing(report: Report, record: ECGRecord, index: EvidenceIndex) -> Iterable[str]:
     """Draw the standard page, and below it every lead over the full time."""
     standard = replace(page_layout(report, record), title="", fields=(), header_mm=0, height_mm=195)
-    rows = [(lead,) for lead in dict.fromkeys((*STANDARD_12, *record.leads))]
-    height = standard.height_mm - 175 + LEAD_ROW_MM * len(rows)
-    every = replace(standard, rows=tuple(rows), rhythm=(), height_mm=height)
+    every = every_lead_layout(record, standard)
+    every = replace(every, height_mm=standard.height_mm - 175 + LEAD_ROW_MM * len(every.rows))
     yield '<section aria-labelledby="tracing"><h2 id="tracing">Tracing</h2>'
     yield _figure(report, record, index, standard, "page")
     if index.numbers:
         yield (
             '<p class="facts screen">A number leads from a statement to its evidence: choose it to '
             "see that evidence alone, press Escape to go back. Green evidence is shown only when "
-            "chosen.</p>"
+            "chosen. What the page above does not show is on the drawing of every lead.</p>"
         )
     yield '<details class="all-leads screen"><summary>Every lead over the full width</summary>'
     yield _figure(report, record, index, every, "leads")
@@ -217,7 +215,7 @@ def _figure(
     svg = to_svg(scene, title=f"ECG, {about}; leads {leads}", prefix=prefix)
     missed = [mark.label for mark in hidden if not mark.quiet]
     if missed:
-        about += f". Evidence {', '.join(missed)} lies outside the leads and times drawn here"
+        about += f". Evidence {', '.join(missed)} lies outside the leads and times of this drawing"
     return (
         f'<figure><div class="paper" tabindex="0" role="group" aria-label="Tracing, scrolls">{svg}'
         f"</div><figcaption>{_e(about)}.</figcaption></figure>"
@@ -231,22 +229,13 @@ def _measurements(report: Report) -> Iterable[str]:
         yield "<p>Nothing was measured.</p></section>"
         return
     yield '<div class="scroll"><table><thead><tr>'
-    for title in ("Quantity", "Value", "Spread", "Beats", "Adult reference", "How, or why not"):
+    for title in ("Quantity", "Value", "Spread", "Values", "Adult reference", "How, or why not"):
         yield f'<th scope="col">{title}</th>'
     yield "</tr></thead><tbody>"
-    known = [name for name in REFERENCES if name in report.measurements]
-    for name in dict.fromkeys((*known, *report.measurements)):
-        quantity = report.measurements[name]
-        title, limits = name, ""
-        if name in REFERENCES:
-            entry = reference(name, report.record.age_years, report.record.sex)
-            title, limits = _capital(entry.name), entry.limits
-        how = quantity.method if quantity.value is not None else quantity.reason or ""
-        yield (
-            f'<tr><th scope="row">{_e(title)}</th><td class="n">{_e(_value(quantity))}</td>'
-            f'<td class="n">{_e(_spread(quantity))}</td><td class="n">{quantity.n or ""}</td>'
-            f'<td class="n">{_e(limits)}</td><td>{_e(how)}</td></tr>'
-        )
+    for name, *short, how in value_rows(report):
+        yield f'<tr><th scope="row">{_e(name)}</th>'
+        yield from (f'<td class="n">{_e(cell)}</td>' for cell in short)
+        yield f"<td>{_e(how)}</td></tr>"
     yield "</tbody></table></div>"
     yield from _lead_table(report)
     yield "</section>"
@@ -297,7 +286,7 @@ def _abstentions(report: Report) -> Iterable[str]:
             by_reason.setdefault(item.reason, []).append(item.what)
         yield "<ul>"
         for reason, names in by_reason.items():
-            yield f"<li>{_e(_capital(', '.join(names)))}: {_e(reason)}</li>"
+            yield f"<li>{_e(capital(', '.join(names)))}: {_e(reason)}</li>"
         yield "</ul>"
     else:
         yield "<p>Everything that was asked could be judged.</p>"
@@ -344,21 +333,6 @@ def _provenance(report: Report) -> Iterable[str]:
     yield '<section aria-labelledby="made"><h2 id="made">Provenance</h2><dl>'
     yield from (f"<dt>{_e(k)}</dt><dd>{_e(v)}</dd>" for k, v in rows.items() if v)
     yield f'</dl><p class="disclaimer">{_e(made.disclaimer)}</p></section>'
-
-
-def _capital(text: str) -> str:
-    """Begin with a capital, but leave names of leads as they are."""
-    return sentence(text).removesuffix(".")
-
-
-def _value(quantity: Quantity) -> str:
-    """Give a value with its unit."""
-    return "–" if quantity.value is None else amount(quantity.value, quantity.unit)
-
-
-def _spread(quantity: Quantity) -> str:
-    """Give the spread of a value."""
-    return "" if quantity.spread is None else f"± {amount(quantity.spread, quantity.unit)}"
 
 
 def _bare(quantity: Quantity | None) -> str:

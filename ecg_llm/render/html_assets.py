@@ -44,7 +44,8 @@ figure{margin:1rem 0}
 svg.picking .mark:not(.on){opacity:.2}
 svg .shade.on rect{fill-opacity:.34}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;min-width:44rem;font-size:.925rem;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%;min-width:44rem;font-size:.925rem;
+font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding-bottom:.3rem}
 th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);
 vertical-align:top}
@@ -58,9 +59,11 @@ details summary{cursor:pointer;color:var(--link)}
 @media (max-width:40rem){main{padding:.6rem .8rem 2rem}dl{grid-template-columns:1fr}
 dt{margin-top:.3rem}h1{font-size:1.25rem}}
 @media print{:root{--bg:#fff;--fg:#000;--soft:#444;--rule:#bbb;--panel:#fff;--critical:#8a2200;
---critical-bg:#fff}@page{size:A4 landscape;margin:10mm}main{max-width:none;padding:0}
+--critical-bg:#fff}@page{size:A4;margin:12mm}
+html{font-size:12.5px}body{font-size:1rem}main{max-width:none;padding:0}
 .paper{overflow:visible;border:0}.paper svg{min-width:0}figure,tr,li,.alerts{break-inside:avoid}
-h2,h3{break-after:avoid}table{min-width:0}.screen{display:none}button.tag{border-color:#000;color:#000;
+h2,h3{break-after:avoid}table{min-width:0}
+.screen{display:none}button.tag{border-color:#000;color:#000;
 background:none}}
 """
 

@@ -311,10 +311,12 @@ class PageLayout:
         lines = [*self.rows, *((lead,) for lead in strips)]
         pitch = (grid[3] - grid[1]) / len(lines)
         gain = self.gain_mm_mv if record.calibrated else _fitting_gain(record, pitch)
+        # In low rows more room above keeps R waves and the pulse out of the row before.
+        share = 0.5 if pitch > 2 * self.gain_mm_mv else 0.7
         places = []
         for r, line in enumerate(lines):
             top = grid[1] + r * pitch
-            baseline = grid[1] + math.floor((r + 0.5) * pitch + 0.5)
+            baseline = grid[1] + math.floor((r + share) * pitch + 0.5)
             width = trace_mm / len(line)
             for c, lead in enumerate(line):
                 from_s = self.from_s + (0.0 if simultaneous else c * width / self.speed_mm_s)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TAG_MM = 3.0
 """Height of the numbered tag."""
+LABEL_MM = (9.0, 5.4)
+"""Room that the name of a lead takes at the top left of its cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,10 +192,9 @@ def _put(place: LeadPlace, mark: EvidenceMark, taken: list[Box]) -> MarkPlace:
     x0 = place.x(max(mark.from_s, place.from_s))
     x1 = place.x(min(mark.to_s, place.to_s))
     half = (text_mm(mark.label, 2.2, bold=True) + 1.6) / 2
-    # The tag stays inside the cell and off the lead label.
-    low, high = place.box[0] + 9.0 + half, place.box[2] - half
-    centre = min(max((x0 + x1) / 2, low), high)
-    y = top + 0.8
+    centre = min(max((x0 + x1) / 2, place.box[0] + half), place.box[2] - half)
+    # The name of the lead stands at the left; a tag there goes below it.
+    y = top + (0.8 if centre - half > place.box[0] + LABEL_MM[0] else LABEL_MM[1])
     tag = (centre - half, y, centre + half, y + TAG_MM)
     while any(_overlap(tag, other) for other in taken) and tag[3] < bottom:
         tag = (tag[0], tag[1] + TAG_MM + 0.4, tag[2], tag[3] + TAG_MM + 0.4)

@@ -7,20 +7,20 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from ecg_llm.phrases import amount, sentence
-from ecg_llm.render.evidence import (
-    Citations,
-    EvidenceIndex,
-    lead_notes,
-    number_evidence,
-    page_layout,
-    patient_text,
-)
+from ecg_llm.phrases import sentence
+from ecg_llm.render.evidence import Citations
 from ecg_llm.render.page import page_scene
 from ecg_llm.render.pdf_page import BOLD, FONT, POINTS_PER_MM, draw_scene, register_fonts
 from ecg_llm.render.scene import clip, printable
 from ecg_llm.render.style import PINK
-from ecg_llm.statements import REFERENCES, reference
+from ecg_llm.render.tracing import (
+    EvidenceIndex,
+    every_lead_layout,
+    lead_notes,
+    number_evidence,
+    page_layout,
+)
+from ecg_llm.render.words import patient_text, value_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,24 +54,30 @@ def to_pdf(report: Report, record: ECGRecord) -> bytes:
     -------
     bytes
         Page 1, A4 across: the tracing at 25 mm/s and 10 mm/mV on paper printed without scaling,
-        with the evidence of present findings marked. Then, A4 upright, the report. The same input
-        gives the same bytes.
+        with the evidence of present findings marked. If some of it lies in a lead at a time that
+        this page does not show, a page with every lead over the full width follows. Then, A4
+        upright, the report. The same input gives the same bytes.
     """
     from reportlab.platypus import BaseDocTemplate, Frame, NextPageTemplate, PageBreak, PageTemplate
 
     register_fonts()
     index = number_evidence(report)
     layout = page_layout(report, record)
-    scene, hidden = page_scene(
-        record, layout=layout, marks=index.shown, lead_notes=lead_notes(report)
-    )
+    notes = lead_notes(report)
+    first, rest = page_scene(record, layout=layout, marks=index.shown, lead_notes=notes)
+    scenes, hidden = [first], rest
+    if rest:
+        every = every_lead_layout(record, layout)
+        second, hidden = page_scene(record, layout=every, marks=rest, lead_notes=notes)
+        if len(hidden) < len(rest):
+            scenes.append(second)
     name = clip(printable(report.record.name) or "unnamed", 60)
     across = (layout.width_mm * POINTS_PER_MM, layout.height_mm * POINTS_PER_MM)
     upright = (A4_MM[0] * POINTS_PER_MM, A4_MM[1] * POINTS_PER_MM)
     margin = MARGIN_MM * POINTS_PER_MM
 
-    def tracing(canvas: Canvas, _: object) -> None:
-        draw_scene(canvas, scene)
+    def tracing(canvas: Canvas, document: Any) -> None:
+        draw_scene(canvas, scenes[document.page - 1])
 
     out = BytesIO()
     document = BaseDocTemplate(
@@ -104,8 +110,8 @@ def to_pdf(report: Report, record: ECGRecord) -> bytes:
             ),
         ]
     )
-    start = [NextPageTemplate("report"), PageBreak()]
-    document.build([*start, *_Story(report, index, hidden).flowables()])
+    turn = [*[PageBreak() for _ in scenes[1:]], NextPageTemplate("report"), PageBreak()]
+    document.build([*turn, *_Story(report, index, hidden).flowables()])
     return out.getvalue()
 
 
@@ -170,7 +176,7 @@ class _Story:
             yield self._line(_e(f"Note: {note}"), colour=SOFT)
         if self.hidden:
             labels = ", ".join(mark.label for mark in self.hidden)
-            text = f"Not on page 1, because of its lead or time: evidence {labels}."
+            text = f"Not drawn, because its lead or time is not on the pages: evidence {labels}."
             yield self._line(_e(text), colour=SOFT)
 
     def _alerts(self) -> Iterator[Flowable]:
@@ -184,26 +190,12 @@ class _Story:
 
     def _measurements(self) -> Iterator[Flowable]:
         yield self._head("Measurements")
-        values = self.report.measurements
-        if not values:
+        rows = value_rows(self.report)
+        if rows:
+            head = ("Quantity", "Value", "Spread", "Values", "Adult reference", "How, or why not")
+            yield self._table([head, *rows], (40, 20, 18, 14, 36, 50))
+        else:
             yield self._line("Nothing was measured.")
-            return
-        rows: list[tuple[str, ...]] = [
-            ("Quantity", "Value", "Spread", "Adult reference", "How, or why not")
-        ]
-        known = [name for name in REFERENCES if name in values]
-        for name in dict.fromkeys((*known, *values)):
-            quantity, title, limits = values[name], name, ""
-            if name in REFERENCES:
-                record = self.report.record
-                entry = reference(name, record.age_years, record.sex)
-                title, limits = sentence(entry.name).removesuffix("."), entry.limits
-            value = "–" if quantity.value is None else amount(quantity.value, quantity.unit)
-            spread = quantity.spread
-            apart = "" if spread is None else f"± {amount(spread, quantity.unit)}"
-            how = quantity.method if quantity.value is not None else quantity.reason or ""
-            rows.append((title, value, apart, limits, how))
-        yield self._table(rows, (38, 22, 20, 44, 54))
 
     def _abstentions(self) -> Iterator[Flowable]:
         if self.report.abstentions:
@@ -252,7 +244,7 @@ class _Story:
             yield self._line(_e(facts), size=7.5, colour=SOFT, left=10)
 
     def _tags(self, evidence: Iterable[Evidence]) -> str:
-        """Name the marks on page 1, in their colours."""
+        """Name the marks on the tracing, in their colours."""
         labels = [label for label in self.index.labels(evidence) if label in self.colours]
         tags = (f'<font color="{self.colours[k]}"><b>({k})</b></font>' for k in labels)
         return "".join(f" {tag}" for tag in tags)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_llm.render.layout import LARGE_MM
-from ecg_llm.render.scene import DISCLAIMER, Fill, Line, Scene, Text, font_file
+from ecg_llm.render.scene import DISCLAIMER, Fill, Line, Scene, Text, font_file, thinned
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
@@ -117,7 +117,7 @@ def _line(canvas: Canvas, scene: Scene, line: Line) -> None:
     canvas.setStrokeColor(line.colour)
     canvas.setLineWidth(line.width_mm)
     path = canvas.beginPath()
-    points = line.points.tolist()
+    points = thinned(line.points).round(3).tolist()
     path.moveTo(points[0][0], height - points[0][1])
     for x, y in points[1:] or points:
         path.lineTo(x, height - y)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ecg_llm.render.style import PaperStyle
 
 DISCLAIMER = "Research software, not a medical device"
+TOLERANCE_MM = 0.015
+"""How far a tracing in vectors may run beside its samples: 1.5 µV at 10 mm/mV."""
 TEXT_MM = 2.5
 """Size of small print."""
 
@@ -238,6 +240,26 @@ def finite_runs(points: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]
         return [points] if len(points) else []
     edges = np.flatnonzero(np.diff(np.concatenate(([False], good, [False])).astype(np.int8)))
     return [points[a:b] for a, b in edges.reshape(-1, 2)]
+
+
+def thinned(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Leave out the samples that change nothing.
+
+    Parameters
+    ----------
+    points : np.ndarray, shape (n, 2), mm
+        A line.
+
+    Returns
+    -------
+    np.ndarray, shape (m, 2), mm
+        Some of the points. None of the others lies further than `TOLERANCE_MM` from the line
+        through these, so peaks stay.
+    """
+    import cv2
+
+    kept = cv2.approxPolyDP(points.astype(np.float32), TOLERANCE_MM, False)
+    return np.asarray(kept, np.float32)[:, 0]
 
 
 def _calibration(plan: PagePlan, style: PaperStyle) -> Iterator[Item]:

@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.render.layout import LARGE_MM
-from ecg_llm.render.scene import Fill, Group, Item, Line, Scene, Text, printable
+from ecg_llm.render.scene import Fill, Group, Item, Line, Scene, Text, printable, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNITS_PER_MM = 100
 """All numbers in the file are whole hundredths of a millimetre."""
-TOLERANCE_MM = 0.015
-"""How far a tracing may run beside its samples: 1.5 µV at 10 mm/mV."""
 
 
 def to_svg(scene: Scene, *, title: str = "", prefix: str = "ecg") -> str:
@@ -67,18 +65,14 @@ def path_data(points: npt.NDArray[np.float64]) -> str:
     Returns
     -------
     str
-        In hundredths of a millimetre. No sample lies further than `TOLERANCE_MM` and rounding
-        from the line, so peaks stay.
+        In hundredths of a millimetre.
 
     Examples
     --------
     >>> path_data(np.array([[0, 0], [1, 0], [2, 0], [3, 1.5], [4, 0]]))
     'M0 0l200 0 100 150 100-150'
     """
-    import cv2
-
-    kept = np.asarray(cv2.approxPolyDP(points.astype(np.float32), TOLERANCE_MM, False))[:, 0]
-    whole = np.rint(kept * UNITS_PER_MM).astype(np.int64)
+    whole = np.rint(thinned(points) * UNITS_PER_MM).astype(np.int64)
     steps = np.diff(whole, axis=0)
     steps = steps[np.any(steps != 0, axis=1)]
     numbers = " ".join(map(str, steps.ravel().tolist())).replace(" -", "-")

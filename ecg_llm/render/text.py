@@ -6,8 +6,9 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from ecg_llm.phrases import sentence
-from ecg_llm.render.evidence import Citations, patient_text
+from ecg_llm.render.evidence import Citations
 from ecg_llm.render.scene import printable
+from ecg_llm.render.words import patient_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -111,6 +111,17 @@ def test_empty_cells_are_missing_samples(ecg):
     assert np.flatnonzero(np.isnan(row)).tolist() == list(range(97, 107))
 
 
+def test_an_empty_row_of_a_single_lead_is_not_skipped(ecg):
+    lines = ecg.csv_text(ecg.known_ecg(leads=("II",))).splitlines()
+    assert read_bytes("\n".join(lines).encode(), "a.csv").leads == ("II",)
+    lines[700] = ""
+    with pytest.raises(RecordError, match="row 701 is empty"):
+        read_bytes("\n".join(lines).encode(), "a.csv")
+    lines[700] = "NaN"
+    record = read_bytes("\n".join(lines).encode(), "a.csv")
+    assert np.flatnonzero(np.isnan(record.row("II"))).tolist() == [697]
+
+
 def test_other_columns_are_left_out_and_named(ecg):
     head, *rows = ecg.csv_text(ecg.known_ecg(), comments=()).splitlines()
     lines = [",".join(["", head, "SpO2"])]
@@ -131,6 +142,7 @@ def test_other_columns_are_left_out_and_named(ecg):
         (lambda lines: [*lines[:60], lines[60] + '"x'], "row"),
         (lambda lines: ["Dear colleague,", "thank you for the ECG."], "no column is named"),
         (lambda lines: ["  ", ""], "empty"),
+        (lambda lines: [*lines[:50], "1_0" + lines[50][1:], *lines[51:]], "row 51, column I"),
     ],
 )
 def test_broken_tables(ecg, change, said):

@@ -274,6 +274,14 @@ def test_an_open_gain_is_not_calibrated(ecg, tmp_path, gain):
     assert record.row("II").max() == pytest.approx(1100 / 200, rel=0.01)
 
 
+@pytest.mark.parametrize("gain", ["1e-308", "1e-5", "1e308", "1e9"])
+def test_gains_that_no_converter_has(ecg, tmp_path, gain):
+    header = ecg.write_wfdb(tmp_path, ecg.known_ecg())
+    header.write_text(header.read_text().replace("1000.0(0)/mV", f"{gain}/mV"))
+    with pytest.raises(RecordError, match=r"the unit .*wrong|the unit or the gain"):
+        read_record(header)
+
+
 def test_a_skewed_signal_comes_back_into_step(ecg, tmp_path):
     truth = ecg.known_ecg(leads=("I", "II"))
     late = truth.rows["II"].copy()
@@ -326,6 +334,7 @@ def test_a_cut_off_signal_file(ecg, tmp_path, fmt):
         "..\\x.dat",
         "-",
         "~root",
+        "\x1b[31mx.dat",
         "a/../../x.dat",
     ],
 )

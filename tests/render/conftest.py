@@ -140,6 +140,12 @@ def report(record):
 
 
 @pytest.fixture
+def short_report(record):
+    """Give a report all of whose evidence lies on the standard page."""
+    return made_report(record, FINDINGS[:2])
+
+
+@pytest.fixture
 def hostile():
     """Give a record and report with markup and control characters wherever a file can put text."""
     bad = replace(

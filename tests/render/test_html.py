@@ -5,8 +5,8 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from ecg_llm.render.evidence import number_evidence
 from ecg_llm.render.html import to_html
+from ecg_llm.render.tracing import number_evidence
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

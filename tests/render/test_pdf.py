@@ -14,12 +14,22 @@ def boxes(data):
     ]
 
 
-def test_the_tracing_lies_across_and_the_report_upright(report, record):
+ACROSS = pytest.approx([0, 0, 841.89, 595.28], abs=0.01)
+UPRIGHT = pytest.approx([0, 0, 595.28, 841.89], abs=0.01)
+
+
+def test_the_tracing_lies_across_and_the_report_upright(short_report, record):
+    pages = boxes(to_pdf(short_report, record))
+    assert len(pages) > 1
+    assert pages[0] == ACROSS
+    assert all(page == UPRIGHT for page in pages[1:])
+
+
+def test_evidence_outside_of_the_standard_page_gets_one_of_its_own(report, record):
     pages = boxes(to_pdf(report, record))
-    assert pages[0] == pytest.approx([0, 0, 841.89, 595.28], abs=0.01)
-    assert len(pages) >= 2
-    for page in pages[1:]:
-        assert page == pytest.approx([0, 0, 595.28, 841.89], abs=0.01)
+    assert pages[0] == ACROSS
+    assert pages[1] == ACROSS
+    assert pages[2] == UPRIGHT
 
 
 def test_the_same_report_gives_the_same_bytes(report, record):

@@ -12,7 +12,8 @@ from ecg_llm.record import ECGRecord
 from ecg_llm.render.layout import LAYOUTS, STANDARD
 from ecg_llm.render.marks import EvidenceMark
 from ecg_llm.render.page import page_scene
-from ecg_llm.render.svg import TOLERANCE_MM, path_data, to_svg
+from ecg_llm.render.scene import TOLERANCE_MM
+from ecg_llm.render.svg import path_data, to_svg
 
 
 def noisy_record(name="x"):

@@ -1,0 +1,79 @@
+"""What the documents say of the record and its values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecg_llm.phrases import amount, sentence
+from ecg_llm.references import REFERENCES, reference
+
+if TYPE_CHECKING:
+    from ecg_llm.report import Report
+
+
+def patient_text(report: Report) -> str:
+    """Write sex and age, as far as they are known.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    str
+        Such as ``Male, 56 years``; empty if neither is known.
+    """
+    age = report.record.age_years
+    parts = [report.record.sex or "", f"{age:g} years" if age is not None else ""]
+    text = ", ".join(part for part in parts if part)
+    return text[:1].upper() + text[1:]
+
+
+def value_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
+    """Tabulate the values of the whole record.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, value, spread, number of values pooled, adult reference, and how the value was
+        obtained or why there is none; in reading order.
+    """
+    values, patient = report.measurements, report.record
+    known = [name for name in REFERENCES if name in values]
+    rows = []
+    for name in dict.fromkeys((*known, *values)):
+        quantity = values[name]
+        entry = reference(name, patient.age_years, patient.sex)
+        value = "–" if quantity.value is None else amount(quantity.value, quantity.unit)
+        spread = quantity.spread
+        apart = "" if spread is None else f"± {amount(spread, quantity.unit)}"
+        how = quantity.method if quantity.value is not None else quantity.reason or ""
+        count = str(quantity.n) if quantity.n else ""
+        rows.append((capital(entry.name), value, apart, count, entry.limits, how))
+    return rows
+
+
+def capital(text: str) -> str:
+    """Begin with a capital, but leave names of leads as they are.
+
+    Parameters
+    ----------
+    text : str
+        A name.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> capital("aVL"), capital("left axis deviation")
+    ('aVL', 'Left axis deviation')
+    """
+    return sentence(text).removesuffix(".")
