@@ -63,7 +63,7 @@ def draw_heart(rng: np.random.Generator, *, age_years: float, sex: Sex, spread: 
     beat = normal_beat(rng, spread)
     years = (age_years - 50) / 30
     geometry = Geometry(
-        roll_deg=float(np.clip(spread * 19 * rng.standard_normal() - 8 * years * spread, -45, 40)),
+        roll_deg=float(np.clip(spread * 12 * rng.standard_normal() - 8 * years * spread, -45, 40)),
         yaw_deg=float(spread * 14 * rng.standard_normal()),
         gain=float(np.exp(spread * (0.17 * rng.standard_normal() - 0.06 * years))),
         chest_gain=float(

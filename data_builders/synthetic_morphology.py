@@ -90,7 +90,7 @@ def normal_p(rng: np.random.Generator, spread: float) -> Loop:
         rng,
         spread,
         (0.42 - 0.1 * gap, 0.44, 0.34 - 0.1 * gap, 0.034, 0.052, -0.024, "atria"),
-        (0.66 + 0.1 * gap, 0.40 - 0.1 * gap, 0.31, 0.070, 0.038, 0.034, "atria"),
+        (0.66 + 0.1 * gap, 0.40 - 0.1 * gap, 0.31, 0.088, 0.030, 0.046, "atria"),
     )
 
 
@@ -165,7 +165,9 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
         (0.59 + skew, 0.40 + skew, 0.40 - skew, 0.25, 0.09, -0.145, "centre"),
         (0.48 + skew, 0.48, 0.40, 0.09, 0.025, -0.055, "centre"),
     )
-    lift = 0.014 * spread * rng.standard_normal(3) + np.array([0.016, 0.012, -0.075])
+    t = t.scaled(float(0.93 * np.exp(0.24 * spread * rng.standard_normal())))
+    lift = 0.014 * spread * rng.standard_normal(3) + np.array([0.016, 0.012, -0.072])
+    lift *= np.exp(0.4 * spread * rng.standard_normal())
     first, late = tuple(lift * 0.8), tuple(lift * 1.3 + t.moment.sum(axis=0) * 0.16)
     beat = Morphology(
         qrs=qrs,

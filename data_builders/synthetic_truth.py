@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.data_builders.synthetic_course import Course, PSource
 from ecg_llm.data_builders.synthetic_events import Ventricles
 from ecg_llm.data_builders.synthetic_field import TO_12
-from ecg_llm.data_builders.synthetic_rhythm import Course, PSource
 from ecg_llm.data_builders.synthetic_waves import GRID, Waves, pieces_at
 from ecg_llm.delineate import Delineation
 from ecg_llm.measure import Beat
@@ -57,7 +57,9 @@ class Truth:
     values : dict of str to float
         ``heart_rate_bpm rr_ms p_ms pr_ms qrs_ms qt_ms qtc_fridericia_ms p_axis_deg qrs_axis_deg
         t_axis_deg``: medians over the beats of the dominant form (rate and RR over all); NaN where
-        there is none.
+        there is none. Intervals reach from the earliest to the latest lead; ``p_leads_ms
+        pr_leads_ms qrs_leads_ms qt_leads_ms`` are medians over leads and beats of the interval
+        within one lead, as the measuring lane reports them.
     labels : tuple of str
         SCP-ECG codes as PTB-XL writes them, project codes in lower case.
     rhythm : str
@@ -69,6 +71,8 @@ class Truth:
     electrode_swap : str
         Kind of electrode swap that was made after all this was noted; empty for none. Marks and
         amplitudes are of the leads before the swap.
+    lost : tuple of str
+        Leads in which noise left nothing to read (`NoiseConfig.lost`); they keep their marks here.
     """
 
     delineation: Delineation
@@ -86,6 +90,7 @@ class Truth:
     spikes_s: tuple[float, ...]
     flutter_bpm: float
     electrode_swap: str = ""
+    lost: tuple[str, ...] = ()
 
     def waves_s(self) -> dict[str, dict[str, Array]]:
         """Give every wave that a lead shows, as a reader would mark them all.
@@ -94,8 +99,8 @@ class Truth:
         -------
         dict of str to dict of str to np.ndarray, shape (n, 3), s
             By lead and wave (``P``, ``QRS``, ``T``): onset, peak, offset of each wave that reaches
-            into the record, without hidden P waves. Times may lie before its start or after its
-            end.
+            into the record, without hidden P waves, and none in lost leads. Times may lie before
+            its start or after its end.
         """
         waves: dict[str, dict[str, Array]] = {}
         for k, lead in enumerate(self.complete.leads):
@@ -103,7 +108,8 @@ class Truth:
             found = {
                 "P": self.p_leads_s[k][~self.p_hidden], "QRS": beats[:, 3:6], "T": beats[:, 6:9]
             }  # fmt: skip
-            waves[lead] = {name: rows[~np.isnan(rows[:, 0])] for name, rows in found.items()}
+            seen = lead not in self.lost
+            waves[lead] = {name: rows[~np.isnan(rows[:, 0]) & seen] for name, rows in found.items()}
         return waves
 
 
@@ -274,7 +280,7 @@ def note_truth(
         p_hidden=hidden,
         p_leads_s=p.marks[order][:, rows].transpose(1, 0, 2),
         amplitudes_mv={k: value[rows][:, inside] for k, value in amplitudes.items()},
-        values=_values(ventricles, p, led, overall, inside),
+        values=_values(ventricles, p, led, times, overall, inside),
         labels=labels,
         rhythm=rhythm,
         spikes_s=tuple(at for at, _ in sorted(course.spikes) if 0 <= at < seconds),
@@ -310,6 +316,7 @@ def _values(
     ventricles: Ventricles,
     p: Waves,
     led: npt.NDArray[np.intp],
+    times: Array,
     overall: Array,
     inside: npt.NDArray[np.bool_],
 ) -> dict[str, float]:
@@ -330,7 +337,7 @@ def _values(
         return median(frontal_axis(form.mean(axis=0, keepdims=True))) if len(form) else float("nan")
 
     mean_rr = float(rr.mean()) if len(rr) else float("nan")
-    qt = (beats[:, 8] - beats[:, 3]) * 1000
+    qt, single = (beats[:, 8] - beats[:, 3]) * 1000, times[:, chosen]
     return {
         "heart_rate_bpm": 60000 / mean_rr,
         "rr_ms": mean_rr,
@@ -339,6 +346,10 @@ def _values(
         "qrs_ms": median((beats[:, 5] - beats[:, 3]) * 1000),
         "qt_ms": median(qt),
         "qtc_fridericia_ms": median(qt / np.cbrt(ventricles.rr_s[chosen])),
+        **{
+            f"{name}_leads_ms": median((single[..., last] - single[..., first]) * 1000)
+            for name, first, last in (("p", 0, 2), ("pr", 0, 3), ("qrs", 3, 5), ("qt", 3, 8))
+        },
         "p_axis_deg": direction(p.form[with_p]),
         "qrs_axis_deg": direction(ventricles.qrs.form[chosen]),
         "t_axis_deg": direction(ventricles.t.form[chosen]),

@@ -83,12 +83,19 @@ def swap_electrodes(
             f"Electrode exchange {kind!r} needs two of I, II and III; got {', '.join(rows)}."
         )
     one, two = limb["I"], limb["II"]
-    site = {"RA": -(one + two) / 3, "LA": (2 * one - two) / 3, "LL": (2 * two - one) / 3}
-    right, left, foot = (site[name] for name in _CABLES[kind])
-    terminal = (right + left + foot) / 3
+    right, left, foot = (_site(one, two, name) for name in _CABLES[kind])
+    terminal = np.asarray((right + left + foot) / 3, dtype=np.float32)
     new = {"I": left - right, "II": foot - right}
     new |= derive_limb_leads(new)
     return {name: new[name] if name in LIMB_LEADS else row - terminal for name, row in rows.items()}
+
+
+def _site(
+    one: npt.NDArray[np.float32], two: npt.NDArray[np.float32], name: str
+) -> npt.NDArray[np.float32]:
+    """Potential of a limb against Wilson's terminal, from leads I and II."""
+    potential = {"RA": -(one + two), "LA": 2 * one - two, "LL": 2 * two - one}[name] / 3
+    return np.asarray(potential, dtype=np.float32)
 
 
 def _swap_precordial(

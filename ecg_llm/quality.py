@@ -139,12 +139,12 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         # Each window was accepted by itself; the limits hold for windows, not for minutes.
         stretch = replace(stretch, score=score, refusals=_unreadable(stretch.leads))
     usable = tuple(name for name, lead in stretch.leads.items() if lead.usable)
-    suspicions: tuple[Suspicion, ...] = ()
+    # Also of a refused record: an exchange may be why a lead is flat.
+    suspicions = suspect_rows(part.leads, part.derived, stretch.bands.ecg, usable)
+    if not any("row" in suspicion.kind for suspicion in suspicions):
+        suspicions += suspect_electrodes(part.leads, stretch.features, model.swaps, usable)
     spikes: tuple[float, ...] = ()
     if not stretch.refusals:
-        suspicions = suspect_rows(part.leads, part.derived, stretch.bands.ecg, usable)
-        if not any("row" in s.kind for s in suspicions):
-            suspicions += suspect_electrodes(part.leads, stretch.features, model.swaps, usable)
         spikes = tuple(first + at for at in find_pacing_spikes(part, stretch.bands, usable))
         reasons += _left_out(stretch.leads)
     return Quality(
@@ -197,7 +197,8 @@ def _unreadable(leads: dict[str, LeadQuality]) -> tuple[str, ...]:
     bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
     if len(bad) == len(leads):
         return (f"no lead can be read: {_by_reason(bad)}",)
-    if 2 * len(bad) > len(leads):
+    # Experts look past wander where the beats show, so it alone does not make a majority.
+    if 2 * sum(reason != "wander" for reason in bad.values()) > len(leads):
         return (f"{len(bad)} of {len(leads)} leads cannot be read: {_by_reason(bad)}",)
     return ()
 

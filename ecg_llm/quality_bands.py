@@ -121,13 +121,15 @@ def _bridge_gaps(signal: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _pass(hz: FloatArray, low: float, high: float) -> FloatArray:
     """Band-pass mask, its edges 30 % wide."""
     mask = _edge(hz, high)
-    return mask if low == 0 else mask * (1 - _edge(hz, low))
+    if low > 0:
+        mask = mask * (1 - _edge(hz, low))
+    return mask
 
 
 def _edge(hz: FloatArray, at: float) -> FloatArray:
     """One below ``at``, zero above, a raised cosine between."""
     position = np.clip((hz - 0.85 * at) / (0.3 * at), 0, 1)
-    return (0.5 + 0.5 * np.cos(np.pi * position)).astype(np.float32)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * position), dtype=np.float32)
 
 
 def _mains(spectrum: npt.NDArray[np.complex64], hz: FloatArray, n: int) -> FloatArray:

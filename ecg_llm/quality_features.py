@@ -221,7 +221,13 @@ def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     high, low = blocks.max(axis=2), blocks.min(axis=2)
     top, bottom = high.max(axis=1), low.min(axis=1)
     near = 1e-4 * (top - bottom) + EPS
-    clipped = (raw > (top - near)[:, None]) | (raw < (bottom + near)[:, None])
+    # A noiseless baseline may be a lead's lowest value; a rail lies far from its median.
+    usual = np.median(raw[:, :: max(1, round(bands.fs / 100))], axis=1)
+    far = 0.25 * (top - bottom)
+    ceiling = np.where(top - usual > far, top - near, np.inf)
+    floor = np.where(usual - bottom > far, bottom + near, -np.inf)
+    clipped = (raw > ceiling[:, None]) | (raw < floor[:, None])
+    clipped = clipped[:, 2:] & clipped[:, 1:-1] & clipped[:, :-2]  # a peak is no rail
     apart = max(1, round(0.02 * bands.fs))
     step = np.abs(raw[:, apart:] - raw[:, :-apart]).max(axis=1)
     some = np.sort(raw[:, :: max(1, round(bands.fs / 100))], axis=1)

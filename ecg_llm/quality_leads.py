@@ -50,14 +50,14 @@ class Limit:
     bad: float
 
 
-# The mild limits lie beyond what 98 to 99.5 % of the leads of PTB-XL (folds 1-8) and LUDB show.
+# The mild limits lie beyond what 98 to 99.5 % of the leads of PTB-XL and LUDB at hand show.
 LIMITS = (
     Limit("gap_share", "gaps", 0.02, 0.2),
     Limit("flat_share", "flat", 0.2, 0.5),
     Limit("saturated_share", "saturated", 0.01, 0.05),
     Limit("disturbed_second_share", "disconnected", 0.25, 0.5),
-    Limit("wander_ratio", "wander", 1.0, 5.0),
-    Limit("noise_ratio", "muscle noise", 0.08, 0.3),
+    Limit("wander_ratio", "wander", 1.0, 3.0),
+    Limit("noise_ratio", "muscle noise", 0.08, 0.18),
     Limit("mains_ratio", "mains", 0.1, 1.0),
 )
 SMALLEST_REL = 0.06

@@ -168,13 +168,32 @@ def suspect_electrodes(
     templates = features.templates[[leads.index(name) for name in STANDARD_12]]
     if not templates.any():
         return ()
+    named = name_exchange(templates, net)
+    return (_explain(*named, wave_features(templates[None])[0]),) if named else ()
+
+
+def name_exchange(templates: FloatArray, net: SwapNet) -> tuple[str, float] | None:
+    """Name the exchange that a median beat shows.
+
+    Parameters
+    ----------
+    templates : np.ndarray, shape (12, n_template), mV
+        In the order of `STANDARD_12`.
+    net : SwapNet
+        Knows what exchanges look like.
+
+    Returns
+    -------
+    tuple of str and float, or None
+        Kind and probability; None where nothing is suspected.
+    """
     waves = wave_features(templates[None])
     share = net.probabilities(waves)[0]
     best = int(share.argmax())
     kind = str(net.kinds[best])
     if kind == "none" or share[best] < net.limits[best] or not _plausible(kind, waves[0]):
-        return ()
-    return (_explain(kind, float(share[best]), waves[0]),)
+        return None
+    return kind, float(share[best])
 
 
 def _plausible(kind: str, waves: FloatArray) -> bool:
@@ -201,8 +220,8 @@ def _explain(kind: str, score: float, waves: FloatArray) -> Suspicion:
         sign = _SIGNS[kind]
     else:
         pair = tuple(kind.split("-"))
-        why = f"the R and S waves fit their neighbours better with {pair[0]} and {pair[1]} exchanged"
-        shown = tuple(name for name in PRECORDIAL_LEADS if name in pair) + ("V4",) * ("V4" not in pair)
+        why = f"R and S fit their neighbours better with {pair[0]} and {pair[1]} exchanged"
+        shown = pair if "V4" in pair else (*pair, "V4")
         sign = _Sign(f"{kind} swapped", pair, shown, why)
     name, why = sign.name, sign.why
     at = STANDARD_12.index
@@ -324,9 +343,10 @@ def _rescaled(rows: dict[str, FloatArray]) -> dict[str, FloatArray]:
 
 def _repair(rows: dict[str, FloatArray]) -> tuple[tuple[str, ...], str, float] | None:
     """Find the one exchange or change of sign after which the limb laws hold."""
-    tried = []
+    tried: list[tuple[float, tuple[str, ...], str]] = []
     for a, b in combinations(rows, 2):
-        tried.append((_residue({**rows, a: rows[b], b: rows[a]}), (a, b), f"rows {a} and {b} exchanged"))
+        left = _residue({**rows, a: rows[b], b: rows[a]})
+        tried.append((left, (a, b), f"rows {a} and {b} exchanged"))
     for name in rows:
         tried.append((_residue({**rows, name: -rows[name]}), (name,), f"row {name} inverted"))
     left, concerned, kind = min(tried)

@@ -36,6 +36,8 @@ SAID_BY = {
     "LPR": ("1AVB",),
     "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
     "PACE": ("atrial_pacing", "ventricular_pacing"),
+    "left_axis": ("LAFB",),
+    "right_axis": ("LPFB",),
     "pause": ("long_pause",),
     "PVC": ("BIGU", "TRIGU", "ventricular_run"),
     "LNGQT": ("very_long_qt",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ecg_llm.quality import ACCEPT_FROM
 from ecg_llm.quality_model import bundled_model
-from ecg_llm.training.quality_gate import MarkedRecords, fit_gate, measure_marked
+from ecg_llm.training.quality_gate import GateConfig, MarkedRecords, fit_gate, measure_marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +146,7 @@ def evaluate(
     *,
     seed: int = 0,
     repetitions: int = 3,
+    config: GateConfig = GateConfig(),  # noqa: B008 - frozen
     progress: Callable[[int, int], None] | None = None,
 ) -> QualityEvaluation:
     """Compare the gate with experts' marks.
@@ -158,6 +159,8 @@ def evaluate(
         Of the dealing into folds and of the trees.
     repetitions : int
         How often the records are dealt anew.
+    config : GateConfig
+        How the trees are grown; the shipped ones are grown with the default.
     progress : callable, optional
         Called with steps done and steps in all: one a record read, one a fit.
 
@@ -172,7 +175,7 @@ def evaluate(
 
     Notes
     -----
-    Trees are fitted with the shipped settings on nine tenths of the records and judge the tenth,
+    Trees are fitted on nine tenths of the records and judge the tenth,
     with the limit the product uses (0.5): nothing is chosen on the judged records.
     """
     fits = repetitions * FOLDS
@@ -188,7 +191,7 @@ def evaluate(
         fold = deal(marked.acceptable, seed + repetition)
         for k in range(FOLDS):
             held = fold == k
-            trees = fit_gate(marked.features[~held], marked.acceptable[~held], seed)
+            trees = fit_gate(marked.features[~held], marked.acceptable[~held], seed, config)
             votes[repetition, held] = [
                 trees.probability(row) >= ACCEPT_FROM for row in marked.features[held]
             ]
@@ -201,17 +204,21 @@ def _summary(marked: MarkedRecords, votes: npt.NDArray[np.bool_]) -> QualityEval
     """Pool the repetitions; the interval is that of one judgement a record."""
     experts = marked.acceptable
     each = [Agreement.of(vote, experts) for vote in votes]
-    mean = {
-        name: float(np.mean([getattr(one, name) for one in each]))
-        for name in ("agreement", "sensitivity", "specificity")
-    }
-    low, high = wilson(round(mean["agreement"] * len(experts)), len(experts))
-    pooled = {**asdict(each[0]), **mean, "agreement_low": low, "agreement_high": high}
+    agreement = float(np.mean([one.agreement for one in each]))
+    low, high = wilson(round(agreement * len(experts)), len(experts))
+    pooled = replace(
+        each[0],
+        agreement=agreement,
+        agreement_low=low,
+        agreement_high=high,
+        sensitivity=float(np.mean([one.sensitivity for one in each])),
+        specificity=float(np.mean([one.specificity for one in each])),
+    )
     gate = bundled_model().gate
     shipped = np.array([gate.probability(row) >= ACCEPT_FROM for row in marked.features])
     differs = (votes != experts).mean(axis=0) > 0.5
     return QualityEvaluation(
-        cross_validated=Agreement(**pooled),
+        cross_validated=pooled,
         spread=float(np.std([one.agreement for one in each])),
         repetitions=len(votes),
         folds=FOLDS,
@@ -248,7 +255,7 @@ def deal(marks: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.intp]:
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share.
+    """Give the 95 % interval of a share (Wilson).
 
     Parameters
     ----------

@@ -128,6 +128,12 @@ def test_a_changed_line_is_named(tmp_path):
         run_batch(line_of, [Ref("a"), Ref("b")], out, run=RUN, workers=1)
 
 
+def test_a_place_that_is_no_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="not a file"):
+        run_batch(line_of, [Ref("a")], tmp_path, run=RUN, workers=1)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_empty_list_makes_an_empty_file(tmp_path):
     out = tmp_path / "out.jsonl"
     assert run_batch(line_of, list[Ref](), out, run=RUN).n_ok == 0

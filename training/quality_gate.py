@@ -1,4 +1,4 @@
-"""Fit the quality gate: boosted trees for acceptance, small perceptrons for exchanged electrodes."""
+"""Fit the quality gate: boosted trees to accept records, perceptrons for exchanged electrodes."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def fit_gate(
     features: FloatArray,
     acceptable: npt.NDArray[np.bool_],
     seed: int,
-    config: GateConfig = GateConfig(),  # noqa: B008 - frozen
+    config: GateConfig = GateConfig(),
 ) -> Trees:
     """Grow the trees.
 
@@ -273,7 +273,7 @@ def fit_swaps(
     templates: FloatArray,
     groups: npt.NDArray[np.intp],
     seed: int,
-    config: SwapConfig = SwapConfig(),  # noqa: B008 - frozen
+    config: SwapConfig = SwapConfig(),
 ) -> SwapNet:
     """Train the perceptrons and set the limits from which a kind is reported.
 
@@ -393,7 +393,9 @@ def ptbxl_beats(
     rows = [row for row in rows if (data / f"{row['filename_lr']}.hea").is_file()]
     templates, groups = [], []
     for done, row in enumerate(rows):
-        features = measure_record(read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12))
+        features = measure_record(
+            read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12)
+        )
         if features.regularity >= 0.7 and features.templates.any():
             templates.append(features.templates)
             groups.append(int(row["strat_fold"]))

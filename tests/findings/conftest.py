@@ -73,7 +73,15 @@ def make_case():
     """Give a normal measured ECG with some values changed; None makes a value unknown."""
 
     def make(
-        values=None, leads=None, *, age=50.0, sex="male", kinds=None, r_s=None, missing=(), **quality
+        values=None,
+        leads=None,
+        *,
+        age=50.0,
+        sex="male",
+        kinds=None,
+        r_s=None,
+        missing=(),
+        **quality,
     ):
         r_s = np.arange(10) * 0.857 + 0.6 if r_s is None else np.asarray(r_s)
         kinds = kinds or ["normal"] * len(r_s)

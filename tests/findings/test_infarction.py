@@ -1,0 +1,60 @@
+import pytest
+
+from ecg_llm.findings.infarction import judge_infarction
+
+Q = {"q_mv": -0.3, "q_ms": 35.0}
+QS = {"qrs_max_mv": 0.0, "r_mv": None, "q_mv": -1.0, "q_ms": 70.0, "qrs_min_mv": -1.0}
+
+
+def present(case, gate=None):
+    return {f.code for f in judge_infarction(case, gate) if f.status == "present"}
+
+
+@pytest.mark.parametrize(
+    ("leads", "code"),
+    [
+        ({"II": Q, "III": Q, "aVF": Q}, "IMI"),
+        ({"II": Q, "III": Q, "aVF": Q, "V5": Q, "V6": Q}, "ILMI"),
+        ({"I": Q, "aVL": Q}, "LMI"),
+        ({"V1": QS, "V2": QS, "V3": QS}, "ASMI"),
+        ({"V2": QS, "V3": QS, "V4": Q, "V5": Q}, "ALMI"),
+        ({"V2": QS, "V3": QS}, "ASMI"),
+        ({"V3": QS, "V4": Q}, "AMI"),
+    ],
+)
+def test_q_waves_name_their_wall(make_case, leads, code):
+    assert present(make_case(leads=leads)) == {"QWAVE", code}
+
+
+@pytest.mark.parametrize(("q_ms", "found"), [(29.0, False), (30.0, True)])
+def test_a_pathological_q_lasts_30_ms(make_case, q_ms, found):
+    q = Q | {"q_ms": q_ms}
+    assert ("IMI" in present(make_case(leads={"II": q, "III": q, "aVF": q}))) is found
+
+
+def test_a_q_wave_in_one_lead_is_not_infarction(make_case):
+    assert present(make_case(leads={"III": Q})) == set()
+    assert present(make_case(leads={"V5": Q})) == set()
+
+
+@pytest.mark.parametrize(("r", "found"), [(0.2, True), (0.21, False)])
+def test_hardly_any_r_in_v3_counts_as_lost(make_case, r, found):
+    assert ("ASMI" in present(make_case(leads={"V3": {"qrs_max_mv": r}}))) is found
+
+
+def test_a_tall_wide_r_in_v1_and_v2_is_posterior(make_case):
+    tall = {"r_ms": 45.0, "qrs_max_mv": 0.8, "qrs_min_mv": -0.4, "t_mv": 0.3}
+    leads = {"V1": tall, "V2": tall}
+    assert present(make_case(leads=leads)) == {"PMI"}
+    assert present(make_case(leads=leads | {"II": Q, "III": Q, "aVF": Q})) == {"QWAVE", "IPMI"}
+
+
+def test_a_gate_leaves_all_open(make_case):
+    findings = judge_infarction(make_case(leads={"II": Q, "III": Q, "aVF": Q}), "paced")
+    assert {(f.status, f.reason) for f in findings} == {("unknown", "paced")}
+
+
+def test_poor_r_progression_is_a_small_r_in_v3_without_infarction(make_case):
+    small = {"qrs_max_mv": 0.25, "r_mv": 0.25}
+    assert present(make_case(leads={"V3": small})) == {"poor_r_progression"}
+    assert present(make_case(leads={"V3": {"qrs_max_mv": 0.35}})) == set()

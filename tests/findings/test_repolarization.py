@@ -1,0 +1,105 @@
+import pytest
+
+from ecg_llm.findings.repolarization import judge_repolarization
+
+
+def present(case, gate=None, left_block=False, secondary=None, q_waves=False):
+    findings = judge_repolarization(case, gate, left_block, secondary, q_waves)
+    return {f.code for f in findings if f.status == "present"}
+
+
+def status(case, code, **options):
+    settings = {"gate": None, "left_block": False, "secondary": None, "q_waves": False}
+    findings = judge_repolarization(case, **(settings | options))
+    return next(f.status for f in findings if f.code == code)
+
+
+def raised(height, leads, **more):
+    return {
+        lead: {"st_j_mv": height, "st_j60_mv": height, "st_slope_mv_s": -0.5} | more
+        for lead in leads
+    }
+
+
+@pytest.mark.parametrize(("height", "expected"), [(0.09, "absent"), (0.10, "present")])
+def test_st_elevation_of_0_1_mv_in_neighbours(make_case, height, expected):
+    case = make_case(leads=raised(height, ("II", "III", "aVF")))
+    assert status(case, "STE_") == expected
+    assert status(case, "stemi") == expected
+
+
+def test_st_elevation_in_leads_that_are_no_neighbours_is_none(make_case):
+    assert status(make_case(leads=raised(0.3, ("V1", "V4", "III"))), "STE_") == "absent"
+
+
+@pytest.mark.parametrize(
+    ("sex", "age", "limit"),
+    [("male", 39, 0.25), ("male", 40, 0.20), ("female", 30, 0.15), ("female", 70, 0.15)],
+)
+def test_limits_in_v2_and_v3_by_sex_and_age(make_case, sex, age, limit):
+    def at(height):
+        return make_case(leads=raised(height, ("V2", "V3")), sex=sex, age=age)
+
+    assert status(at(limit - 0.01), "STE_") == "absent"
+    assert status(at(limit), "STE_") == "present"
+
+
+def test_without_age_and_sex_the_range_between_the_limits_is_open(make_case):
+    def at(height):
+        return make_case(leads=raised(height, ("V2", "V3")), sex=None, age=None)
+
+    assert status(at(0.14), "STE_") == "absent"
+    assert status(at(0.18), "STE_") == "unknown"
+    assert status(at(0.25), "STE_") == "present"
+
+
+def test_elevation_over_deep_s_waves_is_not_called_an_infarction(make_case):
+    leads = raised(0.3, ("V1", "V2", "V3"), qrs_min_mv=-2.5)
+    assert status(make_case(leads=leads), "stemi") == "unknown"
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(-0.04, "absent"), (-0.05, "present")])
+def test_st_depression_of_0_05_mv(make_case, depth, expected):
+    down = {"st_j_mv": depth, "st_j60_mv": depth, "st_j80_mv": depth}
+    case = make_case(leads={"V5": down, "V6": down})
+    assert status(case, "STD_") == expected
+    assert status(case, "ISC_") == expected
+
+
+def test_upsloping_depression_does_not_count(make_case):
+    up = {"st_j_mv": -0.1, "st_j80_mv": 0.0}
+    assert status(make_case(leads={"V5": up, "V6": up}), "STD_") == "absent"
+
+
+def test_the_wall_of_ischaemia_is_named_once(make_case):
+    inverted = {"t_mv": -0.2, "t_neg_mv": -0.2, "t_pos_mv": 0.0}
+    found = present(make_case(leads=dict.fromkeys(("II", "III", "aVF"), inverted)))
+    assert {"INVT", "ISC_", "ISCIN"} <= found
+    assert not found & {"ISCAL", "ISCAS", "ISCLA", "ISCIL", "ISCAN"}
+
+
+def test_strain_explains_lateral_changes(make_case):
+    inverted = {"t_mv": -0.2, "t_neg_mv": -0.2, "t_pos_mv": 0.0}
+    case = make_case(leads=dict.fromkeys(("I", "aVL", "V5", "V6"), inverted))
+    assert status(case, "ISCLA", secondary="strain") == "unknown"
+    assert status(case, "INVT", secondary="strain") == "present"
+
+
+def test_brugada_type_1_is_coved_and_falls_into_an_inverted_t(make_case):
+    coved = {"st_j_mv": 0.25, "st_slope_mv_s": -1.5, "t_neg_mv": -0.2, "t_mv": -0.2}
+    assert "brugada_1" in present(make_case(leads={"V1": coved}))
+    assert "brugada_1" not in present(make_case(leads={"V1": coved | {"st_j_mv": 0.19}}))
+    assert "brugada_1" not in present(make_case(leads={"V1": coved | {"st_slope_mv_s": 1.0}}))
+
+
+def test_sgarbossa_only_in_left_bundle_block(make_case):
+    case = make_case(leads={"V5": {"st_j_mv": 0.15, "qrs_area_mv_ms": 20.0}})
+    assert "sgarbossa" in present(case, gate="block", left_block=True)
+    assert "sgarbossa" not in present(case, left_block=False)
+    discordant = make_case(leads={"V2": {"st_j_mv": 0.15, "qrs_area_mv_ms": -20.0}})
+    assert "sgarbossa" not in present(discordant, gate="block", left_block=True)
+
+
+def test_a_gate_leaves_all_but_sgarbossa_open(make_case):
+    findings = judge_repolarization(make_case(), "paced", None, None, False)
+    assert {f.status for f in findings} == {"unknown"}

@@ -1,0 +1,154 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.delineate import FIDUCIALS
+from ecg_llm.intervals import frontal_axis
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.measure import measure, no_beats
+from ecg_llm.quality import LeadQuality, Quality
+
+
+def good_quality(record, **changes):
+    lead = LeadQuality(usable=True, reasons=(), metrics={})
+    settings = {
+        "record": record.name,
+        "verdict": "accept",
+        "reasons": (),
+        "score": 1.0,
+        "leads": dict.fromkeys(record.leads, lead),
+        "suspicions": (),
+        "pacing_spikes_s": (),
+        "from_s": 0.0,
+        "to_s": record.duration_s,
+    }
+    return Quality(**(settings | changes))
+
+
+def measured(made, **changes):
+    quality = good_quality(made.record, pacing_spikes_s=made.truth.spikes_s)
+    return measure(replace(made.record, **changes), quality, made.truth.delineation)
+
+
+@pytest.mark.parametrize("fs", [100.0, 250.0, 500.0, 1000.0])
+@pytest.mark.parametrize("bpm", [45, 75, 140])
+def test_rates_and_intervals_of_a_known_record(fs, bpm):
+    made = synthetic_ecg(bpm=bpm, fs=fs, seed=3)
+    m = measured(made)
+    assert m.value("heart_rate_bpm") == pytest.approx(made.truth.values["heart_rate_bpm"], abs=0.5)
+    for name, within in (("pr_ms", 2), ("qrs_ms", 2), ("qt_ms", 2), ("p_ms", 2)):
+        d = made.truth.delineation
+        first, last = {
+            "pr_ms": ("p_on", "qrs_on"),
+            "qrs_ms": ("qrs_on", "qrs_off"),
+            "qt_ms": ("qrs_on", "t_off"),
+            "p_ms": ("p_on", "p_off"),
+        }[name]
+        pairs = d.times_s[..., FIDUCIALS.index(last)] - d.times_s[..., FIDUCIALS.index(first)]
+        assert m.value(name) == pytest.approx(1000 * np.nanmedian(pairs), abs=within)
+
+
+@pytest.mark.parametrize("fs", [100.0, 500.0])
+def test_amplitudes_of_a_known_record(fs):
+    made = synthetic_ecg(fs=fs, seed=5, variability=0.0)
+    m = measured(made)
+    for name in ("r", "s", "t", "st_j"):
+        for row, lead in enumerate(STANDARD_12):
+            known = made.truth.amplitudes_mv[name][row]
+            true = np.median(known[np.isfinite(known)]) if np.isfinite(known).any() else np.nan
+            got = m.value(f"{name}_mv", lead)
+            if np.isfinite(true) and abs(true) > 0.1 and got is not None:
+                assert got == pytest.approx(true, abs=0.06 + 0.05 * abs(true)), (name, lead)
+
+
+@pytest.mark.parametrize("axis", [-60.0, 0.0, 45.0, 90.0])
+def test_the_qrs_axis_turns_with_the_heart(axis):
+    made = synthetic_ecg(qrs_axis_deg=axis, seed=2, spread=0.0)
+    off = measured(made).value("qrs_axis_deg") - made.truth.values["qrs_axis_deg"]
+    assert abs((off + 180) % 360 - 180) < 12
+
+
+def test_frontal_axis_scales_the_augmented_lead():
+    assert frontal_axis(1.0, np.sqrt(3) / 2) == pytest.approx(45.0)
+    assert frontal_axis(-1.0, 0.0) == pytest.approx(180.0)
+
+
+@pytest.mark.parametrize(
+    ("leads", "known"),
+    [(("II", "III", "V1"), True), (("I", "aVF"), True), (("II", "V1", "V5"), False)],
+)
+def test_the_axis_needs_two_limb_leads(leads, known):
+    m = measured(synthetic_ecg(leads=leads, seed=1))
+    quantity = m.values["qrs_axis_deg"]
+    assert quantity.known is known
+    assert known or "limb leads" in quantity.reason
+
+
+def test_without_gain_voltages_are_unknown_and_times_hold():
+    made = synthetic_ecg(seed=1)
+    m = measured(made, calibrated=False)
+    assert "gain" in m.leads["V5"].summary["r_mv"].reason
+    assert "gain" in m.values["qrs_axis_deg"].reason
+    assert m.value("r_ms", "V5") is not None
+    assert m.value("pr_ms") == measured(made).value("pr_ms")
+    assert np.isnan(m.leads["V5"].per_beat["r_mv"]).all()
+
+
+def test_json_holds_every_value_and_no_nan():
+    m = measured(synthetic_ecg(rhythm="af", seed=1))
+    document = json.loads(json.dumps(m.to_dict(), allow_nan=False))
+    assert document["p_ms"]["value"] is None
+    assert document["p_ms"]["reason"]
+    assert set(document["qt_ms"]) == {"value", "unit", "reason", "method", "spread", "n"}
+    assert len(document["beats"]) == len(document["leads"]["II"]["qrs_on"])
+    assert len(document["leads"]["II"]["amplitudes"]["r_mv"]) == len(document["beats"])
+
+
+def test_beats_of_a_bigeminy_are_told_apart():
+    made = synthetic_ecg(conditions=["BIGU"], seed=2)
+    kinds = [beat.kind for beat in measured(made).beats]
+    true = [beat.kind for beat in made.truth.beats]
+    agree = sum(a == b for a, b in zip(kinds, true, strict=True))
+    assert agree >= len(true) - 1
+
+
+def test_early_atrial_beats_are_supraventricular():
+    made = synthetic_ecg(conditions=["PAC"], seed=4)
+    kinds = [beat.kind for beat in measured(made).beats]
+    true = [beat.kind for beat in made.truth.beats]
+    assert "supraventricular" in true
+    assert sum(a == b for a, b in zip(kinds, true, strict=True)) >= len(true) - 1
+
+
+def test_a_ventricular_beat_does_not_change_the_intervals():
+    plain, disturbed = (synthetic_ecg(conditions=c, seed=4) for c in ((), ("PVC",)))
+    assert "ventricular" in [beat.kind for beat in measured(disturbed).beats]
+    assert measured(disturbed).value("qrs_ms") == pytest.approx(
+        measured(plain).value("qrs_ms"), abs=4
+    )
+
+
+def test_a_gap_costs_only_its_own_beats():
+    made = synthetic_ecg(seed=3)
+    signal = made.record.signal.copy()
+    signal[:, 1500:2200] = np.nan
+    m = measured(made, signal=signal)
+    whole = measured(made)
+    assert m.value("r_mv", "V5") == pytest.approx(whole.value("r_mv", "V5"), abs=0.05)
+
+
+def test_a_record_without_readable_lead_says_why_for_every_value():
+    made = synthetic_ecg(seed=1)
+    m = measure(made.record, good_quality(made.record), no_beats())
+    assert m.beats == ()
+    assert all(not quantity.known and quantity.reason for quantity in m.values.values())
+
+
+def test_one_call_measures_a_record():
+    made = synthetic_ecg(seed=7)
+    m = measure(made.record)
+    assert m.value("heart_rate_bpm") == pytest.approx(made.truth.values["heart_rate_bpm"], abs=1)
+    assert m.value("pr_ms") == pytest.approx(made.truth.values["pr_ms"], abs=20)
