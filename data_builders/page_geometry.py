@@ -27,7 +27,8 @@ class LeadTrace:
     strip : bool
         Whether it is a rhythm strip.
     shown : bool
-        False if the cell is blank: the record lacks the lead or it was left out.
+        False if nothing of it is to be seen: the record lacks the lead, it was left out, or it is
+        outside the image.
     inverted : bool
         Whether it is drawn upside down (minus aVR of the Cabrera order).
     first, step : int
@@ -126,14 +127,16 @@ class PageGeometry:
         grid, *rest = np.split(move(np.concatenate(parts)), ends)
         n = len(self.pulses)
         pairs = zip(self.traces, rest[n::2], rest[n + 1 :: 2], strict=True)
+        traces = []
+        for trace, polygon, points in pairs:
+            left = inside(points, size)
+            shown = bool(np.isfinite(left).any())
+            traces.append(replace(trace, polygon=polygon, points=left, shown=shown))
         return replace(
             self,
             width=size[0],
             height=size[1],
-            traces=tuple(
-                replace(trace, polygon=polygon, points=inside(points, size))
-                for trace, polygon, points in pairs
-            ),
+            traces=tuple(traces),
             pulses=tuple(rest[:n]),
             grid=inside(grid, size).reshape(self.grid.shape),
             homography=homography @ self.homography,

@@ -26,7 +26,8 @@ Encoding = Literal["png", "jpeg", "webp"]
 SIZE_PX = 1400
 """Long side of an image, about: A4 at 120 dpi. It varies by `SIZE_SPREAD` both ways."""
 SIZE_SPREAD = 0.12
-MIN_PAGE_DPI, MAX_PAGE_DPI = 72.0, 300.0
+MIN_PAGE_DPI, MAX_PAGE_DPI = 50.0, 300.0
+MIN_SIZE_PX, MAX_SIZE_PX = 700, 3500
 FEWEST_FOR_COLUMNS = 8
 """A record with fewer of the standard leads gets one row a lead."""
 

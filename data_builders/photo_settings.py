@@ -184,6 +184,9 @@ def draw_photo(seed: int, *, long_px: int, page_aspect: float) -> PhotoSettings:
     paper = mode != "screen"
     close = handheld and rng.random() < CLOSE_SHARE
     aspect = page_aspect if not handheld else _frame(page_aspect, close, rng)
+    background: Background = {"screen": "dark", "camera": pick(rng, BACKGROUND_SHARE)}.get(
+        mode, "scanner"
+    )
     n_folds = pick(rng, {0: 0.55, 1: 0.2, 2: 0.15, 3: 0.1}) if mode == "camera" else 0
     return PhotoSettings(
         seed=int(rng.integers(2**31)),
@@ -195,7 +198,7 @@ def draw_photo(seed: int, *, long_px: int, page_aspect: float) -> PhotoSettings:
         curl_y=round(float(rng.normal(0, 0.004)), 4) if mode == "camera" else 0.0,
         waves=between(rng, 0, 0.005, digits=4) if mode == "camera" else 0.0,
         folds=tuple(_fold(rng, page_aspect) for _ in range(n_folds)),
-        background=pick(rng, BACKGROUND_SHARE) if handheld else "scanner",
+        background=background,
         shadows=tuple(_shadow(rng) for _ in range(int(rng.integers(1, 4)))) if handheld else (),
         vignette=between(rng, 0, 0.2) if handheld else 0.0,
         light=_light(mode, rng),
@@ -268,8 +271,8 @@ def _shadow(rng: np.random.Generator) -> Shadow:
         x=between(rng, -0.1, 1.1),
         y=between(rng, -0.1, 0.9),
         angle_deg=between(rng, 0, 360, digits=1),
-        soft=between(rng, 0.02, 0.5),
-        strength=between(rng, -0.25, -0.05) if bright else between(rng, 0.05, 0.4),
+        soft=between(rng, 0.3, 0.7) if round_one else between(rng, 0.02, 0.5),
+        strength=between(rng, -0.18, -0.05) if bright else between(rng, 0.05, 0.4),
         radius=between(rng, 0.1, 0.5) if round_one else 0.0,
     )
 

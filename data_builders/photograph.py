@@ -199,7 +199,7 @@ def _black_and_white(image: Image, settings: PhotoSettings) -> Image:
 
     rng = np.random.default_rng([settings.seed, 7])
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    _, out = cv2.threshold(grey, float(rng.uniform(120, 205)), 255, cv2.THRESH_BINARY)
+    _, out = cv2.threshold(grey, float(rng.uniform(165, 225)), 255, cv2.THRESH_BINARY)
     for row in rng.integers(0, len(out), int(rng.integers(0, 4))).tolist():
         out[row : row + 2] = out[row]
     return np.asarray(cv2.cvtColor(out, cv2.COLOR_GRAY2RGB), np.uint8)
