@@ -222,7 +222,8 @@ def _runs(probability: FloatArray, level: float, shortest_s: float) -> _Runs:
 
 def _crossing(inside: FloatArray, outside: FloatArray, level: float) -> npt.NDArray[np.float64]:
     """Give how far from the inner sample towards the outer one the level is crossed."""
-    return ((inside - level) / np.maximum(inside - outside, 1e-9)).astype(np.float64)
+    share: npt.NDArray[np.float64] = (inside - level) / np.maximum(inside - outside, 1e-9)
+    return share
 
 
 def _apart(qrs: _Runs) -> _Runs:
@@ -290,4 +291,5 @@ def _peaks(signal: FloatArray, runs: _Runs) -> npt.NDArray[np.float64]:
     values = signal[runs.row[:, None], index]
     share = np.minimum(offset / np.maximum(last - first, 1)[:, None], 1)
     baseline = values[:, :1] * (1 - share) + values[:, -1:] * share
-    return (first + np.abs(values - baseline).argmax(axis=1)) / NET_FS
+    time_s: npt.NDArray[np.float64] = (first + np.abs(values - baseline).argmax(axis=1)) / NET_FS
+    return time_s

@@ -103,7 +103,7 @@ def resample(
 
 
 def _gain(
-    frequency: npt.NDArray[np.float64], highpass_hz: float, lowpass_hz: float | None
+    frequency: npt.NDArray[np.floating], highpass_hz: float, lowpass_hz: float | None
 ) -> npt.NDArray[np.float32]:
     """Give the filter's gain at each frequency (fourth-order Butterworth magnitude, squared)."""
     gain = np.ones_like(frequency)

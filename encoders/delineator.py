@@ -125,7 +125,8 @@ class Delineator(nn.Module):
         out = self.head(h)  # [R, 3 * stride, T/stride]
         rows, _, positions = out.shape
         fine = out.view(rows, N_WAVES, self.stride, positions).transpose(2, 3)
-        return fine.reshape(rows, N_WAVES, self.stride * positions)
+        logits: Tensor = fine.reshape(rows, N_WAVES, self.stride * positions)
+        return logits
 
 
 def _over_leads(listen: nn.Module, h: Tensor, n_leads: int | None) -> Tensor:

@@ -258,7 +258,8 @@ class _Tally:
 def _known(values: Iterable[float]) -> npt.NDArray[np.float64]:
     """Drop what is NaN."""
     array = np.asarray(list(values), float)
-    return array[np.isfinite(array)]
+    known: npt.NDArray[np.float64] = array[np.isfinite(array)]
+    return known
 
 
 def _rate_error(marks_s: npt.NDArray[np.float64], found_s: npt.NDArray[np.float64]) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
+from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, DelineatorConfig
 from ecg_llm.eval.ludb import ludb_records, read_ludb
@@ -184,7 +185,7 @@ def _disturb(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     n_leads, n = signal.shape
     height = np.median(np.ptp(signal, axis=1))
     t = np.arange(n) / NET_FS
-    out = signal * np.exp(rng.normal(0, 0.15, (n_leads, 1)))
+    out: npt.NDArray[np.floating] = signal * np.exp(rng.normal(0, 0.15, (n_leads, 1)))
     if rng.random() < 0.05:
         out = -out
     if rng.random() < 0.3:
@@ -197,12 +198,12 @@ def _disturb(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
         out = out + np.cumsum(white, axis=1) * 0.15 if rng.random() < 0.3 else out + white
     if rng.random() < 0.3:
         phase = rng.uniform(0, 2 * np.pi)
-        level = height * rng.uniform(0, 0.06) * rng.random((n_leads, 1))
-        out = out + level * np.sin(2 * np.pi * rng.choice([50, 60]) * t + phase)
+        part = height * rng.uniform(0, 0.06) * rng.random((n_leads, 1))
+        out = out + part * np.sin(2 * np.pi * rng.choice([50, 60]) * t + phase)
     if rng.random() < 0.5:
-        phase = rng.uniform(0, 2 * np.pi, (n_leads, 1))
-        level = height * rng.uniform(0, 0.3) * rng.normal(0, 1, (n_leads, 1))
-        out = out + level * np.sin(2 * np.pi * rng.uniform(0.1, 0.7) * t + phase)
+        start = rng.uniform(0, 2 * np.pi, (n_leads, 1))
+        drift = height * rng.uniform(0, 0.3) * rng.normal(0, 1, (n_leads, 1))
+        out = out + drift * np.sin(2 * np.pi * rng.uniform(0.1, 0.7) * t + start)
     return np.asarray(out, np.float32)
 
 
@@ -270,8 +271,10 @@ def train_one(
     """
     torch.manual_seed(recipe.seed)
     net = recipe.config.build()
-    average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema), use_buffers=True
+    average = swa_utils.AveragedModel(
+        net,
+        multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
         net.parameters(), lr=recipe.peak_lr, weight_decay=recipe.weight_decay
@@ -309,8 +312,8 @@ def train_one(
             _save(parts, out, recipe, step + 1)
         on_step(step, float(loss.detach()))
     ahead.shutdown(cancel_futures=True)
-    trained: Delineator = average.module
-    return trained.eval()
+    net.load_state_dict(average.module.state_dict())
+    return net.eval()
 
 
 def train(

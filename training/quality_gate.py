@@ -393,7 +393,9 @@ def ptbxl_beats(
     rows = [row for row in rows if (data / f"{row['filename_lr']}.hea").is_file()]
     templates, groups = [], []
     for done, row in enumerate(rows):
-        features = measure_record(read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12))
+        features = measure_record(
+            read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12)
+        )
         if features.regularity >= 0.7 and features.templates.any():
             templates.append(features.templates)
             groups.append(int(row["strat_fold"]))

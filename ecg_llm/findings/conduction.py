@@ -89,7 +89,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
         judge("ILBBB", ilbbb),
         judge("IRBBB", irbbb),
         judge("IVCD", ivcd),
-        judge("LAFB", all_of(_anterior_fascicle(case), any_of(narrow, crbbb), opposite(clbbb))),
+        judge("LAFB", all_of(_anterior_fascicle(case), opposite(clbbb), opposite(ilbbb))),
         judge("LPFB", all_of(_posterior_fascicle(case), any_of(narrow, crbbb))),
         judge("WPW", delta),
     )
@@ -175,16 +175,16 @@ def _no_q(case: Case, lead: str) -> Check:
 
 
 def _anterior_fascicle(case: Case) -> Check:
-    """Left anterior fascicular block, without its limit of the QRS width."""
+    """Left anterior fascicular block, without its limit of the QRS width.
+
+    The axis limit of the source, -45°, less 5° for the error of measuring it.
+    """
     axis = compare(
-        case, "qrs_axis_deg", lambda v: -100 <= v <= -40, "between -45° and -90°", CONDUCTION
+        case, "qrs_axis_deg", lambda v: -110 <= v <= -40, "between -45° and -90°, ± 5°", CONDUCTION
     )
-    r_lower = [
-        outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, lead)
-        for lead in ("II", "III", "aVF")
-    ]
-    r_avl = outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, "aVL")
-    return all_of(axis, r_avl, *r_lower)
+    down = [outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, x) for x in ("II", "III")]
+    up = [outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in ("I", "aVL")]
+    return all_of(axis, *down, any_of(*up))
 
 
 def _posterior_fascicle(case: Case) -> Check:

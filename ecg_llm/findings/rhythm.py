@@ -35,10 +35,11 @@ from ecg_llm.findings.sources import (
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
-SLOW_BPM, FAST_BPM = 60.0, 100.0
+SLOW_BPM, FAST_BPM = 50.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 SINUS_ARRHYTHMIA_MS = 120.0
-_AF_WEIGHTS = {"coherence": -7.9, "log_irregularity": 0.79, "constant": 3.66}
+_AF_WEIGHTS = {"coherence": -4.4, "log_irregularity": 1.0, "p_share": -5.6, "constant": 5.5}
+_USUAL_COHERENCE = 0.4
 AF_MIN_IRREGULARITY = 0.02
 """RR that change less than this from beat to beat are not those of atrial fibrillation."""
 AF_PRESENT, AF_ABSENT = 0.25, 0.12
@@ -84,17 +85,21 @@ def fibrillation_probability(activity: AtrialActivity) -> float | None:
 
     Notes
     -----
-    Logistic regression on the coherence of the stretch before the QRS and the logarithm of the
-    irregularity of RR, fitted on PTB-XL folds 1 to 8.
+    Logistic regression on the coherence of the stretch before the QRS, the logarithm of the
+    irregularity of RR and the share of beats with a P wave, fitted on PTB-XL folds 1 to 8.
 
     References
     ----------
     .. [1] Hindricks G et al. Eur Heart J 2021;42:373-498 (irregular RR without distinct P waves).
     """
-    if activity.p_coherence is None or activity.irregularity is None:
+    if activity.irregularity is None:
         return None
-    logit = _AF_WEIGHTS["constant"] + _AF_WEIGHTS["coherence"] * activity.p_coherence
-    logit += _AF_WEIGHTS["log_irregularity"] * math.log(min(max(activity.irregularity, 0.005), 0.3))
+    coherence = _USUAL_COHERENCE if activity.p_coherence is None else activity.p_coherence
+    irregularity = min(max(activity.irregularity, 0.005), 0.3)
+    logit = _AF_WEIGHTS["constant"]
+    logit += _AF_WEIGHTS["coherence"] * coherence
+    logit += _AF_WEIGHTS["log_irregularity"] * math.log(irregularity)
+    logit += _AF_WEIGHTS["p_share"] * activity.p_share
     return 1 / (1 + math.exp(-logit))
 
 
