@@ -294,6 +294,8 @@ def _begin() -> None:
 
 def _resume(output: Path, run: dict[str, Any], overwrite: bool) -> dict[str, bool]:
     """Give the records that stand in the output already and whether each worked."""
+    if output.exists() and not output.is_file():
+        raise ConfigError(f"{output}: not a file; a folder run needs one that it can resume.")
     sidecar = output.with_name(output.name + ".run.json")
     described = json.dumps(run, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     there = output.exists() and output.stat().st_size > 0
