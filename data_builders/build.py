@@ -9,13 +9,12 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import ecg_llm
-from ecg_llm.batch import interrupted, progress_bar, run_tasks, spawn_pool
+from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Problem, Source, Split
 from ecg_llm.data_builders.rows import BUILDER, row_of
 from ecg_llm.data_builders.schema import SPLITS, record_schema
@@ -348,18 +347,12 @@ def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[S
 
 def _isolated(task: ShardTask) -> Iterator[dict[str, Any] | Problem]:
     """Make rows in a process of their own, a new one after each death."""
-    pool = spawn_pool(1)
-    try:
-        for item in task.items:
-            try:
-                yield pool.submit(make_row, task.source, item).result()
-            except BrokenProcessPool:
-                reason = "the process reading it died (crash or out of memory)"
-                yield Problem(item.name, "crash", reason)
-                pool.shutdown()
-                pool = spawn_pool(1)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    make = functools.partial(make_row, task.source)
+    return run_tasks(make, task.items, on_death=_crashed, workers=1)
+
+
+def _crashed(item: Item) -> dict[str, Any] | Problem:
+    return Problem(item.name, "crash", WORKER_DIED)
 
 
 def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, list[int]]:

@@ -191,6 +191,7 @@ def synthetic_ecg(
     truth = replace(truth, labels=named)
     if noise is not None:
         eight += electrode_noise(n, fs, noise, disturb)
+        truth = replace(truth, lost=tuple(lead for lead in noise.lost if lead in leads))
     twelve = TO_12 @ eight
     if electrode_swap:
         swapped = swap_electrodes(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IN_FLIGHT_PER_WORKER = 4
 """Keeps every core busy and memory bounded, however long the list is."""
+WORKER_DIED = "the process reading it died (crash or out of memory)"
 
 
 class Named(Protocol):
@@ -152,7 +153,7 @@ def run_lines(
     yield from run_tasks(
         functools.partial(_guarded, function),
         items,
-        on_death=functools.partial(_alone, function),
+        on_death=_died,
         workers=max(1, min(workers or os.cpu_count() or 1, len(items))),
     )
 
@@ -173,7 +174,7 @@ def run_tasks(
     tasks : iterable
         Picklable; taken only as they are needed, so that a long list stays small.
     on_death : callable
-        Called in this process with a task that may have killed its worker.
+        Called in this process with a task that killed its worker; gives its result.
     workers : int, optional
         Processes; by default one a core.
 
@@ -184,22 +185,21 @@ def run_tasks(
     """
     workers = max(1, workers or os.cpu_count() or 1)
     waiting = iter(tasks)
-    refused: Task | None = None
+    again: deque[Task] = deque()
     flying: deque[tuple[Task, Future[Result]]] = deque()
     pool = spawn_pool(workers)
     try:
         while True:
             while len(flying) < workers * IN_FLIGHT_PER_WORKER:
-                task = next(waiting, None) if refused is None else refused
-                refused = None
+                task = again.popleft() if again else next(waiting, None)
                 if task is None:
                     break
                 try:
                     flying.append((task, pool.submit(function, task)))
                 except BrokenProcessPool:
-                    refused = task
+                    again.appendleft(task)
                     break
-            if not flying and refused is None:
+            if not flying and not again:
                 return
             if flying:
                 try:
@@ -210,29 +210,44 @@ def run_tasks(
                     flying.popleft()
                     yield result
                     continue
-            # A worker died. Any of the tasks in flight may have killed it: each runs alone.
             pool.shutdown()
-            for task, future in flying:
-                yield future.result() if _finished(future) else on_death(task)
+            # A pool starts its tasks in order: only the oldest can have been at work.
+            yield from _one_by_one(function, flying, on_death, workers + 1)
+            again.extendleft(task for task, _ in reversed(flying))
             flying.clear()
             pool = spawn_pool(workers)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _finished(future: Future[Result]) -> bool:
-    """Whether a future ended before its pool broke."""
-    return future.done() and future.exception() is None
+def _one_by_one(
+    function: Callable[[Task], Result],
+    flying: deque[tuple[Task, Future[Result]]],
+    on_death: Callable[[Task], Result],
+    suspects: int,
+) -> Iterator[Result]:
+    """Take the oldest tasks off a broken pool, each run alone, so that only it can be to blame."""
+    pool = spawn_pool(1)
+    try:
+        while flying and suspects:
+            task, future = flying.popleft()
+            if future.done() and future.exception() is None:
+                yield future.result()
+                continue
+            suspects -= 1
+            try:
+                result = pool.submit(function, task).result()
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = spawn_pool(1)
+                result = on_death(task)
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _alone(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:
-    """Run one item in a process of its own, so that only it can be to blame."""
-    with spawn_pool(1) as pool:
-        try:
-            return pool.submit(_guarded, function, item).result()
-        except BrokenProcessPool:
-            message = "the process reading it died (crash or out of memory)"
-            return False, _error_line(item.name, "WorkerDied", message)
+def _died(item: Named) -> tuple[bool, str]:
+    return False, _error_line(item.name, "WorkerDied", WORKER_DIED)
 
 
 def _guarded(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:

@@ -197,7 +197,8 @@ def _unreadable(leads: dict[str, LeadQuality]) -> tuple[str, ...]:
     bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
     if len(bad) == len(leads):
         return (f"no lead can be read: {_by_reason(bad)}",)
-    if 2 * len(bad) > len(leads):
+    # Experts look past wander where the beats show, so it alone does not make a majority.
+    if 2 * sum(reason != "wander" for reason in bad.values()) > len(leads):
         return (f"{len(bad)} of {len(leads)} leads cannot be read: {_by_reason(bad)}",)
     return ()
 

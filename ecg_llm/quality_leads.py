@@ -50,7 +50,7 @@ class Limit:
     bad: float
 
 
-# The mild limits lie beyond what 98 to 99.5 % of the leads of PTB-XL (folds 1-8) and LUDB show.
+# The mild limits lie beyond what 98 to 99.5 % of the leads of PTB-XL and LUDB at hand show.
 LIMITS = (
     Limit("gap_share", "gaps", 0.02, 0.2),
     Limit("flat_share", "flat", 0.2, 0.5),

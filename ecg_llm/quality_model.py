@@ -144,7 +144,8 @@ class QualityModel:
         """
         arrays: dict[str, Any] = {"provenance": np.array(self.provenance)}
         for part, model in (("gate", self.gate), ("swaps", self.swaps)):
-            arrays |= {f"{part}.{f.name}": np.asarray(getattr(model, f.name)) for f in fields(model)}
+            for field in fields(model):
+                arrays[f"{part}.{field.name}"] = np.asarray(getattr(model, field.name))
         np.savez_compressed(path, **arrays)
 
     @classmethod

@@ -220,8 +220,8 @@ def _explain(kind: str, score: float, waves: FloatArray) -> Suspicion:
         sign = _SIGNS[kind]
     else:
         pair = tuple(kind.split("-"))
-        why = f"the R and S waves fit their neighbours better with {pair[0]} and {pair[1]} exchanged"
-        shown = tuple(name for name in PRECORDIAL_LEADS if name in pair) + ("V4",) * ("V4" not in pair)
+        why = f"R and S fit their neighbours better with {pair[0]} and {pair[1]} exchanged"
+        shown = pair if "V4" in pair else (*pair, "V4")
         sign = _Sign(f"{kind} swapped", pair, shown, why)
     name, why = sign.name, sign.why
     at = STANDARD_12.index
@@ -345,7 +345,8 @@ def _repair(rows: dict[str, FloatArray]) -> tuple[tuple[str, ...], str, float] |
     """Find the one exchange or change of sign after which the limb laws hold."""
     tried: list[tuple[float, tuple[str, ...], str]] = []
     for a, b in combinations(rows, 2):
-        tried.append((_residue({**rows, a: rows[b], b: rows[a]}), (a, b), f"rows {a} and {b} exchanged"))
+        left = _residue({**rows, a: rows[b], b: rows[a]})
+        tried.append((left, (a, b), f"rows {a} and {b} exchanged"))
     for name in rows:
         tried.append((_residue({**rows, name: -rows[name]}), (name,), f"row {name} inverted"))
     left, concerned, kind = min(tried)

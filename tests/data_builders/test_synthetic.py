@@ -137,6 +137,18 @@ def test_sets_are_varied_and_their_labels_agree_with_the_truth():
     assert len(seen) > 45
 
 
+def test_swaps_are_drawn_only_when_asked_for():
+    asked = [ecg.truth.electrode_swap for ecg in generate(6, seed=2, fs=100, swaps=1.0)]
+    assert all(asked)
+    assert not any(ecg.truth.electrode_swap for ecg in generate(6, seed=2, fs=100))
+
+
+def test_the_values_within_leads_are_within_those_over_all_leads():
+    values = synthetic_ecg(seed=4, variability=0).truth.values
+    for name in ("p", "qrs"):
+        assert 0.8 * values[f"{name}_ms"] < values[f"{name}_leads_ms"] <= values[f"{name}_ms"]
+
+
 def test_waves_for_training_hold_every_wave_that_reaches_into_the_record():
     made = synthetic_ecg(rhythm="av_block3", seed=3).truth
     waves = made.waves_s()
