@@ -73,7 +73,7 @@ def scopes(items: list[Item]) -> list[Scope]:
         if kind == "(":
             stack.append(state)
             outer = state.outer ^ (state.denials % 2 == 1)
-            state = replace(state, denials=0, since_named=True, outer=outer)
+            state = replace(state, denials=0, since_named=True, outer=outer, unjudged=False)
         elif kind == ")" and stack:
             state = stack.pop()
         else:
@@ -102,7 +102,7 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         return replace(state, unjudged=True)
     if kind in ("general", "earlier", "history"):
         return replace(state, role=kind)
-    if kind == "stop":
+    if kind == "stop" and not (k and items[k - 1].data == "that"):
         return replace(state, denials=0, possible=False, since_named=True)
     if kind == "," and not _list_goes_on(items, k):
         ends = state.role in ("earlier", "general") and not _relative(items, k)

@@ -49,8 +49,9 @@ class TextClaim:
         What one unit of the last digit shown is worth, in ``unit``.
     unit : str
         Unit after conversion: ``ms``, ``mV``, ``bpm``, ``deg`` …; empty if none was given.
-    relation : {"=", ">", ">=", "<", "<=", "max"}
-        How the measured value is said to compare with the number.
+    relation : {"=", ">", ">=", "<", "<=", "max", "spread"}
+        How the measured value is said to compare with the number; ``spread``: the number is how
+        much the value varies.
     approximate : bool
         ``about``, ``roughly``.
     state : str

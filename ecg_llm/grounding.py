@@ -14,7 +14,7 @@ from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.facts import Facts
 from ecg_llm.finding_check import check_finding
 from ecg_llm.lexicon import scan
-from ecg_llm.number_check import Result, check_number, check_state
+from ecg_llm.number_check import Result, check_number, check_quoted, check_state
 from ecg_llm.phrases import tidy
 from ecg_llm.vocabulary import GROUPS, canonical_code, label, members
 
@@ -202,13 +202,15 @@ def check_text(
             raise ValueError("check_text needs measurements or facts.")
         facts = Facts.from_measurements(measurements, findings, quality)
     return tuple(
-        _check(claim, facts, earlier, tolerance_scale)
+        _check(text, claim, facts, earlier, tolerance_scale)
         for claim in extract_claims(text)
         if claim.role not in ("context", "general")
     )
 
 
-def _check(claim: TextClaim, facts: Facts, earlier: Facts | None, scale: float) -> CheckedClaim:
+def _check(
+    text: str, claim: TextClaim, facts: Facts, earlier: Facts | None, scale: float
+) -> CheckedClaim:
     """Hold one claim against the record it is about."""
     result: Result
     if claim.role == "history":
@@ -218,6 +220,10 @@ def _check(claim: TextClaim, facts: Facts, earlier: Facts | None, scale: float) 
     else:
         about = earlier if claim.role == "earlier" and earlier is not None else facts
         result = _judge(claim, about, scale)
+        quoted = None
+        if claim.kind == "number" and result.verdict != "supported" and about.refused is None:
+            quoted = check_quoted(text, claim, about)
+        result = quoted or result
     return CheckedClaim(
         claim=claim, status=result.verdict, evidence=result.evidence, reason=result.reason
     )

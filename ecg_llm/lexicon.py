@@ -285,6 +285,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "needs",
         "needed",
     ),
+    "spread": ("spread", "standard deviation", "SD", "scatter", "±"),
     "formula": ("[Bazett|Bazett's|Fridericia|Fridericia's]",),
     "high": (
         "prolonged",

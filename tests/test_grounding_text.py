@@ -132,7 +132,11 @@ def occlusion() -> Facts:
         t_axis_deg=85.0,
     )
     leads = {name: lead(0.01, 0.25) for name in ("aVR", "V1", "V4", "V5", "V6")}
-    leads |= {"II": lead(0.21, 0.45), "III": lead(0.28, 0.5, q=-0.15, q_ms=34), "aVF": lead(0.25, 0.5)}
+    leads |= {
+        "II": lead(0.21, 0.45),
+        "III": lead(0.28, 0.5, q=-0.15, q_ms=34),
+        "aVF": lead(0.25, 0.5),
+    }
     leads |= {"I": lead(-0.11, 0.05), "aVL": lead(-0.18, -0.22), "V2": lead(-0.13, 0.2)}
     leads |= {"V3": lead(-0.09, 0.2, 1.2, -1.1)}
     measurements["leads"] = leads  # type: ignore[assignment]
@@ -200,15 +204,27 @@ TRUE = [
     ("occlusion", "PR and QRS are normal at 162 and 96 ms.", 4),
     ("occlusion", "T-wave inversion in aVL but not in I. No LBBB or RBBB.", 4),
     ("occlusion", "ST depression of 1.8 mm in aVL, 1.1 mm in I and 1.3 mm in V2.", 4),
-    ("occlusion", "Findings suggest an acute inferior STEMI: ST segments are elevated in II, III, aVF.", 2),
-    ("occlusion", "Normal sinus rhythm, 88/min, without ectopy, without AV block or hypertrophy.", 6),
+    (
+        "occlusion",
+        "Findings suggest an acute inferior STEMI: ST segments are elevated in II, III, aVF.",
+        2,
+    ),
+    (
+        "occlusion",
+        "Normal sinus rhythm, 88/min, without ectopy, without AV block or hypertrophy.",
+        6,
+    ),
     ("occlusion", "No atrial fibrillation, flutter or SVT; PR 162 ms; QRS < 120 ms.", 5),
     ("occlusion", "The QTc exceeds 500 ms. The QRS does not exceed 120 ms.", 2),
     ("occlusion", "ST at J in III is +0.28 mV and -0.18 mV in aVL.", 2),
     ("occlusion", "V4–V6 show no ST elevation.", 1),
     ("occlusion", "No T wave inversion in V2-V6.", 1),
     ("occlusion", "Q wave in III of 0.15 mV and 34 ms.", 2),
-    ("fibrillation", "Atrial fibrillation with a ventricular rate of 112 bpm; P waves are absent.", 3),
+    (
+        "fibrillation",
+        "Atrial fibrillation with a ventricular rate of 112 bpm; P waves are absent.",
+        3,
+    ),
     ("fibrillation", "AF, HR 112, QRS 88, axis 12. LVH by voltage: S V1 + R V5 = 4.35 mV.", 6),
     ("fibrillation", "The rhythm is irregularly irregular without P waves.", 2),
     ("fibrillation", "T-wave inversion in V4-6, I and aVL, deepest in V5 (3.4 mm).", 2),
@@ -216,7 +232,11 @@ TRUE = [
     ("fibrillation", "The PR interval cannot be measured. There is no sinus rhythm.", 2),
     ("fibrillation", "T waves are inverted in V4 (2.8 mm), V5 (3.4 mm) and V6 (2.4 mm).", 4),
     ("fibrillation", "Tachycardia of 112/min, QRS not wide (88 ms), no ST elevation.", 5),
-    ("fibrillation", "Your heart beats fast and irregularly (atrial fibrillation), 112 beats per minute.", 3),
+    (
+        "fibrillation",
+        "Your heart beats fast and irregularly (atrial fibrillation), 112 beats per minute.",
+        3,
+    ),
     ("fibrillation", "ST depression in V4–V6 of 1.0 to 1.4 mm, not in V2 or V3.", 3),
 ]
 
@@ -224,7 +244,11 @@ TRUE = [
 @pytest.mark.parametrize(("record", "text", "at_least"), TRUE)
 def test_true_text_is_supported(record, text, at_least):
     checked = check_text(text, facts=RECORDS[record]())
-    wrong = [(c.claim.text, c.claim.subject, c.status, c.reason) for c in checked if c.status != "supported"]
+    wrong = [
+        (c.claim.text, c.claim.subject, c.status, c.reason)
+        for c in checked
+        if c.status != "supported"
+    ]
     assert not wrong
     assert len(checked) >= at_least, [(c.claim.text, c.claim.subject) for c in checked]
 
@@ -249,20 +273,30 @@ NOTS = re.compile(r"\b(no evidence of|without|no|not|neither|nor) ", re.IGNORECA
 def altered_negations(text: str):
     """Deny one stated finding, or affirm one that is denied."""
     for claim in extract_claims(text):
-        if claim.kind == "finding" and not claim.negated and claim.text == text[claim.start : claim.end]:
+        if claim.kind == "finding" and not claim.negated and claim.certainty == "definite":
             if " " in claim.text and re.search(r" (is|are) ", claim.text):
-                yield text[: claim.start] + re.sub(r" (is|are) ", r" \1 not ", claim.text, count=1) + text[claim.end :]
+                yield (
+                    text[: claim.start]
+                    + re.sub(r" (is|are) ", r" \1 not ", claim.text, count=1)
+                    + text[claim.end :]
+                )
             else:
                 yield text[: claim.start] + "no " + text[claim.start :]
     for match in NOTS.finditer(text):
-        if match[1].lower() not in ("neither", "nor") and "but not" not in text[: match.end()]:
+        # A second "no" of a list may go without changing what is said; without the "not", what
+        # is left of "but not in V3" says nothing.
+        sentence = re.split(r"[.;] ", text[: match.start()])[-1]
+        if sentence.endswith(("but ", ", ", "irregular ")):
+            continue
+        if match[1].lower() not in ("neither", "nor") and not NOTS.search(sentence + " "):
             yield text[: match.start()] + text[match.end() :]
 
 
 def altered_leads(text: str, record: Facts):
     """Name another lead in place of each single one, where that is wrong."""
     for match in re.finditer(r"\b(?:aV[LRF]|V[1-6])\b(?![-–])", text):
-        if text[: match.start()].endswith(("-", "–", "+ ", "R ", "S ")):
+        denied = NOTS.search(text[: match.start()])
+        if denied or text[: match.start()].endswith(("-", "–", "+ ", "R ", "S ")):
             continue
         other = {"V": "V1" if match[0] != "V1" else "V5", "a": "aVR"}[match[0][0]]
         yield text[: match.start()] + other + text[match.end() :]
