@@ -39,6 +39,8 @@ class Shard:
         Rows in it.
     n_problems : int
         Listed records of its slice that were left out.
+    n_items : int
+        Listed records of its slice that were made into these rows.
     n_bytes : int
         Size.
     sha256 : str
@@ -49,6 +51,7 @@ class Shard:
     split: str
     n_rows: int
     n_problems: int
+    n_items: int
     n_bytes: int
     sha256: str
 
@@ -186,7 +189,9 @@ def write_table(
     return count
 
 
-def describe_shard(path: Path, split: str, n_rows: int, n_problems: int) -> Shard:
+def describe_shard(
+    path: Path, split: str, n_rows: int, n_problems: int, n_items: int | None = None
+) -> Shard:
     """Describe a shard that was written.
 
     Parameters
@@ -197,6 +202,8 @@ def describe_shard(path: Path, split: str, n_rows: int, n_problems: int) -> Shar
         Of its records.
     n_rows, n_problems : int
         As in `Shard`.
+    n_items : int, optional
+        As in `Shard`; if left out, every record made one row.
 
     Returns
     -------
@@ -207,6 +214,7 @@ def describe_shard(path: Path, split: str, n_rows: int, n_problems: int) -> Shar
         split=split,
         n_rows=n_rows,
         n_problems=n_problems,
+        n_items=n_rows if n_items is None else n_items,
         n_bytes=path.stat().st_size,
         sha256=sha256_of(path),
     )

@@ -21,7 +21,10 @@ from ecg_llm.errors import ConfigError
 MOST_FAULTS = 1000
 """More are counted no further: the set is bad."""
 
-CHECKS = {"records": "ecg_llm.data_builders.verify_records:check_records"}
+CHECKS = {
+    "records": "ecg_llm.data_builders.verify_records:check_records",
+    "instruct": "ecg_llm.data_builders.verify_instruct:check_instruct",
+}
 """By the ``kind`` of a card, the function (`Check`) that knows what its rows must hold; a new kind
 of set adds its line here."""
 
@@ -184,10 +187,13 @@ def _counts(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fau
     listed, written, left_out = counts["listed"], counts["written"], counts["left_out"]
     if listed != written + left_out:
         yield Fault(CARD, f"{listed} listed is not {written} written + {left_out} left out")
+    items = sum(shard.n_items for shard in manifest.shards.values())
     rows = sum(shard.n_rows for shard in manifest.shards.values())
-    if written != rows or counts["shards"] != len(manifest.shards):
-        told = f"{written} rows in {counts['shards']} shards"
-        yield Fault(CARD, f"{told}; the manifest says {rows} in {len(manifest.shards)}")
+    if counts.get("rows", written) != rows:
+        yield Fault(CARD, f"{counts.get('rows', written)} rows; the manifest says {rows}")
+    if written != items or counts["shards"] != len(manifest.shards):
+        told = f"{written} records in {counts['shards']} shards"
+        yield Fault(CARD, f"{told}; the manifest says {items} in {len(manifest.shards)}")
     problems = out / "problems.jsonl"
     if not problems.is_file():
         yield Fault(problems.name, "it is gone")
