@@ -10,7 +10,7 @@ from typing import Any
 from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
 from ecg_llm.data_builders.card import CARD, README
-from ecg_llm.data_builders.image_rows import PACKED, image_schema
+from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
 from ecg_llm.data_builders.listing import Source
 from ecg_llm.data_builders.schema import SPLITS
 from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards, write_whole
@@ -63,7 +63,7 @@ def write_image_card(
         "kind": "images",
         "source": source.name,
         "command": _command(manifest),
-        "builder": manifest.build["builder"],
+        "builder": BUILDER,
         "counts": {
             "listed": n_listed,
             "written": sum(shard.n_items for shard in manifest.shards.values()),
