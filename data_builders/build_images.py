@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from ecg_llm.data_builders.page_images import render_page_example
 from ecg_llm.data_builders.page_settings import MAX_SIZE_PX, MIN_SIZE_PX, SIZE_PX
 from ecg_llm.data_builders.photograph import photograph
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.schema import SPLITS, VALUES
+from ecg_llm.data_builders.schema import VALUES
 from ecg_llm.data_builders.shards import (
     MANIFEST,
     ROWS_PER_GROUP,
@@ -208,7 +208,7 @@ class BuiltSet:
         k = bisect.bisect_right(self.ends, row)
         name = sorted(self.manifest.shards)[k]
         inner = row - (self.ends[k - 1] if k else 0)
-        split = next(split for split in SPLITS if self.manifest.shards[name].split == split)
+        split = cast(Split, self.manifest.shards[name].split)
         record = _group(self.folder / name, inner // ROWS_PER_GROUP, ("record",))
         at = {"shard": name, "row": inner}
         return Item(record[inner % ROWS_PER_GROUP]["record"], split, at)
@@ -348,14 +348,15 @@ class Images:
             raise ConfigError(f"{self.folder}: no ECG record found there.")
         wanted = total if self.n is None else min(total, -(-self.n // self.per_record))
         rows = [k * total // wanted for k in range(wanted)]
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
-        for k, row in enumerate(rows):
-            order[self.origin.item(row).split].append(k)
+        splits = [self.origin.item(row).split for row in rows]
         by_record = isinstance(self.origin, RecordFolder)
         remark = "records split by their names, as a folder tells no patients"
         return Listing(
             n_listed=wanted,
-            order={split: np.array(ks, dtype=np.int64) for split, ks in order.items()},
+            order={
+                split: [k for k, its in enumerate(splits) if its == split]
+                for split in ("train", "val", "test")
+            },
             item=functools.partial(_item, self, rows),
             remarks={remark: wanted} if by_record else {},
         )

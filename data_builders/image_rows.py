@@ -209,8 +209,8 @@ def settings_of(row: Mapping[str, Any]) -> tuple[PageSettings, PhotoSettings | N
 
 def _trace_row(trace: LeadTrace) -> dict[str, Any]:
     steps = np.rint(trace.points * STEPS_PER_PX)
-    missing = ~(np.abs(steps) < -GAP).all(axis=1)
-    steps = np.where(missing[:, None], GAP, steps).astype(np.int16)
+    steps[~(np.abs(steps) < -GAP).all(axis=1)] = GAP
+    steps = steps.astype(np.int16)
     return {
         "lead": trace.lead,
         "label": trace.label,
@@ -231,7 +231,8 @@ def _trace_row(trace: LeadTrace) -> dict[str, Any]:
 
 def _trace_of(row: Mapping[str, Any]) -> LeadTrace:
     steps = np.stack([np.array(row["x"], np.float64), np.array(row["y"], np.float64)], axis=1)
-    points = np.where((steps == GAP).any(axis=1)[:, None], np.nan, steps / STEPS_PER_PX)
+    points = steps / STEPS_PER_PX
+    points[(steps == GAP).any(axis=1)] = np.nan
     rest = {name: row[name] for name in _TRACE.names if name not in ("x", "y", "polygon")}
     return LeadTrace(points=points, polygon=_points(row["polygon"]), **rest)
 

@@ -176,8 +176,9 @@ def inside(points: Points, size: tuple[int, int]) -> Points:
         NaN where they are outside.
     """
     with np.errstate(invalid="ignore"):
-        good = ((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=1)
-    out: Points = np.where(good[:, None], points, np.nan)
+        outside = ((points < -0.5) | (points > np.array(size) - 0.5)).any(axis=1)
+    out: Points = points.copy()
+    out[outside] = np.nan
     return out
 
 

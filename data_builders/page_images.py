@@ -186,9 +186,7 @@ def _cell(
     )
 
 
-def _pulses(
-    record: ECGRecord, plan: PagePlan, settings: PageSettings
-) -> list[tuple[Line, Points]]:
+def _pulses(record: ECGRecord, plan: PagePlan, settings: PageSettings) -> list[tuple[Line, Points]]:
     """Give the 1 mV pulse of every row, with its outline in mm; none where there is no room."""
     if settings.pulse == "none" or not record.calibrated:
         return []

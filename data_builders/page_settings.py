@@ -364,8 +364,8 @@ def _leads(
     elif name == "3x4+3":
         strips = pick(rng, {("V1", "II", "V5"): 0.6, ("II", "V1", "V5"): 0.3, ("I", "II", "V2"): 1})
     if len(there) < FEWEST_FOR_COLUMNS:
-        rows = tuple((lead,) for lead in (there or record.leads)[:12])
-        return "rows", rows, (), False
+        single = tuple((lead,) for lead in (there or record.leads)[:12])
+        return "rows", single, (), False
     by_name: dict[str, tuple[tuple[str, ...], ...]] = {
         "6x2": CABRERA_6X2 if cabrera else ROWS_6X2,
         "12x1": CABRERA_12X1 if cabrera else ROWS_12X1,

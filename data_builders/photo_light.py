@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -227,7 +228,7 @@ def _creases(warp: Warp, flat: Points) -> npt.NDArray[np.float64]:
     return light
 
 
-def _soft(edge: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _soft(edge: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """Go from 0 to 1 around 0, smoothly."""
     t = np.clip(edge + 0.5, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

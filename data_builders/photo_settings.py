@@ -13,9 +13,7 @@ from ecg_llm.errors import ConfigError
 
 Mode = Literal["camera", "screen", "scan", "fax"]
 Background = Literal["wood", "plain", "cloth", "keyboard", "dark", "scanner"]
-Corners = tuple[
-    tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]
-]
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
 MODE_SHARE: dict[Mode, float] = {"camera": 0.68, "screen": 0.12, "scan": 0.15, "fax": 0.05}
 BACKGROUND_SHARE: dict[Background, float] = {
@@ -223,7 +221,7 @@ def _frame(page_aspect: float, close: bool, rng: np.random.Generator) -> float:
     if close:
         return round(page_aspect * float(rng.uniform(0.9, 1.15)), 3)
     wide = page_aspect > 1
-    shape = pick(rng, {4 / 3: 0.6, 16 / 9: 0.2, 3 / 2: 0.2})
+    shape: float = pick(rng, {4 / 3: 0.6, 16 / 9: 0.2, 3 / 2: 0.2})
     return round(shape if wide else 1 / shape, 3)
 
 

@@ -56,7 +56,7 @@ class Warp:
     @property
     def to_photo(self) -> npt.NDArray[np.float64]:
         """The inverse of H."""
-        return np.linalg.inv(self.to_page)
+        return np.asarray(np.linalg.inv(self.to_page), np.float64)
 
     def forward(self, points: Points) -> Points:
         """Follow points of the page into the photograph.

@@ -95,17 +95,13 @@ def develop(page: Image, warp: Warp) -> Image:
     if settings.bleed:
         page = _shining_through(page, settings)
     covered = bool(((bent > 0) & (bent < np.array(warp.page) - 1)).all())
-    below = None if covered else background(settings, warp.photo)
+    photo: Image = np.empty((*dense.shape[:2], 3), np.uint8)
+    border = cv2.BORDER_REPLICATE
+    if not covered:
+        photo, border = background(settings, warp.photo), cv2.BORDER_TRANSPARENT
+    nothing = np.empty(0, np.float32)
     image = np.asarray(
-        cv2.remap(
-            page,
-            dense,
-            None,
-            cv2.INTER_LINEAR,
-            dst=below,
-            borderMode=cv2.BORDER_REPLICATE if covered else cv2.BORDER_TRANSPARENT,
-        ),
-        np.uint8,
+        cv2.remap(page, dense, nothing, cv2.INTER_LINEAR, dst=photo, borderMode=border), np.uint8
     )
     light: Map = warp.enlarged(illumination(warp, flat, shape))
     if settings.moire:

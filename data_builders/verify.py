@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -127,11 +127,13 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
             f"{out / CARD}: a set of the kind {kind!r}; there are {', '.join(CHECKS)}."
         )
     if source is not None and kind not in FROM_SOURCE:
-        raise ConfigError(f"{out}: a set of {kind} holds all that it is checked against: no source.")
+        raise ConfigError(
+            f"{out}: a set of {kind} holds all that it is checked against: no source."
+        )
     if source is None and kind in FROM_SOURCE:
         recompute = 0
     module, name = CHECKS[kind].split(":")
-    check: Check = getattr(importlib.import_module(module), name)
+    check: Callable[..., Iterator[Fault]] = getattr(importlib.import_module(module), name)
     if source is not None:
         check = functools.partial(check, source=source)
     faults = list(islice(check_files(out, manifest, card), MOST_FAULTS))

@@ -277,4 +277,6 @@ def _font(size: int, bold: bool, face: Face) -> FreeTypeFont:
     """Load the typeface at a size."""
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(font_file(bold, face)), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(
+        str(font_file(bold, face)), size, layout_engine=ImageFont.Layout.BASIC
+    )

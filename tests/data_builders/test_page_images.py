@@ -67,7 +67,7 @@ def test_samples_lie_on_the_ink(record, seed):
     for trace in example.geometry.traces:
         if trace.shown:
             assert inked(example.image, trace.points, ink) > 0.97, trace.lead
-            moved = trace.points + [0, 25.0]
+            moved = trace.points + np.array([0, 25.0])
             assert inked(example.image, moved, ink) < 0.6, "the check cannot fail"
 
 
