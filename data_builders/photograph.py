@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ecg_llm.data_builders.page_geometry import PageExample
@@ -99,7 +101,7 @@ def develop(page: Image, warp: Warp) -> Image:
     border = cv2.BORDER_REPLICATE
     if not covered:
         photo, border = background(settings, warp.photo), cv2.BORDER_TRANSPARENT
-    nothing = np.empty(0, np.float32)
+    nothing: Any = None  # both maps stand in one array, which OpenCV's types do not know
     image = np.asarray(
         cv2.remap(page, dense, nothing, cv2.INTER_LINEAR, dst=photo, borderMode=border), np.uint8
     )
