@@ -191,7 +191,7 @@ def draw_photo(seed: int, *, long_px: int, page_aspect: float) -> PhotoSettings:
         mode=mode,
         long_px=long_px,
         aspect=aspect,
-        corners=_corners(mode, close, page_aspect / aspect, rng),
+        corners=_corners(mode, close, page_aspect, aspect, rng),
         curl_x=round(float(rng.normal(0, 0.008)), 4) if mode == "camera" else 0.0,
         curl_y=round(float(rng.normal(0, 0.004)), 4) if mode == "camera" else 0.0,
         waves=between(rng, 0, 0.005, digits=4) if mode == "camera" else 0.0,
@@ -225,22 +225,27 @@ def _frame(page_aspect: float, close: bool, rng: np.random.Generator) -> float:
     return round(shape if wide else 1 / shape, 3)
 
 
-def _corners(mode: Mode, close: bool, shape: float, rng: np.random.Generator) -> Corners:
-    """Choose where the corners of the page lie; ``shape``: its aspect by that of the image."""
-    base = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+def _corners(
+    mode: Mode, close: bool, page_aspect: float, aspect: float, rng: np.random.Generator
+) -> Corners:
+    """Choose where the corners of the page lie."""
+    jitter, shift = 0.0, rng.uniform(-0.01, 0.01, 2)
     if mode in ("scan", "fax"):
-        tilt = np.deg2rad(rng.normal(0, 0.7))
-        size, jitter, shift = rng.uniform(0.97, 1.01), 0.0, rng.uniform(-0.01, 0.01, 2)
+        tilt, size = rng.normal(0, 0.7), rng.uniform(0.97, 1.01)
     elif close:
-        tilt = np.deg2rad(rng.normal(0, 1.5))
-        size, jitter, shift = rng.uniform(1.0, 1.22), 0.035, rng.uniform(-0.05, 0.05, 2)
+        tilt, size, jitter = rng.normal(0, 1.5), rng.uniform(1.0, 1.22), 0.035
+        shift = rng.uniform(-0.05, 0.05, 2)
     else:
-        tilt = np.deg2rad(rng.normal(0, 4))
-        size, jitter, shift = rng.uniform(0.78, 0.93), 0.05, rng.uniform(-0.03, 0.03, 2)
-    # The page keeps its own shape in an image of another.
-    fitted = base * ([1.0, 1 / shape] if shape > 1 else [shape, 1.0]) if not close else base
-    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
-    placed = fitted * size @ turn.T + rng.normal(0, jitter, (4, 2)) + shift + 0.5
+        tilt, size, jitter = rng.normal(0, 4), rng.uniform(0.78, 0.93), 0.05
+        shift = rng.uniform(-0.03, 0.03, 2)
+    # In heights of the image, in which a turn keeps right angles.
+    height = min(1.0, aspect / page_aspect)
+    page = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2 * (page_aspect * height, height)
+    if close:
+        page *= max(aspect / (page_aspect * height), 1 / height)
+    angle = np.deg2rad(tilt)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    placed = page * size @ turn.T / (aspect, 1) + rng.normal(0, jitter, (4, 2)) + shift + 0.5
     a, b, c, d = ((round(float(x), 4), round(float(y), 4)) for x, y in placed)
     return a, b, c, d
 

@@ -49,18 +49,17 @@ def plain(record, **changes) -> PageSettings:
 def inked(image, points, ink) -> float:
     """The share of points that lie on ink, looking one pixel around."""
     points = points[np.isfinite(points).all(axis=1)]
-    distance = np.abs(image.astype(int) - ink).max(axis=2)
     x, y = np.rint(points).astype(int).T
     best = np.full(len(x), 255)
     for dx in (-1, 0, 1):
         for dy in (-1, 0, 1):
             cx = np.clip(x + dx, 0, image.shape[1] - 1)
             cy = np.clip(y + dy, 0, image.shape[0] - 1)
-            best = np.minimum(best, distance[cy, cx])
+            best = np.minimum(best, np.abs(image[cy, cx] - ink).max(axis=1))
     return float(np.mean(best < 110))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_samples_lie_on_the_ink(record, seed):
     example, settings = render_page_example(record, seed)
     ink = np.array(rgb(settings.paper.ink))

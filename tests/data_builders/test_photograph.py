@@ -124,6 +124,19 @@ def test_every_mode_comes_at_its_share():
         assert modes[mode] / 600 == pytest.approx(share, abs=0.06)
 
 
+def test_a_scanner_keeps_right_angles():
+    scans = [draw_photo(seed, long_px=1400, page_aspect=1.4) for seed in range(120)]
+    scans = [settings for settings in scans if settings.mode in ("scan", "fax")]
+    assert len(scans) > 10
+    for settings in scans:
+        assert warp_of(settings, (1400, 1000)).flat
+        corners = np.array(settings.corners) * (settings.aspect, 1)
+        across, down = corners[1] - corners[0], corners[3] - corners[0]
+        cosine = across @ down / np.linalg.norm(across) / np.linalg.norm(down)
+        assert abs(cosine) < 1e-3
+        assert np.linalg.norm(across) / np.linalg.norm(down) == pytest.approx(1.4, abs=0.002)
+
+
 def test_a_fax_is_black_and_white(page):
     seed = next(s for s in range(200) if draw_photo(s, long_px=9, page_aspect=1.4).mode == "fax")
     settings = replace(draw_photo(seed, long_px=1400, page_aspect=1.4), recompressed=0)
