@@ -41,7 +41,7 @@ SINUS_ARRHYTHMIA_MS = 160.0
 FLUTTER_BPM = (220.0, 350.0)
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
-P_REPEATS = 0.7
+P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
 _AF_WEIGHTS = {"coherence": -4.4, "log_irregularity": 1.0, "p_share": -5.6, "constant": 5.5}
 _USUAL_COHERENCE = 0.4
@@ -284,7 +284,7 @@ def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
         )
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
-    if probability >= AF_PRESENT and (activity.p_coherence or 0.0) >= P_REPEATS:
+    if probability >= AF_PRESENT and (activity.p_coherence or 0.0) >= 0.7:
         return unknown("RR are irregular, but something before the QRS repeats")
     if AF_ABSENT < probability < AF_PRESENT:
         return unknown(
@@ -364,7 +364,7 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
     if apart or "paced" in case.kinds:
         coherence = 0.0  # what repeats is then not what leads to the beat
-    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.55:
+    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = any_of(
         fact(
