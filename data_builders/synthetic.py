@@ -52,9 +52,6 @@ RECOVERY_SHARE = {
 }  # fmt: skip
 """At most one condition is drawn from each of these groups."""
 
-SWAP_SHARE = 0.02
-"""Of records with noise: two electrodes exchanged."""
-
 
 def _one(shares: dict[str, float], rng: np.random.Generator, common: bool) -> tuple[str, ...]:
     """Draw one name or none; where rare things are wanted, all alike in half of the cases."""
@@ -120,6 +117,7 @@ def random_ecg(
     leads: Sequence[str] = STANDARD_12,
     noise: bool = True,
     rare: float = 0.0,
+    swaps: float = 0.0,
 ) -> SyntheticECG:
     """Draw one ECG: patient, rhythm, conditions and noise.
 
@@ -138,6 +136,8 @@ def random_ecg(
     rare : float
         Part of the records in which every rhythm and condition is as likely as any other, instead
         of at the shares of this module.
+    swaps : float
+        Part of the records with two electrodes exchanged. Their marks are of the leads before.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def random_ecg(
         age_years=round(age),
         sex=sex,
         seed=int(rng.integers(0, 2**31)),
-        electrode_swap=str(rng.choice(SWAPS)) if noise and rng.random() < SWAP_SHARE else "",
+        electrode_swap=str(rng.choice(SWAPS)) if rng.random() < swaps else "",
         ratio=int(rng.choice([0, 2, 3, 4])) if rhythm == "flutter" else 0,
     )
 
@@ -186,6 +186,7 @@ def generate(
     leads: Sequence[str] = STANDARD_12,
     noise: bool = True,
     rare: float = 0.0,
+    swaps: float = 0.0,
 ) -> Iterator[SyntheticECG]:
     """Draw many ECGs.
 
@@ -195,7 +196,7 @@ def generate(
         How many.
     seed : int
         Of the whole set; record k of it does not depend on ``n``.
-    fs, seconds, leads, noise, rare
+    fs, seconds, leads, noise, rare, swaps
         As in `random_ecg`.
 
     Yields
@@ -204,7 +205,13 @@ def generate(
     """
     for k in range(n):
         yield random_ecg(
-            _seed_of(seed, k), fs=fs, seconds=seconds, leads=leads, noise=noise, rare=rare
+            _seed_of(seed, k),
+            fs=fs,
+            seconds=seconds,
+            leads=leads,
+            noise=noise,
+            rare=rare,
+            swaps=swaps,
         )
 
 

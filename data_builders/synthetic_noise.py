@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.leads import STANDARD_12
+from ecg_llm.leads import LIMB_LEADS, STANDARD_12
 
 Array = npt.NDArray[np.float64]
 
@@ -86,6 +86,18 @@ class NoiseConfig:
         numbers = [value for value in vars(self).values() if isinstance(value, int | float)]
         if min(numbers) < 0:
             raise ConfigError("NoiseConfig: a level is negative; levels are 0 or more.")
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Leads in which nothing can be read: flat, or with a loose electrode of their own.
+
+        Returns
+        -------
+        tuple of str
+        """
+        limbs = LIMB_LEADS if {"RA", "LA", "LL"} & set(self.loose) else ()
+        gone = {*self.flat, *self.loose, *limbs}
+        return tuple(lead for lead in STANDARD_12 if lead in gone)
 
 
 def draw_noise(rng: np.random.Generator) -> NoiseConfig:

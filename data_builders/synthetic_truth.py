@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.data_builders.synthetic_course import Course, PSource
 from ecg_llm.data_builders.synthetic_events import Ventricles
 from ecg_llm.data_builders.synthetic_field import TO_12
-from ecg_llm.data_builders.synthetic_rhythm import Course, PSource
 from ecg_llm.data_builders.synthetic_waves import GRID, Waves, pieces_at
 from ecg_llm.delineate import Delineation
 from ecg_llm.measure import Beat
@@ -71,6 +71,8 @@ class Truth:
     electrode_swap : str
         Kind of electrode swap that was made after all this was noted; empty for none. Marks and
         amplitudes are of the leads before the swap.
+    lost : tuple of str
+        Leads in which noise left nothing to read (`NoiseConfig.lost`); they keep their marks here.
     """
 
     delineation: Delineation
@@ -88,6 +90,7 @@ class Truth:
     spikes_s: tuple[float, ...]
     flutter_bpm: float
     electrode_swap: str = ""
+    lost: tuple[str, ...] = ()
 
     def waves_s(self) -> dict[str, dict[str, Array]]:
         """Give every wave that a lead shows, as a reader would mark them all.
@@ -96,8 +99,8 @@ class Truth:
         -------
         dict of str to dict of str to np.ndarray, shape (n, 3), s
             By lead and wave (``P``, ``QRS``, ``T``): onset, peak, offset of each wave that reaches
-            into the record, without hidden P waves. Times may lie before its start or after its
-            end.
+            into the record, without hidden P waves, and none in lost leads. Times may lie before
+            its start or after its end.
         """
         waves: dict[str, dict[str, Array]] = {}
         for k, lead in enumerate(self.complete.leads):
@@ -105,7 +108,8 @@ class Truth:
             found = {
                 "P": self.p_leads_s[k][~self.p_hidden], "QRS": beats[:, 3:6], "T": beats[:, 6:9]
             }  # fmt: skip
-            waves[lead] = {name: rows[~np.isnan(rows[:, 0])] for name, rows in found.items()}
+            seen = lead not in self.lost
+            waves[lead] = {name: rows[~np.isnan(rows[:, 0]) & seen] for name, rows in found.items()}
         return waves
 
 

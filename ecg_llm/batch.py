@@ -6,11 +6,13 @@ it stopped. Lines stand in the order of the items.
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,10 +25,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from ecg_llm.errors import ConfigError, ECGError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 IN_FLIGHT_PER_WORKER = 4
 """Keeps every core busy and memory bounded, however long the list is."""
+WORKER_DIED = "the process reading it died (crash or out of memory)"
 
 
 class Named(Protocol):
@@ -38,6 +41,8 @@ class Named(Protocol):
 
 
 Item = TypeVar("Item", bound=Named)
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +121,10 @@ def run_batch(
     todo = [item for item in items if item.name not in kept]
     n_ok = sum(kept.values())
     n_failed = len(kept) - n_ok
-    with output.open("a", encoding="utf-8") as lines, _bar(len(items), len(kept), progress) as step:
+    with (
+        output.open("a", encoding="utf-8") as lines,
+        progress_bar(len(items), len(kept), wanted=progress) as step,
+    ):
         for good, line in run_lines(function, todo, workers=workers):
             lines.write(line + "\n")
             lines.flush()
@@ -142,65 +150,104 @@ def run_lines(
     tuple of bool and str
         Whether it worked, and the line.
     """
-    workers = max(1, min(workers or os.cpu_count() or 1, len(items)))
-    waiting = deque(items)
-    flying: deque[tuple[Item, Future[tuple[bool, str]]]] = deque()
-    pool = _pool(workers)
+    yield from run_tasks(
+        functools.partial(_guarded, function),
+        items,
+        on_death=_died,
+        workers=max(1, min(workers or os.cpu_count() or 1, len(items))),
+    )
+
+
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    on_death: Callable[[Task], Result],
+    workers: int | None = None,
+) -> Iterator[Result]:
+    """Run a function over tasks in processes, in order, with a bounded number in flight.
+
+    Parameters
+    ----------
+    function : callable
+        It must be importable by name: workers are spawned.
+    tasks : iterable
+        Picklable; taken only as they are needed, so that a long list stays small.
+    on_death : callable
+        Called in this process with a task that killed its worker; gives its result.
+    workers : int, optional
+        Processes; by default one a core.
+
+    Yields
+    ------
+    object
+        What the function returned, or ``on_death``.
+    """
+    workers = max(1, workers or os.cpu_count() or 1)
+    waiting = iter(tasks)
+    again: deque[Task] = deque()
+    flying: deque[tuple[Task, Future[Result]]] = deque()
+    pool = spawn_pool(workers)
     try:
-        while waiting or flying:
-            while waiting and len(flying) < workers * IN_FLIGHT_PER_WORKER:
-                try:
-                    flying.append((waiting[0], pool.submit(_guarded, function, waiting[0])))
-                except BrokenProcessPool:
+        while True:
+            while len(flying) < workers * IN_FLIGHT_PER_WORKER:
+                task = again.popleft() if again else next(waiting, None)
+                if task is None:
                     break
-                waiting.popleft()
-            try:
-                # None in flight, yet some waiting: a worker died idle.
-                result = flying[0][1].result() if flying else None
-            except BrokenProcessPool:
-                result = None
-            if result is not None:
-                flying.popleft()
-                yield result
-                continue
+                try:
+                    flying.append((task, pool.submit(function, task)))
+                except BrokenProcessPool:
+                    again.appendleft(task)
+                    break
+            if not flying and not again:
+                return
+            if flying:
+                try:
+                    result = flying[0][1].result()
+                except BrokenProcessPool:
+                    pass
+                else:
+                    flying.popleft()
+                    yield result
+                    continue
             pool.shutdown()
-            # A pool starts its items in order: only the oldest can have been at work.
-            yield from _one_by_one(function, flying, workers + 1)
-            waiting.extendleft(item for item, _ in reversed(flying))
+            # A pool starts its tasks in order: only the oldest can have been at work.
+            yield from _one_by_one(function, flying, on_death, workers + 1)
+            again.extendleft(task for task, _ in reversed(flying))
             flying.clear()
-            pool = _pool(workers)
+            pool = spawn_pool(workers)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _finished(future: Future[tuple[bool, str]]) -> tuple[bool, str] | None:
-    """Give the result of a future that ended before its pool broke."""
-    return future.result() if future.done() and future.exception() is None else None
 
 
 def _one_by_one(
-    function: Callable[[Item], str],
-    flying: deque[tuple[Item, Future[tuple[bool, str]]]],
+    function: Callable[[Task], Result],
+    flying: deque[tuple[Task, Future[Result]]],
+    on_death: Callable[[Task], Result],
     suspects: int,
-) -> Iterator[tuple[bool, str]]:
-    """Take the oldest items off a broken pool, each run alone, so that only it can be to blame."""
-    pool = _pool(1)
+) -> Iterator[Result]:
+    """Take the oldest tasks off a broken pool, each run alone, so that only it can be to blame."""
+    pool = spawn_pool(1)
     try:
         while flying and suspects:
-            item, future = flying.popleft()
-            result = _finished(future)
-            if result is None:
-                suspects -= 1
-                try:
-                    result = pool.submit(_guarded, function, item).result()
-                except BrokenProcessPool:
-                    message = "the process reading it died (crash or out of memory)"
-                    result = False, _error_line(item.name, "WorkerDied", message)
-                    pool.shutdown()
-                    pool = _pool(1)
+            task, future = flying.popleft()
+            if future.done() and future.exception() is None:
+                yield future.result()
+                continue
+            suspects -= 1
+            try:
+                result = pool.submit(function, task).result()
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = spawn_pool(1)
+                result = on_death(task)
             yield result
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _died(item: Named) -> tuple[bool, str]:
+    return False, _error_line(item.name, "WorkerDied", WORKER_DIED)
 
 
 def _guarded(function: Callable[[Item], str], item: Item) -> tuple[bool, str]:
@@ -223,15 +270,41 @@ def _error_line(name: str, kind: str, message: str) -> str:
     return json.dumps({"record": name, "error": error}, ensure_ascii=False)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def spawn_pool(workers: int) -> ProcessPoolExecutor:
+    """Start processes that share nothing with this one.
+
+    Parameters
+    ----------
+    workers : int
+        How many.
+
+    Returns
+    -------
+    concurrent.futures.ProcessPoolExecutor
+        Its processes leave Ctrl-C to this one, which ends the run in order; a long task asks
+        `interrupted` now and then.
+    """
     # Spawned, not forked: the parent may hold threads of an inference library.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which ends the run in order."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+_interrupt = threading.Event()
+
+
+def interrupted() -> bool:
+    """Tell whether Ctrl-C was pressed while this worker was busy.
+
+    Returns
+    -------
+    bool
+    """
+    return _interrupt.is_set()
+
+
+def _begin() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
+    signal.signal(signal.SIGINT, lambda *_: _interrupt.set())
 
 
 def _resume(output: Path, run: dict[str, Any], overwrite: bool) -> dict[str, bool]:
@@ -294,10 +367,29 @@ def _kept_lines(output: Path) -> dict[str, bool]:
 
 
 @contextmanager
-def _bar(total: int, done: int, wanted: bool) -> Iterator[Callable[[], None]]:
-    """Show a progress bar with rate and time left on stderr, if a person is watching."""
+def progress_bar(
+    total: int, done: int = 0, *, wanted: bool = True, what: str = "records"
+) -> Iterator[Callable[..., None]]:
+    """Show a progress bar with rate and time left on stderr, if a person is watching.
+
+    Parameters
+    ----------
+    total : int
+        How many there are.
+    done : int
+        How many of them were done before.
+    wanted : bool
+        False shows nothing.
+    what : str
+        What is counted.
+
+    Yields
+    ------
+    callable
+        To be called with the number done since the last call, by default 1.
+    """
     if not (wanted and sys.stderr.isatty()):
-        yield lambda: None
+        yield lambda n=1: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -319,10 +411,10 @@ def _bar(total: int, done: int, wanted: bool) -> Iterator[Callable[[], None]]:
         task = bar.add_task("", total=total, completed=done, rate="")
         steps = 0
 
-        def step() -> None:
+        def step(n: int = 1) -> None:
             nonlocal steps
-            steps += 1
+            steps += n
             rate = steps / max(time.monotonic() - started, 1e-9)
-            bar.update(task, advance=1, rate=f"{rate:.1f} records/s")
+            bar.update(task, advance=n, rate=f"{rate:.1f} {what}/s")
 
         yield step

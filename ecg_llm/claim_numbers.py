@@ -91,7 +91,9 @@ def _named(items: list[Item], findings: list[Place]) -> list[_Named]:
         for place, code, _, end in findings
         for name in ASIDE_OF.get(code, ())
     ]
-    out += [_Named(q.place, q.end, _WIDTH_OF[q.subject], True) for q in out if q.subject in _WIDTH_OF]
+    out += [
+        _Named(q.place, q.end, _WIDTH_OF[q.subject], True) for q in out if q.subject in _WIDTH_OF
+    ]
     out += [
         _Named(k, k, "heart_rate", True)
         for k, item in enumerate(items)
@@ -220,6 +222,9 @@ def _comparison(items: list[Item], number: Found) -> None:
             number.relation = kind
         elif kind == "about":
             number.approximate = True
+        elif kind == "spread":
+            number.relation = "spread"
+            break
         elif kind == "neg" and data in ("not", "cannot", "no", "never", "without"):
             if data == "not" or number.relation != "=":
                 number.negated = True
@@ -244,10 +249,20 @@ def _comparison(items: list[Item], number: Found) -> None:
 
 
 _MOMENT = ("at", "from", "between", "until", "after", "first", "last", "second", "around", "near")
-_NUMBERED = frozenset(
-    ("beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage", "#")
-    + ("version", "id", "no", "number", "aged", "age", "mobitz", "record", "lead", "day")
-)
+_NUMBERED = {"beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage"}
+_NUMBERED |= {
+    "#",
+    "version",
+    "id",
+    "no",
+    "number",
+    "aged",
+    "age",
+    "mobitz",
+    "record",
+    "lead",
+    "day",
+}
 
 
 def _context(items: list[Item], number: Found) -> None:
@@ -392,7 +407,9 @@ def _quantity(
     right = _right(items, named, number)
     if nearest is None:
         return right
-    if right is not None and ((nearest.place, nearest.subject) in used or _farther(items, nearest, number)):
+    if right is not None and (
+        (nearest.place, nearest.subject) in used or _farther(items, nearest, number)
+    ):
         return right
     if number.kind is None and ((nearest.place, nearest.subject) in used or nearest.implied):
         # A bare number after a quantity that has its value already is not of that quantity.
@@ -467,12 +484,13 @@ def _leads(
     """Find the leads in which a value was measured."""
     low = max(before, choice.end) if choice.end < number.place else before
     for j in range(number.place - 1, max(low, number.place - _REACH) - 1, -1):
-        if items[j].kind == "lead" and j not in taken and (wide or j > choice.place):
+        free = items[j].kind == "lead" and j not in taken
+        if free and (wide or (j > choice.place and items[j].data[1])):
             taken.add(j)
             return tuple(items[j].data[0])
     for j in range(number.end + 1, min(len(items), number.end + 12)):
         kind = items[j].kind
-        if kind == "lead":
+        if kind == "lead" and (wide or items[j].data[1]):
             taken.add(j)
             return tuple(items[j].data[0])
         if kind in ("number", "end", "stop", ",", "quantity", "and") or (
@@ -514,17 +532,24 @@ def _in_brackets(items: list[Item], place: int) -> bool:
     return depth > 0
 
 
+_LIMIT_WORDS = ("threshold", "cutoff", "off", "range", "reference", "values")
+
+
 def _judge_role(items: list[Item], number: Found, earlier: list[Found]) -> None:
     """Tell a published limit that is quoted from a value of this ECG."""
     if number.role != "measured":
         return
-    before = items[max(0, number.place - 7) : number.place]
+    before = items[max(0, number.place - 14) : number.place]
     names = {item.kind for item in before}
     compared = number.relation in _OPPOSITE or number.high is not None or number.relation == "max"
     opened = [k for k, item in enumerate(before) if item.kind in ("(", ",")]
     near = before[opened[-1] :] if opened else before
     reference = any(item.kind == "normal" for item in near) and compared and bool(opened)
-    quoted = "criterion" in names or reference
+    # "meets the criterion with 3.9 mV" gives a value, "the limit is 3.5 mV" does not.
+    words = {str(item.data) for item in before[-7:] if item.kind == "criterion"}
+    limit = any(word.split()[-1] in _LIMIT_WORDS or "limit" in word for word in words)
+    quoted = ("criterion" in names and compared) or limit or reference
+    quoted = quoted or (number.in_brackets and "between" in names and number.high is not None)
     after = items[number.end + 1 : number.end + 4]
     after = after[: next((k for k, i in enumerate(after) if i.kind in ("(", ",", "number")), 3)]
     quoted = quoted or any(item.kind == "criterion" for item in after)

@@ -51,10 +51,9 @@ _JUDGED = (
 )
 _WORDS = ("high", "low", "narrow", "normal", "abnormal", "shape", "borderline")
 _BEFORE_GAP = ("word", "and", "possible", "high", "low", "normal", "about")
-_AFTER_GAP = frozenset(
-    ("word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")", "max")
-    + ("unlikely", "possible", "plain", "dash", "general", "territory_word", "possible_post")
-)
+_AFTER_GAP = {"word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")"}
+_AFTER_GAP |= {"max", "unlikely", "possible", "plain", "dash", "general", "territory_word"}
+_AFTER_GAP |= {"possible_post"}
 _STOPS_BEFORE = ("at", "in", ".", "for", "with")
 
 
@@ -83,6 +82,8 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
                 states.append((k, k, "heart_rate", "normal", reach[k].negated))
             case "good_r":
                 findings.append((k, "poor_r_progression", True, k))
+            case "abnormal_ecg":
+                findings.append((k, "NORM", True, k))
             case "state":
                 high = item.data.startswith("tachy")
                 name = "high" if high else "low"

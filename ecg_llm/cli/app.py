@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import ecg_llm
+from ecg_llm.cli.build import build_app
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
 from ecg_llm.cli.records import measure, quality, report, show
@@ -22,6 +23,7 @@ app.command("report", short_help="Interpret an ECG.")(report)
 app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
 app.command("quality", short_help="Judge the technical quality.")(quality)
 app.command("show", short_help="Draw the ECG on standard paper.")(show)
+app.add_typer(build_app, name="build")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")

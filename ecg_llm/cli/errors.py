@@ -14,6 +14,7 @@ from ecg_llm.errors import ECGError
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 _EXTRAS = {"neurokit2": "bench", "torch": "train", "onnx": "train", "sklearn": "train"}
+_EXTRAS |= {"pyarrow": "data", "datasets": "data", "ray": "ray"}
 
 
 class CarefulGroup(TyperGroup):

@@ -127,6 +127,8 @@ def test_sets_are_varied_and_their_labels_agree_with_the_truth():
             assert values["qrs_ms"] >= 119
         if "1AVB" in labels:
             assert values["pr_ms"] > 200
+        if "LAFB" in labels and not labels & {"CRBBB", "IVCD"}:
+            assert "left_axis_deviation" in labels
         if "STACH" in labels:
             assert values["heart_rate_bpm"] > 100
         if "AFIB" in labels:
@@ -135,6 +137,24 @@ def test_sets_are_varied_and_their_labels_agree_with_the_truth():
             assert labels <= {"NORM", "SR", "SARRH"}
             assert -30 <= values["qrs_axis_deg"] <= 95
     assert len(seen) > 45
+
+
+def test_set_figures_make_their_statements_true():
+    made = synthetic_ecg(pr_ms=240, qtc_ms=500, qrs_axis_deg=-50).truth
+    assert {"1AVB", "LNGQT", "left_axis_deviation"} <= set(made.labels)
+    assert "NORM" not in made.labels
+
+
+def test_swaps_are_drawn_only_when_asked_for():
+    asked = [ecg.truth.electrode_swap for ecg in generate(6, seed=2, fs=100, swaps=1.0)]
+    assert all(asked)
+    assert not any(ecg.truth.electrode_swap for ecg in generate(6, seed=2, fs=100))
+
+
+def test_the_values_within_leads_are_within_those_over_all_leads():
+    values = synthetic_ecg(seed=4, variability=0).truth.values
+    for name in ("p", "qrs"):
+        assert 0.8 * values[f"{name}_ms"] < values[f"{name}_leads_ms"] <= values[f"{name}_ms"]
 
 
 def test_waves_for_training_hold_every_wave_that_reaches_into_the_record():

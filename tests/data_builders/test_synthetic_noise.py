@@ -80,3 +80,12 @@ def test_wrong_settings_are_refused():
         NoiseConfig(loose=("V9",))
     with pytest.raises(ConfigError, match="negative"):
         NoiseConfig(muscle_mv=-0.1)
+
+
+def test_leads_without_anything_to_read_have_no_marks_for_training():
+    made = synthetic_ecg(noise=NoiseConfig(flat=("V2",), loose=("V5",)), seed=1).truth
+    assert made.lost == ("V2", "V5")
+    waves = made.waves_s()
+    assert len(waves["V2"]["QRS"]) == len(waves["V5"]["QRS"]) == 0
+    assert len(waves["V4"]["QRS"]) >= 8
+    assert NoiseConfig(loose=("LA",)).lost == STANDARD_12[:6]

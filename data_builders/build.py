@@ -1,0 +1,464 @@
+"""The engine of all builds: fixed slices of a list, made into shards on all cores."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import ecg_llm
+from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
+from ecg_llm.data_builders.listing import Item, ItemError, Listing, Problem, Source, Split
+from ecg_llm.data_builders.rows import BUILDER, row_of
+from ecg_llm.data_builders.schema import SPLITS, record_schema
+from ecg_llm.data_builders.shards import (
+    MANIFEST,
+    Manifest,
+    Shard,
+    describe_shard,
+    load_manifest,
+    remove_parts,
+    write_table,
+    write_whole,
+)
+from ecg_llm.data_builders.tables import sha256_of
+from ecg_llm.errors import ConfigError, ECGError
+
+Engine = Literal["local", "ray"]
+
+SHARD_ROWS = 256
+"""Listed records of a shard: about 10 MB, and half a minute's work."""
+PROBLEMS = "problems.jsonl"
+_SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
+_PACKED = ("signal.list.element.list.element",)
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard to make.
+
+    Attributes
+    ----------
+    name : str
+        Its file name.
+    split : str
+        Of all its records.
+    out : Path
+        Folder of the set.
+    source : Source
+        Where the records come from.
+    items : tuple of Item
+        Its slice of the list.
+    problems : tuple of Problem
+        Rows of the slice that are no items.
+    """
+
+    name: str
+    split: Split
+    out: Path
+    source: Source
+    items: tuple[Item, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """A shard that was made, and what was left out of it."""
+
+    shard: Shard
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSummary:
+    """What became of a build.
+
+    Attributes
+    ----------
+    n_listed : int
+        Records of the list; always ``n_written`` + ``n_problems``.
+    n_written : int
+        Rows in the shards, those of earlier runs too.
+    problems : dict of str to int
+        Records left out, by kind.
+    n_kept : int
+        Shards that were done before this run.
+    n_shards : int
+        All shards.
+    n_new : int
+        Listed records that this run worked on.
+    seconds : float, s
+        Wall time of this run.
+    """
+
+    n_listed: int
+    n_written: int
+    problems: dict[str, int]
+    n_kept: int
+    n_shards: int
+    n_new: int
+    seconds: float
+
+    @property
+    def n_problems(self) -> int:
+        """Records left out."""
+        return sum(self.problems.values())
+
+    def __str__(self) -> str:
+        """Give the summary in one line."""
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.problems.items()))
+        text = f"{self.n_listed} listed = {self.n_written} written + {self.n_problems} left out"
+        text += f" ({kinds}; see {PROBLEMS})" if kinds else ""
+        text += f", {self.n_shards} shards"
+        text += f" ({self.n_kept} kept from an earlier run)" if self.n_kept else ""
+        if self.n_new and self.seconds > 0:
+            text += f", {self.n_new / self.seconds:.1f} records/s"
+        return text
+
+
+class Runner(Protocol):
+    """Runs `build_shard` over tasks, in order; a task that kills its worker goes to on_death."""
+
+    def __call__(self, tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
+        """Give one result for each task."""
+
+
+def build(
+    source: Source,
+    out: Path,
+    *,
+    engine: Engine = "local",
+    workers: int | None = None,
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+    shard_rows: int = SHARD_ROWS,
+) -> BuildSummary:
+    """Build a set of records, or go on with one that was stopped.
+
+    Parameters
+    ----------
+    source : Source
+        Where the records come from.
+    out : Path
+        Folder of the set.
+    engine : {"local", "ray"}
+        Processes of this machine, or a Ray cluster whose machines all see the source and ``out``.
+    workers : int, optional
+        Processes; by default one a core.
+    limit : int, optional
+        Only the first so many records of the list.
+    overwrite : bool
+        Remove a set that is there and build anew.
+    progress : bool
+        Show a progress bar on stderr if that is a terminal.
+    shard_rows : int
+        Listed records of a shard.
+
+    Returns
+    -------
+    BuildSummary
+
+    Raises
+    ------
+    ConfigError
+        If the source is not there, or ``out`` holds something else or a different build.
+    OSError
+        If ``out`` cannot be written.
+
+    Notes
+    -----
+    A shard holds a fixed slice of the list, so neither the engine nor the number of workers, nor a
+    stop in between, changes a byte of the set.
+    """
+    from ecg_llm.data_builders.card import write_card
+
+    started = time.monotonic()
+    listing = source.listing()
+    slices = _slices(listing, limit, shard_rows)
+    about = {
+        "kind": "records",
+        **source.identity(),
+        "limit": limit,
+        "shard_rows": shard_rows,
+        "builder": BUILDER,
+        "program": fingerprint(),
+    }
+    manifest = _open(out, about, len(slices), overwrite)
+    problems = _kept_problems(out, manifest)
+    _write_problems(out, (), problems)
+    n_kept = len(manifest.shards)
+    n_listed = sum(map(len, slices.values())) + len(listing.problems)
+    n_new = sum(len(rows) for name, rows in slices.items() if name not in manifest.shards)
+    tasks = (
+        _task(name, rows, listing, source, out)
+        for name, rows in slices.items()
+        if name not in manifest.shards
+    )
+    run: Runner = _run_local
+    if engine == "ray":
+        from ecg_llm.data_builders.ray_engine import run_ray
+
+        run = run_ray
+    done = n_listed - n_new
+    if n_new:
+        with (
+            (out / PROBLEMS).open("a", encoding="utf-8") as log,
+            progress_bar(n_listed, done, wanted=progress) as step,
+        ):
+            for result in run(tasks, workers=workers):
+                shard = result.shard
+                problems[shard.name] = result.problems
+                log.writelines(_problem_line(item, shard.name) for item in result.problems)
+                log.flush()
+                manifest.shards[shard.name] = shard
+                manifest.save(out)
+                step(shard.n_rows + shard.n_problems)
+    _write_problems(out, listing.problems, problems)
+    everything = [*listing.problems, *(item for group in problems.values() for item in group)]
+    kinds = Counter(problem.kind for problem in everything)
+    write_card(
+        out,
+        source,
+        n_listed=n_listed,
+        problems=dict(sorted(kinds.items())),
+        remarks=listing.remarks if limit is None else {},
+    )
+    return BuildSummary(
+        n_listed=n_listed,
+        n_written=sum(shard.n_rows for shard in manifest.shards.values()),
+        problems=dict(kinds),
+        n_kept=n_kept,
+        n_shards=manifest.n_shards,
+        n_new=n_new,
+        seconds=time.monotonic() - started,
+    )
+
+
+def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
+    """Make one shard; both engines run this.
+
+    Parameters
+    ----------
+    task : ShardTask
+        What to make.
+    isolated : bool
+        Make each row in a process that may die without harm.
+
+    Returns
+    -------
+    ShardResult
+
+    Raises
+    ------
+    OSError
+        If the shard cannot be written.
+    """
+    problems = list(task.problems)
+    made = _isolated(task) if isolated else (make_row(task.source, item) for item in task.items)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for row in made:
+            if interrupted():
+                raise KeyboardInterrupt
+            if isinstance(row, Problem):
+                problems.append(row)
+            else:
+                yield row
+
+    path = task.out / task.name
+    n_rows = write_table(path, rows(), record_schema(), packed=_PACKED)
+    return ShardResult(
+        describe_shard(path, task.split, n_rows, len(problems)),
+        tuple(sorted(problems, key=lambda problem: problem.record)),
+    )
+
+
+def build_shard_isolated(task: ShardTask) -> ShardResult:
+    """Make a shard of which a record killed its worker: only that record is left out.
+
+    Parameters
+    ----------
+    task : ShardTask
+        What to make.
+
+    Returns
+    -------
+    ShardResult
+    """
+    return build_shard(task, isolated=True)
+
+
+def make_row(source: Source, item: Item) -> dict[str, Any] | Problem:
+    """Make the row of one record, or say why it cannot be made.
+
+    Parameters
+    ----------
+    source : Source
+        Where it comes from.
+    item : Item
+        The record.
+
+    Returns
+    -------
+    dict or Problem
+    """
+    try:
+        return row_of(source.read(item), item, source)
+    except ItemError as error:
+        return Problem(item.name, error.kind, error.reason)
+    except ECGError as error:
+        return Problem(item.name, "file", str(error))
+    except OSError as error:
+        return Problem(item.name, "file", error.strerror or type(error).__name__)
+    except Exception as error:  # a fault of ours must not cost the other records
+        reason = f"{type(error).__name__}: {error}. This is a fault of ecg_llm: please report it."
+        return Problem(item.name, "internal", reason)
+
+
+@functools.cache
+def fingerprint() -> dict[str, str]:
+    """Give digests of what turns a record into a row: the weights and the code.
+
+    Returns
+    -------
+    dict of str to str
+        By file name for weights; ``code`` for all modules below the assistant together.
+    """
+    package = Path(ecg_llm.__file__).parent
+    digest = hashlib.sha256()
+    for folder in ("", "io", "findings", "data_builders"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(f"{folder}/{path.name}\0".encode() + path.read_bytes())
+    weights = sorted(path for path in (package / "weights").glob("*") if path.is_file())
+    return {"code": digest.hexdigest()} | {path.name: sha256_of(path) for path in weights}
+
+
+def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
+    return run_tasks(build_shard, tasks, on_death=build_shard_isolated, workers=workers)
+
+
+def _isolated(task: ShardTask) -> Iterator[dict[str, Any] | Problem]:
+    """Make rows in a process of their own, a new one after each death."""
+    make = functools.partial(make_row, task.source)
+    return run_tasks(make, task.items, on_death=_crashed, workers=1)
+
+
+def _crashed(item: Item) -> dict[str, Any] | Problem:
+    return Problem(item.name, "crash", WORKER_DIED)
+
+
+def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, list[int]]:
+    """Cut the list into shards; each holds records of one split."""
+    kept = sorted(int(row) for rows in listing.order.values() for row in rows)[:limit]
+    last = kept[-1] if kept else -1
+    slices: dict[str, list[int]] = {}
+    for split in SPLITS:
+        rows = [int(row) for row in listing.order.get(split, ()) if row <= last]
+        count = -(-len(rows) // shard_rows)
+        for k in range(count):
+            name = f"{split}-{k:05d}-of-{count:05d}.parquet"
+            slices[name] = rows[k * shard_rows : (k + 1) * shard_rows]
+    if not slices:
+        raise ConfigError("The list holds no record that can be built; look at the tables given.")
+    return slices
+
+
+def _task(name: str, rows: list[int], listing: Listing, source: Source, out: Path) -> ShardTask:
+    """Look up the rows of a slice."""
+    items, problems = [], []
+    for row in rows:
+        try:
+            items.append(listing.item(row))
+        except ECGError as error:
+            problems.append(Problem(f"record {row + 1} of the list", "row", str(error)))
+    split = next(split for split in SPLITS if name.startswith(f"{split}-"))
+    return ShardTask(name, split, out, source, tuple(items), tuple(problems))
+
+
+def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> Manifest:
+    """Make the folder ready: new, resumed, or emptied of an earlier build."""
+    out.mkdir(parents=True, exist_ok=True)
+    manifest = Manifest(build=json.loads(json.dumps(about)), n_shards=n_shards)
+    there = (out / MANIFEST).is_file()
+    if not there and any(path for path in out.iterdir() if not path.name.startswith(".")):
+        raise ConfigError(f"{out}: it holds other files; give a new or empty folder as --out.")
+    remove_parts(out)
+    if there and not overwrite:
+        before = load_manifest(out)
+        if before.build != manifest.build:
+            raise ConfigError(
+                f"{out}: it holds a different build ({_difference(before.build, manifest.build)}); "
+                "choose another --out, or --overwrite to build anew."
+            )
+        whole = {
+            name: shard
+            for name, shard in before.shards.items()
+            if (out / name).is_file() and sha256_of(out / name) == shard.sha256
+        }
+        manifest.shards.update(whole)
+    for path in out.iterdir():
+        if _SHARD_NAME.fullmatch(path.name) and path.name not in manifest.shards:
+            path.unlink()
+    for name in () if manifest.complete else ("card.json", "README.md"):
+        (out / name).unlink(missing_ok=True)
+    manifest.save(out)
+    return manifest
+
+
+def _difference(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> str:
+    """Name what differs, part by part."""
+    told = []
+    for key in sorted(before.keys() | now.keys()):
+        one, other = before.get(key), now.get(key)
+        if isinstance(one, dict) and isinstance(other, dict) and one != other:
+            told.append(_difference(one, other, f"{prefix}{key} "))
+        elif one != other:
+            told.append(f"{prefix}{key} was {_short(one)}, now {_short(other)}")
+    return "; ".join(told)
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    digest = len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+    return f"{text[:12]}…" if digest else text
+
+
+def _kept_problems(out: Path, manifest: Manifest) -> dict[str, tuple[Problem, ...]]:
+    """Give what earlier runs left out of the shards that are kept."""
+    kept: dict[str, list[Problem]] = {name: [] for name in manifest.shards}
+    path = out / PROBLEMS
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            document = json.loads(line)
+        except ValueError:
+            continue  # a line that was being written when the run was stopped
+        if document.get("shard") in kept:
+            problem = Problem(*(document[key] for key in ("record", "kind", "reason")))
+            kept[document["shard"]].append(problem)
+    for name, found in kept.items():
+        if len(found) != manifest.shards[name].n_problems:
+            raise ConfigError(
+                f"{path}: it was changed since it was written; build anew with --overwrite."
+            )
+    return {name: tuple(found) for name, found in kept.items()}
+
+
+def _write_problems(
+    out: Path, of_list: Iterable[Problem], of_shards: dict[str, tuple[Problem, ...]]
+) -> None:
+    lines = [_problem_line(problem, None) for problem in of_list]
+    for name in sorted(of_shards):
+        lines += [_problem_line(problem, name) for problem in of_shards[name]]
+    write_whole(out / PROBLEMS, "".join(lines).encode())
+
+
+def _problem_line(problem: Problem, shard: str | None) -> str:
+    return json.dumps({**asdict(problem), "shard": shard}, ensure_ascii=False) + "\n"

@@ -1,0 +1,224 @@
+"""The data card: what a built set holds, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.data_builders.listing import Source
+from ecg_llm.data_builders.schema import SPLITS
+from ecg_llm.data_builders.shards import load_manifest, read_shards, write_whole
+from ecg_llm.errors import ConfigError
+
+CARD, README = "card.json", "README.md"
+
+_COUNTED = ("split", "sex", "fs", "quality_verdict", "report_language", "licence")
+_COLUMNS = (*_COUNTED, "patient", "labels", "findings")
+
+
+def write_card(
+    out: Path,
+    source: Source,
+    *,
+    n_listed: int,
+    problems: dict[str, int],
+    remarks: dict[str, int],
+) -> None:
+    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set, complete.
+    source : Source
+        Where the records come from.
+    n_listed : int
+        Records of the list.
+    problems : dict of str to int
+        Records left out, by kind.
+    remarks : dict of str to int
+        What else was noticed.
+    """
+    manifest = load_manifest(out)
+    card = {
+        "kind": manifest.build["kind"],
+        "source": source.name,
+        "command": _command(manifest.build),
+        "builder": manifest.build["builder"],
+        "counts": {
+            "listed": n_listed,
+            "written": sum(shard.n_rows for shard in manifest.shards.values()),
+            "left_out": sum(problems.values()),
+            "left_out_by_kind": problems,
+            "shards": manifest.n_shards,
+        },
+        **count_rows(out),
+        "remarks": remarks,
+        "citation": source.citation,
+        "label_names": source.vocabulary(),
+    }
+    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    write_whole(out / README, _readme(card).encode())
+    write_whole(out / CARD, text.encode())
+
+
+def load_card(out: Path) -> dict[str, Any]:
+    """Read the card of a built set.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        If there is none: then the build is not complete.
+    """
+    path = out / CARD
+    if not path.is_file():
+        raise ConfigError(f"{out}: no {CARD} there; the build was not finished. Run it again.")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        card = None
+    if not isinstance(card, dict):
+        raise ConfigError(f"{path}: not the card of a built set; build it anew.")
+    return card
+
+
+def count_rows(out: Path) -> dict[str, Any]:
+    """Count splits, patients, labels, findings and quality over all shards.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set.
+
+    Returns
+    -------
+    dict
+        Parts of the card.
+    """
+    patients: dict[str, set[str]] = defaultdict(set)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    findings: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in read_shards(out, columns=_COLUMNS):
+        split = row["split"]
+        if row["patient"] is not None:
+            patients[split].add(row["patient"])
+        for name in _COUNTED:
+            value = row[name]
+            told = f"{value:g}" if isinstance(value, float) else value
+            counts[name]["unknown" if told is None else told] += 1
+        for label in row["labels"]:
+            labels[label["code"]][split] += 1
+        for finding in row["findings"]:
+            findings[finding["code"]][finding["status"]] += 1
+    return {
+        "splits": {
+            split: {"records": counts["split"][split], "patients": len(patients[split])}
+            for split in SPLITS
+            if counts["split"][split]
+        },
+        "licences": _sorted(counts["licence"]),
+        "sex": _sorted(counts["sex"]),
+        "sampling_rates_hz": _sorted(counts["fs"]),
+        "quality": _sorted(counts["quality_verdict"]),
+        "report_languages": _sorted(counts["report_language"]),
+        "labels": {
+            code: {split: labels[code][split] for split in SPLITS}
+            for code in sorted(labels, key=lambda code: (-labels[code].total(), code))
+        },
+        "findings": {
+            code: {status: findings[code][status] for status in ("present", "absent", "unknown")}
+            for code in sorted(findings)
+        },
+    }
+
+
+def _sorted(counter: Counter[str]) -> dict[str, int]:
+    return {name: counter[name] for name in sorted(counter)}
+
+
+def _command(build: dict[str, Any]) -> str:
+    """Write the command without what changes no byte: folders, engine and workers."""
+    options = {"n": "n", "seed": "seed", "fs": "fs", "seconds": "seconds", "rare": "rare"}
+    words = [f"ecgllm build {build['source']}"]
+    if build["source"] != "synthetic":
+        words.append("DIR")
+    words.append("--out OUT")
+    words += [f"--{name} {build[key]:g}" for key, name in options.items() if key in build]
+    if build.get("limit") is not None:
+        words.append(f"--limit {build['limit']}")
+    return " ".join(words)
+
+
+def _readme(card: dict[str, Any]) -> str:
+    """Write the card as text; its head tells `datasets` which files are which split."""
+    counts = card["counts"]
+    head = ["---", "configs:", "- config_name: default", "  data_files:"]
+    for split in card["splits"]:
+        head += [f"  - split: {split}", f"    path: {split}-*.parquet"]
+    licences = ", ".join(card["licences"])
+    lines = [
+        *head,
+        "---",
+        "",
+        f"# {card['source']}: 12-lead ECGs with measurements and findings",
+        "",
+        f"Made by {card['builder']} with `{card['command']}`.",
+        f"Licence of the source: {licences}. Cite: {card['citation']}",
+        "",
+        f"{counts['listed']} records listed = {counts['written']} written + {counts['left_out']} "
+        "left out. `problems.jsonl` names each record left out, with the reason.",
+        "",
+    ]
+    if counts["left_out_by_kind"]:
+        lines += _table(("left out because of", "records"), counts["left_out_by_kind"].items())
+    lines += _table(
+        ("split", "records", "patients"),
+        [(name, of["records"], of["patients"]) for name, of in card["splits"].items()],
+    )
+    lines += _table(("technical quality", "records"), card["quality"].items())
+    lines += _table(("sex", "records"), card["sex"].items())
+    lines += _table(("sampling rate in Hz", "records"), card["sampling_rates_hz"].items())
+    lines += _table(("language of the report", "records"), card["report_languages"].items())
+    if card["remarks"]:
+        lines += _table(("also noticed", "number"), card["remarks"].items())
+    if card["labels"]:
+        lines += ["## Labels of the source", ""]
+        rows = [
+            (code, card["label_names"].get(code, ""), *by_split.values())
+            for code, by_split in card["labels"].items()
+        ]
+        lines += _table(("code", "statement", *SPLITS), rows)
+    lines += ["## Findings of the criteria", ""]
+    rows = [(code, *of.values()) for code, of in card["findings"].items()]
+    lines += _table(("code", "present", "absent", "unknown"), rows)
+    lines += [
+        "Findings come from measurements and published criteria, not from the source's labels; "
+        "the two may disagree. They are not a diagnosis.",
+        "",
+        "Columns and their meaning are in the schema of the files "
+        "(`ecg_llm.data_builders.schema`). Millivolts = `signal` / `gain`; -32768 stands for a "
+        "sample that was not recorded.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(header: tuple[str, ...], rows: Any) -> list[str]:
+    body = [tuple(str(cell) for cell in row) for row in rows]
+    if not body:
+        return []
+    ruler = "|".join("---" if k == 0 else "---:" for k in range(len(header)))
+    cells = ["| " + " | ".join(row) + " |" for row in (header, *body)]
+    return [cells[0], f"|{ruler}|", *cells[1:], ""]

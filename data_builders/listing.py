@@ -1,0 +1,215 @@
+"""What a source lists, and what is known of one of its records before anything is measured."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from ecg_llm.errors import ECGError, RecordError
+from ecg_llm.record import ECGRecord
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A listed record that was left out.
+
+    Attributes
+    ----------
+    record : str
+        Its name, or the row that should have given one.
+    kind : str
+        ``row``, ``duplicate``, ``label``, ``file``, ``crash`` or ``internal``.
+    reason : str
+        What was found, in plain words.
+    """
+
+    record: str
+    kind: str
+    reason: str
+
+
+class ItemError(ECGError):
+    """What the source's tables say of a record cannot be used.
+
+    Parameters
+    ----------
+    kind : str
+        As in `Problem`.
+    reason : str
+        What was found, in plain words.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(kind, reason)
+        self.kind = kind
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Item:
+    """A record still to be read: all that a worker must be told.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the set.
+    split : {"train", "val", "test"}
+        Where its patient belongs.
+    cells : mapping
+        What the source's tables say of it, by column.
+    """
+
+    name: str
+    split: Split
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Listing:
+    """The records of a source, in an order that never changes.
+
+    Attributes
+    ----------
+    n_listed : int
+        Rows of the record list, bad ones too.
+    order : dict of str to sequence of int
+        By split, the rows that can be read.
+    item : callable
+        Gives the item of a row; called only when its turn comes, so that a long list stays small.
+    problems : tuple of Problem
+        Rows that cannot be read at all.
+    remarks : dict of str to int
+        What else was noticed, counted.
+    """
+
+    n_listed: int
+    order: dict[Split, Sequence[int]]
+    item: Callable[[int], Item]
+    problems: tuple[Problem, ...] = ()
+    remarks: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entry:
+    """One record with everything its source knows of it.
+
+    Attributes
+    ----------
+    record : ECGRecord
+        The signal, with age and sex if the source tells them.
+    source_file : str
+        Relative to the folder of the source.
+    patient, recorded_at : str or None
+        As the source gives them.
+    labels : tuple of tuple of str and float or None
+        Codes with their likelihood in percent.
+    statements : tuple of str
+        The labels in English.
+    report, report_language : str or None
+        The source's own text and its language.
+    machine : dict or None
+        Measurements of the electrocardiograph, by column of the schema.
+    note_links : tuple of dict
+        Identifiers of reports kept elsewhere.
+    truth : str or None
+        JSON, for simulated records.
+    """
+
+    record: ECGRecord
+    source_file: str
+    patient: str | None = None
+    recorded_at: str | None = None
+    labels: tuple[tuple[str, float | None], ...] = ()
+    statements: tuple[str, ...] = ()
+    report: str | None = None
+    report_language: str | None = None
+    machine: dict[str, Any] | None = None
+    note_links: tuple[dict[str, Any], ...] = ()
+    truth: str | None = None
+
+
+class Source(Protocol):
+    """Where records come from; small and picklable, as every worker gets one."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def licence(self) -> str:
+        """SPDX identifier."""
+
+    @property
+    def citation(self) -> str:
+        """What to cite."""
+
+    def identity(self) -> dict[str, Any]:
+        """Give what determines the content: options, and digests of the tables."""
+
+    def listing(self) -> Listing:
+        """List the records."""
+
+    def vocabulary(self) -> dict[str, str]:
+        """Give the labels that may occur, with their English names."""
+
+    def read(self, item: Item) -> Entry:
+        """Read one record, or raise ItemError."""
+
+
+def read_below(folder: Path, file: str) -> ECGRecord:
+    """Read a record that a table names.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set.
+    file : str
+        Header, relative to it; it must not lead out of it.
+
+    Returns
+    -------
+    ECGRecord
+
+    Raises
+    ------
+    ItemError
+        If it cannot be read; the reason names the file relative to the folder, so that the same
+        data give the same list of problems wherever they lie.
+    """
+    from ecg_llm.io import read_record
+    from ecg_llm.io.source import inner_name
+
+    try:
+        return read_record(folder / inner_name(file, "the record list"))
+    except RecordError as error:
+        raise ItemError("file", str(error).replace(f"{folder}{os.sep}", "")) from None
+
+
+def split_of(key: str, *, val: float = 0.1, test: float = 0.1) -> Split:
+    """Assign a patient to a split by a digest of the name.
+
+    Parameters
+    ----------
+    key : str
+        Data set and pseudonym.
+    val, test : float
+        Parts of the patients.
+
+    Returns
+    -------
+    {"train", "val", "test"}
+        The same however many other patients there are.
+
+    Examples
+    --------
+    >>> split_of("mimic-iv-ecg:10000032"), split_of("mimic-iv-ecg:10000032")
+    ('train', 'train')
+    """
+    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    return "test" if place < test else "val" if place < test + val else "train"

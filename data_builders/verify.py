@@ -1,0 +1,202 @@
+"""Check a built set against its manifest, its card and itself."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ecg_llm.data_builders.card import CARD, load_card
+from ecg_llm.data_builders.shards import MANIFEST, Manifest, load_manifest
+from ecg_llm.data_builders.tables import sha256_of
+from ecg_llm.errors import ConfigError
+
+MOST_FAULTS = 1000
+"""More are counted no further: the set is bad."""
+
+CHECKS = {"records": "ecg_llm.data_builders.verify_records:check_records"}
+"""By the ``kind`` of a card, the function (`Check`) that knows what its rows must hold; a new kind
+of set adds its line here."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is not as it must be.
+
+    Attributes
+    ----------
+    where : str
+        File, or record.
+    what : str
+        What is wrong, in plain words.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        """Give it as one line."""
+        return f"{self.where}: {self.what}"
+
+
+class Check(Protocol):
+    """What a kind of set is checked by, after its files were found whole."""
+
+    def __call__(
+        self, out: Path, manifest: Manifest, card: dict[str, Any], recompute: int
+    ) -> Iterator[Fault]:
+        """Yield every fault of the rows; recompute so many of them from the signal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a check of a built set found.
+
+    Attributes
+    ----------
+    kind : str
+        Of the set.
+    n_shards, n_rows : int
+        As listed.
+    recompute : int
+        Rows that were to be measured again.
+    faults : tuple of Fault
+        Empty if all is well.
+    """
+
+    kind: str
+    n_shards: int
+    n_rows: int
+    recompute: int
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        """Give the result in one line."""
+        what = f"{self.n_shards} shards, {self.n_rows} {self.kind}"
+        if not self.faults:
+            return f"{what}: all is well ({min(self.recompute, self.n_rows)} recomputed)"
+        more = " at least" if len(self.faults) == MOST_FAULTS else ""
+        return f"{what}:{more} {len(self.faults)} faults"
+
+
+def verify(out: Path, *, recompute: int = 20) -> Verification:
+    """Check a built set.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+    recompute : int
+        Rows, evenly spread, to be made again from the signal and compared.
+
+    Returns
+    -------
+    Verification
+
+    Raises
+    ------
+    ConfigError
+        If the folder is not a built set, or of an unknown kind.
+
+    Notes
+    -----
+    First the files: every shard of the manifest is there, whole and of its digest, nothing else
+    is, and the counts of manifest, card and list of problems add up. Then, if the files are whole,
+    the rows by the `Check` of their kind.
+    """
+    manifest, card = load_manifest(out), load_card(out)
+    kind = str(card.get("kind"))
+    if kind not in CHECKS:
+        raise ConfigError(
+            f"{out / CARD}: a set of the kind {kind!r}; there are {', '.join(CHECKS)}."
+        )
+    module, name = CHECKS[kind].split(":")
+    check: Check = getattr(importlib.import_module(module), name)
+    faults = list(islice(check_files(out, manifest, card), MOST_FAULTS))
+    if not faults:
+        faults = list(islice(check(out, manifest, card, recompute), MOST_FAULTS))
+    return Verification(
+        kind=kind,
+        n_shards=len(manifest.shards),
+        n_rows=sum(shard.n_rows for shard in manifest.shards.values()),
+        recompute=recompute,
+        faults=tuple(faults),
+    )
+
+
+def check_files(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
+    """Check that the files are those of the manifest and that the counts add up.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set.
+    manifest : Manifest
+        Of the set.
+    card : dict
+        Of the set.
+
+    Yields
+    ------
+    Fault
+    """
+    if not manifest.complete:
+        found, wanted = len(manifest.shards), manifest.n_shards
+        yield Fault(MANIFEST, f"{found} of {wanted} shards are finished; run the build again")
+    for path in sorted(out.glob("*.parquet")):
+        if path.name not in manifest.shards:
+            yield Fault(path.name, "the manifest does not list it")
+    for name in sorted(manifest.shards):
+        shard, path = manifest.shards[name], out / name
+        if not path.is_file():
+            yield Fault(name, "it is gone")
+        elif path.stat().st_size != shard.n_bytes or sha256_of(path) != shard.sha256:
+            yield Fault(name, "its content is not what was written; run the build again")
+        else:
+            yield from _rows_of_file(path, shard.n_rows)
+    yield from _counts(out, manifest, card)
+
+
+def _rows_of_file(path: Path, n_rows: int) -> Iterator[Fault]:
+    try:
+        found = pq.read_metadata(path).num_rows
+    except pa.ArrowInvalid:
+        yield Fault(path.name, "it is not a Parquet file")
+        return
+    if found != n_rows:
+        yield Fault(path.name, f"it holds {found} rows where the manifest says {n_rows}")
+
+
+def _counts(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
+    """Add up listed, written and left out over card, manifest and list of problems."""
+    counts = card.get("counts")
+    numbers = ("listed", "written", "left_out", "shards")
+    if not (isinstance(counts, dict) and all(isinstance(counts.get(n), int) for n in numbers)):
+        yield Fault(CARD, "it does not tell the counts")
+        return
+    listed, written, left_out = counts["listed"], counts["written"], counts["left_out"]
+    if listed != written + left_out:
+        yield Fault(CARD, f"{listed} listed is not {written} written + {left_out} left out")
+    rows = sum(shard.n_rows for shard in manifest.shards.values())
+    if written != rows or counts["shards"] != len(manifest.shards):
+        told = f"{written} rows in {counts['shards']} shards"
+        yield Fault(CARD, f"{told}; the manifest says {rows} in {len(manifest.shards)}")
+    problems = out / "problems.jsonl"
+    if not problems.is_file():
+        yield Fault(problems.name, "it is gone")
+        return
+    try:
+        with problems.open(encoding="utf-8") as lines:
+            n_problems = sum(bool(json.loads(line)["reason"]) for line in lines)
+    except (ValueError, KeyError, TypeError):
+        yield Fault(problems.name, "a line is not a problem with its reason")
+        return
+    if n_problems != left_out:
+        yield Fault(problems.name, f"{n_problems} problems; the card says {left_out} left out")

@@ -1,0 +1,172 @@
+"""What the rows of a set of records must hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ecg_llm.data_builders.build import fingerprint
+from ecg_llm.data_builders.card import CARD, count_rows
+from ecg_llm.data_builders.rows import measured_columns, record_of
+from ecg_llm.data_builders.samples import to_steps
+from ecg_llm.data_builders.schema import VALUES, record_schema
+from ecg_llm.data_builders.shards import Manifest, read_shards
+from ecg_llm.data_builders.verify import Fault
+from ecg_llm.errors import ECGError
+from ecg_llm.findings.codes import STATEMENTS
+
+_MEASURED = ("quality_verdict", "usable_leads", "quality", *VALUES, "measurements")
+_NUMBER_TOLERANCE = 1e-3
+"""Of a value in its unit: other processors round differently in the last digits."""
+
+
+def check_records(
+    out: Path, manifest: Manifest, card: dict[str, Any], recompute: int
+) -> Iterator[Fault]:
+    """Check the rows of a set of records.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set, whose files are whole.
+    manifest : Manifest
+        Of the set.
+    card : dict
+        Of the set.
+    recompute : int
+        Rows to be measured again.
+
+    Yields
+    ------
+    Fault
+    """
+    schema = record_schema()
+    wrong = [n for n in sorted(manifest.shards) if not pq.read_schema(out / n).equals(schema)]
+    for name in wrong:
+        yield Fault(name, "its columns are not those of a set of records of this version")
+    if wrong:
+        return
+    total = sum(shard.n_rows for shard in manifest.shards.values())
+    chosen = {k * total // recompute for k in range(recompute)} if recompute else set()
+    seen: set[str] = set()
+    splits: dict[str, str] = {}
+    for k, row in enumerate(read_shards(out)):
+        name = row["record"]
+        if name in seen:
+            yield Fault(name, "it stands twice")
+        seen.add(name)
+        patient = row["patient"]
+        if patient is not None and splits.setdefault(patient, row["split"]) != row["split"]:
+            yield Fault(name, "its patient is also in another split")
+        for what in check_row(row, card.get("label_names", {})):
+            yield Fault(name, what)
+        if k in chosen:
+            yield from _recomputed(row, manifest)
+    for shard in manifest.shards.values():
+        if any(row["split"] != shard.split for row in _column(out, shard.name, "split")):
+            yield Fault(shard.name, f"it holds records of another split than {shard.split}")
+    for part, counted in count_rows(out).items():
+        if card.get(part) != counted:
+            yield Fault(CARD, f"{part} is not what the shards hold")
+
+
+def check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    """Check one row by itself.
+
+    Parameters
+    ----------
+    row : mapping
+        One value for each column.
+    names : mapping of str to str
+        The labels that may occur, with their names.
+
+    Yields
+    ------
+    str
+        What is wrong.
+    """
+    try:
+        record = record_of(row)
+    except ECGError as error:
+        yield f"it is not a record ({error})"
+        return
+    steps, gain = to_steps(record.signal)
+    if not (np.array_equal(steps, row["signal"]) and np.array_equal(gain, row["gain"])):
+        yield "its signal does not come back from its millivolts"
+    for label in row["labels"]:
+        if label["code"] not in names:
+            yield f"label {label['code']!r} is not in the vocabulary"
+    told = [names.get(label["code"]) for label in row["labels"]]
+    if row["statements"] and row["statements"] != told:
+        yield "its statements are not those of its labels"
+    for finding in row["findings"]:
+        known = finding["code"] in STATEMENTS
+        if not (known and finding["status"] in ("present", "absent", "unknown")):
+            yield f"finding {finding['code']!r} ({finding['status']}) is unknown"
+    for name in ("licence", "sha256", "builder", "source_file"):
+        if row[name] is None:
+            yield f"{name} is missing"
+    yield from _texts(row)
+
+
+def _texts(row: Mapping[str, Any]) -> Iterator[str]:
+    """Check that the JSON columns can be read and agree with the plain ones."""
+    try:
+        quality = json.loads(row["quality"])
+        findings = json.loads(row["findings_json"])
+        measured = json.loads(row["measurements"]) if row["measurements"] else None
+        truth = json.loads(row["truth"]) if row["truth"] else None
+        if quality["verdict"] != row["quality_verdict"]:
+            yield "its quality has two verdicts"
+        if (measured is None) != (row["quality_verdict"] == "refuse"):
+            yield "it has measurements although refused, or none although readable"
+        for name in VALUES:
+            value = measured["values"][name]["value"] if measured else None
+            if value != row[name]:
+                yield f"{name} is {row[name]} in its column and {value} in measurements"
+        plain = [(finding["code"], finding["status"]) for finding in row["findings"]]
+        if plain != [(finding["code"], finding["status"]) for finding in findings]:
+            yield "its findings are not those of findings_json"
+        if truth is not None and list(truth["labels"]) != [x["code"] for x in row["labels"]]:
+            yield "its labels are not those of its truth"
+    except (ValueError, KeyError, TypeError):
+        yield "a column of JSON cannot be read"
+
+
+def _recomputed(row: Mapping[str, Any], manifest: Manifest) -> Iterator[Fault]:
+    """Measure a row's record again."""
+    again = measured_columns(record_of(row))
+    other = [name for name in _MEASURED if not _alike(_parsed(row[name]), _parsed(again[name]))]
+    if not _alike(_parsed(row["findings_json"]), _parsed(again["findings_json"])):
+        other.append("findings_json")
+    if other:
+        same = manifest.build.get("program") == fingerprint()
+        why = "" if same else " (the set was made by another version of ecg_llm)"
+        yield Fault(row["record"], f"recomputed, it has another {', '.join(other)}{why}")
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value[:1] in "[{" else value
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Compare JSON values; numbers may differ in their last digits."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_alike(one[k], other[k]) for k in one)
+        case list(), list():
+            pairs = zip(one, other, strict=False)
+            return len(one) == len(other) and all(_alike(a, b) for a, b in pairs)
+        case float(), float() | int():
+            return math.isclose(one, other, rel_tol=1e-6, abs_tol=_NUMBER_TOLERANCE)
+    return bool(one == other)
+
+
+def _column(out: Path, shard: str, name: str) -> Iterator[dict[str, Any]]:
+    yield from pq.read_table(out / shard, columns=[name]).to_pylist()

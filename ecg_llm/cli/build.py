@@ -1,0 +1,180 @@
+"""The commands that build data sets: build."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ecg_llm.data_builders.listing import Source
+
+build_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Build data sets for training and evaluation.",
+)
+
+
+class EngineOption(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+Out = Annotated[Path, typer.Option(help="Folder of the set; a stopped build goes on there.")]
+EngineChoice = Annotated[
+    EngineOption,
+    typer.Option(
+        help="local: processes of this machine. ray: the cluster that RAY_ADDRESS names, or one "
+        "started here; all its machines must see the folders. The set is the same."
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Records made at once; by default one a core.", min=1)
+]
+Limit = Annotated[
+    int | None, typer.Option(help="Only the first so many records of the list.", min=1)
+]
+OverwriteSet = Annotated[
+    bool, typer.Option("--overwrite", help="Remove a different build that is there.")
+]
+
+
+class RateOption(StrEnum):
+    """Rates that PTB-XL comes in."""
+
+    LOW = "100"
+    HIGH = "500"
+
+
+@build_app.command("ptbxl", short_help="From PTB-XL.")
+def build_ptbxl(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="PTB-XL as published.", show_default=False)
+    ],
+    out: Out,
+    fs: Annotated[RateOption, typer.Option(help="Sampling rate in Hz.")] = RateOption.HIGH,
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    limit: Limit = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Bring PTB-XL into shards: signals, quality, measurements, findings, labels, reports.
+
+    Folds 1 to 8 train, 9 validates, 10 tests. Records that cannot be used are counted and listed
+    in problems.jsonl.
+
+    \b
+    ecgllm build ptbxl ptb-xl/ --out sets/ptbxl
+    ecgllm build ptbxl ptb-xl/ --out sets/trial --fs 100 --limit 200 \f
+    """
+    from ecg_llm.data_builders.ptbxl import PTBXL
+
+    _run(PTBXL(_source_folder(folder), int(fs)), out, engine, workers, limit, overwrite)
+
+
+@build_app.command("mimic-iv-ecg", short_help="From MIMIC-IV-ECG.")
+def build_mimic_iv_ecg(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="MIMIC-IV-ECG as published.", show_default=False)
+    ],
+    out: Out,
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    limit: Limit = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Bring MIMIC-IV-ECG into shards, with the machine's report and measurements.
+
+    Patients are split 80 : 10 : 10. Records that cannot be used are counted and listed in
+    problems.jsonl.
+
+    \b
+    ecgllm build mimic-iv-ecg mimic-iv-ecg/ --out sets/mimic
+    RAY_ADDRESS=head:6379 ecgllm build mimic-iv-ecg mimic-iv-ecg/ --out sets/mimic --engine ray \f
+    """
+    from ecg_llm.data_builders.mimic_iv_ecg import MIMICIVECG
+
+    _run(MIMICIVECG(_source_folder(folder)), out, engine, workers, limit, overwrite)
+
+
+@build_app.command("synthetic", short_help="From the simulator.")
+def build_synthetic(
+    n: Annotated[int, typer.Option(help="How many records.", min=1)],
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Of the whole set.", min=0)] = 0,
+    fs: Annotated[float, typer.Option(help="Sampling rate in Hz.", min=100, max=1000)] = 500,
+    seconds: Annotated[float, typer.Option(help="Length of a record.", min=5, max=300)] = 10,
+    rare: Annotated[
+        float,
+        typer.Option(help="Part in which rare things are as likely as common ones.", min=0, max=1),
+    ] = 0,
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Simulate ECGs whose every wave, interval and statement is known.
+
+    \b
+    ecgllm build synthetic --n 10000 --out sets/synthetic
+    ecgllm build synthetic --n 5000 --out sets/rare --seed 1 --rare 1 \f
+    """
+    from ecg_llm.data_builders.build_synthetic import Synthetic
+
+    source = Synthetic(n, seed=seed, fs=fs, seconds=seconds, rare=rare)
+    _run(source, out, engine, workers, None, overwrite)
+
+
+@build_app.command("verify", short_help="Check a built set.")
+def build_verify(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder of the set.", show_default=False)
+    ],
+    recompute: Annotated[
+        int, typer.Option(help="Records to make again from the signal and compare.", min=0)
+    ] = 20,
+) -> None:
+    """Check a built set: files, counts, rows, splits, labels, and measurements made again.
+
+    The exit code is 1 if anything is wrong; each fault is one line.
+
+    \b
+    ecgllm build verify sets/ptbxl
+    ecgllm build verify sets/ptbxl --recompute 200 \f
+    """
+    from ecg_llm.data_builders.verify import verify
+
+    result = verify(out, recompute=recompute)
+    for fault in result.faults:
+        typer.echo(str(fault))
+    typer.echo(str(result))
+    if result.faults:
+        raise typer.Exit(1)
+
+
+def _run(
+    source: Source,
+    out: Path,
+    engine: EngineOption,
+    workers: int | None,
+    limit: int | None,
+    overwrite: bool,
+) -> None:
+    from ecg_llm.data_builders.build import build
+
+    summary = build(
+        source, out, engine=engine.value, workers=workers, limit=limit, overwrite=overwrite
+    )
+    typer.echo(f"{out}: {summary}")
+
+
+def _source_folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; give that of the data set as published.")
+    return folder
