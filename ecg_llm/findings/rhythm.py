@@ -141,7 +141,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         _sinus_p(case, activity),
         Check(True) if fibrillation.holds is None else opposite(fibrillation),
         opposite(flutter),
-        opposite(pacing.atrial),
+        Check(True) if pacing.atrial.holds is None else opposite(pacing.atrial),
     )
     driven = pacing.ventricular.holds is True and not sinus.holds
     fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", 120, CONDUCTION)
