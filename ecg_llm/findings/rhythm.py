@@ -43,11 +43,11 @@ MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
 P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
-_AF_WEIGHTS = {"coherence": -4.4, "log_irregularity": 1.0, "p_share": -5.6, "constant": 5.5}
+_AF_WEIGHTS = {"coherence": -4.5, "log_irregularity": 1.0, "p_share": -5.45, "constant": 6.7}
 _USUAL_COHERENCE = 0.4
 AF_MIN_IRREGULARITY = 0.02
 """RR that change less than this from beat to beat are not those of atrial fibrillation."""
-AF_PRESENT, AF_ABSENT = 0.25, 0.12
+AF_PRESENT, AF_ABSENT = 0.2, 0.08
 """Probability from which atrial fibrillation is present, and below which it is absent."""
 
 
@@ -284,8 +284,9 @@ def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
         )
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
-    if probability >= AF_PRESENT and (activity.p_coherence or 0.0) >= 0.7:
-        return unknown("RR are irregular, but something before the QRS repeats")
+    repeats = (activity.p_coherence or 0.0) >= 0.8 or activity.p_share >= 0.85
+    if probability >= AF_PRESENT and repeats:
+        return unknown("RR are irregular, but P waves go before nearly all beats")
     if AF_ABSENT < probability < AF_PRESENT:
         return unknown(
             "the P waves and the irregularity of RR leave atrial fibrillation open "
