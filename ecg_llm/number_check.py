@@ -338,6 +338,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if claim.state == "unknown" or claim.certainty == "unjudged":
         if not known:
             return Result("supported", (), f"{measured.label} is unknown: {why}")
+        rhythm = next((f for f in map(facts.findings.get, ("AFIB", "AFLT")) if f), None)
+        if claim.subject in ("p", "pr", "p_axis") and rhythm and rhythm.status == "present":
+            says = f"{measured.label} has no meaning in {rhythm.label}"
+            return Result("supported", rhythm.evidence, says)
         shown = _state_evidence(measured, known[0][1], "unknown")
         return Result("contradicted", (shown,), f"{measured.label} is {_show(known[0][1])}")
     if not known:

@@ -458,6 +458,12 @@ def test_findings(text, status):
     assert set(statuses(text, block())) == {status}
 
 
+def test_the_reason_why_something_is_unknown_is_no_claim():
+    text = "The PR interval could not be measured: there is no P wave before the QRS."
+    assert statuses(text, fibrillation()) == ["supported"]
+    assert statuses(text, block()) == ["contradicted"]
+
+
 def test_a_wall_needs_two_of_its_leads():
     assert statuses("Inferior ST elevation.", occlusion()) == ["supported"]
     assert statuses("Anterior ST elevation.", occlusion()) == ["contradicted"]
