@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,10 @@ from torch.nn import functional
 from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, DelineatorConfig
+from ecg_llm.errors import ConfigError, ECGError
 from ecg_llm.eval.ludb import ludb_records, read_ludb
+from ecg_llm.io import find_records, read_record, read_ref
+from ecg_llm.quality import assess
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import fill_gaps, resample
 from ecg_llm.waves import (
@@ -39,6 +44,8 @@ FloatArray = npt.NDArray[np.float32]
 Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
 _LOG_STRETCH = (-0.25, 0.45)
 """Logarithm of the change of tempo; wider towards fast rates, of which LUDB has few."""
+_TRAIN_FOLDS = 8
+"""PTB-XL's folds 9 and 10 are for validation and test."""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 
 
@@ -380,6 +387,8 @@ def train(
     *,
     recipe: DelineatorRecipe | None = None,
     folds: int = 0,
+    teachers: Path | None = None,
+    unlabelled: Sequence[Path] = (),
     on_step: Callable[[str, int, int, float], None] = lambda name, step, steps, loss: None,
 ) -> list[Path]:
     """Train the delineator on a LUDB folder.
@@ -395,6 +404,12 @@ def train(
     folds : int
         0 trains one net on all records; k trains k nets, net i without the records whose number
         leaves the rest i when divided by k.
+    teachers : Path, optional
+        Folder that an earlier run with ``folds`` wrote. Its nets read the unmarked records, fold i
+        for the new fold i, all of them for the net on everything, and training starts from their
+        weights: what many records say in common outweighs what one reader's hand did in a few.
+    unlabelled : sequence of Path
+        Folders of unmarked records, see `unmarked_records`.
     on_step : callable
         Called with the net's name, step, steps and loss.
 
@@ -410,10 +425,20 @@ def train(
         names.append(stem.name)
         records.append(marked_record(record, marks.waves_s, whole=False))
     simulated = simulated_records(chosen)
+    by_folder = {folder: unmarked_records(folder) for folder in unlabelled}
+    counts = {folder: len(found) for folder, found in by_folder.items()}
+    unmarked = [record for found in by_folder.values() for record in found]
     written = []
     for fold in range(max(folds, 1)):
         name = f"fold{fold}" if folds else "delineator"
         kept = [k for k, number in enumerate(names) if not folds or int(number) % folds != fold]
+
+        nets = sorted(teachers.glob(f"{name}.onnx" if folds else "fold*.onnx")) if teachers else []
+        if teachers and not nets:
+            raise ConfigError(
+                f"{teachers}: no fold*.onnx here to teach {name}; run train delineator with "
+                "--folds first, and with the same number."
+            )
 
         def report(step: int, loss: float, name: str = name) -> None:
             on_step(name, step, chosen.steps, loss)
@@ -423,6 +448,8 @@ def train(
             chosen,
             out / f"{name}.pt",
             simulated=simulated,
+            unlabelled=[taught_record(record, nets) for record in unmarked] if nets else (),
+            start=nets[-1].with_suffix(".pt") if nets else None,
             on_step=report,
         )
         path = out / f"{name}.onnx"
@@ -431,11 +458,54 @@ def train(
             "recipe": asdict(chosen),
             "data": "LUDB v1.0.1 (ODC-By 1.0), cardiologists' marks; simulated ECGs of the project",
             "records": [names[k] for k in kept],
+            "teachers": {net.name: hashlib.sha256(net.read_bytes()).hexdigest() for net in nets},
+            "unlabelled": [f"{folder.name}: {n}" for folder, n in counts.items()] if nets else [],
             "torch": torch.__version__,
         }
         path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         written.append(path)
     return written
+
+
+def unmarked_records(folder: Path) -> list[ECGRecord]:
+    """Read the records of a folder that are fit to learn from without marks.
+
+    Parameters
+    ----------
+    folder : Path
+        PTB-XL's layout: its 500 Hz records of folds 1 to 8. CinC 2011's: those that the experts
+        called acceptable. Any other: those that the quality gate accepts.
+
+    Returns
+    -------
+    list of ECGRecord
+        What cannot be read is left out.
+    """
+    table = folder / "ptbxl_database.csv"
+    marks = folder / "quality.csv"
+    if table.exists():
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if int(float(r["strat_fold"])) <= _TRAIN_FOLDS]
+        paths = [folder / row["filename_hr"] for row in rows if row["filename_hr"]]
+    elif marks.exists():
+        with marks.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if r["quality"] == "acceptable"]
+        paths = [folder / row["record"] for row in rows]
+    else:
+        paths = []
+    refs = [] if paths else find_records(folder)
+    found = [_read_or_none(lambda path=path: read_record(path)) for path in paths]
+    found += [_read_or_none(lambda ref=ref: read_ref(ref)) for ref in refs]
+    records = [record for record in found if record is not None]
+    return records if paths else [r for r in records if assess(r).verdict == "accept"]
+
+
+def _read_or_none(read: Callable[[], ECGRecord]) -> ECGRecord | None:
+    """Read a record, or give None if it cannot be read."""
+    try:
+        return read()
+    except ECGError:
+        return None
 
 
 def simulated_records(recipe: DelineatorRecipe) -> list[MarkedRecord]:
