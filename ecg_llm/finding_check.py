@@ -220,8 +220,7 @@ def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
 
 def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     """Hold a finding against the measured waves of the leads it names."""
-    named = [lead for lead in claim.leads if not (code == "INVT" and lead == "aVR")]
-    signs = {lead: _TESTS[code](facts, lead) for lead in named or claim.leads}
+    signs = {lead: _TESTS[code](facts, lead) for lead in claim.leads}
     for lead in signs:
         if not claim.negated and _rests_on(claim, code, lead, facts):
             signs[lead] = ({True}, signs[lead][1])

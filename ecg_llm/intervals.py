@@ -14,7 +14,7 @@ from ecg_llm.windows import nanmedian
 Array = npt.NDArray[np.float64]
 
 _POOLED = "median over leads and beats"
-_GLOBAL = "earliest onset to latest offset over leads (second of each), median over beats"
+_GLOBAL = "earliest onset to latest offset over leads (third of each), median over beats"
 _AXIS_FLOOR_MV = {"p": 0.006, "qrs": 0.020, "t": 0.010}
 """Mean height of the wave over I and aVF below which its direction is noise."""
 
@@ -199,15 +199,16 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
 
 
 def _outer(times: Array, end: int) -> Array:
-    """Give the second earliest (0) or second latest (-1) time over leads, per beat.
+    """Give the third earliest (0) or third latest (-1) time over leads, per beat.
 
-    One lead alone may be wrong; with fewer than four leads the outermost is taken.
+    One or two leads may be wrong; of fewer than eight leads the second is taken, of fewer than four
+    the outermost.
     """
     if not times.size:
         return np.full(times.shape[1:], np.nan)
     ordered = np.sort(times, axis=0)  # NaN last
     count = np.isfinite(times).sum(axis=0)
-    skip = (count >= 4).astype(int)
+    skip = (count >= 4).astype(int) + (count >= 8)
     place = skip if end == 0 else np.maximum(count - 1 - skip, 0)
     return np.asarray(np.take_along_axis(ordered, place[None], axis=0)[0])
 

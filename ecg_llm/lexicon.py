@@ -285,6 +285,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "needs",
         "needed",
     ),
+    "spread": ("spread", "standard deviation", "SD", "scatter", "±"),
     "formula": ("[Bazett|Bazett's|Fridericia|Fridericia's]",),
     "high": (
         "prolonged",
@@ -333,9 +334,10 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "[|deviated |shifted ]to the right",
     ),
     "regular": ("regular", "regularly", "constant"),
-    "irregular": ("irregular", "irregularly", "irregularly irregular", "irregularity"),
+    "irregular": ("irregular", "irregularly", "irregularly irregular"),
     "state": ("tachycardia", "tachycardic", "bradycardia", "bradycardic"),
     "nsr": ("normal sinus rhythm", "NSR"),
+    "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]",),
     "good_r": (
         "[normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression",
         "R-wave progression [is |][normal|preserved|good]",

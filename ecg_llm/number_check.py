@@ -9,7 +9,14 @@ from typing import Literal
 from ecg_llm.claims import TextClaim
 from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import Evidence
-from ecg_llm.measured_words import BY_SEX_QTC, KNOWN_THRESHOLDS, LIMITS, MEASURED, MeasuredWord
+from ecg_llm.measured_words import (
+    BRADYCARDIA_BPM,
+    BY_SEX_QTC,
+    KNOWN_THRESHOLDS,
+    LIMITS,
+    MEASURED,
+    MeasuredWord,
+)
 from ecg_llm.quantity import Quantity
 
 Verdict = Literal["supported", "contradicted", "unverifiable"]
@@ -30,6 +37,7 @@ TOLERANCE_OF: dict[str, float] = {
     "rr_min": 20.0,
     "atrial_rate": 5.0,
     "q_dur": 6.0,
+    **dict.fromkeys(("st", "st_j", "st_j60", "st_j80", "st_elevation", "st_depression"), 0.03),
 }
 """Quantities with a tolerance of their own."""
 SLACK: dict[str, float] = {"ms": 3.0, "bpm": 1.0, "deg": 3.0, "mV": 0.02, "ratio": 0.04}
@@ -73,6 +81,8 @@ def check_number(claim: TextClaim, facts: Facts, scale: float) -> Result:
         return _largest(claim, measured, facts, scale)
     if measured.per_lead and not claim.leads:
         return _any_lead(claim, measured, facts, scale)
+    if claim.high is not None and (wide := _too_wide(claim, measured, facts, scale)) is not None:
+        return wide
     results = [_one(claim, measured, lead, facts, scale) for lead in claim.leads or (None,)]
     evidence = tuple(item for result in results for item in result.evidence)
     for verdict in ("contradicted", "unverifiable"):
@@ -99,6 +109,8 @@ def _one(
     where = f" in {lead}" if lead else ""
     if not known:
         return Result("unverifiable", (), f"{measured.label}{where} is unknown: {why}")
+    if claim.relation == "spread":
+        return _spread(claim, measured, lead, [quantity for _, quantity in known], scale)
     tolerance = _tolerance(claim, scale)
     best = min(known, key=lambda item: _distance(claim, _turned(measured, item[1])))
     fits = _distance(claim, _turned(measured, best[1])) <= tolerance
@@ -107,6 +119,88 @@ def _one(
     if fits ^ claim.negated:
         return Result("supported", evidence, says)
     return Result("contradicted", evidence, f"{says}, the text says {claim.text!r}")
+
+
+def _too_wide(
+    claim: TextClaim, measured: MeasuredWord, facts: Facts, scale: float
+) -> Result | None:
+    """Find a range that says less than it seems to: its ends lie far from what was measured."""
+    found = [(lead, _candidates(measured, lead, facts)[0][:1]) for lead in claim.leads or (None,)]
+    values = [_turned(measured, quantity) for _, known in found for _, quantity in known]
+    if not values or claim.value is None or claim.high is None:
+        return None
+    room = _tolerance(claim, scale)
+    if len(values) == 1:
+        room = max(2 * room, 0.2 * abs(values[0]))
+    if min(values) - claim.value <= room and claim.high - max(values) <= room:
+        return None
+    evidence = tuple(
+        _evidence(measured, lead, quantity, claim, room)
+        for lead, known in found
+        for _, quantity in known
+    )
+    return Result("contradicted", evidence, f"the range {claim.text!r} is far wider than measured")
+
+
+def _spread(
+    claim: TextClaim, measured: MeasuredWord, lead: str | None, known: list[Quantity], scale: float
+) -> Result:
+    """Hold ``spread 6 ms`` against how much the value varied."""
+    spreads = [quantity.spread for quantity in known if quantity.spread is not None]
+    if not spreads or claim.value is None:
+        return Result("unverifiable", (), f"the spread of {measured.label} was not measured")
+    tolerance = _tolerance(claim, scale * 0.2)
+    best = min(spreads, key=lambda spread: abs(spread - float(claim.value or 0.0)))
+    shown = Quantity(best, known[0].unit, method=f"spread of {measured.label}")
+    verdict: Verdict = "supported" if abs(best - claim.value) <= tolerance else "contradicted"
+    says = f"the spread of {measured.label} was measured as {_show(shown)}"
+    return Result(verdict, (_evidence(measured, lead, shown, claim, tolerance),), says)
+
+
+def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
+    """Find a number among the evidence of the findings, by the name of what was measured.
+
+    Scores, shares and sums that criteria compute stand only in their evidence.
+
+    Parameters
+    ----------
+    text : str
+        The whole text.
+    claim : TextClaim
+        Of kind ``number``.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    Result or None
+        None if no evidence holds it.
+    """
+    window = text[max(0, claim.start - QUOTE_REACH) : claim.start].lower()
+    shown = _NUMBER.findall(claim.text)
+    for finding in facts.findings.values():
+        for item in finding.evidence:
+            at = window.rfind(item.quantity.lower())
+            if at < 0 or not item.quantity:
+                continue
+            says = f"{item.quantity} of {finding.label}"
+            if claim.role == "criterion":
+                if shown and set(shown) <= set(_NUMBER.findall(item.criterion)):
+                    return Result("supported", (item,), f"the limit of {says}")
+            elif isinstance(item.value, int | float) and len(shown) == 1:
+                decimals = len(shown[0].partition(".")[2])
+                value = abs(float(shown[0].replace("−", "-")))
+                unit = "bpm" if item.unit == "/min" else item.unit
+                same_unit = not claim.unit or not unit or claim.unit == unit
+                # A decimal without unit after an interval's name was taken for seconds.
+                same_unit = same_unit or claim.text == shown[0]
+                if same_unit and abs(abs(item.value) - value) <= 0.5 * 10.0**-decimals + 1e-6:
+                    return Result("supported", (item,), f"{says} is {item.value:g} {item.unit}")
+    return None
+
+
+QUOTE_REACH = 90
+"""Characters before a number in which the name of its quantity is looked for."""
 
 
 def _turned(measured: MeasuredWord, quantity: Quantity) -> float:
@@ -244,6 +338,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if claim.state == "unknown" or claim.certainty == "unjudged":
         if not known:
             return Result("supported", (), f"{measured.label} is unknown: {why}")
+        rhythm = next((f for f in map(facts.findings.get, ("AFIB", "AFLT")) if f), None)
+        if claim.subject in ("p", "pr", "p_axis") and rhythm and rhythm.status == "present":
+            says = f"{measured.label} has no meaning in {rhythm.label}"
+            return Result("supported", rhythm.evidence, says)
         shown = _state_evidence(measured, known[0][1], "unknown")
         return Result("contradicted", (shown,), f"{measured.label} is {_show(known[0][1])}")
     if not known:
@@ -275,8 +373,11 @@ def _limits(
     if base == "qtc":
         by_sex = [BY_SEX_QTC[facts.sex]] if facts.sex in BY_SEX_QTC else sorted(BY_SEX_QTC.values())
         upper = (by_sex[0], by_sex[-1])
-    words = " to ".join(f"{x:g}" for x in (low, upper[1]) if x is not None)
-    return (low, low), upper, words
+    lower: tuple[float | None, float | None] = (low, low)
+    if base == "heart_rate":
+        lower = (min(BRADYCARDIA_BPM), max(BRADYCARDIA_BPM))
+    words = " to ".join(f"{x:g}" for x in (lower[0], upper[1]) if x is not None)
+    return lower, upper, words
 
 
 def _holds(

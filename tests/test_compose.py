@@ -243,6 +243,18 @@ def test_every_number_is_held_by_its_evidence():
     assert check_claims(made_report()) == ()
 
 
+def test_a_unit_may_hold_a_number():
+    fact = evidence("early beats", 2, "of 11 beats", "≥ 1", from_s=0.82, to_s=0.9)
+    finding = made_finding("PAC", "atrial premature complexes", "ectopy", "borderline")
+    report = build_report(
+        RECORD, QUALITY, made_measurements(), (replace(finding, evidence=(fact,)),)
+    )
+    assert "Atrial premature complexes: early beats 2 of 11 beats at 0.82 s (≥ 1)." in statements(
+        report, "Rate and rhythm"
+    )
+    assert check_claims(report) == ()
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -110,6 +110,37 @@ def eval_quality(
     _print(evaluate(data, seed=seed, progress=_progress("step")), json_)
 
 
+@eval_app.command("electrodes", short_help="Suspected reversals on exchanged PTB-XL records.")
+def eval_electrodes(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    json_: Json = False,
+) -> None:
+    """Exchange electrodes of records no fitting saw, and count which exchanges are suspected.
+
+    \b
+    ecgllm eval electrodes --data ptbxl/ \f
+    """
+    from ecg_llm.eval.electrodes import evaluate
+
+    _print(evaluate(_folder(data, "PTB-XL"), progress=_progress("record")), json_)
+
+
+@eval_app.command("simulation", short_help="The simulator against real ECGs.")
+def eval_simulation(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder with records at 500 Hz.")],
+    n: Annotated[int, typer.Option(help="Simulated records.", min=1)] = 200,
+    json_: Json = False,
+) -> None:
+    """Compare the voltages of simulated healthy ECGs with those of PTB-XL's normal ones.
+
+    \b
+    ecgllm eval simulation --data ptbxl/ \f
+    """
+    from ecg_llm.eval.simulation import compare
+
+    _print(compare(_folder(data, "PTB-XL"), n=n), json_)
+
+
 @eval_app.command("findings", short_help="Statements against PTB-XL's.")
 def eval_findings(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],

@@ -60,8 +60,10 @@ def apply_criteria(
     paced = pacing.ventricular.holds is True
     conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
     findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
-    findings += judge_ectopy(case, rhythm)
-    findings += judge_av_block(case, rhythm.p_gate, paced)
+    av_block = judge_av_block(case, rhythm.p_gate, paced)
+    second = any(f.code == "2AVB" and f.status == "present" for f in av_block)
+    findings += av_block
+    findings += judge_ectopy(case, rhythm, second)
     findings += judge_qt(case, conduction.wide)
     findings += _morphology(case, rhythm, conduction, paced)
     findings = _ordered(findings)

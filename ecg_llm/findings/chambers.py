@@ -25,6 +25,8 @@ _CORNELL_MV |= {("female", True): 2.0, ("female", False): 2.0}
 _PEGUERO_MV = {("male", True): 2.8, ("male", False): 2.8}
 _PEGUERO_MV |= {("female", True): 2.3, ("female", False): 2.3}
 ROMHILT_ESTES_POINTS = 5
+YOUNG_YEARS = 35.0
+FASCICULAR_AXIS_DEG = -40.0
 
 
 def judge_chambers(
@@ -51,15 +53,14 @@ def judge_chambers(
     if ventricular_gate:
         voltage = strength = right = strain = unknown(ventricular_gate)
     else:
-        criteria = voltage_criteria(case)
-        voltage = any_of(*criteria)
+        sokolow, cornell, r_avl, peguero = voltage_criteria(case)
+        voltage = any_of(sokolow, cornell, r_avl)
         strain = lateral_strain(case)
-        points = _romhilt_estes(case, left_atrium.holds)
         strength = any_of(
-            points,
-            at_least_n(2, *criteria),
+            sokolow,
+            _romhilt_estes(case, left_atrium.holds),
+            at_least_n(2, cornell, r_avl, peguero),
             all_of(voltage, strain),
-            all_of(voltage, left_atrium),
         )
         strain = all_of(voltage, strain)
         right = _right_ventricle(case)
@@ -118,7 +119,7 @@ def _voltage(
     return fact(total >= high, quantity, total, "mV", words, source, lead=lead, span_s=span)
 
 
-def voltage_criteria(case: Case) -> tuple[Check, ...]:
+def voltage_criteria(case: Case) -> tuple[Check, Check, Check, Check]:
     """Hold the record against the voltage criteria of left ventricular hypertrophy.
 
     Parameters
@@ -129,34 +130,42 @@ def voltage_criteria(case: Case) -> tuple[Check, ...]:
     Returns
     -------
     tuple of Check
-        Sokolow-Lyon, Cornell, Peguero-Lo Presti and R in aVL.
+        Sokolow-Lyon (not below 35 years), Cornell and R in aVL (not with the axis of a left
+        anterior fascicular block, which heightens R in aVL), Peguero-Lo Presti.
     """
     lateral = max(("V5", "V6"), key=lambda lead: case.value("qrs_max_mv", lead) or -1.0)
     deepest = max(PRECORDIAL_LEADS, key=lambda lead: -(case.value("qrs_min_mv", lead) or 0.0))
-    return (
-        _voltage(
-            case,
-            f"S in V1 + R in {lateral}",
-            (("V1", "qrs_min_mv"), (lateral, "qrs_max_mv")),
-            (3.5, 3.5),
-            SOKOLOW,
-        ),
-        _voltage(
-            case,
-            "R in aVL + S in V3",
-            (("aVL", "qrs_max_mv"), ("V3", "qrs_min_mv")),
-            case.limits(_CORNELL_MV),
-            CORNELL,
-        ),
-        _voltage(
-            case,
-            f"deepest S (in {deepest}) + S in V4",
-            ((deepest, "qrs_min_mv"), ("V4", "qrs_min_mv")),
-            case.limits(_PEGUERO_MV),
-            PEGUERO,
-        ),
-        _voltage(case, "R in aVL", (("aVL", "qrs_max_mv"),), (1.1, 1.1), SOKOLOW),
+    sokolow = _voltage(
+        case,
+        f"S in V1 + R in {lateral}",
+        (("V1", "qrs_min_mv"), (lateral, "qrs_max_mv")),
+        (3.5, 3.5),
+        SOKOLOW,
     )
+    cornell = _voltage(
+        case,
+        "R in aVL + S in V3",
+        (("aVL", "qrs_max_mv"), ("V3", "qrs_min_mv")),
+        case.limits(_CORNELL_MV),
+        CORNELL,
+    )
+    peguero = _voltage(
+        case,
+        f"deepest S (in {deepest}) + S in V4",
+        ((deepest, "qrs_min_mv"), ("V4", "qrs_min_mv")),
+        case.limits(_PEGUERO_MV),
+        PEGUERO,
+    )
+    r_avl = _voltage(case, "R in aVL", (("aVL", "qrs_max_mv"),), (1.1, 1.1), SOKOLOW)
+    if case.record.age_years is not None and case.record.age_years < YOUNG_YEARS:
+        words = f"{YOUNG_YEARS:g} years or older"
+        young = fact(False, "age", case.record.age_years, "years", words, CHAMBERS)
+        sokolow = all_of(sokolow, young)
+    axis = case.value("qrs_axis_deg")
+    if axis is not None and axis <= FASCICULAR_AXIS_DEG:
+        left = fact(False, "QRS axis", axis, "deg", f"> {FASCICULAR_AXIS_DEG:g}°", CHAMBERS)
+        cornell, r_avl = all_of(cornell, left), all_of(r_avl, left)
+    return sokolow, cornell, r_avl, peguero
 
 
 def lateral_strain(case: Case) -> Check:

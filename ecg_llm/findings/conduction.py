@@ -23,6 +23,7 @@ from ecg_llm.findings.sources import CONDUCTION
 
 WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
 _QRS = "qrs_global_ms"
+_LATERAL = ("I", "V6")
 _MIN_R2_MV, _MIN_R2_MS = 0.05, 14.0
 
 
@@ -89,7 +90,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
         judge("ILBBB", ilbbb),
         judge("IRBBB", irbbb),
         judge("IVCD", ivcd),
-        judge("LAFB", all_of(_anterior_fascicle(case), any_of(narrow, crbbb), opposite(clbbb))),
+        judge("LAFB", all_of(_anterior_fascicle(case), opposite(clbbb), opposite(ilbbb))),
         judge("LPFB", all_of(_posterior_fascicle(case), any_of(narrow, crbbb))),
         judge("WPW", delta),
     )
@@ -161,12 +162,13 @@ def _left_shape(case: Case) -> Check:
     down = outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, "V1", factor=2)
     late = any_of(
         *(
-            compare(case, "r_peak_ms", lambda v: v > 55, "> 60 ms", CONDUCTION, lead)
-            for lead in ("V5", "V6", "I")
+            compare(case, "r_peak_ms", lambda v: v >= 60, "≥ 60 ms", CONDUCTION, lead)
+            for lead in ("V5", "V6")
         )
     )
-    no_q = all_of(*(_no_q(case, lead) for lead in ("I", "V6")))
-    return all_of(down, late, no_q)
+    upright = any_of(*(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL))
+    no_q = all_of(*(_no_q(case, lead) for lead in _LATERAL))
+    return all_of(down, late, upright, no_q)
 
 
 def _no_q(case: Case, lead: str) -> Check:
@@ -175,16 +177,16 @@ def _no_q(case: Case, lead: str) -> Check:
 
 
 def _anterior_fascicle(case: Case) -> Check:
-    """Left anterior fascicular block, without its limit of the QRS width."""
+    """Left anterior fascicular block, without its limit of the QRS width.
+
+    The axis limit of the source, -45°, less 5° for the error of measuring it.
+    """
     axis = compare(
-        case, "qrs_axis_deg", lambda v: -100 <= v <= -40, "between -45° and -90°", CONDUCTION
+        case, "qrs_axis_deg", lambda v: -110 <= v <= -40, "between -45° and -90°, ± 5°", CONDUCTION
     )
-    r_lower = [
-        outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, lead)
-        for lead in ("II", "III", "aVF")
-    ]
-    r_avl = outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, "aVL")
-    return all_of(axis, r_avl, *r_lower)
+    down = [outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, x) for x in ("II", "III")]
+    up = [outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in ("I", "aVL")]
+    return all_of(axis, *down, any_of(*up))
 
 
 def _posterior_fascicle(case: Case) -> Check:

@@ -16,7 +16,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.finding import Finding
-from ecg_llm.findings.sources import R_PROGRESSION, UDMI
+from ecg_llm.findings.sources import R_PROGRESSION, SELVESTER, UDMI
 from ecg_llm.findings.territories import contiguous, wall
 
 BY_WALL = {
@@ -49,12 +49,15 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
         return tuple(judge(code, unknown(gate)) for code in CODES)
     signs = {lead: _pathological_q(case, lead) for lead in _Q_LEADS}
     with_q = contiguous([lead for lead, check in signs.items() if check.holds])
-    inferior_only = _drop_lone_low_q(with_q)
-    where = wall(inferior_only)
-    shown = tuple(item for lead in inferior_only for item in signs[lead].evidence)
+    lost = {lead: _lost_r(case, lead) for lead in ("V2", "V3")}
+    with_loss = {lead: check for lead, check in lost.items() if check.holds}
+    shown = tuple(item for lead in with_q for item in signs[lead].evidence)
+    shown += tuple(item for check in with_loss.values() for item in check.evidence)
+    in_chest = set(with_q) & {"V1", "V2", "V3", "V4"}
+    where = wall([*with_q, *(("V2", "V3") if with_loss and not in_chest else ())])
     unread = [check for check in signs.values() if check.holds is None]
     posterior = _posterior(case)
-    any_q = Check(True, shown) if where else _absent(signs, unread)
+    any_q = Check(True, shown) if with_q else _absent(signs, unread)
     findings = [judge("QWAVE", any_q)]
     behind = posterior.holds is True
     for name, code in BY_WALL.items():
@@ -81,10 +84,11 @@ def _absent(signs: dict[str, Check], unread: list[Check]) -> Check:
     return Check(False, signs[lead].evidence[:1] if lead else ())
 
 
-def _drop_lone_low_q(leads: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out Q waves in III and aVF alone when II has none: they come with the position."""
-    low = {"II", "III", "aVF"} & set(leads)
-    return leads if "II" in low or not low else tuple(x for x in leads if x not in low)
+def _lost_r(case: Case, lead: str) -> Check:
+    """A Q wave or hardly any R where R should grow: V2 or V3."""
+    limit = {"V2": 0.05, "V3": 0.2}[lead]
+    small = at_most(case, "qrs_max_mv", limit, SELVESTER, lead)
+    return any_of(_pathological_q(case, lead), small)
 
 
 def _pathological_q(case: Case, lead: str) -> Check:

@@ -14,6 +14,9 @@ from ecg_llm.findings.sources import PACING
 
 Mask = npt.NDArray[np.bool_]
 
+MIN_FS = 250.0
+"""Below, a missing spike does not exclude pacing of a wide QRS."""
+
 
 @dataclass(frozen=True)
 class Pacing:
@@ -52,6 +55,9 @@ def judge_pacing(case: Case) -> Pacing:
     onset = delineation.column("qrs_on")
     onset = np.where(np.isfinite(onset), onset, delineation.r_s - 0.05)
     ahead = onset[:, None] - spikes[None, :]
+    if not len(spikes) and case.record.fs < MIN_FS and (case.value("qrs_ms") or 0.0) >= 120:
+        hidden = unknown(f"at {case.record.fs:g} Hz pacing spikes need not be visible")
+        return Pacing(_findings(hidden, hidden), hidden, hidden)
     driven = np.array([kind == "paced" for kind in case.kinds])
     before_p = ((ahead > 0.080) & (ahead < 0.320)).any(axis=1)
     ventricular = _share(driven, "beats right after a spike", spikes)

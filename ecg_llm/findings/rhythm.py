@@ -35,10 +35,16 @@ from ecg_llm.findings.sources import (
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
-SLOW_BPM, FAST_BPM = 60.0, 100.0
+SLOW_BPM, FAST_BPM = 50.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
-SINUS_ARRHYTHMIA_MS = 120.0
-_AF_WEIGHTS = {"coherence": -7.9, "log_irregularity": 0.79, "constant": 3.66}
+SINUS_ARRHYTHMIA_MS = 160.0
+FLUTTER_BPM = (220.0, 350.0)
+MIN_FLUTTER_SHARE = 0.48
+"""Share of the power between the beats that flutter waves have at least."""
+P_REPEATS = 0.7
+"""Coherence before the QRS from which P waves are there even if they could not be delineated."""
+_AF_WEIGHTS = {"coherence": -4.4, "log_irregularity": 1.0, "p_share": -5.6, "constant": 5.5}
+_USUAL_COHERENCE = 0.4
 AF_MIN_IRREGULARITY = 0.02
 """RR that change less than this from beat to beat are not those of atrial fibrillation."""
 AF_PRESENT, AF_ABSENT = 0.25, 0.12
@@ -84,17 +90,21 @@ def fibrillation_probability(activity: AtrialActivity) -> float | None:
 
     Notes
     -----
-    Logistic regression on the coherence of the stretch before the QRS and the logarithm of the
-    irregularity of RR, fitted on PTB-XL folds 1 to 8.
+    Logistic regression on the coherence of the stretch before the QRS, the logarithm of the
+    irregularity of RR and the share of beats with a P wave, fitted on PTB-XL folds 1 to 8.
 
     References
     ----------
     .. [1] Hindricks G et al. Eur Heart J 2021;42:373-498 (irregular RR without distinct P waves).
     """
-    if activity.p_coherence is None or activity.irregularity is None:
+    if activity.irregularity is None:
         return None
-    logit = _AF_WEIGHTS["constant"] + _AF_WEIGHTS["coherence"] * activity.p_coherence
-    logit += _AF_WEIGHTS["log_irregularity"] * math.log(min(max(activity.irregularity, 0.005), 0.3))
+    coherence = _USUAL_COHERENCE if activity.p_coherence is None else activity.p_coherence
+    irregularity = min(max(activity.irregularity, 0.005), 0.3)
+    logit = _AF_WEIGHTS["constant"]
+    logit += _AF_WEIGHTS["coherence"] * coherence
+    logit += _AF_WEIGHTS["log_irregularity"] * math.log(irregularity)
+    logit += _AF_WEIGHTS["p_share"] * activity.p_share
     return 1 / (1 + math.exp(-logit))
 
 
@@ -250,7 +260,7 @@ def _irregular(activity: AtrialActivity, limit: float, *, below: bool) -> Check:
 
 def _few_p(activity: AtrialActivity) -> Check:
     """Hardly any P waves, and nothing before the QRS that repeats."""
-    if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.5:
+    if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.4:
         return unknown("something before the QRS repeats, but no P wave could be delineated")
     return fact(
         activity.p_share < 0.3,
@@ -267,8 +277,15 @@ def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
     if activity.irregularity is not None and activity.irregularity < AF_MIN_IRREGULARITY:
         return opposite(_irregular(activity, AF_MIN_IRREGULARITY, below=True))
     probability = fibrillation_probability(activity)
+    if probability is None and activity.p_share >= 0.8:
+        words = "≥ 0.8: P waves before the beats"
+        return opposite(
+            fact(True, "share of beats with a P wave", activity.p_share, "", words, FIBRILLATION)
+        )
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
+    if probability >= AF_PRESENT and (activity.p_coherence or 0.0) >= P_REPEATS:
+        return unknown("RR are irregular, but something before the QRS repeats")
     if AF_ABSENT < probability < AF_PRESENT:
         return unknown(
             "the P waves and the irregularity of RR leave atrial fibrillation open "
@@ -314,23 +331,26 @@ def _with_probability(finding: Finding, activity: AtrialActivity) -> Finding:
 
 
 def _flutter(case: Case, activity: AtrialActivity) -> Check:
-    """A saw-tooth of one frequency between the beats."""
-    if activity.wave_hz is None or activity.wave_share is None or activity.wave_mv is None:
+    """A saw-tooth of one frequency between the beats, without P waves."""
+    if activity.locked_hz is None or activity.locked_share is None:
         return Check(False)
-    per_minute = 60 * activity.wave_hz
+    rate = case.value("heart_rate_bpm") or 0.0
+    per_minute = 60 * activity.locked_hz
+    # Twice the ventricular rate may be P and T of a sinus tachycardia.
+    doubled = abs(per_minute - 2 * rate) < 0.04 * per_minute
     lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
     holds = (
-        220 <= per_minute <= 350
-        and activity.wave_share >= 0.45
-        and activity.wave_mv >= 0.05
-        and activity.p_share < 0.5
+        FLUTTER_BPM[0] <= per_minute <= FLUTTER_BPM[1]
+        and activity.locked_share >= MIN_FLUTTER_SHARE
+        and activity.p_share < 0.3
+        and not (doubled and rate < 130)
     )
     return fact(
         holds,
         "atrial waves between the beats",
         per_minute,
         "/min",
-        "220 to 350/min, of one frequency",
+        f"{FLUTTER_BPM[0]:g} to {FLUTTER_BPM[1]:g}/min, of one frequency",
         FIBRILLATION,
         lead=lead,
         span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
@@ -339,15 +359,30 @@ def _flutter(case: Case, activity: AtrialActivity) -> Check:
 
 def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     """P waves of sinus direction before the QRS complexes."""
-    if activity.p_share < 0.6 and (activity.p_coherence or 0.0) > 0.6:
+    coherence = activity.p_coherence or 0.0
+    atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
+    apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
+    if apart or "paced" in case.kinds:
+        coherence = 0.0  # what repeats is then not what leads to the beat
+    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.55:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
-    share = fact(
-        activity.p_share >= 0.6,
-        "share of beats with a P wave",
-        activity.p_share,
-        "",
-        "≥ 0.6",
-        TEXTBOOK,
+    share = any_of(
+        fact(
+            activity.p_share >= 0.6,
+            "share of beats with a P wave",
+            activity.p_share,
+            "",
+            "≥ 0.6",
+            TEXTBOOK,
+        ),
+        fact(
+            coherence >= P_REPEATS,
+            "repetition of the stretch before the QRS",
+            activity.p_coherence,
+            "",
+            f"≥ {P_REPEATS:g}",
+            TEXTBOOK,
+        ),
     )
     axis = case.value("p_axis_deg")
     if axis is not None:

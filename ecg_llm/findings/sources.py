@@ -27,3 +27,4 @@ TECHNICAL = "AHA/ACC/HRS 2007 part I (Kligfield, Circulation 2007;115:1306)"
 PACING = TECHNICAL
 ST_OVER_T = "Ginzton and Laks, Circulation 1982;65:1004"
 QT_IN_BLOCK = "Bogossian, Heart Rhythm 2014;11:2273"
+SELVESTER = "Wagner, Circulation 1982;65:342 (Selvester QRS score)"

@@ -71,7 +71,7 @@ def wall(leads: Collection[str]) -> str | None:
     if chest:
         if lateral or {"V4", "V5"} <= found:
             return "anterolateral"
-        return "anteroseptal" if found & {"V1"} else "anterior"
+        return "anteroseptal" if found & {"V1", "V2"} else "anterior"
     if inferior:
         return "inferolateral" if lateral else "inferior"
     return "lateral" if lateral else "anterolateral"

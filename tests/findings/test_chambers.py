@@ -33,11 +33,23 @@ def test_cornell_depends_on_sex(make_case, sex, total, expected):
     assert statuses(make_case(leads=leads, sex=sex))["VCLVH"].status == expected
 
 
-def test_one_voltage_criterion_alone_is_not_hypertrophy(make_case):
-    leads = {"V1": {"qrs_min_mv": -1.2}, "V5": {"qrs_max_mv": 2.6}}
+def test_one_weak_voltage_criterion_alone_is_not_hypertrophy(make_case):
+    leads = {"V3": {"qrs_min_mv": -2.0}, "V4": {"qrs_min_mv": 0.0}}
     found = statuses(make_case(leads=leads))
     assert found["VCLVH"].status == "present"
     assert found["LVH"].status == "absent"
+
+
+def test_sokolow_lyon_does_not_count_in_the_young(make_case):
+    leads = {"V1": {"qrs_min_mv": -1.2}, "V5": {"qrs_max_mv": 2.6}}
+    assert statuses(make_case(leads=leads, age=34.0))["LVH"].status == "absent"
+    assert statuses(make_case(leads=leads, age=35.0))["LVH"].status == "present"
+
+
+def test_an_anterior_fascicular_axis_heightens_r_in_avl(make_case):
+    leads = {"aVL": {"qrs_max_mv": 1.3}}
+    assert statuses(make_case(leads=leads))["VCLVH"].status == "present"
+    assert statuses(make_case({"qrs_axis_deg": -50.0}, leads))["VCLVH"].status == "absent"
 
 
 def test_voltage_with_strain_is_hypertrophy(make_case):
