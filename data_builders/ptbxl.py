@@ -214,21 +214,26 @@ def parse_scp_codes(cell: str, vocabulary: dict[str, str]) -> tuple[tuple[str, f
 
 # Words that only one of the languages has: not ekg, normal, in, block.
 _MARKERS = {
-    "de": """sinusrhythmus lagetyp linkstyp rechtstyp steiltyp normales abnormales sonst
+    "de": """
+        sinusrhythmus lagetyp linkstyp rechtstyp steiltyp normales abnormales sonst
         unspezifisches infarkt wahrscheinlich möglich nicht auszuschliessen senkung hebung
-        vorhofflimmern verdacht auf linkshypertrophie schrittmacher arrhythmie mit oder und links
-        rechts sinusbradykardie sinustachykardie linksschenkelblock rechtsschenkelblock
-        unvollständiger niederspannung ventrikuläre supraventrikuläre extrasystole extrasystolen flach schlechte
-        keine veraenderungen veränderungen verlängerung überdrehter ueberdrehter
-        steillage hemiblock bei ableitungen alter""",
-    "en": """rhythm are waves interval rate segments due depressed inverted with and this premature axis
-        may consistent suggesting otherwise left right old the is of to likely probable possible
-        trace requested only ecg unconfirmed fibrillation tachycardia bradycardia changes borderline wave
-        strain voltage voltages bundle branch heart complexes flattening""",
-    "sv": """sinusrytm vänster höger axel avvikande förlopp vid såsom och eller ej bör övervägas
-        skänkelblock normalt förändring myokardskada sänkning höjning belastning förmaksflimmer
-        sinustachykardi sinusbradykardi kammarhypertrofi låga amplituder ospecifikt ålder med
-        högersidigt vänstersidigt ischemi hög bestämmbar extremitetsavledningarna""",
+        vorhofflimmern verdacht auf linkshypertrophie schrittmacher arrhythmie mit oder und
+        links rechts sinusbradykardie sinustachykardie linksschenkelblock rechtsschenkelblock
+        unvollständiger niederspannung ventrikuläre supraventrikuläre extrasystole
+        extrasystolen flach schlechte keine veraenderungen veränderungen verlängerung
+        überdrehter ueberdrehter steillage hemiblock bei ableitungen alter""",
+    "en": """
+        rhythm are waves interval rate segments due depressed inverted with and this premature
+        axis may consistent suggesting otherwise left right old the is of to likely probable
+        possible trace requested only ecg unconfirmed fibrillation tachycardia bradycardia
+        changes borderline wave strain voltage voltages bundle branch heart complexes
+        flattening""",
+    "sv": """
+        sinusrytm vänster höger axel avvikande förlopp vid såsom och eller ej bör övervägas
+        skänkelblock normalt förändring myokardskada sänkning höjning belastning
+        förmaksflimmer sinustachykardi sinusbradykardi kammarhypertrofi låga amplituder
+        ospecifikt ålder med högersidigt vänstersidigt ischemi hög bestämmbar
+        extremitetsavledningarna""",
 }
 
 
