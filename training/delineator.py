@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +22,20 @@ from torch.nn import functional
 from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, DelineatorConfig
+from ecg_llm.errors import ConfigError, ECGError
 from ecg_llm.eval.ludb import ludb_records, read_ludb
+from ecg_llm.io import find_records, read_record, read_ref
+from ecg_llm.quality import assess
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import fill_gaps, resample
-from ecg_llm.waves import HIGHPASS_HZ, NET_FS, WAVES, lead_ids, scale_leads
+from ecg_llm.waves import (
+    HIGHPASS_HZ,
+    NET_FS,
+    WAVES,
+    lead_ids,
+    scale_leads,
+    wave_probabilities,
+)
 
 if TYPE_CHECKING:
     from ecg_llm.data_builders.synthetic import SyntheticECG
@@ -32,6 +44,8 @@ FloatArray = npt.NDArray[np.float32]
 Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
 _LOG_STRETCH = (-0.25, 0.45)
 """Logarithm of the change of tempo; wider towards fast rates, of which LUDB has few."""
+_TRAIN_FOLDS = 8
+"""PTB-XL's folds 9 and 10 are for validation and test."""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 
 
@@ -57,6 +71,8 @@ class DelineatorRecipe:
     """How many of them there are."""
     save_every: int = 250
     """Steps between checkpoints."""
+    unlabelled_share: float = 0.3
+    """Share of unmarked real records, read by teachers, where there are any."""
     seed: int = 0
     """Of weights, order and augmentation."""
     config: DelineatorConfig = field(default_factory=DelineatorConfig)
@@ -77,12 +93,37 @@ class MarkedRecord:
         Per lead: onset, peak, offset of every wave.
     marked_s : np.ndarray, shape (n_leads, 2), s
         The stretch in which every wave is marked.
+    taught : np.ndarray of uint8, shape (n_leads, 3, n), or None
+        What teachers read in a record without marks: 255 times the probability of each wave.
     """
 
     signal: FloatArray
     lead_id: npt.NDArray[np.int64]
     waves_s: list[dict[str, npt.NDArray[np.float64]]]
     marked_s: npt.NDArray[np.float64]
+    taught: npt.NDArray[np.uint8] | None = None
+
+
+def taught_record(record: ECGRecord, teachers: Sequence[Path]) -> MarkedRecord:
+    """Let earlier nets read a record that nobody marked.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        The signal, of good quality.
+    teachers : sequence of Path
+        Nets as ONNX; the mean of their probabilities becomes the target.
+
+    Returns
+    -------
+    MarkedRecord
+    """
+    signal = resample(fill_gaps(record.signal), record.fs, NET_FS, highpass_hz=HIGHPASS_HZ)
+    scaled = scale_leads(signal, NET_FS)
+    read = [wave_probabilities(scaled, record.leads, weights=teacher) for teacher in teachers]
+    span = np.tile([0.0, record.duration_s], (len(record.leads), 1))
+    taught = np.round(255 * np.mean(read, axis=0)).astype(np.uint8)
+    return MarkedRecord(signal, lead_ids(record.leads), [], span, taught)
 
 
 def marked_record(record: ECGRecord, waves_s: Marks, *, whole: bool) -> MarkedRecord:
@@ -174,7 +215,12 @@ def example(
     grid = np.arange(record.signal.shape[1]) / NET_FS
     signal = np.stack([np.interp(time_s, grid, row) for row in record.signal]).astype(np.float32)
     signal = _disturb(signal, rng)
-    y = np.stack([targets(waves, time_s) for waves in record.waves_s])
+    if record.taught is None:
+        y = np.stack([targets(waves, time_s) for waves in record.waves_s])
+    else:
+        last = record.taught.shape[2] - 1
+        nearest = np.minimum(np.round(time_s * NET_FS).astype(np.int64), last)
+        y = record.taught[:, :, nearest].astype(np.float32) / 255
     inside = (time_s >= record.marked_s[:, :1]) & (time_s <= record.marked_s[:, 1:])
     ids = np.where(rng.random() < 0.05, np.int64(12), record.lead_id)
     return scale_leads(signal, NET_FS), ids, y, inside.astype(np.float32)
@@ -210,6 +256,7 @@ def _disturb(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
 def batch(
     records: Sequence[MarkedRecord],
     simulated: Sequence[MarkedRecord],
+    unlabelled: Sequence[MarkedRecord],
     recipe: DelineatorRecipe,
     rng: np.random.Generator,
 ) -> Batch:
@@ -217,7 +264,7 @@ def batch(
 
     Parameters
     ----------
-    records, simulated : sequence of MarkedRecord
+    records, simulated, unlabelled : sequence of MarkedRecord
         To draw from.
     recipe : DelineatorRecipe
         Sizes and shares.
@@ -232,7 +279,13 @@ def batch(
     n_leads = 12 if rng.random() < 0.6 else int(rng.integers(1, 12))
     parts: list[tuple[FloatArray, ...]] = []
     for _ in range(recipe.batch * 12 // max(n_leads, 4)):
-        pool = simulated if simulated and rng.random() < recipe.simulated_share else records
+        draw = rng.random()
+        if simulated and draw < recipe.simulated_share:
+            pool = simulated
+        elif unlabelled and draw > 1 - recipe.unlabelled_share:
+            pool = unlabelled
+        else:
+            pool = records
         rows = example(pool[int(rng.integers(len(pool)))], recipe.crop_s, rng)
         kept = rng.permutation(len(rows[0]))[:n_leads]
         parts.append(tuple(row[kept] for row in rows))  # type: ignore[misc]
@@ -246,6 +299,8 @@ def train_one(
     out: Path | None,
     *,
     simulated: Sequence[MarkedRecord] = (),
+    unlabelled: Sequence[MarkedRecord] = (),
+    start: Path | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Delineator:
     """Train one net and give its averaged weights.
@@ -261,6 +316,10 @@ def train_one(
         keeps no checkpoint.
     simulated : sequence of MarkedRecord
         Mixed in by ``recipe.simulated_share``.
+    unlabelled : sequence of MarkedRecord
+        Read by teachers; mixed in by ``recipe.unlabelled_share``.
+    start : Path, optional
+        Checkpoint whose averaged weights are the first ones.
     on_step : callable
         Called with step and loss.
 
@@ -271,6 +330,10 @@ def train_one(
     """
     torch.manual_seed(recipe.seed)
     net = recipe.config.build()
+    if start:
+        saved = torch.load(start, weights_only=True)["average"]
+        own = {k.removeprefix("module."): v for k, v in saved.items() if k.startswith("module.")}
+        net.load_state_dict(own)
     average = swa_utils.AveragedModel(
         net,
         multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
@@ -291,7 +354,9 @@ def train_one(
     first = _resume(parts, out, recipe) if out else 0
 
     def draw(step: int) -> Batch:
-        return batch(records, simulated, recipe, np.random.default_rng((recipe.seed, step)))
+        return batch(
+            records, simulated, unlabelled, recipe, np.random.default_rng((recipe.seed, step))
+        )
 
     ahead = ThreadPoolExecutor(1)
     coming = ahead.submit(draw, first)
@@ -322,6 +387,8 @@ def train(
     *,
     recipe: DelineatorRecipe | None = None,
     folds: int = 0,
+    teachers: Path | None = None,
+    unlabelled: Sequence[Path] = (),
     on_step: Callable[[str, int, int, float], None] = lambda name, step, steps, loss: None,
 ) -> list[Path]:
     """Train the delineator on a LUDB folder.
@@ -337,6 +404,12 @@ def train(
     folds : int
         0 trains one net on all records; k trains k nets, net i without the records whose number
         leaves the rest i when divided by k.
+    teachers : Path, optional
+        Folder that an earlier run with ``folds`` wrote. Its nets read the unmarked records, fold i
+        for the new fold i, all of them for the net on everything, and training starts from their
+        weights: what many records say in common outweighs what one reader's hand did in a few.
+    unlabelled : sequence of Path
+        Folders of unmarked records, see `unmarked_records`.
     on_step : callable
         Called with the net's name, step, steps and loss.
 
@@ -352,10 +425,20 @@ def train(
         names.append(stem.name)
         records.append(marked_record(record, marks.waves_s, whole=False))
     simulated = simulated_records(chosen)
+    by_folder = {folder: unmarked_records(folder) for folder in unlabelled}
+    counts = {folder: len(found) for folder, found in by_folder.items()}
+    unmarked = [record for found in by_folder.values() for record in found]
     written = []
     for fold in range(max(folds, 1)):
         name = f"fold{fold}" if folds else "delineator"
         kept = [k for k, number in enumerate(names) if not folds or int(number) % folds != fold]
+
+        nets = sorted(teachers.glob(f"{name}.onnx" if folds else "fold*.onnx")) if teachers else []
+        if teachers and not nets:
+            raise ConfigError(
+                f"{teachers}: no fold*.onnx here to teach {name}; run train delineator with "
+                "--folds first, and with the same number."
+            )
 
         def report(step: int, loss: float, name: str = name) -> None:
             on_step(name, step, chosen.steps, loss)
@@ -365,6 +448,8 @@ def train(
             chosen,
             out / f"{name}.pt",
             simulated=simulated,
+            unlabelled=[taught_record(record, nets) for record in unmarked] if nets else (),
+            start=nets[-1].with_suffix(".pt") if nets else None,
             on_step=report,
         )
         path = out / f"{name}.onnx"
@@ -373,11 +458,54 @@ def train(
             "recipe": asdict(chosen),
             "data": "LUDB v1.0.1 (ODC-By 1.0), cardiologists' marks; simulated ECGs of the project",
             "records": [names[k] for k in kept],
+            "teachers": {net.name: hashlib.sha256(net.read_bytes()).hexdigest() for net in nets},
+            "unlabelled": [f"{folder.name}: {n}" for folder, n in counts.items()] if nets else [],
             "torch": torch.__version__,
         }
         path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         written.append(path)
     return written
+
+
+def unmarked_records(folder: Path) -> list[ECGRecord]:
+    """Read the records of a folder that are fit to learn from without marks.
+
+    Parameters
+    ----------
+    folder : Path
+        PTB-XL's layout: its 500 Hz records of folds 1 to 8. CinC 2011's: those that the experts
+        called acceptable. Any other: those that the quality gate accepts.
+
+    Returns
+    -------
+    list of ECGRecord
+        What cannot be read is left out.
+    """
+    table = folder / "ptbxl_database.csv"
+    marks = folder / "quality.csv"
+    if table.exists():
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if int(float(r["strat_fold"])) <= _TRAIN_FOLDS]
+        paths = [folder / row["filename_hr"] for row in rows if row["filename_hr"]]
+    elif marks.exists():
+        with marks.open(encoding="utf-8", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if r["quality"] == "acceptable"]
+        paths = [folder / row["record"] for row in rows]
+    else:
+        paths = []
+    refs = [] if paths else find_records(folder)
+    found = [_read_or_none(lambda path=path: read_record(path)) for path in paths]
+    found += [_read_or_none(lambda ref=ref: read_ref(ref)) for ref in refs]
+    records = [record for record in found if record is not None]
+    return records if paths else [r for r in records if assess(r).verdict == "accept"]
+
+
+def _read_or_none(read: Callable[[], ECGRecord]) -> ECGRecord | None:
+    """Read a record, or give None if it cannot be read."""
+    try:
+        return read()
+    except ECGError:
+        return None
 
 
 def simulated_records(recipe: DelineatorRecipe) -> list[MarkedRecord]:

@@ -237,25 +237,46 @@ def train_delineator(
         int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
     ] = 0,
     steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", min=0)] = None,
+    teachers: Annotated[
+        Path | None, typer.Option(help="Folder of an earlier run with --folds, to learn from.")
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None, typer.Option(help="Folder of unmarked records that the teachers read.")
+    ] = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
+    The net that ships was trained in two steps: teachers first, then a net that also learns what
+    they read in records without marks.
+
     \b
-    ecgllm train delineator --data ludb/ --out runs/delineator
-    ecgllm train delineator --data ludb/ --out runs/delineator --folds 5 \f
+    ecgllm train delineator --data ludb/ --out runs/teachers --folds 3
+    ecgllm train delineator --data ludb/ --out runs/delineator --teachers runs/teachers \\
+        --unlabelled ptbxl/ --unlabelled challenge2011_set_a/ --steps 2600 --lr 0.003 \f
     """
     from ecg_llm.training.delineator import DelineatorRecipe, train
 
     recipe = DelineatorRecipe()
     if steps is not None:
         recipe = dataclasses.replace(recipe, steps=steps)
+    if lr is not None:
+        recipe = dataclasses.replace(recipe, peak_lr=lr)
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
         if (step + 1) % 50 == 0 or step + 1 == total:
             typer.echo(f"{name} step {step + 1}/{total} loss {loss:.4f}", err=True)
 
-    for path in train(_folder(data, "LUDB"), out, recipe=recipe, folds=folds, on_step=on_step):
+    for path in train(
+        _folder(data, "LUDB"),
+        out,
+        recipe=recipe,
+        folds=folds,
+        teachers=teachers,
+        unlabelled=unlabelled or (),
+        on_step=on_step,
+    ):
         typer.echo(str(path))
 
 

@@ -76,7 +76,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
     crbbb = all_of(wide, right, not_delta)
     clbbb = all_of(wide, left, opposite(right), not_delta)
     ivcd = all_of(
-        at_least(case, _QRS, WIDE_MS - 5, CONDUCTION),
+        wide,
         opposite(right),
         opposite(left),
         not_delta,
@@ -166,7 +166,9 @@ def _left_shape(case: Case) -> Check:
             for lead in ("V5", "V6")
         )
     )
-    upright = any_of(*(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL))
+    upright = any_of(
+        *(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL)
+    )
     no_q = all_of(*(_no_q(case, lead) for lead in _LATERAL))
     return all_of(down, late, upright, no_q)
 

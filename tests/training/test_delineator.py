@@ -1,3 +1,5 @@
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import torch
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.encoders.delineator import DelineatorConfig
+from ecg_llm.errors import ConfigError
 from ecg_llm.training.delineator import (
     DelineatorRecipe,
     MarkedRecord,
@@ -14,10 +17,13 @@ from ecg_llm.training.delineator import (
     marked_record,
     simulated_marks,
     targets,
+    taught_record,
+    train,
     train_one,
 )
-from ecg_llm.waves import wave_probabilities
+from ecg_llm.waves import net_input, wave_probabilities
 
+WriteLudb = Callable[[Path, int, float], None]
 TINY = DelineatorRecipe(steps=6, batch=2, config=DelineatorConfig(widths=(8, 8, 8)), save_every=3)
 
 
@@ -67,3 +73,40 @@ def test_onnx_gives_what_torch_gives_for_any_leads_and_length(tmp_path: Path) ->
         ids = torch.tensor([{"I": 0, "II": 1, "V1": 6, "V6": 11}[lead] for lead in leads])
         want = torch.sigmoid(net(padded, ids)).detach().numpy()[:, :, :n]
         np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_a_net_learns_from_teachers_what_nobody_marked(
+    tmp_path: Path, write_ludb: WriteLudb
+) -> None:
+    teachers = tmp_path / "teachers"
+    write_ludb(tmp_path, 1, 70)
+    write_ludb(tmp_path, 2, 80)
+    train(tmp_path, teachers, recipe=TINY, folds=2)
+    unmarked = tmp_path / "unmarked"
+    unmarked.mkdir()
+    write_ludb(unmarked, 3, 60)
+    (path,) = train(
+        tmp_path, tmp_path / "out", recipe=TINY, teachers=teachers, unlabelled=[unmarked]
+    )
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert set(card["teachers"]) == {"fold0.onnx", "fold1.onnx"}
+    assert card["unlabelled"] == ["unmarked: 1"]
+    assert card["records"] == ["1", "2"]
+
+
+def test_teachers_of_another_division_are_refused(tmp_path: Path, write_ludb: WriteLudb) -> None:
+    write_ludb(tmp_path, 1, 70)
+    with pytest.raises(ConfigError, match=r"fold\*\.onnx"):
+        train(tmp_path, tmp_path / "out", recipe=TINY, teachers=tmp_path)
+
+
+def test_what_is_taught_is_what_the_teachers_read(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    nets = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
+    for net in nets:
+        export(DelineatorConfig().build(), net)
+    record = synthetic_ecg(bpm=70, seed=1).record
+    taught = taught_record(record, nets).taught
+    read = [wave_probabilities(net_input(record), record.leads, weights=net) for net in nets]
+    assert taught is not None
+    np.testing.assert_allclose(taught / 255, np.mean(read, axis=0), atol=0.003)
