@@ -229,6 +229,22 @@ def bench_build(
     _print(bench(None if data is None else _folder(data, "PTB-XL"), n=n), json_)
 
 
+@bench_app.command("images", short_help="Page images a second, beside matplotlib.")
+def bench_images(
+    pages: Annotated[int, typer.Option(help="Pages of each kind and size.", min=1)] = 40,
+    json_: Json = False,
+) -> None:
+    """Time printed and photographed pages, encoding counted, beside a matplotlib page, in one run.
+
+    \b
+    ecgllm bench images
+    ecgllm bench images --pages 200 --json \f
+    """
+    from ecg_llm.eval.bench_images import bench_images as bench
+
+    _print(bench(pages=pages), json_)
+
+
 @train_app.command("delineator", short_help="Train the delineator on LUDB.")
 def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
