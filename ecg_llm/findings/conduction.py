@@ -166,7 +166,9 @@ def _left_shape(case: Case) -> Check:
             for lead in ("V5", "V6")
         )
     )
-    upright = any_of(*(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL))
+    upright = any_of(
+        *(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL)
+    )
     no_q = all_of(*(_no_q(case, lead) for lead in _LATERAL))
     return all_of(down, late, upright, no_q)
 
