@@ -35,8 +35,9 @@ def check_claims(report: Report) -> tuple[str, ...]:
     """Find every number of a report's text that its evidence does not hold.
 
     A number is held by an evidence item if it is the item's value rounded as shown and of the same
-    unit, one of its times, or part of its criterion or unit (2 of 11 beats). Names may contain digits: leads (V1), labels
-    of findings, quantities (ST at J+60 ms), and the reasons why something could not be judged.
+    unit, one of its times, or part of its criterion or unit (2 of 11 beats). Names may contain
+    digits: leads (V1), labels of findings, quantities (ST at J+60 ms), and the reasons why
+    something could not be judged.
 
     Parameters
     ----------

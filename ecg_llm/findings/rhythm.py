@@ -39,7 +39,7 @@ SLOW_BPM, FAST_BPM = 50.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 SINUS_ARRHYTHMIA_MS = 160.0
 FLUTTER_BPM = (220.0, 350.0)
-P_BEFORE_QRS = "beats with a P wave before"
+P_BEFORE_QRS = "P wave before the QRS"
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
 P_REPEATS = 0.7
