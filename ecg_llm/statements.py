@@ -60,6 +60,10 @@ IMPLIED_BY_SINUS = (
 """Their absence goes without saying in sinus rhythm, whose rate is given."""
 
 _WORTH_DENYING = ("critical", "urgent", "abnormal")
+_SELF_EVIDENT = ("extreme_tachycardia", "extreme_bradycardia")
+"""Nobody denies them beside the rate itself."""
+_WITHOUT_VALUE = ("SR", "junctional_rhythm", "LAFB", "LPFB")
+"""Families that no single value rules out."""
 _LIMIT = re.compile(r"[<>≤≥] −?[\d.]+ ?[^\d\s]*")
 _DECIDED_BY_LEADS = ("qrs", "st-t")
 """Sections in which one lead's value decides nothing."""
@@ -178,7 +182,7 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
     code = members[0].code
     if code == "sgarbossa" and not members[0].evidence:
         return False
-    implied = {*(IMPLIED_BY_SINUS if "SR" in present else ())}
+    implied = {*_SELF_EVIDENT, *(IMPLIED_BY_SINUS if "SR" in present else ())}
     if any(rhythm in present for rhythm in ("AFIB", "AFLT", "PACE")):
         implied |= {"SR", *IMPLIED_BY_SINUS} - {"AFIB", "AFLT"}
     if implied.issuperset(f.code for f in members):
@@ -192,6 +196,8 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
 def _decisive(members: list[Finding]) -> tuple[Evidence | None, str]:
     """Find the value that rules a family out, and the limit that it keeps to."""
     for finding in members:
+        if finding.code in _WITHOUT_VALUE:
+            break
         for item in finding.evidence:
             rule = tidy(negated(item.criterion))
             local = item.lead is not None and finding.section in _DECIDED_BY_LEADS
@@ -257,7 +263,9 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     if finding.section == "technical":
         brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):
-        leads = list(dict.fromkeys(item.lead for item in facts if item.lead))
+        first = facts[0].quantity if facts else ""
+        concerned = [item.lead for item in facts if item.lead and item.quantity == first]
+        leads = list(dict.fromkeys(concerned))
         brackets = ", ".join(leads) if len(leads) > 1 else brackets
     text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")

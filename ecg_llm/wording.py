@@ -7,7 +7,6 @@ import re
 _SAID = {
     "P wave before the QRS": "P wave before {} beats",
     "change from one RR to the next": "RR changes by {} from beat to beat",
-    "repetition of the stretch before the QRS": "same deflection before each QRS (repetition {})",
     "atrial waves between the beats": "atrial waves at {} between the beats",
     "rate of the P waves": "P waves at {}",
     "beats right after a spike": "{} beats right after a spike",

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ecg_llm import wording
-from ecg_llm.phrases import amount, evidence_phrase, facts_phrase, number, reading, tidy
+from ecg_llm.phrases import MOMENT_S, amount, evidence_phrase, facts_phrase, number, reading, tidy
 from ecg_llm.render.scene import printable
 
 if TYPE_CHECKING:
@@ -163,8 +163,9 @@ def below_present(evidence: Iterable[Evidence], said: str) -> str:
     more: list[Evidence] = []
     limits: dict[str, None] = {}
     for item in evidence:
-        if where := where_text(item):
-            places[where] = None
+        place = place_of(item)
+        if place is not None and place[2] - place[1] < MOMENT_S:
+            places[where_text(item)] = None
         rule = tidy(wording.rule(item.criterion))
         if wording.said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
             reading(item, rule) not in said

@@ -153,6 +153,10 @@ class _Story:
         for section in self.report.sections:
             yield self._head(section.title)
             for claim in section.statements:
+                label, _, rest = claim.text.partition(": ")
+                if rest and claim.text in {alert.text for alert in self.report.alerts}:
+                    yield self._line(_e(f"{label}: see the alert.") + self._tags(claim.evidence))
+                    continue
                 doubt = "<b>[contradicted]</b> " if claim.status == "contradicted" else ""
                 text = _e(claim.text)
                 if claim.status == "unverifiable":

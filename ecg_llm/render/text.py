@@ -103,6 +103,10 @@ class _Writer:
 
     def _claim(self, claim: Claim) -> Iterator[str]:
         """Give a statement, and its evidence beside it if there is room, else below."""
+        label, _, rest = claim.text.partition(": ")
+        if rest and claim.text in {alert.text for alert in self.report.alerts}:
+            yield from self._wrap(f"{label}: see the alert.", "  ", "  ")
+            return
         mark = {"supported": "", "contradicted": "[contradicted] ", "unverifiable": "? "}
         lines = self._wrap(claim.text, "  " + mark[claim.status], "  ")
         facts = self.cited.of(claim)
