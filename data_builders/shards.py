@@ -339,6 +339,8 @@ def _unpacked(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
                 continue
             values = batch.column(name)[k].values
             if name == "signal":
+                if len(set(values.value_lengths().to_pylist())) > 1:
+                    raise RecordError("a shard holds a signal whose leads differ in length.")
                 row[name] = np.asarray(values.flatten()).reshape(len(values), -1)
             else:
                 row[name] = np.asarray(values)

@@ -210,6 +210,25 @@ def bench_page(
     _print(bench(dpi=dpi), json_)
 
 
+@bench_app.command("build", short_help="Building data sets.")
+def bench_build(
+    data: Annotated[
+        Path | None, typer.Option(help="PTB-XL folder; simulated records if left out.")
+    ] = None,
+    n: Annotated[int, typer.Option(help="How many records.", min=1)] = 64,
+    json_: Json = False,
+) -> None:
+    """Time the building of records, and extrapolate to 800,000 of them on 16 cores.
+
+    \b
+    ecgllm bench build
+    ecgllm bench build --data ptb-xl/ --n 200 \f
+    """
+    from ecg_llm.eval.bench_build import bench_build as bench
+
+    _print(bench(None if data is None else _folder(data, "PTB-XL"), n=n), json_)
+
+
 @bench_app.command("images", short_help="Page images a second, beside matplotlib.")
 def bench_images(
     pages: Annotated[int, typer.Option(help="Pages of each kind and size.", min=1)] = 40,

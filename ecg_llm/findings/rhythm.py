@@ -39,6 +39,7 @@ SLOW_BPM, FAST_BPM = 50.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 SINUS_ARRHYTHMIA_MS = 160.0
 FLUTTER_BPM = (220.0, 350.0)
+P_BEFORE_QRS = "P wave before the QRS"
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
 P_REPEATS = 0.55
@@ -238,9 +239,9 @@ def _regular(activity: AtrialActivity) -> Check:
     return fact(
         activity.irregularity < 0.08,
         "change from one RR to the next",
-        activity.irregularity,
-        "of the mean RR",
-        "< 0.08",
+        100 * activity.irregularity,
+        "%",
+        "< 8 %",
         TEXTBOOK,
     )
 
@@ -251,9 +252,9 @@ def _irregular(activity: AtrialActivity, limit: float, *, below: bool) -> Check:
     return fact(
         value < limit if below else value >= limit,
         "change from one RR to the next",
-        value,
-        "of the mean RR",
-        f"{'<' if below else '≥'} {limit:g}",
+        100 * value,
+        "%",
+        f"{'<' if below else '≥'} {100 * limit:g} %",
         FIBRILLATION,
     )
 
@@ -264,10 +265,10 @@ def _few_p(activity: AtrialActivity) -> Check:
         return unknown("something before the QRS repeats, but no P wave could be delineated")
     return fact(
         activity.p_share < 0.3,
-        "share of beats with a P wave",
-        activity.p_share,
-        "",
-        "< 0.3",
+        P_BEFORE_QRS,
+        float(activity.n_with_p),
+        f"of {activity.n_judged}",
+        "< 30 % of the beats",
         TEXTBOOK,
     )
 
@@ -278,10 +279,9 @@ def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
         return opposite(_irregular(activity, AF_MIN_IRREGULARITY, below=True))
     probability = fibrillation_probability(activity)
     if probability is None and activity.p_share >= 0.8:
-        words = "≥ 0.8: P waves before the beats"
-        return opposite(
-            fact(True, "share of beats with a P wave", activity.p_share, "", words, FIBRILLATION)
-        )
+        n, of_all = float(activity.n_with_p), f"of {activity.n_judged}"
+        words = "≥ 80 % of the beats"
+        return opposite(fact(True, P_BEFORE_QRS, n, of_all, words, FIBRILLATION))
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
     repeats = (activity.p_coherence or 0.0) >= 0.8 or activity.p_share >= 0.85
@@ -309,8 +309,8 @@ def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
         fact(
             holds,
             "change from one RR to the next",
-            activity.irregularity,
-            "of the mean RR",
+            None if activity.irregularity is None else 100 * activity.irregularity,
+            "%",
             "irregular",
             FIBRILLATION,
             span_s=span,
@@ -370,10 +370,10 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     share = any_of(
         fact(
             activity.p_share >= 0.6,
-            "share of beats with a P wave",
-            activity.p_share,
-            "",
-            "≥ 0.6",
+            P_BEFORE_QRS,
+            float(activity.n_with_p),
+            f"of {activity.n_judged}",
+            "≥ 60 % of the beats",
             TEXTBOOK,
         ),
         fact(
