@@ -101,6 +101,8 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         return replace(state, possible=True)
     if kind == "unjudged" and _lists_next(items, k):
         return replace(state, unjudged=True)
+    if kind == ":" and k and items[k - 1].kind == "unjudged" and _named_before(items, k - 1):
+        return _State(role="general")  # the reason why something could not be measured
     if kind in _ABOUT:
         return replace(state, role=_ABOUT[kind])
     if kind == "stop" and not (k and items[k - 1].data == "that"):

@@ -334,7 +334,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "[|deviated |shifted ]to the right",
     ),
     "regular": ("regular", "regularly", "constant"),
-    "irregular": ("irregular", "irregularly", "irregularly irregular", "irregularity"),
+    "irregular": ("irregular", "irregularly", "irregularly irregular"),
     "state": ("tachycardia", "tachycardic", "bradycardia", "bradycardic"),
     "nsr": ("normal sinus rhythm", "NSR"),
     "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]",),

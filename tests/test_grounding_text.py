@@ -232,6 +232,43 @@ TRUE = [
         3,
     ),
     ("fibrillation", "ST depression in V4–V6 of 1.0 to 1.4 mm, not in V2 or V3.", 3),
+    (
+        "occlusion",
+        "Dear colleague, this ECG of a 58-year-old woman shows normal sinus rhythm with a "
+        "rate of 88 bpm. The PR interval measures 162 ms and the QRS complex is narrow "
+        "with 96 ms. The electrical axis is normal at 62 degrees. There is marked "
+        "ST-segment elevation in the inferior leads, most pronounced in lead III (2.8 "
+        "mm), with reciprocal ST depression in aVL (1.8 mm) and I. No pathological Q "
+        "waves have formed yet. The corrected QT interval is clearly prolonged (Bazett "
+        "546 ms, Fridericia 512 ms).",
+        16,
+    ),
+    (
+        "fibrillation",
+        "Your heart is beating irregularly. This is called atrial fibrillation. It beats "
+        "about 112 times per minute, which is faster than normal (60 to 100). The muscle "
+        "of the left chamber looks thickened (left ventricular hypertrophy).",
+        5,
+    ),
+    (
+        "block",
+        "ATRIAL RATE 52 VENT RATE 52 PR 240 QRSD 142 QT 460 QTC 439 AXES P 45 QRS -38 T "
+        "120 - ABNORMAL ECG - SINUS BRADYCARDIA, FIRST DEGREE AV BLOCK, LEFT AXIS "
+        "DEVIATION, COMPLETE LEFT BUNDLE BRANCH BLOCK",
+        14,
+    ),
+    (
+        "block",
+        "Criterion: QRS ≥ 120 ms. Measured: QRS 142 ms in all leads. Lead V1 shows a deep "
+        "S (1.6 mV). Decision: complete left bundle branch block.",
+        4,
+    ),
+    (
+        "occlusion",
+        "Step 5, ischaemia: ST at J is 0.21 mV in II, 0.28 mV in III and 0.25 mV in aVF "
+        "(limit 0.10 mV in two contiguous leads). Hence ST elevation, inferior.",
+        5,
+    ),
 ]
 
 
@@ -419,6 +456,12 @@ def test_without_tolerance_only_rounding_is_accepted():
 )
 def test_findings(text, status):
     assert set(statuses(text, block())) == {status}
+
+
+def test_the_reason_why_something_is_unknown_is_no_claim():
+    text = "The PR interval could not be measured: there is no P wave before the QRS."
+    assert statuses(text, fibrillation()) == ["supported"]
+    assert statuses(text, block()) == ["contradicted"]
 
 
 def test_a_wall_needs_two_of_its_leads():

@@ -210,6 +210,41 @@ def bench_page(
     _print(bench(dpi=dpi), json_)
 
 
+@bench_app.command("build", short_help="Building data sets.")
+def bench_build(
+    data: Annotated[
+        Path | None, typer.Option(help="PTB-XL folder; simulated records if left out.")
+    ] = None,
+    n: Annotated[int, typer.Option(help="How many records.", min=1)] = 64,
+    json_: Json = False,
+) -> None:
+    """Time the building of records, and extrapolate to 800,000 of them on 16 cores.
+
+    \b
+    ecgllm bench build
+    ecgllm bench build --data ptb-xl/ --n 200 \f
+    """
+    from ecg_llm.eval.bench_build import bench_build as bench
+
+    _print(bench(None if data is None else _folder(data, "PTB-XL"), n=n), json_)
+
+
+@bench_app.command("images", short_help="Page images a second, beside matplotlib.")
+def bench_images(
+    pages: Annotated[int, typer.Option(help="Pages of each kind and size.", min=1)] = 40,
+    json_: Json = False,
+) -> None:
+    """Time printed and photographed pages, encoding counted, beside a matplotlib page, in one run.
+
+    \b
+    ecgllm bench images
+    ecgllm bench images --pages 200 --json \f
+    """
+    from ecg_llm.eval.bench_images import bench_images as bench
+
+    _print(bench(pages=pages), json_)
+
+
 @train_app.command("delineator", short_help="Train the delineator on LUDB.")
 def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
@@ -223,7 +258,7 @@ def train_delineator(
 
     \b
     ecgllm train delineator --data ludb/ --out runs/delineator
-    ecgllm train delineator --data ludb/ --out runs/delineator --folds 5 \f
+    ecgllm train delineator --data ludb/ --out runs/delineator --folds 3 \f
     """
     from ecg_llm.training.delineator import DelineatorRecipe, train
 
@@ -236,7 +271,13 @@ def train_delineator(
         if (step + 1) % 50 == 0 or step + 1 == total:
             typer.echo(f"{name} step {step + 1}/{total} loss {loss:.4f}", err=True)
 
-    for path in train(_folder(data, "LUDB"), out, recipe=recipe, folds=folds, on_step=on_step):
+    for path in train(
+        _folder(data, "LUDB"),
+        out,
+        recipe=recipe,
+        folds=folds,
+        on_step=on_step,
+    ):
         typer.echo(str(path))
 
 

@@ -226,7 +226,7 @@ _DEFLECTIONS = ("qrs_max_mv", "qrs_min_mv")
 def _left_atrium(case: Case) -> Check:
     """A wide P with a large negative end in V1."""
     force = at_most(case, "p_terminal_mv_ms", -4.0, CHAMBERS, "V1")
-    return all_of(force, at_least(case, "p_global_ms", 110, CHAMBERS))
+    return all_of(force, at_least(case, "p_global_ms", 120, CHAMBERS))
 
 
 def _right_atrium(case: Case) -> Check:

@@ -76,7 +76,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
     crbbb = all_of(wide, right, not_delta)
     clbbb = all_of(wide, left, opposite(right), not_delta)
     ivcd = all_of(
-        at_least(case, _QRS, WIDE_MS - 5, CONDUCTION),
+        wide,
         opposite(right),
         opposite(left),
         not_delta,

@@ -55,7 +55,9 @@ def judge_pacing(case: Case) -> Pacing:
     onset = delineation.column("qrs_on")
     onset = np.where(np.isfinite(onset), onset, delineation.r_s - 0.05)
     ahead = onset[:, None] - spikes[None, :]
-    if not len(spikes) and case.record.fs < MIN_FS and (case.value("qrs_ms") or 0.0) >= 120:
+    conducted = np.isfinite(delineation.column("p_on")).mean() >= 0.5
+    wide = (case.value("qrs_ms") or 0.0) >= 120
+    if not len(spikes) and case.record.fs < MIN_FS and wide and not conducted:
         hidden = unknown(f"at {case.record.fs:g} Hz pacing spikes need not be visible")
         return Pacing(_findings(hidden, hidden), hidden, hidden)
     driven = np.array([kind == "paced" for kind in case.kinds])

@@ -151,7 +151,7 @@ def _elevation(case: Case, q_waves: bool) -> tuple[Finding, ...]:
         )
     )
     concave = _concave(case, leads)
-    early = all_of(raised, concave, opposite(depressed), _notch_leads(case, leads))
+    early = all_of(raised, concave, opposite(depressed), _low_st_over_t(case, leads))
     pericarditis = _pericarditis(case)
     if pericarditis.holds:
         early = Check(False, pericarditis.evidence)
@@ -187,7 +187,7 @@ def _concave(case: Case, leads: set[str]) -> Check:
     )
 
 
-def _notch_leads(case: Case, leads: set[str]) -> Check:
+def _low_st_over_t(case: Case, leads: set[str]) -> Check:
     """The ratio of ST to T is small in V6, or V5."""
     ratios = []
     for lead in ("V6", "V5", "V4"):

@@ -42,13 +42,13 @@ FLUTTER_BPM = (220.0, 350.0)
 P_BEFORE_QRS = "P wave before the QRS"
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
-P_REPEATS = 0.7
+P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
-_AF_WEIGHTS = {"coherence": -4.4, "log_irregularity": 1.0, "p_share": -5.6, "constant": 5.5}
+_AF_WEIGHTS = {"coherence": -4.5, "log_irregularity": 1.0, "p_share": -5.45, "constant": 6.7}
 _USUAL_COHERENCE = 0.4
 AF_MIN_IRREGULARITY = 0.02
 """RR that change less than this from beat to beat are not those of atrial fibrillation."""
-AF_PRESENT, AF_ABSENT = 0.25, 0.12
+AF_PRESENT, AF_ABSENT = 0.2, 0.08
 """Probability from which atrial fibrillation is present, and below which it is absent."""
 
 
@@ -142,7 +142,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         _sinus_p(case, activity),
         Check(True) if fibrillation.holds is None else opposite(fibrillation),
         opposite(flutter),
-        opposite(pacing.atrial),
+        Check(True) if pacing.atrial.holds is None else opposite(pacing.atrial),
     )
     driven = pacing.ventricular.holds is True and not sinus.holds
     fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", 120, CONDUCTION)
@@ -284,8 +284,9 @@ def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
         return opposite(fact(True, P_BEFORE_QRS, n, of_all, words, FIBRILLATION))
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
-    if probability >= AF_PRESENT and (activity.p_coherence or 0.0) >= P_REPEATS:
-        return unknown("RR are irregular, but something before the QRS repeats")
+    repeats = (activity.p_coherence or 0.0) >= 0.8 or activity.p_share >= 0.85
+    if probability >= AF_PRESENT and repeats:
+        return unknown("RR are irregular, but P waves go before nearly all beats")
     if AF_ABSENT < probability < AF_PRESENT:
         return unknown(
             "the P waves and the irregularity of RR leave atrial fibrillation open "
@@ -364,7 +365,7 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
     if apart or "paced" in case.kinds:
         coherence = 0.0  # what repeats is then not what leads to the beat
-    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.55:
+    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = any_of(
         fact(
