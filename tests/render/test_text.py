@@ -17,7 +17,9 @@ def test_every_statement_is_followed_by_its_evidence(report, width):
         after = text[text.index(claim.text) :]
         for item in claim.evidence:
             assert item.source in after
-            if item.criterion and claim.kind != "absent":  # what describes the tracing carries its values in the sentence
+            if (
+                item.criterion and claim.kind != "absent"
+            ):  # what describes the tracing carries its values in the sentence
                 assert where_text(item) in after
                 assert value_text(item) in after
                 assert item.criterion in after
