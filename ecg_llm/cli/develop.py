@@ -255,3 +255,20 @@ def train_quality(
 
     train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
     typer.echo(str(out))
+
+
+@train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
+def train_rhythm(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    out: Annotated[Path, typer.Option(help="Folder for rhythm.json.")],
+    seed: Annotated[int, typer.Option(help="Of the solver.")] = 0,
+) -> None:
+    """Fit the probability of atrial fibrillation to the statements of folds 1 to 8.
+
+    \b
+    ecgllm train rhythm --data ptbxl/ --out runs/rhythm \f
+    """
+    from ecg_llm.training.rhythm import train
+
+    train(_folder(data, "PTB-XL"), out, seed=seed, progress=_progress("record"))
+    typer.echo(str(out / "rhythm.json"))
