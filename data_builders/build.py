@@ -8,16 +8,19 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import pyarrow as pa
+
 import ecg_llm
 from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
-from ecg_llm.data_builders.listing import Item, ItemError, Listing, Problem, Source, Split
+from ecg_llm.data_builders.card import write_card
+from ecg_llm.data_builders.listing import SPLITS, Item, ItemError, Listing, Problem, Source, Split
 from ecg_llm.data_builders.rows import BUILDER, row_of
-from ecg_llm.data_builders.schema import SPLITS, record_schema
+from ecg_llm.data_builders.schema import record_schema
 from ecg_llm.data_builders.shards import (
     MANIFEST,
     Manifest,
@@ -36,8 +39,47 @@ Engine = Literal["local", "ray"]
 SHARD_ROWS = 256
 """Listed records of a shard: about 10 MB, and half a minute's work."""
 PROBLEMS = "problems.jsonl"
+Rows = list[dict[str, Any]]
 _SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
-_PACKED = ("signal.list.element.list.element",)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What listed items are made into.
+
+    Attributes
+    ----------
+    kind : str
+        Of the set, as its card says and `ecg_llm.data_builders.verify` looks it up.
+    schema : callable
+        Gives the columns.
+    rows : callable
+        Makes the rows of one item, or raises ECGError.
+    card : callable
+        Writes the card of a finished set, as `ecg_llm.data_builders.card.write_card`.
+    packed : tuple of str
+        Integer columns to store as differences.
+    """
+
+    kind: str
+    schema: Callable[[], pa.Schema]
+    rows: Callable[[Any, Item], Rows]
+    card: Callable[..., None]
+    packed: tuple[str, ...] = ()
+
+
+def _record_rows(source: Source, item: Item) -> Rows:
+    return [row_of(source.read(item), item, source)]
+
+
+RECORDS = Product(
+    kind="records",
+    schema=record_schema,
+    rows=_record_rows,
+    card=write_card,
+    packed=("signal.list.element.list.element",),
+)
+"""Measured records, one row each."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +96,8 @@ class ShardTask:
         Folder of the set.
     source : Source
         Where the records come from.
+    product : Product
+        What they are made into.
     items : tuple of Item
         Its slice of the list.
     problems : tuple of Problem
@@ -64,6 +108,7 @@ class ShardTask:
     split: Split
     out: Path
     source: Source
+    product: Product
     items: tuple[Item, ...]
     problems: tuple[Problem, ...]
 
@@ -83,9 +128,11 @@ class BuildSummary:
     Attributes
     ----------
     n_listed : int
-        Records of the list; always ``n_written`` + ``n_problems``.
+        Records of the list; always ``n_items`` + ``n_problems``.
+    n_items : int
+        Records that were made into rows, those of earlier runs too.
     n_written : int
-        Rows in the shards, those of earlier runs too.
+        Rows in the shards: as many, or several of each record.
     problems : dict of str to int
         Records left out, by kind.
     n_kept : int
@@ -99,6 +146,7 @@ class BuildSummary:
     """
 
     n_listed: int
+    n_items: int
     n_written: int
     problems: dict[str, int]
     n_kept: int
@@ -114,8 +162,9 @@ class BuildSummary:
     def __str__(self) -> str:
         """Give the summary in one line."""
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.problems.items()))
-        text = f"{self.n_listed} listed = {self.n_written} written + {self.n_problems} left out"
+        text = f"{self.n_listed} listed = {self.n_items} written + {self.n_problems} left out"
         text += f" ({kinds}; see {PROBLEMS})" if kinds else ""
+        text += f", {self.n_written} rows" if self.n_written != self.n_items else ""
         text += f", {self.n_shards} shards"
         text += f" ({self.n_kept} kept from an earlier run)" if self.n_kept else ""
         if self.n_new and self.seconds > 0:
@@ -140,6 +189,7 @@ def build(
     overwrite: bool = False,
     progress: bool = True,
     shard_rows: int = SHARD_ROWS,
+    product: Product = RECORDS,
 ) -> BuildSummary:
     """Build a set of records, or go on with one that was stopped.
 
@@ -161,6 +211,8 @@ def build(
         Show a progress bar on stderr if that is a terminal.
     shard_rows : int
         Listed records of a shard.
+    product : Product
+        What the records are made into.
 
     Returns
     -------
@@ -178,13 +230,11 @@ def build(
     A shard holds a fixed slice of the list, so neither the engine nor the number of workers, nor a
     stop in between, changes a byte of the set.
     """
-    from ecg_llm.data_builders.card import write_card
-
     started = time.monotonic()
     listing = source.listing()
     slices = _slices(listing, limit, shard_rows)
     about = {
-        "kind": "records",
+        "kind": product.kind,
         **source.identity(),
         "limit": limit,
         "shard_rows": shard_rows,
@@ -198,7 +248,7 @@ def build(
     n_listed = sum(map(len, slices.values())) + len(listing.problems)
     n_new = sum(len(rows) for name, rows in slices.items() if name not in manifest.shards)
     tasks = (
-        _task(name, rows, listing, source, out)
+        _task(name, rows, listing, source, product, out)
         for name, rows in slices.items()
         if name not in manifest.shards
     )
@@ -220,11 +270,11 @@ def build(
                 log.flush()
                 manifest.shards[shard.name] = shard
                 manifest.save(out)
-                step(shard.n_rows + shard.n_problems)
+                step(shard.n_items + shard.n_problems)
     _write_problems(out, listing.problems, problems)
     everything = [*listing.problems, *(item for group in problems.values() for item in group)]
     kinds = Counter(problem.kind for problem in everything)
-    write_card(
+    product.card(
         out,
         source,
         n_listed=n_listed,
@@ -233,6 +283,7 @@ def build(
     )
     return BuildSummary(
         n_listed=n_listed,
+        n_items=sum(shard.n_items for shard in manifest.shards.values()),
         n_written=sum(shard.n_rows for shard in manifest.shards.values()),
         problems=dict(kinds),
         n_kept=n_kept,
@@ -262,21 +313,24 @@ def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
         If the shard cannot be written.
     """
     problems = list(task.problems)
-    made = _isolated(task) if isolated else (make_row(task.source, item) for item in task.items)
+    n_items = 0
+    made = _isolated(task) if isolated else map(_maker(task), task.items)
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row in made:
+        nonlocal n_items
+        for result in made:
             if interrupted():
                 raise KeyboardInterrupt
-            if isinstance(row, Problem):
-                problems.append(row)
+            if isinstance(result, Problem):
+                problems.append(result)
             else:
-                yield row
+                n_items += 1
+                yield from result
 
     path = task.out / task.name
-    n_rows = write_table(path, rows(), record_schema(), packed=_PACKED)
+    n_rows = write_table(path, rows(), task.product.schema(), packed=task.product.packed)
     return ShardResult(
-        describe_shard(path, task.split, n_rows, len(problems)),
+        describe_shard(path, task.split, n_rows, len(problems), n_items),
         tuple(sorted(problems, key=lambda problem: problem.record)),
     )
 
@@ -296,11 +350,13 @@ def build_shard_isolated(task: ShardTask) -> ShardResult:
     return build_shard(task, isolated=True)
 
 
-def make_row(source: Source, item: Item) -> dict[str, Any] | Problem:
-    """Make the row of one record, or say why it cannot be made.
+def make_rows(product: Product, source: Source, item: Item) -> Rows | Problem:
+    """Make the rows of one record, or say why they cannot be made.
 
     Parameters
     ----------
+    product : Product
+        What the record is made into.
     source : Source
         Where it comes from.
     item : Item
@@ -308,10 +364,10 @@ def make_row(source: Source, item: Item) -> dict[str, Any] | Problem:
 
     Returns
     -------
-    dict or Problem
+    list of dict, or Problem
     """
     try:
-        return row_of(source.read(item), item, source)
+        return product.rows(source, item)
     except ItemError as error:
         return Problem(item.name, error.kind, error.reason)
     except ECGError as error:
@@ -345,13 +401,16 @@ def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[S
     return run_tasks(build_shard, tasks, on_death=build_shard_isolated, workers=workers)
 
 
-def _isolated(task: ShardTask) -> Iterator[dict[str, Any] | Problem]:
+def _maker(task: ShardTask) -> Callable[[Item], Rows | Problem]:
+    return functools.partial(make_rows, task.product, task.source)
+
+
+def _isolated(task: ShardTask) -> Iterator[Rows | Problem]:
     """Make rows in a process of their own, a new one after each death."""
-    make = functools.partial(make_row, task.source)
-    return run_tasks(make, task.items, on_death=_crashed, workers=1)
+    return run_tasks(_maker(task), task.items, on_death=_crashed, workers=1)
 
 
-def _crashed(item: Item) -> dict[str, Any] | Problem:
+def _crashed(item: Item) -> Rows | Problem:
     return Problem(item.name, "crash", WORKER_DIED)
 
 
@@ -361,7 +420,7 @@ def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, l
     last = kept[-1] if kept else -1
     slices: dict[str, list[int]] = {}
     for split in SPLITS:
-        rows = [int(row) for row in listing.order.get(split, ()) if row <= last]
+        rows = [int(row) for row in listing.order[split] if row <= last]
         count = -(-len(rows) // shard_rows)
         for k in range(count):
             name = f"{split}-{k:05d}-of-{count:05d}.parquet"
@@ -371,7 +430,9 @@ def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, l
     return slices
 
 
-def _task(name: str, rows: list[int], listing: Listing, source: Source, out: Path) -> ShardTask:
+def _task(
+    name: str, rows: list[int], listing: Listing, source: Source, product: Product, out: Path
+) -> ShardTask:
     """Look up the rows of a slice."""
     items, problems = [], []
     for row in rows:
@@ -380,7 +441,7 @@ def _task(name: str, rows: list[int], listing: Listing, source: Source, out: Pat
         except ECGError as error:
             problems.append(Problem(f"record {row + 1} of the list", "row", str(error)))
     split = next(split for split in SPLITS if name.startswith(f"{split}-"))
-    return ShardTask(name, split, out, source, tuple(items), tuple(problems))
+    return ShardTask(name, split, out, source, product, tuple(items), tuple(problems))
 
 
 def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> Manifest:

@@ -39,6 +39,8 @@ class Shard:
         Rows in it.
     n_problems : int
         Listed records of its slice that were left out.
+    n_items : int
+        Listed records of its slice that were made into these rows.
     n_bytes : int
         Size.
     sha256 : str
@@ -49,6 +51,7 @@ class Shard:
     split: str
     n_rows: int
     n_problems: int
+    n_items: int
     n_bytes: int
     sha256: str
 
@@ -186,7 +189,9 @@ def write_table(
     return count
 
 
-def describe_shard(path: Path, split: str, n_rows: int, n_problems: int) -> Shard:
+def describe_shard(
+    path: Path, split: str, n_rows: int, n_problems: int, n_items: int | None = None
+) -> Shard:
     """Describe a shard that was written.
 
     Parameters
@@ -197,6 +202,8 @@ def describe_shard(path: Path, split: str, n_rows: int, n_problems: int) -> Shar
         Of its records.
     n_rows, n_problems : int
         As in `Shard`.
+    n_items : int, optional
+        As in `Shard`; if left out, every record made one row.
 
     Returns
     -------
@@ -207,6 +214,7 @@ def describe_shard(path: Path, split: str, n_rows: int, n_problems: int) -> Shar
         split=split,
         n_rows=n_rows,
         n_problems=n_problems,
+        n_items=n_rows if n_items is None else n_items,
         n_bytes=path.stat().st_size,
         sha256=sha256_of(path),
     )
@@ -265,6 +273,38 @@ def read_records(out: Path, split: str | None = None) -> Iterator[ECGRecord]:
         yield record_of(row)
 
 
+def read_group(path: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Read some neighbouring rows of a shard, without those before them.
+
+    Parameters
+    ----------
+    path : Path
+        The shard.
+    group : int
+        Row ``k`` of the shard is row ``k % ROWS_PER_GROUP`` of group ``k // ROWS_PER_GROUP``.
+    columns : sequence of str
+        Only these.
+
+    Returns
+    -------
+    list of dict
+        As `read_shards` gives them.
+
+    Raises
+    ------
+    RecordError
+        If the shard is gone or damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read_row_group(group, columns=list(columns))
+            return [row for batch in table.to_batches() for row in _unpacked(batch)]
+    except (OSError, pa.ArrowInvalid):
+        raise RecordError(
+            f"{path.name}: this shard is gone or damaged; run its build again to restore it."
+        ) from None
+
+
 def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Stream the rows of one shard."""
     try:
@@ -299,6 +339,8 @@ def _unpacked(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
                 continue
             values = batch.column(name)[k].values
             if name == "signal":
+                if len(set(values.value_lengths().to_pylist())) > 1:
+                    raise RecordError("a shard holds a signal whose leads differ in length.")
                 row[name] = np.asarray(values.flatten()).reshape(len(values), -1)
             else:
                 row[name] = np.asarray(values)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,9 +22,15 @@ from ecg_llm.errors import ConfigError
 MOST_FAULTS = 1000
 """More are counted no further: the set is bad."""
 
-CHECKS = {"records": "ecg_llm.data_builders.verify_records:check_records"}
+CHECKS = {
+    "records": "ecg_llm.data_builders.verify_records:check_records",
+    "images": "ecg_llm.data_builders.verify_images:check_images",
+    "instruct": "ecg_llm.data_builders.verify_instruct:check_instruct",
+}
 """By the ``kind`` of a card, the function (`Check`) that knows what its rows must hold; a new kind
 of set adds its line here."""
+FROM_SOURCE = ("images",)
+"""Kinds that can be made again only from their source; their `Check` takes it as ``source``."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ class Verification:
         return f"{what}:{more} {len(self.faults)} faults"
 
 
-def verify(out: Path, *, recompute: int = 20) -> Verification:
+def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Verification:
     """Check a built set.
 
     Parameters
@@ -95,6 +102,8 @@ def verify(out: Path, *, recompute: int = 20) -> Verification:
         Its folder.
     recompute : int
         Rows, evenly spread, to be made again from the signal and compared.
+    source : Path, optional
+        What a set of images was made from; without it no image is made again.
 
     Returns
     -------
@@ -117,8 +126,16 @@ def verify(out: Path, *, recompute: int = 20) -> Verification:
         raise ConfigError(
             f"{out / CARD}: a set of the kind {kind!r}; there are {', '.join(CHECKS)}."
         )
+    if source is not None and kind not in FROM_SOURCE:
+        raise ConfigError(
+            f"{out}: a set of {kind} holds all that it is checked against: no source."
+        )
+    if source is None and kind in FROM_SOURCE:
+        recompute = 0
     module, name = CHECKS[kind].split(":")
-    check: Check = getattr(importlib.import_module(module), name)
+    check: Callable[..., Iterator[Fault]] = getattr(importlib.import_module(module), name)
+    if source is not None:
+        check = functools.partial(check, source=source)
     faults = list(islice(check_files(out, manifest, card), MOST_FAULTS))
     if not faults:
         faults = list(islice(check(out, manifest, card, recompute), MOST_FAULTS))
@@ -184,10 +201,13 @@ def _counts(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fau
     listed, written, left_out = counts["listed"], counts["written"], counts["left_out"]
     if listed != written + left_out:
         yield Fault(CARD, f"{listed} listed is not {written} written + {left_out} left out")
+    items = sum(shard.n_items for shard in manifest.shards.values())
     rows = sum(shard.n_rows for shard in manifest.shards.values())
-    if written != rows or counts["shards"] != len(manifest.shards):
-        told = f"{written} rows in {counts['shards']} shards"
-        yield Fault(CARD, f"{told}; the manifest says {rows} in {len(manifest.shards)}")
+    if counts.get("rows", written) != rows:
+        yield Fault(CARD, f"{counts.get('rows', written)} rows; the manifest says {rows}")
+    if written != items or counts["shards"] != len(manifest.shards):
+        told = f"{written} records in {counts['shards']} shards"
+        yield Fault(CARD, f"{told}; the manifest says {items} in {len(manifest.shards)}")
     problems = out / "problems.jsonl"
     if not problems.is_file():
         yield Fault(problems.name, "it is gone")

@@ -29,7 +29,6 @@ from ecg_llm.waves import (
     WAVES,
     lead_ids,
     scale_leads,
-    wave_probabilities,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +63,6 @@ class DelineatorRecipe:
     """How many of them there are."""
     save_every: int = 250
     """Steps between checkpoints."""
-    unlabelled_share: float = 0.3
-    """Share of unmarked real records, read by teachers, where there are any."""
     seed: int = 0
     """Of weights, order and augmentation."""
     config: DelineatorConfig = field(default_factory=DelineatorConfig)
@@ -86,37 +83,12 @@ class MarkedRecord:
         Per lead: onset, peak, offset of every wave.
     marked_s : np.ndarray, shape (n_leads, 2), s
         The stretch in which every wave is marked.
-    taught : np.ndarray of uint8, shape (n_leads, 3, n), or None
-        What teachers read in a record without marks: 255 times the probability of each wave.
     """
 
     signal: FloatArray
     lead_id: npt.NDArray[np.int64]
     waves_s: list[dict[str, npt.NDArray[np.float64]]]
     marked_s: npt.NDArray[np.float64]
-    taught: npt.NDArray[np.uint8] | None = None
-
-
-def taught_record(record: ECGRecord, teachers: Sequence[Path]) -> MarkedRecord:
-    """Let earlier nets read a record that nobody marked.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        The signal, of good quality.
-    teachers : sequence of Path
-        Nets as ONNX; the mean of their probabilities becomes the target.
-
-    Returns
-    -------
-    MarkedRecord
-    """
-    signal = resample(fill_gaps(record.signal), record.fs, NET_FS, highpass_hz=HIGHPASS_HZ)
-    scaled = scale_leads(signal, NET_FS)
-    read = [wave_probabilities(scaled, record.leads, weights=teacher) for teacher in teachers]
-    span = np.tile([0.0, record.duration_s], (len(record.leads), 1))
-    taught = np.round(255 * np.mean(read, axis=0)).astype(np.uint8)
-    return MarkedRecord(signal, lead_ids(record.leads), [], span, taught)
 
 
 def marked_record(record: ECGRecord, waves_s: Marks, *, whole: bool) -> MarkedRecord:
@@ -208,12 +180,7 @@ def example(
     grid = np.arange(record.signal.shape[1]) / NET_FS
     signal = np.stack([np.interp(time_s, grid, row) for row in record.signal]).astype(np.float32)
     signal = _disturb(signal, rng)
-    if record.taught is None:
-        y = np.stack([targets(waves, time_s) for waves in record.waves_s])
-    else:
-        last = record.taught.shape[2] - 1
-        nearest = np.minimum(np.round(time_s * NET_FS).astype(np.int64), last)
-        y = record.taught[:, :, nearest].astype(np.float32) / 255
+    y = np.stack([targets(waves, time_s) for waves in record.waves_s])
     inside = (time_s >= record.marked_s[:, :1]) & (time_s <= record.marked_s[:, 1:])
     ids = np.where(rng.random() < 0.05, np.int64(12), record.lead_id)
     return scale_leads(signal, NET_FS), ids, y, inside.astype(np.float32)
@@ -249,7 +216,6 @@ def _disturb(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
 def batch(
     records: Sequence[MarkedRecord],
     simulated: Sequence[MarkedRecord],
-    unlabelled: Sequence[MarkedRecord],
     recipe: DelineatorRecipe,
     rng: np.random.Generator,
 ) -> Batch:
@@ -257,7 +223,7 @@ def batch(
 
     Parameters
     ----------
-    records, simulated, unlabelled : sequence of MarkedRecord
+    records, simulated : sequence of MarkedRecord
         To draw from.
     recipe : DelineatorRecipe
         Sizes and shares.
@@ -272,13 +238,7 @@ def batch(
     n_leads = 12 if rng.random() < 0.6 else int(rng.integers(1, 12))
     parts: list[tuple[FloatArray, ...]] = []
     for _ in range(recipe.batch * 12 // max(n_leads, 4)):
-        draw = rng.random()
-        if simulated and draw < recipe.simulated_share:
-            pool = simulated
-        elif unlabelled and draw > 1 - recipe.unlabelled_share:
-            pool = unlabelled
-        else:
-            pool = records
+        pool = simulated if simulated and rng.random() < recipe.simulated_share else records
         rows = example(pool[int(rng.integers(len(pool)))], recipe.crop_s, rng)
         kept = rng.permutation(len(rows[0]))[:n_leads]
         parts.append(tuple(row[kept] for row in rows))  # type: ignore[misc]
@@ -292,8 +252,6 @@ def train_one(
     out: Path | None,
     *,
     simulated: Sequence[MarkedRecord] = (),
-    unlabelled: Sequence[MarkedRecord] = (),
-    start: Path | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Delineator:
     """Train one net and give its averaged weights.
@@ -309,10 +267,6 @@ def train_one(
         keeps no checkpoint.
     simulated : sequence of MarkedRecord
         Mixed in by ``recipe.simulated_share``.
-    unlabelled : sequence of MarkedRecord
-        Read by teachers; mixed in by ``recipe.unlabelled_share``.
-    start : Path, optional
-        Checkpoint whose averaged weights are the first ones.
     on_step : callable
         Called with step and loss.
 
@@ -323,10 +277,6 @@ def train_one(
     """
     torch.manual_seed(recipe.seed)
     net = recipe.config.build()
-    if start:
-        saved = torch.load(start, weights_only=True)["average"]
-        own = {k.removeprefix("module."): v for k, v in saved.items() if k.startswith("module.")}
-        net.load_state_dict(own)
     average = swa_utils.AveragedModel(
         net,
         multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
@@ -347,9 +297,7 @@ def train_one(
     first = _resume(parts, out, recipe) if out else 0
 
     def draw(step: int) -> Batch:
-        return batch(
-            records, simulated, unlabelled, recipe, np.random.default_rng((recipe.seed, step))
-        )
+        return batch(records, simulated, recipe, np.random.default_rng((recipe.seed, step)))
 
     ahead = ThreadPoolExecutor(1)
     coming = ahead.submit(draw, first)

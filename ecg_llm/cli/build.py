@@ -11,6 +11,7 @@ import typer
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ecg_llm.data_builders.build import Product
     from ecg_llm.data_builders.listing import Source
 
 build_app = typer.Typer(
@@ -131,6 +132,52 @@ def build_synthetic(
     _run(source, out, engine, workers, None, overwrite)
 
 
+@build_app.command("images", short_help="Pages of records, printed and photographed.")
+def build_images(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SRC",
+            help="A folder or zip archive of records of any format, or a set that build made.",
+            show_default=False,
+        ),
+    ],
+    out: Out,
+    n: Annotated[
+        int | None,
+        typer.Option(help="Pages at most, of records evenly spread; by default all.", min=1),
+    ] = None,
+    per_record: Annotated[int, typer.Option(help="Pages of each record.", min=1)] = 1,
+    photographed: Annotated[
+        float, typer.Option(help="Part that is photographed, scanned or faxed.", min=0, max=1)
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the whole set.", min=0)] = 0,
+    size: Annotated[
+        int, typer.Option(help="Long side in pixels, about; 1400: A4 at 120 dpi.", min=1)
+    ] = 1400,
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Print ECGs as clinics do, photograph some, and keep the place of every lead and sample.
+
+    Layouts, speeds, gains, papers, texts, cameras and scanners vary at stated shares. Names, dates
+    and places on the pages are made up; measured values are printed only if SRC is a built set,
+    which has them.
+
+    \b
+    ecgllm build images sets/ptbxl --out sets/pages --per-record 2
+    ecgllm build images records/ --out sets/photos --photographed 1 --n 500 \f
+    """
+    from ecg_llm.data_builders.build_images import Images
+    from ecg_llm.data_builders.image_card import IMAGES
+
+    if not source.exists():
+        raise ConfigError(f"{source}: no such folder or archive; give one that holds records.")
+    images = Images(source, n, per_record, photographed, seed, size)
+    _run(images, out, engine, workers, None, overwrite, IMAGES)
+
+
 @build_app.command("verify", short_help="Check a built set.")
 def build_verify(
     out: Annotated[
@@ -139,6 +186,10 @@ def build_verify(
     recompute: Annotated[
         int, typer.Option(help="Records to make again from the signal and compare.", min=0)
     ] = 20,
+    source: Annotated[
+        Path | None,
+        typer.Option(help="What a set of images was made from, to draw some again."),
+    ] = None,
 ) -> None:
     """Check a built set: files, counts, rows, splits, labels, and measurements made again.
 
@@ -146,11 +197,12 @@ def build_verify(
 
     \b
     ecgllm build verify sets/ptbxl
-    ecgllm build verify sets/ptbxl --recompute 200 \f
+    ecgllm build verify sets/ptbxl --recompute 200
+    ecgllm build verify sets/pages --source sets/ptbxl \f
     """
     from ecg_llm.data_builders.verify import verify
 
-    result = verify(out, recompute=recompute)
+    result = verify(out, recompute=recompute, source=source)
     for fault in result.faults:
         typer.echo(str(fault))
     typer.echo(str(result))
@@ -165,11 +217,18 @@ def _run(
     workers: int | None,
     limit: int | None,
     overwrite: bool,
+    product: Product | None = None,
 ) -> None:
-    from ecg_llm.data_builders.build import build
+    from ecg_llm.data_builders.build import RECORDS, build
 
     summary = build(
-        source, out, engine=engine.value, workers=workers, limit=limit, overwrite=overwrite
+        source,
+        out,
+        engine=engine.value,
+        workers=workers,
+        limit=limit,
+        overwrite=overwrite,
+        product=product or RECORDS,
     )
     typer.echo(f"{out}: {summary}")
 

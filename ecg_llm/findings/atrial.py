@@ -36,6 +36,8 @@ class AtrialActivity:
         fixed distance, near 0 without.
     p_share : float
         Share of the beats with a P wave.
+    n_with_p, n_judged : int
+        Beats with a P wave, and those that may have one inside the record.
     p_confidence : float
         Mean probability of the P waves.
     pr_spread_ms : float or None
@@ -55,6 +57,8 @@ class AtrialActivity:
 
     p_coherence: float | None
     p_share: float
+    n_with_p: int
+    n_judged: int
     p_confidence: float
     pr_spread_ms: float | None
     irregularity: float | None
@@ -79,7 +83,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
     """
     delineation = case.measurements.delineation
     if case.n_beats < 3:
-        return AtrialActivity(None, 0.0, 0.0, None, None, None, None, None, None, None)
+        return AtrialActivity(None, 0.0, 0, 0, 0.0, None, None, None, None, None, None, None)
     plain = np.array([kind != "ventricular" for kind in case.kinds])
     p_on = delineation.column("p_on")
     pr_ms = 1000 * (delineation.column("qrs_on") - p_on)[plain]
@@ -87,7 +91,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
     spread = float(1.4826 * np.median(np.abs(pr_ms - np.median(pr_ms)))) if len(pr_ms) > 2 else None
     # The first beat's P may lie before the record.
     inside = plain & (delineation.r_s > 0.35)
-    share = float(np.isfinite(p_on[inside]).mean()) if inside.any() else 0.0
+    n_with_p, n_judged = int(np.isfinite(p_on[inside]).sum()), int(inside.sum())
     windows = case.windows
     like = case.usual if case.usual.sum() >= MIN_LIKE else plain
     rest = _atrial_leads(case)
@@ -96,7 +100,9 @@ def atrial_activity(case: Case) -> AtrialActivity:
     confidence = delineation.p_confidence
     return AtrialActivity(
         p_coherence=_coherence(windows, like, _t_end(delineation)),
-        p_share=share,
+        p_share=n_with_p / n_judged if n_judged else 0.0,
+        n_with_p=n_with_p,
+        n_judged=n_judged,
         p_confidence=float(confidence.mean()) if len(confidence) else 0.0,
         pr_spread_ms=spread,
         irregularity=irregularity(case),

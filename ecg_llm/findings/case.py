@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.amplitudes import UNITS
+from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Measurements
 from ecg_llm.quality import Quality
 from ecg_llm.record import ECGRecord
@@ -79,6 +80,8 @@ _SPANS = {
     "qtc": ("qrs_on", "t_off"),
     "jt": ("qrs_off", "t_off"),
 }
+PAGE_COLUMN_S = 2.5
+"""What the standard page shows of a lead: column by column, from the start of what was judged."""
 _WHOLE_RECORD = ("heart", "atrial", "rr", "rmssd")
 _ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms", "s2_mv", "s2_ms")
 
@@ -171,6 +174,8 @@ class Case:
     def span(self, name: str, lead: str | None = None) -> tuple[float | None, float | None]:
         """Tell where on the tracing a value can be seen: the wave of a representative beat.
 
+        Of a lead, it is a beat that the standard page of three rows shows in that lead, if it can.
+
         Parameters
         ----------
         name : str
@@ -209,6 +214,10 @@ class Case:
             fits &= self.usual
         if not fits.any():
             return None, None
+        if lead in STANDARD_12:
+            seen_s = self.measurements.from_s + PAGE_COLUMN_S * (STANDARD_12.index(lead) // 3)
+            seen = fits & (start >= seen_s) & (stop <= seen_s + PAGE_COLUMN_S)
+            fits = seen if seen.any() else fits
         length = stop - start
         middle = np.median(length[fits])
         k = int(np.argmin(np.where(fits, np.abs(length - middle), np.inf)))

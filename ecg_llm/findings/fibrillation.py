@@ -22,6 +22,7 @@ FEATURES = ("p_coherence", "log_irregularity", "p_share", "wave_share")
 _IRREGULARITY_RANGE = (0.005, 0.3)
 MIN_IRREGULARITY = 0.02
 """RR that change less than this from beat to beat are not those of atrial fibrillation."""
+P_BEFORE_QRS = "P wave before the QRS"
 FLUTTER_BPM = (220.0, 350.0)
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
@@ -211,10 +212,9 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
         return opposite(_steady(activity.irregularity))
     probability = fibrillation_probability(activity)
     if probability is None and activity.p_share >= 0.8:
-        words = "≥ 0.8: P waves before the beats"
-        return opposite(
-            fact(True, "share of beats with a P wave", activity.p_share, "", words, FIBRILLATION)
-        )
+        n, of_all = float(activity.n_with_p), f"of {activity.n_judged}"
+        words = "≥ 80 % of the beats"
+        return opposite(fact(True, P_BEFORE_QRS, n, of_all, words, FIBRILLATION))
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
     model = fibrillation_model()
@@ -243,8 +243,8 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
         fact(
             holds,
             "change from one RR to the next",
-            activity.irregularity,
-            "of the mean RR",
+            None if activity.irregularity is None else 100 * activity.irregularity,
+            "%",
             "irregular",
             FIBRILLATION,
             span_s=span,
@@ -257,9 +257,9 @@ def _steady(irregularity: float) -> Check:
     return fact(
         irregularity < MIN_IRREGULARITY,
         "change from one RR to the next",
-        irregularity,
-        "of the mean RR",
-        f"< {MIN_IRREGULARITY:g}",
+        100 * irregularity,
+        "%",
+        f"< {100 * MIN_IRREGULARITY:g} %",
         FIBRILLATION,
     )
 

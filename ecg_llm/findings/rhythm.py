@@ -23,6 +23,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.fibrillation import (
+    P_BEFORE_QRS,
     check_fibrillation,
     check_flutter,
     with_probability,
@@ -199,9 +200,9 @@ def _regular(activity: AtrialActivity) -> Check:
     return fact(
         activity.irregularity < 0.08,
         "change from one RR to the next",
-        activity.irregularity,
-        "of the mean RR",
-        "< 0.08",
+        100 * activity.irregularity,
+        "%",
+        "< 8 %",
         TEXTBOOK,
     )
 
@@ -212,10 +213,10 @@ def _few_p(activity: AtrialActivity) -> Check:
         return unknown("something before the QRS repeats, but no P wave could be delineated")
     return fact(
         activity.p_share < 0.3,
-        "share of beats with a P wave",
-        activity.p_share,
-        "",
-        "< 0.3",
+        P_BEFORE_QRS,
+        float(activity.n_with_p),
+        f"of {activity.n_judged}",
+        "< 30 % of the beats",
         TEXTBOOK,
     )
 
@@ -239,10 +240,10 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     share = any_of(
         fact(
             activity.p_share >= 0.6,
-            "share of beats with a P wave",
-            activity.p_share,
-            "",
-            "≥ 0.6",
+            P_BEFORE_QRS,
+            float(activity.n_with_p),
+            f"of {activity.n_judged}",
+            "≥ 60 % of the beats",
             TEXTBOOK,
         ),
         fact(

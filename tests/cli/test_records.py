@@ -114,7 +114,11 @@ def test_measure_gives_the_promised_keys(file):
 def test_measure_for_people(file):
     result = run(app, ["measure", str(file)])
     assert result.exit_code == 0, result.output
-    assert "heart_rate_bpm" in result.stdout
+    assert "heart rate" in result.stdout
+    main, further = result.stdout.split("Further measurements")
+    assert "QTc (Fridericia)" in main
+    assert "shortest RR" in further
+    assert "rr_min_ms" not in result.stdout
     assert "aVR" in result.stdout
 
 

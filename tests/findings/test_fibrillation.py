@@ -20,6 +20,8 @@ def activity(coherence=0.9, irregularity=0.02, p_share=1.0, **more):
     settings = {
         "p_coherence": coherence,
         "p_share": p_share,
+        "n_with_p": round(10 * p_share),
+        "n_judged": 10,
         "p_confidence": 0.9,
         "pr_spread_ms": 3.0,
         "irregularity": irregularity,
