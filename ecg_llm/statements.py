@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.families import FAMILIES, family_names
-from ecg_llm.findings.rhythm import P_BEFORE_QRS
+from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.phrases import (
     amount,
     brief_reason,

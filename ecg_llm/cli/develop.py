@@ -148,13 +148,17 @@ def eval_findings(
         str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
     ] = "9",
     fs: Annotated[int, typer.Option(help="100 or 500: which version of the records.")] = 100,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table for the documentation.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Compare the findings with PTB-XL's statements: sensitivity, specificity, PPV.
 
     \b
     ecgllm eval findings --data ptbxl/
-    ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json \f
+    ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json
+    ecgllm eval findings --data ptbxl/ --markdown \f
     """
     from ecg_llm.eval.findings import evaluate
 
@@ -165,7 +169,10 @@ def eval_findings(
     except ValueError:
         raise ConfigError(f"--folds {folds!r}: write them as 9 or 1,2,3.") from None
     result = evaluate(_folder(data, "PTB-XL"), folds=chosen, fs=fs, progress=_progress("record"))
-    _print(result, json_)
+    if markdown:
+        typer.echo(result.markdown())
+    else:
+        _print(result, json_)
 
 
 @bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
@@ -296,3 +303,20 @@ def train_quality(
 
     train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
     typer.echo(str(out))
+
+
+@train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
+def train_rhythm(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    out: Annotated[Path, typer.Option(help="Folder for rhythm.json.")],
+    seed: Annotated[int, typer.Option(help="Of the solver.")] = 0,
+) -> None:
+    """Fit the probability of atrial fibrillation to the statements of folds 1 to 8.
+
+    \b
+    ecgllm train rhythm --data ptbxl/ --out runs/rhythm \f
+    """
+    from ecg_llm.training.rhythm import train
+
+    train(_folder(data, "PTB-XL"), out, seed=seed, progress=_progress("record"))
+    typer.echo(str(out / "rhythm.json"))

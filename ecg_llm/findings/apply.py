@@ -25,8 +25,8 @@ from ecg_llm.quality import Quality
 from ecg_llm.record import ECGRecord
 
 HARMLESS = ("SR", "SARRH", "NORM", "SBRAD", "early_repolarization", "short_pr", "LPR", "PAC")
-"""Statements that a normal ECG may carry. (``LPR`` never comes without ``1AVB``.)"""
-_MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "1AVB", "LNGQT")
+"""Statements that a normal ECG may carry; a PR just above its limit (``LPR``) among them."""
+_MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "LPR", "LNGQT")
 
 
 def apply_criteria(

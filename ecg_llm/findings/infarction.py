@@ -85,9 +85,23 @@ def _absent(signs: dict[str, Check], unread: list[Check]) -> Check:
 
 
 def _lost_r(case: Case, lead: str) -> Check:
-    """A Q wave or hardly any R where R should grow: V2 or V3."""
+    """A Q wave or hardly any R where R should grow: V2 or V3.
+
+    A small R in V3 counts only if it is no larger than in V2; else it is poor progression.
+    """
     limit = {"V2": 0.05, "V3": 0.2}[lead]
     small = at_most(case, "qrs_max_mv", limit, SELVESTER, lead)
+    if lead == "V3":
+        before = case.value("qrs_max_mv", "V2") or 0.0
+        falls = compare(
+            case,
+            "qrs_max_mv",
+            lambda v: v <= before,
+            f"no larger than in V2 ({before:.2f} mV)",
+            R_PROGRESSION,
+            lead,
+        )
+        small = all_of(small, falls)
     return any_of(_pathological_q(case, lead), small)
 
 

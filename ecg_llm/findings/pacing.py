@@ -57,7 +57,8 @@ def judge_pacing(case: Case) -> Pacing:
     ahead = onset[:, None] - spikes[None, :]
     conducted = np.isfinite(delineation.column("p_on")).mean() >= 0.5
     wide = (case.value("qrs_ms") or 0.0) >= 120
-    if not len(spikes) and case.record.fs < MIN_FS and wide and not conducted:
+    suspect = wide and (not conducted or _paced_shape(case))
+    if not len(spikes) and case.record.fs < MIN_FS and suspect:
         hidden = unknown(f"at {case.record.fs:g} Hz pacing spikes need not be visible")
         return Pacing(_findings(hidden, hidden), hidden, hidden)
     driven = np.array([kind == "paced" for kind in case.kinds])
@@ -65,6 +66,17 @@ def judge_pacing(case: Case) -> Pacing:
     ventricular = _share(driven, "beats right after a spike", spikes)
     atrial = _share(before_p, "beats with a spike 80 to 320 ms before", spikes)
     return Pacing(_findings(atrial, ventricular), atrial, ventricular)
+
+
+def _paced_shape(case: Case) -> bool:
+    """A wide QRS from the right ventricular apex: down in II, III, aVF and from V1 to V6."""
+
+    def down(lead: str) -> bool:
+        up, deep = case.value("qrs_max_mv", lead), case.value("qrs_min_mv", lead)
+        return up is not None and deep is not None and -deep > 2 * up
+
+    width = case.value("qrs_global_ms") or 0.0
+    return width >= 140 and all(map(down, ("II", "III", "aVF"))) and down("V1") and down("V6")
 
 
 def _share(marked: Mask, quantity: str, spikes_s: npt.NDArray[np.float64]) -> Check:

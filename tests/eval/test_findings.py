@@ -75,6 +75,9 @@ def test_a_folder_in_the_layout_of_ptbxl(tmp_path):
     assert rates["SR"].sensitivity[0] == 1.0
     json.dumps(result.to_dict(), allow_nan=False)
     assert "AFIB" in result.render()
+    assert (
+        "| AFIB (atrial fibrillation) | 1 | 100.0 (21-100) | 100.0 (21-100) |" in result.markdown()
+    )
 
 
 def test_a_folder_without_the_table_says_what_to_do(tmp_path):

@@ -58,3 +58,11 @@ def test_poor_r_progression_is_a_small_r_in_v3_without_infarction(make_case):
     small = {"qrs_max_mv": 0.25, "r_mv": 0.25}
     assert present(make_case(leads={"V3": small})) == {"poor_r_progression"}
     assert present(make_case(leads={"V3": {"qrs_max_mv": 0.35}})) == set()
+
+
+@pytest.mark.parametrize(("before", "found"), [(0.14, False), (0.15, True)])
+def test_a_small_r_in_v3_is_lost_only_if_it_did_not_grow(make_case, before, found):
+    leads = {"V2": {"qrs_max_mv": before}, "V3": {"qrs_max_mv": 0.15}}
+    codes = present(make_case(leads=leads))
+    assert ("ASMI" in codes) is found
+    assert ("poor_r_progression" in present(make_case(leads=leads))) is not found
