@@ -38,7 +38,7 @@ class Delineation:
     leads : tuple of str
         The leads that were read (the usable ones), in the record's order.
     r_s : np.ndarray, shape (n_beats,), s
-        One time a beat: the QRS centre over all leads.
+        One time a beat: the middle of the QRS, median over the leads.
     times_s : np.ndarray, shape (n_leads, n_beats, 9), s
         Per lead and beat the columns of `FIDUCIALS`; NaN where the wave was not found.
     global_s : np.ndarray, shape (n_beats, 9), s
@@ -182,11 +182,13 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
         per_lead[lead, beats, column] = triple
     p_peaks = _peaks(np.abs(signal).mean(axis=0)[None], p)
+    overall = _median_over_leads(per_lead)
+    middle = (overall[:, 3] + overall[:, 5]) / 2  # steadier from beat to beat than a peak
     return Delineation(
         leads=leads,
-        r_s=r_s,
+        r_s=np.where(np.isfinite(middle), middle, r_s),
         times_s=per_lead,
-        global_s=_median_over_leads(per_lead),
+        global_s=overall,
         p_waves_s=np.column_stack([p.on_s, p_peaks, p.off_s]),
         p_confidence=np.clip(p.area / np.maximum(p.off_s - p.on_s, 1e-9), 0, 1),
     )
