@@ -34,6 +34,8 @@ from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.io import RecordRef, find_records, read_ref
 
 PHOTOGRAPHED_SHARE = 0.5
+SHARD_IMAGES = 256
+"""Images of a shard, about: 70 MB."""
 _SHARD_COLUMNS = (
     *("record", "dataset", "patient", "sex", "age_years", "fs", "leads", "derived", "signal"),
     *("gain", "calibrated", "notes", "sha256", "licence", "source_file", *VALUES),
@@ -455,6 +457,26 @@ def page_seed(seed: int, record: str, page: int) -> int:
     """
     digest = hashlib.sha256(f"{seed}\0{record}\0{page}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def records_a_shard(per_record: int) -> int:
+    """Give how many records fill a shard.
+
+    Parameters
+    ----------
+    per_record : int
+        Images of each.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> records_a_shard(1), records_a_shard(10), records_a_shard(1000)
+    (256, 25, 1)
+    """
+    return max(1, SHARD_IMAGES // per_record)
 
 
 @functools.cache

@@ -11,8 +11,7 @@ from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
 from ecg_llm.data_builders.card import CARD, README
 from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
-from ecg_llm.data_builders.listing import Source
-from ecg_llm.data_builders.schema import SPLITS
+from ecg_llm.data_builders.listing import SPLITS, Source
 from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards, write_whole
 
 _COUNTED = {

@@ -169,13 +169,14 @@ def build_images(
     ecgllm build images sets/ptbxl --out sets/pages --per-record 2
     ecgllm build images records/ --out sets/photos --photographed 1 --n 500 \f
     """
-    from ecg_llm.data_builders.build_images import Images
+    from ecg_llm.data_builders.build_images import Images, records_a_shard
     from ecg_llm.data_builders.image_card import IMAGES
 
     if not source.exists():
         raise ConfigError(f"{source}: no such folder or archive; give one that holds records.")
     images = Images(source, n, per_record, photographed, seed, size)
-    _run(images, out, engine, workers, None, overwrite, IMAGES)
+    rows = records_a_shard(per_record)
+    _run(images, out, engine, workers, None, overwrite, product=IMAGES, shard_rows=rows)
 
 
 @build_app.command("verify", short_help="Check a built set.")
@@ -217,9 +218,11 @@ def _run(
     workers: int | None,
     limit: int | None,
     overwrite: bool,
+    *,
     product: Product | None = None,
+    shard_rows: int | None = None,
 ) -> None:
-    from ecg_llm.data_builders.build import RECORDS, build
+    from ecg_llm.data_builders.build import RECORDS, SHARD_ROWS, build
 
     summary = build(
         source,
@@ -229,6 +232,7 @@ def _run(
         limit=limit,
         overwrite=overwrite,
         product=product or RECORDS,
+        shard_rows=shard_rows or SHARD_ROWS,
     )
     typer.echo(f"{out}: {summary}")
 

@@ -285,8 +285,8 @@ def _claim(claim: Claim, index: EvidenceIndex) -> str:
     doubt = " <strong>(contradicted)</strong>" if claim.status == "contradicted" else ""
     kind = ' class="open"' if claim.status == "unverifiable" else ""
     tags = _tags(claim.evidence, index)
-    # The sentence of a finding says what decides it; the details hold the whole evidence.
-    whole = claim.kind in ("present", "absent")
+    # A sentence says what decides it; the details hold the whole evidence.
+    whole = claim.kind != "value"
     facts = _facts(claim.evidence, "" if whole else claim.text, folded=whole)
     return f"<li{kind}>{_e(claim.text)}{doubt}{tags}{facts}</li>"
 

@@ -163,7 +163,7 @@ class _Story:
                     text = f'<font color="{SOFT}">{text}</font>'
                 text = doubt + text + self._tags(claim.evidence)
                 facts = self.cited.of(claim)
-                if facts and len(claim.text) + len(facts) < ONE_LINE:
+                if facts and (facts[0] == "[" or len(claim.text) + len(facts) < ONE_LINE):
                     text += f' &nbsp;<font size="7.5" color="{SOFT}">{_e(facts)}</font>'
                     facts = ""
                 yield self._line(text)

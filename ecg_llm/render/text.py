@@ -108,8 +108,10 @@ class _Writer:
             yield from self._wrap(f"{label}: see the alert.", "  ", "  ")
             return
         mark = {"supported": "", "contradicted": "[contradicted] ", "unverifiable": "? "}
-        lines = self._wrap(claim.text, "  " + mark[claim.status], "  ")
-        facts = self.cited.of(claim)
+        text, facts = claim.text, self.cited.of(claim)
+        if facts.startswith("["):
+            text, facts = f"{text} {facts}", ""
+        lines = self._wrap(text, "  " + mark[claim.status], "  ")
         if facts and len(lines[-1]) + len(facts) + 2 <= self.width:
             lines[-1] += "  " + self._paint(facts, "faint")
             facts = ""
