@@ -19,7 +19,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.finding import Finding
-from ecg_llm.findings.sources import CONDUCTION, FASCICLES
+from ecg_llm.findings.sources import CONDUCTION, FASCICLES, OWN
 
 WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
 _QRS = "qrs_global_ms"
@@ -190,11 +190,11 @@ def _anterior_fascicle(case: Case) -> Check:
     down = [outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, x) for x in ("II", "III")]
     up = [outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in ("I", "aVL")]
     typical = all_of(
-        compare(case, "qrs_axis_deg", lambda v: -40 < v <= -30, "-30° to -40°", FASCICLES),
+        compare(case, "qrs_axis_deg", lambda v: -40 < v <= -30, "-30° to -40°", OWN),
         *(at_least(case, "r_mv", 0.03, FASCICLES, lead) for lead in ("II", "III", "aVF")),
         outweighs(case, "qrs_min_mv", "qrs_max_mv", FASCICLES, "aVF"),
         at_most(case, "q_mv", -0.02, FASCICLES, "aVL"),
-        at_least(case, "r_peak_ms", 40, FASCICLES, "aVL"),
+        at_least(case, "r_peak_ms", 40, OWN, "aVL"),
     )
     return all_of(any_of(axis, typical), *down, any_of(*up))
 

@@ -104,9 +104,10 @@ class FibrillationModel:
             If the file is missing or reads other features than this program measures.
         """
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            lists = {key: tuple(raw.pop(key)) for key in ("features", "means", "scales", "weights")}
-            model = cls(**lists, **raw)
+            raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            for key in ("features", "means", "scales", "weights"):
+                raw[key] = tuple(raw[key])
+            model = cls(**raw)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"{path}: no model of the rhythm could be read ({error}); install the program "

@@ -32,3 +32,4 @@ STEMI_GUIDELINE = "ESC 2023 acute coronary syndromes (Byrne, Eur Heart J 2023;44
 ANTERIOR_FORMULA = "Smith, Ann Emerg Med 2012;60:45 (LAD occlusion or early repolarization)"
 ST_OVER_QRS = "Armstrong, Am J Cardiol 2012;110:977 (ST elevation in hypertrophy)"
 FASCICLES = "Elizari, Circulation 2007;115:1154 (hemiblocks)"
+OWN = "limit of this project, not from a publication"

@@ -26,6 +26,7 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import (
     ANTERIOR_FORMULA,
     EARLY_REPOLARIZATION,
+    OWN,
     PERICARDITIS,
     ST_OVER_QRS,
     ST_OVER_T,
@@ -145,7 +146,7 @@ def _large(case: Case, leads: set[str]) -> Check:
             case,
             "st_j60_mv",
             LARGE_V2_V3_MV if lead in ("V2", "V3") else LARGE_MV,
-            STEMI_GUIDELINE,
+            OWN,
             lead,
         )
         for lead in WALL_LEADS
