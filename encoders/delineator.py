@@ -136,3 +136,97 @@ def _over_leads(listen: nn.Module, h: Tensor, n_leads: int | None) -> Tensor:
     rows, width, length = h.shape
     mean = h.view(rows // n_leads, n_leads, width, length).mean(dim=1)
     return listen(mean).repeat_interleave(n_leads, dim=0)  # type: ignore[no-any-return]
+
+
+class FlatDelineator(nn.Module):
+    """The same function in the form that ONNX Runtime runs fastest.
+
+    Parameters
+    ----------
+    net : Delineator
+        Trained.
+
+    Notes
+    -----
+    ONNX Runtime has blocked kernels for two-dimensional convolutions only, and for channels in
+    sixteens: every convolution becomes a row of height one, normalisation is folded into it, and
+    channels are filled up with zeros.
+    """
+
+    def __init__(self, net: Delineator) -> None:
+        super().__init__()
+        self.stride = net.stride
+        self.stem = _flat(net.stem)
+        self.lead = nn.Embedding.from_pretrained(
+            functional.pad(net.lead.weight.detach(), (0, -net.lead.embedding_dim % _BLOCK))
+        )
+        blocks = [block for block in net.down if isinstance(block, _Block)]
+        self.first = nn.ModuleList([_flat(b.first, b.first_norm) for b in blocks])
+        self.second = nn.ModuleList([_flat(b.second, b.second_norm) for b in blocks])
+        self.short = nn.ModuleList(
+            [_flat(b.short) if isinstance(b.short, nn.Conv1d) else nn.Identity() for b in blocks]
+        )
+        self.listen = nn.ModuleList([_flat(conv) for conv in net.listen])
+        self.narrow = nn.ModuleList([_flat(conv) for conv in net.narrow])
+        self.up = nn.ModuleList([_flat(*list(up.children())[:2]) for up in net.up])
+        self.head = _flat(net.head)
+
+    def forward(self, signal: Tensor, lead_id: Tensor) -> Tensor:
+        """Compute the logits of one record.
+
+        Parameters
+        ----------
+        signal : Tensor, shape (n_leads, n_samples)
+            Scaled leads at the net's rate.
+        lead_id : Tensor of int64, shape (n_leads,)
+            Which lead each row is.
+
+        Returns
+        -------
+        Tensor, shape (n_leads, 3, n_samples)
+            Logits of P, QRS, T.
+        """
+        h = self.stem(signal[:, None, None]) + self.lead(lead_id)[:, :, None, None]  # [L, C, 1, N]
+        skips = []
+        for first, second, short, listen in zip(
+            self.first, self.second, self.short, self.listen, strict=True
+        ):
+            h = functional.relu(second(functional.relu(first(h))) + short(h))
+            h = h + listen(h.mean(dim=0, keepdim=True))
+            skips.append(h)
+        for level in reversed(range(len(self.up))):
+            wide = functional.interpolate(self.narrow[level](h), scale_factor=(1.0, 2.0))
+            h = functional.relu(self.up[level](wide + skips[level]))
+        out = self.head(h)[:, : N_WAVES * self.stride, 0]  # [L, 3 * stride, N]
+        rows, _, positions = out.shape
+        fine = out.view(rows, N_WAVES, self.stride, positions).transpose(2, 3)
+        logits: Tensor = fine.reshape(rows, N_WAVES, self.stride * positions)
+        return logits
+
+
+_BLOCK = 16
+"""Channels of one block of ONNX Runtime's kernels (AVX-512)."""
+
+
+def _flat(conv: nn.Module, norm: nn.Module | None = None) -> nn.Conv2d:
+    """Give a 1-D convolution, and the normalisation after it, as a 2-D one of height one."""
+    assert isinstance(conv, nn.Conv1d)
+    weight = conv.weight.detach()
+    bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+    if isinstance(norm, nn.BatchNorm1d):
+        assert norm.running_var is not None and norm.running_mean is not None
+        scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+        weight = weight * scale[:, None, None]
+        bias = (bias - norm.running_mean) * scale + norm.bias.detach()
+    n_out, n_in, taps = weight.shape
+    more_out, more_in = -n_out % _BLOCK, -n_in % _BLOCK if n_in > 1 else 0
+    flat = nn.Conv2d(
+        n_in + more_in,
+        n_out + more_out,
+        (1, taps),
+        (1, conv.stride[0]),
+        (0, int(conv.padding[0])),
+    )
+    flat.weight = nn.Parameter(functional.pad(weight, (0, 0, 0, more_in, 0, more_out))[:, :, None])
+    flat.bias = nn.Parameter(functional.pad(bias, (0, more_out)))
+    return flat

@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional
 from torch.optim import swa_utils
 
-from ecg_llm.encoders.delineator import Delineator, DelineatorConfig
+from ecg_llm.encoders.delineator import Delineator, DelineatorConfig, FlatDelineator
 from ecg_llm.eval.ludb import ludb_records, read_ludb
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import fill_gaps, resample
@@ -470,7 +470,7 @@ def export(net: Delineator, path: Path) -> None:
         # The exporter that keeps both axes free announces its successor, which does not yet.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            net.eval(),
+            FlatDelineator(net.eval()).eval(),
             (torch.zeros(12, 10 * net.stride * 32), torch.arange(12)),
             str(path),
             input_names=["signal", "lead_id"],
