@@ -264,7 +264,9 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
         brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):
         first = facts[0].quantity if facts else ""
-        concerned = [item.lead for item in facts if item.lead and item.quantity == first]
+        # Behind the first quantity of ST come reciprocal leads; of Q waves, further walls.
+        alike = [item for item in facts if finding.section == "qrs" or item.quantity == first]
+        concerned = [item.lead for item in alike if item.lead]
         leads = list(dict.fromkeys(concerned))
         brackets = ", ".join(leads) if len(leads) > 1 else brackets
     text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)

@@ -484,3 +484,23 @@ def test_every_family_holds_known_statements_once():
     codes = [code for family in FAMILIES for code in family.codes]
     assert len(set(codes)) == len(codes)
     assert set(codes) <= STATEMENTS.keys()
+
+
+def test_the_impression_names_the_leads_concerned_not_the_reciprocal_ones():
+    reciprocal = evidence("ST at J+60 ms", -0.1, "mV", "≤ -0.05 mV", lead="III")
+    stemi = replace(FINDINGS[2], evidence=(*FINDINGS[2].evidence, reciprocal))
+    q_waves = made_finding(
+        "ASMI",
+        STATEMENTS["ASMI"].label,
+        "qrs",
+        "abnormal",
+        evidence=(
+            evidence("tallest upward QRS deflection", 0.04, "mV", "QS complex", lead="V1"),
+            evidence("Q duration", 86.0, "ms", "≥ 20 ms", lead="V2"),
+        ),
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), (stemi, q_waves))
+    assert report.impression == (
+        "STEMI pattern (V2, V3).",
+        "Anteroseptal infarction, age undetermined (V1, V2).",
+    )
