@@ -7,7 +7,6 @@ from typing import Literal
 
 from ecg_llm.lexicon import Item
 
-
 About = Literal["measured", "general", "earlier", "history"]
 Sure = Literal["definite", "possible", "unjudged"]
 

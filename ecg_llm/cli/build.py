@@ -131,6 +131,57 @@ def build_synthetic(
     _run(source, out, engine, workers, None, overwrite)
 
 
+@build_app.command("instruct", short_help="Conversations on a built set.")
+def build_instruct(
+    shards: Annotated[
+        Path, typer.Argument(metavar="SHARDS", help="A built set of records.", show_default=False)
+    ],
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Of all wording and choices.", min=0)] = 0,
+    rewriter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="OpenAI-compatible server that varies the wording; a rewrite that changes a "
+            "claim is thrown away. Its key is read from ECGLLM_REWRITER_KEY.",
+        ),
+    ] = None,
+    rewriter_model: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the model on that server.")
+    ] = "default",
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    limit: Limit = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Write grounded conversations on the records of a set.
+
+    Reports, stepwise readings, questions and answers, comparisons, explanations, follow-ups, and
+    what must be declined. Every number and finding comes from the record and is checked against it.
+
+    \b
+    ecgllm build instruct sets/ptbxl --out sets/talk
+    ecgllm build instruct sets/ptbxl --out sets/talk --rewriter http://localhost:8000 \f
+    """
+    from ecg_llm.data_builders.build import build
+    from ecg_llm.data_builders.instruct import CONVERSATIONS, SHARD_RECORDS, Instruct
+    from ecg_llm.data_builders.instruct_rewrite import RewriterConfig
+
+    config = None if rewriter is None else RewriterConfig(rewriter, rewriter_model)
+    source = Instruct.prepared(_source_folder(shards), seed=seed, rewriter=config)
+    summary = build(
+        source,
+        out,
+        engine=engine.value,
+        workers=workers,
+        limit=limit,
+        overwrite=overwrite,
+        shard_rows=SHARD_RECORDS,
+        product=CONVERSATIONS,
+    )
+    typer.echo(f"{out}: {summary}")
+
+
 @build_app.command("verify", short_help="Check a built set.")
 def build_verify(
     out: Annotated[
