@@ -21,7 +21,7 @@ from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.instruct_card import write_instruct_card
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
-from ecg_llm.data_builders.instruct_draft import Draft, chain_json
+from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, chain_json
 from ecg_llm.data_builders.instruct_levels import explanations, second_reading
 from ecg_llm.data_builders.instruct_questions import (
     choose_questions,
@@ -35,6 +35,8 @@ from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
 from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.errors import ConfigError
+from ecg_llm.facts import Facts
+from ecg_llm.grounding import check_text
 from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
@@ -271,15 +273,22 @@ class Instruct:
         if case.refused:
             return [refused(case, self._rng(case, f"refused {k}")) for k in range(2)], tally
         counts = {code: (present, absent) for code, present, absent in self.counts}
-        made: list[Draft | None] = []
+        made: list[Draft] = []
+
+        def whole(one: Draft) -> bool:
+            first = earlier.facts if one.kind == "comparison" and earlier is not None else None
+            fits = borne_out(one, case.facts, first)
+            tally["conversations dropped by the check"] += not fits
+            return fits
 
         def keep(result: tuple[Draft | Sequence[Draft] | None, int]) -> None:
             found, unsaid = result
             tally["sentences left unsaid"] += unsaid
-            if found is None or isinstance(found, Draft):
-                made.append(found)
-            else:
-                made.extend(found)
+            if found is None:
+                tally["conversations not written"] += 1
+            for one in () if found is None else (found,) if isinstance(found, Draft) else found:
+                if whole(one):
+                    made.append(one)
 
         for k in range(2):
             keep(full_report(case, self._rng(case, f"report {k}")))
@@ -301,8 +310,7 @@ class Instruct:
             compared, dropped = comparisons(earlier, case, self._rng(case, "comparison"))
             tally["comparisons dropped"] += dropped
             made.extend(compared)
-        tally["conversations not written"] += sum(one is None for one in made)
-        return [one for one in made if one is not None], tally
+        return made, tally
 
     def _number(self, case: ECGCase, what: str) -> int:
         digest = hashlib.sha256(f"{self.seed}/{case.dataset}/{case.record}/{what}".encode())
@@ -310,6 +318,31 @@ class Instruct:
 
     def _rng(self, case: ECGCase, what: str) -> Random:
         return Random(self._number(case, what))
+
+
+def borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
+    """Tell whether a record bears out what the answers of a conversation claim together.
+
+    Parameters
+    ----------
+    one : Draft
+        The conversation.
+    facts : Facts
+        Of its last record.
+    earlier : Facts, optional
+        Of the one before.
+
+    Returns
+    -------
+    bool
+        Sentences that are true one by one may read otherwise in a row.
+    """
+    allowed = ("supported", "unverifiable") if one.kind in MAY_EXPLAIN else ("supported",)
+    return all(
+        claim.status in allowed
+        for text in one.turns[1::2]
+        for claim in check_text(text, facts=facts, earlier=earlier)
+    )
 
 
 def conversation_rows(source: Instruct, item: Item) -> list[dict[str, Any]]:

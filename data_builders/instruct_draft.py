@@ -30,6 +30,9 @@ KINDS: tuple[Kind, ...] = (
 )
 """What conversations are about."""
 
+MAY_EXPLAIN = ("explanation", "declined", "refused")
+"""Kinds whose answers may hold what no record can bear out: what a term means, why no answer."""
+
 STEPS = (
     "quality",
     "rate and rhythm",

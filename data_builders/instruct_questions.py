@@ -93,16 +93,8 @@ def _specific(case: ECGCase, code: str) -> Finding | None:
 
 def _yes(teller: Teller, yes: bool, text: str) -> str:
     """Put yes or no before an answer."""
-    word = "Yes" if yes else "No"
-    return teller.pick(
-        "{w}. {t}",
-        "{w}. {t}",
-        "{t}",
-        "{w}: {u}",
-        w=word,
-        t=text,
-        u=text if text[:2].isupper() or text[1:2].isupper() else text,
-    )
+    forms = ("Yes. {t}", "Yes. {t}", "{t}", "Yes: {t}") if yes else ("No. {t}", "No. {t}", "{t}")
+    return teller.pick(*forms, t=text)
 
 
 def lead_shows(case: ECGCase, sign: str, lead: str) -> bool | None:

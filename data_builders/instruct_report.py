@@ -156,8 +156,8 @@ _HEADS = {
     STEPS[0]: ("Technical quality", "Quality", "Technique"),
     STEPS[1]: ("Rate and rhythm", "Rhythm", "Rhythm and rate"),
     STEPS[2]: ("Conduction and axis", "Intervals and axis", "Conduction"),
-    STEPS[3]: ("Chambers", "Chambers and voltage", "Hypertrophy"),
-    STEPS[4]: ("Ischaemia and infarction", "Infarction and ischaemia", "Q waves and ST segments"),
+    STEPS[3]: ("Chambers", "Chambers and voltages", "Atria and ventricles"),
+    STEPS[4]: ("Coronary signs", "QRS and ST", "ST segments", "Signs of coronary disease"),
     STEPS[5]: ("Repolarisation", "T waves and QT", "Repolarization"),
     STEPS[6]: ("Conclusion", "Impression", "Summary", "Interpretation"),
 }
@@ -252,7 +252,8 @@ def reasoning(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
             return None, teller.unsaid
         points += said
         chain += [link(step, point) for point in said]
-        head = step if "{k}, " in mark else capital(step)
+        head = rng.choice(_HEADS[step])
+        head = head if head[1].isupper() or "{k}, " not in mark else head[0].lower() + head[1:]
         lines.append(mark.format(k=k, h=head, t=" ".join(point.text for point in said)))
     last = conclusion(teller)
     chain.append(link(STEPS[6], last))

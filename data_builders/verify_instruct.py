@@ -15,7 +15,7 @@ from ecg_llm.data_builders.card import CARD
 from ecg_llm.data_builders.instruct import instruct_schema
 from ecg_llm.data_builders.instruct_card import assistant_texts, count_conversations
 from ecg_llm.data_builders.instruct_case import facts_of_json
-from ecg_llm.data_builders.instruct_draft import KINDS, STEPS
+from ecg_llm.data_builders.instruct_draft import KINDS, MAY_EXPLAIN, STEPS
 from ecg_llm.data_builders.instruct_say import VALUE_NAMES
 from ecg_llm.data_builders.shards import Manifest, read_shards
 from ecg_llm.data_builders.verify import Fault
@@ -24,8 +24,6 @@ from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.grounding import check_text, missing
 from ecg_llm.vocabulary import canonical_code, members
 
-MAY_EXPLAIN = ("explanation", "declined", "pressure", "injection", "second_reading", "refused")
-"""Kinds whose answers may hold what no record can bear out: what a term means, why no answer."""
 MOST_UNVERIFIABLE = 0.05
 """Of the claims of these kinds, over the set."""
 
