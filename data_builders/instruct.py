@@ -44,7 +44,7 @@ INSTRUCT_BUILDER = f"ecg_llm {ecg_llm.__version__}, instruct {INSTRUCT_VERSION}"
 SHARD_RECORDS = 256
 """Records of a shard: about 5,000 conversations."""
 OTHER_PATIENTS = 0.25
-"""Part of the records without an earlier ECG of the patient that are compared with another's."""
+"""Part of the records of patients with one ECG that are compared with another patient's."""
 
 _TEXTS = pa.list_(pa.string())
 _PART = pa.struct([("type", pa.string()), ("ecg", pa.string()), ("text", pa.string())])
@@ -246,7 +246,7 @@ class Instruct:
                     "id": f"{case.record}/{one.kind}/{k:02d}",
                     "kind": one.kind,
                     "form": one.form,
-                    "messages": _messages(rng, [c.record for c in cases], turns),
+                    "messages": _messages(rng, cases, turns),
                     "answer": list(one.answer),
                     "facts": list(one.facts),
                     "chain": chain_json(one.chain),
@@ -317,7 +317,7 @@ class Instruct:
         return int.from_bytes(digest.digest()[:8], "big") >> 1
 
     def _rng(self, case: ECGCase, what: str) -> Random:
-        return Random(self._number(case, what))
+        return Random(self._number(case, what))  # noqa: S311 (wording, no secret)
 
 
 def borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
@@ -368,12 +368,15 @@ CONVERSATIONS = Product(
 """Conversations, several rows a record."""
 
 
-def _messages(rng: Random, records: list[str], turns: Sequence[str]) -> list[dict[str, Any]]:
+def _messages(rng: Random, cases: Sequence[ECGCase], turns: Sequence[str]) -> list[dict[str, Any]]:
     """Lay out turns as messages; the ECGs stand in the first, before or after the question."""
     text = _text(turns[0])
-    if len(records) == 2:
+    records = [case.record for case in cases]
+    if len(cases) == 2:
+        own = cases[0].patient is not None and cases[0].patient == cases[1].patient
+        whose = "" if own else rng.choice((" (another patient)", ", of another patient"))
         first = [
-            _text("First ECG:"),
+            _text(f"First ECG{whose}:"),
             _ecg(records[0]),
             _text("Second ECG:"),
             _ecg(records[1]),
@@ -430,9 +433,10 @@ def _partners(rows: Sequence[dict[str, Any]], seed: int) -> dict[int, tuple[int,
             if (rows[one]["recorded_at"] or "") < (rows[other]["recorded_at"] or ""):
                 out[other] = (one, "same patient")
     for k, row in enumerate(rows):
-        if k in out or row["quality_verdict"] == "refuse":
+        several = len(by_patient.get(row["patient"], ())) > 1
+        if several or row["quality_verdict"] == "refuse":
             continue
-        rng = Random(f"{seed}/{row['record']}/pair")
+        rng = Random(f"{seed}/{row['record']}/pair")  # noqa: S311 (a choice, no secret)
         others = by_split[row["split"]]
         chosen = others[rng.randrange(len(others))]
         if rng.random() < OTHER_PATIENTS and rows[chosen]["patient"] != row["patient"]:

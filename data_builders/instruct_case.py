@@ -22,6 +22,14 @@ COLUMNS = (
 )
 """Columns of a record set that are read; the signal is not."""
 
+_SAID_TOO = {
+    "SR": ("STACH", "SBRAD"),
+    "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
+    "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
+    "STE_": ("ANEUR",),
+}
+"""What the more precise findings beside it say as well."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ECGCase:
@@ -106,7 +114,8 @@ class ECGCase:
         return [
             finding
             for finding in present
-            if codes.isdisjoint(SAID_BY.get(finding.code, ())) and finding.code != "NORM"
+            if codes.isdisjoint((*SAID_BY.get(finding.code, ()), *_SAID_TOO.get(finding.code, ())))
+            and finding.code != "NORM"
         ]
 
     def value(self, name: str) -> float | None:

@@ -41,31 +41,31 @@ _PLAIN = {
     "LAO/LAE": "the left upper chamber may be enlarged",
     "RAO/RAE": "the right upper chamber may be enlarged",
     "QWAVE": "part of the heart muscle may carry a scar",
-    "STE_": "part of the tracing is raised, which a doctor has to interpret together with symptoms",
-    "STD_": "part of the tracing is lowered, which a doctor has to interpret together with symptoms",
+    "STE_": "part of the tracing is raised; a doctor has to weigh that together with symptoms",
+    "STD_": "part of the tracing is lowered; a doctor has to weigh that together with symptoms",
     "stemi": "the tracing looks as it does when a heart artery is blocked; this is an emergency",
     "INVT": "one of the waves points down where it usually points up",
     "LOWT": "one of the waves is flatter than usual",
     "LNGQT": "the heart takes longer than usual to recharge after a beat",
-    "very_long_qt": "the heart takes much longer than usual to recharge; a doctor should see it soon",
+    "very_long_qt": "the heart takes much longer than usual to recharge; show this to a doctor",
     "LVOLT": "the signals are smaller than usual",
     "PACE": "a pacemaker drives the heart",
 }
 _MEANING = {
     "SR": "This is the normal rhythm.",
-    "STACH": "Look for a cause such as pain, fever, bleeding or thyroid disease.",
-    "SBRAD": "Common in trained people and with drugs that slow the rate.",
-    "AFIB": "Consider the risk of stroke and the control of the rate.",
-    "AFLT": "Managed much like atrial fibrillation; ablation is often an option.",
-    "PAC": "Usually harmless.",
-    "PVC": "Often harmless; frequent ones call for a look at the ventricle.",
-    "1AVB": "Often benign; check drugs that slow conduction.",
-    "CLBBB": "Makes ST and T hard to read and suggests looking for structural disease.",
-    "CRBBB": "May be seen in healthy people.",
-    "LAFB": "On its own usually without consequence.",
+    "STACH": "One looks for a cause such as pain, fever, bleeding or thyroid disease.",
+    "SBRAD": "It is common in trained people and with drugs that slow the rate.",
+    "AFIB": "One considers the risk of stroke and the control of the rate.",
+    "AFLT": "It is managed much like atrial fibrillation; ablation is often an option.",
+    "PAC": "They are usually harmless.",
+    "PVC": "They are often harmless; frequent ones call for a look at the ventricle.",
+    "1AVB": "It is often benign; check drugs that slow conduction.",
+    "CLBBB": "It makes ST and T hard to read and suggests looking for structural disease.",
+    "CRBBB": "It may be seen in healthy people.",
+    "LAFB": "On its own it is usually without consequence.",
     "LVH": "Check the blood pressure; imaging is more accurate than voltage.",
     "VCLVH": "Voltage alone is not specific, above all in the young and the slim.",
-    "LAO/LAE": "An indirect sign; imaging measures the atrium better.",
+    "LAO/LAE": "It is an indirect sign; imaging measures the atrium better.",
     "QWAVE": "Compare with earlier tracings and the history.",
     "STE_": "Symptoms and earlier tracings decide how urgent this is.",
     "STD_": "Symptoms and earlier tracings decide what it means.",
@@ -125,7 +125,7 @@ def _generalist(teller: Teller) -> Draft | None:
     notable = teller.case.notable()[:4]
     parts, points = [], []
     for finding in notable:
-        point = teller.present(finding, facts=1)
+        point = teller.present(finding, facts=0 if finding.section == "rhythm" else 1)
         if point is None:
             continue
         meaning = _MEANING.get(finding.code, "")
@@ -169,6 +169,14 @@ def _patient(teller: Teller) -> Draft | None:
                 p=_PLAIN[finding.code][0].upper() + _PLAIN[finding.code][1:],
                 q=_PLAIN[finding.code],
                 n=name,
+            )
+        )
+    if any(f.code not in _PLAIN and f.urgency != "normal" for f in case.notable()):
+        parts.append(
+            teller.pick(
+                "There are [further|other] details on the tracing that your doctor [will|can] "
+                "explain.",
+                "[Some|A few] more technical points are for your doctor to judge.",
             )
         )
     if case.status("NORM") == "present":
@@ -266,6 +274,9 @@ def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, 
 
 def _borne_out(teller: Teller, code: str, status: str) -> Point | None:
     """Say what the criteria found of a statement."""
+    if code == "NORM":
+        told = conclusion(teller)
+        return told if told.decision == "present" else None
     if status == "absent":
         return teller.absent([code], facts=True)
     case = teller.case

@@ -121,13 +121,41 @@ def lead_shows(case: ECGCase, sign: str, lead: str) -> bool | None:
     return False if states == ({"contradicted"}, {"supported"}) else None
 
 
-_SIGN_VALUE = {"INVT": "t_mv", "STE_": "st_j_mv", "STD_": "st_j80_mv", "QWAVE": "q_mv"}
+_SIGN_VALUES = {
+    "INVT": ("t_mv",),
+    "STE_": ("st_j_mv",),
+    "STD_": ("st_j_mv", "st_j60_mv", "st_j80_mv"),
+    "QWAVE": ("q_mv",),
+}
 _SIGN_WORDS = {
     "t_mv": "T amplitude",
     "st_j_mv": "ST at J",
+    "st_j60_mv": "ST at J+60 ms",
     "st_j80_mv": "ST at J+80 ms",
     "q_mv": "Q amplitude",
 }
+
+
+def sign_value(case: ECGCase, code: str, lead: str) -> tuple[str, float | None]:
+    """Give the value of a lead that decides a sign: of several, the lowest.
+
+    Parameters
+    ----------
+    case : ECGCase
+        The record.
+    code : str
+        ``INVT``, ``STE_``, ``STD_`` or ``QWAVE``.
+    lead : str
+        Lead name.
+
+    Returns
+    -------
+    tuple of (str, float or None)
+        Its name, and the value in mV.
+    """
+    found = [(name, case.facts.value(name, lead).value) for name in _SIGN_VALUES[code]]
+    known = [(value, name) for name, value in found if value is not None]
+    return (min(known)[1], min(known)[0]) if known else (_SIGN_VALUES[code][0], None)
 
 
 def _lead_questions(teller: Teller) -> list[Draft]:
@@ -153,8 +181,7 @@ def _lead_questions(teller: Teller) -> list[Draft]:
                 s=sign,
                 l=lead,
             )
-            name = _SIGN_VALUE[code]
-            value = case.facts.value(name, lead).value
+            name, value = sign_value(case, code, lead)
             text = teller.pick(
                 "There is {no}{s} in {l}: {q} {v}.",
                 "{l} shows {no}{s} ({q} {v}).",
@@ -366,21 +393,18 @@ def _where(teller: Teller) -> Draft | None:
     having = [lead for lead, shows in shown.items() if shows]
     if not having or None in shown.values():
         return None
-    name = _SIGN_VALUE[code]
-    values = {lead: case.facts.value(name, lead).value for lead in having}
+    told = {lead: sign_value(case, code, lead) for lead in having}
     read = [
-        f"{lead} {teller.voice.amount(value, 'mV')}"
-        for lead, value in values.items()
-        if value is not None
+        f"{_SIGN_WORDS[name]} {teller.voice.amount(value or 0.0, 'mV')} in {lead}"
+        for lead, (name, value) in told.items()
     ]
     text = teller.pick(
         "{S} in {l}.",
         "In {l} there is {s}.",
-        "{S} shows in {l} ({q}: {v}).",
+        "{S} shows in {l}: {v}.",
         s=sign,
         S=sign,
         l=listing(having),
-        q=_SIGN_WORDS[name],
         v=", ".join(read),
     )
     if not teller.holds(text):
@@ -404,7 +428,7 @@ def _where(teller: Teller) -> Draft | None:
         "leads of a sign",
         question,
         text,
-        facts=[code, name],
+        facts=[code, *dict.fromkeys(name for name, _ in told.values())],
         answer=[f"lead {lead}" for lead in having],
     )
 

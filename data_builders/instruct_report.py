@@ -8,7 +8,7 @@ from random import Random
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_draft import STEPS, Draft, draft, link
 from ecg_llm.data_builders.instruct_say import Point, Teller, articled, joined
-from ecg_llm.data_builders.instruct_words import Voice, capital, draw, with_article
+from ecg_llm.data_builders.instruct_words import Voice, capital, draw, names, with_article
 from ecg_llm.findings.finding import Finding
 from ecg_llm.grounding import missing
 from ecg_llm.phrases import listing
@@ -87,13 +87,14 @@ def step_points(
     rng.shuffle(groups)
     denied = 0
     for group in groups:
-        if denied == denials:
+        if denied >= denials and (not facts or any(p and p.evidence for p in said)):
             break
         codes = group[:1] if facts else group
         point = teller.absent(codes, facts=facts)
         denied += point is not None
         said.append(point)
-    if everything or rng.random() < 0.4:
+    bare = facts and not any(point and point.evidence for point in said)
+    if bare or everything or rng.random() < 0.4:
         unknown = [
             finding
             for group in DENIED_IN_STEP.get(step, ())
@@ -121,7 +122,7 @@ def conclusion(teller: Teller) -> Point:
         elif notable:
             grave = [f for f in notable if f.urgency in ("critical", "urgent")]
             order = (*notable, *rhythm[:1]) if grave else (*rhythm[:1], *notable)
-            called = [with_article(teller.name(f.code)) for f in order]
+            called = [with_article(_in_list(teller, f.code)) for f in order]
             text = teller.pick(
                 "{x}",
                 "[In summary|Overall|Taken together]: {x}",
@@ -140,9 +141,14 @@ def conclusion(teller: Teller) -> Point:
             break
     else:
         text = "See the findings above."
-    decision = "present" if notable or case.status("NORM") == "present" else "absent"
-    code = "NORM" if case.status("NORM") == "present" or not notable else notable[0].code
-    return Point(code, decision, text, ())
+    if notable:
+        return Point(notable[0].code, "present", text)
+    return Point("NORM", case.status("NORM"), text)
+
+
+def _in_list(teller: Teller, code: str) -> str:
+    """Draw a name that a list can hold: without a comma, if there is one."""
+    return teller.voice.rng.choice([n for n in names(code) if ", " not in n] or list(names(code)))
 
 
 _ASK_REPORT = (
@@ -248,7 +254,7 @@ def reasoning(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
     lines, chain, points = [], [], []
     for k, step in enumerate(STEPS[:-1], 1):
         said = step_points(teller, step, denials=2, facts=True)
-        if not said:
+        if not any(point.evidence or point.decision == "unknown" for point in said):
             return None, teller.unsaid
         points += said
         chain += [link(step, point) for point in said]

@@ -114,6 +114,8 @@ class Teller:
         if value is None or base not in LIMITS:
             return None
         low, high = LIMITS[base]
+        if name == "qrs_ms" and high is not None and value <= high and widened(self.case):
+            return None
         if base == "qtc":
             high = BY_SEX_QTC.get(self.case.sex or "", max(BY_SEX_QTC.values()))
         if high is not None and value > high:
@@ -211,16 +213,21 @@ class Teller:
             chosen = telling(finding, 0 if k > TRIES - 2 else facts)
             name = self.name(finding.code)
             shown = [self.fact(item) for item in chosen]
-            if finding.code in _SINUS and k < TRIES - 2 and self.voice.rng.random() < 0.7:
-                waves = "[P waves|P waves are seen] before the QRS[ complexes|]"
-                shown.insert(0, self.pick(waves, "P waves precede the QRS[ complexes|]"))
-            elif finding.code == "AFIB" and k < TRIES - 2:
-                shown.insert(0, self.pick("no P waves", "P waves are absent", "without P waves"))
+            if facts and k < TRIES - 2:
+                shown = [*self._seen(finding.code), *shown]
             text = self._present_text(finding, name, shown)
             if self.holds(text):
                 return Point(finding.code, "present", text, tuple(chosen))
         self.unsaid += 1
         return None
+
+    def _seen(self, code: str) -> list[str]:
+        """Say what the eye sees of a rhythm, besides numbers."""
+        if code in _SINUS and self.voice.rng.random() < 0.7:
+            return [self.pick("P waves before the QRS[| complexes]", "P waves ahead of the QRS")]
+        if code == "AFIB":
+            return [self.pick("no P waves", "no P waves; irregular rhythm", "no visible P waves")]
+        return []
 
     def _present_text(self, finding: Finding, name: str, facts: Sequence[str]) -> str:
         article, verb = with_article(name), "are" if is_plural(name) else "is"
@@ -235,7 +242,7 @@ class Teller:
                 "The [tracing|ECG|recording] shows {a}: {f}",
                 "The [tracing|ECG|recording] shows {a} ({f})",
                 "{f}: {n}",
-                "{f}, so {n} {is} [present|diagnosed|stated]",
+                "{f}, so {n} {is} [present|diagnosed]",
                 "{f}; this [is|means|amounts to] {n}",
                 "{a} {is} [found|seen|noted]: {f}",
                 "[I find|We find|One finds] {a} ({f})",
@@ -268,7 +275,8 @@ class Teller:
             if isinstance(item.value, str)
             else self.voice.amount(float(item.value or 0.0), item.unit, item.criterion)
         )
-        where = f" in {item.lead}" if item.lead and item.lead not in quantity.split() else ""
+        named = item.lead is None or re.search(rf"\b{item.lead}\b", quantity)
+        where = "" if named else f" in {item.lead}"
         if denied or not rule or fulfils(item) is None:
             return f"{quantity} {shown}{where}"
         if not met:
@@ -419,6 +427,28 @@ _RANGE = re.compile(r"^between (-?[\d.]+)\D+?(-?[\d.]+)( ?mV|°)$")
 _SINUS = ("SR", "STACH", "SBRAD", "SARRH")
 
 
+def widened(case: ECGCase) -> bool:
+    """Tell whether a QRS that is not wide lead by lead is wider over all leads.
+
+    Parameters
+    ----------
+    case : ECGCase
+        The record.
+
+    Returns
+    -------
+    bool
+        Then its duration is told, but not called normal.
+    """
+    widest = max(case.value("qrs_ms") or 0.0, case.value("qrs_global_ms") or 0.0)
+    slowed = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "WPW")
+    return widest > NORMAL_QRS_MS or any(case.status(code) == "present" for code in slowed)
+
+
+NORMAL_QRS_MS = 115.0
+"""Over all leads, where 120 ms is wide."""
+
+
 def articled(text: str) -> str:
     """Put ``an`` where a vowel is heard.
 
@@ -436,7 +466,7 @@ def articled(text: str) -> str:
     >>> articled("a axis, a uncorrected QT, a ST-T shape, a QRS")
     'an axis, an uncorrected QT, an ST-T shape, a QRS'
     """
-    heard = r"(?=[aeioAEIO]|un(?!i)|[FHLMNRSX](?:[A-Z]|-|\b)|8|11|18)"
+    heard = r"(?!STEMI)(?=[aeioAEIO]|un(?!i)|[FHLMNRSX](?:[A-Z]|-|\b)|8|11|18)"
     return re.sub(rf"\b([Aa]) {heard}", r"\1n ", text)
 
 
@@ -489,6 +519,8 @@ def failing(finding: Finding) -> list[Evidence]:
     if not left:
         return []
     first = left[0][1].quantity
+    if all(item.value == 0 for _, item in left if item.quantity == first):
+        return []
     return [max((x for x in left if x[1].quantity == first), key=lambda x: x[0])[1]]
 
 

@@ -13,12 +13,12 @@ from ecg_llm.data_builders.instruct_words import Voice
 _FOLLOWED = ("pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg", "heart_rate_bpm")
 _ASK_VALUE = (
     "[And|What about|What is] the {n}?",
-    "[How long is|What is] the {n}[ here|]?",
+    "What is the {n}[ here|]?",
     "[And its|And the] {n}?",
 )
 _ASK_AXIS = (
     "[And|What about|What is] the {n}?",
-    "[And where does|In which direction does] it point?",
+    "[And where|In which direction] does the axis point?",
 )
 _ASK_NORMAL = (
     "Is [that|this|it] normal?",
@@ -200,8 +200,8 @@ def declined(case: ECGCase, rng: Random) -> tuple[Draft, int]:
     points: list[Point] = []
     if rng.random() < 0.5:
         points = [conclusion(teller)]
-        text += teller.pick(
-            " [What the ECG does show|What the tracing tells|From the ECG]: {c}", c=points[0].text
+        text += " " + teller.pick(
+            "[What the ECG does show|What the tracing tells|From the ECG]: {c}", c=points[0].text
         )
     question = asked(rng, questions)
     return draft("declined", topic, question, text, points=points), teller.unsaid

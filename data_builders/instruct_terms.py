@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecg_llm.data_builders.instruct_case import ECGCase
+from ecg_llm.data_builders.instruct_say import widened
 from ecg_llm.measured_words import BY_SEX_QTC
 
 DIAGNOSES = {
@@ -107,6 +108,8 @@ def place(case: ECGCase, name: str) -> str | None:
     if value is None or name not in NORMAL_RANGE:
         return None
     low, high = NORMAL_RANGE[name]
+    if name == "qrs_ms" and value <= high and widened(case):
+        return None
     if name == "qtc_fridericia_ms":
         high = BY_SEX_QTC.get(case.sex or "", max(BY_SEX_QTC.values()))
     return PLACES[0] if value < low else PLACES[2] if value > high else PLACES[1]

@@ -110,7 +110,8 @@ class Voice:
         -------
         Voice
         """
-        chosen: Style = style or rng.choice(("terse", "prose", "prose", "headed"))
+        styles: tuple[Style, ...] = ("terse", "prose", "prose", "headed")
+        chosen = style or rng.choice(styles)
         return cls(
             rng=rng,
             style=chosen,
@@ -237,8 +238,7 @@ def is_plural(name: str) -> bool:
     return (
         last in ("waves", "complexes", "beats", "contractions", "changes", "abnormalities")
         or (
-            (last.endswith(("s", "Cs", "Bs"))
-            and last[:-1] in _ABBREVIATED)
+            (last.endswith(("s", "Cs", "Bs")) and last[:-1] in _ABBREVIATED)
             or last.endswith("systoles")
         )
         or last in ("ectopics", "effects", "elevations", "depressions", "inversions", "voltages")

@@ -164,7 +164,7 @@ def _known(name: str) -> bool:
     return name in STATEMENTS or name in VALUE_NAMES or name in _OTHER
 
 
-_OTHER = ("quality", "t_mv", "st_j_mv", "st_j80_mv", "q_mv", "rr_ms")
+_OTHER = ("quality", "t_mv", "st_j_mv", "st_j60_mv", "st_j80_mv", "q_mv", "rr_ms")
 
 
 @lru_cache(maxsize=16)
@@ -198,8 +198,9 @@ def _chain(row: Mapping[str, Any], facts: Facts, text: str) -> Iterator[str]:
     if steps != list(STEPS):
         yield f"its steps are {', '.join(steps) or 'none'}"
     for step in STEPS[1:-1]:
-        if not any(link["step"] == step and link["evidence"] for link in chain):
-            yield f"step {step!r} names no measured fact"
+        links = [link for link in chain if link["step"] == step]
+        if not any(link["evidence"] or link["decision"] == "unknown" for link in links):
+            yield f"step {step!r} names neither a measured fact nor why there is none"
     for link in chain:
         if link["sentence"] not in text:
             yield f"the text lacks the sentence of {link['finding']}"
