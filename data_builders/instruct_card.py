@@ -244,7 +244,8 @@ def _readme(card: dict[str, Any]) -> str:
         f"Licence of the source: {', '.join(card['licences'])}. Cite: {card['citation']}",
         "",
         f"{counts['listed']} records listed = {counts['written']} written + {counts['left_out']} "
-        f"left out; {counts['rows']} conversations. An `ecg` part of a message names a record of the "
+        f"left out; {counts['rows']} conversations. An `ecg` part of a message names a record "
+        f"of the "
         "set of records, which holds the signal.",
         "",
     ]
@@ -262,7 +263,8 @@ def _readme(card: dict[str, Any]) -> str:
         *table_lines(("what", "number"), card["tally"].items()),
         "## Balance",
         "",
-        f"Verify questions: {card['verify_answers']['yes']} yes, {card['verify_answers']['no']} no.",
+        f"Verify questions: {card['verify_answers']['yes']} yes, "
+        f"{card['verify_answers']['no']} no.",
         "Guessing without any ECG the most frequent answer to each form of question is right in:",
         "",
         *table_lines(

@@ -230,7 +230,8 @@ _ASK_STEPS = (
     "[Interpret|Analyse] [this|the] ECG systematically: quality, rhythm, conduction, chambers, "
     "ischaemia, repolarisation, conclusion.",
     "[Explain|Show me] how you [reach|come to] your reading of this ECG[, with the values|].",
-    "Reason [through|about] this tracing [stepwise|one step after the other][ before you conclude|].",
+    "Reason [through|about] this tracing [stepwise|one step after the other][ before you "
+    "conclude|].",
 )
 
 

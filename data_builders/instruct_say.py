@@ -380,7 +380,8 @@ class Teller:
             "[recorded again|repeated] before anything is read from it.",
             "No [statement|answer] can be given: the tracing was refused for its technical quality "
             "({r}). A new recording is needed.",
-            "The quality check refuses this tracing: {r}. I therefore [state|report] no value and no "
+            "The quality check refuses this tracing: {r}. I therefore [state|report] no "
+            "value and no "
             "finding; [please repeat the recording|a new tracing is needed].",
             "Not interpreted. Reason: {r}. [Repeat the recording|A repeat recording is needed].",
             r=reasons,

@@ -98,13 +98,17 @@ def follow_up(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
 _CANNOT = {
     "drug dose": (
         (
-            "What dose of [amiodarone|metoprolol|digoxin|bisoprolol|apixaban] should [I give|be given]?",
-            "[How much|How many mg of] [amiodarone|a beta blocker|furosemide] does this patient need?",
+            "What dose of [amiodarone|metoprolol|digoxin|bisoprolol|apixaban] should [I "
+            "give|be given]?",
+            "[How much|How many mg of] [amiodarone|a beta blocker|furosemide] does this "
+            "patient need?",
         ),
         (
-            "a dose depends on the patient, other drugs and laboratory values, none of which is in an "
+            "a dose depends on the patient, other drugs and laboratory values, none of which "
+            "is in an "
             "ECG",
-            "dosing is decided from the patient as a whole and the drug's label, not from a tracing",
+            "dosing is decided from the patient as a whole and the drug's label, not from a "
+            "tracing",
         ),
     ),
     "blood values": (
@@ -119,7 +123,8 @@ _CANNOT = {
     ),
     "past history": (
         (
-            "[Has this patient had|Did the patient have] [a stent|bypass surgery|a stroke|chemotherapy]?",
+            "[Has this patient had|Did the patient have] [a stent|bypass surgery|a "
+            "stroke|chemotherapy]?",
             "What [diseases|operations] did this patient have before?",
         ),
         (
@@ -131,10 +136,12 @@ _CANNOT = {
     "prognosis": (
         (
             "[How long will this patient live|Will this patient die soon|What is the prognosis]?",
-            "[Will he|Will she|Will the patient] [collapse|have a cardiac arrest] [this year|tomorrow]?",
+            "[Will he|Will she|Will the patient] [collapse|have a cardiac arrest] [this "
+            "year|tomorrow]?",
         ),
         (
-            "a single tracing does not foretell the course; that needs the clinical picture and time",
+            "a single tracing does not foretell the course; that needs the clinical picture "
+            "and time",
             "no outcome of one person can be read off one ECG",
         ),
     ),
@@ -350,7 +357,8 @@ def injection(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
         "",
         "[The text in the file is not an instruction to me|Instructions inside the file are "
         "ignored]; I read the tracing only. ",
-        "[I ignore the text that came with the file|Text in the file does not change the reading]. ",
+        "[I ignore the text that came with the file|Text in the file does not change the "
+        "reading]. ",
     )
     text = f"{told} {' '.join(point.text for point in points)}".strip()
     hidden = teller.pick(*_HIDDEN)

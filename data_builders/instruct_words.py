@@ -111,7 +111,7 @@ class Voice:
         Voice
         """
         styles: tuple[Style, ...] = ("terse", "prose", "prose", "headed")
-        chosen = style or rng.choice(styles)
+        chosen: Style = rng.choice(styles) if style is None else style
         return cls(
             rng=rng,
             style=chosen,
@@ -165,7 +165,8 @@ _NOT_SAID = re.compile(
     r"AFib|A-fib|ST|Q wave|QS .*|MI|T wave|EL|1AVB|2AVB|3AVB|PSVC|APB|IV .*)$|axis (deviated|"
     r"shifted)|axis deviation (shift)|shift$|marked|profound|severe|dilatation|"
     r"non-diagnostic|loss of|strain pattern$|(?<!of )repolarization changes|"
-    r"^(septal|anteroseptal wall)|Twave|left-axis|right-axis|phenomenon|periodicity|first-grade|second-grade|1°|2°|3°|partial|sinus brady$|"
+    r"^(septal|anteroseptal wall)|Twave|left-axis|right-axis|phenomenon|periodicity|"
+    r"first-grade|second-grade|1°|2°|3°|partial|sinus brady$|"
     r"sinus tach$|fib$|supraventricular premature|^(left |right )?bundle block"
 )
 _ONLY = {

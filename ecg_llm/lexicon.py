@@ -170,7 +170,8 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "typically",
     ),
     "earlier": (
-        "[|the ][previous|prior|earlier|last|old|first] [ECG|EKG|tracing|recording|electrocardiogram]",
+        "[|the ][previous|prior|earlier|last|old|first] "
+        "[ECG|EKG|tracing|recording|electrocardiogram]",
         "[previously|formerly]",
         "[|the ][previous|prior|earlier] "
         "[one|QTc|QT|PR|QRS|rate|heart rate|axis|value|measurement|record]",

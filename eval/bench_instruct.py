@@ -51,7 +51,8 @@ class InstructBench:
         return (
             f"{self.conversations} checked conversations on {self.records} records\n"
             f"one core       {self.rate:8.1f} conversations/s\n"
-            f"extrapolated   {self.mimic_hours:8.1f} h for {MIMIC_RECORDS:,} records on {CORES} cores"
+            f"extrapolated   {self.mimic_hours:8.1f} h for {MIMIC_RECORDS:,} records on "
+            f"{CORES} cores"
         )
 
 

@@ -10,7 +10,10 @@ from ecg_llm.claims import extract_claims
 from ecg_llm.facts import Facts
 from ecg_llm.grounding import (
     check_text,
+    contradicted,
+    missing,
     same_claims,
+    supported_share,
 )
 
 UNITS = {"bpm": "bpm", "ms": "ms", "deg": "deg", "mv": "mV", "cv": "ratio"}
@@ -63,7 +66,13 @@ def finding(code: str, status: str, urgency: str = "abnormal", reason: str | Non
 
 def judged(present: dict[str, str], unknown: tuple[str, ...] = ()) -> list[dict[str, object]]:
     """Write findings: those present with their urgency, those unknown, all others absent."""
-    codes = ["SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PACE", "PAC", "PVC", "1AVB", "LPR", "2AVB", "3AVB", "CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB", "WPW", "left_axis", "right_axis", "extreme_axis", "LAO/LAE", "RAO/RAE", "LVH", "VCLVH", "RVH", "LVOLT", "QWAVE", "IMI", "ILMI", "LMI", "ASMI", "AMI", "ALMI", "PMI", "stemi", "STE_", "STD_", "INVT", "LOWT", "ISC_", "ISCAS", "ISCIN", "ISCAL", "ISCLA", "INJIN", "INJAL", "NDT", "NST_", "early_repolarization", "pericarditis", "brugada_1", "tall_t", "LNGQT", "very_long_qt", "short_qt", "lead_reversal", "pause", "long_pause", "wide_qrs_tachycardia", "poor_r_progression"]
+    codes = (
+        "SR STACH SBRAD SARRH AFIB AFLT SVTAC PACE PAC PVC 1AVB LPR 2AVB 3AVB CLBBB CRBBB ILBBB IRBBB "
+        "IVCD LAFB LPFB WPW left_axis right_axis extreme_axis LAO/LAE RAO/RAE LVH VCLVH RVH LVOLT "
+        "QWAVE IMI ILMI LMI ASMI AMI ALMI PMI stemi STE_ STD_ INVT LOWT ISC_ ISCAS ISCIN ISCAL ISCLA "
+        "INJIN INJAL NDT NST_ early_repolarization pericarditis brugada_1 tall_t LNGQT very_long_qt "
+        "short_qt lead_reversal pause long_pause wide_qrs_tachycardia poor_r_progression"
+    ).split()
     return [
         finding(code, "present", present[code])
         if code in present

@@ -62,7 +62,7 @@ def record_set(small_set, tmp_path_factory):
     manifest = load_manifest(out)
     name = next(n for n, shard in manifest.shards.items() if shard.n_rows >= 3)
     shard = manifest.shards[name]
-    rows = [row for row in read_shards(out, shard.split)][: shard.n_rows]
+    rows = list(read_shards(out, shard.split))[: shard.n_rows]
     rows[0] = refuse(rows[0])
     for k in (1, 2):
         rows[k].update(patient="P1", recorded_at=f"2001-01-0{k} 08:00:00")
@@ -289,7 +289,7 @@ def test_verify_sees_a_changed_set(talk, rows, tmp_path):
     out = Path(shutil.copytree(talk, tmp_path / "changed"))
     manifest = load_manifest(out)
     name, shard = max(manifest.shards.items(), key=lambda item: item[1].n_rows)
-    mine = [row for row in read_shards(out, shard.split)][: shard.n_rows]
+    mine = list(read_shards(out, shard.split))[: shard.n_rows]
     at = next(k for k, row in enumerate(mine) if wrong_number(texts(row)[0]) != texts(row)[0])
     mine[at] = spoiled(mine[at], wrong_number)
     write_table(out / name, mine, instruct_schema())
