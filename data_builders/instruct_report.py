@@ -190,14 +190,14 @@ def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
         for step in STEPS[:-1]
     }
     by_step[STEPS[6]] = [conclusion(teller)]
-    points = [point for said in by_step.values() for point in said]
-    text = _laid_out(teller, by_step)
-    left_out = missing(text, case.facts.findings.values())
-    for finding in left_out:  # said by no sentence yet: nothing above the normal may be missing
-        point = teller.present(finding)
+    said = " ".join(point.text for points in by_step.values() for point in points)
+    for finding in missing(said, case.facts.findings.values()):
+        point = teller.present(finding)  # nothing above the normal may be left out
         if point is None:
             return None, teller.unsaid
-        text, points = f"{text}\n{point.text}", [*points, point]
+        by_step[step_of(finding)].append(point)
+    points = [point for said_there in by_step.values() for point in said_there]
+    text = _laid_out(teller, by_step)
     question = asked(rng, _ASK_REPORT)
     return draft("report", teller.voice.style, question, text, points=points), teller.unsaid
 

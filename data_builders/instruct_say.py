@@ -551,6 +551,8 @@ def telling(finding: Finding | None, count: int) -> list[Evidence]:
     usual = [item for item in finding.evidence if _can_be_said(item) and fulfils(item)]
     if finding.code == "AFLT":
         usual = [item for item in finding.evidence if item.quantity.startswith("atrial waves")]
+    if finding.code == "lv_strain":  # the voltages are said with the hypertrophy
+        usual = [item for item in usual if item.quantity.startswith(("ST", "T "))]
     if finding.code in ("PAC", "PVC"):
         usual = [item for item in finding.evidence if item.unit.startswith("of ")]
     distinct = {(item.quantity, item.lead): item for item in reversed(usual)}

@@ -21,6 +21,7 @@ from ecg_llm.data_builders.instruct_case import COLUMNS, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
 from ecg_llm.data_builders.instruct_draft import KINDS, STEPS
 from ecg_llm.data_builders.instruct_levels import second_reading, stated
+from ecg_llm.data_builders.instruct_questions import lead_shows, verify_questions
 from ecg_llm.data_builders.instruct_report import full_report, reasoning
 from ecg_llm.data_builders.instruct_say import Teller, failing, fulfils, telling
 from ecg_llm.data_builders.instruct_talk import pressure, refused
@@ -229,30 +230,37 @@ def turned(text):
     return re.sub(r"\b(?:shows no|There is no|is no|No) ", "There is ", text, count=1)
 
 
-def to_avr(text):
-    return re.sub(r"\b(aV[LF]|V[1-6]|III|II|I)\b", "aVR", text)
-
-
 CHANGES = {
     "number": (("report", "reasoning", "query"), wrong_number),
     "negation": (("report", "reasoning", "verify", "query"), turned),
-    "lead": (("verify",), to_avr),
 }
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_changed_number_negation_or_lead_is_caught(rows, what):
+def test_a_changed_number_or_negation_is_caught(rows, what):
     kinds, change = CHANGES[what]
-    changed = [
-        row for row in rows if row["kind"] in kinds and change(texts(row)[0]) != texts(row)[0]
-    ]
-    if what == "lead":
-        # T is negative in aVR: said of it, "no inversion" is wrong whatever the value beside it.
-        changed = [row for row in changed if row["form"] == "inverted t-waves in lead"]
-        changed = [row for row in changed if row["answer"] == ["no"]]
+    chosen = [row for row in rows if row["kind"] in kinds]
+    changed = [row for row in chosen if change(texts(row)[0]) != texts(row)[0]]
     missed = [row["id"] for row in changed if not list(check_conversation(spoiled(row, change)))]
-    assert len(changed) >= 3
+    assert len(changed) > 5
     assert len(missed) <= 0.03 * len(changed), missed
+
+
+def test_a_changed_lead_is_caught(cases):
+    # T is negative in aVR: said of it, "no inversion" is wrong whatever the value beside it.
+    tried = 0
+    for case in cases:
+        for k in range(6):
+            for made in verify_questions(case, Random(k), {})[0]:
+                if made.form != "inverted t-waves in lead" or made.answer != ("no",):
+                    continue
+                text = re.sub(r"\b(aV[LF]|V[1-6]|III|II|I)\b", "aVR", made.turns[1])
+                if lead_shows(case, "T-wave inversion", "aVR") is not True or text == made.turns[1]:
+                    continue
+                tried += 1
+                checked = check_text(text, facts=case.facts)
+                assert any(claim.status == "contradicted" for claim in checked), text
+    assert tried >= 2
 
 
 def test_a_wrong_chain_is_caught(rows):
