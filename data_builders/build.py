@@ -18,9 +18,18 @@ import pyarrow as pa
 import ecg_llm
 from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
 from ecg_llm.data_builders.card import write_card
-from ecg_llm.data_builders.listing import Item, ItemError, Listed, Listing, Problem, Source, Split
+from ecg_llm.data_builders.listing import (
+    SPLITS,
+    Item,
+    ItemError,
+    Listed,
+    Listing,
+    Problem,
+    Source,
+    Split,
+)
 from ecg_llm.data_builders.rows import BUILDER, row_of
-from ecg_llm.data_builders.schema import SPLITS, record_schema
+from ecg_llm.data_builders.schema import record_schema
 from ecg_llm.data_builders.shards import (
     MANIFEST,
     Manifest,
@@ -420,7 +429,7 @@ def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, l
     last = kept[-1] if kept else -1
     slices: dict[str, list[int]] = {}
     for split in SPLITS:
-        rows = [int(row) for row in listing.order.get(split, ()) if row <= last]
+        rows = [int(row) for row in listing.order[split] if row <= last]
         count = -(-len(rows) // shard_rows)
         for k in range(count):
             name = f"{split}-{k:05d}-of-{count:05d}.parquet"

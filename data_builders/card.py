@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.data_builders.listing import Listed
-from ecg_llm.data_builders.schema import SPLITS
+from ecg_llm.data_builders.listing import SPLITS, Listed
 from ecg_llm.data_builders.shards import load_manifest, read_shards, write_whole
 from ecg_llm.errors import ConfigError
 
 CARD, README = "card.json", "README.md"
 
 _COUNTED = ("split", "sex", "fs", "quality_verdict", "report_language", "licence")
+_NULL = {"report_language": "no report"}
 _COLUMNS = (*_COUNTED, "patient", "labels", "findings")
 
 
@@ -107,24 +107,31 @@ def count_rows(out: Path) -> dict[str, Any]:
         Parts of the card.
     """
     patients: dict[str, set[str]] = defaultdict(set)
+    nameless: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
     labels: dict[str, Counter[str]] = defaultdict(Counter)
     findings: dict[str, Counter[str]] = defaultdict(Counter)
     for row in read_shards(out, columns=_COLUMNS):
         split = row["split"]
-        if row["patient"] is not None:
+        if row["patient"] is None:
+            nameless[split] += 1
+        else:
             patients[split].add(row["patient"])
         for name in _COUNTED:
             value = row[name]
             told = f"{value:g}" if isinstance(value, float) else value
-            counts[name]["unknown" if told is None else told] += 1
+            counts[name][_NULL.get(name, "unknown") if told is None else told] += 1
         for label in row["labels"]:
             labels[label["code"]][split] += 1
         for finding in row["findings"]:
             findings[finding["code"]][finding["status"]] += 1
     return {
         "splits": {
-            split: {"records": counts["split"][split], "patients": len(patients[split])}
+            split: {
+                "records": counts["split"][split],
+                "patients": len(patients[split]),
+                "records_without_patient": nameless[split],
+            }
             for split in SPLITS
             if counts["split"][split]
         },
@@ -184,8 +191,8 @@ def _readme(card: dict[str, Any]) -> str:
     if counts["left_out_by_kind"]:
         lines += table_lines(("left out because of", "records"), counts["left_out_by_kind"].items())
     lines += table_lines(
-        ("split", "records", "patients"),
-        [(name, of["records"], of["patients"]) for name, of in card["splits"].items()],
+        ("split", "records", "patients", "records of no known patient"),
+        [(name, *of.values()) for name, of in card["splits"].items()],
     )
     lines += table_lines(("technical quality", "records"), card["quality"].items())
     lines += table_lines(("sex", "records"), card["sex"].items())

@@ -237,9 +237,10 @@ class Instruct:
             turns, rewritten = one.turns, False
             if rewriter is not None and not one.chain:
                 turns, rewritten = rewriter.turns(one.turns, tally)
-            pair = one.kind == "comparison" and earlier is not None
-            cases = [earlier, case] if pair and earlier is not None else [case]
-            facts = [facts_json(earlier_row), facts_json(row)] if pair else [facts_json(row)]
+            cases, facts = [case], [facts_json(row)]
+            pair = one.kind == "comparison"
+            if pair and earlier is not None and earlier_row is not None:
+                cases, facts = [earlier, case], [facts_json(earlier_row), *facts]
             rng = self._rng(case, f"parts {k}")
             out.append(
                 {

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.data_builders.card import CARD, README, table_lines
-from ecg_llm.data_builders.listing import Listed
-from ecg_llm.data_builders.schema import SPLITS
+from ecg_llm.data_builders.listing import SPLITS, Listed
 from ecg_llm.data_builders.shards import load_manifest, read_shards, write_whole
 from ecg_llm.lexicon import scan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from ecg_llm.data_builders.instruct_case import ECGCase
@@ -60,12 +61,12 @@ def _features(first: ECGCase, second: ECGCase, rng: Random) -> Draft | None:
     if not known:
         return None
     change = rng.choice(_CHANGES[:3])
-    fits = {
+    fits: dict[str, Callable[[str, str], bool]] = {
         "now normal": lambda a, b: a != PLACES[1] and b == PLACES[1],
         "now abnormal": lambda a, b: a == PLACES[1] and b != PLACES[1],
         "still abnormal": lambda a, b: a != PLACES[1] and b != PLACES[1],
-    }[change]
-    chosen = [term for term, (one, other) in known.items() if fits(one, other)]
+    }
+    chosen = [term for term, (one, other) in known.items() if fits[change](one, other)]
     voice = Voice.random(rng, "prose")
     parts = []
     for term in chosen:

@@ -232,6 +232,7 @@ class Teller:
     def _present_text(self, finding: Finding, name: str, facts: Sequence[str]) -> str:
         article, verb = with_article(name), "are" if is_plural(name) else "is"
         f = "; ".join(facts)
+        forms: tuple[str, ...]
         if self.voice.style == "terse":
             forms = ("{n}: {f}", "{n} ({f})", "{f} - {n}") if facts else ("{n}",)
         elif facts:
@@ -321,6 +322,7 @@ class Teller:
 
     def _absent_text(self, called: Sequence[str], shown: str) -> str:
         n, verb = listing(list(called), "or"), "are" if is_plural(called[-1]) else "is"
+        forms: tuple[str, ...]
         if shown:
             forms = (
                 "{f}: no {n}",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from ecg_llm.errors import ECGError, RecordError
 from ecg_llm.record import ECGRecord
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+"""Of patients, never of records."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Listing:
     ----------
     n_listed : int
         Rows of the record list, bad ones too.
-    order : dict of str to sequence of int
+    order : dict of str to np.ndarray
         By split, the rows that can be read.
     item : callable
         Gives the item of a row; called only when its turn comes, so that a long list stays small.
@@ -89,7 +94,7 @@ class Listing:
     """
 
     n_listed: int
-    order: dict[Split, Sequence[int]]
+    order: dict[Split, npt.NDArray[np.int64]]
     item: Callable[[int], Item]
     problems: tuple[Problem, ...] = ()
     remarks: dict[str, int] = field(default_factory=dict)

@@ -107,7 +107,7 @@ class MIMICIVECG:
                 problems.append(Problem(study, "duplicate", f"study_id {study} stands twice"))
             else:
                 order[_split(subject)].append(row)
-            seen.add(study)
+                seen.add(study)
         of_machine = _Rows.of(machine, seen)
         of_notes = _Rows.of(notes, seen)
         remarks = {

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ecg_llm.data_builders.listing import (
     Entry,
     Item,
@@ -119,7 +121,7 @@ class PTBXL:
             seen.add(name)
         return Listing(
             n_listed=len(table) + len(table.bad_rows),
-            order={split: tuple(rows) for split, rows in order.items()},
+            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
             item=functools.partial(_item, table, names, splits),
             problems=tuple(problems),
             remarks=_without_report(table),
@@ -144,7 +146,8 @@ class PTBXL:
         """
         cells, vocabulary = item.cells, self.vocabulary()
         labels = parse_scp_codes(cells["scp_codes"], vocabulary)
-        age, sex, notes = _age(cells["age"]), _sex(cells["sex"]), ()
+        age, sex = _age(cells["age"]), _sex(cells["sex"])
+        notes: tuple[str, ...] = ()
         if _plain_number(cells["age"]) == _OVER_89:
             notes = ("The source tells of the age only that it is over 89 years.",)
         column = _FILE_COLUMNS[self.fs]
@@ -209,22 +212,28 @@ def parse_scp_codes(cell: str, vocabulary: dict[str, str]) -> tuple[tuple[str, f
     return tuple(labels)
 
 
+# Words that only one of the languages has: not ekg, normal, in, block.
 _MARKERS = {
-    "de": """sinusrhythmus lagetyp linkstyp rechtstyp steiltyp ekg normales abnormales sonst
+    "de": """
+        sinusrhythmus lagetyp linkstyp rechtstyp steiltyp normales abnormales sonst
         unspezifisches infarkt wahrscheinlich möglich nicht auszuschliessen senkung hebung
-        vorhofflimmern verdacht auf linkshypertrophie schrittmacher arrhythmie mit oder und links
-        rechts sinusbradykardie sinustachykardie linksschenkelblock rechtsschenkelblock
-        unvollständiger niederspannung ventrikuläre supraventrikuläre extrasystole extrasystolen
-        keine veraenderungen veränderungen verlängerung überdrehter ueberdrehter
-        steillage hemiblock bei ableitungen alter""",
-    "en": """rhythm are waves normal segments due depressed inverted with and this premature axis
-        may consistent suggesting otherwise left right old the is of to in likely probable possible
-        trace requested only ecg unconfirmed fibrillation block changes no non borderline wave
-        strain voltage voltages bundle branch heart complexes flattening""",
-    "sv": """sinusrytm vänster höger axel avvikande förlopp vid såsom och eller ej bör övervägas
-        skänkelblock normalt förändring myokardskada sänkning höjning belastning förmaksflimmer
-        sinustachykardi sinusbradykardi kammarhypertrofi låga amplituder ospecifikt ålder med
-        högersidigt vänstersidigt ischemi hög bestämmbar extremitetsavledningarna""",
+        vorhofflimmern verdacht auf linkshypertrophie schrittmacher arrhythmie mit oder und
+        links rechts sinusbradykardie sinustachykardie linksschenkelblock rechtsschenkelblock
+        unvollständiger niederspannung ventrikuläre supraventrikuläre extrasystole
+        extrasystolen flach schlechte keine veraenderungen veränderungen verlängerung
+        überdrehter ueberdrehter steillage hemiblock bei ableitungen alter""",
+    "en": """
+        rhythm are waves interval rate segments due depressed inverted with and this premature
+        axis may consistent suggesting otherwise left right old the is of to likely probable
+        possible trace requested only ecg unconfirmed fibrillation tachycardia bradycardia
+        changes borderline wave strain voltage voltages bundle branch heart complexes
+        flattening""",
+    "sv": """
+        sinusrytm vänster höger axel avvikande förlopp vid såsom och eller ej bör övervägas
+        skänkelblock normalt förändring myokardskada sänkning höjning belastning
+        förmaksflimmer sinustachykardi sinusbradykardi kammarhypertrofi låga amplituder
+        ospecifikt ålder med högersidigt vänstersidigt ischemi hög bestämmbar
+        extremitetsavledningarna""",
 }
 
 

@@ -50,7 +50,8 @@ def run_ray(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[Shar
         }
         ray.init(log_to_driver=False, **({} if "RAY_ADDRESS" in os.environ else local))
     try:
-        at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        resources: Any = ray.cluster_resources  # Ray leaves it untyped
+        at_once = workers or max(1, int(resources().get("CPU", 1)))
         # A task that dies is not tried again as it is, but record by record.
         remote = ray.remote(num_cpus=1, max_retries=0)(build_shard)
         waiting = iter(tasks)

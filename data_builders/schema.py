@@ -7,8 +7,6 @@ import functools
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
-SPLITS = ("train", "val", "test")
-"""Of patients, never of records."""
 
 VALUES = (
     "heart_rate_bpm",

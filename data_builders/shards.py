@@ -273,6 +273,38 @@ def read_records(out: Path, split: str | None = None) -> Iterator[ECGRecord]:
         yield record_of(row)
 
 
+def read_group(path: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Read some neighbouring rows of a shard, without those before them.
+
+    Parameters
+    ----------
+    path : Path
+        The shard.
+    group : int
+        Row ``k`` of the shard is row ``k % ROWS_PER_GROUP`` of group ``k // ROWS_PER_GROUP``.
+    columns : sequence of str
+        Only these.
+
+    Returns
+    -------
+    list of dict
+        As `read_shards` gives them.
+
+    Raises
+    ------
+    RecordError
+        If the shard is gone or damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read_row_group(group, columns=list(columns))
+            return [row for batch in table.to_batches() for row in _unpacked(batch)]
+    except (OSError, pa.ArrowInvalid):
+        raise RecordError(
+            f"{path.name}: this shard is gone or damaged; run its build again to restore it."
+        ) from None
+
+
 def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Stream the rows of one shard."""
     try:
@@ -307,6 +339,8 @@ def _unpacked(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
                 continue
             values = batch.column(name)[k].values
             if name == "signal":
+                if len(set(values.value_lengths().to_pylist())) > 1:
+                    raise RecordError("a shard holds a signal whose leads differ in length.")
                 row[name] = np.asarray(values.flatten()).reshape(len(values), -1)
             else:
                 row[name] = np.asarray(values)

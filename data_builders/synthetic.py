@@ -136,6 +136,8 @@ def random_ecg(
     rare : float
         Part of the records in which every rhythm and condition is as likely as any other, instead
         of at the shares of this module.
+    swaps : float
+        Part of the records with two electrodes exchanged. Their marks are of the leads before.
 
     Returns
     -------

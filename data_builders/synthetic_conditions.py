@@ -9,9 +9,10 @@ from ecg_llm.data_builders import (
     synthetic_infarction,
     synthetic_repolarisation,
 )
+from ecg_llm.data_builders.synthetic_course import Ectopy
 from ecg_llm.data_builders.synthetic_entry import Condition, Entry
 from ecg_llm.data_builders.synthetic_heart import Heart
-from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE, Ectopy
+from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE
 from ecg_llm.errors import ConfigError
 
 CATALOGUE: dict[str, Entry] = {

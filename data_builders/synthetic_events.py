@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.data_builders.synthetic_course import Course
 from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, rotation
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_morphology import (
@@ -16,7 +17,6 @@ from ecg_llm.data_builders.synthetic_morphology import (
     retrograde_p,
     ventricular_beat,
 )
-from ecg_llm.data_builders.synthetic_rhythm import Course
 from ecg_llm.data_builders.synthetic_waves import (
     P_SEEN,
     QRS_SEEN,

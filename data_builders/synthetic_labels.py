@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.data_builders.synthetic_rhythm import NOT_CONDUCTED, ONE_TO_ONE
 from ecg_llm.leads import STANDARD_12
 
 _OF_RHYTHM: dict[str, tuple[str, ...]] = {
@@ -74,6 +75,37 @@ def rhythm_labels(
     return tuple(labels)
 
 
+def measured_labels(rhythm: str, values: Mapping[str, float]) -> tuple[str, ...]:
+    """Name what the conducted beat's own figures make true, set or drawn.
+
+    Parameters
+    ----------
+    rhythm : str
+        Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
+    values : mapping of str to float
+        `ecg_llm.data_builders.synthetic_truth.Truth.values`.
+
+    Returns
+    -------
+    tuple of str
+
+    References
+    ----------
+    .. [1] Surawicz B et al. Circulation 2009;119:e235-e240.
+    .. [2] Rautaharju PM et al. Circulation 2009;119:e241-e250.
+    """
+    if rhythm in NOT_CONDUCTED:
+        return ()
+    rules = {
+        "1AVB": rhythm in ONE_TO_ONE and values["pr_ms"] > 200.5,
+        "LNGQT": values["qtc_fridericia_ms"] >= 480 and values["qrs_ms"] < 120,
+        "short_qt": values["qtc_fridericia_ms"] <= 340,
+        "left_axis_deviation": values["qrs_axis_deg"] < -30,
+        "right_axis_deviation": values["qrs_axis_deg"] > 90,
+    }
+    return tuple(label for label, holds in rules.items() if holds)
+
+
 def looks_normal(
     labels: Sequence[str],
     qrs: npt.NDArray[np.float64],
@@ -114,6 +146,6 @@ def looks_normal(
         and 120 <= values["pr_ms"] <= 200
         and values["qrs_ms"] < 115
         and 350 <= values["qtc_fridericia_ms"] <= 455
-        and -30 <= values["qrs_axis_deg"] <= 95
+        and -30 <= values["qrs_axis_deg"] <= 90
         and 50 <= values["heart_rate_bpm"] <= 100
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ecg_llm.data_builders.synthetic_chambers import pointed
 from ecg_llm.data_builders.synthetic_conditions import ECTOPY, apply, check_together
+from ecg_llm.data_builders.synthetic_course import RhythmPlan
 from ecg_llm.data_builders.synthetic_drive import (
     add_spikes,
     fibrillatory_waves,
@@ -30,9 +31,9 @@ from ecg_llm.data_builders.synthetic_events import (
 )
 from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
-from ecg_llm.data_builders.synthetic_labels import looks_normal, rhythm_labels
+from ecg_llm.data_builders.synthetic_labels import looks_normal, measured_labels, rhythm_labels
 from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
-from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, RhythmPlan, make_course
+from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, make_course
 from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
 from ecg_llm.data_builders.synthetic_waves import add_waves
 from ecg_llm.electrodes import swap_electrodes
@@ -185,6 +186,7 @@ def synthetic_ecg(
     rows = [STANDARD_12.index(lead) for lead in leads]
     truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
     extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
+    extra += measured_labels(rhythm, truth.values)
     named = (*extra, *(label for label in labels if label not in extra))
     if looks_normal(named, ventricles.qrs.form, ventricles.t.form, truth.values):
         named = ("NORM", *named)

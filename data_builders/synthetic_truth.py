@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.data_builders.synthetic_course import Course, PSource
 from ecg_llm.data_builders.synthetic_events import Ventricles
 from ecg_llm.data_builders.synthetic_field import TO_12
-from ecg_llm.data_builders.synthetic_rhythm import Course, PSource
 from ecg_llm.data_builders.synthetic_waves import GRID, Waves, pieces_at
 from ecg_llm.delineate import Delineation
 from ecg_llm.measure import Beat

@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 Piece = tuple[float, float, float, float, float, float, str]
 """Centre, left and right half-length (all in shares of the wave), x, y, z (mV), site."""
 
-GRID = np.linspace(-0.6, 1.6, 441)
+GRID = np.linspace(-0.4, 1.3, 341)
 """Shares of a wave at which it is examined; pieces must lie inside."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,10 +24,13 @@ MOST_FAULTS = 1000
 
 CHECKS = {
     "records": "ecg_llm.data_builders.verify_records:check_records",
+    "images": "ecg_llm.data_builders.verify_images:check_images",
     "instruct": "ecg_llm.data_builders.verify_instruct:check_instruct",
 }
 """By the ``kind`` of a card, the function (`Check`) that knows what its rows must hold; a new kind
 of set adds its line here."""
+FROM_SOURCE = ("images",)
+"""Kinds that can be made again only from their source; their `Check` takes it as ``source``."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,12 @@ class Verification:
         what = f"{self.n_shards} shards, {self.n_rows} {self.kind}"
         if not self.faults:
             again = f" ({min(self.recompute, self.n_rows)} recomputed)"
-            return f"{what}: all is well{again if self.kind == 'records' else ''}"
+            return f"{what}: all is well{'' if self.kind == 'instruct' else again}"
         more = " at least" if len(self.faults) == MOST_FAULTS else ""
         return f"{what}:{more} {len(self.faults)} faults"
 
 
-def verify(out: Path, *, recompute: int = 20) -> Verification:
+def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Verification:
     """Check a built set.
 
     Parameters
@@ -99,6 +103,8 @@ def verify(out: Path, *, recompute: int = 20) -> Verification:
         Its folder.
     recompute : int
         Rows, evenly spread, to be made again from the signal and compared.
+    source : Path, optional
+        What a set of images was made from; without it no image is made again.
 
     Returns
     -------
@@ -121,8 +127,16 @@ def verify(out: Path, *, recompute: int = 20) -> Verification:
         raise ConfigError(
             f"{out / CARD}: a set of the kind {kind!r}; there are {', '.join(CHECKS)}."
         )
+    if source is not None and kind not in FROM_SOURCE:
+        raise ConfigError(
+            f"{out}: a set of {kind} holds all that it is checked against: no source."
+        )
+    if source is None and kind in FROM_SOURCE:
+        recompute = 0
     module, name = CHECKS[kind].split(":")
-    check: Check = getattr(importlib.import_module(module), name)
+    check: Callable[..., Iterator[Fault]] = getattr(importlib.import_module(module), name)
+    if source is not None:
+        check = functools.partial(check, source=source)
     faults = list(islice(check_files(out, manifest, card), MOST_FAULTS))
     if not faults:
         faults = list(islice(check(out, manifest, card, recompute), MOST_FAULTS))

@@ -93,7 +93,7 @@ def check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]
     """
     try:
         record = record_of(row)
-    except ECGError as error:
+    except (ECGError, ValueError) as error:  # such as one gain too few
         yield f"it is not a record ({error})"
         return
     steps, gain = to_steps(record.signal)

@@ -103,5 +103,5 @@ def weight_hashes() -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    files = sorted(path for path in WEIGHTS.glob("*") if path.suffix in (".onnx", ".npz"))
+    files = sorted(path for path in WEIGHTS.glob("*") if path.suffix in (".onnx", ".npz", ".json"))
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -303,8 +303,17 @@ def interrupted() -> bool:
 
 
 def _begin() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
     signal.signal(signal.SIGINT, lambda *_: _interrupt.set())
+
+
+def _end_with_parent() -> None:
+    """End when the parent was killed: a worker that waits for its next task never learns of it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _resume(output: Path, run: dict[str, Any], overwrite: bool) -> dict[str, bool]:

@@ -15,9 +15,9 @@ BeatClass = Literal["normal", "supraventricular", "ventricular", "paced", "unkno
 
 SAME_SHAPE = 0.75
 """Two beats with at least this similarity (2ab / (a² + b²) over all leads) look alike."""
-PREMATURE = 0.86
+PREMATURE = 0.84
 """A beat is early if its RR is below this share of the usual RR."""
-ABRUPT = 0.88
+ABRUPT = 0.86
 """And below this share of the RR before it."""
 _WIDE_MS, _WIDER_MS = 115.0, 25.0
 
@@ -105,6 +105,7 @@ def classify(
     width_ms = 1000 * (end - onset)
     early = _early(delineation.r_s)
     usual = _usual_group(groups, early, width_ms)
+    early = _early(delineation.r_s, (groups != usual) & (groups >= 0))
     pr_s = onset - delineation.column("p_on")
     has_p = _has_usual_p(pr_s, groups == usual)
     usual_width = _median(width_ms[groups == usual])
@@ -121,7 +122,10 @@ def classify(
         elif groups[k] == -1:
             kinds.append("unknown")
         elif groups[k] == usual:
-            kinds.append("supraventricular" if early[k] and regular else "normal")
+            # The beat after an extra beat may come early without being one.
+            follows = k > 0 and groups[k - 1] not in (usual, -1)
+            alone = early[k] and regular and not follows
+            kinds.append("supraventricular" if alone else "normal")
         elif wide and (early[k] or not has_p[k]):
             kinds.append("ventricular")
         elif early[k] and regular:
@@ -169,12 +173,19 @@ def usual_beats(kinds: tuple[BeatClass, ...]) -> npt.NDArray[np.bool_]:
     return np.ones(len(kinds), bool)
 
 
-def _early(r_s: Array) -> npt.NDArray[np.bool_]:
-    """Mark the beats whose RR is short beside the usual RR around them."""
+def _early(r_s: Array, other: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
+    """Mark the beats whose RR is short beside the usual RR around them.
+
+    RR intervals that begin or end with another kind of beat are no measure of the usual one.
+    """
     early = np.zeros(len(r_s), bool)
     rr = np.diff(r_s)
+    usual = rr.copy()
+    if other is not None and (~(other[1:] | other[:-1])).sum() >= 3:
+        usual[other[1:] | other[:-1]] = np.nan
     for k in range(len(rr)):
-        around = np.delete(rr[max(k - 4, 0) : k + 5], min(k, 4))
+        around = np.delete(usual[max(k - 4, 0) : k + 5], min(k, 4))
+        around = around[np.isfinite(around)]
         if len(around) >= 2:
             # In bigeminy half of the RR are short: the upper half is the usual one.
             short = rr[k] < PREMATURE * np.quantile(around, 0.6)

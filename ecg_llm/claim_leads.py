@@ -246,6 +246,9 @@ def _merge(
     return out
 
 
+_THERE_IS = ("there is", "there are")
+
+
 def _before(
     items: list[Item], others: dict[int, str], start: int
 ) -> tuple[tuple[str, ...], bool, bool] | None:
@@ -254,7 +257,7 @@ def _before(
         kind = items[j].kind
         if kind == "lead":
             return (*items[j].data, False)
-        if kind in ("end", "stop", "neg_post", ";"):
+        if kind in ("end", "neg_post") or (kind == "stop" and items[j].data not in _THERE_IS):
             return None
         if j in others and not is_local(others[j]):
             return None

@@ -122,6 +122,8 @@ def _single_wave(items: list[Item], k: int) -> str | None:
         return None
     if after.kind == "lead" or (k and items[k - 1].kind == "lead"):
         return _WAVES[item.raw]
+    if after.kind in ("(", "number") and any(i.kind == "lead" for i in items[max(0, k - 5) : k]):
+        return _WAVES[item.raw]  # "V1 shows a deep S (1.6 mV)"
     far = items[k + 2] if k + 2 < len(items) else None
     if after.kind == "word" and after.data in ("in", "of") and far is not None:
         if far.kind in ("lead", "territory_word"):
@@ -249,10 +251,8 @@ def _comparison(items: list[Item], number: Found) -> None:
 
 
 _MOMENT = ("at", "from", "between", "until", "after", "first", "last", "second", "around", "near")
-_NUMBERED = frozenset(
-    ("beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage", "#")
-    + ("version", "id", "no", "number", "aged", "age", "mobitz", "record", "lead", "day")
-)
+_NUMBERED = {"beat", "beats", "page", "figure", "table", "step", "type", "class", "grade", "stage"}
+_NUMBERED |= {"#", "version", "id", "no", "number", "aged", "age", "mobitz", "record", "lead"}
 
 
 def _context(items: list[Item], number: Found) -> None:
@@ -267,8 +267,8 @@ def _context(items: list[Item], number: Found) -> None:
         if (word in _NUMBERED and number.kind is None) or beat_list:
             number.role = "context"
     if after is not None and number.kind is None:
-        if after.kind == "counted" or (after.kind == "word" and after.data == "of"):
-            number.role = "context" if after.kind == "counted" else number.role
+        if after.kind == "counted" or after.data == "of":
+            number.role = "context"  # a count of beats, or "5 of 12"
         ordinal = touching and after.data in ("st", "nd", "rd", "th")
         if ordinal or after.kind in ("age", "other_unit"):
             number.role = "context"
@@ -351,12 +351,18 @@ def _pairs(items: list[Item], named: list[_Named], found: list[Found]) -> dict[i
 
 def _three_axes(items: list[Item], found: list[Found]) -> dict[int, _Named]:
     """Read ``P-QRS-T axes 45 -30 60``."""
-    place = next((k for k, item in enumerate(items) if item.kind == "axes"), None)
-    if place is None:
+    there = (k for k, item in enumerate(items) if item.kind == "axes" or item.raw.lower() == "axes")
+    place = next(there, None)
+    if place is None or (items[place].kind != "axes" and not _p_first(items, place)):
         return {}
     after = [n for n, number in enumerate(found) if place < number.place <= place + 12][:3]
     names = ("p_axis", "qrs_axis", "t_axis")
     return {n: _Named(place, place, name, False) for n, name in zip(after, names, strict=False)}
+
+
+def _p_first(items: list[Item], place: int) -> bool:
+    """Whether a list of axes begins with that of P."""
+    return any(item.raw == "P" for item in items[place + 1 : place + 3])
 
 
 def _adjoin(items: list[Item], end: int, start: int) -> bool:
@@ -505,6 +511,10 @@ def _formula(items: list[Item], number: Found) -> None:
     """Add the formula of a QTc that stands apart: ``QTc 512 ms (Bazett)``."""
     if number.subject != "qtc":
         return
+    if items[number.place - 1].kind == "formula":
+        data = str(items[number.place - 1].data)
+        number.subject = "qtc_bazett" if "bazett" in data else "qtc_fridericia"
+        return
     after = items[number.end + 1 : number.end + 7]
     before = items[max(0, number.place - 5) : number.place]
     for part in (after, before[::-1]):
@@ -537,17 +547,20 @@ def _judge_role(items: list[Item], number: Found, earlier: list[Found]) -> None:
     opened = [k for k, item in enumerate(before) if item.kind in ("(", ",")]
     near = before[opened[-1] :] if opened else before
     reference = any(item.kind == "normal" for item in near) and compared and bool(opened)
+    if opened and opened[-1] and before[opened[-1] - 1].kind == "normal":
+        reference = compared  # "faster than normal (60 to 100)"
     # "meets the criterion with 3.9 mV" gives a value, "the limit is 3.5 mV" does not.
     words = {str(item.data) for item in before[-7:] if item.kind == "criterion"}
     limit = any(word.split()[-1] in _LIMIT_WORDS or "limit" in word for word in words)
     quoted = ("criterion" in names and compared) or limit or reference
     quoted = quoted or (number.in_brackets and "between" in names and number.high is not None)
     after = items[number.end + 1 : number.end + 4]
-    after = after[: next((k for k, i in enumerate(after) if i.kind in ("(", ",", "number")), 3)]
+    after = after[
+        : next((k for k, i in enumerate(after) if i.kind in ("(", ",", ":", "number")), 3)
+    ]
     quoted = quoted or any(item.kind == "criterion" for item in after)
     if quoted or (compared and number.in_brackets and number.high is None):
         number.role = "criterion"
         if not number.subject:
-            number.subject = next(
-                (n.subject for n in reversed(earlier) if n.kind == number.kind), ""
-            )
+            alike = (n for n in reversed(earlier) if number.kind in (None, n.kind))
+            number.subject = next((n.subject for n in alike), "")

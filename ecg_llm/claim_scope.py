@@ -33,7 +33,9 @@ class Scope:
     role: About = "measured"
 
 
-_NAMED = ("finding", "quantity", "state", "nsr", "good_r", "intervals")
+NAMED = ("finding", "quantity", "state", "nsr", "good_r", "intervals", "abnormal_ecg")
+"""Kinds of item that may be denied or doubted."""
+_ABOUT: dict[str, About] = {"general": "general", "earlier": "earlier", "history": "history"}
 _LOOK_AHEAD = 40
 """Items beyond which a list is taken to be over."""
 
@@ -99,8 +101,10 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         return replace(state, possible=True)
     if kind == "unjudged" and _lists_next(items, k):
         return replace(state, unjudged=True)
-    if kind in ("general", "earlier", "history"):
-        return replace(state, role=kind)
+    if kind == ":" and k and items[k - 1].kind == "unjudged" and _named_before(items, k - 1):
+        return _State(role="general")  # the reason why something could not be measured
+    if kind in _ABOUT:
+        return replace(state, role=_ABOUT[kind])
     if kind == "stop" and not (k and items[k - 1].data == "that"):
         return replace(state, denials=0, possible=False, since_named=True)
     if kind == "," and not _list_goes_on(items, k):
@@ -111,7 +115,7 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         return replace(state, denials=0, possible=False, since_named=True)
     if kind in ("dash",) and data == "spaced":
         return replace(state, denials=0, possible=False, since_named=True)
-    if kind in _NAMED or kind in (",", "or", "and"):
+    if kind in NAMED or kind in (",", "or", "and"):
         return replace(state, since_named=True)
     return state
 
@@ -124,7 +128,7 @@ def _relative(items: list[Item], k: int) -> bool:
 
 def _names_next(items: list[Item], k: int) -> bool:
     """Whether a finding or quantity follows at once (``absent P waves``)."""
-    return items[k].data == "absent" and k + 1 < len(items) and items[k + 1].kind in _NAMED
+    return items[k].data == "absent" and k + 1 < len(items) and items[k + 1].kind in NAMED
 
 
 def _lists_next(items: list[Item], k: int) -> bool:
@@ -137,7 +141,7 @@ def _named_before(items: list[Item], k: int) -> bool:
     for item in reversed(items[max(0, k - _LOOK_AHEAD) : k]):
         if item.kind in ("stop", "(", "end"):
             return False
-        if item.kind in _NAMED:
+        if item.kind in NAMED:
             return True
     return False
 
@@ -147,7 +151,7 @@ def _ahead(items: list[Item], k: int) -> bool:
     for item in items[k + 1 : k + 6]:
         if item.kind in ("stop", ",", "end"):
             return False
-        if item.kind in _NAMED:
+        if item.kind in NAMED:
             return True
     return False
 
@@ -194,7 +198,7 @@ def _list_goes_on(items: list[Item], k: int) -> bool:
             after = items[j + 1].kind if j + 1 < len(items) else "end"
             if after not in ("or", "and"):
                 return False
-        named = named or kind in _NAMED
+        named = named or kind in NAMED
         j += 1
     return False
 
@@ -225,7 +229,7 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
             joined = True
         if before == "," and named and not joined:
             return
-        if before in _NAMED:
+        if before in NAMED:
             named = True
             out[j] = _changed(out[j], kind)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ecg_llm.claim_scope import Scope
 from ecg_llm.lexicon import Item
+from ecg_llm.vocabulary import GROUPS
 
 State = tuple[int, int, str, str, bool]
 """First item, last item, quantity, state, whether it is denied."""
@@ -51,10 +52,9 @@ _JUDGED = (
 )
 _WORDS = ("high", "low", "narrow", "normal", "abnormal", "shape", "borderline")
 _BEFORE_GAP = ("word", "and", "possible", "high", "low", "normal", "about")
-_AFTER_GAP = frozenset(
-    ("word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")", "max")
-    + ("unlikely", "possible", "plain", "dash", "general", "territory_word", "possible_post")
-)
+_AFTER_GAP = {"word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")"}
+_AFTER_GAP |= {"max", "unlikely", "possible", "plain", "dash", "general", "territory_word"}
+_AFTER_GAP |= {"possible_post"}
 _STOPS_BEFORE = ("at", "in", ".", "for", "with")
 
 
@@ -77,12 +77,15 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
     for k, item in enumerate(items):
         match item.kind:
             case "finding":
-                findings.append((k, item.data, False, k))
+                if not _is_heading(items, k):
+                    findings.append((k, item.data, False, k))
             case "nsr":
                 findings.append((k, "SR", False, k))
                 states.append((k, k, "heart_rate", "normal", reach[k].negated))
             case "good_r":
                 findings.append((k, "poor_r_progression", True, k))
+            case "abnormal_ecg":
+                findings.append((k, "NORM", True, k))
             case "state":
                 high = item.data.startswith("tachy")
                 name = "high" if high else "low"
@@ -99,6 +102,17 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
                 pass
     _unjudged(items, reach, states)
     return states, findings
+
+
+def _is_heading(items: list[Item], k: int) -> bool:
+    """Whether a word such as ``Ischaemia:`` only opens a part of a report."""
+    if k + 2 >= len(items) or items[k + 1].kind != ":" or items[k].data not in _HEADINGS:
+        return False
+    after = items[k + 2]
+    return after.kind not in ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
+
+
+_HEADINGS = ("ISC_", *GROUPS)
 
 
 def _is_sinus_phrase(items: list[Item], k: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ecg_llm.claim_leads import lead_groups, leads_of_findings
 from ecg_llm.claim_numbers import read_numbers
-from ecg_llm.claim_scope import Scope, scopes
+from ecg_llm.claim_scope import NAMED, Scope, scopes
 from ecg_llm.claim_states import read_states
 from ecg_llm.lexicon import Item, scan
 
@@ -168,9 +168,7 @@ def _read(text: str, items: list[Item]) -> list[TextClaim]:
     return claims
 
 
-_TELLING = frozenset(
-    ("number", "finding", "quantity", "state", "nsr", "good_r", "intervals", "regular", "irregular")
-)
+_TELLING = frozenset(("number", "regular", "irregular", *NAMED))
 
 
 def _numbers(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ecg_llm
+from ecg_llm.advice import advice
 from ecg_llm.descriptions import (
     beat_claims,
     progression_claims,
@@ -161,7 +162,9 @@ def _quality_block(quality: Quality) -> QualityBlock:
 
 
 def _quality(record: ECGRecord, quality: Quality, findings: Sequence[Finding]) -> tuple[Claim, ...]:
-    return (*quality_claims(record, quality), *finding_claims(_of(findings, "technical")))
+    technical = _of(findings, "technical")
+    told = {item.quantity for finding in technical for item in finding.evidence}
+    return (*quality_claims(record, quality, told), *finding_claims(technical))
 
 
 def _sections(
@@ -241,6 +244,7 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
             label=finding.label,
             urgency=finding.urgency,
             text=present_claim(finding).text,
+            advice=advice(finding.code),
             evidence=finding.evidence,
         )
         for finding in _present(findings)
@@ -268,7 +272,7 @@ def _abstentions(
         if quantity.value is None and name in LABELS
     ]
     unknown = [
-        Abstention(what=finding.label, reason=brief_reason(finding.reason))
+        Abstention(what=finding.label, reason=brief_reason(finding.reason), code=finding.code)
         for finding in findings
         if finding.status == "unknown" and finding.code != "NORM"
     ]

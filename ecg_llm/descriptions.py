@@ -11,7 +11,7 @@ from ecg_llm.phrases import amount, listing, measured, sentence
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
@@ -21,7 +21,9 @@ T_NEGATIVE_MV = 0.1
 """Depth from which a T wave is called negative; shallower ones are flat to the eye."""
 
 
-def quality_claims(record: ECGRecord, quality: Quality) -> Iterator[Claim]:
+def quality_claims(
+    record: ECGRecord, quality: Quality, told: Collection[str] = ()
+) -> Iterator[Claim]:
     """State the technical quality: the verdict, the leads, suspicions, pacing, the stretch.
 
     Parameters
@@ -30,6 +32,8 @@ def quality_claims(record: ECGRecord, quality: Quality) -> Iterator[Claim]:
         What was judged.
     quality : Quality
         The judgement.
+    told : collection of str
+        Kinds of suspicion that a finding states already.
 
     Yields
     ------
@@ -53,6 +57,8 @@ def quality_claims(record: ECGRecord, quality: Quality) -> Iterator[Claim]:
         text = sentence(f"not measured: {listing(words)}")
         yield Claim(text=text, status="supported", evidence=facts)
     for suspicion in quality.suspicions:
+        if suspicion.kind in told:
+            continue
         fact = measured(suspicion.kind, suspicion.explanation, source="ecg_llm.quality")
         text = sentence(f"suspected {suspicion.kind}: {suspicion.explanation}")
         yield Claim(text=text, status="supported", evidence=(fact,))
@@ -162,6 +168,8 @@ def st_claims(measurements: Measurements) -> Iterator[Claim]:
     if t:
         facts = tuple(measured("T amplitude", t[lead], "mV", lead=lead) for lead in negative or t)
         text = f"T is negative in {listing(negative)}." if negative else "No lead has a negative T."
+        if negative == ["aVR"]:
+            text = "T is negative in aVR only, as is normal."
         yield Claim(text=text, status="supported", evidence=facts)
 
 

@@ -10,10 +10,9 @@ from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.infarction import BY_WALL
 from ecg_llm.findings.repolarization import (
     ST_DEPRESSION_MV,
-    ST_ELEVATION_MV,
-    ST_ELEVATION_V2_V3_MV,
     T_INVERSION_MV,
 )
+from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
 from ecg_llm.findings.territories import contiguous
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.number_check import SLACK, Result
@@ -46,17 +45,18 @@ def _evidence(
 
 
 def _elevated(facts: Facts, lead: str) -> Sign:
-    """ST elevation at J by the limits of sex and age."""
-    height = facts.value("st_j_mv", lead).value
-    if height is None:
+    """ST elevation at J, still there after 60 ms, by the limits of sex and age."""
+    at_j, later = (facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv"))
+    if at_j is None:
         return set(), ()
+    height = at_j if later is None else min(at_j, later)
     limits = {ST_ELEVATION_MV}
     if lead in ("V2", "V3"):
         sexes = (facts.sex,) if facts.sex in ("male", "female") else ("male", "female")
         young = (facts.age_years < 40,) if facts.age_years is not None else (True, False)
         limits = {ST_ELEVATION_V2_V3_MV[str(sex), y] for sex in sexes for y in young}
     holds = {height + d >= x for x in limits for d in (-_SLACK_MV, _SLACK_MV)}
-    return holds, _evidence(lead, "ST at J", height, "mV", f"≥ {min(limits):g} mV")
+    return holds, _evidence(lead, "ST at J and J+60 ms", height, "mV", f"≥ {min(limits):g} mV")
 
 
 def _depressed(facts: Facts, lead: str) -> Sign:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ecg_llm.claim_leads import lead_groups
 from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.facts import Facts
 from ecg_llm.finding_check import check_finding
@@ -34,8 +35,9 @@ def check_claims(report: Report) -> tuple[str, ...]:
     """Find every number of a report's text that its evidence does not hold.
 
     A number is held by an evidence item if it is the item's value rounded as shown and of the same
-    unit, one of its times, or part of its criterion. Names may contain digits: leads (V1), labels
-    of findings, quantities (ST at J+60 ms), and the reasons why something could not be judged.
+    unit, one of its times, or part of its criterion or unit (2 of 11 beats). Names may contain
+    digits: leads (V1), labels of findings, quantities (ST at J+60 ms), and the reasons why
+    something could not be judged.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def _holds(item: Evidence, shown: str, rest: str) -> bool:
         return True
     if _has_unit(rest, "s") and (rounds_to(item.from_s) or rounds_to(item.to_s)):
         return True
-    return shown in _NUMBER.findall(tidy(item.criterion))
+    return shown in _NUMBER.findall(tidy(f"{item.criterion} {item.unit}"))
 
 
 def _has_unit(rest: str, unit: str) -> bool:
@@ -314,7 +316,6 @@ def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
                 families.update(members(code))
             else:
                 said.add(code)
-                families.update(members(code))
         elif claim.kind == "state":
             said.update(_SAID_BY_STATE.get((_base(claim.subject), claim.state), ()))
         elif claim.value is not None and _base(claim.subject) == "qtc" and claim.value >= 500:
@@ -430,5 +431,8 @@ def _words(claim: TextClaim) -> str:
 def _leads_in(text: str) -> set[str]:
     """Collect the leads that a text names."""
     return {
-        lead for item in scan(text) if item.kind == "lead" and item.data[1] for lead in item.data[0]
+        lead
+        for item in lead_groups(scan(text))
+        if item.kind == "lead" and item.data[1]
+        for lead in item.data[0]
     }

@@ -336,9 +336,10 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "[|deviated |shifted ]to the right",
     ),
     "regular": ("regular", "regularly", "constant"),
-    "irregular": ("irregular", "irregularly", "irregularly irregular", "irregularity"),
+    "irregular": ("irregular", "irregularly", "irregularly irregular"),
     "state": ("tachycardia", "tachycardic", "bradycardia", "bradycardic"),
     "nsr": ("normal sinus rhythm", "NSR"),
+    "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]",),
     "good_r": (
         "[normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression",
         "R-wave progression [is |][normal|preserved|good]",

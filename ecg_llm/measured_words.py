@@ -42,6 +42,8 @@ UNITS: dict[str, tuple[UnitKind, float]] = {
             "beats/min",
             "beats/minute",
             "beats a minute",
+            "times per minute",
+            "times a minute",
             "beats min",
             "min-1",
             "/minute",
@@ -434,6 +436,9 @@ BY_SEX_QTC = {
 }
 """Longest normal QTc, ms."""
 
+BRADYCARDIA_BPM = (SLOW_BPM, 60.0)
+"""Rates below which texts speak of bradycardia: guidelines differ, both are accepted."""
+
 LIMITS: dict[str, tuple[float | None, float | None]] = {
     "heart_rate": (SLOW_BPM, FAST_BPM),
     "pr": (SHORT_PR_MS, LONG_PR_MS),
@@ -446,7 +451,7 @@ LIMITS: dict[str, tuple[float | None, float | None]] = {
 """What is normal in adults; the upper limit of QTc depends on sex (`BY_SEX_QTC`)."""
 
 KNOWN_THRESHOLDS: dict[str, tuple[float, ...]] = {
-    "heart_rate": (SLOW_BPM, FAST_BPM, 40.0, 50.0, 130.0, 150.0),
+    "heart_rate": (*BRADYCARDIA_BPM, FAST_BPM, 40.0, 50.0, 130.0, 150.0),
     "atrial_rate": (220.0, 250.0, 350.0),
     "pr": (SHORT_PR_MS, LONG_PR_MS),
     "qrs": (90.0, 100.0, 110.0, WIDE_MS),
@@ -456,7 +461,8 @@ KNOWN_THRESHOLDS: dict[str, tuple[float, ...]] = {
     "qrs_axis": (-90.0, -45.0, -30.0, 90.0, 180.0, -180.0),
     "p_axis": (0.0, 75.0, -30.0, 105.0),
     "rr_max": (2000.0, 3000.0),
-    "st_elevation": (0.1, 0.15, 0.2, 0.25),
+    **dict.fromkeys(("st", "st_j", "st_elevation"), (0.05, 0.1, 0.15, 0.2, 0.25)),
+    **dict.fromkeys(("st_j60", "st_j80"), (0.03, 0.05, 0.1)),
     "st_depression": (0.05, 0.1),
     "t_inversion": (0.1,),
     "q_dur": (20.0, 30.0, 40.0),

@@ -9,7 +9,14 @@ from typing import Literal
 from ecg_llm.claims import TextClaim
 from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import Evidence
-from ecg_llm.measured_words import BY_SEX_QTC, KNOWN_THRESHOLDS, LIMITS, MEASURED, MeasuredWord
+from ecg_llm.measured_words import (
+    BRADYCARDIA_BPM,
+    BY_SEX_QTC,
+    KNOWN_THRESHOLDS,
+    LIMITS,
+    MEASURED,
+    MeasuredWord,
+)
 from ecg_llm.quantity import Quantity
 
 Verdict = Literal["supported", "contradicted", "unverifiable"]
@@ -183,7 +190,8 @@ def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
             elif isinstance(item.value, int | float) and len(shown) == 1:
                 decimals = len(shown[0].partition(".")[2])
                 value = abs(float(shown[0].replace("−", "-")))
-                same_unit = not claim.unit or not item.unit or claim.unit == item.unit
+                unit = "bpm" if item.unit == "/min" else item.unit
+                same_unit = not claim.unit or not unit or claim.unit == unit
                 # A decimal without unit after an interval's name was taken for seconds.
                 same_unit = same_unit or claim.text == shown[0]
                 if same_unit and abs(abs(item.value) - value) <= 0.5 * 10.0**-decimals + 1e-6:
@@ -330,6 +338,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if claim.state == "unknown" or claim.certainty == "unjudged":
         if not known:
             return Result("supported", (), f"{measured.label} is unknown: {why}")
+        rhythm = next((f for f in map(facts.findings.get, ("AFIB", "AFLT")) if f), None)
+        if claim.subject in ("p", "pr", "p_axis") and rhythm and rhythm.status == "present":
+            says = f"{measured.label} has no meaning in {rhythm.label}"
+            return Result("supported", rhythm.evidence, says)
         shown = _state_evidence(measured, known[0][1], "unknown")
         return Result("contradicted", (shown,), f"{measured.label} is {_show(known[0][1])}")
     if not known:
@@ -361,8 +373,11 @@ def _limits(
     if base == "qtc":
         by_sex = [BY_SEX_QTC[facts.sex]] if facts.sex in BY_SEX_QTC else sorted(BY_SEX_QTC.values())
         upper = (by_sex[0], by_sex[-1])
-    words = " to ".join(f"{x:g}" for x in (low, upper[1]) if x is not None)
-    return (low, low), upper, words
+    lower: tuple[float | None, float | None] = (low, low)
+    if base == "heart_rate":
+        lower = (min(BRADYCARDIA_BPM), max(BRADYCARDIA_BPM))
+    words = " to ".join(f"{x:g}" for x in (lower[0], upper[1]) if x is not None)
+    return lower, upper, words
 
 
 def _holds(

@@ -6,17 +6,18 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ecg_llm import wording
 from ecg_llm.findings.finding import Evidence
+from ecg_llm.leads import STANDARD_12
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHOWN_REASONS = 3
-
 MOMENT_S = 4.0
 """A fact of a longer stretch holds for the record: saying when tells nothing."""
 
-_DECIMALS = {"ms": 0, "bpm": 0, "deg": 0, "Hz": 0, "%": 0, "mV": 2, "s": 2}
+_LEAD_MISSING = re.compile(r"lead (\S+) is missing")
+_DECIMALS = {"ms": 0, "bpm": 0, "deg": 0, "Hz": 0, "%": 1, "mV": 2, "s": 2}
 
 
 def number(value: float, unit: str, rule: str = "") -> str:
@@ -129,7 +130,7 @@ def sentence(text: str) -> str:
 
 
 def brief_reason(reason: str | None) -> str:
-    """Say why something was not judged: each part once, the first few.
+    """Say why something was not judged: each part once, missing leads together.
 
     Parameters
     ----------
@@ -142,12 +143,35 @@ def brief_reason(reason: str | None) -> str:
 
     Examples
     --------
-    >>> brief_reason("no P wave found; no P wave found; lead V1 was not measured")
-    'no P wave found; lead V1 was not measured'
+    >>> brief_reason("no P wave found; lead V1 is missing; no P wave found; lead V2 is missing")
+    'leads V1 and V2 are missing; no P wave found'
     """
     parts = list(dict.fromkeys((reason or "no reason given").rstrip(".").split("; ")))
-    return "; ".join(
-        [*parts[:SHOWN_REASONS], *(["and others"] if len(parts) > SHOWN_REASONS else [])]
+    leads = [found[1] for part in parts if (found := _LEAD_MISSING.fullmatch(part))]
+    others = [part for part in parts if not _LEAD_MISSING.fullmatch(part)]
+    return "; ".join([*([missing_leads(leads)] if leads else []), *others])
+
+
+def missing_leads(leads: Sequence[str]) -> str:
+    """Say which leads are missing.
+
+    Parameters
+    ----------
+    leads : sequence of str
+        At least one.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> missing_leads(["V5", "V1"])
+    'leads V1 and V5 are missing'
+    """
+    known = sorted(dict.fromkeys(leads), key=lambda lead: (*STANDARD_12, lead).index(lead))
+    return (
+        f"lead{'s' * (len(known) > 1)} {listing(known)} {'are' if len(known) > 1 else 'is'} missing"
     )
 
 
@@ -175,14 +199,14 @@ def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:
 
 
 def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False) -> str:
-    """Say measured facts, those of the same quantity together.
+    """Say measured facts, those of the same quantity together; what was excluded is left out.
 
     Parameters
     ----------
     evidence : sequence of Evidence
         The facts.
     shown : int
-        Quantities to name; if there are more, it says so.
+        Quantities to name, the first ones.
     when : bool
         Say when on the tracing, if it is a moment of it.
 
@@ -199,27 +223,43 @@ def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False
     """
     rules: dict[Evidence, list[str]] = {}
     for item in evidence:
-        rules.setdefault(replace(item, criterion="", source=""), []).append(item.criterion)
+        if not item.criterion.startswith("not "):
+            rules.setdefault(replace(item, criterion="", source=""), []).append(item.criterion)
     groups: dict[tuple[str, str], list[str]] = {}
     for item, criteria in rules.items():
-        rule = tidy(", ".join(dict.fromkeys(criterion for criterion in criteria if criterion)))
-        groups.setdefault((item.quantity, rule), []).append(_reading(item, rule, when))
+        rule = tidy(", ".join(dict.fromkeys(wording.rule(c) for c in criteria if c)))
+        groups.setdefault((item.quantity, rule), []).append(reading(item, rule, when=when))
     phrases = [
-        f"{quantity} {listing(readings)}{f' ({rule})' if rule else ''}"
+        f"{wording.said(quantity, listing(readings))}{f' ({rule})' if rule else ''}"
         for (quantity, rule), readings in groups.items()
     ]
-    return "; ".join([*phrases[:shown], *(["and others"] if len(phrases) > shown else [])])
+    return "; ".join(phrases[:shown])
 
 
-def _reading(item: Evidence, rule: str, when: bool) -> str:
-    """Say value, lead and time of one fact."""
+def reading(item: Evidence, rule: str = "", *, when: bool = False) -> str:
+    """Say value, lead and time of one fact.
+
+    Parameters
+    ----------
+    item : Evidence
+        The fact.
+    rule : str
+        A criterion beside it, as in `number`.
+    when : bool
+        Say when on the tracing, if it is a moment of it.
+
+    Returns
+    -------
+    str
+    """
     if isinstance(item.value, str):
-        words = item.value
+        words = item.value[:1].lower() + item.value[1:] if " " in item.value else item.value
     else:
         words = "unknown" if item.value is None else amount(item.value, item.unit, rule)
     if item.lead and item.lead not in item.quantity.split():
         words += f" in {item.lead}"
-    if when and item.from_s is not None and (item.to_s or item.from_s) - item.from_s < MOMENT_S:
+    moment = when and item.unit != "deg"  # an axis belongs to no moment
+    if moment and item.from_s is not None and (item.to_s or item.from_s) - item.from_s < MOMENT_S:
         words += f" at {number(item.from_s, 's')} s"
     return words
 

@@ -18,10 +18,11 @@ from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import Sex
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Major: a key was removed or changed its meaning. Minor: a key was added."""
 
 ClaimStatus = Literal["supported", "contradicted", "unverifiable"]
+ClaimKind = Literal["description", "value", "present", "absent", "unknown"]
 
 DISCLAIMER = "Research software, not a medical device. To be confirmed by a physician."
 
@@ -94,7 +95,9 @@ class Alert(_Block):
     urgency: Urgency
     """critical or urgent."""
     text: str
-    """The alert in one sentence."""
+    """The alert in one sentence: leads, values and the criteria they meet."""
+    advice: str = ""
+    """What to do, in neutral words."""
     evidence: tuple[Evidence, ...] = ()
     """What it rests on."""
 
@@ -108,6 +111,8 @@ class Claim(_Block):
     """supported by the evidence, contradicted by it, or unverifiable (could not be judged)."""
     evidence: tuple[Evidence, ...] = ()
     """The measured facts; every number of the sentence is found here."""
+    kind: ClaimKind = "description"
+    """What it says: a description, a value, that findings are present, absent or unknown."""
 
 
 class Section(_Block):
@@ -126,6 +131,8 @@ class Abstention(_Block):
     """The measurement or finding."""
     reason: str
     """Why it was not judged."""
+    code: str | None = None
+    """Code of the finding; null for a lead or a measurement."""
 
 
 class Provenance(_Block):

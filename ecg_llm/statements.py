@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ecg_llm.findings.finding import URGENCIES
+from ecg_llm.findings.checks import negated
+from ecg_llm.findings.families import FAMILIES, family_names
+from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.phrases import (
     amount,
     brief_reason,
     evidence_phrase,
     facts_phrase,
-    listing,
     measured,
+    reading,
     sentence,
+    tidy,
 )
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
+from ecg_llm.wording import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from ecg_llm.findings.finding import Evidence, Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quantity import Quantity
     from ecg_llm.record import ECGRecord
 
-SHOWN_FACTS = 3
+SHOWN_FACTS = 4
 """Measured quantities a sentence names; all of them stand in its evidence."""
 
 SAID_BY = {
@@ -41,14 +47,26 @@ SAID_BY = {
     "pause": ("long_pause",),
     "PVC": ("BIGU", "TRIGU", "ventricular_run"),
     "LNGQT": ("very_long_qt",),
+    "SR": ("STACH", "SBRAD"),
+    "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
+    "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
 }
 """Findings the impression leaves out, as one of these says more; the sections hold them all."""
 
-IMPLIED_ABSENT = ("QWAVE", "2AVB", "pause")
-"""Of these the absence says that what `SAID_BY` names for them is absent too."""
+IMPLIED_BY_SINUS = (
+    *("AFIB", "AFLT", "junctional_rhythm", "idioventricular_rhythm", "asystole_or_vf"),
+    *("STACH", "SBRAD", "SARRH"),
+)
+"""Their absence goes without saying in sinus rhythm, whose rate is given."""
 
-SHOWN_LABELS = 6
-"""Absent or unknown findings a sentence names; all of them stand in the report's findings."""
+_WORTH_DENYING = ("critical", "urgent", "abnormal")
+_SELF_EVIDENT = ("extreme_tachycardia", "extreme_bradycardia")
+"""Nobody denies them beside the rate itself."""
+_WITHOUT_VALUE = ("SR", "junctional_rhythm", "LAFB", "LPFB")
+"""Families that no single value rules out."""
+_LIMIT = re.compile(r"[<>≤≥] −?[\d.]+ ?[^\d\s]*")
+_DECIDED_BY_LEADS = ("qrs", "st-t")
+"""Sections in which one lead's value decides nothing."""
 
 
 def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
@@ -70,7 +88,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     entry = reference(name, record.age_years, record.sex)
     if quantity.value is None:
         text = sentence(f"{entry.name} could not be measured: {quantity.reason}")
-        return Claim(text=text, status="unverifiable")
+        return Claim(text=text, status="unverifiable", kind="unknown")
     fact = measured(
         entry.name,
         quantity.value,
@@ -83,7 +101,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     if quantity.spread is not None and quantity.n > 1:
         evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
-    return Claim(text=sentence(text), status="supported", evidence=tuple(evidence))
+    return Claim(text=sentence(text), status="supported", evidence=tuple(evidence), kind="value")
 
 
 def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> Iterator[Claim]:
@@ -108,7 +126,7 @@ def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> 
 
 
 def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
-    """State findings: the present one by one, the absent and the unknown together.
+    """State findings: the present one by one, the absent and the unknown by families.
 
     Parameters
     ----------
@@ -119,61 +137,106 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
     ------
     Claim
     """
+    present: dict[tuple[Evidence, ...] | str, list[Finding]] = {}
     absent: list[Finding] = []
     unknown: dict[str, list[Finding]] = {}
     for finding in findings:
         match finding.status:
             case "present":
-                yield present_claim(finding)
+                present.setdefault(finding.evidence or finding.code, []).append(finding)
             case "absent":
                 absent.append(finding)
             case "unknown":
                 unknown.setdefault(brief_reason(finding.reason), []).append(finding)
-    if negatives := _pertinent(absent):
-        # One fact each: the findings of the report hold them all.
-        evidence = tuple(item for finding in negatives for item in finding.evidence[:1])
-        text = sentence(f"no {listing(_short_names(negatives), 'or')}")
-        yield Claim(text=text, status="supported", evidence=tuple(dict.fromkeys(evidence)))
+    for alike in present.values():
+        yield present_claim(*alike)
+    yield from _absent_claims(absent, {f.code for alike in present.values() for f in alike})
     for reason, group in unknown.items():
-        labels = _short_names(group)
-        labels = [*labels[:SHOWN_LABELS], *(["others"] if len(labels) > SHOWN_LABELS else [])]
-        text = sentence(f"not judged ({reason}): {listing(labels)}")
-        yield Claim(text=text, status="unverifiable")
+        names = family_names(group, kinds=True)
+        text = sentence(f"not judged ({reason}): {'; '.join(names)}")
+        yield Claim(text=text, status="unverifiable", kind="unknown")
 
 
-def _pertinent(absent: list[Finding]) -> list[Finding]:
-    """Choose the absent findings worth saying: the gravest, as many as one reads."""
-    codes = {finding.code for finding in absent}
-    implied = {code for weaker in IMPLIED_ABSENT if weaker in codes for code in SAID_BY[weaker]}
-    worth = [
-        finding
-        for finding in absent
-        if finding.urgency in ("critical", "urgent", "abnormal") and finding.code not in implied
-    ]
-    return sorted(worth, key=lambda finding: URGENCIES.index(finding.urgency))[:SHOWN_LABELS]
+def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[Claim]:
+    """Deny what would matter, in one sentence with the values that decide it."""
+    denied = []
+    evidence: list[Evidence] = []
+    for name, members in family_names(absent).items():
+        if _is_worth_denying(members, present):
+            item, rule = _decisive(members)
+            value = f" ({said(item.quantity, reading(item, rule))}, {rule})" if item else ""
+            denied.append(f"no {name}{value}")
+            # One fact each: the findings of the report hold them all.
+            evidence += [item] if item else [i for f in members for i in f.evidence[:1]][:1]
+    if denied:
+        yield Claim(
+            text=sentence("; ".join(denied)),
+            status="supported",
+            evidence=tuple(dict.fromkeys(evidence)),
+            kind="absent",
+        )
 
 
-def _short_names(findings: list[Finding]) -> list[str]:
-    """Name findings in a list: without what stands behind the comma, each once."""
-    return list(dict.fromkeys(finding.label.split(", ")[0] for finding in findings))
+def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
+    """Whether a reader would ask for it: not what a present finding settles."""
+    code = members[0].code
+    if code == "sgarbossa" and not members[0].evidence:
+        return False
+    implied = {*_SELF_EVIDENT, *(IMPLIED_BY_SINUS if "SR" in present else ())}
+    if any(rhythm in present for rhythm in ("AFIB", "AFLT", "PACE")):
+        implied |= {"SR", *IMPLIED_BY_SINUS} - {"AFIB", "AFLT"}
+    if implied.issuperset(f.code for f in members):
+        return False
+    family = next((family.codes for family in FAMILIES if code in family.codes), ())
+    settled = any(other in present for other in family)
+    least = _WORTH_DENYING[:2] if settled else _WORTH_DENYING
+    return any(finding.urgency in least for finding in members)
 
 
-def present_claim(finding: Finding) -> Claim:
-    """State one present finding with the facts it rests on.
+def _decisive(members: list[Finding]) -> tuple[Evidence | None, str]:
+    """Find the value that rules a family out, and the limit that it keeps to."""
+    for finding in members:
+        if finding.code in _WITHOUT_VALUE:
+            break
+        for item in finding.evidence:
+            rule = tidy(negated(item.criterion))
+            local = item.lead is not None and finding.section in _DECIDED_BY_LEADS
+            if isinstance(item.value, int | float) and _LIMIT.fullmatch(rule) and not local:
+                return (item, rule) if item.value else (None, "")
+    return None, ""
+
+
+def present_claim(*findings: Finding) -> Claim:
+    """State present findings with the facts they rest on.
 
     Parameters
     ----------
-    finding : Finding
-        Of status ``present``.
+    *findings : Finding
+        Of status ``present``; several only if they rest on the same facts.
 
     Returns
     -------
     Claim
     """
+    finding = findings[0]
     when = finding.section in ("rhythm", "ectopy")
-    facts = facts_phrase(finding.evidence, SHOWN_FACTS, when=when)
-    text = sentence(f"{finding.label}: {facts}" if facts else finding.label)
-    return Claim(text=text, status="supported", evidence=finding.evidence)
+    shown = [item for item in finding.evidence if not _goes_without_saying(item, finding)]
+    if finding.urgency == "normal":  # the rules of what is normal are told beside it
+        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
+    facts = facts_phrase(shown, SHOWN_FACTS, when=when)
+    labels = "; ".join(finding.label for finding in findings)
+    text = sentence(f"{labels}: {facts}" if facts else labels)
+    return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+
+
+def _bare(item: Evidence) -> Evidence:
+    return replace(item, criterion="")
+
+
+def _goes_without_saying(item: Evidence, finding: Finding) -> bool:
+    """Whether a fact adds nothing to the P waves that were counted."""
+    counted = any(other.quantity == P_BEFORE_QRS for other in finding.evidence)
+    return counted and item.quantity == "repetition of the stretch before the QRS"
 
 
 def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
@@ -192,16 +255,20 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     """
     if finding.code == "NORM":
         text = sentence(f"otherwise {finding.label}" if otherwise else finding.label)
-        return Claim(text=text, status="supported", evidence=finding.evidence)
+        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
     if facts:
         brackets = evidence_phrase(facts[0], criterion=False)
+    if finding.section == "technical":
+        brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):
-        leads = list(dict.fromkeys(item.lead for item in facts if item.lead))
+        first = facts[0].quantity if facts else ""
+        concerned = [item.lead for item in facts if item.lead and item.quantity == first]
+        leads = list(dict.fromkeys(concerned))
         brackets = ", ".join(leads) if len(leads) > 1 else brackets
     text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
-    return Claim(text=text, status="supported", evidence=finding.evidence)
+    return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
 
 
 def _is_telling(item: Evidence, finding: Finding) -> bool:

@@ -125,6 +125,6 @@ def wave_probabilities(
     n = signal.shape[1]
     padded = np.pad(signal, ((0, 0), (0, -n % NET_MULTIPLE)), mode="edge")
     (logits,) = _session(weights).run(None, {"signal": padded, "lead_id": lead_ids(leads)})
-    kept = logits[:, :, :n]
+    kept = np.clip(logits[:, :, :n], -30, 30)  # beyond that a float32 probability is 0 or 1
     probability: FloatArray = 1 / (1 + np.exp(-kept))
     return probability

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import RecordError
+from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.finding import Finding
 from ecg_llm.record import ECGRecord, Sex
 
@@ -150,6 +151,32 @@ class FindingsResult:
                 f"{_percent(row.specificity):<18}{_percent(row.ppv):<18}{f1:>5}"
                 f"{100 * row.unknown / max(row.n, 1):>7.1f} %"
             )
+        return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """Write the table for the documentation.
+
+        Returns
+        -------
+        str
+        """
+        folds = ", ".join(str(fold) for fold in self.folds)
+        lines = [
+            f"### Folds {folds}, {self.fs} Hz: {self.n_records} records",
+            "",
+            "| statement | n | sensitivity | specificity | PPV | F1 | left open |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        for row in self.statements:
+            f1 = f"{row.f1:.2f}" if row.f1 is not None else "-"
+            cells = [
+                f"{row.code} ({STATEMENTS[row.code].label})",
+                str(row.n_positive),
+                *(_percent(rate) for rate in (row.sensitivity, row.specificity, row.ppv)),
+                f1,
+                f"{100 * row.unknown / max(row.n, 1):.1f} %",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
@@ -17,3 +22,42 @@ settings.register_profile(
     suppress_health_check=_SLOW_IS_FINE,
 )
 settings.load_profile("ci")
+
+
+def _write_ludb(folder: Path, number: int, bpm: float) -> None:
+    """Write a simulated record in LUDB's layout, with its true marks."""
+    import wfdb
+
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+    from ecg_llm.leads import STANDARD_12
+
+    ecg = synthetic_ecg(bpm=bpm, seed=number)
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    wfdb.wrsamp(
+        str(number),
+        fs=500,
+        units=["mV"] * 12,
+        sig_name=[lead.lower() for lead in STANDARD_12],
+        p_signal=ecg.record.signal.T.astype(float),
+        fmt=["16"] * 12,
+        adc_gain=[1000.0] * 12,
+        baseline=[0] * 12,
+        write_dir=str(data),
+    )
+    for k, lead in enumerate(STANDARD_12):
+        marks = []
+        for beat in ecg.truth.delineation.times_s[k]:
+            for first, symbol in ((0, "p"), (3, "N"), (6, "t")):
+                if np.isfinite(beat[first : first + 3]).all():
+                    times = beat[first : first + 3] * 500
+                    marks += list(zip(times.round().astype(int), ("(", symbol, ")"), strict=True))
+        samples, symbols = zip(*sorted(marks, key=lambda mark: mark[0]), strict=True)
+        wfdb.wrann(str(number), "atr", np.array(samples), list(symbols), write_dir=str(data))
+        (data / f"{number}.atr").rename(data / f"{number}.{lead.lower()}")
+
+
+@pytest.fixture
+def write_ludb() -> Callable[[Path, int, float], None]:
+    """Give the function that writes ``(folder, number, bpm)`` in LUDB's layout."""
+    return _write_ludb

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+import multiprocessing
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ecg_llm.batch import run_batch
+from ecg_llm.batch import run_batch, run_lines
 from ecg_llm.errors import ConfigError, RecordError
 
 RUN = {"command": "test", "version": "1"}
@@ -138,3 +140,55 @@ def test_an_empty_list_makes_an_empty_file(tmp_path):
     out = tmp_path / "out.jsonl"
     assert run_batch(line_of, list[Ref](), out, run=RUN).n_ok == 0
     assert out.read_text() == ""
+
+
+def threads_of(ref: Ref) -> str:
+    """Tell how many threads the delineator's net takes in a worker."""
+    from ecg_llm.waves import BUNDLED, _session
+
+    threads = _session(BUNDLED).get_session_options().intra_op_num_threads
+    return json.dumps({"record": ref.name, "threads": threads})
+
+
+def test_a_worker_takes_one_thread_for_the_net(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    out = tmp_path / "out.jsonl"
+    run_batch(threads_of, [Ref("a")], out, run=RUN, workers=1)
+    assert read(out) == [{"record": "a", "threads": 1}]
+
+
+def report_pid_and_wait(ref: Ref, log: Path) -> str:
+    with log.open("a") as out:
+        out.write(f"{os.getpid()}\n")
+    return json.dumps({"record": ref.name})
+
+
+def run_and_hang(log: Path) -> None:
+    """A folder run whose parent hangs while its worker waits for work."""
+    work = functools.partial(report_pid_and_wait, log=log)
+    for _ in run_lines(work, [Ref("a")], workers=1):
+        time.sleep(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_end_with_a_killed_parent(tmp_path):
+    log = tmp_path / "pids"
+    parent = multiprocessing.get_context("spawn").Process(target=run_and_hang, args=(log,))
+    parent.start()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (log.exists() and log.read_text().endswith("\n")):
+        time.sleep(0.05)
+    worker = int(log.read_text())
+    parent.kill()
+    parent.join()
+    while time.monotonic() < deadline and is_running(worker):
+        time.sleep(0.05)
+    assert not is_running(worker)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is alive; one that only waits to be collected is not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False

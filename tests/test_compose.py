@@ -10,6 +10,8 @@ import pytest
 
 from ecg_llm.compose import build_report
 from ecg_llm.delineate import Delineation
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.findings.families import FAMILIES
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.grounding import check_claims
 from ecg_llm.leads import STANDARD_12
@@ -17,6 +19,7 @@ from ecg_llm.measure import Beat, LeadMeasurements, Measurements
 from ecg_llm.quality import LeadQuality, Quality, Suspicion
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
+from ecg_llm.render.words import unjudged
 from ecg_llm.report import Claim, Report
 
 RECORD = ECGRecord(
@@ -155,7 +158,7 @@ def test_the_worst_comes_first():
     assert [alert.code for alert in report.alerts] == ["stemi"]
     assert report.impression == (
         "STEMI pattern (V2, V3).",
-        "First-degree AV block (PR interval 224 ms).",
+        "First-degree AV block (PR 224 ms).",
         "Sinus rhythm.",
     )
 
@@ -171,7 +174,7 @@ def test_a_value_beside_its_limit_is_not_rounded_onto_it():
         "ILBBB", "incomplete block", "conduction", "borderline", evidence=(fact,)
     )
     report = build_report(RECORD, QUALITY, made_measurements(), (finding,))
-    assert "Incomplete block: QRS duration 119.6 ms (< 120 ms)." in statements(
+    assert "Incomplete block: QRS 119.6 ms (< 120 ms)." in statements(
         report, "Intervals and conduction"
     )
     assert check_claims(report) == ()
@@ -208,7 +211,7 @@ def test_intervals_are_named_with_their_values():
         "QT interval 402 ms.",
         "QTc (Fridericia) 426 ms.",
         "QTc (Bazett) 439 ms.",
-        "First-degree AV block: PR interval 224 ms (> 200 ms).",
+        "First-degree AV block: PR 224 ms (> 200 ms).",
     ]
 
 
@@ -225,7 +228,7 @@ def test_sections_say_what_is_measured_found_and_not_judged():
     ]
     assert statements(report, "ST–T")[:2] == [
         "ST at J+60 ms lies between 0.00 mV in I and 0.11 mV in V6.",
-        "T is negative in aVR.",
+        "T is negative in aVR only, as is normal.",
     ]
     unjudged = {claim.text for claim in report.claims if claim.status == "unverifiable"}
     assert unjudged == set(statements(report, "P wave"))
@@ -241,6 +244,18 @@ def test_the_transition_of_the_chest_leads_is_named():
 
 def test_every_number_is_held_by_its_evidence():
     assert check_claims(made_report()) == ()
+
+
+def test_a_unit_may_hold_a_number():
+    fact = evidence("early beats", 2, "of 11 beats", "≥ 1", from_s=0.82, to_s=0.9)
+    finding = made_finding("PAC", "atrial premature complexes", "ectopy", "borderline")
+    report = build_report(
+        RECORD, QUALITY, made_measurements(), (replace(finding, evidence=(fact,)),)
+    )
+    assert "Atrial premature complexes: early beats 2 of 11 beats at 0.82 s (≥ 1)." in statements(
+        report, "Rate and rhythm"
+    )
+    assert check_claims(report) == ()
 
 
 @pytest.mark.parametrize(
@@ -369,3 +384,103 @@ def test_json_holds_the_published_keys_and_comes_back_equal():
         *("lead", "from_s", "to_s", "quantity", "value", "unit", "criterion", "source")
     }
     assert Report.from_json(report.to_json()) == report
+
+
+def unknown_of(*codes: str, reason: str = "the ventricles are paced") -> tuple[Finding, ...]:
+    return tuple(
+        made_finding(
+            code,
+            STATEMENTS[code].label,
+            STATEMENTS[code].section,
+            STATEMENTS[code].urgency,
+            status="unknown",
+            reason=reason,
+        )
+        for code in codes
+    )
+
+
+def test_what_could_not_be_judged_is_said_by_families():
+    family = next(family for family in FAMILIES if family.name == "AV block")
+    findings = unknown_of(*family.codes, "mobitz_2", "ISCAS", "ISCLA")
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    assert "Not judged (the ventricles are paced): AV block (first, second, third degree)." in (
+        statements(report, "Intervals and conduction")
+    )
+    (reason, names) = unjudged(report)[-1]
+    assert reason == "the ventricles are paced"
+    assert names == [
+        "AV block (first, second, third degree)",
+        "ischaemic ST-T changes (anteroseptal, lateral)",
+    ]
+    assert {item.code for item in report.abstentions} >= {"1AVB", "mobitz_2", "ISCAS"}
+
+
+def test_missing_leads_are_named_once():
+    reason = "lead V5 is missing; lead V1 is missing; no P wave found"
+    report = build_report(RECORD, QUALITY, made_measurements(), unknown_of("LVOLT", reason=reason))
+    assert report.abstentions[-1].reason == "leads V1 and V5 are missing; no P wave found"
+
+
+def test_an_absent_family_is_denied_with_the_value_that_decides():
+    fact = evidence("PR interval", 161.0, "ms", "> 200 ms")
+    family = next(family for family in FAMILIES if family.name == "AV block")
+    findings = tuple(
+        replace(f, status="absent", reason=None, evidence=(fact,))
+        for f in unknown_of(*family.codes)
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    (claim,) = (claim for claim in report.claims if claim.kind == "absent")
+    assert claim.text == "No AV block (PR 161 ms, ≤ 200 ms)."
+    assert claim.evidence == (fact,)
+    assert check_claims(report) == ()
+
+
+def test_a_family_with_an_unknown_member_is_not_denied_whole():
+    fact = evidence("PR interval", 161.0, "ms", "> 200 ms")
+    first, second = unknown_of("1AVB", "2AVB")
+    absent = replace(first, status="absent", reason=None, evidence=(fact,))
+    report = build_report(RECORD, QUALITY, made_measurements(), (absent, second))
+    assert "No first-degree AV block (PR 161 ms, ≤ 200 ms)." in statements(
+        report, "Intervals and conduction"
+    )
+
+
+def test_findings_of_the_same_evidence_are_said_once():
+    fact = evidence("beats right after a spike", 12, "of 12", "≥ 2 and ≥ one in five")
+    findings = tuple(
+        made_finding(code, STATEMENTS[code].label, "rhythm", "abnormal", evidence=(fact,))
+        for code in ("PACE", "ventricular_pacing")
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    assert (
+        "Pacemaker rhythm; ventricular pacing: 12 of 12 beats right after a spike "
+        "(≥ 2 and ≥ one in five)."
+    ) in statements(report, "Rate and rhythm")
+    assert check_claims(report) == ()
+
+
+def test_sinus_rhythm_reads_as_one_says_it():
+    facts = (
+        evidence("P wave before the QRS", 11, "of 11", "≥ 60 % of the beats"),
+        evidence("repetition of the stretch before the QRS", 0.91, "", "≥ 0.7"),
+        evidence("P axis", 42.3, "deg", "between -30° and 105°", from_s=1.0, to_s=1.1),
+        evidence("change from one RR to the next", 2.04, "%", "not irregular"),
+    )
+    sinus = replace(FINDINGS[0], evidence=facts)
+    report = build_report(RECORD, QUALITY, made_measurements(), (sinus,))
+    assert "Sinus rhythm: P wave before 11 of 11 beats; P axis 42°." in statements(
+        report, "Rate and rhythm"
+    )
+    assert check_claims(report) == ()
+
+
+def test_an_alert_says_what_to_do():
+    (alert,) = made_report().alerts
+    assert "earlier ECG" in alert.advice
+
+
+def test_every_family_holds_known_statements_once():
+    codes = [code for family in FAMILIES for code in family.codes]
+    assert len(set(codes)) == len(codes)
+    assert set(codes) <= STATEMENTS.keys()

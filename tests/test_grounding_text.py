@@ -7,7 +7,9 @@ import re
 import pytest
 
 from ecg_llm.claims import extract_claims
+from ecg_llm.errors import RecordError
 from ecg_llm.facts import Facts
+from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.grounding import (
     check_text,
     contradicted,
@@ -15,6 +17,7 @@ from ecg_llm.grounding import (
     same_claims,
     supported_share,
 )
+from ecg_llm.vocabulary import label
 
 UNITS = {"bpm": "bpm", "ms": "ms", "deg": "deg", "mv": "mV", "cv": "ratio"}
 
@@ -53,8 +56,6 @@ def lead(st: float, t: float, r: float = 0.8, s: float = -0.3, q: float = 0.0, q
 
 def finding(code: str, status: str, urgency: str = "abnormal", reason: str | None = None):
     """Write one finding."""
-    from ecg_llm.vocabulary import label
-
     return {
         "code": code,
         "label": label(code),
@@ -66,20 +67,13 @@ def finding(code: str, status: str, urgency: str = "abnormal", reason: str | Non
 
 def judged(present: dict[str, str], unknown: tuple[str, ...] = ()) -> list[dict[str, object]]:
     """Write findings: those present with their urgency, those unknown, all others absent."""
-    codes = (
-        "SR STACH SBRAD SARRH AFIB AFLT SVTAC PACE PAC PVC 1AVB LPR 2AVB 3AVB CLBBB CRBBB ILBBB IRBBB "
-        "IVCD LAFB LPFB WPW left_axis right_axis extreme_axis LAO/LAE RAO/RAE LVH VCLVH RVH LVOLT "
-        "QWAVE IMI ILMI LMI ASMI AMI ALMI PMI stemi STE_ STD_ INVT LOWT ISC_ ISCAS ISCIN ISCAL ISCLA "
-        "INJIN INJAL NDT NST_ early_repolarization pericarditis brugada_1 tall_t LNGQT very_long_qt "
-        "short_qt lead_reversal pause long_pause wide_qrs_tachycardia poor_r_progression"
-    ).split()
     return [
         finding(code, "present", present[code])
         if code in present
         else finding(code, "unknown", reason="left bundle branch block hides it")
         if code in unknown
         else finding(code, "absent")
-        for code in codes
+        for code in STATEMENTS
     ]
 
 
@@ -238,6 +232,43 @@ TRUE = [
         3,
     ),
     ("fibrillation", "ST depression in V4–V6 of 1.0 to 1.4 mm, not in V2 or V3.", 3),
+    (
+        "occlusion",
+        "Dear colleague, this ECG of a 58-year-old woman shows normal sinus rhythm with a "
+        "rate of 88 bpm. The PR interval measures 162 ms and the QRS complex is narrow "
+        "with 96 ms. The electrical axis is normal at 62 degrees. There is marked "
+        "ST-segment elevation in the inferior leads, most pronounced in lead III (2.8 "
+        "mm), with reciprocal ST depression in aVL (1.8 mm) and I. No pathological Q "
+        "waves have formed yet. The corrected QT interval is clearly prolonged (Bazett "
+        "546 ms, Fridericia 512 ms).",
+        16,
+    ),
+    (
+        "fibrillation",
+        "Your heart is beating irregularly. This is called atrial fibrillation. It beats "
+        "about 112 times per minute, which is faster than normal (60 to 100). The muscle "
+        "of the left chamber looks thickened (left ventricular hypertrophy).",
+        5,
+    ),
+    (
+        "block",
+        "ATRIAL RATE 52 VENT RATE 52 PR 240 QRSD 142 QT 460 QTC 439 AXES P 45 QRS -38 T "
+        "120 - ABNORMAL ECG - SINUS BRADYCARDIA, FIRST DEGREE AV BLOCK, LEFT AXIS "
+        "DEVIATION, COMPLETE LEFT BUNDLE BRANCH BLOCK",
+        14,
+    ),
+    (
+        "block",
+        "Criterion: QRS ≥ 120 ms. Measured: QRS 142 ms in all leads. Lead V1 shows a deep "
+        "S (1.6 mV). Decision: complete left bundle branch block.",
+        4,
+    ),
+    (
+        "occlusion",
+        "Step 5, ischaemia: ST at J is 0.21 mV in II, 0.28 mV in III and 0.25 mV in aVF "
+        "(limit 0.10 mV in two contiguous leads). Hence ST elevation, inferior.",
+        5,
+    ),
 ]
 
 
@@ -337,3 +368,233 @@ def test_alterations_differ_from_the_original():
     missed = [mutant for text, mutant in pairs if not same_claims(text, mutant)]
     assert len(pairs) > 150
     assert len(missed) <= 0.01 * len(pairs), (len(missed), len(pairs), "\n".join(missed))
+
+
+def statuses(text: str, facts: Facts, **options):
+    """Give the verdicts on a text."""
+    return [claim.status for claim in check_text(text, facts=facts, **options)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"),
+    [
+        ("142 ms", "supported"),
+        ("152 ms", "supported"),
+        ("132 ms", "supported"),
+        ("159 ms", "contradicted"),
+        ("131 ms", "contradicted"),
+        ("0.14 s", "supported"),
+        ("0.12 s", "contradicted"),
+        ("14 mm", "unverifiable"),
+    ],
+)
+def test_tolerance_and_rounding_of_an_interval(shown, status):
+    # Both readings of QRS count: 142 ms within leads, 148 ms over all leads.
+    assert statuses(f"QRS duration {shown}.", block())[-1:] == [status]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("rate 54 bpm", "supported"),
+        ("rate 55 bpm", "contradicted"),
+        ("axis -47°", "supported"),
+        ("axis -50°", "contradicted"),
+        ("axis 38°", "contradicted"),
+        ("S in V1 16 mm", "supported"),
+        ("S in V1 18 mm", "contradicted"),
+        ("PR 240 s", "contradicted"),
+        ("about 55 bpm", "supported"),
+        ("QTc 439 ms by Bazett", "supported"),
+        ("QTc 445 ms by Bazett", "contradicted"),
+        ("QTc 445 ms", "supported"),
+        ("PR > 200 ms", "supported"),
+        ("PR > 245 ms", "contradicted"),
+        ("PR prolonged", "supported"),
+        ("PR normal", "contradicted"),
+        ("short PR interval", "contradicted"),
+        ("R in V3R 2 mV", "unverifiable"),
+        ("P amplitude in II 0.12 mV", "supported"),
+        ("P axis normal", "unverifiable"),
+        ("the axis is borderline", "supported"),
+    ],
+)
+def test_boundaries(text, status):
+    assert status in statuses(text, block())
+    assert len(set(statuses(text, block()))) == 1
+
+
+def test_without_tolerance_only_rounding_is_accepted():
+    assert statuses("PR 241 ms", block()) == ["supported"]
+    assert statuses("PR 241 ms", block(), tolerance_scale=0.0) == ["contradicted"]
+    assert statuses("rate 52 bpm", block(), tolerance_scale=0.0) == ["supported"]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("RBBB.", "contradicted"),
+        ("Possible RBBB.", "contradicted"),
+        ("Bundle branch block.", "supported"),
+        ("No bundle branch block.", "contradicted"),
+        ("No fascicular block.", "supported"),
+        ("LVH.", "unverifiable"),
+        ("No LVH.", "unverifiable"),
+        ("LVH cannot be judged.", "supported"),
+        ("LBBB cannot be judged.", "contradicted"),
+        ("Hypokalaemia.", "unverifiable"),
+        ("Sinus rhythm.", "supported"),
+        ("Atrial fibrillation is unlikely.", "supported"),
+        ("LBBB is unlikely.", "contradicted"),
+        ("An abnormal ECG.", "supported"),
+        ("Normal ECG.", "contradicted"),
+        ("History of myocardial infarction.", "unverifiable"),
+        ("T inversion in V5.", "supported"),
+        ("T inversion in V2.", "contradicted"),
+        ("T inversion in V7.", "unverifiable"),
+    ],
+)
+def test_findings(text, status):
+    assert set(statuses(text, block())) == {status}
+
+
+def test_the_reason_why_something_is_unknown_is_no_claim():
+    text = "The PR interval could not be measured: there is no P wave before the QRS."
+    assert statuses(text, fibrillation()) == ["supported"]
+    assert statuses(text, block()) == ["contradicted"]
+
+
+def test_a_wall_needs_two_of_its_leads():
+    assert statuses("Inferior ST elevation.", occlusion()) == ["supported"]
+    assert statuses("Anterior ST elevation.", occlusion()) == ["contradicted"]
+    assert statuses("No anterior ST elevation.", occlusion()) == ["supported"]
+    assert statuses("ST elevation in the lateral leads.", occlusion()) == ["contradicted"]
+
+
+def test_largest_deviation():
+    assert statuses("ST elevation up to 2.8 mm", occlusion())[-1] == "supported"
+    assert statuses("ST elevation up to 4 mm", occlusion())[-1] == "contradicted"
+
+
+def test_each_verdict_names_what_it_was_held_against():
+    (claim,) = contradicted(check_text("PR 162 ms.", facts=block()))
+    assert claim.evidence[0].value == 240.0
+    assert "240 ms" in claim.reason
+    assert "162 ms" in claim.reason
+
+
+def test_a_limit_of_the_criteria_may_be_quoted():
+    assert statuses("QRS 142 ms (criterion ≥ 120 ms)", block()) == ["supported", "supported"]
+    assert statuses("QRS 142 ms (criterion ≥ 133 ms)", block()) == ["supported", "unverifiable"]
+
+
+def test_a_refused_tracing_bears_out_no_diagnosis():
+    quality = {"verdict": "refuse", "reasons": ["noise in all leads"]}
+    facts = Facts.from_json({"qrs_ms": {"value": 98.0, "unit": "ms"}}, judged({}), quality)
+    assert set(statuses("QRS 98 ms. No LBBB. Normal PR.", facts)) == {"unverifiable"}
+    assert statuses("The rhythm cannot be judged, nor AF.", facts)[-1:] != ["contradicted"]
+
+
+def test_an_earlier_ecg_is_held_against_its_own_facts():
+    text = "On the previous ECG the PR was 162 ms; the PR is 240 ms now."
+    assert statuses(text, block()) == ["unverifiable", "supported"]
+    assert statuses(text, block(), earlier=occlusion()) == ["supported", "supported"]
+    assert statuses(text, block(), earlier=block()) == ["contradicted", "supported"]
+
+
+def test_leads_that_cannot_be_read_are_not_judged():
+    leads = {"V2": {"usable": False, "reasons": ["flat"]}}
+    facts = Facts.from_json({"leads": {"V2": lead(0.3, 0.2)}}, (), {"leads": leads})
+    checked = check_text("ST elevation in V2 of 3 mm.", facts=facts)
+    assert [c.status for c in checked] == ["unverifiable", "unverifiable"]
+    assert "flat" in checked[-1].reason
+
+
+def test_numbers_of_the_findings_own_evidence():
+    evidence = {
+        "lead": None,
+        "from_s": None,
+        "to_s": None,
+        "quantity": "Romhilt-Estes score",
+        "value": 6.0,
+        "unit": "points",
+        "criterion": "≥ 5 points",
+        "source": "Romhilt",
+    }
+    entry = finding("LVH", "present") | {"evidence": [evidence]}
+    facts = Facts.from_json({}, [entry])
+    assert statuses("LVH: Romhilt-Estes score 6", facts) == ["supported", "supported"]
+    assert statuses("LVH: Romhilt-Estes score 7", facts) == ["supported", "unverifiable"]
+
+
+def test_shares():
+    checked = check_text("PR 240 ms. QRS 98 ms. LVH. LBBB.", facts=block())
+    assert supported_share(checked) == pytest.approx(0.5)
+    assert [c.claim.text for c in contradicted(checked)] == ["98 ms"]
+    assert supported_share(()) is None
+
+
+def test_facts_are_needed_and_read_with_care():
+    with pytest.raises(ValueError, match="measurements or facts"):
+        check_text("LBBB")
+    with pytest.raises(RecordError, match="code and a status"):
+        Facts.from_json({}, [{"code": "LBBB", "status": "perhaps"}])
+
+
+def test_missing_findings():
+    found = block().findings.values()
+    assert {f.code for f in missing("Sinus rhythm, LBBB.", found)} == {
+        "SBRAD",
+        "1AVB",
+        "LPR",
+        "left_axis",
+    }
+    said = "Sinus bradycardia, first-degree AV block, LBBB, left axis deviation."
+    assert missing(said, found) == ()
+    assert "CLBBB" in {f.code for f in missing(said.replace("LBBB", "no LBBB"), found)}
+
+
+def test_an_alert_is_not_said_by_its_family():
+    found = occlusion().findings.values()
+    text = "ST elevation, ST depression, prolonged QTc."
+    assert {f.code for f in missing(text, found)} == {"stemi", "very_long_qt"}
+    assert missing("STEMI with ST depression, QTc 512 ms, long QT.", found) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("QRS 142 ms.", "The QRS lasts 0.142 s."),
+        ("No LBBB and no RBBB.", "There is neither LBBB nor RBBB."),
+        ("T-wave inversion in V1–V3.", "T waves are inverted in V1, V2 and V3."),
+        ("ST elevation of 2.1 mm in V2.", "In V2 there is 0.21 mV of ST elevation."),
+        ("Prolonged QTc.", "The QTc is prolonged."),
+        ("Atrial fibrillation, rate 112 bpm.", "The ventricular rate is 112/min in AF."),
+    ],
+)
+def test_a_faithful_rewriting_passes(one, other):
+    assert same_claims(one, other) == []
+    assert same_claims(other, one) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("QRS 142 ms.", "QRS 143 ms."),
+        ("QRS 142 ms.", "PR 142 ms."),
+        ("QRS 142 ms.", "QRS > 142 ms."),
+        ("No LBBB.", "LBBB."),
+        ("LBBB.", "Possible LBBB."),
+        ("LBBB.", "RBBB."),
+        ("T inversion in V1–V3.", "T inversion in V1–V4."),
+        ("ST elevation of 2 mm in V2.", "ST elevation of 2 mm in V3."),
+        ("Normal PR.", "Prolonged PR."),
+        ("A 64-year-old man.", "A 46-year-old man."),
+        ("LBBB at 3.42 s.", "LBBB at 4.32 s."),
+        ("LBBB, AF.", "LBBB."),
+        ("LBBB.", "LBBB, seen in V6."),
+    ],
+)
+def test_a_changed_rewriting_is_found(one, other):
+    assert same_claims(one, other)
+    assert same_claims(other, one)

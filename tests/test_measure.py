@@ -57,7 +57,8 @@ def test_amplitudes_of_a_known_record(fs):
     m = measured(made)
     for name in ("r", "s", "t", "st_j"):
         for row, lead in enumerate(STANDARD_12):
-            true = np.nanmedian(made.truth.amplitudes_mv[name][row])
+            known = made.truth.amplitudes_mv[name][row]
+            true = np.median(known[np.isfinite(known)]) if np.isfinite(known).any() else np.nan
             got = m.value(f"{name}_mv", lead)
             if np.isfinite(true) and abs(true) > 0.1 and got is not None:
                 assert got == pytest.approx(true, abs=0.06 + 0.05 * abs(true)), (name, lead)

@@ -23,7 +23,13 @@ from ecg_llm.encoders.delineator import Delineator, DelineatorConfig
 from ecg_llm.eval.ludb import ludb_records, read_ludb
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import fill_gaps, resample
-from ecg_llm.waves import HIGHPASS_HZ, NET_FS, WAVES, lead_ids, scale_leads
+from ecg_llm.waves import (
+    HIGHPASS_HZ,
+    NET_FS,
+    WAVES,
+    lead_ids,
+    scale_leads,
+)
 
 if TYPE_CHECKING:
     from ecg_llm.data_builders.synthetic import SyntheticECG

@@ -11,7 +11,8 @@ import typer
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ecg_llm.data_builders.listing import Source
+    from ecg_llm.data_builders.build import Product
+    from ecg_llm.data_builders.listing import Listed
 
 build_app = typer.Typer(
     no_args_is_help=True,
@@ -163,23 +164,68 @@ def build_instruct(
     ecgllm build instruct sets/ptbxl --out sets/talk
     ecgllm build instruct sets/ptbxl --out sets/talk --rewriter http://localhost:8000 \f
     """
-    from ecg_llm.data_builders.build import build
     from ecg_llm.data_builders.instruct import CONVERSATIONS, SHARD_RECORDS, Instruct
     from ecg_llm.data_builders.instruct_rewrite import RewriterConfig
 
     config = None if rewriter is None else RewriterConfig(rewriter, rewriter_model)
-    source = Instruct.prepared(_source_folder(shards), seed=seed, rewriter=config)
-    summary = build(
-        source,
+    talk = Instruct.prepared(_source_folder(shards), seed=seed, rewriter=config)
+    _run(
+        talk,
         out,
-        engine=engine.value,
-        workers=workers,
-        limit=limit,
-        overwrite=overwrite,
-        shard_rows=SHARD_RECORDS,
+        engine,
+        workers,
+        limit,
+        overwrite,
         product=CONVERSATIONS,
+        shard_rows=SHARD_RECORDS,
     )
-    typer.echo(f"{out}: {summary}")
+
+
+@build_app.command("images", short_help="Pages of records, printed and photographed.")
+def build_images(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SRC",
+            help="A folder or zip archive of records of any format, or a set that build made.",
+            show_default=False,
+        ),
+    ],
+    out: Out,
+    n: Annotated[
+        int | None,
+        typer.Option(help="Pages at most, of records evenly spread; by default all.", min=1),
+    ] = None,
+    per_record: Annotated[int, typer.Option(help="Pages of each record.", min=1)] = 1,
+    photographed: Annotated[
+        float, typer.Option(help="Part that is photographed, scanned or faxed.", min=0, max=1)
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the whole set.", min=0)] = 0,
+    size: Annotated[
+        int, typer.Option(help="Long side in pixels, about; 1400: A4 at 120 dpi.", min=1)
+    ] = 1400,
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Print ECGs as clinics do, photograph some, and keep the place of every lead and sample.
+
+    Layouts, speeds, gains, papers, texts, cameras and scanners vary at stated shares. Names, dates
+    and places on the pages are made up; measured values are printed only if SRC is a built set,
+    which has them.
+
+    \b
+    ecgllm build images sets/ptbxl --out sets/pages --per-record 2
+    ecgllm build images records/ --out sets/photos --photographed 1 --n 500 \f
+    """
+    from ecg_llm.data_builders.build_images import Images, records_a_shard
+    from ecg_llm.data_builders.image_card import IMAGES
+
+    if not source.exists():
+        raise ConfigError(f"{source}: no such folder or archive; give one that holds records.")
+    images = Images(source, n, per_record, photographed, seed, size)
+    rows = records_a_shard(per_record)
+    _run(images, out, engine, workers, None, overwrite, product=IMAGES, shard_rows=rows)
 
 
 @build_app.command("verify", short_help="Check a built set.")
@@ -190,6 +236,10 @@ def build_verify(
     recompute: Annotated[
         int, typer.Option(help="Records to make again from the signal and compare.", min=0)
     ] = 20,
+    source: Annotated[
+        Path | None,
+        typer.Option(help="What a set of images was made from, to draw some again."),
+    ] = None,
 ) -> None:
     """Check a built set: files, counts, rows, splits, labels, and measurements made again.
 
@@ -197,11 +247,12 @@ def build_verify(
 
     \b
     ecgllm build verify sets/ptbxl
-    ecgllm build verify sets/ptbxl --recompute 200 \f
+    ecgllm build verify sets/ptbxl --recompute 200
+    ecgllm build verify sets/pages --source sets/ptbxl \f
     """
     from ecg_llm.data_builders.verify import verify
 
-    result = verify(out, recompute=recompute)
+    result = verify(out, recompute=recompute, source=source)
     for fault in result.faults:
         typer.echo(str(fault))
     typer.echo(str(result))
@@ -210,17 +261,27 @@ def build_verify(
 
 
 def _run(
-    source: Source,
+    source: Listed,
     out: Path,
     engine: EngineOption,
     workers: int | None,
     limit: int | None,
     overwrite: bool,
+    *,
+    product: Product | None = None,
+    shard_rows: int | None = None,
 ) -> None:
-    from ecg_llm.data_builders.build import build
+    from ecg_llm.data_builders.build import RECORDS, SHARD_ROWS, build
 
     summary = build(
-        source, out, engine=engine.value, workers=workers, limit=limit, overwrite=overwrite
+        source,
+        out,
+        engine=engine.value,
+        workers=workers,
+        limit=limit,
+        overwrite=overwrite,
+        product=product or RECORDS,
+        shard_rows=shard_rows or SHARD_ROWS,
     )
     typer.echo(f"{out}: {summary}")
 

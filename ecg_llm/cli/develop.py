@@ -110,6 +110,37 @@ def eval_quality(
     _print(evaluate(data, seed=seed, progress=_progress("step")), json_)
 
 
+@eval_app.command("electrodes", short_help="Suspected reversals on exchanged PTB-XL records.")
+def eval_electrodes(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    json_: Json = False,
+) -> None:
+    """Exchange electrodes of records no fitting saw, and count which exchanges are suspected.
+
+    \b
+    ecgllm eval electrodes --data ptbxl/ \f
+    """
+    from ecg_llm.eval.electrodes import evaluate
+
+    _print(evaluate(_folder(data, "PTB-XL"), progress=_progress("record")), json_)
+
+
+@eval_app.command("simulation", short_help="The simulator against real ECGs.")
+def eval_simulation(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder with records at 500 Hz.")],
+    n: Annotated[int, typer.Option(help="Simulated records.", min=1)] = 200,
+    json_: Json = False,
+) -> None:
+    """Compare the voltages of simulated healthy ECGs with those of PTB-XL's normal ones.
+
+    \b
+    ecgllm eval simulation --data ptbxl/ \f
+    """
+    from ecg_llm.eval.simulation import compare
+
+    _print(compare(_folder(data, "PTB-XL"), n=n), json_)
+
+
 @eval_app.command("findings", short_help="Statements against PTB-XL's.")
 def eval_findings(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
@@ -117,13 +148,17 @@ def eval_findings(
         str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
     ] = "9",
     fs: Annotated[int, typer.Option(help="100 or 500: which version of the records.")] = 100,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table for the documentation.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Compare the findings with PTB-XL's statements: sensitivity, specificity, PPV.
 
     \b
     ecgllm eval findings --data ptbxl/
-    ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json \f
+    ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json
+    ecgllm eval findings --data ptbxl/ --markdown \f
     """
     from ecg_llm.eval.findings import evaluate
 
@@ -134,7 +169,10 @@ def eval_findings(
     except ValueError:
         raise ConfigError(f"--folds {folds!r}: write them as 9 or 1,2,3.") from None
     result = evaluate(_folder(data, "PTB-XL"), folds=chosen, fs=fs, progress=_progress("record"))
-    _print(result, json_)
+    if markdown:
+        typer.echo(result.markdown())
+    else:
+        _print(result, json_)
 
 
 @bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
@@ -198,6 +236,41 @@ def bench_instruct(
     _print(bench(_folder(shards, "a built set"), limit=limit), json_)
 
 
+@bench_app.command("build", short_help="Building data sets.")
+def bench_build(
+    data: Annotated[
+        Path | None, typer.Option(help="PTB-XL folder; simulated records if left out.")
+    ] = None,
+    n: Annotated[int, typer.Option(help="How many records.", min=1)] = 64,
+    json_: Json = False,
+) -> None:
+    """Time the building of records, and extrapolate to 800,000 of them on 16 cores.
+
+    \b
+    ecgllm bench build
+    ecgllm bench build --data ptb-xl/ --n 200 \f
+    """
+    from ecg_llm.eval.bench_build import bench_build as bench
+
+    _print(bench(None if data is None else _folder(data, "PTB-XL"), n=n), json_)
+
+
+@bench_app.command("images", short_help="Page images a second, beside matplotlib.")
+def bench_images(
+    pages: Annotated[int, typer.Option(help="Pages of each kind and size.", min=1)] = 40,
+    json_: Json = False,
+) -> None:
+    """Time printed and photographed pages, encoding counted, beside a matplotlib page, in one run.
+
+    \b
+    ecgllm bench images
+    ecgllm bench images --pages 200 --json \f
+    """
+    from ecg_llm.eval.bench_images import bench_images as bench
+
+    _print(bench(pages=pages), json_)
+
+
 @train_app.command("delineator", short_help="Train the delineator on LUDB.")
 def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
@@ -211,7 +284,7 @@ def train_delineator(
 
     \b
     ecgllm train delineator --data ludb/ --out runs/delineator
-    ecgllm train delineator --data ludb/ --out runs/delineator --folds 5 \f
+    ecgllm train delineator --data ludb/ --out runs/delineator --folds 3 \f
     """
     from ecg_llm.training.delineator import DelineatorRecipe, train
 
@@ -224,7 +297,13 @@ def train_delineator(
         if (step + 1) % 50 == 0 or step + 1 == total:
             typer.echo(f"{name} step {step + 1}/{total} loss {loss:.4f}", err=True)
 
-    for path in train(_folder(data, "LUDB"), out, recipe=recipe, folds=folds, on_step=on_step):
+    for path in train(
+        _folder(data, "LUDB"),
+        out,
+        recipe=recipe,
+        folds=folds,
+        on_step=on_step,
+    ):
         typer.echo(str(path))
 
 
@@ -243,3 +322,20 @@ def train_quality(
 
     train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
     typer.echo(str(out))
+
+
+@train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
+def train_rhythm(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    out: Annotated[Path, typer.Option(help="Folder for rhythm.json.")],
+    seed: Annotated[int, typer.Option(help="Of the solver.")] = 0,
+) -> None:
+    """Fit the probability of atrial fibrillation to the statements of folds 1 to 8.
+
+    \b
+    ecgllm train rhythm --data ptbxl/ --out runs/rhythm \f
+    """
+    from ecg_llm.training.rhythm import train
+
+    train(_folder(data, "PTB-XL"), out, seed=seed, progress=_progress("record"))
+    typer.echo(str(out / "rhythm.json"))

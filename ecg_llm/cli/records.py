@@ -54,6 +54,8 @@ _BY_EXTENSION = {
     ".pdf": Format.PDF,
 }
 
+LINES_SUFFIXES = ("", ".jsonl", ".ndjson", ".json")
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line a record.")]
 Lines = Annotated[
     Path | None,
@@ -94,14 +96,15 @@ def report(
     file that cannot be read ends with exit code 2. \f
     """
     told = reading(age, sex, fs, unit, leads)
+    _check_place(output)
     refs = _several(path, output)
     if refs is not None:
-        if output is None or format_ not in (None, Format.JSON):
+        if format_ not in (None, Format.JSON) or (output is None and format_ is None):
             raise ConfigError(
                 f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
-                "reports.jsonl."
+                "reports.jsonl, or --format json to print them."
             )
-        _folder("report", path, refs, output, told, job.report_json, overwrite, jobs)
+        _all_lines("report", path, refs, output, told, job.report_json, overwrite, jobs)
         return
     chosen = format_ or _format_of(output)
     if chosen is Format.PDF and output is None and sys.stdout.isatty():
@@ -189,6 +192,7 @@ def show(
     ecgllm show rec.hea
     ecgllm show rec.hea --output page.svg \f
     """
+    _check_place(output)
     record = reading(fs=fs, unit=unit, leads=leads).read(path)
     from ecg_llm.render.page import save_page
 
@@ -265,20 +269,14 @@ def _lines(
     jobs: int | None,
 ) -> bool:
     """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
+    _check_place(output)
     refs = _several(path, output)
     if refs is not None:
-        if output is not None:
-            _folder(command, path, refs, output, told, record_job, overwrite, jobs)
-        elif as_json:
-            from ecg_llm.batch import run_lines
-
-            work = functools.partial(job.of_ref, told=told, job=record_job)
-            for _, line in run_lines(work, refs, workers=jobs):
-                typer.echo(line)
-        else:
+        if output is None and not as_json:
             raise ConfigError(
                 f"{path} holds {len(refs)} records: add --output {command}.jsonl, or --json."
             )
+        _all_lines(command, path, refs, output, told, record_job, overwrite, jobs)
     elif as_json or output is not None:
         _write((record_job(told.read(path)) + "\n").encode(), output)
     else:
@@ -286,20 +284,39 @@ def _lines(
     return True
 
 
-def _folder(
+def _check_place(output: Path | None) -> None:
+    """Refuse a place that cannot be written before any work is done for it."""
+    if output is not None and not output.parent.is_dir():
+        raise ConfigError(
+            f"--output {output}: there is no folder {output.parent}; make it, or choose another."
+        )
+
+
+def _all_lines(
     command: str,
     folder: Path,
     refs: list[RecordRef],
-    output: Path,
+    output: Path | None,
     told: Reading,
     record_job: Callable[[ECGRecord], str],
     overwrite: bool,
     jobs: int | None,
 ) -> None:
-    from ecg_llm.batch import run_batch
+    """Write one line a record to a file, or print them."""
+    from ecg_llm.batch import run_batch, run_lines
 
+    work = functools.partial(job.of_ref, told=told, job=record_job)
+    if output is None:
+        for _, line in run_lines(work, refs, workers=jobs):
+            typer.echo(line)
+        return
+    if output.suffix.lower() not in LINES_SUFFIXES:
+        raise ConfigError(
+            f"--output {output}: {folder} holds {len(refs)} records, which become JSON lines; end "
+            "it in .jsonl."
+        )
     summary = run_batch(
-        functools.partial(job.of_ref, told=told, job=record_job),
+        work,
         refs,
         output,
         run=job.run_description(command, folder, told),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ecg_llm.phrases import amount, number
+from ecg_llm.references import REFERENCES, reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +61,24 @@ def show_measurements(measurements: Measurements) -> None:
     measurements : Measurements
         Of one record.
     """
-    rows = [(name, *_cells(quantity)) for name, quantity in measurements.values.items()]
+    rows = [
+        (reference(name, None, None).name, *_cells(quantity))
+        for name, quantity in measurements.values.items()
+        if name in REFERENCES
+    ]
+    further = [
+        (reference(name, None, None).name, *_cells(quantity))
+        for name, quantity in measurements.values.items()
+        if name not in REFERENCES
+    ]
     title = (
         f"{measurements.record}: {len(measurements.beats)} beats in "
         f"{measurements.to_s - measurements.from_s:.1f} s at {measurements.fs:g} Hz"
     )
-    show_table(title, ("quantity", "value", "spread", "n", "how, or why not"), rows)
+    headers = ("quantity", "value", "spread", "n", "how, or why not")
+    show_table(title, headers, rows)
+    typer.echo()
+    show_table("Further measurements", headers, further)
     columns = [
         name
         for name in LEAD_COLUMNS

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ecg_llm.findings.av_block import judge_av_block
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.chambers import judge_chambers
-from ecg_llm.findings.checks import Check, judge, unknown
+from ecg_llm.findings.checks import Check, fact, judge, unknown
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.conduction import Conduction, judge_conduction
 from ecg_llm.findings.ectopy import judge_ectopy
@@ -18,14 +18,15 @@ from ecg_llm.findings.pacing import judge_pacing
 from ecg_llm.findings.qt import judge_qt
 from ecg_llm.findings.repolarization import judge_repolarization
 from ecg_llm.findings.rhythm import Rhythm, judge_rhythm
+from ecg_llm.findings.sources import TEXTBOOK
 from ecg_llm.findings.technical import judge_technical
 from ecg_llm.measure import Measurements
 from ecg_llm.quality import Quality
 from ecg_llm.record import ECGRecord
 
 HARMLESS = ("SR", "SARRH", "NORM", "SBRAD", "early_repolarization", "short_pr", "LPR", "PAC")
-"""Statements that a normal ECG may carry. (``LPR`` never comes without ``1AVB``.)"""
-_MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "1AVB", "LNGQT")
+"""Statements that a normal ECG may carry; a PR just above its limit (``LPR``) among them."""
+_MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "LPR", "LNGQT")
 
 
 def apply_criteria(
@@ -60,8 +61,10 @@ def apply_criteria(
     paced = pacing.ventricular.holds is True
     conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
     findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
-    findings += judge_ectopy(case, rhythm)
-    findings += judge_av_block(case, rhythm.p_gate, paced)
+    av_block = judge_av_block(case, rhythm.p_gate, paced)
+    second = any(f.code == "2AVB" and f.status == "present" for f in av_block)
+    findings += av_block
+    findings += judge_ectopy(case, rhythm, second)
     findings += judge_qt(case, conduction.wide)
     findings += _morphology(case, rhythm, conduction, paced)
     findings = _ordered(findings)
@@ -156,4 +159,9 @@ def _normal(findings: list[Finding]) -> Finding:
         return judge("NORM", unknown(f"not judged: {open_[0].label} ({open_[0].reason})"))
     if status["SR"].status != "present":
         return judge("NORM", Check(False))
-    return judge("NORM", Check(True, status["SR"].evidence))
+    needed = ", ".join(status[code].label for code in _MUST_BE_JUDGED)
+    n = len(_MUST_BE_JUDGED)
+    words = f"all judged, nothing abnormal present: {needed}"
+    return judge(
+        "NORM", fact(True, "required statements judged", float(n), f"of {n}", words, TEXTBOOK)
+    )

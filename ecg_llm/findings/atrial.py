@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.case import Case
 from ecg_llm.signal import fill_gaps, resample
-from ecg_llm.windows import BEFORE_S, BeatWindows, cut_beats
+from ecg_llm.windows import BEFORE_S, BeatWindows
 
 Array = npt.NDArray[np.float64]
 
@@ -36,6 +36,8 @@ class AtrialActivity:
         fixed distance, near 0 without.
     p_share : float
         Share of the beats with a P wave.
+    n_with_p, n_judged : int
+        Beats with a P wave, and those that may have one inside the record.
     p_confidence : float
         Mean probability of the P waves.
     pr_spread_ms : float or None
@@ -55,6 +57,8 @@ class AtrialActivity:
 
     p_coherence: float | None
     p_share: float
+    n_with_p: int
+    n_judged: int
     p_confidence: float
     pr_spread_ms: float | None
     irregularity: float | None
@@ -79,7 +83,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
     """
     delineation = case.measurements.delineation
     if case.n_beats < 3:
-        return AtrialActivity(None, 0.0, 0.0, None, None, None, None, None, None, None)
+        return AtrialActivity(None, 0.0, 0, 0, 0.0, None, None, None, None, None, None, None)
     plain = np.array([kind != "ventricular" for kind in case.kinds])
     p_on = delineation.column("p_on")
     pr_ms = 1000 * (delineation.column("qrs_on") - p_on)[plain]
@@ -87,15 +91,18 @@ def atrial_activity(case: Case) -> AtrialActivity:
     spread = float(1.4826 * np.median(np.abs(pr_ms - np.median(pr_ms)))) if len(pr_ms) > 2 else None
     # The first beat's P may lie before the record.
     inside = plain & (delineation.r_s > 0.35)
-    share = float(np.isfinite(p_on[inside]).mean()) if inside.any() else 0.0
-    windows = cut_beats(case.record, delineation)
+    n_with_p, n_judged = int(np.isfinite(p_on[inside]).sum()), int(inside.sum())
+    windows = case.windows
     like = case.usual if case.usual.sum() >= MIN_LIKE else plain
-    hz, concentration, size = _waves(case, windows)
-    locked_hz, locked_share = _locked_waves(case, windows)
+    rest = _atrial_leads(case)
+    hz, concentration, size = _waves(case, windows, rest.copy())
+    locked_hz, locked_share = _locked_waves(case, windows, rest)
     confidence = delineation.p_confidence
     return AtrialActivity(
         p_coherence=_coherence(windows, like, _t_end(delineation)),
-        p_share=share,
+        p_share=n_with_p / n_judged if n_judged else 0.0,
+        n_with_p=n_with_p,
+        n_judged=n_judged,
         p_confidence=float(confidence.mean()) if len(confidence) else 0.0,
         pr_spread_ms=spread,
         irregularity=irregularity(case),
@@ -160,14 +167,22 @@ def _coherence(windows: BeatWindows, chosen: npt.NDArray[np.bool_], t_end_s: flo
     return float((n * mean_energy - total) / ((n - 1) * max(total, 1e-12)))
 
 
-def _waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None, float | None]:
-    """Find the main frequency between the beats once QRS and T are taken away."""
-    delineation = case.measurements.delineation
-    leads = [lead for lead in _LEADS if lead in delineation.leads]
+def _atrial_leads(case: Case) -> npt.NDArray[np.float32]:
+    """Give the leads that show the atria best, without wander and muscle noise."""
+    leads = tuple(lead for lead in _LEADS if lead in case.measurements.delineation.leads)
     if not leads:
+        return np.zeros((0, 1), np.float32)
+    rows = fill_gaps(case.record.select(leads).signal)
+    return resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
+
+
+def _waves(
+    case: Case, windows: BeatWindows, rest: npt.NDArray[np.float32]
+) -> tuple[float | None, float | None, float | None]:
+    """Find the main frequency between the beats once QRS and T are taken away, in place."""
+    delineation = case.measurements.delineation
+    if not len(rest):
         return None, None, None
-    rows = fill_gaps(case.record.select(tuple(leads)).signal)
-    rest = resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
     keep = _cancel(rest, windows.centres_s, delineation.column("t_off"), case.usual)
     if keep.mean() < 0.3:
         return None, None, None
@@ -183,14 +198,13 @@ def _waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None
     return main, float(power[near & band].sum() / max(power[band].sum(), 1e-12)), size
 
 
-def _locked_waves(case: Case, windows: BeatWindows) -> tuple[float | None, float | None]:
+def _locked_waves(
+    case: Case, windows: BeatWindows, rest: npt.NDArray[np.float32]
+) -> tuple[float | None, float | None]:
     """Find the main frequency with only the QRS bridged by straight lines."""
     delineation = case.measurements.delineation
-    leads = [lead for lead in _LEADS if lead in delineation.leads]
-    if not leads:
+    if not len(rest):
         return None, None
-    rows = fill_gaps(case.record.select(tuple(leads)).signal)
-    rest = resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
     n = rest.shape[1]
     onset, offset = delineation.column("qrs_on"), delineation.column("qrs_off")
     onset = np.where(np.isfinite(onset), onset, windows.centres_s - 0.06) - 0.02

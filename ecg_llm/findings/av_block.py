@@ -15,6 +15,8 @@ from ecg_llm.findings.sources import BRADYCARDIA
 Array = npt.NDArray[np.float64]
 
 LONG_PR_MS, SHORT_PR_MS = 200.0, 120.0
+PR_ERROR_MS = 5.0
+"""By which PR may be measured wrongly: so near above its limit it is long, but no sure block."""
 CODES = ("1AVB", "LPR", "short_pr", "2AVB", "mobitz_1", "mobitz_2", "av_block_2_1", "3AVB")
 _MIN_CONFIDENCE = 0.5
 _STEADY_MS = 25.0
@@ -73,7 +75,7 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         opposite(complete),
     )
     return (
-        judge("1AVB", long_pr),
+        judge("1AVB", _first_degree(case, long_pr)),
         judge("LPR", long_pr),
         judge("short_pr", short),
         judge("2AVB", any_of(two_to_one, dropped)),
@@ -82,6 +84,17 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         judge("av_block_2_1", two_to_one),
         judge("3AVB", complete),
     )
+
+
+def _first_degree(case: Case, long_pr: Check) -> Check:
+    """A PR beyond its limit by more than the error of measuring it."""
+    pr_ms = case.value("pr_ms")
+    if long_pr.holds and pr_ms is not None and pr_ms <= LONG_PR_MS + PR_ERROR_MS:
+        return unknown(
+            f"PR {pr_ms:.0f} ms is no further above the limit of {LONG_PR_MS:g} ms than PR may be "
+            f"measured wrongly ({PR_ERROR_MS:g} ms)"
+        )
+    return long_pr
 
 
 def _atria(case: Case) -> _Atria:

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.amplitudes import UNITS
+from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Measurements
 from ecg_llm.quality import Quality
 from ecg_llm.record import ECGRecord
+from ecg_llm.windows import BeatWindows, cut_beats
 
 LABELS = {
     "heart_rate_bpm": "heart rate",
@@ -78,6 +80,8 @@ _SPANS = {
     "qtc": ("qrs_on", "t_off"),
     "jt": ("qrs_off", "t_off"),
 }
+PAGE_COLUMN_S = 2.5
+"""What the standard page shows of a lead: column by column, from the start of what was judged."""
 _WHOLE_RECORD = ("heart", "atrial", "rr", "rmssd")
 _ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms", "s2_mv", "s2_ms")
 
@@ -170,6 +174,8 @@ class Case:
     def span(self, name: str, lead: str | None = None) -> tuple[float | None, float | None]:
         """Tell where on the tracing a value can be seen: the wave of a representative beat.
 
+        Of a lead, it is a beat that the standard page of three rows shows in that lead, if it can.
+
         Parameters
         ----------
         name : str
@@ -186,11 +192,20 @@ class Case:
         if wave in _WHOLE_RECORD or not len(self.measurements.beats):
             return None, None
         first, last = _SPANS.get(wave, ("qrs_on", "qrs_off"))
+        known = lead if lead in self.measurements.delineation.leads else None
+        key = first, last, known
+        if key not in self._spans:
+            self._spans[key] = self._typical_span(*key)
+        return self._spans[key]
+
+    def _typical_span(
+        self, first: str, last: str, lead: str | None
+    ) -> tuple[float | None, float | None]:
+        """Give the wave of the beat whose wave is of the middle length."""
         delineation = self.measurements.delineation
-        known = lead if lead in delineation.leads else None
-        start, stop = delineation.column(first, known), delineation.column(last, known)
+        start, stop = delineation.column(first, lead), delineation.column(last, lead)
         if first == "t_on":
-            start = np.where(np.isfinite(start), start, delineation.column("qrs_off", known))
+            start = np.where(np.isfinite(start), start, delineation.column("qrs_off", lead))
         if last == "t_on":
             stop = np.fmin(stop, start + 0.10)
             stop = np.where(np.isfinite(stop), stop, start + 0.08)
@@ -199,10 +214,24 @@ class Case:
             fits &= self.usual
         if not fits.any():
             return None, None
+        if lead in STANDARD_12:
+            seen_s = self.measurements.from_s + PAGE_COLUMN_S * (STANDARD_12.index(lead) // 3)
+            seen = fits & (start >= seen_s) & (stop <= seen_s + PAGE_COLUMN_S)
+            fits = seen if seen.any() else fits
         length = stop - start
         middle = np.median(length[fits])
         k = int(np.argmin(np.where(fits, np.abs(length - middle), np.inf)))
         return round(float(start[k]), 3), round(float(stop[k]), 3)
+
+    @cached_property
+    def _spans(self) -> dict[tuple[str, str, str | None], tuple[float | None, float | None]]:
+        """Spans found so far: the criteria ask for the same waves again and again."""
+        return {}
+
+    @cached_property
+    def windows(self) -> BeatWindows:
+        """The beats, cut out and aligned; there must be one."""
+        return cut_beats(self.record, self.measurements.delineation)
 
     @cached_property
     def usual(self) -> npt.NDArray[np.bool_]:

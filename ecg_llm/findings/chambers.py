@@ -26,7 +26,7 @@ _PEGUERO_MV = {("male", True): 2.8, ("male", False): 2.8}
 _PEGUERO_MV |= {("female", True): 2.3, ("female", False): 2.3}
 ROMHILT_ESTES_POINTS = 5
 YOUNG_YEARS = 35.0
-FASCICULAR_AXIS_DEG = -40.0
+FASCICULAR_AXIS_DEG = -30.0
 
 
 def judge_chambers(
@@ -59,7 +59,7 @@ def judge_chambers(
         strength = any_of(
             sokolow,
             _romhilt_estes(case, left_atrium.holds),
-            at_least_n(2, cornell, r_avl, peguero),
+            all_of(cornell, peguero),
             all_of(voltage, strain),
         )
         strain = all_of(voltage, strain)
@@ -194,14 +194,16 @@ def lateral_strain(case: Case) -> Check:
 
 
 def _romhilt_estes(case: Case, left_atrium: bool | None) -> Check:
-    """Count the points of Romhilt and Estes."""
+    """Count the points of Romhilt and Estes; without any for voltage the rest proves nothing."""
     limb = [abs(case.value(n, lead) or 0.0) for lead in LIMB_LEADS for n in _DEFLECTIONS]
     s_right = [abs(case.value("qrs_min_mv", lead) or 0.0) for lead in ("V1", "V2")]
     r_left = [case.value("qrs_max_mv", lead) or 0.0 for lead in ("V5", "V6")]
     if case.value("qrs_max_mv", "V5") is None or case.value("qrs_min_mv", "V1") is None:
         return unknown(case.reason("qrs_max_mv", "V5"))
-    points = 0
-    points += 3 * (max(limb) >= 2.0 or max(s_right) >= 3.0 or max(r_left) >= 3.0)
+    points = 3 * (max(limb) >= 2.0 or max(s_right) >= 3.0 or max(r_left) >= 3.0)
+    if not points:
+        words = "limb lead ≥ 2 mV, S in V1 or V2 ≥ 3 mV, or R in V5 or V6 ≥ 3 mV"
+        return fact(False, "largest deflection", max(*limb, *r_left), "mV", words, ROMHILT)
     points += 3 * bool(lateral_strain(case).holds)
     points += 3 * bool(left_atrium)
     axis, qrs = case.value("qrs_axis_deg"), case.value("qrs_global_ms")
@@ -226,7 +228,7 @@ _DEFLECTIONS = ("qrs_max_mv", "qrs_min_mv")
 def _left_atrium(case: Case) -> Check:
     """A wide P with a large negative end in V1."""
     force = at_most(case, "p_terminal_mv_ms", -4.0, CHAMBERS, "V1")
-    return all_of(force, at_least(case, "p_global_ms", 110, CHAMBERS))
+    return all_of(force, at_least(case, "p_global_ms", 120, CHAMBERS))
 
 
 def _right_atrium(case: Case) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,8 @@ from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.finding import Evidence, Finding, Status, Urgency
 
 _MAX_EVIDENCE = 8
+_OPPOSITE = {"≥": "<", "<": "≥", ">": "≤", "≤": ">"}
+_SIMPLE = re.compile(r"[≥<>≤] [^,;:]*")
 
 
 @dataclass(frozen=True)
@@ -297,12 +300,29 @@ def opposite(check: Check) -> Check:
     """
     if check.holds is None:
         return check
-    turned = tuple(replace(item, criterion=_negated(item.criterion)) for item in check.evidence)
+    turned = tuple(replace(item, criterion=negated(item.criterion)) for item in check.evidence)
     return replace(check, holds=not check.holds, evidence=turned)
 
 
-def _negated(criterion: str) -> str:
-    """Say that a rule must not hold; two negations cancel."""
+def negated(criterion: str) -> str:
+    """Say that a rule does not hold; two negations cancel.
+
+    Parameters
+    ----------
+    criterion : str
+        A rule in words.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> negated("≥ 120 ms"), negated("between -30° and -90°"), negated("not upright")
+    ('< 120 ms', 'not between -30° and -90°', 'upright')
+    """
+    if _SIMPLE.fullmatch(criterion) and not re.search(r" (and|or) ", criterion):
+        return _OPPOSITE[criterion[0]] + criterion[1:]
     bare = criterion.removeprefix("not ")
     return bare if bare != criterion else f"not {criterion}"
 
@@ -345,7 +365,5 @@ def _evidence(checks: tuple[Check, ...] | list[Check]) -> tuple[Evidence, ...]:
 
 
 def _reasons(checks: list[Check]) -> str:
-    """Join the reasons, each once, the first three."""
-    reasons = list(dict.fromkeys(check.reason for check in checks if check.reason))
-    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return "; ".join(reasons[:3]) + more
+    """Join the reasons, each once."""
+    return "; ".join(dict.fromkeys(check.reason for check in checks if check.reason))

@@ -19,10 +19,11 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.finding import Finding
-from ecg_llm.findings.sources import CONDUCTION
+from ecg_llm.findings.sources import CONDUCTION, FASCICLES
 
 WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
 _QRS = "qrs_global_ms"
+_LATERAL = ("I", "V6")
 _MIN_R2_MV, _MIN_R2_MS = 0.05, 14.0
 
 
@@ -75,7 +76,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
     crbbb = all_of(wide, right, not_delta)
     clbbb = all_of(wide, left, opposite(right), not_delta)
     ivcd = all_of(
-        at_least(case, _QRS, WIDE_MS - 5, CONDUCTION),
+        wide,
         opposite(right),
         opposite(left),
         not_delta,
@@ -161,12 +162,15 @@ def _left_shape(case: Case) -> Check:
     down = outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, "V1", factor=2)
     late = any_of(
         *(
-            compare(case, "r_peak_ms", lambda v: v > 55, "> 60 ms", CONDUCTION, lead)
-            for lead in ("V5", "V6", "I")
+            compare(case, "r_peak_ms", lambda v: v >= 60, "≥ 60 ms", CONDUCTION, lead)
+            for lead in ("V5", "V6")
         )
     )
-    no_q = all_of(*(_no_q(case, lead) for lead in ("I", "V6")))
-    return all_of(down, late, no_q)
+    upright = any_of(
+        *(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL)
+    )
+    no_q = all_of(*(_no_q(case, lead) for lead in _LATERAL))
+    return all_of(down, late, upright, no_q)
 
 
 def _no_q(case: Case, lead: str) -> Check:
@@ -177,14 +181,22 @@ def _no_q(case: Case, lead: str) -> Check:
 def _anterior_fascicle(case: Case) -> Check:
     """Left anterior fascicular block, without its limit of the QRS width.
 
-    The axis limit of the source, -45°, less 5° for the error of measuring it.
+    The axis limit of the source, -45°, less 5° for the error of measuring it; from -30° on if
+    rS in II, III and aVF and qR in aVL with a late R show the same course of activation.
     """
     axis = compare(
         case, "qrs_axis_deg", lambda v: -110 <= v <= -40, "between -45° and -90°, ± 5°", CONDUCTION
     )
     down = [outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, x) for x in ("II", "III")]
     up = [outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in ("I", "aVL")]
-    return all_of(axis, *down, any_of(*up))
+    typical = all_of(
+        compare(case, "qrs_axis_deg", lambda v: -40 < v <= -30, "-30° to -40°", FASCICLES),
+        *(at_least(case, "r_mv", 0.03, FASCICLES, lead) for lead in ("II", "III", "aVF")),
+        outweighs(case, "qrs_min_mv", "qrs_max_mv", FASCICLES, "aVF"),
+        at_most(case, "q_mv", -0.02, FASCICLES, "aVL"),
+        at_least(case, "r_peak_ms", 40, FASCICLES, "aVL"),
+    )
+    return all_of(any_of(axis, typical), *down, any_of(*up))
 
 
 def _posterior_fascicle(case: Case) -> Check:

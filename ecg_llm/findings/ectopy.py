@@ -17,7 +17,7 @@ CODES = ("PAC", "PVC", "BIGU", "TRIGU", "pvc_couplet", "ventricular_run")
 RUN_BEATS = 3
 
 
-def judge_ectopy(case: Case, rhythm: Rhythm) -> tuple[Finding, ...]:
+def judge_ectopy(case: Case, rhythm: Rhythm, av_block: bool) -> tuple[Finding, ...]:
     """Judge extra beats.
 
     Parameters
@@ -26,6 +26,8 @@ def judge_ectopy(case: Case, rhythm: Rhythm) -> tuple[Finding, ...]:
         The measured record.
     rhythm : Rhythm
         The basic rhythm: in atrial fibrillation an early narrow beat tells nothing.
+    av_block : bool
+        Whether there is second-degree AV block, which makes RR irregular too.
 
     Returns
     -------
@@ -41,6 +43,8 @@ def judge_ectopy(case: Case, rhythm: Rhythm) -> tuple[Finding, ...]:
         early_atrial = unknown("in atrial fibrillation or flutter an early beat is no sign")
     elif rhythm.fibrillation is None and early_atrial.holds:
         early_atrial = unknown("the irregularity of RR leaves early beats open")
+    elif av_block and early_atrial.holds:
+        early_atrial = unknown("with second-degree AV block RR changes do not show early beats")
     extra = ventricular if rhythm.fibrillation else ventricular | atrial
     mostly = ventricular.mean() > 0.6
     many = "most beats are wide: they are the rhythm, not extra beats"

@@ -53,7 +53,8 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     with_loss = {lead: check for lead, check in lost.items() if check.holds}
     shown = tuple(item for lead in with_q for item in signs[lead].evidence)
     shown += tuple(item for check in with_loss.values() for item in check.evidence)
-    where = wall([*with_q, *(("V2", "V3") if with_loss else ())])
+    in_chest = set(with_q) & {"V1", "V2", "V3", "V4"}
+    where = wall([*with_q, *(("V2", "V3") if with_loss and not in_chest else ())])
     unread = [check for check in signs.values() if check.holds is None]
     posterior = _posterior(case)
     any_q = Check(True, shown) if with_q else _absent(signs, unread)
@@ -84,9 +85,23 @@ def _absent(signs: dict[str, Check], unread: list[Check]) -> Check:
 
 
 def _lost_r(case: Case, lead: str) -> Check:
-    """A Q wave or hardly any R where R should grow: V2 or V3."""
+    """A Q wave or hardly any R where R should grow: V2 or V3.
+
+    A small R in V3 counts only if it is no larger than in V2; else it is poor progression.
+    """
     limit = {"V2": 0.05, "V3": 0.2}[lead]
     small = at_most(case, "qrs_max_mv", limit, SELVESTER, lead)
+    if lead == "V3":
+        before = case.value("qrs_max_mv", "V2") or 0.0
+        falls = compare(
+            case,
+            "qrs_max_mv",
+            lambda v: v <= before,
+            f"no larger than in V2 ({before:.2f} mV)",
+            R_PROGRESSION,
+            lead,
+        )
+        small = all_of(small, falls)
     return any_of(_pathological_q(case, lead), small)
 
 

@@ -14,6 +14,9 @@ from ecg_llm.findings.sources import PACING
 
 Mask = npt.NDArray[np.bool_]
 
+MIN_FS = 250.0
+"""Below, a missing spike does not exclude pacing of a wide QRS."""
+
 
 @dataclass(frozen=True)
 class Pacing:
@@ -52,11 +55,28 @@ def judge_pacing(case: Case) -> Pacing:
     onset = delineation.column("qrs_on")
     onset = np.where(np.isfinite(onset), onset, delineation.r_s - 0.05)
     ahead = onset[:, None] - spikes[None, :]
+    conducted = np.isfinite(delineation.column("p_on")).mean() >= 0.5
+    wide = (case.value("qrs_ms") or 0.0) >= 120
+    suspect = wide and (not conducted or _paced_shape(case))
+    if not len(spikes) and case.record.fs < MIN_FS and suspect:
+        hidden = unknown(f"at {case.record.fs:g} Hz pacing spikes need not be visible")
+        return Pacing(_findings(hidden, hidden), hidden, hidden)
     driven = np.array([kind == "paced" for kind in case.kinds])
     before_p = ((ahead > 0.080) & (ahead < 0.320)).any(axis=1)
     ventricular = _share(driven, "beats right after a spike", spikes)
     atrial = _share(before_p, "beats with a spike 80 to 320 ms before", spikes)
     return Pacing(_findings(atrial, ventricular), atrial, ventricular)
+
+
+def _paced_shape(case: Case) -> bool:
+    """A wide QRS from the right ventricular apex: down in II, III, aVF and from V1 to V6."""
+
+    def down(lead: str) -> bool:
+        up, deep = case.value("qrs_max_mv", lead), case.value("qrs_min_mv", lead)
+        return up is not None and deep is not None and -deep > 2 * up
+
+    width = case.value("qrs_global_ms") or 0.0
+    return width >= 140 and all(map(down, ("II", "III", "aVF"))) and down("V1") and down("V6")
 
 
 def _share(marked: Mask, quantity: str, spikes_s: npt.NDArray[np.float64]) -> Check:

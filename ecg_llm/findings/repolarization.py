@@ -1,4 +1,4 @@
-"""ST segment and T wave: deviations, walls, and the patterns that name a cause."""
+"""ST depression and T waves: by wall, and the patterns that name a cause."""
 
 from __future__ import annotations
 
@@ -20,27 +20,17 @@ from ecg_llm.findings.checks import (
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import (
     BRUGADA,
-    EARLY_REPOLARIZATION,
-    PERICARDITIS,
     POTASSIUM,
     REPOLARIZATION,
     SGARBOSSA,
-    ST_OVER_T,
     TEXTBOOK,
     UDMI,
 )
-from ecg_llm.findings.territories import contiguous, wall
-from ecg_llm.leads import PRECORDIAL_LEADS, STANDARD_12
+from ecg_llm.findings.st_elevation import judge_elevation
+from ecg_llm.findings.territories import WALL_LEADS, leads_where, somewhere, wall
+from ecg_llm.leads import PRECORDIAL_LEADS
 
-ST_ELEVATION_V2_V3_MV = {
-    ("male", False): 0.20,
-    ("male", True): 0.25,
-    ("female", False): 0.15,
-    ("female", True): 0.15,
-}
-"""By sex and whether younger than 40."""
-ST_ELEVATION_MV, ST_DEPRESSION_MV, INJURY_MV, T_INVERSION_MV = 0.10, -0.05, -0.10, -0.10
-_WALL_LEADS = tuple(lead for lead in STANDARD_12 if lead != "aVR")
+ST_DEPRESSION_MV, INJURY_MV, T_INVERSION_MV = -0.05, -0.10, -0.10
 _ISCHEMIC = {
     "anteroseptal": "ISCAS",
     "anterior": "ISCAN",
@@ -105,127 +95,27 @@ def judge_repolarization(
     first = (judge("sgarbossa", sgarbossa),)
     if gate:
         return first + tuple(judge(code, unknown(gate)) for code in CODES)
-    return first + _elevation(case, q_waves) + _depression(case, secondary) + _patterns(case)
-
-
-def _leads_where(checks: dict[str, Check]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the contiguous leads in which a sign holds, and those in which it is unknown."""
-    holding = contiguous([lead for lead, check in checks.items() if check.holds])
-    return holding, tuple(lead for lead, check in checks.items() if check.holds is None)
-
-
-def _somewhere(checks: dict[str, Check]) -> Check:
-    """Hold if the sign is in two contiguous leads."""
-    holding, open_ = _leads_where(checks)
-    if holding:
-        return Check(True, tuple(item for lead in holding for item in checks[lead].evidence))
-    possible = contiguous([*open_, *(lead for lead, check in checks.items() if check.holds)])
-    if possible:
-        reason = next(checks[lead].reason for lead in possible if checks[lead].holds is None)
-        return unknown(reason or "too few leads could be read")
-    first = next(iter(checks.values()))
-    return Check(False, first.evidence)
-
-
-def _st_elevation(case: Case, lead: str) -> Check:
-    """ST elevation at J by the limits of sex and age."""
-    if lead not in ("V2", "V3"):
-        return at_least(case, "st_j_mv", ST_ELEVATION_MV, UDMI, lead)
-    low, high = case.limits(ST_ELEVATION_V2_V3_MV)
-    height = case.value("st_j_mv", lead)
-    if height is not None and low <= height < high:
-        return unknown(f"ST in {lead} {height:.2f} mV: the limit depends on sex and age, not given")
-    return at_least(case, "st_j_mv", high, UDMI, lead)
-
-
-def _elevation(case: Case, q_waves: bool) -> tuple[Finding, ...]:
-    """ST elevation, and what it looks like."""
-    signs = {lead: _st_elevation(case, lead) for lead in _WALL_LEADS}
-    raised = _somewhere(signs)
-    leads = set(_leads_where(signs)[0])
-    depressed = any_of(
-        *(
-            at_most(case, "st_j60_mv", ST_DEPRESSION_MV, UDMI, lead)
-            for lead in ("I", "aVL", "III", "aVF", "V1", "V2")
-            if lead not in leads
-        )
-    )
-    concave = _concave(case, leads)
-    early = all_of(raised, concave, opposite(depressed), _notch_leads(case, leads))
-    pericarditis = _pericarditis(case)
-    if pericarditis.holds:
-        early = Check(False, pericarditis.evidence)
-    # ST elevation over a deep S in V1-V3 is secondary to the depolarization.
-    deep_s = leads <= {"V1", "V2", "V3"} and any(
-        abs(case.value("qrs_min_mv", lead) or 0.0) >= 2.0 for lead in leads
-    )
-    stemi = all_of(raised, opposite(early), opposite(pericarditis))
-    if deep_s and stemi.holds:
-        stemi = unknown("the ST elevation in V1 to V3 may be secondary to the deep S waves")
-    aneurysm = all_of(Check(q_waves), raised, Check(bool(leads & {"V2", "V3", "V4"})))
     return (
-        judge("STE_", raised),
-        judge("stemi", stemi),
-        judge("ANEUR", aneurysm),
-        judge("early_repolarization", early),
-        judge("pericarditis", pericarditis),
+        first
+        + judge_elevation(case, q_waves, secondary is not None)
+        + _depression(case, secondary)
+        + _patterns(case)
     )
-
-
-def _concave(case: Case, leads: set[str]) -> Check:
-    """ST rises towards a tall upright T in the raised leads."""
-    chosen = sorted(leads) or ["V5"]
-    return at_least_n(
-        max(len(chosen) - 1, 1),
-        *(
-            all_of(
-                at_least(case, "st_slope_mv_s", 0.0, EARLY_REPOLARIZATION, lead),
-                at_least(case, "t_mv", 0.2, EARLY_REPOLARIZATION, lead),
-            )
-            for lead in chosen
-        ),
-    )
-
-
-def _notch_leads(case: Case, leads: set[str]) -> Check:
-    """The ratio of ST to T is small in V6, or V5."""
-    ratios = []
-    for lead in ("V6", "V5", "V4"):
-        t_height = case.value("t_mv", lead)
-        if t_height is not None and t_height > 0.1:
-            ratios.append(below(case, "st_j_mv", 0.25 * t_height, ST_OVER_T, lead))
-    return any_of(*ratios) if ratios else unknown("no upright T in V4 to V6")
-
-
-def _pericarditis(case: Case) -> Check:
-    """ST elevation in most leads, depression in aVR, ST a quarter of T or more in V6."""
-    raised = at_least_n(
-        6,
-        *(
-            at_least(case, "st_j60_mv", 0.05, PERICARDITIS, lead)
-            for lead in ("I", "II", "aVF", "V2", "V3", "V4", "V5", "V6")
-        ),
-    )
-    t_height = case.value("t_mv", "V6") or 0.0
-    ratio = compare(
-        case, "st_j_mv", lambda v: v >= 0.25 * t_height, "≥ a quarter of T", ST_OVER_T, "V6"
-    )
-    return all_of(raised, ratio, at_most(case, "st_j60_mv", -0.03, PERICARDITIS, "aVR"))
 
 
 def _depression(case: Case, secondary: str | None) -> tuple[Finding, ...]:
     """ST depression and T inversion, by wall."""
-    down = {lead: _st_depression(case, lead, ST_DEPRESSION_MV) for lead in _WALL_LEADS}
-    injury = {lead: _st_depression(case, lead, INJURY_MV) for lead in _WALL_LEADS}
-    inverted = {lead: _t_inversion(case, lead) for lead in _WALL_LEADS if lead != "V1"}
-    depressed, t_inverted = _somewhere(down), _somewhere(inverted)
+    down = {lead: _st_depression(case, lead, ST_DEPRESSION_MV) for lead in WALL_LEADS}
+    injury = {lead: _st_depression(case, lead, INJURY_MV) for lead in WALL_LEADS}
+    inverted = {lead: _t_inversion(case, lead) for lead in WALL_LEADS if lead != "V1"}
+    depressed, t_inverted = somewhere(down), somewhere(inverted)
     findings = [judge("STD_", depressed), judge("INVT", t_inverted)]
 
-    where_injured = wall(_leads_where(injury)[0])
-    injured = _somewhere(injury)
+    where_injured = wall(leads_where(injury))
+    injured = somewhere(injury)
     ischemic = {lead: any_of(down[lead], inverted[lead]) for lead in inverted}
-    where = wall(_leads_where(ischemic)[0])
-    changed = _somewhere(ischemic)
+    where = wall(leads_where(ischemic))
+    changed = somewhere(ischemic)
     if secondary:
         injured = changed = unknown(secondary)
         where = where_injured = None
@@ -379,7 +269,7 @@ def _sgarbossa(case: Case) -> Check:
                 lead,
             ),
         )
-        for lead in _WALL_LEADS
+        for lead in WALL_LEADS
     ]
     depressed = [
         all_of(

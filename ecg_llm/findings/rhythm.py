@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from ecg_llm.findings.arrest import asystole_or_vf, judge_pauses
 from ecg_llm.findings.atrial import AtrialActivity, atrial_activity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import (
@@ -22,28 +22,28 @@ from ecg_llm.findings.checks import (
     opposite,
     unknown,
 )
+from ecg_llm.findings.fibrillation import (
+    P_BEFORE_QRS,
+    check_fibrillation,
+    check_flutter,
+    with_probability,
+)
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.pacing import Pacing
 from ecg_llm.findings.sources import (
     BRADYCARDIA,
     CONDUCTION,
-    FIBRILLATION,
     TACHYCARDIA,
     TEXTBOOK,
-    VENTRICULAR,
 )
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
 SLOW_BPM, FAST_BPM = 50.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
-SINUS_ARRHYTHMIA_MS = 120.0
-_AF_WEIGHTS = {"coherence": -4.4, "log_irregularity": 1.0, "p_share": -5.6, "constant": 5.5}
-_USUAL_COHERENCE = 0.4
-AF_MIN_IRREGULARITY = 0.02
-"""RR that change less than this from beat to beat are not those of atrial fibrillation."""
-AF_PRESENT, AF_ABSENT = 0.25, 0.12
-"""Probability from which atrial fibrillation is present, and below which it is absent."""
+SINUS_ARRHYTHMIA_MS = 160.0
+P_REPEATS = 0.55
+"""Coherence before the QRS from which P waves are there even if they could not be delineated."""
 
 
 @dataclass(frozen=True)
@@ -70,39 +70,6 @@ class Rhythm:
     ventricular: bool = False
 
 
-def fibrillation_probability(activity: AtrialActivity) -> float | None:
-    """Estimate the probability of atrial fibrillation.
-
-    Parameters
-    ----------
-    activity : AtrialActivity
-        From `atrial_activity`.
-
-    Returns
-    -------
-    float or None
-        None if the beats are too few.
-
-    Notes
-    -----
-    Logistic regression on the coherence of the stretch before the QRS, the logarithm of the
-    irregularity of RR and the share of beats with a P wave, fitted on PTB-XL folds 1 to 8.
-
-    References
-    ----------
-    .. [1] Hindricks G et al. Eur Heart J 2021;42:373-498 (irregular RR without distinct P waves).
-    """
-    if activity.irregularity is None:
-        return None
-    coherence = _USUAL_COHERENCE if activity.p_coherence is None else activity.p_coherence
-    irregularity = min(max(activity.irregularity, 0.005), 0.3)
-    logit = _AF_WEIGHTS["constant"]
-    logit += _AF_WEIGHTS["coherence"] * coherence
-    logit += _AF_WEIGHTS["log_irregularity"] * math.log(irregularity)
-    logit += _AF_WEIGHTS["p_share"] * activity.p_share
-    return 1 / (1 + math.exp(-logit))
-
-
 def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     """Judge the basic rhythm.
 
@@ -117,7 +84,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     -------
     Rhythm
     """
-    silent = _asystole_or_vf(case)
+    silent = asystole_or_vf(case)
     rates = _extreme_rates(case)
     short = _too_short(case)
     if silent.holds or short:
@@ -128,15 +95,15 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         return Rhythm(first + rates + blocked, None, None, None, reason)
 
     activity = atrial_activity(case)
-    flutter = _flutter(case, activity)
-    fibrillation = all_of(_fibrillation(activity, case), opposite(flutter))
+    flutter = check_flutter(case, activity)
+    fibrillation = all_of(check_fibrillation(activity, case), opposite(flutter))
     if pacing.ventricular.holds and not pacing.atrial.holds and flutter.holds is not True:
         fibrillation = _when_paced(activity, fibrillation)
     sinus = all_of(
         _sinus_p(case, activity),
         Check(True) if fibrillation.holds is None else opposite(fibrillation),
         opposite(flutter),
-        opposite(pacing.atrial),
+        Check(True) if pacing.atrial.holds is None else opposite(pacing.atrial),
     )
     driven = pacing.ventricular.holds is True and not sinus.holds
     fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", 120, CONDUCTION)
@@ -165,13 +132,13 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         judge("STACH", all_of(sinus, fast)),
         judge("SBRAD", all_of(sinus, below(case, "heart_rate_bpm", SLOW_BPM, BRADYCARDIA))),
         judge("SARRH", all_of(sinus, _sinus_arrhythmia(case))),
-        _with_probability(judge("AFIB", fibrillation), activity),
+        with_probability(judge("AFIB", fibrillation), activity),
         judge("AFLT", flutter),
         judge("SVTAC", supraventricular),
         judge("wide_qrs_tachycardia", wide_fast),
         judge("junctional_rhythm", all_of(slow_no_p, opposite(wide))),
         judge("idioventricular_rhythm", idioventricular),
-        *_pauses(case),
+        *judge_pauses(case),
     )
     p_gate = None
     visible = fibrillation.holds is None and activity.p_share >= 0.5
@@ -233,75 +200,24 @@ def _regular(activity: AtrialActivity) -> Check:
     return fact(
         activity.irregularity < 0.08,
         "change from one RR to the next",
-        activity.irregularity,
-        "of the mean RR",
-        "< 0.08",
+        100 * activity.irregularity,
+        "%",
+        "< 8 %",
         TEXTBOOK,
-    )
-
-
-def _irregular(activity: AtrialActivity, limit: float, *, below: bool) -> Check:
-    """Hold the irregularity of RR against a limit."""
-    value = activity.irregularity or 0.0
-    return fact(
-        value < limit if below else value >= limit,
-        "change from one RR to the next",
-        value,
-        "of the mean RR",
-        f"{'<' if below else '≥'} {limit:g}",
-        FIBRILLATION,
     )
 
 
 def _few_p(activity: AtrialActivity) -> Check:
     """Hardly any P waves, and nothing before the QRS that repeats."""
-    if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.5:
+    if activity.p_share < 0.3 and (activity.p_coherence or 0.0) > 0.4:
         return unknown("something before the QRS repeats, but no P wave could be delineated")
     return fact(
         activity.p_share < 0.3,
-        "share of beats with a P wave",
-        activity.p_share,
-        "",
-        "< 0.3",
+        P_BEFORE_QRS,
+        float(activity.n_with_p),
+        f"of {activity.n_judged}",
+        "< 30 % of the beats",
         TEXTBOOK,
-    )
-
-
-def _fibrillation(activity: AtrialActivity, case: Case) -> Check:
-    """Irregular RR without P waves that repeat."""
-    if activity.irregularity is not None and activity.irregularity < AF_MIN_IRREGULARITY:
-        return opposite(_irregular(activity, AF_MIN_IRREGULARITY, below=True))
-    probability = fibrillation_probability(activity)
-    if probability is None:
-        return unknown("too few undisturbed beats to tell atrial fibrillation")
-    if AF_ABSENT < probability < AF_PRESENT:
-        return unknown(
-            "the P waves and the irregularity of RR leave atrial fibrillation open "
-            f"(probability {probability:.2f})"
-        )
-    holds = probability >= AF_PRESENT
-    lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
-    span = (case.measurements.from_s, round(case.measurements.to_s, 3))
-    return all_of(
-        fact(
-            holds,
-            "repetition of the stretch before the QRS",
-            activity.p_coherence,
-            "",
-            "no P waves that repeat",
-            FIBRILLATION,
-            lead=lead,
-            span_s=span,
-        ),
-        fact(
-            holds,
-            "change from one RR to the next",
-            activity.irregularity,
-            "of the mean RR",
-            "irregular",
-            FIBRILLATION,
-            span_s=span,
-        ),
     )
 
 
@@ -312,47 +228,32 @@ def _when_paced(activity: AtrialActivity, check: Check) -> Check:
     return check
 
 
-def _with_probability(finding: Finding, activity: AtrialActivity) -> Finding:
-    """Add the probability of atrial fibrillation."""
-    probability = fibrillation_probability(activity)
-    return replace(finding, probability=None if probability is None else round(probability, 3))
-
-
-def _flutter(case: Case, activity: AtrialActivity) -> Check:
-    """A saw-tooth of one frequency between the beats."""
-    if activity.wave_hz is None or activity.wave_share is None or activity.wave_mv is None:
-        return Check(False)
-    per_minute = 60 * activity.wave_hz
-    lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
-    holds = (
-        220 <= per_minute <= 350
-        and activity.wave_share >= 0.45
-        and activity.wave_mv >= 0.05
-        and activity.p_share < 0.5
-    )
-    return fact(
-        holds,
-        "atrial waves between the beats",
-        per_minute,
-        "/min",
-        "220 to 350/min, of one frequency",
-        FIBRILLATION,
-        lead=lead,
-        span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
-    )
-
-
 def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     """P waves of sinus direction before the QRS complexes."""
-    if activity.p_share < 0.6 and (activity.p_coherence or 0.0) > 0.6:
+    coherence = activity.p_coherence or 0.0
+    atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
+    apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
+    if apart or "paced" in case.kinds:
+        coherence = 0.0  # what repeats is then not what leads to the beat
+    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
-    share = fact(
-        activity.p_share >= 0.6,
-        "share of beats with a P wave",
-        activity.p_share,
-        "",
-        "≥ 0.6",
-        TEXTBOOK,
+    share = any_of(
+        fact(
+            activity.p_share >= 0.6,
+            P_BEFORE_QRS,
+            float(activity.n_with_p),
+            f"of {activity.n_judged}",
+            "≥ 60 % of the beats",
+            TEXTBOOK,
+        ),
+        fact(
+            coherence >= P_REPEATS,
+            "repetition of the stretch before the QRS",
+            activity.p_coherence,
+            "",
+            f"≥ {P_REPEATS:g}",
+            TEXTBOOK,
+        ),
     )
     axis = case.value("p_axis_deg")
     if axis is not None:
@@ -384,72 +285,3 @@ def _sinus_arrhythmia(case: Case) -> Check:
         f"> {SINUS_ARRHYTHMIA_MS:g} ms",
         TEXTBOOK,
     )
-
-
-def _pauses(case: Case) -> tuple[Finding, ...]:
-    """The longest RR interval."""
-    r_s = case.measurements.delineation.r_s
-    k = int(np.argmax(np.diff(r_s)))
-    longest, span = (
-        float(r_s[k + 1] - r_s[k]),
-        (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
-    )
-    return tuple(
-        judge(
-            code,
-            fact(
-                longest > limit,
-                "longest RR",
-                longest,
-                "s",
-                f"> {limit:g} s",
-                BRADYCARDIA,
-                span_s=span,
-            ),
-        )
-        for code, limit in (("pause", 2.0), ("long_pause", 3.0))
-    )
-
-
-def _asystole_or_vf(case: Case) -> Check:
-    """No QRS complexes: a flat line, or waves without beats."""
-    leads = case.measurements.delineation.leads
-    length = case.measurements.to_s - case.measurements.from_s
-    if not leads or length < 3:
-        return unknown("no lead, or too short a stretch, could be read")
-    if case.n_beats >= max(3, length / 4):
-        chaotic = _chaotic(case)
-        return fact(
-            chaotic, "beats of one shape", "none" if chaotic else "found", "", "none", VENTRICULAR
-        )
-    signal = case.record.select(leads).signal
-    size = float(np.nanmedian(np.nanstd(signal, axis=1)))
-    kind = "flat line" if size < 0.05 else "waves without QRS complexes"
-    return fact(
-        case.n_beats < 2,
-        "QRS complexes found",
-        float(case.n_beats),
-        "",
-        f"none or one in {length:.0f} s ({kind})",
-        VENTRICULAR,
-        span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
-    )
-
-
-def _chaotic(case: Case) -> bool:
-    """Fast waves of one narrow band whose complexes do not resemble each other."""
-    from ecg_llm.beats import group_shapes, similarity
-    from ecg_llm.windows import cut_beats
-
-    windows = cut_beats(case.record, case.measurements.delineation)
-    groups = group_shapes(similarity(windows))
-    if (groups == 0).sum() > 0.4 * max((groups >= 0).sum(), 1):
-        return False
-    rows = np.nan_to_num(case.record.select(case.measurements.delineation.leads).signal)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    power = (np.abs(np.fft.rfft(rows * np.hanning(rows.shape[1]), axis=1)) ** 2).mean(axis=0)
-    hz = np.fft.rfftfreq(rows.shape[1], 1 / case.record.fs)
-    band = (hz >= 1.5) & (hz <= 40)
-    main = float(hz[band][np.argmax(power[band])])
-    near = band & (np.abs(hz - main) < 1.2)
-    return bool(2.5 <= main <= 9 and power[near].sum() > 0.6 * power[band].sum())

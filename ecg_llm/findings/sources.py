@@ -1,6 +1,6 @@
 """Where the criteria are published, in one place."""
 
-CRITERIA_VERSION = "1.0"
+CRITERIA_VERSION = "1.1"
 """Stands in every report; changes with any rule or limit."""
 
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
@@ -28,3 +28,7 @@ PACING = TECHNICAL
 ST_OVER_T = "Ginzton and Laks, Circulation 1982;65:1004"
 QT_IN_BLOCK = "Bogossian, Heart Rhythm 2014;11:2273"
 SELVESTER = "Wagner, Circulation 1982;65:342 (Selvester QRS score)"
+STEMI_GUIDELINE = "ESC 2023 acute coronary syndromes (Byrne, Eur Heart J 2023;44:3720)"
+ANTERIOR_FORMULA = "Smith, Ann Emerg Med 2012;60:45 (LAD occlusion or early repolarization)"
+ST_OVER_QRS = "Armstrong, Am J Cardiol 2012;110:977 (ST elevation in hypertrophy)"
+FASCICLES = "Elizari, Circulation 2007;115:1154 (hemiblocks)"

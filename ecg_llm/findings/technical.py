@@ -29,9 +29,9 @@ def judge_technical(case: Case) -> tuple[Finding, ...]:
         fact(
             True,
             suspicion.kind,
-            suspicion.score,
-            "score",
-            f"≥ {MIN_SCORE:g}: {suspicion.explanation}",
+            suspicion.explanation.rstrip("."),
+            "",
+            f"score {suspicion.score:.2f}, at least {MIN_SCORE:g}",
             TECHNICAL,
             lead=suspicion.leads[0] if suspicion.leads else None,
         )

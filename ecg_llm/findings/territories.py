@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from ecg_llm.findings.checks import Check, unknown
+from ecg_llm.leads import STANDARD_12
+
 NEIGHBOURS = (
     ("V1", "V2"),
     ("V2", "V3"),
@@ -15,6 +18,8 @@ NEIGHBOURS = (
     ("aVF", "III"),
 )
 """Contiguous leads, in the chest and in the order of the frontal plane."""
+WALL_LEADS = tuple(lead for lead in STANDARD_12 if lead != "aVR")
+"""The leads that look at a wall of the left ventricle."""
 INFERIOR = ("II", "III", "aVF")
 LATERAL = ("I", "aVL", "V5", "V6")
 SEPTAL = ("V1", "V2")
@@ -75,3 +80,41 @@ def wall(leads: Collection[str]) -> str | None:
     if inferior:
         return "inferolateral" if lateral else "inferior"
     return "lateral" if lateral else "anterolateral"
+
+
+def leads_where(checks: dict[str, Check]) -> tuple[str, ...]:
+    """Give the contiguous leads in which a sign holds.
+
+    Parameters
+    ----------
+    checks : dict of str to Check
+        The sign, lead by lead.
+
+    Returns
+    -------
+    tuple of str
+    """
+    return contiguous([lead for lead, check in checks.items() if check.holds])
+
+
+def somewhere(checks: dict[str, Check]) -> Check:
+    """Hold if a sign is in two contiguous leads.
+
+    Parameters
+    ----------
+    checks : dict of str to Check
+        The sign, lead by lead; at least one.
+
+    Returns
+    -------
+    Check
+        Unknown if leads that could not be judged might make a pair.
+    """
+    holding = leads_where(checks)
+    if holding:
+        return Check(True, tuple(item for lead in holding for item in checks[lead].evidence))
+    possible = contiguous([lead for lead, check in checks.items() if check.holds is not False])
+    if possible:
+        reason = next(checks[lead].reason for lead in possible if checks[lead].holds is None)
+        return unknown(reason or "too few leads could be read")
+    return Check(False, next(iter(checks.values())).evidence)

@@ -67,7 +67,10 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     """
     root, label = parse(source), source.label
     if root.tag != "AnnotatedECG":
-        raise RecordError(f"{label}: the root is <{shown(str(root.tag))}>, not <AnnotatedECG>.")
+        raise RecordError(
+            f"{label}: XML with the root <{shown(str(root.tag))}> is no ECG that is read; HL7 aECG "
+            "(<AnnotatedECG>) and GE MUSE (<RestingECG>) are."
+        )
     # Only direct children: representative beats sit deeper, under derivation/derivedSeries.
     sets = root.findall("./component/series/component/sequenceSet")
     if not sets:

@@ -88,7 +88,8 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     # pydicom converts elements when they are first looked at, each failing in its own way.
     except Exception as error:
         raise RecordError(
-            f"{source.label}: damaged DICOM file ({type(error).__name__} while reading it)."
+            f"{source.label}: the DICOM file is cut off or damaged ({type(error).__name__} while "
+            "its elements were read); export it again."
         ) from error
 
 

@@ -87,7 +87,7 @@ def supported_rate(
     if fs < MIN_FS:
         raise RecordError(
             f"{label}: sampled at {fs:g} Hz; at least {MIN_FS:g} Hz are needed to measure "
-            "intervals."
+            "intervals. Export it at the rate it was recorded at."
         )
     if fs <= MAX_FS:
         return rows, fs

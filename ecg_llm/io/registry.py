@@ -70,7 +70,10 @@ def choose(source: Source, fmt: str | None) -> Reader:
             return reader
     foreign = next((name for mark, name in _FOREIGN.items() if head.startswith(mark)), None)
     if foreign:
-        raise RecordError(f"{source.label}: {foreign}, which is not an ECG format that is read.")
+        raise RecordError(
+            f"{source.label}: {foreign}, which is not an ECG format that is read; export the "
+            "recording itself as WFDB, DICOM, HL7 aECG, MUSE XML, CSV or NPY."
+        )
     root = root_name(head)
     if root and root.lower() not in ("html", "doctype"):
         raise RecordError(

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ecg_llm.phrases import amount, evidence_phrase, number
+from ecg_llm import wording
+from ecg_llm.phrases import MOMENT_S, amount, evidence_phrase, facts_phrase, number, reading, tidy
 from ecg_llm.render.scene import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ecg_llm.findings.finding import Evidence
+    from ecg_llm.report import Claim
+
+MOST_FACTS = 4
+"""More facts of a description than this are left to the JSON and HTML reports."""
 
 Place = tuple[str | None, float, float]
 """Lead, begin and end."""
@@ -140,6 +145,47 @@ def not_yet_said(item: Evidence, said: str) -> str:
     return evidence_text(item)
 
 
+def below_present(evidence: Iterable[Evidence], said: str) -> str:
+    """Give what the sentence of a present finding leaves out: places, other facts, limits.
+
+    Parameters
+    ----------
+    evidence : iterable of Evidence
+        What the finding rests on.
+    said : str
+        The sentence.
+
+    Returns
+    -------
+    str
+    """
+    places: dict[str, None] = {}
+    more: list[Evidence] = []
+    limits: dict[str, None] = {}
+    for item in evidence:
+        place = place_of(item)
+        if place is not None and place[2] - place[1] < MOMENT_S:
+            places[where_text(item)] = None
+        rule = tidy(wording.rule(item.criterion))
+        if wording.said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
+            reading(item, rule) not in said
+        ):
+            more.append(item)
+        elif rule and rule not in said and not rule.startswith("not "):
+            limits[f"{item.quantity} {rule}"] = None
+    parts = [f"seen at {', '.join(places)}"] if places else []
+    if facts := facts_phrase(more, len(more)):
+        parts.append(f"also {facts}")
+    if limits:
+        parts.append(f"limits: {', '.join(limits)}")
+    return "; ".join(parts)
+
+
+def _unsaid(item: Evidence, text: str) -> bool:
+    """Whether a sentence lacks a fact's value or lead."""
+    return value_text(item) not in text or item.lead not in text.rstrip(".").split()
+
+
 class Citations:
     """Evidence in one line, its sources numbered as they come.
 
@@ -174,3 +220,47 @@ class Citations:
                 fact += f" [{self.sources.setdefault(item.source, len(self.sources) + 1)}]"
             facts.append(fact.strip())
         return printable("; ".join(dict.fromkeys(fact for fact in facts if fact)))
+
+    def of(self, claim: Claim) -> str:
+        """Give the evidence of a statement as its kind asks for.
+
+        Parameters
+        ----------
+        claim : Claim
+            Any.
+
+        Returns
+        -------
+        str
+            What its sentence leaves out; of what is absent, only the sources: the limits stand in
+            the sentence, and the JSON and HTML reports hold the rest.
+        """
+        match claim.kind:
+            case "present":
+                facts = below_present(claim.evidence, claim.text)
+                return printable(f"{facts} {self.numbers(claim.evidence)}".strip())
+            case "absent":
+                return self.numbers(claim.evidence)
+            case "description" if not any(item.criterion for item in claim.evidence):
+                more = [item for item in claim.evidence if item.lead and _unsaid(item, claim.text)]
+                facts = facts_phrase(more, len(more)) if len(more) <= MOST_FACTS else ""
+                return printable(f"{facts} {self.numbers(claim.evidence)}".strip())
+            case _:
+                return self.facts(claim.evidence, claim.text)
+
+    def numbers(self, evidence: Iterable[Evidence]) -> str:
+        """Give the numbers of the sources of a statement.
+
+        Parameters
+        ----------
+        evidence : iterable of Evidence
+            What the statement rests on.
+
+        Returns
+        -------
+        str
+            Such as ``[2][5]``.
+        """
+        sources = dict.fromkeys(item.source for item in evidence if item.source)
+        numbers = (self.sources.setdefault(source, len(self.sources) + 1) for source in sources)
+        return "".join(f"[{k}]" for k in numbers)

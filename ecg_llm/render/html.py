@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.phrases import number
+from ecg_llm.references import REFERENCES
 from ecg_llm.render.evidence import not_yet_said
 from ecg_llm.render.html_assets import CSS, SCRIPT
 from ecg_llm.render.layout import PageLayout
@@ -23,7 +24,7 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import capital, patient_text, value_rows
+from ecg_llm.render.words import capital, patient_text, unjudged, value_rows
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
@@ -139,7 +140,7 @@ def _tags(evidence: Iterable[Evidence], index: EvidenceIndex) -> str:
     )
 
 
-def _facts(evidence: tuple[Evidence, ...], said: str = "") -> str:
+def _facts(evidence: tuple[Evidence, ...], said: str = "", *, folded: bool = False) -> str:
     """List what the evidence adds to a sentence, with its sources; a long list is folded."""
     pairs = [(not_yet_said(item, said), item.source) for item in evidence]
     lines = dict.fromkeys(". ".join(part for part in pair if part) for pair in pairs)
@@ -148,7 +149,7 @@ def _facts(evidence: tuple[Evidence, ...], said: str = "") -> str:
         return ""
     items = "".join(f"<li>{_e(line)}</li>" for line in lines)
     facts = f'<ul class="facts">{items}</ul>'
-    if len(lines) > FACTS_OPEN:
+    if folded or len(lines) > FACTS_OPEN:
         return f"<details><summary>Evidence ({len(lines)})</summary>{facts}</details>"
     return facts
 
@@ -161,8 +162,9 @@ def _alerts(report: Report, index: EvidenceIndex) -> Iterable[str]:
         for alert in report.alerts:
             yield (
                 f'<li><span class="urgency">{_e(alert.urgency)}</span> '
-                f"<strong>{_e(capital(alert.label))}</strong>{_tags(alert.evidence, index)}"
-                f"{_facts(alert.evidence)}</li>"
+                f"<strong>{_e(alert.text)}</strong>{_tags(alert.evidence, index)}"
+                f'<p class="facts">{_e(alert.advice)}</p>'
+                f"{_facts(alert.evidence, folded=True)}</li>"
             )
         yield "</ul></section>"
 
@@ -228,17 +230,26 @@ def _measurements(report: Report) -> Iterable[str]:
     if not report.measurements:
         yield "<p>Nothing was measured.</p></section>"
         return
-    yield '<div class="scroll"><table><thead><tr>'
-    for title in ("Quantity", "Value", "Spread", "Values", "Adult reference", "How, or why not"):
-        yield f'<th scope="col">{title}</th>'
-    yield "</tr></thead><tbody>"
-    for name, *short, how in value_rows(report):
-        yield f'<tr><th scope="row">{_e(name)}</th>'
-        yield from (f'<td class="n">{_e(cell)}</td>' for cell in short)
-        yield f"<td>{_e(how)}</td></tr>"
-    yield "</tbody></table></div>"
+    rows = value_rows(report)
+    yield _value_table([row for name, row in rows if name in REFERENCES])
+    if further := [row for name, row in rows if name not in REFERENCES]:
+        yield "<details><summary>Further measurements</summary>"
+        yield _value_table(further) + "</details>"
     yield from _lead_table(report)
     yield "</section>"
+
+
+def _value_table(rows: Iterable[tuple[str, ...]]) -> str:
+    """Tabulate values of the record."""
+    parts = ['<div class="scroll"><table><thead><tr>']
+    for title in ("Quantity", "Value", "Spread", "Values", "Adult reference", "How, or why not"):
+        parts.append(f'<th scope="col">{title}</th>')
+    parts.append("</tr></thead><tbody>")
+    for name, *short, how in rows:
+        parts.append(f'<tr><th scope="row">{_e(name)}</th>')
+        parts += [f'<td class="n">{_e(cell)}</td>' for cell in short]
+        parts.append(f"<td>{_e(how)}</td></tr>")
+    return "".join([*parts, "</tbody></table></div>"])
 
 
 def _lead_table(report: Report) -> Iterable[str]:
@@ -274,19 +285,19 @@ def _claim(claim: Claim, index: EvidenceIndex) -> str:
     doubt = " <strong>(contradicted)</strong>" if claim.status == "contradicted" else ""
     kind = ' class="open"' if claim.status == "unverifiable" else ""
     tags = _tags(claim.evidence, index)
-    return f"<li{kind}>{_e(claim.text)}{doubt}{tags}{_facts(claim.evidence, claim.text)}</li>"
+    # A sentence says what decides it; the details hold the whole evidence.
+    whole = claim.kind != "value"
+    facts = _facts(claim.evidence, "" if whole else claim.text, folded=whole)
+    return f"<li{kind}>{_e(claim.text)}{doubt}{tags}{facts}</li>"
 
 
 def _abstentions(report: Report) -> Iterable[str]:
     """Say what was not judged."""
     yield '<section aria-labelledby="open"><h2 id="open">What could not be judged</h2>'
     if report.abstentions:
-        by_reason: dict[str, list[str]] = {}
-        for item in report.abstentions:
-            by_reason.setdefault(item.reason, []).append(item.what)
         yield "<ul>"
-        for reason, names in by_reason.items():
-            yield f"<li>{_e(capital(', '.join(names)))}: {_e(reason)}</li>"
+        for reason, names in unjudged(report):
+            yield f"<li>{_e(capital(reason))}: {_e('; '.join(names))}</li>"
         yield "</ul>"
     else:
         yield "<p>Everything that was asked could be judged.</p>"

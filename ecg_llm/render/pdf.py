@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from ecg_llm.phrases import sentence
+from ecg_llm.references import REFERENCES
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.page import page_scene
 from ecg_llm.render.pdf_page import BOLD, FONT, POINTS_PER_MM, draw_scene, register_fonts
@@ -20,7 +21,8 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import patient_text, value_rows
+from ecg_llm.render.words import patient_text, unjudged, value_rows
+from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -151,13 +153,17 @@ class _Story:
         for section in self.report.sections:
             yield self._head(section.title)
             for claim in section.statements:
+                label, _, rest = claim.text.partition(": ")
+                if rest and claim.text in {alert.text for alert in self.report.alerts}:
+                    yield self._line(_e(f"{label}: see the alert.") + self._tags(claim.evidence))
+                    continue
                 doubt = "<b>[contradicted]</b> " if claim.status == "contradicted" else ""
                 text = _e(claim.text)
                 if claim.status == "unverifiable":
                     text = f'<font color="{SOFT}">{text}</font>'
                 text = doubt + text + self._tags(claim.evidence)
-                facts = self.cited.facts(claim.evidence, claim.text)
-                if facts and len(claim.text) + len(facts) < ONE_LINE:
+                facts = self.cited.of(claim)
+                if facts and (facts[0] == "[" or len(claim.text) + len(facts) < ONE_LINE):
                     text += f' &nbsp;<font size="7.5" color="{SOFT}">{_e(facts)}</font>'
                     facts = ""
                 yield self._line(text)
@@ -184,27 +190,35 @@ class _Story:
             return
         yield self._head("Alerts", colour=ALERT)
         for alert in self.report.alerts:
-            label = f"<b>{_e(alert.urgency.upper())}: {_e(sentence(alert.label))}</b>"
+            label = f"<b>{_e(alert.urgency.upper())}: {_e(alert.text)}</b>"
             yield self._line(label + self._tags(alert.evidence), colour=ALERT)
-            yield from self._facts(self.cited.facts(alert.evidence))
+            told = Claim(
+                text=alert.text, status="supported", evidence=alert.evidence, kind="present"
+            )
+            yield from self._facts(self.cited.of(told))
+            if alert.advice:
+                yield self._line(_e(alert.advice), left=10)
 
     def _measurements(self) -> Iterator[Flowable]:
         yield self._head("Measurements")
         rows = value_rows(self.report)
         if rows:
             head = ("Quantity", "Value", "Spread", "Values", "Adult reference", "How, or why not")
-            yield self._table([head, *rows], (40, 20, 18, 14, 36, 50))
+            main = [row for name, row in rows if name in REFERENCES]
+            further = [row for name, row in rows if name not in REFERENCES]
+            widths = (40, 20, 18, 14, 36, 50)
+            yield self._table([head, *main], widths)
+            if further:
+                yield self._head("Further measurements")
+                yield self._table([head, *further], widths)
         else:
             yield self._line("Nothing was measured.")
 
     def _abstentions(self) -> Iterator[Flowable]:
         if self.report.abstentions:
             yield self._head("What could not be judged")
-            by_reason: dict[str, list[str]] = {}
-            for item in self.report.abstentions:
-                by_reason.setdefault(item.reason, []).append(item.what)
-            for reason, names in by_reason.items():
-                yield self._line(_e(sentence(f"{', '.join(names)}: {reason}")))
+            for reason, names in unjudged(self.report):
+                yield self._line(_e(sentence(f"{reason}: {'; '.join(names)}")))
 
     def _quality(self) -> Iterator[Flowable]:
         yield self._head("Leads")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.render.layout import LARGE_MM, Box
-from ecg_llm.render.scene import Fill, Line, Scene, Text, font_file
+from ecg_llm.render.scene import Face, Fill, Line, Scene, Text, font_file
 from ecg_llm.render.style import PaperStyle, rgb
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def pixels(mm: float, dpi: float) -> float:
     return mm * dpi / MM_PER_INCH - 0.5
 
 
-def rasterise(scene: Scene, dpi: float) -> Image:
+def rasterise(
+    scene: Scene, dpi: float, *, paper: Image | None = None, face: Face = "sans"
+) -> Image:
     """Draw a scene.
 
     Parameters
@@ -66,6 +68,10 @@ def rasterise(scene: Scene, dpi: float) -> Image:
         What to draw.
     dpi : float
         Resolution, 36 to 600.
+    paper : np.ndarray, shape (height, width, 3), uint8, optional
+        What to draw on, and change, instead of the ruled paper of the scene's style.
+    face : {"sans", "serif", "mono"}
+        Typeface of all text.
 
     Returns
     -------
@@ -81,7 +87,9 @@ def rasterise(scene: Scene, dpi: float) -> Image:
         raise ConfigError(f"{dpi:g} dpi; {MIN_DPI:g} to {MAX_DPI:g} are possible.")
     layout = scene.plan.layout
     size = (layout.width_mm, layout.height_mm)
-    image = _ruled_paper(size, scene.plan.grid, scene.style, float(dpi)).copy()
+    image = paper
+    if image is None:
+        image = _ruled_paper(size, scene.plan.grid, scene.style, float(dpi)).copy()
     x0, y0, x1, y1 = (round(v * dpi / MM_PER_INCH) for v in scene.plan.grid)
     for item in scene.flat():
         match item:
@@ -93,7 +101,7 @@ def rasterise(scene: Scene, dpi: float) -> Image:
             case Fill():
                 _fill(image, item, dpi)
             case Text():
-                _text(image, item, dpi)
+                _text(image, item, dpi, face)
     return image
 
 
@@ -221,10 +229,10 @@ def _fill(image: Image, fill: Fill, dpi: float) -> None:
     _blend(view, np.rint(inside * 255).astype(np.uint8), colour)
 
 
-def _text(image: Image, text: Text, dpi: float) -> None:
+def _text(image: Image, text: Text, dpi: float, face: Face) -> None:
     """Draw a text."""
     size = max(round(text.size_mm * dpi / MM_PER_INCH), 4)
-    mask, left, top = _glyphs(text.text, size, text.bold)
+    mask, left, top = _glyphs(text.text, size, text.bold, face)
     if not mask.size:
         return
     shift = {"start": 0.0, "middle": mask.shape[1] / 2, "end": float(mask.shape[1])}[text.anchor]
@@ -247,12 +255,12 @@ def _blend(view: Image, mask: Image, colour: tuple[int, int, int]) -> None:
 
 
 @lru_cache(maxsize=512)
-def _glyphs(text: str, size: int, bold: bool) -> tuple[Image, int, int]:
+def _glyphs(text: str, size: int, bold: bool, face: Face) -> tuple[Image, int, int]:
     """Draw a text as a mask; left and top are relative to its start on the base line."""
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
-    font = _font(size, bold)
+    font = _font(size, bold, face)
     x0, y0, x1, y1 = (round(v) for v in font.getbbox(text, anchor="ls"))
     x0, y0 = x0 - 1, y0 - 1
     if x1 - x0 < 2 or y1 - y0 < 2:
@@ -265,8 +273,10 @@ def _glyphs(text: str, size: int, bold: bool) -> tuple[Image, int, int]:
 
 
 @lru_cache(maxsize=32)
-def _font(size: int, bold: bool) -> FreeTypeFont:
+def _font(size: int, bold: bool, face: Face) -> FreeTypeFont:
     """Load the typeface at a size."""
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(font_file(bold)), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(
+        str(font_file(bold, face)), size, layout_engine=ImageFont.Layout.BASIC
+    )

@@ -26,6 +26,13 @@ TOLERANCE_MM = 0.015
 TEXT_MM = 2.5
 """Size of small print."""
 
+Face = Literal["sans", "serif", "mono"]
+_FONTS: dict[Face, tuple[str, str]] = {
+    "sans": ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
+    "serif": ("STIXGeneral.ttf", "STIXGeneralBol.ttf"),
+    "mono": ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"),
+}
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
@@ -146,18 +153,20 @@ def compose(
     return Scene(plan=plan, style=style, items=tuple(items))
 
 
-def font_file(bold: bool = False) -> Path:
-    """Find the typeface all pages are set in.
+def font_file(bold: bool = False, face: Face = "sans") -> Path:
+    """Find a typeface.
 
     Parameters
     ----------
     bold : bool
         Which cut.
+    face : {"sans", "serif", "mono"}
+        Reports are set in ``sans``; the others are for pages that look like a device's.
 
     Returns
     -------
     Path
-        DejaVu Sans, which Matplotlib's package carries.
+        DejaVu Sans, STIX or DejaVu Sans Mono, which Matplotlib's package carries.
 
     Raises
     ------
@@ -167,8 +176,8 @@ def font_file(bold: bool = False) -> Path:
     spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
         raise ConfigError("No typeface to draw with: install matplotlib, which carries one.")
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / name
+    plain, heavy = _FONTS[face]
+    return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / (heavy if bold else plain)
 
 
 def text_mm(text: str, size_mm: float, bold: bool = False) -> float:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from ecg_llm.phrases import sentence
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.scene import printable
-from ecg_llm.render.words import patient_text
+from ecg_llm.render.words import patient_text, unjudged
+from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ecg_llm.report import Claim, Report
+    from ecg_llm.report import Report
 
 LEAST_WIDTH = 40
 
@@ -87,9 +88,13 @@ class _Writer:
         yield self._paint("ALERTS", "alert")
         for alert in self.report.alerts:
             head = f"  !! {alert.urgency.upper()}: "
-            for line in self._wrap(sentence(alert.label), head, "     "):
+            for line in self._wrap(alert.text, head, "     "):
                 yield self._paint(line, "alert")
-            yield from self._below(self.cited.facts(alert.evidence))
+            told = Claim(
+                text=alert.text, status="supported", evidence=alert.evidence, kind="present"
+            )
+            yield from self._below(self.cited.of(told))
+            yield from self._wrap(alert.advice, "     ", "     ")
 
     def _section(self, title: str, statements: Iterable[Claim]) -> Iterator[str]:
         yield self._paint(printable(title).upper(), "bold")
@@ -98,9 +103,15 @@ class _Writer:
 
     def _claim(self, claim: Claim) -> Iterator[str]:
         """Give a statement, and its evidence beside it if there is room, else below."""
+        label, _, rest = claim.text.partition(": ")
+        if rest and claim.text in {alert.text for alert in self.report.alerts}:
+            yield from self._wrap(f"{label}: see the alert.", "  ", "  ")
+            return
         mark = {"supported": "", "contradicted": "[contradicted] ", "unverifiable": "? "}
-        lines = self._wrap(claim.text, "  " + mark[claim.status], "  ")
-        facts = self.cited.facts(claim.evidence, claim.text)
+        text, facts = claim.text, self.cited.of(claim)
+        if facts.startswith("["):
+            text, facts = f"{text} {facts}", ""
+        lines = self._wrap(text, "  " + mark[claim.status], "  ")
         if facts and len(lines[-1]) + len(facts) + 2 <= self.width:
             lines[-1] += "  " + self._paint(facts, "faint")
             facts = ""
@@ -120,11 +131,8 @@ class _Writer:
 
     def _abstentions(self) -> Iterator[str]:
         yield self._paint("WHAT COULD NOT BE JUDGED", "bold")
-        by_reason: dict[str, list[str]] = {}
-        for item in self.report.abstentions:
-            by_reason.setdefault(item.reason, []).append(item.what)
-        for reason, names in by_reason.items():
-            yield from self._wrap(f"{', '.join(names)}: {reason}", "  ", "    ")
+        for reason, names in unjudged(self.report):
+            yield from self._wrap(sentence(f"{reason}: {'; '.join(names)}"), "  ", "    ")
 
     def _source_list(self) -> Iterator[str]:
         yield self._paint("SOURCES", "bold")

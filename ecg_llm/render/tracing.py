@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.phrases import amount
+from ecg_llm.phrases import MOMENT_S, amount
 from ecg_llm.render.evidence import Place, evidence_text, place_of
 from ecg_llm.render.layout import STANDARD, PageLayout
 from ecg_llm.render.marks import EvidenceMark
@@ -110,7 +110,8 @@ def number_evidence(report: Report) -> EvidenceIndex:
             label=str(k),
             role=role,
             description="; ".join(said[place]),
-            quiet=role == "information" or len(shown) == MOST_NUMBERED,
+            # A shade over the whole strip would hide what it is to show.
+            quiet=role == "information" or len(shown) == MOST_NUMBERED or to_s - from_s >= MOMENT_S,
         )
         (quiet if mark.quiet else shown).append(mark)
     return EvidenceIndex(

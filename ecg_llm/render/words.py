@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecg_llm.findings.families import family_names
 from ecg_llm.phrases import amount, sentence
 from ecg_llm.references import REFERENCES, reference
 
 if TYPE_CHECKING:
+    from ecg_llm.findings.finding import Finding
     from ecg_llm.report import Report
 
 
@@ -30,7 +32,7 @@ def patient_text(report: Report) -> str:
     return text[:1].upper() + text[1:]
 
 
-def value_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
+def value_rows(report: Report) -> list[tuple[str, tuple[str, str, str, str, str, str]]]:
     """Tabulate the values of the whole record.
 
     Parameters
@@ -40,9 +42,9 @@ def value_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
 
     Returns
     -------
-    list of tuple of str
-        Name, value, spread, number of values pooled, adult reference, and how the value was
-        obtained or why there is none; in reading order.
+    list of (str, tuple of str)
+        Its key in `Report.measurements`; and its name, value, spread, number of values pooled,
+        adult reference, and how the value was obtained or why there is none; in reading order.
     """
     values, patient = report.measurements, report.record
     known = [name for name in REFERENCES if name in values]
@@ -55,8 +57,36 @@ def value_rows(report: Report) -> list[tuple[str, str, str, str, str, str]]:
         apart = "" if spread is None else f"± {amount(spread, quantity.unit)}"
         how = quantity.method if quantity.value is not None else quantity.reason or ""
         count = str(quantity.n) if quantity.n else ""
-        rows.append((capital(entry.name), value, apart, count, entry.limits, how))
+        rows.append((name, (capital(entry.name), value, apart, count, entry.limits, how)))
     return rows
+
+
+def unjudged(report: Report) -> list[tuple[str, list[str]]]:
+    """Gather what was not judged by the reason, findings of one family together.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    list of (str, list of str)
+        Reason, and what it keeps from being judged.
+    """
+    by_code = {finding.code: finding for finding in report.findings}
+    others: dict[str, list[str]] = {}
+    findings: dict[str, list[Finding]] = {}
+    for item in report.abstentions:
+        others.setdefault(item.reason, [])
+        if item.code in by_code:
+            findings.setdefault(item.reason, []).append(by_code[item.code])
+        else:
+            others[item.reason].append(item.what)
+    return [
+        (reason, [*words, *family_names(findings.get(reason, []), kinds=True)])
+        for reason, words in others.items()
+    ]
 
 
 def capital(text: str) -> str:

@@ -114,7 +114,11 @@ def test_measure_gives_the_promised_keys(file):
 def test_measure_for_people(file):
     result = run(app, ["measure", str(file)])
     assert result.exit_code == 0, result.output
-    assert "heart_rate_bpm" in result.stdout
+    assert "heart rate" in result.stdout
+    main, further = result.stdout.split("Further measurements")
+    assert "QTc (Fridericia)" in main
+    assert "shortest RR" in further
+    assert "rr_min_ms" not in result.stdout
     assert "aVR" in result.stdout
 
 
@@ -272,3 +276,27 @@ def test_ctrl_c_stops_a_folder_run_and_the_next_one_finishes_it(tmp_path):
     assert "kept from an earlier run" in done.stderr
     names = [json.loads(line)["record"] for line in out.read_text().splitlines()]
     assert names == [f"r{k:02d}" for k in range(12)]
+
+
+@pytest.mark.parametrize("command", ["report", "measure", "quality", "show"])
+def test_an_output_without_a_folder_is_refused_before_any_work(file, tmp_path, command):
+    target = tmp_path / "no" / "such.png"
+    result = run(app, [command, str(file), "--output", str(target)])
+    assert result.exit_code == 2
+    assert f"there is no folder {target.parent}" in result.stderr
+    assert not target.parent.exists()
+
+
+def test_json_lines_are_not_written_into_a_page(folder, tmp_path):
+    result = run(app, ["report", str(folder), "--output", str(tmp_path / "ward.html")])
+    assert result.exit_code == 2
+    assert "end it in .jsonl" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reports_of_a_folder_can_be_printed(folder):
+    result = run(app, ["report", str(folder), "--format", "json", "--jobs", "1"])
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 3
+    assert sum("error" in line for line in lines) == 1

@@ -96,6 +96,16 @@ def test_a_manifest_that_was_changed(own_set, text):
         load_manifest(own_set)
 
 
+def test_leads_of_different_lengths_are_no_signal(own_set):
+    path = min(own_set.glob("*.parquet"))
+    rows = pq.read_table(path).to_pylist()
+    # One sample moved to the next lead: the sum is the same.
+    rows[0]["signal"][1].insert(0, rows[0]["signal"][0].pop())
+    write_table(path, rows, record_schema())
+    with pytest.raises(RecordError, match="differ in length"):
+        list(read_shards(own_set))
+
+
 def test_a_folder_that_is_no_set(tmp_path):
     with pytest.raises(ConfigError, match="not a built set"):
         load_manifest(tmp_path)

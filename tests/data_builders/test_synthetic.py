@@ -127,6 +127,8 @@ def test_sets_are_varied_and_their_labels_agree_with_the_truth():
             assert values["qrs_ms"] >= 119
         if "1AVB" in labels:
             assert values["pr_ms"] > 200
+        if "LAFB" in labels and not labels & {"CRBBB", "IVCD"}:
+            assert "left_axis_deviation" in labels
         if "STACH" in labels:
             assert values["heart_rate_bpm"] > 100
         if "AFIB" in labels:
@@ -135,6 +137,12 @@ def test_sets_are_varied_and_their_labels_agree_with_the_truth():
             assert labels <= {"NORM", "SR", "SARRH"}
             assert -30 <= values["qrs_axis_deg"] <= 95
     assert len(seen) > 45
+
+
+def test_set_figures_make_their_statements_true():
+    made = synthetic_ecg(pr_ms=240, qtc_ms=500, qrs_axis_deg=-50).truth
+    assert {"1AVB", "LNGQT", "left_axis_deviation"} <= set(made.labels)
+    assert "NORM" not in made.labels
 
 
 def test_swaps_are_drawn_only_when_asked_for():

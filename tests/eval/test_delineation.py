@@ -1,8 +1,8 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import wfdb
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import RecordError
@@ -10,36 +10,10 @@ from ecg_llm.eval.delineation import evaluate, match
 from ecg_llm.eval.ludb import ludb_records, read_ludb
 from ecg_llm.leads import STANDARD_12
 
-
-def write_ludb(folder: Path, number: int, bpm: float) -> None:
-    """Write a simulated record in LUDB's layout, with its true marks."""
-    ecg = synthetic_ecg(bpm=bpm, seed=number)
-    data = folder / "data"
-    data.mkdir(exist_ok=True)
-    wfdb.wrsamp(
-        str(number),
-        fs=500,
-        units=["mV"] * 12,
-        sig_name=[lead.lower() for lead in STANDARD_12],
-        p_signal=ecg.record.signal.T.astype(float),
-        fmt=["16"] * 12,
-        adc_gain=[1000.0] * 12,
-        baseline=[0] * 12,
-        write_dir=str(data),
-    )
-    for k, lead in enumerate(STANDARD_12):
-        marks = []
-        for beat in ecg.truth.delineation.times_s[k]:
-            for first, symbol in ((0, "p"), (3, "N"), (6, "t")):
-                if np.isfinite(beat[first : first + 3]).all():
-                    times = beat[first : first + 3] * 500
-                    marks += list(zip(times.round().astype(int), ("(", symbol, ")"), strict=True))
-        samples, symbols = zip(*sorted(marks, key=lambda mark: mark[0]), strict=True)
-        wfdb.wrann(str(number), "atr", np.array(samples), list(symbols), write_dir=str(data))
-        (data / f"{number}.atr").rename(data / f"{number}.{lead.lower()}")
+WriteLudb = Callable[[Path, int, float], None]
 
 
-def test_marks_are_read_back(tmp_path: Path) -> None:
+def test_marks_are_read_back(tmp_path: Path, write_ludb: WriteLudb) -> None:
     write_ludb(tmp_path, 7, 70)
     record, marks = read_ludb(ludb_records(tmp_path)[0])
     truth = synthetic_ecg(bpm=70, seed=7).truth.delineation
@@ -50,7 +24,9 @@ def test_marks_are_read_back(tmp_path: Path) -> None:
         assert np.abs(read.r_s - r).min() < 0.05
 
 
-def test_the_figures_of_a_perfect_reader_would_be_perfect(tmp_path: Path) -> None:
+def test_the_figures_of_a_perfect_reader_would_be_perfect(
+    tmp_path: Path, write_ludb: WriteLudb
+) -> None:
     for number, bpm in ((1, 60), (2, 90)):
         write_ludb(tmp_path, number, bpm)
     result = evaluate(tmp_path, with_neurokit=False)

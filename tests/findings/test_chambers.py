@@ -33,11 +33,23 @@ def test_cornell_depends_on_sex(make_case, sex, total, expected):
     assert statuses(make_case(leads=leads, sex=sex))["VCLVH"].status == expected
 
 
-def test_one_voltage_criterion_alone_is_not_hypertrophy(make_case):
-    leads = {"V1": {"qrs_min_mv": -1.2}, "V5": {"qrs_max_mv": 2.6}}
+def test_one_weak_voltage_criterion_alone_is_not_hypertrophy(make_case):
+    leads = {"V3": {"qrs_min_mv": -2.0}, "V4": {"qrs_min_mv": 0.0}}
     found = statuses(make_case(leads=leads))
     assert found["VCLVH"].status == "present"
     assert found["LVH"].status == "absent"
+
+
+def test_sokolow_lyon_does_not_count_in_the_young(make_case):
+    leads = {"V1": {"qrs_min_mv": -1.2}, "V5": {"qrs_max_mv": 2.6}}
+    assert statuses(make_case(leads=leads, age=34.0))["LVH"].status == "absent"
+    assert statuses(make_case(leads=leads, age=35.0))["LVH"].status == "present"
+
+
+def test_an_anterior_fascicular_axis_heightens_r_in_avl(make_case):
+    leads = {"aVL": {"qrs_max_mv": 1.3}}
+    assert statuses(make_case(leads=leads))["VCLVH"].status == "present"
+    assert statuses(make_case({"qrs_axis_deg": -50.0}, leads))["VCLVH"].status == "absent"
 
 
 def test_voltage_with_strain_is_hypertrophy(make_case):
@@ -76,3 +88,22 @@ def test_gates_are_passed_on_as_reasons(make_case):
     found = statuses(make_case(), "left bundle branch block", "atrial fibrillation")
     assert found["LVH"].reason == "left bundle branch block"
     assert found["LAO/LAE"].reason == "atrial fibrillation"
+
+
+@pytest.mark.parametrize(("s_v4", "expected"), [(0.79, "absent"), (0.80, "present")])
+def test_cornell_needs_peguero_beside_it(make_case, s_v4, expected):
+    leads = {"V3": {"qrs_min_mv": -2.0}, "V4": {"qrs_min_mv": -s_v4}}
+    assert statuses(make_case(leads=leads))["LVH"].status == expected
+
+
+@pytest.mark.parametrize(("height", "expected"), [(1.99, "absent"), (2.0, "present")])
+def test_romhilt_and_estes_prove_nothing_without_voltage(make_case, height, expected):
+    values = {"qrs_axis_deg": -35.0, "qrs_global_ms": 100.0}
+    leads = {"II": {"qrs_max_mv": height}, "V5": {"r_peak_ms": 55.0}}
+    assert statuses(make_case(values, leads))["LVH"].status == expected
+
+
+@pytest.mark.parametrize(("axis", "expected"), [(-29.0, "present"), (-30.0, "absent")])
+def test_from_the_axis_of_a_left_deviation_r_in_avl_does_not_count(make_case, axis, expected):
+    case = make_case({"qrs_axis_deg": axis}, {"aVL": {"qrs_max_mv": 1.2}})
+    assert statuses(case)["VCLVH"].status == expected

@@ -1,6 +1,15 @@
 import pytest
 
-from ecg_llm.findings.checks import Check, all_of, any_of, at_least, at_least_n, judge, opposite
+from ecg_llm.findings.checks import (
+    Check,
+    all_of,
+    any_of,
+    at_least,
+    at_least_n,
+    judge,
+    negated,
+    opposite,
+)
 
 YES, NO, OPEN = Check(True), Check(False), Check(None, (), "not seen")
 
@@ -50,3 +59,16 @@ def test_a_lead_that_cannot_be_read_says_so(make_case):
     check = at_least(make_case(missing=("V5",)), "r_mv", 0.5, "a source", "V5")
     assert check.holds is None
     assert check.reason == "lead V5 cannot be read (flat)"
+
+
+@pytest.mark.parametrize(
+    ("rule", "opposite_rule"),
+    [
+        ("> 100/min", "≤ 100/min"),
+        ("≥ 2 and ≥ one in five", "not ≥ 2 and ≥ one in five"),
+        ("220 to 350/min, of one frequency", "not 220 to 350/min, of one frequency"),
+    ],
+)
+def test_the_opposite_of_a_rule_is_said_plainly(rule, opposite_rule):
+    assert negated(rule) == opposite_rule
+    assert negated(opposite_rule) == rule

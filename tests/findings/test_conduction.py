@@ -82,3 +82,26 @@ def test_of_paced_ventricles_nothing_is_said(make_case):
 def test_a_missing_lead_leaves_the_block_open(make_case):
     case = make_case({"qrs_global_ms": 140.0}, LEFT, missing=("V1", "V6"))
     assert statuses(case)["CLBBB"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("axis", "r_peak", "expected"),
+    [
+        (-29.0, 45.0, "absent"),
+        (-30.0, 45.0, "present"),
+        (-38.0, 39.0, "absent"),
+        (-38.0, 40.0, "present"),
+        (-40.0, 30.0, "present"),
+    ],
+)
+def test_short_of_its_axis_the_anterior_fascicle_needs_its_whole_shape(
+    make_case, axis, r_peak, expected
+):
+    leads = ANTERIOR | {"aVL": ANTERIOR["aVL"] | {"r_peak_ms": r_peak}}
+    assert statuses(make_case({"qrs_axis_deg": axis}, leads))["LAFB"] == expected
+
+
+def test_without_r_in_the_inferior_leads_a_slight_left_axis_is_no_fascicular_block(make_case):
+    leads = ANTERIOR | {"aVL": ANTERIOR["aVL"] | {"r_peak_ms": 45.0}}
+    leads["III"] = leads["III"] | {"r_mv": None}
+    assert statuses(make_case({"qrs_axis_deg": -35.0}, leads))["LAFB"] == "absent"

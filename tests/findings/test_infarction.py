@@ -18,7 +18,8 @@ def present(case, gate=None):
         ({"I": Q, "aVL": Q}, "LMI"),
         ({"V1": QS, "V2": QS, "V3": QS}, "ASMI"),
         ({"V2": QS, "V3": QS, "V4": Q, "V5": Q}, "ALMI"),
-        ({"V2": QS, "V3": QS}, "AMI"),
+        ({"V2": QS, "V3": QS}, "ASMI"),
+        ({"V3": QS, "V4": Q}, "AMI"),
     ],
 )
 def test_q_waves_name_their_wall(make_case, leads, code):
@@ -31,9 +32,14 @@ def test_a_pathological_q_lasts_30_ms(make_case, q_ms, found):
     assert ("IMI" in present(make_case(leads={"II": q, "III": q, "aVF": q}))) is found
 
 
-def test_q_waves_in_one_lead_or_in_iii_and_avf_alone_are_not_infarction(make_case):
+def test_a_q_wave_in_one_lead_is_not_infarction(make_case):
     assert present(make_case(leads={"III": Q})) == set()
-    assert present(make_case(leads={"III": Q, "aVF": Q})) == set()
+    assert present(make_case(leads={"V5": Q})) == set()
+
+
+@pytest.mark.parametrize(("r", "found"), [(0.2, True), (0.21, False)])
+def test_hardly_any_r_in_v3_counts_as_lost(make_case, r, found):
+    assert ("ASMI" in present(make_case(leads={"V3": {"qrs_max_mv": r}}))) is found
 
 
 def test_a_tall_wide_r_in_v1_and_v2_is_posterior(make_case):
@@ -52,3 +58,11 @@ def test_poor_r_progression_is_a_small_r_in_v3_without_infarction(make_case):
     small = {"qrs_max_mv": 0.25, "r_mv": 0.25}
     assert present(make_case(leads={"V3": small})) == {"poor_r_progression"}
     assert present(make_case(leads={"V3": {"qrs_max_mv": 0.35}})) == set()
+
+
+@pytest.mark.parametrize(("before", "found"), [(0.14, False), (0.15, True)])
+def test_a_small_r_in_v3_is_lost_only_if_it_did_not_grow(make_case, before, found):
+    leads = {"V2": {"qrs_max_mv": before}, "V3": {"qrs_max_mv": 0.15}}
+    codes = present(make_case(leads=leads))
+    assert ("ASMI" in codes) is found
+    assert ("poor_r_progression" in present(make_case(leads=leads))) is not found

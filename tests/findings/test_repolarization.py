@@ -25,7 +25,6 @@ def raised(height, leads, **more):
 def test_st_elevation_of_0_1_mv_in_neighbours(make_case, height, expected):
     case = make_case(leads=raised(height, ("II", "III", "aVF")))
     assert status(case, "STE_") == expected
-    assert status(case, "stemi") == expected
 
 
 def test_st_elevation_in_leads_that_are_no_neighbours_is_none(make_case):

@@ -16,16 +16,19 @@ def test_every_statement_is_followed_by_its_evidence(report, width):
     for claim in (claim for section in report.sections for claim in section.statements):
         after = text[text.index(claim.text) :]
         for item in claim.evidence:
-            assert where_text(item) in after
-            assert value_text(item) in after
-            assert item.criterion in after
             assert item.source in after
+            if (
+                item.criterion and claim.kind != "absent"
+            ):  # what describes the tracing carries its values in the sentence
+                assert where_text(item) in after
+                assert value_text(item) in after
+                assert item.criterion in after
 
 
 def test_a_source_is_cited_by_the_number_it_has_in_the_list(report):
     text = flat(to_text(report))
     number = text.split("] source of ST at J")[0].rsplit("[", 1)[1]
-    assert f"V2 5.50–5.66 s: ST at J 0.31 mV (≥ 0.2 mV) [{number}]" in text
+    assert f"seen at V2 5.50–5.66 s, V3 5.50–5.66 s [{number}]" in text
 
 
 def test_parts_stand_in_reading_order(report):
@@ -75,5 +78,5 @@ def test_a_refused_record_says_why(refused):
 
 def test_what_was_not_judged_stands_with_its_reason(report):
     text = flat(to_text(report))
-    assert "lead aVF: wander" in text
-    assert "left atrial enlargement: no P wave seen" in text
+    assert "Wander: lead aVF." in text
+    assert "No P wave seen: left atrial enlargement." in text

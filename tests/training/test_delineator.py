@@ -1,3 +1,5 @@
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,12 @@ from ecg_llm.training.delineator import (
     marked_record,
     simulated_marks,
     targets,
+    train,
     train_one,
 )
 from ecg_llm.waves import wave_probabilities
 
+WriteLudb = Callable[[Path, int, float], None]
 TINY = DelineatorRecipe(steps=6, batch=2, config=DelineatorConfig(widths=(8, 8, 8)), save_every=3)
 
 
@@ -67,3 +71,14 @@ def test_onnx_gives_what_torch_gives_for_any_leads_and_length(tmp_path: Path) ->
         ids = torch.tensor([{"I": 0, "II": 1, "V1": 6, "V6": 11}[lead] for lead in leads])
         want = torch.sigmoid(net(padded, ids)).detach().numpy()[:, :, :n]
         np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_the_command_writes_nets_that_never_saw_their_fold(
+    tmp_path: Path, write_ludb: WriteLudb
+) -> None:
+    for number in (1, 2, 3):
+        write_ludb(tmp_path, number, 60 + 10 * number)
+    paths = train(tmp_path, tmp_path / "out", recipe=TINY, folds=2)
+    cards = [json.loads(path.with_suffix(".json").read_text()) for path in paths]
+    assert [path.name for path in paths] == ["fold0.onnx", "fold1.onnx"]
+    assert [card["records"] for card in cards] == [["1", "3"], ["2"]]

@@ -1,0 +1,509 @@
+"""Images of ECG pages as a data set, from a folder of records or from a built set."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+import ecg_llm
+from ecg_llm.data_builders.image_rows import image_columns
+from ecg_llm.data_builders.listing import Entry, Item, ItemError, Listing, Split, split_of
+from ecg_llm.data_builders.page_images import render_page_example
+from ecg_llm.data_builders.page_settings import MAX_SIZE_PX, MIN_SIZE_PX, SIZE_PX
+from ecg_llm.data_builders.photograph import photograph
+from ecg_llm.data_builders.rows import record_of
+from ecg_llm.data_builders.schema import VALUES
+from ecg_llm.data_builders.shards import (
+    MANIFEST,
+    ROWS_PER_GROUP,
+    Manifest,
+    load_manifest,
+    read_group,
+)
+from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.io import RecordRef, find_records, read_ref
+
+PHOTOGRAPHED_SHARE = 0.5
+SHARD_IMAGES = 256
+"""Images of a shard, about: 70 MB."""
+_SHARD_COLUMNS = (
+    *("record", "dataset", "patient", "sex", "age_years", "fs", "leads", "derived", "signal"),
+    *("gain", "calibrated", "notes", "sha256", "licence", "source_file", *VALUES),
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PageEntry(Entry):
+    """A record to be shown, with what only a built set tells.
+
+    Attributes
+    ----------
+    dataset : str
+        Where it comes from.
+    licence : str or None
+        SPDX identifier.
+    values : dict of str to float
+        Measured values that may be printed.
+    """
+
+    dataset: str = "folder"
+    licence: str | None = None
+    values: dict[str, float | None] = field(default_factory=dict)
+
+
+class Origin(Protocol):
+    """Where records are taken from."""
+
+    def identity(self) -> dict[str, Any]:
+        """Give what determines the records, wherever they lie."""
+
+    def count(self) -> int:
+        """Give how many records there are."""
+
+    def item(self, row: int) -> Item:
+        """Give one of them."""
+
+    def read(self, item: Item) -> PageEntry:
+        """Read it, or raise ItemError."""
+
+
+@dataclass(frozen=True)
+class RecordFolder:
+    """Records of any format in a folder or a zip archive."""
+
+    folder: Path
+
+    @functools.cached_property
+    def refs(self) -> list[RecordRef]:
+        """The records, sorted by name."""
+        return find_records(self.folder)
+
+    def identity(self) -> dict[str, Any]:
+        """Give a digest of names and sizes.
+
+        Returns
+        -------
+        dict
+        """
+        digest = hashlib.sha256()
+        for ref in self.refs:
+            digest.update(f"{ref.name}\0{ref.path.stat().st_size}\n".encode(errors="replace"))
+        return {"records": digest.hexdigest()}
+
+    def count(self) -> int:
+        """Give how many records there are.
+
+        Returns
+        -------
+        int
+        """
+        return len(self.refs)
+
+    def item(self, row: int) -> Item:
+        """Give a record; a folder tells no patients, so that records are split.
+
+        Parameters
+        ----------
+        row : int
+            In order of the names.
+
+        Returns
+        -------
+        Item
+        """
+        ref = self.refs[row]
+        return Item(ref.name, split_of(f"images:{ref.name}"), {"ref": ref})
+
+    def read(self, item: Item) -> PageEntry:
+        """Read a record.
+
+        Parameters
+        ----------
+        item : Item
+            From `item`.
+
+        Returns
+        -------
+        PageEntry
+
+        Raises
+        ------
+        ItemError
+            If it cannot be read; the reason does not tell where the folder lies.
+        """
+        ref: RecordRef = item.cells["ref"]
+        try:
+            record = read_ref(ref)
+        except RecordError as error:
+            raise ItemError("file", str(error).replace(f"{self.folder}{os.sep}", "")) from None
+        inner = f"/{ref.member}" if ref.member else ""
+        file = ref.path.name if self.folder.is_file() else str(ref.path.relative_to(self.folder))
+        return PageEntry(record=record, source_file=file + inner)
+
+
+@dataclass(frozen=True)
+class BuiltSet:
+    """Records of a set that `ecgllm build` made."""
+
+    folder: Path
+
+    @functools.cached_property
+    def manifest(self) -> Manifest:
+        """What the set holds."""
+        manifest = load_manifest(self.folder)
+        if manifest.build.get("kind") != "records" or not manifest.complete:
+            raise ConfigError(
+                f"{self.folder}: images are made from a finished set of records; this one is "
+                f"{'not finished' if not manifest.complete else manifest.build.get('kind')!r}."
+            )
+        return manifest
+
+    @functools.cached_property
+    def ends(self) -> list[int]:
+        """Rows up to the end of each shard, by name."""
+        shards = self.manifest.shards
+        return list(accumulate(shards[name].n_rows for name in sorted(shards)))
+
+    def identity(self) -> dict[str, Any]:
+        """Give a digest of the shards.
+
+        Returns
+        -------
+        dict
+        """
+        digest = hashlib.sha256()
+        for name in sorted(self.manifest.shards):
+            digest.update(f"{name}\0{self.manifest.shards[name].sha256}\n".encode())
+        return {"records": digest.hexdigest()}
+
+    def count(self) -> int:
+        """Give how many records there are.
+
+        Returns
+        -------
+        int
+        """
+        return self.ends[-1] if self.ends else 0
+
+    def item(self, row: int) -> Item:
+        """Give a record, in the split of its patient.
+
+        Parameters
+        ----------
+        row : int
+            Over all shards.
+
+        Returns
+        -------
+        Item
+        """
+        k = bisect.bisect_right(self.ends, row)
+        name = sorted(self.manifest.shards)[k]
+        inner = row - (self.ends[k - 1] if k else 0)
+        split = cast(Split, self.manifest.shards[name].split)
+        record = _group(self.folder / name, inner // ROWS_PER_GROUP, ("record",))
+        at = {"shard": name, "row": inner}
+        return Item(record[inner % ROWS_PER_GROUP]["record"], split, at)
+
+    def read(self, item: Item) -> PageEntry:
+        """Read a record.
+
+        Parameters
+        ----------
+        item : Item
+            From `item`.
+
+        Returns
+        -------
+        PageEntry
+
+        Raises
+        ------
+        ItemError
+            If its shard is damaged.
+        """
+        path, row = self.folder / item.cells["shard"], item.cells["row"]
+        try:
+            rows = _group(path, row // ROWS_PER_GROUP, _SHARD_COLUMNS)
+        except RecordError as error:
+            raise ItemError("file", str(error)) from None
+        found = rows[row % ROWS_PER_GROUP]
+        return PageEntry(
+            record=record_of(found),
+            source_file=found["source_file"] or item.cells["shard"],
+            patient=found["patient"],
+            dataset=found["dataset"],
+            licence=found["licence"],
+            values={name: found[name] for name in VALUES},
+        )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pages of the records of a folder, some of them photographed.
+
+    Attributes
+    ----------
+    folder : Path
+        Records of any format, or a built set of records.
+    n : int or None
+        Pages at most, of records evenly spread; None: all records.
+    per_record : int
+        Pages of each record.
+    photographed : float
+        Part of the pages that are photographed, scanned or faxed.
+    seed : int
+        Of the whole set; the pages of a record do not depend on the others.
+    size_px : int, px
+        Long side of an image, about.
+    """
+
+    folder: Path
+    n: int | None = None
+    per_record: int = 1
+    photographed: float = PHOTOGRAPHED_SHARE
+    seed: int = 0
+    size_px: int = SIZE_PX
+
+    name = "images"
+    licence = "that of the records"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible figures."""
+        if (
+            self.per_record < 1
+            or (self.n is not None and self.n < 1)
+            or not 0 <= self.photographed <= 1
+            or not MIN_SIZE_PX <= self.size_px <= MAX_SIZE_PX
+        ):
+            raise ConfigError(
+                f"n {self.n}, per-record {self.per_record}, photographed {self.photographed:g}, "
+                f"size {self.size_px}: n and per-record must be at least 1, photographed from 0 "
+                f"to 1 and size from {MIN_SIZE_PX} to {MAX_SIZE_PX}."
+            )
+
+    @functools.cached_property
+    def origin(self) -> Origin:
+        """Where the records are."""
+        if (self.folder / MANIFEST).is_file():
+            return BuiltSet(self.folder)
+        return RecordFolder(self.folder)
+
+    @property
+    def citation(self) -> str:
+        """What to cite: the source of the records."""
+        card = self.folder / "card.json"
+        told = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+        return str(told.get("citation") or "the source of the records.")
+
+    def identity(self) -> dict[str, Any]:
+        """Give what determines the content.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "source": self.name,
+            "n": self.n,
+            "per_record": self.per_record,
+            "photographed": self.photographed,
+            "seed": self.seed,
+            "size": self.size_px,
+            **self.origin.identity(),
+            "drawing": drawing(),
+        }
+
+    def vocabulary(self) -> dict[str, str]:
+        """Give no labels: an image points to its record, which has them.
+
+        Returns
+        -------
+        dict of str to str
+        """
+        return {}
+
+    def listing(self) -> Listing:
+        """List the records to be shown.
+
+        Returns
+        -------
+        Listing
+
+        Raises
+        ------
+        ConfigError
+            If there are none.
+        """
+        total = self.origin.count()
+        if not total:
+            raise ConfigError(f"{self.folder}: no ECG record found there.")
+        wanted = total if self.n is None else min(total, -(-self.n // self.per_record))
+        rows = [k * total // wanted for k in range(wanted)]
+        splits = [self.origin.item(row).split for row in rows]
+        by_record = isinstance(self.origin, RecordFolder)
+        remark = "records split by their names, as a folder tells no patients"
+        return Listing(
+            n_listed=wanted,
+            order={
+                split: [k for k, its in enumerate(splits) if its == split]
+                for split in ("train", "val", "test")
+            },
+            item=functools.partial(_item, self, rows),
+            remarks={remark: wanted} if by_record else {},
+        )
+
+    def read(self, item: Item) -> PageEntry:
+        """Read the record of an item.
+
+        Parameters
+        ----------
+        item : Item
+            From the listing.
+
+        Returns
+        -------
+        PageEntry
+        """
+        return self.origin.read(item)
+
+
+def image_rows(source: Images, item: Item) -> list[dict[str, Any]]:
+    """Make the images of one record.
+
+    Parameters
+    ----------
+    source : Images
+        With the options.
+    item : Item
+        The record.
+
+    Returns
+    -------
+    list of dict
+        One row an image.
+
+    Raises
+    ------
+    ItemError
+        If the record cannot be read.
+    ECGError
+        If it cannot be drawn.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)  # every core has a worker of its own
+    entry = source.read(item)
+    record = entry.record
+    if not record.n_samples or not np.isfinite(record.signal).any():
+        raise ItemError("file", f"{item.name}: it holds no sample that could be drawn.")
+    rows = []
+    for page in range(item.cells["pages"]):
+        seed = page_seed(source.seed, item.name, page)
+        example, settings = render_page_example(
+            record, seed, size_px=source.size_px, values=entry.values
+        )
+        photo = None
+        if np.random.default_rng([seed, 0xCA]).random() < source.photographed:
+            example, photo = photograph(example, seed)
+        row = {
+            "record": item.name,
+            "page": page,
+            "dataset": entry.dataset,
+            "patient": entry.patient,
+            "split": item.split,
+            "gain_mm_mv": settings.gain_mm_mv if record.calibrated else None,
+            "fs": record.fs,
+            "seed": seed,
+            "licence": entry.licence,
+            "source_file": entry.source_file,
+            "sha256": record.sha256,
+        }
+        rows.append(row | image_columns(example, settings, photo))
+    return rows
+
+
+def page_seed(seed: int, record: str, page: int) -> int:
+    """Give the seed of one image, whatever else is in the set.
+
+    Parameters
+    ----------
+    seed : int
+        Of the set.
+    record : str
+        Name of the record.
+    page : int
+        Which of its images.
+
+    Returns
+    -------
+    int
+        63 bits.
+
+    Examples
+    --------
+    >>> page_seed(0, "a", 0) == page_seed(0, "a", 1)
+    False
+    """
+    digest = hashlib.sha256(f"{seed}\0{record}\0{page}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def records_a_shard(per_record: int) -> int:
+    """Give how many records fill a shard.
+
+    Parameters
+    ----------
+    per_record : int
+        Images of each.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> records_a_shard(1), records_a_shard(10), records_a_shard(1000)
+    (256, 25, 1)
+    """
+    return max(1, SHARD_IMAGES // per_record)
+
+
+@functools.cache
+def drawing() -> dict[str, str]:
+    """Give what turns settings into pixels: our code and the libraries that draw.
+
+    Returns
+    -------
+    dict of str to str
+        Digest of the modules that draw, and versions.
+    """
+    digest = hashlib.sha256()
+    for path in sorted((Path(ecg_llm.__file__).parent / "render").glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    packages = ("opencv-python-headless", "pillow", "numpy", "matplotlib")
+    return {"render": digest.hexdigest()} | {p: importlib.metadata.version(p) for p in packages}
+
+
+@functools.lru_cache(maxsize=4)
+def _group(path: Path, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Read neighbouring rows once: items come one after the other."""
+    return read_group(path, group, columns)
+
+
+def _item(source: Images, rows: list[int], k: int) -> Item:
+    item = source.origin.item(rows[k])
+    pages = source.per_record
+    if source.n is not None:
+        pages = min(pages, source.n - k * source.per_record)
+    return Item(item.name, item.split, {**item.cells, "pages": pages})

@@ -1,0 +1,180 @@
+"""The data card of a set of images."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.data_builders.build import Product
+from ecg_llm.data_builders.build_images import image_rows
+from ecg_llm.data_builders.card import CARD, README
+from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
+from ecg_llm.data_builders.listing import SPLITS, Source
+from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards, write_whole
+
+_COUNTED = {
+    "kind": "kinds",
+    "layout": "layouts",
+    "paper": "papers",
+    "speed_mm_s": "speeds_mm_s",
+    "gain_mm_mv": "gains_mm_mv",
+    "dataset": "datasets",
+    "licence": "licences",
+}
+_TITLES = {
+    "kinds": "kind of image",
+    "layouts": "layout",
+    "papers": "paper",
+    "speeds_mm_s": "paper speed in mm/s",
+    "gains_mm_mv": "gain in mm/mV",
+    "datasets": "source of the record",
+    "licences": "licence",
+}
+
+
+def write_image_card(
+    out: Path,
+    source: Source,
+    *,
+    n_listed: int,
+    problems: dict[str, int],
+    remarks: dict[str, int],
+) -> None:
+    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set, complete.
+    source : Source
+        Where the images come from.
+    n_listed : int
+        Records of the list.
+    problems : dict of str to int
+        Records left out, by kind.
+    remarks : dict of str to int
+        What else was noticed.
+    """
+    manifest = load_manifest(out)
+    card = {
+        "kind": "images",
+        "source": source.name,
+        "command": _command(manifest),
+        "builder": BUILDER,
+        "counts": {
+            "listed": n_listed,
+            "written": sum(shard.n_items for shard in manifest.shards.values()),
+            "rows": sum(shard.n_rows for shard in manifest.shards.values()),
+            "left_out": sum(problems.values()),
+            "left_out_by_kind": problems,
+            "shards": manifest.n_shards,
+        },
+        **count_images(out),
+        "remarks": remarks,
+        "citation": source.citation,
+    }
+    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    write_whole(out / README, _readme(card).encode())
+    write_whole(out / CARD, text.encode())
+
+
+def count_images(out: Path) -> dict[str, Any]:
+    """Count splits, kinds, layouts and papers over all shards.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set.
+
+    Returns
+    -------
+    dict
+        Parts of the card.
+    """
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+    images: Counter[str] = Counter()
+    records: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for row in read_shards(out, columns=("split", "record", *_COUNTED)):
+        images[row["split"]] += 1
+        records[row["split"]].add(row["record"])
+        for name in _COUNTED:
+            value = row[name]
+            told = f"{value:g}" if isinstance(value, float) else value
+            counts[name]["unknown" if told is None else told] += 1
+    return {
+        "splits": {
+            split: {"images": images[split], "records": len(records[split])}
+            for split in SPLITS
+            if images[split]
+        },
+        **{
+            title: {key: counts[name][key] for key in sorted(counts[name])}
+            for name, title in _COUNTED.items()
+        },
+    }
+
+
+def _command(manifest: Manifest) -> str:
+    """Write the command without what changes no byte."""
+    options = ("n", "per_record", "photographed", "seed", "size")
+    words = ["ecgllm build images SRC --out OUT"]
+    words += [
+        f"--{name.replace('_', '-')} {manifest.build[name]:g}"
+        for name in options
+        if manifest.build.get(name) is not None
+    ]
+    return " ".join(words)
+
+
+def _readme(card: dict[str, Any]) -> str:
+    """Write the card as text; its head tells `datasets` which files are which split."""
+    counts = card["counts"]
+    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+    for split in card["splits"]:
+        lines += [f"  - split: {split}", f"    path: {split}-*.parquet"]
+    lines += [
+        "---",
+        "",
+        "# Images of ECG pages with the place of every lead, sample and grid line",
+        "",
+        f"Made by {card['builder']} with `{card['command']}`. The tracings are those of the "
+        "records; names, dates and places printed on the pages are made up, and so are notes and "
+        f"stamps. Cite: {card['citation']}",
+        "",
+        f"{counts['listed']} records listed = {counts['written']} shown + {counts['left_out']} "
+        f"left out; {counts['rows']} images. `problems.jsonl` names each record left out, with "
+        "the reason.",
+        "",
+    ]
+    rows = [(name, of["images"], of["records"]) for name, of in card["splits"].items()]
+    lines += _table(("split", "images", "records"), rows)
+    for key, title in _TITLES.items():
+        lines += _table((title, "images"), list(card[key].items()))
+    if card["remarks"]:
+        lines += _table(("also noticed", "number"), list(card["remarks"].items()))
+    lines += [
+        "A whole number in a place names the centre of a pixel. What is off the image has no "
+        "place. A lead of the list `traces` may carry another name on the page (`label`): then the "
+        "page is mislabelled on purpose. Columns and their meaning are in the schema of the files "
+        "(`ecg_llm.data_builders.image_rows`, where `geometry_of` reads a row's geometry).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
+    ruler = "|".join("---" if k == 0 else "---:" for k in range(len(header)))
+    cells = ["| " + " | ".join(map(str, row)) + " |" for row in (header, *rows)]
+    return [cells[0], f"|{ruler}|", *cells[1:], ""]
+
+
+IMAGES = Product(
+    kind="images",
+    schema=image_schema,
+    rows=image_rows,
+    card=write_image_card,
+    packed=PACKED,
+)
+"""Images of the pages of a record."""

@@ -1,0 +1,173 @@
+"""What the rows of a set of images must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ecg_llm.data_builders.build_images import Images, drawing
+from ecg_llm.data_builders.card import CARD
+from ecg_llm.data_builders.image_card import count_images
+from ecg_llm.data_builders.image_rows import geometry_of, image_schema, packed_image, settings_of
+from ecg_llm.data_builders.listing import Item
+from ecg_llm.data_builders.page_images import render_page
+from ecg_llm.data_builders.photograph import decode_image, photograph_as
+from ecg_llm.data_builders.shards import Manifest, read_shards
+from ecg_llm.data_builders.verify import Fault
+from ecg_llm.errors import ECGError
+
+KINDS = ("clean", "camera", "screen", "scan", "fax")
+
+
+def check_images(
+    out: Path,
+    manifest: Manifest,
+    card: dict[str, Any],
+    recompute: int,
+    source: Path | None = None,
+) -> Iterator[Fault]:
+    """Check the rows of a set of images.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set, whose files are whole.
+    manifest : Manifest
+        Of the set.
+    card : dict
+        Of the set.
+    recompute : int
+        Images to be drawn again, if the source is given.
+    source : Path, optional
+        What the set was made from.
+
+    Yields
+    ------
+    Fault
+    """
+    schema = image_schema()
+    wrong = [n for n in sorted(manifest.shards) if not pq.read_schema(out / n).equals(schema)]
+    for name in wrong:
+        yield Fault(name, "its columns are not those of a set of images of this version")
+    if wrong:
+        return
+    again = None
+    if source is not None:
+        again = _Again(source, manifest)
+        if again.difference:
+            yield Fault(str(source), again.difference)
+            again = None
+    total = sum(shard.n_rows for shard in manifest.shards.values())
+    chosen = {k * total // recompute for k in range(recompute)} if recompute else set()
+    seen: set[tuple[str, int]] = set()
+    splits: dict[str, str] = {}
+    for k, row in enumerate(read_shards(out)):
+        name = f"{row['record']}, page {row['page']}"
+        if (row["record"], row["page"]) in seen:
+            yield Fault(name, "it stands twice")
+        seen.add((row["record"], row["page"]))
+        owner = row["patient"] or f"\0{row['record']}"
+        if splits.setdefault(owner, row["split"]) != row["split"]:
+            yield Fault(name, "its patient or record is also in another split")
+        for what in check_image(row):
+            yield Fault(name, what)
+        if again is not None and k in chosen:
+            for what in again.compare(row):
+                yield Fault(name, what)
+    for shard in manifest.shards.values():
+        rows = pq.read_table(out / shard.name, columns=["split"]).column("split").to_pylist()
+        if any(split != shard.split for split in rows):
+            yield Fault(shard.name, f"it holds images of another split than {shard.split}")
+    for part, counted in count_images(out).items():
+        if card.get(part) != counted:
+            yield Fault(CARD, f"{part} is not what the shards hold")
+
+
+def check_image(row: Mapping[str, Any]) -> Iterator[str]:
+    """Check one row by itself.
+
+    Parameters
+    ----------
+    row : mapping
+        One value for each column.
+
+    Yields
+    ------
+    str
+        What is wrong.
+    """
+    try:
+        image = decode_image(row["image"]["bytes"])
+        geometry = geometry_of(row)
+        settings, photo = settings_of(row)
+    except (ECGError, ValueError, KeyError, TypeError) as error:
+        yield f"it cannot be read ({error})"
+        return
+    size = (row["width"], row["height"])
+    if image.shape[:2] != size[::-1]:
+        yield f"its image is {image.shape[1]} x {image.shape[0]}, not {size[0]} x {size[1]}"
+    if row["kind"] != (photo.mode if photo else "clean"):
+        yield f"it is called {row['kind']} but its settings say otherwise"
+    limit = np.array(size) - 0.5 + 1 / 16
+    places = [geometry.grid.reshape(-1, 2), *(trace.points for trace in geometry.traces)]
+    for points in places:
+        there = points[np.isfinite(points).all(axis=1)]
+        if len(there) and not ((there >= -0.5 - 1 / 16) & (there <= limit)).all():
+            yield "a place lies outside its image"
+            break
+    if not all(np.isfinite(trace.polygon).all() for trace in geometry.traces):
+        yield "an outline of a lead is not finite"
+    shown = {trace.lead for trace in geometry.traces if np.isfinite(trace.points).any()}
+    if shown != set(row["leads"]):
+        yield "its leads are not those whose samples have a place"
+    if any(lead not in (*settings.strips, *sum(settings.rows, ())) for lead in shown):
+        yield "it shows a lead that its settings do not"
+
+
+class _Again:
+    """Draws images again from the records they were made from."""
+
+    def __init__(self, source: Path, manifest: Manifest) -> None:
+        build = manifest.build
+        self.images = Images(source)
+        self.difference = ""
+        self.same_program = build.get("drawing") == drawing()
+        identity = self.images.origin.identity()
+        if any(build.get(key) != value for key, value in identity.items()):
+            self.difference = "it does not hold the records that the images were made from"
+            return
+        origin = self.images.origin
+        self.items: dict[str, Item] = {
+            item.name: item for item in map(origin.item, range(origin.count()))
+        }
+
+    def compare(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """Draw one image again and compare it to the byte."""
+        item = self.items.get(row["record"])
+        if item is None:
+            yield "its record is not in the source"
+            return
+        try:
+            record = self.images.read(item).record
+            settings, photo = settings_of(row)
+            example = render_page(record, settings)
+            if photo is not None:
+                example = photograph_as(example, photo)
+        except ECGError as error:
+            yield f"it cannot be drawn again ({error})"
+            return
+        why = "" if self.same_program else " (the set was drawn by another version)"
+        if packed_image(example, settings, photo) != row["image"]["bytes"]:
+            yield f"drawn again from its settings, it has other bytes{why}"
+        before, now = geometry_of(row), example.geometry
+        for one, other in zip(before.traces, now.traces, strict=False):
+            same = one.points.shape == other.points.shape and np.allclose(
+                one.points, other.points, atol=0.1, equal_nan=True
+            )
+            if not same:
+                yield f"drawn again, lead {one.lead} lies elsewhere{why}"
+                break

@@ -1,0 +1,97 @@
+"""Beats that fail to come: pauses, asystole, ventricular fibrillation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ecg_llm.findings.case import Case
+from ecg_llm.findings.checks import Check, fact, judge, unknown
+from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.sources import BRADYCARDIA, VENTRICULAR
+
+
+def asystole_or_vf(case: Case) -> Check:
+    """Check for the lack of QRS complexes: a flat line, or waves without beats.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+
+    Returns
+    -------
+    Check
+    """
+    leads = case.measurements.delineation.leads
+    length = case.measurements.to_s - case.measurements.from_s
+    if not leads or length < 3:
+        return unknown("no lead, or too short a stretch, could be read")
+    if case.n_beats >= max(3, length / 4):
+        chaotic = _chaotic(case)
+        return fact(
+            chaotic, "beats of one shape", "none" if chaotic else "found", "", "none", VENTRICULAR
+        )
+    signal = case.record.select(leads).signal
+    size = float(np.nanmedian(np.nanstd(signal, axis=1)))
+    kind = "flat line" if size < 0.05 else "waves without QRS complexes"
+    return fact(
+        case.n_beats < 2,
+        "QRS complexes found",
+        float(case.n_beats),
+        "",
+        f"none or one in {length:.0f} s ({kind})",
+        VENTRICULAR,
+        span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
+    )
+
+
+def _chaotic(case: Case) -> bool:
+    """Fast waves of one narrow band whose complexes do not resemble each other."""
+    from ecg_llm.beats import group_shapes, similarity
+
+    groups = group_shapes(similarity(case.windows))
+    if (groups == 0).sum() > 0.4 * max((groups >= 0).sum(), 1):
+        return False
+    rows = np.nan_to_num(case.record.select(case.measurements.delineation.leads).signal)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    power = (np.abs(np.fft.rfft(rows * np.hanning(rows.shape[1]), axis=1)) ** 2).mean(axis=0)
+    hz = np.fft.rfftfreq(rows.shape[1], 1 / case.record.fs)
+    band = (hz >= 1.5) & (hz <= 40)
+    main = float(hz[band][np.argmax(power[band])])
+    near = band & (np.abs(hz - main) < 1.2)
+    return bool(2.5 <= main <= 9 and power[near].sum() > 0.6 * power[band].sum())
+
+
+def judge_pauses(case: Case) -> tuple[Finding, ...]:
+    """Judge the longest RR interval.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+
+    Returns
+    -------
+    tuple of Finding
+    """
+    r_s = case.measurements.delineation.r_s
+    k = int(np.argmax(np.diff(r_s)))
+    longest, span = (
+        float(r_s[k + 1] - r_s[k]),
+        (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
+    )
+    return tuple(
+        judge(
+            code,
+            fact(
+                longest > limit,
+                "longest RR",
+                longest,
+                "s",
+                f"> {limit:g} s",
+                BRADYCARDIA,
+                span_s=span,
+            ),
+        )
+        for code, limit in (("pause", 2.0), ("long_pause", 3.0))
+    )

@@ -1,0 +1,85 @@
+import json
+
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.errors import RecordError
+from ecg_llm.eval.findings import evaluate, tally, truth, wilson
+from ecg_llm.findings.checks import Check, judge
+
+
+def test_wilson_limits_of_a_known_share():
+    share, low, high = wilson(0, 10)
+    assert (share, low) == (0.0, 0.0)
+    assert high == pytest.approx(0.2775, abs=1e-3)
+    assert wilson(0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("statements", "code", "expected"),
+    [
+        ({"SR": 0.0, "AFIB": 0.0}, "AFIB", True),
+        ({"NORM": 100.0, "SR": 0.0}, "AFIB", False),
+        ({"NORM": 100.0}, "AFIB", None),
+        ({"IMI": 15.0, "SR": 0.0}, "IMI", None),
+        ({"ISCAL": 100.0, "SR": 0.0}, "ISC_", True),
+        ({"LPR": 0.0, "SR": 0.0}, "1AVB", True),
+    ],
+)
+def test_what_a_record_says_of_a_statement(statements, code, expected):
+    assert truth(statements, code) is expected
+
+
+def test_unknown_counts_as_not_present():
+    yes, no, open_ = Check(True), Check(False), Check(None, (), "noise")
+    judged = [
+        ({"AFIB": 0.0}, (judge("AFIB", yes),)),
+        ({"AFIB": 0.0}, (judge("AFIB", open_),)),
+        ({"SR": 0.0}, (judge("AFIB", no),)),
+        ({"SR": 0.0}, (judge("AFIB", yes),)),
+    ]
+    (row,) = tally(judged)
+    assert (row.true_positive, row.false_negative, row.true_negative, row.false_positive) == (
+        1,
+        1,
+        1,
+        1,
+    )
+    assert row.unknown == 1
+    assert row.sensitivity[0] == row.specificity[0] == row.ppv[0] == 0.5
+
+
+def test_a_folder_in_the_layout_of_ptbxl(tmp_path):
+    wfdb = pytest.importorskip("wfdb")
+    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
+    for k, (rhythm, code) in enumerate([("sinus", "SR"), ("af", "AFIB"), ("sinus", "SR")]):
+        record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
+        wfdb.wrsamp(
+            f"{k}_lr",
+            fs=100,
+            units=["mV"] * 12,
+            sig_name=list(record.leads),
+            p_signal=record.signal.T.astype(np.float64),
+            fmt=["16"] * 12,
+            write_dir=str(tmp_path),
+        )
+        rows.append(f"{k},55.0,{k % 2},\"{{'{code}': 0.0}}\",{9 if k < 2 else 1},{k}_lr,")
+    (tmp_path / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
+    seen = []
+    result = evaluate(tmp_path, folds=(9,), progress=lambda done, total: seen.append((done, total)))
+    assert result.n_records == 2
+    assert seen == [(1, 2), (2, 2)]
+    rates = {row.code: row for row in result.statements}
+    assert rates["AFIB"].sensitivity[0] == 1.0
+    assert rates["SR"].sensitivity[0] == 1.0
+    json.dumps(result.to_dict(), allow_nan=False)
+    assert "AFIB" in result.render()
+    assert (
+        "| AFIB (atrial fibrillation) | 1 | 100.0 (21-100) | 100.0 (21-100) |" in result.markdown()
+    )
+
+
+def test_a_folder_without_the_table_says_what_to_do(tmp_path):
+    with pytest.raises(RecordError, match=r"ptbxl_database\.csv"):
+        evaluate(tmp_path)

@@ -1,0 +1,197 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.findings.apply import alerts, apply_criteria
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.measure import measure
+from ecg_llm.quality import LeadQuality, Quality, Suspicion
+
+
+def judged(made=None, *, record=None, delineation=None, **changes):
+    record = made.record if record is None else record
+    delineation = made.truth.delineation if delineation is None else delineation
+    lead = LeadQuality(usable=True, reasons=(), metrics={})
+    settings = {
+        "record": record.name,
+        "verdict": "accept",
+        "reasons": (),
+        "score": 1.0,
+        "leads": dict.fromkeys(record.leads, lead),
+        "suspicions": (),
+        "pacing_spikes_s": made.truth.spikes_s if made else (),
+        "from_s": 0.0,
+        "to_s": record.duration_s,
+    }
+    quality = Quality(**(settings | changes))
+    findings = apply_criteria(record, quality, measure(record, quality, delineation))
+    return {finding.code: finding for finding in findings}
+
+
+SEEDS = range(3)
+
+
+def share(code, **settings):
+    """Share of simulated records in which a statement is present."""
+    found = [judged(synthetic_ecg(seed=seed, **settings))[code].status for seed in SEEDS]
+    return Counter(found)["present"] / len(found)
+
+
+@pytest.fixture(scope="module")
+def normal_records():
+    """Give the findings of sinus rhythms without any condition."""
+    return [judged(synthetic_ecg(seed=seed)) for seed in SEEDS]
+
+
+@pytest.mark.parametrize(
+    ("code", "settings"),
+    [
+        ("SR", {"rhythm": "sinus"}),
+        ("SBRAD", {"bpm": 42}),
+        ("STACH", {"bpm": 115}),
+        ("SARRH", {"rhythm": "sinus_arrhythmia"}),
+        ("AFIB", {"rhythm": "af"}),
+        ("AFLT", {"rhythm": "flutter"}),
+        ("junctional_rhythm", {"rhythm": "junctional"}),
+        ("SVTAC", {"rhythm": "svt"}),
+        ("wide_qrs_tachycardia", {"rhythm": "vt"}),
+        ("asystole_or_vf", {"rhythm": "vf"}),
+        ("asystole_or_vf", {"rhythm": "asystole"}),
+        ("pause", {"rhythm": "pause"}),
+        ("atrial_pacing", {"rhythm": "paced_atrial"}),
+        ("ventricular_pacing", {"rhythm": "paced_ventricular"}),
+        ("mobitz_1", {"rhythm": "mobitz1"}),
+        ("mobitz_2", {"rhythm": "mobitz2"}),
+        ("av_block_2_1", {"rhythm": "mobitz2", "ratio": 2}),
+        ("3AVB", {"rhythm": "av_block3"}),
+        ("1AVB", {"conditions": ["1AVB"]}),
+        ("PAC", {"conditions": ["PAC"]}),
+        ("PVC", {"conditions": ["PVC"]}),
+        ("BIGU", {"conditions": ["BIGU"]}),
+        ("TRIGU", {"conditions": ["TRIGU"]}),
+        ("pvc_couplet", {"conditions": ["couplets"]}),
+        ("CRBBB", {"conditions": ["CRBBB"]}),
+        ("CLBBB", {"conditions": ["CLBBB"]}),
+        ("LAFB", {"conditions": ["LAFB"]}),
+    ],
+)
+def test_simulated_conditions_are_found(code, settings):
+    assert share(code, **settings) >= 2 / 3
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AFIB",
+        "AFLT",
+        "SVTAC",
+        "PAC",
+        "PVC",
+        "2AVB",
+        "3AVB",
+        "1AVB",
+        "CLBBB",
+        "CRBBB",
+        "PACE",
+        "WPW",
+    ],
+)
+def test_a_normal_sinus_rhythm_has_none_of_them(code, normal_records):
+    assert {findings[code].status for findings in normal_records} == {"absent"}
+
+
+def test_every_statement_is_judged_once_and_in_order():
+    findings = judged(synthetic_ecg(seed=1))
+    assert list(findings) == list(STATEMENTS)
+
+
+def test_unknown_has_a_reason_and_present_has_evidence():
+    for settings in ({"rhythm": "af"}, {"rhythm": "paced_dual"}, {"conditions": ["CLBBB"]}):
+        for finding in judged(synthetic_ecg(seed=3, **settings)).values():
+            assert finding.status != "unknown" or finding.reason
+            assert finding.status != "present" or finding.evidence
+            for item in finding.evidence:
+                assert item.source
+                assert item.criterion
+                assert item.from_s is None or 0 <= item.from_s <= item.to_s <= 10.2
+
+
+def test_in_fibrillation_nothing_is_said_of_p_waves():
+    findings = judged(synthetic_ecg(rhythm="af", seed=1))
+    for code in ("1AVB", "LAO/LAE", "RAO/RAE", "PAC"):
+        assert findings[code].status == "unknown"
+        assert "fibrillation" in findings[code].reason
+
+
+def test_left_bundle_block_closes_infarction_and_hypertrophy():
+    findings = judged(synthetic_ecg(conditions=["CLBBB"], seed=1))
+    assert findings["CLBBB"].status == "present"
+    for code in ("LVH", "QWAVE", "STD_", "stemi"):
+        assert findings[code].reason == "left bundle branch block changes QRS, ST and T"
+    assert findings["sgarbossa"].status != "unknown"
+
+
+def test_a_normal_ecg_needs_everything_judged():
+    made = synthetic_ecg(seed=1, age_years=50, sex="male")
+    assert judged(made)["NORM"].status == "present"
+    noisy = LeadQuality(usable=False, reasons=("muscle noise",), metrics={})
+    good = LeadQuality(usable=True, reasons=(), metrics={})
+    kept = tuple(lead for lead in made.record.leads if lead not in ("V1", "V2", "V6"))
+    d = made.truth.delineation
+    rows = [d.leads.index(lead) for lead in kept]
+    fewer = replace(d, leads=kept, times_s=d.times_s[rows])
+    leads = {lead: good if lead in kept else noisy for lead in made.record.leads}
+    finding = judged(made, delineation=fewer, leads=leads)["NORM"]
+    assert finding.status == "unknown"
+    assert "cannot be read (muscle noise)" in finding.reason
+
+
+def test_a_refused_record_leaves_all_open():
+    findings = judged(synthetic_ecg(seed=1), verdict="refuse", reasons=("all leads flat",))
+    findings.pop("lead_reversal")
+    assert {finding.status for finding in findings.values()} == {"unknown"}
+    assert all("all leads flat" in finding.reason for finding in findings.values())
+
+
+def test_a_suspected_reversal_is_an_alert():
+    swap = Suspicion(kind="RA-LA reversal", leads=("I",), explanation="P is inverted", score=0.9)
+    findings = judged(synthetic_ecg(seed=1), suspicions=(swap,))
+    assert alerts(findings.values())[0].code == "lead_reversal"
+
+
+def test_alerts_put_the_critical_first():
+    found = alerts(judged(synthetic_ecg(rhythm="vt", seed=1)).values())
+    codes = [finding.code for finding in found]
+    assert codes[0] == "wide_qrs_tachycardia"
+    assert "extreme_tachycardia" in codes
+    assert alerts(judged(synthetic_ecg(seed=1, age_years=50, sex="male")).values()) == ()
+
+
+def test_four_seconds_are_no_rhythm():
+    made = synthetic_ecg(seed=1, seconds=4.5)
+    findings = judged(made)
+    assert findings["SR"].status == "unknown"
+    assert "too short" in findings["SR"].reason
+
+
+@pytest.mark.parametrize(
+    ("bpm", "code"), [(38, "extreme_bradycardia"), (165, "extreme_tachycardia")]
+)
+def test_extreme_rates(bpm, code):
+    assert judged(synthetic_ecg(bpm=bpm, seed=2))[code].status == "present"
+
+
+@pytest.mark.parametrize("fs", [100.0, 250.0, 1000.0])
+def test_the_rhythm_does_not_depend_on_the_sampling_rate(fs):
+    assert judged(synthetic_ecg(rhythm="af", fs=fs, seed=2))["AFIB"].status == "present"
+    assert judged(synthetic_ecg(rhythm="sinus", fs=fs, seed=2))["SR"].status == "present"
+
+
+def test_criteria_do_not_change_the_record():
+    made = synthetic_ecg(seed=1)
+    before = made.record.signal.copy()
+    judged(made)
+    assert np.array_equal(before, made.record.signal)

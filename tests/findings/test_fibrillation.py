@@ -1,0 +1,111 @@
+import json
+import math
+
+import pytest
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.findings.atrial import AtrialActivity
+from ecg_llm.findings.fibrillation import (
+    FEATURES,
+    FibrillationModel,
+    check_fibrillation,
+    check_flutter,
+    features,
+    fibrillation_model,
+    fibrillation_probability,
+)
+
+
+def activity(coherence=0.9, irregularity=0.02, p_share=1.0, **more):
+    settings = {
+        "p_coherence": coherence,
+        "p_share": p_share,
+        "n_with_p": round(10 * p_share),
+        "n_judged": 10,
+        "p_confidence": 0.9,
+        "pr_spread_ms": 3.0,
+        "irregularity": irregularity,
+        "wave_hz": 5.0,
+        "wave_share": 0.25,
+        "wave_mv": 0.02,
+        "locked_hz": 5.0,
+        "locked_share": 0.2,
+    }
+    return AtrialActivity(**(settings | more))
+
+
+def model(**more):
+    n = len(FEATURES)
+    settings = {
+        "features": FEATURES,
+        "means": (0.0,) * n,
+        "scales": (2.0,) * n,
+        "weights": (1.0,) * n,
+        "constant": -1.0,
+        "present": 0.4,
+        "absent": 0.1,
+        "card": {},
+    }
+    return FibrillationModel(**(settings | more))
+
+
+def test_the_probability_is_that_of_a_logistic_regression():
+    values = (0.4, None, 1.0, -0.6)
+    assert model().probability(values) == pytest.approx(1 / (1 + math.exp(1 - 0.2 - 0.5 + 0.3)))
+
+
+def test_a_model_is_read_as_it_was_written(tmp_path):
+    model().save(tmp_path / "rhythm.json")
+    assert FibrillationModel.load(tmp_path / "rhythm.json") == model()
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "no json", '{"features": 3}'])
+def test_a_broken_model_file_says_what_to_do(tmp_path, text):
+    path = tmp_path / "rhythm.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"rhythm\.json: .*train rhythm"):
+        FibrillationModel.load(path)
+
+
+def test_a_model_of_other_features_is_refused(tmp_path):
+    path = tmp_path / "rhythm.json"
+    model().save(path)
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["features"][0] = "colour"
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    with pytest.raises(ConfigError, match="colour"):
+        FibrillationModel.load(path)
+
+
+def test_what_cannot_be_measured_stays_missing():
+    assert features(activity(coherence=None))[0] is None
+    assert fibrillation_probability(activity(irregularity=None)) is None
+
+
+def test_the_bundled_model_knows_fibrillation_from_sinus_rhythm(make_case):
+    card = fibrillation_model().card
+    assert card["unseen_sensitivity"] >= 0.85
+    assert card["unseen_specificity"] >= 0.98
+    case = make_case()
+    assert check_fibrillation(activity(0.1, 0.15, 0.0), case).holds is True
+    assert check_fibrillation(activity(0.9, 0.025, 1.0), case).holds is False
+
+
+def test_rr_that_hardly_change_exclude_fibrillation(make_case):
+    wild = {"coherence": 0.0, "p_share": 0.0}
+    assert check_fibrillation(activity(irregularity=0.019, **wild), make_case()).holds is False
+
+
+@pytest.mark.parametrize(
+    ("share", "per_minute", "p_share", "holds"),
+    [
+        (0.48, 300, 0.0, True),
+        (0.47, 300, 0.0, False),
+        (0.60, 219, 0.0, False),
+        (0.60, 351, 0.0, False),
+        (0.60, 300, 0.3, False),
+    ],
+)
+def test_flutter_waves_by_rate_and_share(make_case, share, per_minute, p_share, holds):
+    found = activity(locked_hz=per_minute / 60, locked_share=share, p_share=p_share)
+    assert check_flutter(make_case(), found).holds is holds
