@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -193,15 +194,15 @@ class Instruct:
         -------
         Listing
         """
-        rows = _index(self.folder)
-        before = _partners(rows, self.seed)
+        listed = _index(self.folder)
+        before = _partners(listed, self.seed)
         order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
-        for k, row in enumerate(rows):
+        for k, row in enumerate(listed):
             order[row["split"]].append(k)
         return Listing(
-            n_listed=len(rows),
-            order={split: tuple(places) for split, places in order.items()},
-            item=functools.partial(_item, rows, before),
+            n_listed=len(listed),
+            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            item=functools.partial(_item, listed, before),
         )
 
     def rows(self, item: Item) -> list[dict[str, Any]]:
