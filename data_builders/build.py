@@ -18,7 +18,16 @@ import pyarrow as pa
 import ecg_llm
 from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
 from ecg_llm.data_builders.card import write_card
-from ecg_llm.data_builders.listing import SPLITS, Item, ItemError, Listing, Problem, Source, Split
+from ecg_llm.data_builders.listing import (
+    SPLITS,
+    Item,
+    ItemError,
+    Listed,
+    Listing,
+    Problem,
+    Source,
+    Split,
+)
 from ecg_llm.data_builders.rows import BUILDER, row_of
 from ecg_llm.data_builders.schema import record_schema
 from ecg_llm.data_builders.shards import (
@@ -107,7 +116,7 @@ class ShardTask:
     name: str
     split: Split
     out: Path
-    source: Source
+    source: Listed
     product: Product
     items: tuple[Item, ...]
     problems: tuple[Problem, ...]
@@ -180,7 +189,7 @@ class Runner(Protocol):
 
 
 def build(
-    source: Source,
+    source: Listed,
     out: Path,
     *,
     engine: Engine = "local",
@@ -350,7 +359,7 @@ def build_shard_isolated(task: ShardTask) -> ShardResult:
     return build_shard(task, isolated=True)
 
 
-def make_rows(product: Product, source: Source, item: Item) -> Rows | Problem:
+def make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
     """Make the rows of one record, or say why they cannot be made.
 
     Parameters
@@ -431,7 +440,7 @@ def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, l
 
 
 def _task(
-    name: str, rows: list[int], listing: Listing, source: Source, product: Product, out: Path
+    name: str, rows: list[int], listing: Listing, source: Listed, product: Product, out: Path
 ) -> ShardTask:
     """Look up the rows of a slice."""
     items, problems = [], []

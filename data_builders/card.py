@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.data_builders.listing import SPLITS, Source
+from ecg_llm.data_builders.listing import SPLITS, Listed
 from ecg_llm.data_builders.shards import load_manifest, read_shards, write_whole
 from ecg_llm.errors import ConfigError
 
@@ -20,7 +20,7 @@ _COLUMNS = (*_COUNTED, "patient", "labels", "findings")
 
 def write_card(
     out: Path,
-    source: Source,
+    source: Listed,
     *,
     n_listed: int,
     problems: dict[str, int],
@@ -189,27 +189,27 @@ def _readme(card: dict[str, Any]) -> str:
         "",
     ]
     if counts["left_out_by_kind"]:
-        lines += _table(("left out because of", "records"), counts["left_out_by_kind"].items())
-    lines += _table(
+        lines += table_lines(("left out because of", "records"), counts["left_out_by_kind"].items())
+    lines += table_lines(
         ("split", "records", "patients", "records of no known patient"),
         [(name, *of.values()) for name, of in card["splits"].items()],
     )
-    lines += _table(("technical quality", "records"), card["quality"].items())
-    lines += _table(("sex", "records"), card["sex"].items())
-    lines += _table(("sampling rate in Hz", "records"), card["sampling_rates_hz"].items())
-    lines += _table(("language of the report", "records"), card["report_languages"].items())
+    lines += table_lines(("technical quality", "records"), card["quality"].items())
+    lines += table_lines(("sex", "records"), card["sex"].items())
+    lines += table_lines(("sampling rate in Hz", "records"), card["sampling_rates_hz"].items())
+    lines += table_lines(("language of the report", "records"), card["report_languages"].items())
     if card["remarks"]:
-        lines += _table(("also noticed", "number"), card["remarks"].items())
+        lines += table_lines(("also noticed", "number"), card["remarks"].items())
     if card["labels"]:
         lines += ["## Labels of the source", ""]
         rows = [
             (code, card["label_names"].get(code, ""), *by_split.values())
             for code, by_split in card["labels"].items()
         ]
-        lines += _table(("code", "statement", *SPLITS), rows)
+        lines += table_lines(("code", "statement", *SPLITS), rows)
     lines += ["## Findings of the criteria", ""]
     rows = [(code, *of.values()) for code, of in card["findings"].items()]
-    lines += _table(("code", "present", "absent", "unknown"), rows)
+    lines += table_lines(("code", "present", "absent", "unknown"), rows)
     lines += [
         "Findings come from measurements and published criteria, not from the source's labels; "
         "the two may disagree. They are not a diagnosis.",
@@ -222,7 +222,21 @@ def _readme(card: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _table(header: tuple[str, ...], rows: Any) -> list[str]:
+def table_lines(header: tuple[str, ...], rows: Any) -> list[str]:
+    """Write a table in Markdown.
+
+    Parameters
+    ----------
+    header : tuple of str
+        Names of the columns.
+    rows : iterable of iterable
+        The cells.
+
+    Returns
+    -------
+    list of str
+        Nothing if there are no rows.
+    """
     body = [tuple(str(cell) for cell in row) for row in rows]
     if not body:
         return []

@@ -139,8 +139,8 @@ class Entry:
     truth: str | None = None
 
 
-class Source(Protocol):
-    """Where records come from; small and picklable, as every worker gets one."""
+class Listed(Protocol):
+    """What a set is made from; small and picklable, as every worker gets one."""
 
     @property
     def name(self) -> str:
@@ -162,6 +162,10 @@ class Source(Protocol):
 
     def vocabulary(self) -> dict[str, str]:
         """Give the labels that may occur, with their English names."""
+
+
+class Source(Listed, Protocol):
+    """Where records come from."""
 
     def read(self, item: Item) -> Entry:
         """Read one record, or raise ItemError."""

@@ -88,7 +88,8 @@ class Verification:
         """Give the result in one line."""
         what = f"{self.n_shards} shards, {self.n_rows} {self.kind}"
         if not self.faults:
-            return f"{what}: all is well ({min(self.recompute, self.n_rows)} recomputed)"
+            again = f" ({min(self.recompute, self.n_rows)} recomputed)"
+            return f"{what}: all is well{'' if self.kind == 'instruct' else again}"
         more = " at least" if len(self.faults) == MOST_FAULTS else ""
         return f"{what}:{more} {len(self.faults)} faults"
 

@@ -280,6 +280,8 @@ def _context(items: list[Item], number: Found) -> None:
         number.role = "context"
     if number.kind == "time" and _is_moment(items, number):
         number.role = "context"
+    if k == 0 and number.kind is None and after is not None and after.raw in (".", ")"):
+        number.role = "context"  # the number of a list entry
     if number.kind is None and 1900 <= number.value <= 2100 and number.step == 1.0:
         number.role = "context"
 

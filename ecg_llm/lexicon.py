@@ -165,11 +165,13 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "for example",
         "in general",
         "criteria for",
+        "[|the ][original|written|first] report [says|states|gives|reads|names|mentions]",
         "normally",
         "typically",
     ),
     "earlier": (
-        "[|the ][previous|prior|earlier|last|old] [ECG|EKG|tracing|recording|electrocardiogram]",
+        "[|the ][previous|prior|earlier|last|old|first] "
+        "[ECG|EKG|tracing|recording|electrocardiogram]",
         "[previously|formerly]",
         "[|the ][previous|prior|earlier] "
         "[one|QTc|QT|PR|QRS|rate|heart rate|axis|value|measurement|record]",

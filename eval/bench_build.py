@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecg_llm.batch import spawn_pool
-from ecg_llm.data_builders.build import ShardTask, build_shard
+from ecg_llm.data_builders.build import RECORDS, ShardTask, build_shard
 from ecg_llm.data_builders.build_synthetic import Synthetic
 from ecg_llm.data_builders.listing import Item, Source
 from ecg_llm.data_builders.ptbxl import PTBXL
@@ -110,6 +110,6 @@ def bench_build(data: Path | None = None, *, n: int = 64) -> BuildBenchmark:
 def _timed(source: Source, items: tuple[Item, ...], folder: Path) -> tuple[int, float, float]:
     """Build one shard; give its rows, and seconds of processor and wall."""
     wall, cpu = time.perf_counter(), time.process_time()
-    task = ShardTask("bench.parquet", items[0].split, folder, source, items, ())
+    task = ShardTask("bench.parquet", items[0].split, folder, source, RECORDS, items, ())
     n_rows = build_shard(task).shard.n_rows
     return n_rows, time.process_time() - cpu, time.perf_counter() - wall

@@ -12,7 +12,7 @@ from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
     from ecg_llm.data_builders.build import Product
-    from ecg_llm.data_builders.listing import Source
+    from ecg_llm.data_builders.listing import Listed
 
 build_app = typer.Typer(
     no_args_is_help=True,
@@ -132,6 +132,55 @@ def build_synthetic(
     _run(source, out, engine, workers, None, overwrite)
 
 
+@build_app.command("instruct", short_help="Conversations on a built set.")
+def build_instruct(
+    shards: Annotated[
+        Path, typer.Argument(metavar="SHARDS", help="A built set of records.", show_default=False)
+    ],
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Of all wording and choices.", min=0)] = 0,
+    rewriter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="OpenAI-compatible server that varies the wording; a rewrite that changes a "
+            "claim is thrown away. Its key is read from ECGLLM_REWRITER_KEY.",
+        ),
+    ] = None,
+    rewriter_model: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the model on that server.")
+    ] = "default",
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    limit: Limit = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Write grounded conversations on the records of a set.
+
+    Reports, stepwise readings, questions and answers, comparisons, explanations, follow-ups, and
+    what must be declined. Every number and finding comes from the record and is checked against it.
+
+    \b
+    ecgllm build instruct sets/ptbxl --out sets/talk
+    ecgllm build instruct sets/ptbxl --out sets/talk --rewriter http://localhost:8000 \f
+    """
+    from ecg_llm.data_builders.instruct import CONVERSATIONS, SHARD_RECORDS, Instruct
+    from ecg_llm.data_builders.instruct_rewrite import RewriterConfig
+
+    config = None if rewriter is None else RewriterConfig(rewriter, rewriter_model)
+    talk = Instruct.prepared(_source_folder(shards), seed=seed, rewriter=config)
+    _run(
+        talk,
+        out,
+        engine,
+        workers,
+        limit,
+        overwrite,
+        product=CONVERSATIONS,
+        shard_rows=SHARD_RECORDS,
+    )
+
+
 @build_app.command("images", short_help="Pages of records, printed and photographed.")
 def build_images(
     source: Annotated[
@@ -212,7 +261,7 @@ def build_verify(
 
 
 def _run(
-    source: Source,
+    source: Listed,
     out: Path,
     engine: EngineOption,
     workers: int | None,

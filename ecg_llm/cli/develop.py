@@ -217,6 +217,25 @@ def bench_page(
     _print(bench(dpi=dpi), json_)
 
 
+@bench_app.command("instruct", short_help="Writing conversations.")
+def bench_instruct(
+    shards: Annotated[
+        Path, typer.Argument(metavar="SHARDS", help="A built set of records.", show_default=False)
+    ],
+    limit: Annotated[int, typer.Option(help="How many records.", min=1)] = 100,
+    json_: Json = False,
+) -> None:
+    """Time the writing and checking of conversations on one core.
+
+    \b
+    ecgllm bench instruct sets/ptbxl
+    ecgllm bench instruct sets/ptbxl --limit 1000 --json \f
+    """
+    from ecg_llm.eval.bench_instruct import bench_instruct as bench
+
+    _print(bench(_folder(shards, "a built set"), limit=limit), json_)
+
+
 @bench_app.command("build", short_help="Building data sets.")
 def bench_build(
     data: Annotated[

@@ -1,0 +1,483 @@
+"""Grounded conversations on the ECGs of a built set of records."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import ecg_llm
+from ecg_llm.data_builders.build import Product
+from ecg_llm.data_builders.instruct_card import write_instruct_card
+from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
+from ecg_llm.data_builders.instruct_compare import comparisons
+from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, chain_json
+from ecg_llm.data_builders.instruct_levels import explanations, second_reading
+from ecg_llm.data_builders.instruct_questions import (
+    choose_questions,
+    query_questions,
+    verify_questions,
+)
+from ecg_llm.data_builders.instruct_report import full_report, reasoning
+from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
+from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
+from ecg_llm.data_builders.instruct_terms import AXES, CODES
+from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
+from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.errors import ConfigError
+from ecg_llm.facts import Facts
+from ecg_llm.grounding import check_text
+from ecg_llm.vocabulary import members
+
+INSTRUCT_VERSION = 1
+INSTRUCT_BUILDER = f"ecg_llm {ecg_llm.__version__}, instruct {INSTRUCT_VERSION}"
+SHARD_RECORDS = 256
+"""Records of a shard: about 5,000 conversations."""
+OTHER_PATIENTS = 0.25
+"""Part of the records of patients with one ECG that are compared with another patient's."""
+
+_TEXTS = pa.list_(pa.string())
+_PART = pa.struct([("type", pa.string()), ("ecg", pa.string()), ("text", pa.string())])
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.list_(_PART))])
+_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+    ("id", pa.string(), "Unique in the set."),
+    ("kind", pa.string(), "What the conversation is about."),
+    ("form", pa.string(), "Which question of that kind."),
+    ("messages", pa.list_(_MESSAGE), "Chat template form; an ecg part holds a record's name."),
+    ("answer", _TEXTS, "Short answers in ECG-QA's words; empty where there are none."),
+    ("facts", _TEXTS, "Finding codes and names of values that the answers use."),
+    ("chain", pa.string(), "JSON: the decisions of a stepwise reading; null for other kinds."),
+    ("records", _TEXTS, "The ECGs, in the order of their parts."),
+    ("pair", pa.string(), "same patient or other patient, for two ECGs; else null."),
+    ("dataset", pa.string(), "Of the records."),
+    ("patient", pa.string(), "Of the last record."),
+    ("split", pa.string(), "That of the records."),
+    ("seed", pa.int64(), "Of the conversation's random choices."),
+    ("rewritten", pa.bool_(), "Whether a language model varied the wording."),
+    ("licence", pa.string(), "Of the records."),
+    ("sha256", _TEXTS, "Of the records' files."),
+    ("builder", pa.string(), "Program and version."),
+    ("record_facts", _TEXTS, "JSON: what the text on each record is held against."),
+    ("tally", pa.string(), "JSON, on the first row of a record: what was left out, and why."),
+)
+
+
+@functools.cache
+def instruct_schema() -> pa.Schema:
+    """Give the schema of a set of conversations.
+
+    Returns
+    -------
+    pyarrow.Schema
+
+    Examples
+    --------
+    >>> instruct_schema().names[:3]
+    ['id', 'kind', 'form']
+    """
+    fields = [pa.field(name, kind, metadata={"meaning": text}) for name, kind, text in _COLUMNS]
+    return pa.schema(fields, metadata={"schema": f"ecg_llm instruct {INSTRUCT_VERSION}"})
+
+
+@dataclass(frozen=True)
+class Instruct:
+    """Conversations on the records of a set.
+
+    Attributes
+    ----------
+    folder : Path
+        A finished set of records.
+    seed : int
+        Of all random choices.
+    rewriter : RewriterConfig, optional
+        A language model that varies the wording.
+    counts : tuple
+        By code, of how many records it is present and absent; filled in by `prepared`.
+    """
+
+    folder: Path
+    seed: int = 0
+    rewriter: RewriterConfig | None = None
+    counts: tuple[tuple[str, int, int], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def prepared(
+        cls, folder: Path, *, seed: int = 0, rewriter: RewriterConfig | None = None
+    ) -> Instruct:
+        """Look at the records, so that yes and no can be asked equally often.
+
+        Parameters
+        ----------
+        folder, seed, rewriter
+            As in `Instruct`.
+
+        Returns
+        -------
+        Instruct
+
+        Raises
+        ------
+        ConfigError
+            If the folder is not a finished set of records.
+        """
+        manifest = load_manifest(folder)
+        if manifest.build.get("kind") != "records":
+            raise ConfigError(
+                f"{folder}: a set of {manifest.build.get('kind')!r}, where one of records is "
+                "needed; build it with ecgllm build ptbxl, mimic-iv-ecg or synthetic."
+            )
+        if not manifest.complete:
+            raise ConfigError(f"{folder}: its build was not finished; run it again first.")
+        seen: dict[str, Counter[str]] = defaultdict(Counter)
+        for name in sorted(manifest.shards):
+            for group in pq.read_table(folder / name, columns=["findings"]).to_pylist():
+                status = {finding["code"]: finding["status"] for finding in group["findings"]}
+                for code in dict.fromkeys((*CODES.values(), *AXES.values())):
+                    seen[code][_holds(status, code)] += 1
+        counts = tuple((c, seen[c]["present"], seen[c]["absent"]) for c in sorted(seen))
+        return cls(folder, seed, rewriter, counts)
+
+    @property
+    def name(self) -> str:
+        """Name of the data set that the records are of."""
+        return str(load_manifest(self.folder).build["source"])
+
+    @property
+    def licence(self) -> str:
+        """Licence of the records."""
+        return str(_card(self.folder).get("licences", {"": 0}).popitem()[0])
+
+    @property
+    def citation(self) -> str:
+        """What to cite."""
+        return str(_card(self.folder).get("citation", ""))
+
+    def identity(self) -> dict[str, Any]:
+        """Give what determines the content.
+
+        Returns
+        -------
+        dict
+        """
+        manifest = load_manifest(self.folder)
+        digests = {name: manifest.shards[name].sha256 for name in sorted(manifest.shards)}
+        records = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+        about = {"source": self.name, "records": records, "seed": self.seed}
+        if self.rewriter is not None:
+            about["rewriter"] = self.rewriter.model
+        return about | {"conversations": INSTRUCT_BUILDER}
+
+    def vocabulary(self) -> dict[str, str]:
+        """Give the terms of ECG-QA that short answers may use, with their codes.
+
+        Returns
+        -------
+        dict of str to str
+        """
+        return {**CODES, **AXES}
+
+    def listing(self) -> Listing:
+        """List the records, each with the one it is compared with.
+
+        Returns
+        -------
+        Listing
+        """
+        listed = _index(self.folder)
+        before = _partners(listed, self.seed)
+        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        for k, row in enumerate(listed):
+            order[row["split"]].append(k)
+        return Listing(
+            n_listed=len(listed),
+            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            item=functools.partial(_item, listed, before),
+        )
+
+    def rows(self, item: Item) -> list[dict[str, Any]]:
+        """Make the conversations on one record.
+
+        Parameters
+        ----------
+        item : Item
+            From the listing.
+
+        Returns
+        -------
+        list of dict
+            At least one.
+
+        Raises
+        ------
+        ItemError
+            If nothing can be said of it.
+        """
+        row = _row(self.folder, item.cells["shard"], item.cells["row"])
+        case = case_of(row)
+        earlier_row, earlier = None, None
+        if (other := item.cells["earlier"]) is not None:
+            earlier_row = _row(self.folder, *other)
+            earlier = case_of(earlier_row)
+        made, tally = self._drafts(case, earlier)
+        if not made:
+            raise ItemError("text", "no conversation on it could be written")
+        rewriter = None if self.rewriter is None else Rewriter(self.rewriter)
+        out = []
+        for k, one in enumerate(made):
+            turns, rewritten = one.turns, False
+            if rewriter is not None and not one.chain:
+                turns, rewritten = rewriter.turns(one.turns, tally)
+            cases, facts = [case], [facts_json(row)]
+            pair = one.kind == "comparison"
+            if pair and earlier is not None and earlier_row is not None:
+                cases, facts = [earlier, case], [facts_json(earlier_row), *facts]
+            rng = self._rng(case, f"parts {k}")
+            out.append(
+                {
+                    "id": f"{case.record}/{one.kind}/{k:02d}",
+                    "kind": one.kind,
+                    "form": one.form,
+                    "messages": _messages(rng, cases, turns),
+                    "answer": list(one.answer),
+                    "facts": list(one.facts),
+                    "chain": chain_json(one.chain),
+                    "records": [c.record for c in cases],
+                    "pair": item.cells["pair"] if pair else None,
+                    "dataset": case.dataset,
+                    "patient": case.patient,
+                    "split": case.split,
+                    "seed": self._number(case, one.kind),
+                    "rewritten": rewritten,
+                    "licence": case.licence,
+                    "sha256": [c.sha256 for c in cases],
+                    "builder": INSTRUCT_BUILDER,
+                    "record_facts": facts,
+                    "tally": None,
+                }
+            )
+        out[0]["tally"] = json.dumps(dict(sorted(tally.items())))
+        return out
+
+    def _drafts(self, case: ECGCase, earlier: ECGCase | None) -> tuple[list[Draft], Counter[str]]:
+        """Write all conversations on a record, and count what was left out."""
+        tally: Counter[str] = Counter()
+        if case.refused:
+            return [refused(case, self._rng(case, f"refused {k}")) for k in range(2)], tally
+        counts = {code: (present, absent) for code, present, absent in self.counts}
+        made: list[Draft] = []
+
+        def whole(one: Draft) -> bool:
+            first = earlier.facts if one.kind == "comparison" and earlier is not None else None
+            fits = borne_out(one, case.facts, first)
+            tally["conversations dropped by the check"] += not fits
+            return fits
+
+        def keep(result: tuple[Draft | Sequence[Draft] | None, int]) -> None:
+            found, unsaid = result
+            tally["sentences left unsaid"] += unsaid
+            if found is None:
+                tally["conversations not written"] += 1
+            for one in () if found is None else (found,) if isinstance(found, Draft) else found:
+                if whole(one):
+                    made.append(one)
+
+        for k in range(2):
+            keep(full_report(case, self._rng(case, f"report {k}")))
+        keep(reasoning(case, self._rng(case, "reasoning")))
+        keep(verify_questions(case, self._rng(case, "verify"), counts))
+        keep(choose_questions(case, self._rng(case, "choose")))
+        keep(query_questions(case, self._rng(case, "query")))
+        keep(explanations(case, self._rng(case, "explanation")))
+        keep(follow_up(case, self._rng(case, "follow_up")))
+        if self._rng(case, "rarer").random() < 0.5:
+            keep(declined(case, self._rng(case, "declined")))
+            keep(injection(case, self._rng(case, "injection")))
+        else:
+            keep(pressure(case, self._rng(case, "pressure")))
+        reading, stated, unsaid = second_reading(case, self._rng(case, "second_reading"))
+        tally.update({f"statements {what.replace('_', ' ')}": n for what, n in stated.items()})
+        keep((reading, unsaid))
+        if earlier is not None and not earlier.refused:
+            compared, dropped = comparisons(earlier, case, self._rng(case, "comparison"))
+            tally["comparisons dropped"] += dropped
+            made.extend(compared)
+        return made, tally
+
+    def _number(self, case: ECGCase, what: str) -> int:
+        digest = hashlib.sha256(f"{self.seed}/{case.dataset}/{case.record}/{what}".encode())
+        return int.from_bytes(digest.digest()[:8], "big") >> 1
+
+    def _rng(self, case: ECGCase, what: str) -> Random:
+        return Random(self._number(case, what))  # noqa: S311 (wording, no secret)
+
+
+def borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
+    """Tell whether a record bears out what the answers of a conversation claim together.
+
+    Parameters
+    ----------
+    one : Draft
+        The conversation.
+    facts : Facts
+        Of its last record.
+    earlier : Facts, optional
+        Of the one before.
+
+    Returns
+    -------
+    bool
+        Sentences that are true one by one may read otherwise in a row.
+    """
+    allowed = ("supported", "unverifiable") if one.kind in MAY_EXPLAIN else ("supported",)
+    return all(
+        claim.status in allowed
+        for text in one.turns[1::2]
+        for claim in check_text(text, facts=facts, earlier=earlier)
+    )
+
+
+def conversation_rows(source: Instruct, item: Item) -> list[dict[str, Any]]:
+    """Make the rows of one record, for the engine.
+
+    Parameters
+    ----------
+    source : Instruct
+        Of the set.
+    item : Item
+        From its listing.
+
+    Returns
+    -------
+    list of dict
+    """
+    return source.rows(item)
+
+
+CONVERSATIONS = Product(
+    kind="instruct", schema=instruct_schema, rows=conversation_rows, card=write_instruct_card
+)
+"""Conversations, several rows a record."""
+
+
+def _messages(rng: Random, cases: Sequence[ECGCase], turns: Sequence[str]) -> list[dict[str, Any]]:
+    """Lay out turns as messages; the ECGs stand in the first, before or after the question."""
+    text = _text(turns[0])
+    records = [case.record for case in cases]
+    if len(cases) == 2:
+        own = cases[0].patient is not None and cases[0].patient == cases[1].patient
+        whose = "" if own else rng.choice((" (another patient)", ", of another patient"))
+        first = [
+            _text(f"First ECG{whose}:"),
+            _ecg(records[0]),
+            _text("Second ECG:"),
+            _ecg(records[1]),
+            text,
+        ]
+    else:
+        first = [_ecg(records[0]), text] if rng.random() < 0.7 else [text, _ecg(records[0])]
+    out = [{"role": "user", "content": first}]
+    for k, turn in enumerate(turns[1:]):
+        role = "user" if k % 2 else "assistant"
+        out.append({"role": role, "content": [_text(turn)]})
+    return out
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "ecg": None, "text": text}
+
+
+def _ecg(record: str) -> dict[str, Any]:
+    return {"type": "ecg", "ecg": record, "text": None}
+
+
+def _holds(status: Mapping[str, str], code: str) -> str:
+    """Give the status of a statement: present if it or a more specific one is."""
+    states = [status[one] for one in members(code) if one in status]
+    return "present" if "present" in states else status.get(code, "unknown")
+
+
+@functools.lru_cache(maxsize=4)
+def _index(folder: Path) -> tuple[dict[str, Any], ...]:
+    """List where each record stands, whose it is and when it was recorded."""
+    names = ["record", "split", "patient", "recorded_at", "quality_verdict"]
+    out = []
+    for shard in sorted(load_manifest(folder).shards):
+        for k, row in enumerate(pq.read_table(folder / shard, columns=names).to_pylist()):
+            out.append({**row, "shard": shard, "row": k})
+    return tuple(out)
+
+
+def _partners(rows: Sequence[dict[str, Any]], seed: int) -> dict[int, tuple[int, str]]:
+    """Choose for records the ECG to compare them with: the patient's last one, else another's."""
+    by_patient: dict[str, list[int]] = defaultdict(list)
+    by_split: dict[str, list[int]] = defaultdict(list)
+    for k, row in enumerate(rows):
+        if row["quality_verdict"] == "refuse":
+            continue
+        by_split[row["split"]].append(k)
+        if row["patient"] is not None:
+            by_patient[row["patient"]].append(k)
+    out: dict[int, tuple[int, str]] = {}
+    for places in by_patient.values():
+        dated = sorted(places, key=lambda k: (rows[k]["recorded_at"] or "", rows[k]["record"]))
+        for one, other in pairwise(dated):
+            if (rows[one]["recorded_at"] or "") < (rows[other]["recorded_at"] or ""):
+                out[other] = (one, "same patient")
+    for k, row in enumerate(rows):
+        several = len(by_patient.get(row["patient"], ())) > 1
+        if several or row["quality_verdict"] == "refuse":
+            continue
+        rng = Random(f"{seed}/{row['record']}/pair")  # noqa: S311 (a choice, no secret)
+        others = by_split[row["split"]]
+        chosen = others[rng.randrange(len(others))]
+        if rng.random() < OTHER_PATIENTS and rows[chosen]["patient"] != row["patient"]:
+            out[k] = (chosen, "other patient")
+    return out
+
+
+def _item(rows: Sequence[dict[str, Any]], before: Mapping[int, tuple[int, str]], k: int) -> Item:
+    row = rows[k]
+    other, pair = before.get(k, (None, None))
+    earlier = None if other is None else (rows[other]["shard"], rows[other]["row"])
+    cells = {"shard": row["shard"], "row": row["row"], "earlier": earlier, "pair": pair}
+    return Item(row["record"], row["split"], cells)
+
+
+def _row(folder: Path, shard: str, k: int) -> dict[str, Any]:
+    """Read one row of a record set, without its signal."""
+    groups = _groups(folder, shard)
+    for n, (start, count) in enumerate(groups):
+        if start <= k < start + count:
+            return _group(folder, shard, n)[k - start]
+    raise ItemError("file", f"{shard} has no row {k}")
+
+
+@functools.lru_cache(maxsize=64)
+def _groups(folder: Path, shard: str) -> tuple[tuple[int, int], ...]:
+    meta = pq.read_metadata(folder / shard)
+    counts = [meta.row_group(n).num_rows for n in range(meta.num_row_groups)]
+    return tuple((sum(counts[:n]), count) for n, count in enumerate(counts))
+
+
+@functools.lru_cache(maxsize=8)
+def _group(folder: Path, shard: str, n: int) -> list[dict[str, Any]]:
+    with pq.ParquetFile(folder / shard) as file:
+        rows: list[dict[str, Any]] = file.read_row_group(n, columns=list(COLUMNS)).to_pylist()
+    return rows
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    from ecg_llm.data_builders.card import load_card
+
+    return load_card(folder)
