@@ -356,7 +356,7 @@ class Images:
         return Listing(
             n_listed=wanted,
             order={
-                split: [k for k, its in enumerate(splits) if its == split]
+                split: np.array([k for k, its in enumerate(splits) if its == split], np.int64)
                 for split in ("train", "val", "test")
             },
             item=functools.partial(_item, self, rows),

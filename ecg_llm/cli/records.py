@@ -27,7 +27,7 @@ from ecg_llm.cli.options import (
     Unit,
     reading,
 )
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ def report(
     ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
 
     A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
-    file that cannot be read ends with exit code 2. \f
+    file that cannot be read, or that holds no signal at all, ends with exit code 2. \f
     """
     told = reading(age, sex, fs, unit, leads)
     _check_place(output)
@@ -117,6 +117,7 @@ def report(
         _print_text(made)
     else:
         _write(_rendered(made, record, chosen), output)
+    _check_signal(record)
 
 
 def measure(
@@ -145,7 +146,9 @@ def measure(
     from ecg_llm.cli.tables import show_measurements
     from ecg_llm.measure import measure as measure_record
 
-    show_measurements(measure_record(told.read(path)))
+    record = told.read(path)
+    show_measurements(measure_record(record))
+    _check_signal(record)
 
 
 def quality(
@@ -278,10 +281,24 @@ def _lines(
             )
         _all_lines(command, path, refs, output, told, record_job, overwrite, jobs)
     elif as_json or output is not None:
-        _write((record_job(told.read(path)) + "\n").encode(), output)
+        record = told.read(path)
+        _write((record_job(record) + "\n").encode(), output)
+        if command != "quality":
+            _check_signal(record)
     else:
         return False
     return True
+
+
+def _check_signal(record: ECGRecord) -> None:
+    """End with an error if there is no signal at all, after the refusal has been written."""
+    import numpy as np
+
+    if not np.nan_to_num(np.diff(record.signal, axis=1)).any():
+        raise RecordError(
+            f"{record.source}: every lead is constant over {record.duration_s:.1f} s; an ECG that "
+            "varies is needed. Check the electrodes and the export, and record again."
+        )
 
 
 def _check_place(output: Path | None) -> None:

@@ -300,3 +300,16 @@ def test_reports_of_a_folder_can_be_printed(folder):
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 3
     assert sum("error" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("command", ["report", "measure"])
+def test_a_record_without_signal_is_refused_and_ends_with_an_error(
+    command: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "flat.npy", np.zeros((12, 5000), np.float32))
+    leads = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
+    given = ["--fs", "500", "--unit", "mV", "--leads", leads]
+    result = run(app, [command, str(tmp_path / "flat.npy"), *given])
+    assert result.exit_code == 2
+    assert "every lead is constant" in result.stderr
+    assert result.stdout
