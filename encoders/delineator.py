@@ -158,7 +158,7 @@ class FlatDelineator(nn.Module):
         self.stride = net.stride
         self.stem = _flat(net.stem)
         rows = functional.pad(net.lead.weight.detach(), (0, -net.lead.embedding_dim % _BLOCK))
-        self.lead = nn.Embedding(*rows.shape, _weight=rows)
+        self.lead = nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows)
         blocks = [block for block in net.down if isinstance(block, _Block)]
         self.first = nn.ModuleList([_flat(b.first, b.first_norm) for b in blocks])
         self.second = nn.ModuleList([_flat(b.second, b.second_norm) for b in blocks])
