@@ -217,8 +217,8 @@ def split_of(key: str, *, val: float = 0.1, test: float = 0.1) -> Split:
 
     Examples
     --------
-    >>> split_of("mimic-iv-ecg:10000032"), split_of("mimic-iv-ecg:10000032")
-    ('train', 'train')
+    >>> split_of("mimic-iv-ecg:10000032"), split_of("mimic-iv-ecg:10000764")
+    ('val', 'train')
     """
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     return "test" if place < test else "val" if place < test + val else "train"

@@ -87,8 +87,12 @@ def test_the_extension_chooses_the_format(file, tmp_path, name, start):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_refused_tracing_is_a_report_too(flat):
-    result = run(app, ["report", str(flat), "--format", "json"])
+def test_a_refused_tracing_is_a_report_too(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.5, (12, 5000)).astype(np.float32)
+    np.save(tmp_path / "noise.npy", noise)
+    leads = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
+    given = ["--fs", "500", "--unit", "mV", "--leads", leads, "--format", "json"]
+    result = run(app, ["report", str(tmp_path / "noise.npy"), *given])
     assert result.exit_code == 0, result.output
     report = Report.from_json(result.stdout)
     assert not report.quality.acceptable
