@@ -37,7 +37,7 @@ from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
 from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.errors import ConfigError
 from ecg_llm.facts import Facts
-from ecg_llm.grounding import check_text
+from ecg_llm.grounding import check_text, missing
 from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
@@ -337,8 +337,12 @@ def borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
     Returns
     -------
     bool
-        Sentences that are true one by one may read otherwise in a row.
+        Sentences that are true one by one may read otherwise in a row. A report or stepwise
+        reading that leaves out a present finding is not borne out either.
     """
+    text = " ".join(one.turns[1::2])
+    if one.kind in ("report", "reasoning") and missing(text, facts.findings.values()):
+        return False
     allowed = ("supported", "unverifiable") if one.kind in MAY_EXPLAIN else ("supported",)
     return all(
         claim.status in allowed
