@@ -86,7 +86,7 @@ def draft(
 
     Parameters
     ----------
-    kind, form, answer, chain
+    kind, form
         As in `Draft`.
     *turns : str
         User and assistant by turns.
@@ -94,6 +94,8 @@ def draft(
         Sentences of the answers.
     facts : sequence of str
         Used besides them.
+    answer, chain
+        As in `Draft`.
 
     Returns
     -------
@@ -145,5 +147,16 @@ def link(step: str, point: Point) -> dict[str, Any]:
 
 
 def chain_json(chain: Sequence[dict[str, Any]]) -> str | None:
-    """Write the steps as JSON, or None if there are none."""
+    """Write the steps as JSON.
+
+    Parameters
+    ----------
+    chain : sequence of dict
+        As `link` writes them.
+
+    Returns
+    -------
+    str or None
+        None if there are none.
+    """
     return json.dumps(list(chain), ensure_ascii=False, separators=(",", ":")) if chain else None

@@ -47,7 +47,18 @@ DENIED_IN_STEP = {
 
 
 def step_of(finding: Finding) -> str:
-    """Tell the step of a stepwise reading in which a finding is judged."""
+    """Tell the step of a stepwise reading in which a finding is judged.
+
+    Parameters
+    ----------
+    finding : Finding
+        Any.
+
+    Returns
+    -------
+    str
+        One of `STEPS`.
+    """
     if finding.code in _INFARCTION or finding.code in _ISCHAEMIA:
         return STEPS[4]
     return _STEP_OF_SECTION[finding.section]
@@ -106,7 +117,17 @@ def step_points(
 
 
 def conclusion(teller: Teller) -> Point:
-    """Name the present findings, the most urgent first."""
+    """Name the present findings, the most urgent first.
+
+    Parameters
+    ----------
+    teller : Teller
+        Of the record.
+
+    Returns
+    -------
+    Point
+    """
     case = teller.case
     notable = [f for f in case.notable() if f.urgency != "normal"]
     rhythm = [f for f in case.notable() if f.section == "rhythm" and f.urgency == "normal"]
@@ -203,7 +224,21 @@ def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
 
 
 def asked(rng: Random, forms: Sequence[str], **fields: str) -> str:
-    """Draw a question of a user, who may write it carelessly."""
+    """Draw a question of a user, who may write it carelessly.
+
+    Parameters
+    ----------
+    rng : random.Random
+        Of the draw.
+    forms : sequence of str
+        To draw from, with names in braces.
+    **fields : str
+        What stands for the names.
+
+    Returns
+    -------
+    str
+    """
     text = capital(articled(draw(rng, *forms, **fields)))
     return text.lower().rstrip("?. ") if rng.random() < 0.08 and not fields else text
 

@@ -116,5 +116,17 @@ def place(case: ECGCase, name: str) -> str | None:
 
 
 def asked_of(case: ECGCase, terms: dict[str, str]) -> list[str]:
-    """List the terms whose statement is present."""
+    """List the terms whose statement is present.
+
+    Parameters
+    ----------
+    case : ECGCase
+        The record.
+    terms : dict of str to str
+        Statement codes by term.
+
+    Returns
+    -------
+    list of str
+    """
     return [term for term, code in terms.items() if case.holds(code) == "present"]

@@ -232,7 +232,17 @@ def _plural(name: str) -> str:
 
 
 def is_plural(name: str) -> bool:
-    """Tell whether a name takes a verb in the plural."""
+    """Tell whether a name takes a verb in the plural.
+
+    Parameters
+    ----------
+    name : str
+        Of a finding.
+
+    Returns
+    -------
+    bool
+    """
     if name.startswith("voltage criteria"):
         return True
     last = name.split(",")[0].split(" as in")[0].split()[-1]
@@ -272,5 +282,15 @@ def with_article(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """Begin with a capital, leaving names of leads and numerals as they are."""
+    """Begin with a capital, leaving names of leads and units as they are.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+
+    Returns
+    -------
+    str
+    """
     return text if text.startswith(("aV", "mV")) else text[:1].upper() + text[1:]
