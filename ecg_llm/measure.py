@@ -15,7 +15,8 @@ from ecg_llm.intervals import record_values
 from ecg_llm.quality import Quality
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
-from ecg_llm.windows import cut_beats, nanmedian
+from ecg_llm.signal import nanmedian
+from ecg_llm.windows import cut_beats
 
 Array = npt.NDArray[np.float64]
 UNCALIBRATED = "the file does not tell its gain, so voltages are unknown"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
-from ecg_llm.signal import fill_gaps, resample
+from ecg_llm.signal import fill_gaps, nanmedian, resample
 
 Array = npt.NDArray[np.float64]
-Float = TypeVar("Float", np.float32, np.float64)
 
 WORK_FS = 500.0
 """Amplitudes are read at this rate, so that a peak between two slow samples is not lost."""
@@ -85,30 +83,6 @@ class BeatWindows:
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
-
-
-def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
-    """Take the median over one axis, leaving out NaN.
-
-    Parameters
-    ----------
-    values : np.ndarray
-        Any shape with at least one value along the axis.
-    axis : int
-        The axis to pool.
-
-    Returns
-    -------
-    np.ndarray
-        Without that axis; NaN where there is no value.
-    """
-    if not np.isnan(values).any():
-        return np.asarray(np.median(values, axis=axis), values.dtype)
-    ordered = np.sort(np.moveaxis(values, axis, -1), axis=-1)  # NaN sorts last
-    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
-    high = np.take_along_axis(ordered, np.maximum(count // 2, 0), axis=-1)
-    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan)[..., 0], values.dtype)
 
 
 def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
