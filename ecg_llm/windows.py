@@ -85,6 +85,31 @@ class BeatWindows:
         )
 
 
+def with_typical(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> BeatWindows:
+    """Put the median beat behind the single ones, so that all are measured at once.
+
+    Parameters
+    ----------
+    windows : BeatWindows
+        The single beats.
+    chosen : np.ndarray, shape (n_beats,), bool
+        The beats to pool; at least one.
+
+    Returns
+    -------
+    BeatWindows
+        One beat more, the last.
+    """
+    last = windows.typical(chosen)
+    return BeatWindows(
+        leads=windows.leads,
+        times_s=windows.times_s,
+        signal=np.concatenate([windows.signal, last.signal], axis=1),
+        centres_s=np.concatenate([windows.centres_s, last.centres_s]),
+        fiducials_s=np.concatenate([windows.fiducials_s, last.fiducials_s], axis=1),
+    )
+
+
 def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
     """Cut out and align the beats of a record.
 
@@ -155,23 +180,29 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     start = np.fmin(np.fmax(p_off, onset - 0.040), onset - 0.016)
     first = np.clip(np.nan_to_num(np.round(start * fs)), 0, n - 1).astype(int)
     last = np.clip(np.nan_to_num(np.round((onset - 0.004) * fs)), 0, n - 1).astype(int) + 1
-    line = np.zeros_like(signal)
-    at = np.arange(n)
-    for i, row in enumerate(signal):
-        total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(row), dtype=np.float64)])
-        level = (total[last[i]] - total[first[i]]) / np.maximum(last[i] - first[i], 1)
-        there = np.isfinite(onset[i]) & np.isfinite(row[first[i]]) & np.isfinite(row[last[i] - 1])
-        there &= last[i] > first[i]
-        if there.any():
-            line[i] = np.interp(at, (first[i] + last[i])[there] / 2, level[there])
-        else:
-            line[i] = np.nan
+    total = np.zeros((len(signal), n + 1))
+    np.cumsum(_without_nan(signal), axis=1, dtype=np.float64, out=total[:, 1:])
+    rows = np.arange(len(signal))[:, None]
+    level = (total[rows, last] - total[rows, first]) / np.maximum(last - first, 1)
+    there = np.isfinite(onset) & np.isfinite(signal[rows, first]) & (last > first)
+    there &= np.isfinite(signal[rows, last - 1])
+    middle = (first + last) / 2
+    line = np.full_like(signal, np.nan)
+    at = np.arange(n, dtype=np.float64)
+    for i in np.flatnonzero(there.any(axis=1)):
+        line[i] = np.interp(at, middle[i, there[i]], level[i, there[i]])
     return line
+
+
+def _without_nan(signal: FloatArray) -> FloatArray:
+    """Put zero where nothing was recorded."""
+    missing = np.isnan(signal)
+    return np.where(missing, np.float32(0), signal) if missing.any() else signal
 
 
 def _alignment(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int_]:
     """Find the shift of each beat that lays its steep parts over those of the median beat."""
-    steep = np.abs(np.diff(np.nan_to_num(signal), axis=1)).sum(axis=0)
+    steep = np.abs(np.diff(_without_nan(signal), axis=1)).sum(axis=0)
     half = round(0.10 * fs) + _MAX_SHIFT
     padded = np.pad(steep, half)
     where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
