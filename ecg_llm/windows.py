@@ -139,13 +139,15 @@ def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
     shift = _alignment(signal, fs, delineation.r_s)
     starts = np.round(delineation.r_s * fs).astype(int) + shift
     pad = len(lags) + _MAX_SHIFT
-    padded = np.pad(signal, ((0, 0), (pad, pad)), constant_values=np.nan)
-    where = np.clip(starts[:, None] + lags + pad, 0, padded.shape[1] - 1)
+    padded = np.full((len(signal), signal.shape[1] + 2 * pad), np.nan, np.float32)
+    padded[:, pad:-pad] = signal
+    views = np.lib.stride_tricks.sliding_window_view(padded, len(lags), axis=1)
+    where = np.clip(starts + lags[0] + pad, 0, views.shape[1] - 1)
     centres = starts / fs
     return BeatWindows(
         leads=delineation.leads,
         times_s=lags / fs,
-        signal=padded[:, where],
+        signal=views[:, where],
         centres_s=centres,
         fiducials_s=fiducials - centres[:, None],
     )
@@ -180,10 +182,13 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     start = np.fmin(np.fmax(p_off, onset - 0.040), onset - 0.016)
     first = np.clip(np.nan_to_num(np.round(start * fs)), 0, n - 1).astype(int)
     last = np.clip(np.nan_to_num(np.round((onset - 0.004) * fs)), 0, n - 1).astype(int) + 1
-    total = np.zeros((len(signal), n + 1))
-    np.cumsum(_without_nan(signal), axis=1, dtype=np.float64, out=total[:, 1:])
     rows = np.arange(len(signal))[:, None]
-    level = (total[rows, last] - total[rows, first]) / np.maximum(last - first, 1)
+    # An end of a PR segment is short, so all of them are summed at once.
+    span = np.arange(max(int((last - first).max()), 1))
+    places = first[..., None] + span
+    samples = signal[rows[..., None], np.minimum(places, n - 1)].astype(np.float64)
+    within = (places < last[..., None]) & np.isfinite(samples)
+    level = np.where(within, samples, 0).sum(axis=-1) / np.maximum(last - first, 1)
     there = np.isfinite(onset) & np.isfinite(signal[rows, first]) & (last > first)
     there &= np.isfinite(signal[rows, last - 1])
     middle = (first + last) / 2
