@@ -212,10 +212,10 @@ def _alignment(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int_
     padded = np.pad(steep, half)
     where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
     around = padded[np.clip(where, 0, len(padded) - 1)]
-    template = np.median(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
+    template = nanmedian(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
     shift = np.zeros(len(r_s), int)
     for _ in range(2):
         views = np.lib.stride_tricks.sliding_window_view(around, len(template), axis=1)
         shift = np.argmax(views @ template, axis=1)
-        template = np.median(views[np.arange(len(r_s)), shift], axis=0)
+        template = nanmedian(views[np.arange(len(r_s)), shift], axis=0)
     return shift - _MAX_SHIFT
