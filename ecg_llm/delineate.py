@@ -164,7 +164,8 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     together = probability.mean(axis=0)
     p, qrs, t = (_runs(together[k][None], _EXIST_LEVEL[k], _SHORTEST_S[k]) for k in range(3))
     qrs = _apart(qrs)
-    r_s = _peaks(np.abs(signal).mean(axis=0)[None], qrs)
+    deflection = np.abs(signal).mean(axis=0)[None]
+    r_s = _peaks(deflection, qrs)
     n_beats = len(r_s)
     per_lead = np.full((len(leads), n_beats, len(FIDUCIALS)), np.nan)
     centre_p, centre_t = (p.on_s + p.off_s) / 2, (t.on_s + t.off_s) / 2
@@ -182,7 +183,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         beats = np.flatnonzero(has)[which]
         triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
         per_lead[lead, beats, column] = triple
-    p_peaks = _peaks(np.abs(signal).mean(axis=0)[None], p)
+    p_peaks = _peaks(deflection, p)
     overall = nanmedian(per_lead, axis=0)
     middle = (overall[:, 3] + overall[:, 5]) / 2  # steadier from beat to beat than a peak
     return Delineation(

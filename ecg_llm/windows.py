@@ -201,7 +201,7 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
 
 def _without_nan(signal: FloatArray) -> FloatArray:
     """Put zero where nothing was recorded."""
-    missing = np.isnan(signal)
+    missing = ~np.isfinite(signal)
     return np.where(missing, np.float32(0), signal) if missing.any() else signal
 
 
