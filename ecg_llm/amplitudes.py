@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import FIDUCIALS
-from ecg_llm.windows import BeatWindows
+from ecg_llm.windows import WORK_FS, BeatWindows
 
 Array = npt.NDArray[np.float64]
 
@@ -15,6 +15,7 @@ QRS_WAVES = ("q", "r", "s", "r2", "s2")
 only goes down is a Q (a QS complex)."""
 MIN_WAVE_MV, MIN_WAVE_MS = 0.020, 6.0
 """A deflection must be this high and wide to count as a wave (CSE)."""
+_STEP_MS = 1000 / WORK_FS
 UNITS = {
     "p_mv": "mV",
     "p_pos_mv": "mV",
@@ -79,6 +80,15 @@ def _column(windows: BeatWindows, name: str) -> Array:
     return windows.fiducials_s[..., FIDUCIALS.index(name), None]
 
 
+def _part(windows: BeatWindows, from_s: float, to_s: float, first: Array, last: Array) -> slice:
+    """Give the samples between two times, but none that lies beyond all the waves."""
+    least_s, margin_s = 0.1, 0.02
+    begin = np.fmax(from_s, np.fmin.reduce(first, axis=None) - margin_s)  # NaN limits nothing
+    end = np.fmin(to_s, np.fmax.reduce(last, axis=None) + margin_s)
+    begin = min(begin, to_s - least_s)
+    return windows.slice(begin, max(end, begin + least_s))
+
+
 def _intervals(windows: BeatWindows) -> dict[str, Array]:
     """Subtract the fiducials of each lead and beat."""
     at = {name: _column(windows, name)[..., 0] for name in FIDUCIALS}
@@ -92,10 +102,9 @@ def _intervals(windows: BeatWindows) -> dict[str, Array]:
 
 def _p_wave(windows: BeatWindows) -> dict[str, Array]:
     """Measure P above the level at its onset."""
-    part = windows.slice(-0.45, 0.02)
-    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
     onset, offset = _column(windows, "p_on"), _column(windows, "p_off")
-    step_ms = _step_ms(t)
+    part = _part(windows, -0.45, 0.02, onset, offset)
+    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
     before = (t >= onset - 0.016) & (t <= onset)
     # The level runs from P onset to P offset, so that a wandering line does not tilt the wave.
     first = _mean_where(x, before)[..., None]
@@ -109,35 +118,35 @@ def _p_wave(windows: BeatWindows) -> dict[str, Array]:
     ends_down = (low < -MIN_WAVE_MV) & (high < MIN_WAVE_MV)
     tail = inside & (x < 0) & ((t > peak) | ends_down[..., None])
     terminal_low = np.where(tail.any(-1), -_max_where(-x, tail), 0.0)
-    terminal = terminal_low * tail.sum(-1) * step_ms
+    terminal = terminal_low * tail.sum(-1) * _STEP_MS
     there = inside.any(axis=-1) & np.isfinite(high)
     out = {
         "p_mv": np.where(high >= -low, high, low),
         "p_pos_mv": np.maximum(high, 0),
         "p_neg_mv": np.minimum(low, 0),
         "p_terminal_mv_ms": terminal,
-        "p_area_mv_ms": np.where(inside, x, 0).sum(-1) * step_ms,
+        "p_area_mv_ms": np.where(inside, x, 0).sum(-1) * _STEP_MS,
     }
     return {name: np.where(there, values, np.nan) for name, values in out.items()}
 
 
 def _qrs(windows: BeatWindows) -> dict[str, Array]:
     """Split each QRS into its waves."""
-    part = windows.slice(-0.16, 0.20)
-    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
     onset, offset = _column(windows, "qrs_on"), _column(windows, "qrs_off")
-    step_ms = _step_ms(t)
+    part = _part(windows, -0.16, 0.20, onset, offset)
+    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
     inside = (t >= onset) & (t <= offset) & np.isfinite(x)
     there = inside.any(axis=-1)
-    heights, widths, peaks = _split_waves(x, inside, step_ms)
+    shown = np.where(inside, x, 0.0)
+    heights, widths, peaks = _split_waves(shown)
     out: dict[str, Array] = {}
     for k, name in enumerate(QRS_WAVES):
         out[f"{name}_mv"], out[f"{name}_ms"] = heights[..., k], widths[..., k]
-    out["qrs_max_mv"] = np.maximum(_max_where(x, inside), 0)
-    out["qrs_min_mv"] = np.minimum(-_max_where(-x, inside), 0)
-    out["qrs_area_mv_ms"] = np.where(inside, x, 0).sum(-1) * step_ms
+    out["qrs_max_mv"] = np.maximum(shown.max(-1), 0)
+    out["qrs_min_mv"] = np.minimum(shown.min(-1), 0)
+    out["qrs_area_mv_ms"] = shown.sum(-1) * _STEP_MS
     last_r = np.where(np.isfinite(peaks[..., 3]), peaks[..., 3], peaks[..., 1])
-    out["r_peak_ms"] = t[0] * 1000 + last_r * step_ms - 1000 * onset[..., 0]
+    out["r_peak_ms"] = t[0] * 1000 + last_r * _STEP_MS - 1000 * onset[..., 0]
     slope = np.diff(x, axis=-1)
     within = inside[..., 1:] & inside[..., :-1]
     span = out["qrs_max_mv"] - out["qrs_min_mv"]
@@ -145,24 +154,23 @@ def _qrs(windows: BeatWindows) -> dict[str, Array]:
     out["notches"] = np.maximum(out["notches"], 0)
     early = within & (t[1:] <= onset + 0.030)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean_early = np.where(early, np.abs(slope), 0).sum(-1) / np.maximum(early.sum(-1), 1)
-        out["slur"] = mean_early / _max_where(np.abs(slope), within)
+        steep = np.abs(slope)
+        mean_early = np.where(early, steep, 0).sum(-1) / np.maximum(early.sum(-1), 1)
+        out["slur"] = mean_early / _max_where(steep, within)
     out["slur"] = np.where(np.isfinite(out["slur"]), out["slur"], np.nan)
     for name in ("qrs_max_mv", "qrs_min_mv", "qrs_area_mv_ms", "notches", "slur"):
         out[name] = np.where(there, out[name], np.nan)
     return out
 
 
-def _split_waves(
-    x: Array, inside: npt.NDArray[np.bool_], step_ms: float
-) -> tuple[Array, Array, Array]:
+def _split_waves(x: Array) -> tuple[Array, Array, Array]:
     """Give height, width and peak sample of the waves of every row, shape (..., 5) each.
 
     A wave is a run of samples on one side of the isoelectric line; runs that are too low or too
-    short are left out and their neighbours joined.
+    short are left out and their neighbours joined. Outside the QRS ``x`` is zero.
     """
     shape, width = x.shape[:-1], x.shape[-1]
-    flat = np.where(inside, x, 0).reshape(-1, width)
+    flat = x.reshape(-1, width)
     sign = np.sign(flat).astype(np.int8)
     row, start, stop = _runs(sign)
     side = sign[row, start]
@@ -171,7 +179,7 @@ def _split_waves(
     out = [np.full((flat.shape[0], len(QRS_WAVES)), np.nan) for _ in range(3)]
     if peak_height is not None:
         kept = (
-            (side != 0) & (peak_height >= MIN_WAVE_MV) & ((stop - start) * step_ms >= MIN_WAVE_MS)
+            (side != 0) & (peak_height >= MIN_WAVE_MV) & ((stop - start) * _STEP_MS >= MIN_WAVE_MS)
         )
         row, start, stop, side = row[kept], start[kept], stop[kept], side[kept]
         fresh = np.ones(len(row), bool)
@@ -180,7 +188,7 @@ def _split_waves(
         if len(head):
             stop = stop[np.append(head[1:] - 1, len(stop) - 1)]
             row, start, side = row[head], start[head], side[head]
-            _place(flat, flat_abs, row, start, stop, side, step_ms, out)
+            _place(flat, flat_abs, row, start, stop, side, out)
     return tuple(values.reshape(*shape, len(QRS_WAVES)) for values in out)  # type: ignore[return-value]
 
 
@@ -191,7 +199,6 @@ def _place(
     start: npt.NDArray[np.int_],
     stop: npt.NDArray[np.int_],
     side: npt.NDArray[np.int8],
-    step_ms: float,
     out: list[Array],
 ) -> None:
     """Write joined runs into their wave's column: position in the row, after a Q or not."""
@@ -208,7 +215,7 @@ def _place(
     fits = column < len(QRS_WAVES)
     row, column, peak = row[fits], column[fits], peak[fits]
     out[0][row, column] = flat[row, peak]
-    out[1][row, column] = (stop - start)[fits] * step_ms
+    out[1][row, column] = (stop - start)[fits] * _STEP_MS
     out[2][row, column] = peak
 
 
@@ -239,32 +246,25 @@ def _turns(slope: Array, within: npt.NDArray[np.bool_], span: Array) -> Array:
 
 def _st_t(windows: BeatWindows) -> dict[str, Array]:
     """Measure ST and T above the isoelectric line."""
-    part = windows.slice(0.0, 0.75)
+    j_point, offset = _column(windows, "qrs_off"), _column(windows, "t_off")
+    part = _part(windows, 0.0, 0.75, j_point, np.fmax(offset, j_point + 0.080))
     x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
-    j_point = _column(windows, "qrs_off")
-    step_ms = _step_ms(t)
     out = {
         name: _mean_where(x, np.abs(t - j_point - after) <= 0.005)
         for name, after in (("st_j_mv", 0.0), ("st_j60_mv", 0.060), ("st_j80_mv", 0.080))
     }
     out["st_slope_mv_s"] = (out["st_j80_mv"] - out["st_j_mv"]) / 0.080
-    offset, onset = _column(windows, "t_off"), _column(windows, "t_on")
-    start = np.fmax(onset, j_point + 0.040)
+    start = np.fmax(_column(windows, "t_on"), j_point + 0.040)
     inside = (t >= start) & (t <= offset)
-    there = inside.sum(-1) * step_ms >= 40
+    there = inside.sum(-1) * _STEP_MS >= 40
     high, low = _max_where(x, inside), -_max_where(-x, inside)
     values = {
         "t_mv": np.where(high >= -low, high, low),
         "t_pos_mv": np.maximum(high, 0),
         "t_neg_mv": np.minimum(low, 0),
-        "t_area_mv_ms": np.where(inside, x, 0).sum(-1) * step_ms,
+        "t_area_mv_ms": np.where(inside, x, 0).sum(-1) * _STEP_MS,
     }
     return out | {name: np.where(there, value, np.nan) for name, value in values.items()}
-
-
-def _step_ms(times_s: Array) -> float:
-    """Give the time between samples."""
-    return 1000 * float(times_s[1] - times_s[0])
 
 
 def _mean_where(x: Array, mask: npt.NDArray[np.bool_]) -> Array:

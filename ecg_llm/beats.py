@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import Delineation
+from ecg_llm.signal import median
 from ecg_llm.windows import BeatWindows
 
 Array = npt.NDArray[np.float64]
@@ -183,16 +184,28 @@ def _early(r_s: Array, other: npt.NDArray[np.bool_] | None = None) -> npt.NDArra
     usual = rr.copy()
     if other is not None and (~(other[1:] | other[:-1])).sum() >= 3:
         usual[other[1:] | other[:-1]] = np.nan
-    for k in range(len(rr)):
-        around = np.delete(usual[max(k - 4, 0) : k + 5], min(k, 4))
-        around = around[np.isfinite(around)]
-        if len(around) >= 2:
-            # In bigeminy half of the RR are short: the upper half is the usual one.
-            short = rr[k] < PREMATURE * np.quantile(around, 0.6)
-            # Sinus arrhythmia shortens RR little by little, an early beat at once.
-            abrupt = k == 0 or early[k] or rr[k] < ABRUPT * rr[k - 1]
-            early[k + 1] = short and abrupt
+    places = np.arange(len(rr))[:, None] + np.array([-4, -3, -2, -1, 1, 2, 3, 4])
+    there = (places >= 0) & (places < len(rr))
+    around = np.where(there, usual[np.clip(places, 0, max(len(rr) - 1, 0))], np.nan)
+    # In bigeminy half of the RR are short: the upper half is the usual one.
+    short = rr < PREMATURE * _quantile_of_rows(around, 0.6)
+    for k in np.flatnonzero(short):
+        # Sinus arrhythmia shortens RR little by little, an early beat at once.
+        early[k + 1] = k == 0 or early[k] or rr[k] < ABRUPT * rr[k - 1]
     return early
+
+
+def _quantile_of_rows(rows: Array, share: float) -> Array:
+    """Take a quantile of each row's values, NaN where there are fewer than two."""
+    ordered = np.sort(rows, axis=1)  # NaN last
+    count = np.isfinite(rows).sum(axis=1, keepdims=True)
+    place = np.maximum(count - 1, 0) * share
+    low = place.astype(int)
+    high = np.minimum(low + 1, rows.shape[1] - 1)
+    below = np.take_along_axis(ordered, low, axis=1)
+    above = np.take_along_axis(ordered, high, axis=1)
+    quantile = above - (above - below) * (1 - (place - low))
+    return np.where(count >= 2, quantile, np.nan)[:, 0]
 
 
 def _usual_group(
@@ -217,7 +230,7 @@ def _has_usual_p(pr_s: Array, members: npt.NDArray[np.bool_]) -> npt.NDArray[np.
     there = members & np.isfinite(pr_s)
     if there.sum() < 0.5 * members.sum():
         return np.zeros(len(pr_s), bool)
-    return np.abs(pr_s - np.median(pr_s[there])) < 0.040
+    return np.abs(pr_s - median(pr_s[there])) < 0.040
 
 
 def _regular_without(r_s: Array, other: npt.NDArray[np.bool_]) -> bool:
@@ -227,10 +240,11 @@ def _regular_without(r_s: Array, other: npt.NDArray[np.bool_]) -> bool:
     if plain.sum() < 3:
         return not other.all()
     kept = rr[plain]
-    return bool(np.median(np.abs(kept - np.median(kept))) < 0.06 * np.median(kept))
+    usual = median(kept)
+    return median(np.abs(kept - usual)) < 0.06 * usual
 
 
 def _median(values: Array) -> float:
     """Take the median of the values that are there, NaN without any."""
     values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else np.nan
+    return median(values) if len(values) else np.nan

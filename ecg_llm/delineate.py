@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import MeasurementError
+from ecg_llm.signal import nanmedian
 from ecg_llm.waves import BUNDLED, NET_FS, FloatArray, net_input, wave_probabilities
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     together = probability.mean(axis=0)
     p, qrs, t = (_runs(together[k][None], _EXIST_LEVEL[k], _SHORTEST_S[k]) for k in range(3))
     qrs = _apart(qrs)
-    r_s = _peaks(np.abs(signal).mean(axis=0)[None], qrs)
+    deflection = np.abs(signal).mean(axis=0)[None]
+    r_s = _peaks(deflection, qrs)
     n_beats = len(r_s)
     per_lead = np.full((len(leads), n_beats, len(FIDUCIALS)), np.nan)
     centre_p, centre_t = (p.on_s + p.off_s) / 2, (t.on_s + t.off_s) / 2
@@ -181,8 +183,8 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         beats = np.flatnonzero(has)[which]
         triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
         per_lead[lead, beats, column] = triple
-    p_peaks = _peaks(np.abs(signal).mean(axis=0)[None], p)
-    overall = _median_over_leads(per_lead)
+    p_peaks = _peaks(deflection, p)
+    overall = nanmedian(per_lead, axis=0)
     middle = (overall[:, 3] + overall[:, 5]) / 2  # steadier from beat to beat than a peak
     return Delineation(
         leads=leads,
@@ -197,14 +199,14 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
 def _runs(probability: FloatArray, level: float, shortest_s: float) -> _Runs:
     """Find the runs above the level in every row, with boundaries between samples."""
     n_rows, n = probability.shape
-    above = np.zeros((n_rows, n + 2), np.int8)
-    above[:, 1:-1] = probability > level
-    step = np.diff(above, axis=1)
-    row, first = np.nonzero(step == 1)
-    _, last = np.nonzero(step == -1)  # first sample after the run
-    if not len(row):
+    above = np.zeros((n_rows, n + 2), bool)
+    np.greater(probability, level, out=above[:, 1:-1])
+    edges = np.flatnonzero(above[:, 1:] != above[:, :-1])  # beginnings and ends take turns
+    if not len(edges):
         empty = np.zeros(0)
         return _Runs(np.zeros(0, np.int64), empty, empty, empty)
+    row, first = np.divmod(edges[::2], n + 1)
+    last = edges[1::2] - row * (n + 1)  # first sample after the run
     bridge = _BRIDGE_S * NET_FS
     new = np.ones(len(row), bool)
     new[1:] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > bridge)
@@ -212,14 +214,30 @@ def _runs(probability: FloatArray, level: float, shortest_s: float) -> _Runs:
     row, first, last = row[new], first[new], last[closes]
     whole = (first > 0) & (last < n)  # a wave cut by an end of the record has no true boundary
     row, first, last = row[whole], first[whole], last[whole]
-    total = np.concatenate([np.zeros((n_rows, 1)), np.cumsum(probability, axis=1)], axis=1)
-    area = (total[row, last] - total[row, first]) / NET_FS
+    area = _areas(probability, row, first, last)
     on_s = (first - _crossing(probability[row, first], probability[row, first - 1], level)) / NET_FS
     off_s = (
         last - 1 + _crossing(probability[row, last - 1], probability[row, last], level)
     ) / NET_FS
     runs = _Runs(row, on_s, off_s, area)
     return runs.keep(off_s - on_s >= shortest_s)
+
+
+def _areas(
+    probability: FloatArray,
+    row: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    last: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Give the area under each run, in s."""
+    if not len(row):
+        return np.zeros(0)
+    if len(probability) == 1:  # the rhythm model was fitted on confidences with this rounding
+        total = np.append(np.float64(0), np.cumsum(probability[0]))
+        return np.asarray((total[last] - total[first]) / NET_FS)
+    limits = np.stack([first, last], axis=1) + row[:, None] * probability.shape[1]
+    sums = np.add.reduceat(probability.ravel(), limits.ravel())[::2]
+    return np.asarray(sums / NET_FS, np.float64)
 
 
 def _crossing(inside: FloatArray, outside: FloatArray, level: float) -> npt.NDArray[np.float64]:
@@ -259,13 +277,6 @@ def _largest(
     chosen = np.full(n_beats, -1)
     chosen[beat[order]] = order
     return chosen
-
-
-def _median_over_leads(times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Take the median of the leads that show a wave, NaN where none does."""
-    shown = np.isfinite(times_s).any(axis=0)
-    filled = np.where(shown, times_s, 0.0)
-    return np.where(shown, np.nanmedian(filled, axis=0), np.nan)
 
 
 def _match(rows: _Runs, waves: _Runs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], _Runs]:

@@ -9,7 +9,7 @@ from ecg_llm.delineate import Delineation
 from ecg_llm.errors import MeasurementError
 from ecg_llm.leads import derive_limb_leads
 from ecg_llm.quantity import Quantity
-from ecg_llm.windows import nanmedian
+from ecg_llm.signal import median, nanmedian
 
 Array = npt.NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def _rates(delineation: Delineation) -> dict[str, Quantity]:
     pp = 1000 * np.diff(delineation.p_waves_s[:, 1]) if len(delineation.p_waves_s) else rr[:0]
     if len(pp) >= 2:
         values["atrial_rate_bpm"] = Quantity(
-            60_000 / float(np.median(pp)),
+            60_000 / median(pp),
             "bpm",
             method="60 / median PP",
             spread=_robust_spread(60_000 / pp),
@@ -218,9 +218,7 @@ def _pooled(intervals: Array, reason: str, method: str) -> Quantity:
     there = intervals[np.isfinite(intervals)]
     if not len(there):
         return Quantity(None, "ms", reason=reason)
-    return Quantity(
-        float(np.median(there)), "ms", method=method, spread=_robust_spread(there), n=len(there)
-    )
+    return Quantity(median(there), "ms", method=method, spread=_robust_spread(there), n=len(there))
 
 
 def _axes(
@@ -264,4 +262,4 @@ def _axes(
 
 def _robust_spread(values: Array) -> float:
     """Scale the median absolute deviation to a standard deviation."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return 1.4826 * median(np.abs(values - median(values)))

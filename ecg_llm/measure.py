@@ -15,7 +15,8 @@ from ecg_llm.intervals import record_values
 from ecg_llm.quality import Quality
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
-from ecg_llm.windows import cut_beats, nanmedian
+from ecg_llm.signal import nanmedian
+from ecg_llm.windows import cut_beats, with_typical
 
 Array = npt.NDArray[np.float64]
 UNCALIBRATED = "the file does not tell its gain, so voltages are unknown"
@@ -179,10 +180,9 @@ def measure(
         windows = cut_beats(record, delineation)
         kinds = classify(windows, delineation, quality.pacing_spikes_s)
         usual = usual_beats(kinds)
-        per_beat = measure_windows(windows)
-        typical = {
-            name: values[:, 0] for name, values in measure_windows(windows.typical(usual)).items()
-        }
+        measured = measure_windows(with_typical(windows, usual))
+        per_beat = {name: values[:, :-1] for name, values in measured.items()}
+        typical = {name: values[:, -1] for name, values in measured.items()}
         leads = _by_lead(delineation, per_beat, typical, usual, record.calibrated)
     return Measurements(
         record=record.name or record.source,
@@ -232,11 +232,13 @@ def _by_lead(
     middle = nanmedian(pooled, axis=2)
     spread = 1.4826 * nanmedian(np.abs(pooled - middle[..., None]), axis=2)
     count = np.isfinite(pooled).sum(axis=2).tolist()
+    spreads = spread.tolist()
+    heights = {name: typical[name].tolist() for name in UNITS}
     leads = {}
     for row, lead in enumerate(delineation.leads):
         summary = {}
         for k, (name, unit) in enumerate(UNITS.items()):
-            value = float(typical[name][row])
+            value = heights[name][row]
             if not calibrated and "mV" in unit:
                 summary[name] = Quantity(None, unit, reason=UNCALIBRATED)
             elif value != value:
@@ -244,7 +246,7 @@ def _by_lead(
                 summary[name] = Quantity(None, unit, reason=f"no {wave} found in lead {lead}")
             else:
                 n = count[k][row]
-                apart = float(spread[k, row]) if n else None
+                apart = spreads[k][row] if n else None
                 summary[name] = Quantity(value, unit, method="median beat", spread=apart, n=n)
         times = {name: delineation.times_s[row, :, k] for k, name in enumerate(FIDUCIALS)}
         amplitudes = {name: single[k, row] for k, name in enumerate(UNITS)}

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from ecg_llm.record import ECGRecord
+from ecg_llm.signal import nanmedian
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -70,8 +71,8 @@ def split_bands(record: ECGRecord) -> Bands:
     raw, gaps = _bridge_gaps(record.signal)
     n = raw.shape[1]
     end = max(1, round(0.3 * record.fs))
-    first = np.median(raw[:, :end], axis=1, keepdims=True)
-    last = np.median(raw[:, -end:], axis=1, keepdims=True)
+    first = nanmedian(raw[:, :end], axis=1)[:, None]
+    last = nanmedian(raw[:, -end:], axis=1)[:, None]
     ramp = np.linspace(0, 1, n, dtype=np.float32)
     line = first + (last - first) * ramp
     n_fft = fft.next_fast_len(n, real=True)
@@ -142,7 +143,7 @@ def _mains(spectrum: npt.NDArray[np.complex64], hz: FloatArray, n: int) -> Float
         a, b, c, d = (round((centre + offset) / step) for offset in (-4.0, -0.6, 0.6, 4.0))
         power = np.square(np.abs(spectrum[:, a : d + 1]))
         inside = power[:, b - a : c - a + 1]
-        around = np.median(power, axis=1, keepdims=True)
+        around = nanmedian(power, axis=1)[:, None]
         # Parseval: a sine of amplitude A puts (A n / 2)² into its line.
         out[:, column] = 2 / n * np.sqrt(np.maximum(inside - around, 0).sum(axis=1))
     return out

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from ecg_llm.quality_bands import WORKING_FS, Bands, FloatArray
+from ecg_llm.signal import nanmedian
 
 BEFORE_S, AFTER_S = 0.3, 0.5
 """What of a beat, around its QRS complex, the templates hold."""
@@ -126,10 +127,10 @@ def measure_features(bands: Bands) -> Features:
     unit_mv = 2 * max(float(np.median(qrs_mv)), MIN_QRS_MV)
     scale = np.float32(1 / unit_mv)
     normal = envelope / (qrs_mv[:, None] / np.sqrt(2) + EPS)
-    consensus = np.median(normal, axis=0)
+    consensus = nanmedian(normal, axis=0)
     beats = find_beats(consensus)
     templates, correlation = _templates(bands.ecg, beats)
-    typical = np.median(correlation, axis=1)
+    typical = nanmedian(correlation, axis=1)
     raw = _raw_metrics(bands, scale)
     noise = _noise(bands.noise * scale)
     seconds = _seconds(bands, scale)
@@ -170,7 +171,7 @@ def measure_features(bands: Bands) -> Features:
         leads=np.stack([columns[name] for name in LEAD_METRICS], axis=1).astype(np.float32),
         beats=beats,
         templates=templates,
-        regularity=float(np.median(correlation, axis=0).mean() if len(beats) else 0.0),
+        regularity=float(nanmedian(correlation, axis=0).mean() if len(beats) else 0.0),
         peakiness=float(consensus.max() / (np.median(consensus) + 1e-3)),
         unit_mv=unit_mv,
     )
@@ -205,7 +206,7 @@ def _templates(ecg: FloatArray, beats: npt.NDArray[np.intp]) -> tuple[FloatArray
         none = np.zeros((len(ecg), before + after), np.float32)
         return none, np.zeros((len(ecg), 1), np.float32)
     cut = ecg[:, inner[:, None] + np.arange(-before, after)]
-    templates = np.median(cut, axis=1)
+    templates = nanmedian(cut, axis=1)
     wanted = templates - templates.mean(axis=1, keepdims=True)
     cut = cut - cut.mean(axis=2, keepdims=True)
     size = np.square(cut).sum(axis=2) * np.square(wanted).sum(axis=1)[:, None]
@@ -222,7 +223,9 @@ def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     top, bottom = high.max(axis=1), low.min(axis=1)
     near = 1e-4 * (top - bottom) + EPS
     # A noiseless baseline may be a lead's lowest value; a rail lies far from its median.
-    usual = np.median(raw[:, :: max(1, round(bands.fs / 100))], axis=1)
+    some = np.sort(raw[:, :: max(1, round(bands.fs / 100))], axis=1)
+    n_some = some.shape[1]
+    usual = (some[:, (n_some - 1) // 2] + some[:, n_some // 2]) / 2
     far = 0.25 * (top - bottom)
     ceiling = np.where(top - usual > far, top - near, np.inf)
     floor = np.where(usual - bottom > far, bottom + near, -np.inf)
@@ -230,8 +233,7 @@ def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     clipped = clipped[:, 2:] & clipped[:, 1:-1] & clipped[:, :-2]  # a peak is no rail
     apart = max(1, round(0.02 * bands.fs))
     step = np.abs(raw[:, apart:] - raw[:, :-apart]).max(axis=1)
-    some = np.sort(raw[:, :: max(1, round(bands.fs / 100))], axis=1)
-    cut = round(0.005 * some.shape[1])
+    cut = round(0.005 * n_some)
     return {
         "range_rel": (some[:, -1 - cut] - some[:, cut]) * scale,
         "flat_share": ((high - low) * scale < FLAT_REL).mean(axis=1, dtype=np.float32),
@@ -257,11 +259,11 @@ def _by_second(rows: FloatArray, what: object) -> FloatArray:
 
 def _seconds(bands: Bands, scale: np.float32) -> tuple[FloatArray, FloatArray]:
     """Share of the seconds that are far out, and of those that hardly move."""
-    middle = np.median(bands.baseline, axis=1, keepdims=True)
+    middle = nanmedian(bands.baseline, axis=1)[:, None]
     whole = (bands.ecg + bands.baseline - middle) * scale
     span = _by_second(whole, np.ptp)
-    away = np.abs(_by_second(whole, np.median))
-    usual = np.median(span, axis=1, keepdims=True)
+    away = np.abs(_by_second(whole, nanmedian))
+    usual = nanmedian(span, axis=1)[:, None]
     disturbed = (span > np.maximum(3 * usual, 1.0)) | (away > np.maximum(1.5 * usual, 1.5))
     return disturbed.mean(axis=1, dtype=np.float32), (span < 0.04).mean(axis=1, dtype=np.float32)
 

@@ -1,13 +1,15 @@
-"""Signal arithmetic shared by the lanes: gaps, resampling and zero-phase filtering in one FFT."""
+"""Signal arithmetic shared by the lanes: gaps, medians, resampling and filtering in one FFT."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+Float = TypeVar("Float", np.float32, np.float64)
 
 _PAD_S = 1.0
 _MAX_DENOMINATOR = 1000
@@ -43,6 +45,54 @@ def fill_gaps(signal: FloatArray) -> FloatArray:
         if known.any():
             filled[k, missing[k]] = np.interp(index[missing[k]], index[known], signal[k, known])
     return filled
+
+
+def median(values: npt.NDArray[np.floating]) -> float:
+    """Take the median of a few numbers, which `numpy.median` is slow at.
+
+    Parameters
+    ----------
+    values : np.ndarray, any shape
+        At least one, none of them NaN.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> median(np.array([4.0, 1.0, 2.0, 3.0]))
+    2.5
+    """
+    ordered = np.sort(values, axis=None)
+    n = len(ordered)
+    return float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
+
+
+def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
+    """Take the median over one axis, leaving out NaN.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Any shape with at least one value along the axis.
+    axis : int
+        The axis to pool.
+
+    Returns
+    -------
+    np.ndarray
+        Without that axis; NaN where there is no value.
+    """
+    ordered = np.sort(np.moveaxis(values, axis, -1), axis=-1)  # NaN sorts last
+    n = ordered.shape[-1]
+    if not np.isnan(ordered[..., -1]).any():
+        return np.asarray((ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2, values.dtype)
+    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
+    high = np.take_along_axis(ordered, count // 2, axis=-1)
+    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan)[..., 0], values.dtype)
 
 
 def resample(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
-from ecg_llm.signal import fill_gaps, resample
+from ecg_llm.signal import fill_gaps, nanmedian, resample
 
 Array = npt.NDArray[np.float64]
-Float = TypeVar("Float", np.float32, np.float64)
 
 WORK_FS = 500.0
 """Amplitudes are read at this rate, so that a peak between two slow samples is not lost."""
@@ -87,28 +85,29 @@ class BeatWindows:
         )
 
 
-def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
-    """Take the median over one axis, leaving out NaN.
+def with_typical(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> BeatWindows:
+    """Put the median beat behind the single ones, so that all are measured at once.
 
     Parameters
     ----------
-    values : np.ndarray
-        Any shape with at least one value along the axis.
-    axis : int
-        The axis to pool.
+    windows : BeatWindows
+        The single beats.
+    chosen : np.ndarray, shape (n_beats,), bool
+        The beats to pool; at least one.
 
     Returns
     -------
-    np.ndarray
-        Without that axis; NaN where there is no value.
+    BeatWindows
+        One beat more, the last.
     """
-    if not np.isnan(values).any():
-        return np.asarray(np.median(values, axis=axis), values.dtype)
-    ordered = np.sort(np.moveaxis(values, axis, -1), axis=-1)  # NaN sorts last
-    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
-    high = np.take_along_axis(ordered, np.maximum(count // 2, 0), axis=-1)
-    return np.asarray(np.where(count > 0, (low + high) / 2, np.nan)[..., 0], values.dtype)
+    last = windows.typical(chosen)
+    return BeatWindows(
+        leads=windows.leads,
+        times_s=windows.times_s,
+        signal=np.concatenate([windows.signal, last.signal], axis=1),
+        centres_s=np.concatenate([windows.centres_s, last.centres_s]),
+        fiducials_s=np.concatenate([windows.fiducials_s, last.fiducials_s], axis=1),
+    )
 
 
 def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
@@ -140,13 +139,15 @@ def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
     shift = _alignment(signal, fs, delineation.r_s)
     starts = np.round(delineation.r_s * fs).astype(int) + shift
     pad = len(lags) + _MAX_SHIFT
-    padded = np.pad(signal, ((0, 0), (pad, pad)), constant_values=np.nan)
-    where = np.clip(starts[:, None] + lags + pad, 0, padded.shape[1] - 1)
+    padded = np.full((len(signal), signal.shape[1] + 2 * pad), np.nan, np.float32)
+    padded[:, pad:-pad] = signal
+    views = np.lib.stride_tricks.sliding_window_view(padded, len(lags), axis=1)
+    where = np.clip(starts + lags[0] + pad, 0, views.shape[1] - 1)
     centres = starts / fs
     return BeatWindows(
         leads=delineation.leads,
         times_s=lags / fs,
-        signal=padded[:, where],
+        signal=views[:, where],
         centres_s=centres,
         fiducials_s=fiducials - centres[:, None],
     )
@@ -181,31 +182,40 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     start = np.fmin(np.fmax(p_off, onset - 0.040), onset - 0.016)
     first = np.clip(np.nan_to_num(np.round(start * fs)), 0, n - 1).astype(int)
     last = np.clip(np.nan_to_num(np.round((onset - 0.004) * fs)), 0, n - 1).astype(int) + 1
-    line = np.zeros_like(signal)
-    at = np.arange(n)
-    for i, row in enumerate(signal):
-        total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(row), dtype=np.float64)])
-        level = (total[last[i]] - total[first[i]]) / np.maximum(last[i] - first[i], 1)
-        there = np.isfinite(onset[i]) & np.isfinite(row[first[i]]) & np.isfinite(row[last[i] - 1])
-        there &= last[i] > first[i]
-        if there.any():
-            line[i] = np.interp(at, (first[i] + last[i])[there] / 2, level[there])
-        else:
-            line[i] = np.nan
+    rows = np.arange(len(signal))[:, None]
+    # An end of a PR segment is short, so all of them are summed at once.
+    span = np.arange(max(int((last - first).max()), 1))
+    places = first[..., None] + span
+    samples = signal[rows[..., None], np.minimum(places, n - 1)].astype(np.float64)
+    within = (places < last[..., None]) & np.isfinite(samples)
+    level = np.where(within, samples, 0).sum(axis=-1) / np.maximum(last - first, 1)
+    there = np.isfinite(onset) & np.isfinite(signal[rows, first]) & (last > first)
+    there &= np.isfinite(signal[rows, last - 1])
+    middle = (first + last) / 2
+    line = np.full_like(signal, np.nan)
+    at = np.arange(n, dtype=np.float64)
+    for i in np.flatnonzero(there.any(axis=1)):
+        line[i] = np.interp(at, middle[i, there[i]], level[i, there[i]])
     return line
+
+
+def _without_nan(signal: FloatArray) -> FloatArray:
+    """Put zero where nothing was recorded."""
+    missing = ~np.isfinite(signal)
+    return np.where(missing, np.float32(0), signal) if missing.any() else signal
 
 
 def _alignment(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int_]:
     """Find the shift of each beat that lays its steep parts over those of the median beat."""
-    steep = np.abs(np.diff(np.nan_to_num(signal), axis=1)).sum(axis=0)
+    steep = np.abs(np.diff(_without_nan(signal), axis=1)).sum(axis=0)
     half = round(0.10 * fs) + _MAX_SHIFT
     padded = np.pad(steep, half)
     where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
     around = padded[np.clip(where, 0, len(padded) - 1)]
-    template = np.median(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
+    template = nanmedian(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
     shift = np.zeros(len(r_s), int)
     for _ in range(2):
         views = np.lib.stride_tricks.sliding_window_view(around, len(template), axis=1)
         shift = np.argmax(views @ template, axis=1)
-        template = np.median(views[np.arange(len(r_s)), shift], axis=0)
+        template = nanmedian(views[np.arange(len(r_s)), shift], axis=0)
     return shift - _MAX_SHIFT

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ecg_llm.signal import fill_gaps, resample
+from ecg_llm.signal import fill_gaps, nanmedian, resample
 
 
 @pytest.mark.parametrize("fs", [100.0, 128.0, 250.0, 257.3, 360.0, 500.0, 1000.0])
@@ -40,3 +40,17 @@ def test_a_gap_is_bridged_and_a_dead_lead_is_zero() -> None:
     nan = np.nan
     given = np.array([[nan, 1, nan, 3, nan], [nan] * 5], np.float32)
     assert fill_gaps(given).tolist() == [[1, 1, 2, 3, 3], [0] * 5]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_median_leaves_out_what_is_missing(n: int, axis: int, dtype: type) -> None:
+    values = np.random.default_rng(n).normal(size=(n, n, n)).astype(dtype)
+    assert np.array_equal(nanmedian(values, axis), np.median(values, axis=axis))
+    values[values > 0.8] = np.nan
+    values[0, 0, 0] = 0.1
+    kept = np.ma.median(np.ma.masked_invalid(values), axis=axis)
+    found = nanmedian(values, axis)
+    assert found.dtype == dtype
+    assert np.array_equal(found, np.ma.filled(kept.astype(dtype), np.nan), equal_nan=True)
