@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.data_builders.listing import SPLITS, Listed
-from ecg_llm.data_builders.shards import load_manifest, read_shards, write_whole
+from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards, write_whole
 from ecg_llm.errors import ConfigError
 
 CARD, README = "card.json", "README.md"
@@ -47,20 +47,57 @@ def write_card(
         "source": source.name,
         "command": _command(manifest.build),
         "builder": manifest.build["builder"],
-        "counts": {
-            "listed": n_listed,
-            "written": sum(shard.n_rows for shard in manifest.shards.values()),
-            "left_out": sum(problems.values()),
-            "left_out_by_kind": problems,
-            "shards": manifest.n_shards,
-        },
+        "counts": shard_counts(manifest, n_listed, problems),
         **count_rows(out),
         "remarks": remarks,
         "citation": source.citation,
         "label_names": source.vocabulary(),
     }
+    save_card(out, card, _readme(card))
+
+
+def shard_counts(manifest: Manifest, n_listed: int, problems: dict[str, int]) -> dict[str, Any]:
+    """Count what became of the records of the list.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the finished set.
+    n_listed : int
+        Records of the list.
+    problems : dict of str to int
+        Records left out, by kind.
+
+    Returns
+    -------
+    dict
+        ``listed`` is ``written`` plus ``left_out``.
+    """
+    shards = manifest.shards.values()
+    return {
+        "listed": n_listed,
+        "written": sum(shard.n_items for shard in shards),
+        "rows": sum(shard.n_rows for shard in shards),
+        "left_out": sum(problems.values()),
+        "left_out_by_kind": problems,
+        "shards": manifest.n_shards,
+    }
+
+
+def save_card(out: Path, card: dict[str, Any], readme: str) -> None:
+    """Write ``README.md`` and then ``card.json``.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set.
+    card : dict
+        For programs.
+    readme : str
+        For people.
+    """
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-    write_whole(out / README, _readme(card).encode())
+    write_whole(out / README, readme.encode())
     write_whole(out / CARD, text.encode())
 
 

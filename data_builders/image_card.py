@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
-from ecg_llm.data_builders.card import CARD, README
+from ecg_llm.data_builders.card import save_card, shard_counts
 from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
 from ecg_llm.data_builders.listing import SPLITS, Source
-from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards, write_whole
+from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards
 
 _COUNTED = {
     "kind": "kinds",
@@ -63,21 +62,12 @@ def write_image_card(
         "source": source.name,
         "command": _command(manifest),
         "builder": BUILDER,
-        "counts": {
-            "listed": n_listed,
-            "written": sum(shard.n_items for shard in manifest.shards.values()),
-            "rows": sum(shard.n_rows for shard in manifest.shards.values()),
-            "left_out": sum(problems.values()),
-            "left_out_by_kind": problems,
-            "shards": manifest.n_shards,
-        },
+        "counts": shard_counts(manifest, n_listed, problems),
         **count_images(out),
         "remarks": remarks,
         "citation": source.citation,
     }
-    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-    write_whole(out / README, _readme(card).encode())
-    write_whole(out / CARD, text.encode())
+    save_card(out, card, _readme(card))
 
 
 def count_images(out: Path) -> dict[str, Any]:

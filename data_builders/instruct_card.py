@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.data_builders.card import CARD, README, table_lines
+from ecg_llm.data_builders.card import save_card, shard_counts, table_lines
 from ecg_llm.data_builders.listing import SPLITS, Listed
-from ecg_llm.data_builders.shards import load_manifest, read_shards, write_whole
+from ecg_llm.data_builders.shards import load_manifest, read_shards
 from ecg_llm.lexicon import scan
 
 _COUNTED = ("kind", "form", "messages", "answer", "records", "pair", "split", "patient", "licence")
@@ -36,7 +36,6 @@ def write_instruct_card(
         As of `ecg_llm.data_builders.card.write_card`.
     """
     manifest = load_manifest(out)
-    shards = manifest.shards.values()
     build = manifest.build
     command = "ecgllm build instruct SHARDS --out OUT"
     command += f" --seed {build['seed']}" if build["seed"] else ""
@@ -47,21 +46,12 @@ def write_instruct_card(
         "source": source.name,
         "command": command,
         "builder": build["conversations"],
-        "counts": {
-            "listed": n_listed,
-            "written": sum(shard.n_items for shard in shards),
-            "rows": sum(shard.n_rows for shard in shards),
-            "left_out": sum(problems.values()),
-            "left_out_by_kind": problems,
-            "shards": manifest.n_shards,
-        },
+        "counts": shard_counts(manifest, n_listed, problems),
         **count_conversations(out),
         "remarks": remarks,
         "citation": source.citation,
     }
-    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-    write_whole(out / README, _readme(card).encode())
-    write_whole(out / CARD, text.encode())
+    save_card(out, card, _readme(card))
 
 
 def count_conversations(out: Path) -> dict[str, Any]:

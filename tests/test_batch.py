@@ -33,7 +33,7 @@ def line_of(ref: Ref, log: Path | None = None) -> str:
         case "bad":
             raise RecordError(f"{ref.name}: not an ECG; give another file.")
         case "gone":
-            raise FileNotFoundError(2, "No such file or directory", "/home/someone/gone.dat")
+            raise FileNotFoundError(2, "No such file or directory", "gone.dat")
         case "bug":
             raise ZeroDivisionError("division by zero")
         case "crash":
