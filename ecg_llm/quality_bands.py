@@ -19,7 +19,6 @@ BASELINE_HZ = 0.7
 ECG_HZ = (0.7, 40.0)
 QRS_HZ = (6.0, 22.0)
 NOISE_HZ = (25.0, 45.0)
-MUSCLE_HZ = (35.0, 90.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -25,11 +25,6 @@ class DelineatorConfig:
     stem_stride: int = 4
     """Input samples per position of the first level."""
 
-    @property
-    def multiple(self) -> int:
-        """Number that the input length must be a multiple of."""
-        return int(self.stem_stride * 2 ** (len(self.widths) - 1))
-
     def build(self) -> Delineator:
         """Make the net with fresh weights.
 

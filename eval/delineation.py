@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from ecg_llm.delineate import Delineation, delineate
 from ecg_llm.eval.ludb import WAVES, LudbMarks, ludb_records, read_ludb
-from ecg_llm.record import ECGRecord
 from ecg_llm.waves import BUNDLED
 
 TOLERANCE_S = 0.150
@@ -20,7 +19,6 @@ INTERVALS = {"PR": (0, 3), "QRS": (3, 5), "QT": (3, 8)}
 """Columns of `FIDUCIALS` between which each interval lies."""
 
 Waves = Mapping[str, Mapping[str, npt.NDArray[np.float64]]]
-Method = Callable[[ECGRecord, Path], Delineation]
 
 
 @dataclass(frozen=True)

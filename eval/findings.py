@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import RecordError
+from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.finding import Finding
 from ecg_llm.record import ECGRecord, Sex
@@ -178,37 +179,6 @@ class FindingsResult:
             ]
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
-
-
-def wilson(hits: int, n: int) -> tuple[float, float, float] | None:
-    """Compute a share with its 95 % Wilson interval.
-
-    Parameters
-    ----------
-    hits, n : int
-        Successes and trials.
-
-    Returns
-    -------
-    tuple of float or None
-        Share, lower and upper limit; None without trials.
-
-    References
-    ----------
-    .. [1] Wilson EB. J Am Stat Assoc 1927;22:209-212.
-
-    Examples
-    --------
-    >>> tuple(round(x, 3) for x in wilson(9, 10))
-    (0.9, 0.596, 0.982)
-    """
-    if n == 0:
-        return None
-    z = 1.959964
-    share = hits / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
-    return share, max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def truth(statements: dict[str, float], code: str) -> bool | None:

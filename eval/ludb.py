@@ -12,6 +12,7 @@ from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.errors import RecordError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
+from ecg_llm.signal import nanmedian
 
 WAVES = ("P", "QRS", "T")
 _SYMBOLS = {"p": "P", "N": "QRS", "t": "T"}
@@ -58,7 +59,7 @@ class LudbMarks:
             leads=leads,
             r_s=r_s,
             times_s=times,
-            global_s=_nanmedian(times),
+            global_s=nanmedian(times, axis=0),
             p_waves_s=p_waves,
             p_confidence=np.ones(len(p_waves)),
         )
@@ -68,16 +69,7 @@ class LudbMarks:
         rows = np.concatenate([self.waves_s[lead]["P"] for lead in leads])
         centres = _cluster(rows[:, 1])
         near = [rows[np.abs(rows[:, 1] - c) < _BEAT_WINDOW_S] for c in centres]
-        return np.array([_nanmedian(group) for group in near]).reshape(-1, 3)
-
-
-def _nanmedian(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Take the median over the first axis, NaN where there is no value."""
-    ordered = np.sort(values, axis=0)  # NaN sorts last
-    count = np.isfinite(values).sum(axis=0)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
-    high = np.take_along_axis(ordered, (count // 2)[None] % len(ordered), axis=0)[0]
-    return np.where(count > 0, (low + high) / 2, np.nan)
+        return np.array([nanmedian(group, axis=0) for group in near]).reshape(-1, 3)
 
 
 def _cluster(times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

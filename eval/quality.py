@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.eval.shares import wilson
 from ecg_llm.quality import ACCEPT_FROM
 from ecg_llm.quality_model import bundled_model
 from ecg_llm.training.quality_gate import GateConfig, MarkedRecords, fit_gate, measure_marked
@@ -63,7 +64,7 @@ class Agreement:
         >>> Agreement.of(*both).agreement, Agreement.of(*both).specificity
         (0.75, 0.6666666666666666)
         """
-        low, high = wilson(int(np.sum(said == experts)), len(experts))
+        low, high = _limits(int(np.sum(said == experts)), len(experts))
         return cls(
             agreement=float(np.mean(said == experts)),
             agreement_low=low,
@@ -205,7 +206,7 @@ def _summary(marked: MarkedRecords, votes: npt.NDArray[np.bool_]) -> QualityEval
     experts = marked.acceptable
     each = [Agreement.of(vote, experts) for vote in votes]
     agreement = float(np.mean([one.agreement for one in each]))
-    low, high = wilson(round(agreement * len(experts)), len(experts))
+    low, high = _limits(round(agreement * len(experts)), len(experts))
     pooled = replace(
         each[0],
         agreement=agreement,
@@ -254,26 +255,8 @@ def deal(marks: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.intp]:
     return fold
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share (Wilson).
-
-    Parameters
-    ----------
-    hits, n : int
-        Counts.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper limit.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in wilson(94, 100)]
-    [0.875, 0.972]
-    """
-    z = 1.959964
-    p = hits / n
-    middle = p + z * z / (2 * n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return float((middle - half) / (1 + z * z / n)), float((middle + half) / (1 + z * z / n))
+def _limits(hits: int, n: int) -> tuple[float, float]:
+    """Give the 95 % limits of a share of at least one record."""
+    interval = wilson(hits, n)
+    assert interval is not None
+    return interval[1:]

@@ -5,7 +5,8 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.findings import evaluate, tally, truth, wilson
+from ecg_llm.eval.findings import evaluate, tally, truth
+from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.checks import Check, judge
 
 
