@@ -94,8 +94,8 @@ SIGNS: dict[str, str] = {
     "ischaemia, digitalis, electrolytes or nonspecific repolarization change",
     "super:CD": "wide QRS complex; bundle branch block; left axis deviation with fascicular block; "
     "PR interval above 200 ms; dropped beats; delta wave",
-    "super:HYP": "tall R waves in V5 and V6 and deep S waves in V1; high QRS voltage; broad or tall "
-    "P waves; strain of ST and T; enlarged atrium",
+    "super:HYP": "tall R waves in V5 and V6 and deep S waves in V1; high QRS voltage; broad or "
+    "tall P waves; strain of ST and T; enlarged atrium",
     "sub:STTC": "nondiagnostic T wave abnormality; scooped ST segments of digitalis; prolonged QT "
     "interval; ST elevation of an aneurysm; electrolyte disturbance",
     "sub:IMI": f"{_Q} II, III and aVF; inferior wall; also inferolateral and inferoposterior",
@@ -105,7 +105,8 @@ SIGNS: dict[str, str] = {
     "narrower than 120 ms; qR in I and aVL or in III and aVF",
     "sub:_AVB": "PR interval above 200 ms; dropped QRS complexes after P waves; dissociation of P "
     "waves and QRS complexes",
-    "sub:ISCA": f"{_ISCH} V1 to V6, I or aVL; anterior, anteroseptal, anterolateral or lateral wall",
+    "sub:ISCA": f"{_ISCH} V1 to V6, I or aVL; anterior, anteroseptal, anterolateral or lateral "
+    "wall",
     "sub:ISCI": f"{_ISCH} II, III and aVF; inferior wall, also V5 and V6",
     # infarction and injury
     "IMI": f"{_Q} II, III and aVF; inferior wall scar; inferior T inversion",
@@ -158,10 +159,10 @@ SIGNS: dict[str, str] = {
     "3AVB": "P waves and QRS complexes independent of each other; slow escape rhythm; no AV "
     "conduction",
     "LPR": "PR interval above 200 ms; late QRS after the P wave",
-    "CLBBB": "QRS duration of 120 ms or more; broad notched R waves in I, aVL, V5 and V6 without Q; "
-    "deep S waves or QS complexes in V1 to V3; ST and T opposite to the QRS",
-    "CRBBB": "QRS duration of 120 ms or more; rsR' or broad R wave in V1; broad S waves in I and V6; "
-    "inverted T waves in V1 to V3",
+    "CLBBB": "QRS duration of 120 ms or more; broad notched R waves in I, aVL, V5 and V6 without "
+    "Q; deep S waves or QS complexes in V1 to V3; ST and T opposite to the QRS",
+    "CRBBB": "QRS duration of 120 ms or more; rsR' or broad R wave in V1; broad S waves in I and "
+    "V6; inverted T waves in V1 to V3",
     "ILBBB": "QRS duration of 110 to 119 ms; left bundle branch block shape; slurred R waves in V5 "
     "and V6 without Q",
     "IRBBB": "QRS duration below 120 ms; rsR' in V1 or V2; small terminal S waves in I and V6",
@@ -169,23 +170,23 @@ SIGNS: dict[str, str] = {
     "LAFB": "left axis deviation beyond minus 45 degrees; qR in I and aVL; rS in II, III and aVF; "
     "QRS narrower than 120 ms",
     "LPFB": "right axis deviation; rS in I and aVL; qR in III and aVF; QRS narrower than 120 ms",
-    "WPW": "short PR interval below 120 ms; delta wave at the start of the QRS; broad QRS; ventricular "
-    "pre-excitation",
+    "WPW": "short PR interval below 120 ms; delta wave at the start of the QRS; broad QRS; "
+    "ventricular pre-excitation",
     "ABQRS": "abnormal shape of the QRS complex; notches or slurs; unusual R and S waves; wide or "
     "split QRS",
     # chambers and voltage
-    "LVH": "deep S waves in V1 with tall R waves in V5 or V6, together above 3.5 mV; tall R wave in "
-    "aVL; ST depression and inverted T waves in I, aVL, V5 and V6; left axis deviation",
-    "VCLVH": "deep S waves in V1 with tall R waves in V5 or V6, together above 3.5 mV; high voltage "
-    "without strain",
-    "RVH": "right axis deviation; tall R wave in V1; deep S waves in V5 and V6; inverted T waves in V1 "
-    "to V3",
+    "LVH": "deep S waves in V1 with tall R waves in V5 or V6, together above 3.5 mV; tall R wave "
+    "in aVL; ST depression and inverted T waves in I, aVL, V5 and V6; left axis deviation",
+    "VCLVH": "deep S waves in V1 with tall R waves in V5 or V6, together above 3.5 mV; high "
+    "voltage without strain",
+    "RVH": "right axis deviation; tall R wave in V1; deep S waves in V5 and V6; inverted T waves "
+    "in V1 to V3",
     "SEHYP": "deep narrow Q waves in the lateral and inferior leads; tall R waves in V1 and V2; "
     "thick septum",
     "LAO/LAE": "P wave of 120 ms or more; notched P wave in II; deep terminal negative P in V1",
     "RAO/RAE": "tall peaked P wave above 0.25 mV in II, III and aVF; tall P wave in V1",
-    "LVOLT": "QRS amplitude below 0.5 mV in every limb lead or below 1 mV in every chest lead; small "
-    "complexes",
+    "LVOLT": "QRS amplitude below 0.5 mV in every limb lead or below 1 mV in every chest lead; "
+    "small complexes",
     "HVOLT": "tall QRS complexes; large R and S amplitudes in the chest leads",
     "QWAVE": "pathological Q waves; Q of 30 to 40 ms or a quarter of the R wave; QS complexes",
     # ectopy and rhythm
@@ -197,15 +198,15 @@ SIGNS: dict[str, str] = {
     "minute; constant PR interval",
     "STACH": "heart rate above 100 beats per minute; P wave before every QRS complex",
     "SBRAD": "heart rate below 60 beats per minute; P wave before every QRS complex",
-    "SARRH": "RR intervals varying by more than 120 ms; P wave before every QRS complex; rate changing "
-    "with breathing",
+    "SARRH": "RR intervals varying by more than 120 ms; P wave before every QRS complex; rate "
+    "changing with breathing",
     "AFIB": "no P waves; irregular RR intervals without a pattern; fine fibrillatory baseline",
     "AFLT": "flutter waves like saw teeth of 240 to 340 per minute in II, III and aVF; no P waves; "
     "regular or grouped RR intervals; 2:1 or 4:1 conduction",
     "SVTAC": "heart rate above 120 beats per minute; narrow QRS complexes; regular rhythm; P waves "
     "hidden or after the QRS",
-    "PSVT": "attack of regular narrow tachycardia above 150 beats per minute; P waves hidden; sudden "
-    "onset and end",
+    "PSVT": "attack of regular narrow tachycardia above 150 beats per minute; P waves hidden; "
+    "sudden onset and end",
     "SVARR": "irregular rhythm of the atria; changing P waves; narrow QRS complexes",
     "PACE": "narrow pacing spikes before P waves or QRS complexes; broad QRS complexes after the "
     "spikes",
@@ -217,11 +218,12 @@ SIGNS: dict[str, str] = {
     "narrow QRS complexes; regular rhythm",
     "ventricular_escape_beat": "late broad QRS complex after a pause; no P wave before it",
     "junctional_escape_beat": "late narrow QRS complex after a pause; no P wave before it",
-    "mobitz_1": "PR interval growing from beat to beat; then a P wave without a QRS complex; grouped "
-    "beats",
+    "mobitz_1": "PR interval growing from beat to beat; then a P wave without a QRS complex; "
+    "grouped beats",
     "left_axis": "QRS axis left of minus 30 degrees; upright QRS in I; negative QRS in II, III and "
     "aVF",
-    "right_axis": "QRS axis right of plus 90 degrees; negative QRS in I; upright QRS in III and aVF",
+    "right_axis": "QRS axis right of plus 90 degrees; negative QRS in I; upright QRS in III and "
+    "aVF",
     "counterclockwise_rotation": "R larger than S already in V1 or V2; early transition",
     "clockwise_rotation": "S larger than R as far as V5; late transition; poor R wave progression",
     "p_wave_change": "notched, broad, tall or inverted P waves",
