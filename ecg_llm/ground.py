@@ -11,18 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.compose import withheld
 from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.grounding import CheckedClaim, check_text, missing
 from ecg_llm.lexicon import scan
 from ecg_llm.measured_words import MEASURED
+from ecg_llm.number_check import check_number
 from ecg_llm.outside import says_what_no_ecg_tells
 from ecg_llm.phrases import amount, brief_reason, measured, sentence
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Change, Claim
-from ecg_llm.statements import finding_claims, present_claim, value_claim
+from ecg_llm.statements import SAID_BY, finding_claims, present_claim, value_claim
 from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
@@ -95,7 +96,17 @@ class Known:
         return cls(facts=facts, record=record, earlier=earlier)
 
     def check(self, text: str) -> tuple[CheckedClaim, ...]:
-        """Hold a text against what is known."""
+        """Hold a text against what is known.
+
+        Parameters
+        ----------
+        text : str
+            Prose.
+
+        Returns
+        -------
+        tuple of CheckedClaim
+        """
         return check_text(text, facts=self.facts, earlier=self.earlier)
 
 
@@ -218,7 +229,11 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
     ------
     Sentence
     """
-    for finding in missing(shipped, known.facts.findings.values()):
+    findings = known.facts.findings
+    present = {code for code, found in findings.items() if found.status == "present"}
+    for finding in missing(shipped, findings.values()):
+        if not present.isdisjoint(SAID_BY.get(finding.code, ())):
+            continue  # said more precisely by another, in the text or in what is added
         claim = present_claim(finding)
         if claim.text not in said:
             said.add(claim.text)
@@ -227,9 +242,7 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
                 shipped=claim.text,
                 reason=f"{finding.label} is present and was left out",
             )
-            yield Sentence(
-                text=claim.text, evidence=claim.evidence, kind="present", change=change
-            )
+            yield Sentence(text=claim.text, evidence=claim.evidence, kind="present", change=change)
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:
@@ -310,18 +323,22 @@ def check_sentence(
             return no("said already")
         said.add(text)
         evidence = tuple(dict.fromkeys(item for claim in checked for item in claim.evidence))
-        return [
-            Sentence(text=text, before=before, evidence=evidence, claims=checked)
-        ]
+        return [Sentence(text=text, before=before, evidence=evidence, claims=checked)]
     reason = "; ".join(dict.fromkeys(claim.reason for claim in bad))
     fixed = _with_numbers(text, bad, known)
     if fixed is not None:
         checked = known.check(fixed)
         evidence = tuple(dict.fromkeys(item for claim in checked for item in claim.evidence))
         change = Change(action="corrected", draft=text, shipped=fixed, reason=reason)
-        new = [] if fixed in said else [
-            Sentence(text=fixed, before=before, evidence=evidence, claims=checked, change=change)
-        ]
+        new = (
+            []
+            if fixed in said
+            else [
+                Sentence(
+                    text=fixed, before=before, evidence=evidence, claims=checked, change=change
+                )
+            ]
+        )
         said.add(fixed)
         return new or no(reason)
     written = [claim for one in bad for claim in measured_claims(one, known)]
@@ -360,7 +377,7 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
     for one in sorted(bad, key=lambda checked: -checked.claim.start):
         claim = one.claim
         shown = _SHOWN.findall(claim.text)
-        value = next((i.value for i in one.evidence if isinstance(i.value, int | float)), None)
+        value = _measured_value(one, known)
         if (
             claim.kind != "number"
             or one.status != "contradicted"
@@ -382,6 +399,16 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
         text = text[: claim.start] + claim.text.replace(shown[0], new) + text[claim.end :]
     held = known.check(text)
     return text if held and all(claim.status == "supported" for claim in held) else None
+
+
+def _measured_value(checked: CheckedClaim, known: Known) -> float | None:
+    """Give the value that a number should have been: the usual one of its quantity."""
+    word = MEASURED.get(checked.claim.subject)
+    lead = checked.claim.leads[0] if checked.claim.leads else None
+    usual = None if word is None else known.facts.value(word.names[0], lead).value
+    if usual is not None:
+        return float(usual)
+    return next((i.value for i in checked.evidence if isinstance(i.value, int | float)), None)
 
 
 def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
@@ -408,7 +435,7 @@ def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
     if subject not in MEASURED:
         return
     if claim.leads and MEASURED[subject].per_lead:
-        yield from _lead_values(subject, claim.leads, known)
+        yield from lead_values(subject, claim.leads, known)
     else:
         yield from value_says(subject, known)
 
@@ -443,16 +470,34 @@ def value_says(subject: str, known: Known) -> Iterator[Claim]:
 _ELSE = {"rr_cv": ("heart_rate_bpm",), "qtc": ("qtc_fridericia_ms", "qtc_bazett_ms")}
 
 
-def _lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
-    """Say a value in each lead that was named."""
+def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
+    """Say a value in each lead that was named.
+
+    Parameters
+    ----------
+    subject : str
+        A per-lead name of `MEASURED`.
+    leads : sequence of str
+        Lead names.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+    """
     word = MEASURED[subject]
     for lead in leads:
         quantity = known.facts.value(word.names[0], lead)
         if quantity.value is not None:
-            fact = measured(word.label, quantity.value, quantity.unit, lead=lead)
+            name = _ST_AT.get(word.names[0], word.label)
+            fact = measured(name, quantity.value, quantity.unit, lead=lead)
             shown = amount(quantity.value, quantity.unit)
-            text = sentence(f"{word.label} {shown} in {lead}")
+            text = sentence(f"{name} {shown} in {lead}")
             yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+
+
+_ST_AT = {"st_j_mv": "ST at J", "st_j60_mv": "ST at J+60 ms", "st_j80_mv": "ST at J+80 ms"}
 
 
 def finding_says(code: str, known: Known) -> Iterator[Claim]:
@@ -561,19 +606,17 @@ def _counted(shown: str, known: Known) -> bool:
         if finding.status != "present":
             continue
         for item in finding.evidence:
-            times = [f"{t:.{d}f}" for t in (item.from_s, item.to_s) if t is not None for d in (1, 2)]
+            times = [
+                f"{t:.{d}f}" for t in (item.from_s, item.to_s) if t is not None for d in (1, 2)
+            ]
             value = f"{item.value:g}" if isinstance(item.value, int | float) else str(item.value)
             if set(digits) <= {value, *times, *_SHOWN.findall(item.unit)}:
                 return True
     return False
 
 
-def _is_limit(claim: object, known: Known) -> bool:
+def _is_limit(claim: TextClaim, known: Known) -> bool:
     """Whether a number of a general statement is a limit that the criteria use."""
-    from ecg_llm.claims import TextClaim
-    from ecg_llm.number_check import check_number
-
-    assert isinstance(claim, TextClaim)
     return check_number(replace(claim, role="criterion"), known.facts, 1.0).verdict == "supported"
 
 
@@ -593,8 +636,12 @@ def _on_quality(text: str, known: Known) -> list[Claim] | None:
     if facts.refused is not None:
         return [Claim(text=sentence(facts.refused), status="supported", kind="unknown")]
     if not facts.unusable:
-        good = re.search(r"\b(all|usable|readable|good|sufficient|can be (read|interpreted)|no lead "
-                         r"left out)\b", text, re.IGNORECASE)
+        good = re.search(
+            r"\b(all|usable|readable|good|sufficient|can be (read|interpreted)|no lead "
+            r"left out)\b",
+            text,
+            re.IGNORECASE,
+        )
         if good and not re.search(r"\b(not|cannot|limits|poor|noisy|left out for)\b", text):
             return [Claim(text=text, status="supported", kind="told")]
         return [Claim(text="All leads can be read.", status="supported")]

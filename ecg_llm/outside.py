@@ -53,8 +53,8 @@ TOPICS = (
     Topic(
         "another disease",
         r"\b(diabet\w+|asthma|copd|cancer|tumou?rs?|depress(ion|ed) (disorder|mood)|anaemia|anemia|"
-        r"pneumonia|kidney (failure|disease)|renal failure|thyroid|stroke|infection|sepsis|covid\S*|"
-        r"pregnan\w+|dementia|epilepsy|alzheimer\S*|liver|pulmonary embolism)\b",
+        r"pneumonia|kidney (failure|disease)|renal failure|thyroid|stroke|infection|sepsis|"
+        r"covid\S*|pregnan\w+|dementia|epilepsy|alzheimer\S*|liver|pulmonary embolism)\b",
         "this is not diagnosed by an ECG; other tests are made for it",
     ),
     Topic(
@@ -66,14 +66,14 @@ TOPICS = (
     Topic(
         "the patient's history or person",
         r"\b(stent|bypass( surgery)?|chemotherapy|operations?|surger(y|ies)|smok\w+|alcohol|"
-        r"name of (this|the) patient|who is (this|the) patient|patient's name|how tall|"
-        r"(height|weight|address|phone number|birthday|race|ethnicity|occupation)|symptom history|"
+        r"name of (this|the) patient|who is (this|the) patient|patient's name|how tall is (he|she|the)|"
+        r"(body|patient's) (height|weight)|address|phone number|birthday|ethnicity|occupation|"
         r"medical history|past history|family history)\b",
         "the ECG shows the heart's electrical activity at the time of recording, not the patient's "
         "past or person",
     ),
 )
-"""The words decide; `ecg_llm.answer` declines a question on one of these before any model is asked."""
+"""The words decide: `ecg_llm.answer` declines such a question before any model is asked."""
 
 _DENIES = re.compile(
     r"\b(not|no|cannot|can't|never|neither|nor|without|beyond|elsewhere|other tests|decline|"
