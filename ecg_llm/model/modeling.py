@@ -291,7 +291,10 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
 
 def _encoder(config: EcgLlmConfig) -> nn.Module:
     """Build the signal encoder."""
-    from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
+    from ecg_llm.encoders.signal import (  # type: ignore[import-not-found,unused-ignore]
+        SignalEncoder,
+        SignalEncoderConfig,
+    )
 
     encoder: nn.Module = SignalEncoder(SignalEncoderConfig(**(config.encoder_config or {})))
     return encoder

@@ -35,7 +35,10 @@ class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
     tokenizer_class = "AutoTokenizer"
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase = None, tokens_per_ecg: int = 10, **kwargs: Any
+        self,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        tokens_per_ecg: int = 10,
+        **kwargs: Any,
     ) -> None:
         for word in (ECG, IMAGE):
             if tokenizer is not None and word not in tokenizer.get_vocab():
@@ -148,7 +151,9 @@ def ecg_inputs(records: Sequence[ECGRecord]) -> dict[str, Any]:
     """
     import torch
 
-    from ecg_llm.encoders.signal_input import encoder_input
+    from ecg_llm.encoders.signal_input import (  # type: ignore[import-not-found,unused-ignore]
+        encoder_input,
+    )
 
     made = [encoder_input(record) for record in records]
     signal, present, calibrated = zip(*made, strict=True)
