@@ -29,11 +29,12 @@ from ecg_llm.lexicon import scan
 from ecg_llm.measured_words import MEASURED
 from ecg_llm.outside import topic_of
 from ecg_llm.phrases import listing, sentence
+from ecg_llm.prompt import build
 from ecg_llm.report import Change, Claim
 from ecg_llm.vocabulary import label, members
 
 if TYPE_CHECKING:
-    from ecg_llm.narrate import Writer
+    from ecg_llm.lm import TextModel
 
 MAX_NEW_TOKENS = 256
 """Longest answer a model may draft."""
@@ -143,7 +144,7 @@ def respond(
     history: Sequence[tuple[str, str]],
     found: Analysis | Sequence[Analysis],
     *,
-    model: Writer | None = None,
+    model: TextModel | None = None,
     max_new_tokens: int = MAX_NEW_TOKENS,
 ) -> Iterator[Sentence]:
     """Answer the last message of a conversation, one checked sentence after the other.
@@ -322,7 +323,7 @@ def _judged(subject: str, known: Known) -> Iterator[Claim]:
 
 
 def _overview(asked: Asked, present: Analysis) -> list[Claim]:
-    """Answer a question that names nothing: quality, rhythm, the facts behind it, or all in short."""
+    """Answer a question that names nothing: quality, rhythm, reasons, or all in short."""
     report = build_report(present.record, present.quality, present.measurements, present.findings)
     sections = {part.title: part.statements for part in report.sections}
     if asked.about == "quality" and "Technical quality" in sections:
@@ -360,16 +361,13 @@ _WORD = re.compile(r"^(yes|no)\b[\s.,:;–-]*", re.IGNORECASE)
 def _drafted(
     history: Sequence[tuple[str, str]],
     analyses: Sequence[Analysis],
-    model: Writer,
+    model: TextModel,
     known: Known,
     asked: Asked,
     max_new_tokens: int,
     said: set[str],
 ) -> Iterator[Sentence]:
     """Check a model's answer while it is written."""
-    import importlib
-
-    build = importlib.import_module("ecg_llm.prompt").build
     texts = [text for _, text in history]
     prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
     buffer, shown = "", False
@@ -471,7 +469,7 @@ class Conversation:
     """
 
     found: Sequence[Analysis]
-    model: Writer | None = None
+    model: TextModel | None = None
     history: list[Turn] = field(default_factory=list)
 
     def ask(self, question: str) -> Iterator[Sentence]:

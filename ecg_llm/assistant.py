@@ -11,7 +11,7 @@ from ecg_llm.analysis import Analysis, analyse
 
 if TYPE_CHECKING:
     from ecg_llm.ground import Known
-    from ecg_llm.narrate import Writer
+    from ecg_llm.lm import TextModel
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
@@ -25,7 +25,7 @@ def interpret(
     record: ECGRecord,
     question: str | None = None,
     *,
-    model: Writer | str | None = None,
+    model: TextModel | str | None = None,
     keep_draft: bool = False,
     earlier: ECGRecord | None = None,
 ) -> Report:
@@ -107,21 +107,20 @@ def known_of(found: Analysis, before: Analysis | None = None) -> Known:
     )
 
 
-def _writer(model: Writer | str | None) -> Writer | None:
-    """Load the language model that is asked for."""
-    if model == "none":
-        return None
-    if model is not None and not isinstance(model, str):
-        return model
-    import importlib
+def _writer(model: TextModel | str | None) -> TextModel | None:
+    """Load the language model that is asked for, once a process."""
+    from ecg_llm.lm import bundled
 
-    try:
-        loaded: Writer | None = importlib.import_module("ecg_llm.lm").load(model)
-    except ModuleNotFoundError:
-        if model is None:
-            return None
-        raise
-    return loaded
+    if model is None:
+        return _loaded(None) if bundled() else None
+    return _loaded(model) if isinstance(model, str) else model
+
+
+@cache
+def _loaded(spec: str | None) -> TextModel | None:
+    from ecg_llm.lm import load
+
+    return load(spec)
 
 
 @cache

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from ecg_llm.ground import Grounded, Known, ground
+from ecg_llm.ground import Known, ground
 from ecg_llm.grounding import CheckedClaim
+from ecg_llm.prompt import REPORT_QUESTION, build
 from ecg_llm.report import Change, DraftBlock, DraftClaim, ModelInfo, Report
 
 if TYPE_CHECKING:
     from ecg_llm.analysis import Analysis
+    from ecg_llm.lm import TextModel
 
 MAX_NEW_TOKENS = 512
 """Longest draft of a report."""
@@ -18,24 +20,11 @@ MOST_QUOTED = 6
 """Claims that are held against a draft when it is asked for again."""
 
 
-class Writer(Protocol):
-    """What is needed of a language model; `ecg_llm.lm.TextModel` is one."""
-
-    name: str
-    hashes: dict[str, str]
-
-    def generate(self, prompts: Sequence[Any], *, max_new_tokens: int) -> list[str]:
-        """Write one text a prompt."""
-
-    def stream(self, prompt: Any, *, max_new_tokens: int) -> Iterator[str]:
-        """Write a text piece by piece."""
-
-
 def narrate(
     report: Report,
     analyses: Sequence[Analysis],
     known: Known,
-    model: Writer,
+    model: TextModel,
     *,
     question: str | None = None,
     keep_draft: bool = False,
@@ -50,7 +39,7 @@ def narrate(
         Of the ECG, an earlier one before it.
     known : Known
         Of the ECG.
-    model : Writer
+    model : TextModel
         The language model.
     question : str, optional
         None asks for a report.
@@ -68,9 +57,6 @@ def narrate(
     A draft with contradicted claims is asked for once more, with what was measured; the draft of
     the two that holds more is corrected and shipped.
     """
-    import importlib
-
-    build = importlib.import_module("ecg_llm.prompt").build
     info = ModelInfo(name=model.name, hashes=dict(model.hashes))
     provenance = report.provenance.model_copy(update={"model": info})
     changes: list[Change] = []
@@ -79,7 +65,7 @@ def narrate(
         wrong = _wrong(known.check(drafts[0]))
         if wrong:
             again = build(
-                _objection(wrong), analyses, history=[(question or "Report this ECG.", drafts[0])]
+                _objection(wrong), analyses, history=[(question or REPORT_QUESTION, drafts[0])]
             )
             drafts = drafts + model.generate([again], max_new_tokens=MAX_NEW_TOKENS)
             best = drafts[1] if _is_better(known, drafts[1], drafts[0]) else drafts[0]
@@ -156,6 +142,3 @@ def draft_block(draft: str, known: Known) -> DraftBlock:
             for one in known.check(draft)
         ),
     )
-
-
-__all__ = ["Grounded", "Writer", "draft_block", "narrate"]

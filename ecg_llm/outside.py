@@ -66,7 +66,8 @@ TOPICS = (
     Topic(
         "the patient's history or person",
         r"\b(stent|bypass( surgery)?|chemotherapy|operations?|surger(y|ies)|smok\w+|alcohol|"
-        r"name of (this|the) patient|who is (this|the) patient|patient's name|how tall is (he|she|the)|"
+        r"name of (this|the) patient|who is (this|the) patient|patient's name|"
+        r"how tall is (he|she|the)|"
         r"(body|patient's) (height|weight)|address|phone number|birthday|ethnicity|occupation|"
         r"medical history|past history|family history)\b",
         "the ECG shows the heart's electrical activity at the time of recording, not the patient's "
