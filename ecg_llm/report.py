@@ -13,12 +13,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import GenerateJsonSchema
 
+from ecg_llm.comparison import Comparison
 from ecg_llm.findings.finding import Evidence, Finding, Urgency
 from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import Sex
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Major: a key was removed or changed its meaning. Minor: a key was added."""
 
 ClaimStatus = Literal["supported", "contradicted", "unverifiable"]
@@ -185,6 +186,8 @@ class Report(_Block):
     """Every sentence of impression and sections."""
     provenance: Provenance
     """What made the report."""
+    comparison: Comparison | None = None
+    """This ECG beside an earlier one of the same patient; null without one."""
 
     def to_json(self, indent: int | None = None) -> str:
         """Give the report as JSON text.
