@@ -150,7 +150,8 @@ class _Attention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, heads, N, d]
         h = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None, :])
         x = x + self.drop(self.out(h.transpose(1, 2).reshape(b, n, d)))
-        return x + self.drop(self.mlp(self.mlp_norm(x)))
+        done: Tensor = x + self.drop(self.mlp(self.mlp_norm(x)))
+        return done
 
 
 class SignalEncoder(nn.Module):
@@ -210,7 +211,7 @@ class SignalEncoder(nn.Module):
         flag = sure.to(x.dtype).expand(-1, 1, x.shape[2])
         h = self.stem(torch.cat([x, known, flag], dim=1))  # [B, C, T/2]
         h = self.coarse(self.middle(self.fine(h)))  # [B, C, T/4]
-        per_token = known.sum(1).unflatten(1, (-1, SAMPLES_PER_TOKEN))
+        per_token = known.sum(1).view(len(known), -1, SAMPLES_PER_TOKEN)
         return self.patch(h).transpose(1, 2), per_token.sum(2) > 0
 
     def contextualise(self, tokens: Tensor, seen: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import ecg_llm
 from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
@@ -188,11 +188,11 @@ def train_stage(
         stop_at=stop_at,
     )
     names = dict(trained.named_parameters())
-    extra = {k: names[k] for k in ("head.weight", "head.bias") if k in names}
+    extra: dict[str, Tensor] = {k: names[k] for k in ("head.weight", "head.bias") if k in names}
     best = trained.get_submodule("encoder")
     assert isinstance(best, SignalEncoder)
     card = {**_plain(identity), "figures": figures, "torch": torch.__version__}
-    save_encoder(best, out, card, dict(extra))
+    save_encoder(best, out, card, extra)
     return logs
 
 

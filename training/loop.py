@@ -145,14 +145,11 @@ def fit(
         use_buffers=True,
     ).to(accelerator.device)
     learned = [p for p in objective.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in learned if p.ndim > 1]},
-            {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
-        ],
-        lr=config.peak_lr,
-        weight_decay=config.weight_decay,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in learned if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=config.peak_lr)
     net, optimizer = accelerator.prepare(objective, optimizer)
     plain: Objective = accelerator.unwrap_model(net)
     parts: dict[str, Any] = {"net": plain, "average": average, "optimizer": optimizer}

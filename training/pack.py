@@ -223,7 +223,7 @@ def pack(
     whole = np.load(new, mmap_mode="r")
     np.save(out / SIGNALS, whole[: len(rows)])
     new.unlink()
-    index = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    index: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     for key in sorted(index):
         digest.update(np.ascontiguousarray(index[key]).tobytes())
     np.savez_compressed(out / INDEX, version=VERSION, fingerprint=digest.hexdigest(), **index)

@@ -13,12 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+import ecg_llm
 from ecg_llm.encoders.signal import EncoderOutput, SignalEncoder, SignalEncoderConfig
 from ecg_llm.encoders.signal_input import WINDOW
 from ecg_llm.errors import ConfigError
 
 NAME = "signal_encoder"
-WEIGHTS = Path(__file__).resolve().parent.parent / "ecg_llm" / "weights"
+WEIGHTS = Path(ecg_llm.__file__).parent / "weights"
 
 
 def save_encoder(
@@ -84,7 +85,9 @@ def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
     try:
         card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / f"{name}.safetensors")
-        config = {k: tuple(v) if isinstance(v, list) else v for k, v in card["config"].items()}
+        config: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in card["config"].items()
+        }
         encoder = SignalEncoderConfig(**config).build()
         encoder.load_state_dict(
             {k.removeprefix("encoder."): x for k, x in tensors.items() if k.startswith("encoder.")}

@@ -116,7 +116,7 @@ def positive_weights(labels: npt.NDArray[np.int8], power: float = 0.3) -> npt.ND
     """
     positive = np.maximum((labels == 1).sum(axis=0), 1)
     negative = np.maximum((labels == 0).sum(axis=0), 1)
-    return np.clip((negative / positive) ** power, 1, 8).astype(np.float32)
+    return np.asarray(np.clip((negative / positive) ** power, 1, 8), np.float32)
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ from ecg_llm.cli.build import build_app
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
 from ecg_llm.cli.records import measure, quality, report, show
+from ecg_llm.cli.train import train_encoder
 
 app = typer.Typer(
     cls=CarefulGroup,
@@ -26,6 +27,7 @@ app.command("show", short_help="Draw the ECG on standard paper.")(show)
 app.add_typer(build_app, name="build")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
+train_app.command("encoder", short_help="Train the signal encoder by a recipe.")(train_encoder)
 app.add_typer(train_app, name="train")
 
 
