@@ -55,6 +55,7 @@ def analyse(record: ECGRecord) -> Analysis:
     """
     from ecg_llm.findings.apply import apply_criteria
     from ecg_llm.measure import measure
+    from ecg_llm.probabilities import with_probabilities
     from ecg_llm.quality import assess
 
     quality = assess(record)
@@ -62,6 +63,7 @@ def analyse(record: ECGRecord) -> Analysis:
         return Analysis(record=record, quality=quality, measurements=None, findings=())
     measurements = measure(record, quality)
     findings = apply_criteria(record, quality, measurements)
+    findings = with_probabilities(record, measurements, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)
 
 
