@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.assistant import Analysis
+from ecg_llm.analysis import Analysis
 from ecg_llm.eval.findings import ptbxl_rows, with_person
 from ecg_llm.knowledge import RHYTHM, concepts
 from ecg_llm.measure import Measurements

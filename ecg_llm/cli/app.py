@@ -12,6 +12,7 @@ from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
 from ecg_llm.cli.records import measure, quality, report, show
+from ecg_llm.cli.serve import keys_app, serve
 
 app = typer.Typer(
     cls=CarefulGroup,
@@ -28,6 +29,8 @@ app.command("classify", short_help="Score statements in your words, or a benchma
 )
 app.command("similar", short_help="Find the known cases an ECG is most like.")(similar)
 app.command("show", short_help="Draw the ECG on standard paper.")(show)
+app.command("serve", short_help="Serve reports and chat over HTTP.")(serve)
+app.add_typer(keys_app, name="keys")
 app.add_typer(build_app, name="build")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
