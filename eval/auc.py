@@ -117,12 +117,14 @@ def bootstrap(
 
     Parameters
     ----------
-    measure, truth, score, least_positives
+    measure, truth, score
         As for `macro`.
     rounds : int
         Draws.
     seed : int
         Of the draws.
+    least_positives : int
+        As for `macro`.
 
     Returns
     -------
