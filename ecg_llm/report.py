@@ -18,7 +18,7 @@ from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import Sex
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Major: a key was removed or changed its meaning. Minor: a key was added."""
 
 ClaimStatus = Literal["supported", "contradicted", "unverifiable"]
