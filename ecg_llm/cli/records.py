@@ -106,8 +106,8 @@ def report(
     file that cannot be read, or that holds no signal at all, ends with exit code 2. \f
     """
     told = reading(age, sex, fs, unit, leads)
-    _check_place(output)
-    refs = _several(path, output)
+    check_place(output)
+    refs = several_records(path, output)
     if refs is not None:
         if earlier is not None:
             raise ConfigError("--earlier belongs to one record; give a single one.")
@@ -132,7 +132,7 @@ def report(
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
-        _write(_rendered(made, record, chosen), output)
+        write_bytes(_rendered(made, record, chosen), output)
     _check_signal(record)
 
 
@@ -211,7 +211,7 @@ def show(
     ecgllm show rec.hea
     ecgllm show rec.hea --output page.svg \f
     """
-    _check_place(output)
+    check_place(output)
     record = reading(fs=fs, unit=unit, leads=leads).read(path)
     from ecg_llm.render.page import save_page
 
@@ -267,8 +267,16 @@ def _rendered(report: Report, record: ECGRecord, chosen: Format) -> bytes:
             return (json.dumps(to_fhir(report, record), ensure_ascii=False) + "\n").encode()
 
 
-def _write(data: bytes, output: Path | None) -> None:
-    """Write all of it or nothing."""
+def write_bytes(data: bytes, output: Path | None) -> None:
+    """Write all of it or nothing.
+
+    Parameters
+    ----------
+    data : bytes
+        What to write.
+    output : Path or None
+        Where; None for the standard output.
+    """
     if output is None:
         typer.echo(data, nl=False)
         return
@@ -294,8 +302,8 @@ def _lines(
     jobs: int | None,
 ) -> bool:
     """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
-    _check_place(output)
-    refs = _several(path, output)
+    check_place(output)
+    refs = several_records(path, output)
     if refs is not None:
         if output is None and not as_json:
             raise ConfigError(
@@ -304,7 +312,7 @@ def _lines(
         _all_lines(command, path, refs, output, told, record_job, overwrite, jobs)
     elif as_json or output is not None:
         record = told.read(path)
-        _write((record_job(record) + "\n").encode(), output)
+        write_bytes((record_job(record) + "\n").encode(), output)
         if command != "quality":
             _check_signal(record)
     else:
@@ -323,8 +331,19 @@ def _check_signal(record: ECGRecord) -> None:
         )
 
 
-def _check_place(output: Path | None) -> None:
-    """Refuse a place that cannot be written before any work is done for it."""
+def check_place(output: Path | None) -> None:
+    """Refuse a place that cannot be written before any work is done for it.
+
+    Parameters
+    ----------
+    output : Path or None
+        Where results are to go.
+
+    Raises
+    ------
+    ConfigError
+        If its folder does not exist.
+    """
     if output is not None and not output.parent.is_dir():
         raise ConfigError(
             f"--output {output}: there is no folder {output.parent}; make it, or choose another."
@@ -365,10 +384,26 @@ def _all_lines(
     typer.echo(f"{output}: {summary}", err=True)
 
 
-def _several(path: Path, output: Path | None) -> list[RecordRef] | None:
+def several_records(path: Path, output: Path | None) -> list[RecordRef] | None:
     """List the records of a folder or archive; None for a single record.
 
     One record alone counts as a folder run only if JSON lines are asked for.
+
+    Parameters
+    ----------
+    path : Path
+        What was given.
+    output : Path or None
+        Where results are to go.
+
+    Returns
+    -------
+    list of RecordRef or None
+
+    Raises
+    ------
+    ConfigError
+        If a folder holds no record.
     """
     from ecg_llm.io import find_records
 
