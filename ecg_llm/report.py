@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
+from ecg_llm.comparison import Comparison
 from ecg_llm.findings.finding import Evidence, Finding, Urgency
 from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
@@ -258,6 +259,8 @@ class Report(_Block):
     """What the check changed in the language model's text; not there if nothing."""
     drafts: tuple[DraftBlock, ...] = Field(default=(), exclude_if=_left_out)
     """The drafts with a verdict on each claim, oldest first; there only if asked for."""
+    comparison: Comparison | None = None
+    """This ECG beside an earlier one of the same patient; null without one."""
 
     def to_json(self, indent: int | None = None) -> str:
         """Give the report as JSON text.
