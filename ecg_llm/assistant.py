@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
-__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "weight_hashes"]
+__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "weight_hashes", "writer"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the weight files that the measuring lane uses."""
@@ -57,7 +57,7 @@ def interpret(
     from ecg_llm.compose import build_report
     from ecg_llm.findings.sources import CRITERIA_VERSION
 
-    writer = _writer(model)
+    teller = writer(model)
     found = analyse(record)
     report = build_report(
         record,
@@ -67,7 +67,7 @@ def interpret(
         weights=weight_hashes(),
         criteria_version=CRITERIA_VERSION,
     )
-    if writer is None or not found.quality.acceptable:
+    if teller is None or not found.quality.acceptable:
         return report
     from ecg_llm.narrate import narrate
 
@@ -76,7 +76,7 @@ def interpret(
         report,
         [found] if before is None else [before, found],
         known_of(found, before),
-        writer,
+        teller,
         question=question,
         keep_draft=keep_draft,
     )
@@ -107,8 +107,19 @@ def known_of(found: Analysis, before: Analysis | None = None) -> Known:
     )
 
 
-def _writer(model: TextModel | str | None) -> TextModel | None:
-    """Load the language model that is asked for, once a process."""
+def writer(model: TextModel | str | None) -> TextModel | None:
+    """Load the language model that is asked for, once a process.
+
+    Parameters
+    ----------
+    model : TextModel or str, optional
+        As for `interpret`.
+
+    Returns
+    -------
+    TextModel or None
+        None for ``"none"``, and where no bundled model is installed.
+    """
     from ecg_llm.lm import bundled
 
     if model is None:
