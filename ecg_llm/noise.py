@@ -1,4 +1,4 @@
-"""Kinds of noise by lead, as annotators name them: baseline drift, static and burst noise, electrodes.
+"""Kinds of noise by lead, as annotators name them: baseline drift, static, bursts, electrodes.
 
 The quality gate judges whether a lead can be read; this judges what a human would write beside a
 tracing that can. It serves questions on noise only, and no measurement depends on it.
@@ -94,7 +94,7 @@ class Noise:
                 [place, part],
             ]
         )
-        return np.nan_to_num(row).astype(np.float32)
+        return np.asarray(np.nan_to_num(row), dtype=np.float32)
 
 
 def measure_noise(record: ECGRecord) -> Noise:
@@ -116,7 +116,7 @@ def measure_noise(record: ECGRecord) -> Noise:
     kept = [k for k, name in enumerate(record.leads) if name in STANDARD_12]
     between = _between_beats(bands, features)
     fast = np.sqrt(np.square(bands.noise[:, between]).mean(axis=1))
-    drift = np.ptp(_by_second(bands.baseline), axis=1)
+    drift = np.asarray(np.ptp(_by_second(bands.baseline), axis=1))
     return Noise(
         leads=leads[kept].astype(np.float32),
         record=np.array(rest, dtype=np.float32),
@@ -137,7 +137,7 @@ def _between_beats(bands: Bands, features: Features) -> npt.NDArray[np.bool_]:
 def _by_second(rows: FloatArray) -> FloatArray:
     """Mean of every whole second."""
     n = max(1, rows.shape[1] // 100)
-    return rows[:, : n * 100].reshape(len(rows), n, -1).mean(axis=2)
+    return np.asarray(rows[:, : n * 100].reshape(len(rows), n, -1).mean(axis=2))
 
 
 def _more(bands: Bands, features: Features) -> FloatArray:
@@ -183,7 +183,7 @@ def _more(bands: Bands, features: Features) -> FloatArray:
         bend * unit,
         levels[6] * unit,
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -40,8 +40,8 @@ RANGES: dict[str, tuple[str, float, float]] = {
     "qt interval": ("qt_global_ms", 350.0, 415.0),
     "qt corrected": ("qtc_bazett_ms", 350.0, 420.0),
 }
-"""Value and limits in ms that agree best with ECG-QA's answers on folds 1 to 8; they are ECG-QA's and
-not those of the report."""
+"""Value and limits in ms that agree best with ECG-QA's answers on folds 1 to 8: they are ECG-QA's
+and not those of the report."""
 LEFT_DEG, RIGHT_DEG = -10.0, 88.0
 """Axes beyond which PTB-XL's annotators call the axis deviated, from folds 1 to 8."""
 _OF_CATEGORY = {

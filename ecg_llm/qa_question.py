@@ -1,7 +1,7 @@
 """Read questions in the form of ECG-QA: what is asked, of which lead, of one ECG or of two.
 
-The questions are templates and paraphrases of templates (Oh et al. 2023). What they ask about stands
-in them in the words of the answer vocabulary; how they ask decides the form of the answer.
+The questions are templates and paraphrases of templates (Oh et al. 2023). What they ask about
+stands in them in the words of the answer vocabulary; how they ask decides the form of the answer.
 """
 
 from __future__ import annotations

@@ -80,9 +80,9 @@ def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str
 
     asked = read_qa(question)
     short: list[str] = []
-    if asked.about not in ("any",) and found.quality.acceptable:
-        if asked.about != "noise" or WEIGHTS.is_file():
-            short = list(answer_qa(question, [QARecord.of(found)]).answer)
+    can = asked.about != "any" and found.quality.acceptable
+    if can and (asked.about != "noise" or WEIGHTS.is_file()):
+        short = list(answer_qa(question, [QARecord.of(found)]).answer)
     evidence = dict.fromkeys(item for one in shown if one.text for item in one.evidence)
     return {
         "record": found.record.name,
