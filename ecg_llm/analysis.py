@@ -56,6 +56,12 @@ def analyse(record: ECGRecord) -> Analysis:
     if not quality.acceptable:
         return Analysis(record=record, quality=quality, measurements=None, findings=())
     measurements = measure(record, quality)
+    if record.origin == "page":
+        # Criteria need measured values; of a page only the encoder's findings are told.
+        findings = with_probabilities(record, None, ())
+        return Analysis(
+            record=record, quality=quality, measurements=measurements, findings=findings
+        )
     findings = apply_criteria(record, quality, measurements)
     findings = with_probabilities(record, measurements, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

@@ -20,7 +20,12 @@ _STIFF = 0.003
 """Weight of keeping the paper plane, against cells that see it bent."""
 _NODE_MM = 5.0
 _TILE_MM = 40
-_SCALES = np.exp(np.linspace(-0.12, 0.12, 97))
+_PER_MM = (0.2, 0.4, 0.6, 1.0)
+"""Rulings repeat every 5 mm and, with the harmonics of that, oftener; small squares every 1 mm."""
+_SCALES = np.exp(np.linspace(-0.12, 0.12, 121))
+_NEARBY = 0.035
+_STANDS_OUT = 1.8
+_BLUR_PX = 110.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,47 +203,60 @@ def _ruled(
     import cv2
 
     lattice = paper.lattice()
-    ink = sight.image.astype(np.float32)
-    ink = np.abs(ink - cv2.blur(ink, (41, 41))).mean(axis=2) * (1 - sight.trace)
-    flat = cv2.remap(ink, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-    size = _TILE_MM * PX_MM
-    centres, factors = [], []
-    for top in range(0, flat.shape[0] - size // 2, size):
-        for left in range(0, flat.shape[1] - size // 2, size):
-            tile = flat[top : top + size, left : left + size]
-            both = [_pitch(tile.mean(axis=axis)) for axis in (0, 1)]
-            middle = lattice[min(top + size // 2, flat.shape[0] - 1),
-                             min(left + size // 2, flat.shape[1] - 1)]  # fmt: skip
-            centres.append(middle)
-            factors.append(both)
-    found = np.array(factors, np.float64)
-    seen = np.isfinite(found).all(axis=1)
-    if seen.sum() < max(3, 0.3 * len(seen)):
+    grey = sight.image.min(axis=2).astype(np.float32)
+    dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, 80) * (1 - sight.trace)
+    flat = cv2.remap(dark, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+    along, down = _spectra(flat), _spectra(flat.T).transpose(1, 0, 2)
+    rows, columns = (min(a, b) for a, b in zip(along.shape[:2], down.shape[:2], strict=True))
+    if rows == 0 or columns == 0:
         return paper
-    typical = np.median(found[seen], axis=0)
-    agree = seen & (np.abs(found / typical - 1) < 0.04).all(axis=1)
-    places = np.array(centres, np.float64)[agree]
-    near = np.exp(-np.square(cells[:, None] - places[None]).sum(-1) / (2 * 120.0**2)) + 1e-6
-    factor = (near @ found[agree]) / near.sum(axis=1, keepdims=True)
+    spectra = np.stack([along[:rows, :columns], down[:rows, :columns]], axis=2)
+    whole = np.stack([_peak(s, 0.0, np.inf) for s in spectra.mean(axis=(0, 1))])
+    if np.isnan(whole).any():
+        return paper
+    places, factors = [], []
+    for i in range(rows):
+        for j in range(columns):
+            pair = [_peak(spectra[i, j, axis], whole[axis], _NEARBY) for axis in (0, 1)]
+            y, x = (int((k + 1) * _TILE_MM * PX_MM / 2) for k in (i, j))
+            places.append(lattice[min(y, len(lattice) - 1), min(x, lattice.shape[1] - 1)])
+            factors.append(pair)
+    found = np.array(factors, np.float64)
+    found = np.where(np.isnan(found), whole, found)
+    gap = np.square(cells[:, None] - np.array(places, np.float64)[None]).sum(-1)
+    near = np.exp(-gap / (2 * _BLUR_PX**2)) + 1e-9
+    factor = (near @ found) / near.sum(axis=1, keepdims=True)
     better = _boxed(_fit(cells, wanted * factor[:, :, None], weight), sight)
     return Paper(better.weights, better.centre, better.unit, better.box, grid_seen=True)
 
 
-def _pitch(profile: Map) -> float:
-    """Give by what a profile of the ruling is finer than expected; NaN if there is no ruling."""
-    n = len(profile)
-    if n < 15 * PX_MM:
-        return float("nan")
-    at = np.arange(n) / PX_MM
-    wave = (profile - profile.mean()) * np.hanning(n)
-    # The large squares repeat every 5 mm, and with their harmonics every 2.5, 1.67, 1.25 and 1.
-    total = np.zeros(len(_SCALES))
-    for per_mm in (0.2, 0.4, 0.6, 1.0):
+def _spectra(flat: Map) -> npt.NDArray[np.float64]:
+    """Give for every tile, rows by columns, how strongly rulings of each scale show along it."""
+    size, strip = _TILE_MM * PX_MM, _TILE_MM * PX_MM // 4
+    strips = flat[: len(flat) // strip * strip].reshape(-1, strip, flat.shape[1]).mean(axis=1)
+    starts = np.arange(0, flat.shape[1] - size + 1, size // 2)
+    if len(strips) < 4 or len(starts) == 0:
+        return np.zeros((0, 0, len(_SCALES)))
+    tiles = np.stack([strips[:, a : a + size] for a in starts], axis=1)  # [strips, columns, size]
+    waves = (tiles - tiles.mean(axis=2, keepdims=True)) * np.hanning(size)
+    at = np.arange(size) / PX_MM
+    total = np.zeros((*waves.shape[:2], len(_SCALES)))
+    for per_mm in _PER_MM:
         phase = np.exp(-2j * np.pi * per_mm * _SCALES[:, None] * at[None])
-        total += np.abs(phase @ wave) ** 2
-    best = int(total.argmax())
-    if not 0 < best < len(total) - 1 or total[best] < 3.0 * np.median(total):
+        power = np.abs(waves @ phase.T) ** 2
+        # Against the power of other scales: neither the tracing nor noise prefers one.
+        total += power / (np.median(power, axis=2, keepdims=True) + 1e-9)
+    total = np.minimum(total / len(_PER_MM), 30.0)
+    pooled = np.stack([total[k : k + 4].mean(axis=0) for k in range(0, len(total) - 3, 2)])
+    return np.asarray(pooled, np.float64)
+
+
+def _peak(spectrum: npt.NDArray[np.float64], about: float, reach: float) -> float:
+    """Give the scale that stands out, near another if one is given; NaN if none does."""
+    near = np.abs(_SCALES - about) < reach if reach < np.inf else np.ones(len(_SCALES), bool)
+    best = int(np.where(near, spectrum, -1.0).argmax())
+    if not 0 < best < len(_SCALES) - 1 or spectrum[best] < _STANDS_OUT * np.median(spectrum):
         return float("nan")
-    a, b, c = total[best - 1 : best + 2]
-    part = 0.5 * (a - c) / (a - 2 * b + c)
-    return float(_SCALES[best] * (_SCALES[1] / _SCALES[0]) ** part)
+    a, b, c = spectrum[best - 1 : best + 2]
+    part = 0.5 * (a - c) / (a - 2 * b + c) if a - 2 * b + c < 0 else 0.0
+    return float(_SCALES[best] * (_SCALES[1] / _SCALES[0]) ** float(np.clip(part, -0.5, 0.5)))
