@@ -119,7 +119,10 @@ class StreamOptions(_Sent):
 
 
 class ChatRequest(_Sent):
-    """A request for an answer. Sampling options are read by nobody: the likeliest words are said."""
+    """A request for an answer.
+
+    Options of sampling are passed over: the likeliest words are said.
+    """
 
     model: str = Field(max_length=200)
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
@@ -134,6 +137,6 @@ class ChatRequest(_Sent):
     tools: list[Tool] | None = Field(None, max_length=128)
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     ecg: ReadingFields = Field(
-        default_factory=ReadingFields,
+        ReadingFields.model_construct(),
         description="Ours: what the client says of the recordings beside their files.",
     )

@@ -14,7 +14,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -111,6 +111,24 @@ class Usage:
     ecg: int = 0
     completion: int = 0
 
+    def plus(self, other: Usage) -> Usage:
+        """Add the tokens of another answer.
+
+        Parameters
+        ----------
+        other : Usage
+            Of the other one.
+
+        Returns
+        -------
+        Usage
+        """
+        return Usage(
+            prompt=self.prompt + other.prompt,
+            ecg=self.ecg + other.ecg,
+            completion=self.completion + other.completion,
+        )
+
 
 class EngineHost:
     """Keeps one engine process up.
@@ -193,7 +211,7 @@ class EngineHost:
 
     def calls(
         self, operation: str, *args: Any, timeout_s: float, **options: Any
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> Generator[tuple[Any, ...]]:
         """Call the model and give what it sends back, piece by piece.
 
         Parameters
@@ -311,7 +329,10 @@ class EngineHost:
             self._line = None
             for answers in self._waiting.values():
                 answers.put(
-                    ("away", "The language model has stopped and is started again; try again later.")
+                    (
+                        "away",
+                        "The language model has stopped and is started again; try again later.",
+                    )
                 )
             self._waiting.clear()
         here.close()
@@ -328,27 +349,24 @@ class RemoteModel:
         Keeps its process up.
     timeout_s : float, s
         Longest answer.
+    stop : threading.Event, optional
+        Set when nobody listens any more.
     """
 
-    def __init__(self, host: EngineHost, timeout_s: float) -> None:
+    def __init__(
+        self, host: EngineHost, timeout_s: float, stop: threading.Event | None = None
+    ) -> None:
         self._host = host
         self._timeout_s = timeout_s
+        self._stop = stop or threading.Event()
+        self.name = host.name
+        self.hashes = dict(host.hashes)
         self.usage = Usage()
         """Of all answers of this object."""
         self.stages_ms = {"prefill": 0.0, "decode": 0.0}
         """Time to the first piece, and from there to the end, of all its answers."""
         self.lost = False
         """Whether the engine went away in the middle of one."""
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._host.name
-
-    @property
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 of its weight files."""
-        return self._host.hashes
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
         """Answer prompts, each as a stream of its own.
@@ -383,22 +401,21 @@ class RemoteModel:
         ------
         str
         """
-        begun = time.perf_counter()
-        first: float | None = None
-        for said in self._call("stream", prompt, max_new_tokens=max_new_tokens):
-            if said[0] == "piece":
-                first = first or time.perf_counter()
-                yield said[1]
-            else:
-                one = said[2]
-                self.usage = Usage(
-                    prompt=self.usage.prompt + one.prompt,
-                    ecg=self.usage.ecg + one.ecg,
-                    completion=self.usage.completion + one.completion,
-                )
-        end = time.perf_counter()
-        self.stages_ms["prefill"] += ((first or end) - begun) * 1000
-        self.stages_ms["decode"] += (end - (first or end)) * 1000
+        stage = "prefill"
+        answer = self._call("stream", prompt, max_new_tokens=max_new_tokens)
+        with contextlib.closing(answer):
+            while True:
+                # Only the waiting counts: the listener may think between two pieces.
+                begun = time.perf_counter()
+                said = next(answer, None)
+                self.stages_ms[stage] += (time.perf_counter() - begun) * 1000
+                stage = "decode"
+                if said is None or self._stop.is_set():
+                    return
+                if said[0] == "piece":
+                    yield said[1]
+                else:
+                    self.usage = self.usage.plus(said[2])
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
         """Give the log-probability of answers.
@@ -417,11 +434,9 @@ class RemoteModel:
         scores: list[float] = [*self._call("score", prompt, list(answers))][-1][1]
         return scores
 
-    def _call(self, operation: str, *args: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
+    def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
         try:
-            yield from self._host.calls(
-                operation, *args, timeout_s=self._timeout_s, **options
-            )
+            yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
         except (UnavailableError, TookTooLongError):
             self.lost = True
             raise
