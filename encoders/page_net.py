@@ -1,4 +1,4 @@
-"""The page net: a small 2-D U-Net that marks tracings, names of leads, pulses and the paper's lie."""
+"""The page net: a small 2-D U-Net that marks tracings, names, pulses and the lie of the paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well pages are read: digitisation against the records drawn, and what it costs a classifier."""
+"""How well pages are read: digitisation against the record drawn, and what it costs in AUC."""
 
 from __future__ import annotations
 
@@ -252,7 +252,9 @@ def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
     begin = max(_candidates(record, page, pairs, grid), key=correlations)
     errors = {}
     for lead, (at, values, truth) in pairs.items():
-        best = max(_FINE_S, key=lambda d: _correlation(values, np.interp(at + begin + d, grid, truth)))
+        best = max(
+            _FINE_S, key=lambda d: _correlation(values, np.interp(at + begin + d, grid, truth))
+        )
         wanted = np.interp(at + begin + best, grid, truth)
         wanted = wanted - wanted.mean()
         gap = values - values.mean() - wanted

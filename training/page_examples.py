@@ -154,7 +154,7 @@ def _foreign(settings: PageSettings, rng: np.random.Generator) -> PageSettings:
     paper = replace(paper, ink=ink, trace_mm=round(float(rng.uniform(0.1, 0.65)), 3))
     n_rows = len(settings.rows) + len(settings.strips)
     grow = rng.uniform(0.85, 1.3)
-    low = (n_rows * 12 + 2 * settings.margin_mm + settings.header_mm + settings.footer_mm)
+    low = n_rows * 12 + 2 * settings.margin_mm + settings.header_mm + settings.footer_mm
     height = max(settings.height_mm * rng.uniform(0.7, 1.2), low)
     strips = settings.strips
     if not strips and len(settings.rows) > 3 and rng.random() < 0.3:
@@ -300,5 +300,3 @@ def records_of(data: Path, folds: Sequence[int], simulated: int, seed: int) -> l
     rows = ptbxl_rows(data, tuple(folds), 100)
     real = [read_record(data / f"{row['filename_lr']}.hea") for row in rows]
     return real + [ecg.record for ecg in generate(simulated, seed, rare=0.5)]
-
-

@@ -127,7 +127,9 @@ def _mark_maps(truth: PageTruth, placed: Any, size: int) -> Map:
     n = size // MARK_STEP
     maps = np.zeros((PULSE + 1, n, n), np.float32)
     spots = [(placed(truth.labels), truth.label_ids)]
-    spots += [(placed(p), np.full(len(p), c)) for p, c in ((truth.starts, START), (truth.ends, END))]
+    spots += [
+        (placed(p), np.full(len(p), c)) for p, c in ((truth.starts, START), (truth.ends, END))
+    ]
     rows = np.arange(n)
     for points, channels in spots:
         cells = (points + 0.5) / MARK_STEP - 0.5

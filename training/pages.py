@@ -215,7 +215,9 @@ def train_net(
         multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
         use_buffers=True,
     )
-    optimizer = torch.optim.AdamW(net.parameters(), recipe.peak_lr, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), recipe.peak_lr, weight_decay=recipe.weight_decay
+    )
     parts: dict[str, Any] = {"net": net, "average": average, "optimizer": optimizer}
     first = 0
     if checkpoint and checkpoint.exists():

@@ -71,7 +71,7 @@ def choose(source: Source, fmt: str | None) -> Reader:
     if foreign:
         raise RecordError(
             f"{source.label}: {foreign}, which is not an ECG format that is read; export the "
-            "recording itself as WFDB, DICOM, HL7 aECG, MUSE XML, CSV or NPY, or its page as PNG or PDF."
+            "recording itself as WFDB, DICOM, HL7 aECG, MUSE XML, CSV or NPY, or its page as PNG."
         )
     root = root_name(head)
     if root and root.lower() not in ("html", "doctype"):

@@ -35,6 +35,7 @@ ARRANGEMENTS: dict[str, Grid] = {
 }
 """Leads by row and column; rows below are rhythm strips."""
 
+_MOST_STRIPS = 4
 _SEEN = 0.25
 """Probability from which a mark counts."""
 _APART_MM = 4.0
@@ -214,11 +215,11 @@ def _best_match(names: list[Name], rows: Sequence[Row]) -> _Match | None:
 
 
 def _shifts(key: str, n_rows: int) -> range:
-    """Rows of the arrangement that may be missing above (positive) or more above (negative)."""
+    """How many rows of an arrangement may be cut off above; few strips stand below it."""
     if not key:
         return range(1)
     n = len(ARRANGEMENTS[key])
-    return range(-max(n_rows - n, 0) if n_rows > n else 0, max(n - 1, 1))
+    return range(max(min(n - 1, n + _MOST_STRIPS - n_rows) + 1, 0))
 
 
 def _match(
@@ -241,6 +242,9 @@ def _match(
     right = column >= 0
     if not right.any():
         return None
+    inside = (owner + shift >= 0) & (owner + shift < len(grid)) if grid else right
+    if grid and len(grid[0]) > 1 and len(np.unique(column[right & inside])) < 2:
+        return None
     u = np.array([name.u for name in names])
     origin, width, straight = _regular(u, column, right)
     fits = right & straight
@@ -250,14 +254,12 @@ def _match(
         leads = [name.lead for name, fit in zip(names, fits, strict=True) if fit]
         score -= 2.0 * (len(leads) - len(set(leads)))
     else:
-        there = apart.shape[0] + min(shift, 0)
-        score -= 0.4 * abs(len(grid) - max(shift, 0) - min(there, len(grid))) + 0.2 * abs(shift)
+        score -= 0.4 * max(len(grid) - shift - apart.shape[0], 0) + 0.2 * shift
     # Names beside their row beat names far from it, all else alike.
     score -= 0.3 * abs(below) / pitch
-    return _Match(
-        float(score), key, shift, tuple(int(r) if c else -1 for r, c in zip(owner, close, strict=True)),
-        tuple(bool(f) for f in fits), origin, width,
-    )  # fmt: skip
+    beside = tuple(int(r) if c else -1 for r, c in zip(owner, close, strict=True))
+    agree = tuple(bool(fit) for fit in fits)
+    return _Match(float(score), key, shift, beside, agree, origin, width)
 
 
 def _regular(

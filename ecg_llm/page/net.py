@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.page.decode import Image
 
@@ -68,6 +69,11 @@ class Sight:
 @functools.cache
 def _session(weights: Path) -> Any:
     """Load the net once per process."""
+    if not weights.is_file():
+        raise ConfigError(
+            f"{weights}: the page net is not there; reinstall the package, or train one with "
+            "`ecgllm train pages`."
+        )
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -93,6 +99,11 @@ def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Si
     Returns
     -------
     Sight
+
+    Raises
+    ------
+    ConfigError
+        If the net is not there.
     """
     import cv2
 

@@ -24,7 +24,7 @@ _PER_MM = (0.2, 0.4, 0.6, 1.0)
 """Rulings repeat every 5 mm and, with the harmonics of that, oftener; small squares every 1 mm."""
 _SCALES = np.exp(np.linspace(-0.12, 0.12, 121))
 _NEARBY = 0.035
-_STANDS_OUT = 1.8
+_STANDS_OUT = 1.4
 _BLUR_PX = 110.0
 
 
@@ -190,7 +190,7 @@ def _boxed(paper: Paper, sight: Sight) -> Paper:
     y, x = np.nonzero(sight.trace > 0.5)
     places = paper.mm(np.stack([x, y], axis=-1).astype(np.float64)[:: max(len(x) // 20000, 1)])
     low, high = np.percentile(places, [0.1, 99.9], axis=0)
-    low, high = low - (25.0, 22.0), high + (12.0, 18.0)
+    low, high = low - (25.0, 22.0), (*high, 12.0, 18.0)
     middle, half = (low + high) / 2, np.minimum((high - low) / 2, MOST_MM / 2)
     left, top, right, bottom = (*(middle - half), *(middle + half))
     return Paper(paper.weights, paper.centre, paper.unit, (left, top, right, bottom))
@@ -245,8 +245,7 @@ def _spectra(flat: Map) -> npt.NDArray[np.float64]:
         phase = np.exp(-2j * np.pi * per_mm * _SCALES[:, None] * at[None])
         power = np.abs(waves @ phase.T) ** 2
         # Against the power of other scales: neither the tracing nor noise prefers one.
-        total += power / (np.median(power, axis=2, keepdims=True) + 1e-9)
-    total = np.minimum(total / len(_PER_MM), 30.0)
+        total += np.log1p(power / (np.median(power, axis=2, keepdims=True) + 1e-9))
     pooled = np.stack([total[k : k + 4].mean(axis=0) for k in range(0, len(total) - 3, 2)])
     return np.asarray(pooled, np.float64)
 

@@ -26,6 +26,8 @@ _LEAST_LEAD_S = 1.2
 """A lead of which less is seen is left out."""
 _LEAST_LEADS = 2
 _PULSE_SEEN = 0.5
+_FILLS = 0.82
+"""Of the picture's long side: a page that fills less is looked at again, closer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,7 +121,27 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
     RecordError
         If no ECG can be read from it; the message says what was missing.
     """
-    return read_sight(look(image), label)
+    sight = look(image)
+    closer = _closer(image, sight)
+    return read_sight(sight if closer is None else look(closer), label)
+
+
+def _closer(image: Image, sight: Sight) -> Image | None:
+    """Cut out the page where it fills little of the picture, so that it is seen larger."""
+    ink = sight.trace > 0.5
+    if ink.sum() < 200:
+        return None
+    scale = max(image.shape[:2]) / LONG_PX
+    spans = []
+    for axis in (0, 1):
+        there = np.flatnonzero(ink.sum(axis=axis) > 0)
+        low, high = (float(v) * scale for v in np.quantile(there, [0.005, 0.995]))
+        spare = 0.06 * (high - low) + 40 * scale
+        spans.append((max(int(low - spare), 0), min(int(high + spare), image.shape[1 - axis])))
+    (x0, x1), (y0, y1) = spans
+    if max(x1 - x0, y1 - y0) > _FILLS * max(image.shape[:2]):
+        return None
+    return np.ascontiguousarray(image[y0:y1, x0:x1])
 
 
 def read_sight(sight: Sight, label: str) -> PageReading:
@@ -158,7 +180,9 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     speed, gain = pulse or (USUAL_SPEED, USUAL_GAIN)
     fs = SAMPLES_MM * speed
     leads = _leads(rows, layout, speed, gain)
-    drawn = {lead: row for lead, row in leads.items() if np.isfinite(row).sum() > _LEAST_LEAD_S * fs}
+    drawn = {
+        lead: row for lead, row in leads.items() if np.isfinite(row).sum() > _LEAST_LEAD_S * fs
+    }
     if len(drawn) < _LEAST_LEADS:
         raise RecordError(
             f"{label}: only {', '.join(drawn) or 'pieces of leads'} can be read; at least "
@@ -181,8 +205,8 @@ def _leads(rows: tuple[Row, ...], layout: Layout, speed: float, gain: float) -> 
     left = layout.left_mm
     right = max(row.last_mm for row in rows)
     if layout.n_columns > 1:
-        right = max(left + layout.n_columns * layout.column_mm,
-                    *(r.last_mm if s else 0.0 for r, s in zip(rows, layout.strips, strict=True)))  # fmt: skip
+        ends = [row.last_mm for row, strip in zip(rows, layout.strips, strict=True) if strip]
+        right = max([left + layout.n_columns * layout.column_mm, *ends])
     n = int((right - left) * SAMPLES_MM) + 1
     grid = left + np.arange(n) / SAMPLES_MM
     leads: dict[str, Floats] = {}
@@ -209,7 +233,7 @@ def _pulse(sight: Sight, paper: Paper) -> tuple[float, float] | None:
     from ecg_llm.page.net import MARK_STEP
 
     mask = (sight.spots[PULSE] > _PULSE_SEEN).astype(np.uint8)
-    n, names, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    n, _names, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     speeds, gains = [], []
     for k in range(1, n):
         x, y, w, h, area = (int(value) for value in stats[k])

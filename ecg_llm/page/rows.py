@@ -140,7 +140,8 @@ def _lines(u: npt.NDArray[np.intp], base: Floats, weight: Floats) -> list[tuple[
     spread = np.exp(-0.5 * (np.arange(-16, 17) * step / 1.2) ** 2)
     votes = np.convolve(np.pad(votes, 16), spread, "valid")
     peaks: list[float] = []
-    while True:
+    faint = 0.03 * float(votes.max())
+    while votes.max() > faint:
         best = int(votes.argmax())
         at = low + best * step
         near = np.abs(base - at) < 2.5
