@@ -240,7 +240,8 @@ class Answering:
             waited = sum(remote.stages_ms.values())
             for kind in ("prompt", "ecg", "completion"):
                 self._metrics.tokens.labels(kind).inc(getattr(remote.usage, kind))
-        call.add({"check": max(0.0, seconds * 1000 - waited)})
+        rest = max(0.0, seconds * 1000 - waited)
+        call.add({"compose" if remote is None else "check": rest})
 
     async def _in_thread(self, work: Callable[[], T], stop: threading.Event) -> T:
         """Do something that takes a while, but not for longer than an answer may."""
