@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
 
 ECG, IMAGE = "<ecg>", "<image>"
+WINDOW_S = 10.0
+"""What the encoder looks at of a record."""
 
 
 class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
@@ -137,7 +139,7 @@ class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
 
 
 def ecg_inputs(records: Sequence[ECGRecord]) -> dict[str, Any]:
-    """Make the encoder's inputs of records.
+    """Make the encoder's inputs of the first ten seconds of records.
 
     Parameters
     ----------
@@ -153,9 +155,13 @@ def ecg_inputs(records: Sequence[ECGRecord]) -> dict[str, Any]:
 
     from ecg_llm.encoders.signal_input import (  # type: ignore[import-not-found,unused-ignore]
         encoder_input,
+        windows,
     )
 
-    made = [encoder_input(record) for record in records]
+    made = []
+    for record in records:
+        signal, present, calibrated = encoder_input(record.segment(0, WINDOW_S))
+        made.append((*windows(signal, present)[0][1:], calibrated))
     signal, present, calibrated = zip(*made, strict=True)
     return {
         "ecg_signal": torch.from_numpy(np.stack(signal)),
