@@ -87,9 +87,7 @@ class OnnxModel:
         self._kept = handed  # ONNX Runtime does not copy them
         self._value = ort.OrtValue.ortvalue_from_numpy
         size = text.get("head_dim") or text["hidden_size"] // text["num_attention_heads"]
-        self._turns = _rotations(
-            text["max_position_embeddings"], size, float(_theta(text))
-        )
+        self._turns = _rotations(text["max_position_embeddings"], size, float(_theta(text)))
         layers = range(text["num_hidden_layers"])
         self._past = [name for k in layers for name in (f"past_key_{k}", f"past_value_{k}")]
         self._outputs = ["logits", *(name.replace("past", "present") for name in self._past)]
@@ -210,7 +208,7 @@ class OnnxModel:
                 f"the prompt takes {len(ids)} tokens but the model reads {self._longest}; ask "
                 "with less history or fewer ECGs."
             )
-        embedded = self._words[ids]
+        embedded: Array = self._words[ids]
         slots = np.isin(ids, (self._config["ecg_token_id"], self._config["image_token_id"]))
         needed = len(prompt.records) * self.tokens_per_ecg
         if slots.sum() != needed:
@@ -220,7 +218,8 @@ class OnnxModel:
             )
         if needed:
             embedded[slots] = self.project(prompt.records).reshape(needed, -1)
-        return embedded[None]
+        out: Array = embedded[None]
+        return out
 
     def project(self, records: Sequence[ECGRecord]) -> Array:
         """Encode records and bring them into the language model's space.
@@ -242,8 +241,11 @@ class OnnxModel:
             weights = self._projectors["image" if record.origin == "page" else "ecg"]
             out.append(
                 projected(
-                    found.tokens[k], found.vector[k], weights,
-                    self._config["pooled_tokens"], self._config["vector_tokens"],
+                    found.tokens[k],
+                    found.vector[k],
+                    weights,
+                    self._config["pooled_tokens"],
+                    self._config["vector_tokens"],
                 )
             )
         return np.stack(out)
@@ -341,18 +343,16 @@ def read_safetensors(path: Path) -> dict[str, Array]:
                 f"{path}: {name} is {entry['dtype']}; {' or '.join(_KINDS)} is needed."
             )
         first, last = entry["data_offsets"]
-        raw = np.frombuffer(data, _KINDS[entry["dtype"]], (last - first) // _size(entry), start + first)
+        kind = np.dtype(_KINDS[entry["dtype"]])
+        raw = np.frombuffer(data, kind, (last - first) // kind.itemsize, start + first)
         out[name] = raw.reshape(entry["shape"]).astype(np.float32)
     return out
 
 
-def _size(entry: dict[str, Any]) -> int:
-    return np.dtype(_KINDS[entry["dtype"]]).itemsize
-
-
 def _theta(text: dict[str, Any]) -> float:
     """Find the base of the rotations, which transformers has written in two places."""
-    return float((text.get("rope_parameters") or {}).get("rope_theta") or text.get("rope_theta", 1e4))
+    told = (text.get("rope_parameters") or {}).get("rope_theta") or text.get("rope_theta")
+    return float(told or 10_000)
 
 
 def _rotations(places: int, size: int, theta: float) -> tuple[Array, Array]:

@@ -197,7 +197,7 @@ def _four_bit() -> Any:
     from ecg_llm.model.modeling import need_bitsandbytes
 
     need_bitsandbytes()
-    return BitsAndBytesConfig(
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

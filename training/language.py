@@ -182,7 +182,10 @@ def fit(
     learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
     matrices = [p for p in learning.values() if p.ndim > 1]
     others = [p for p in learning.values() if p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others}]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": others},
+    ]
     optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
     history, step, spent = _resume(out, learning, optimiser)
     for _ in range(step):
@@ -200,7 +203,7 @@ def fit(
         with torch.autocast(_device(model).type, torch.bfloat16, enabled=recipe.bf16):
             loss = loss_of(model, batch, features)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learning.values(), recipe.clip)
         optimiser.step()
         losses.append(float(loss.detach()))

@@ -120,7 +120,8 @@ def pack(rows: Iterable[Row], *, length: int, n_rows: int) -> Iterator[Batch]:
     while pool:
         bins: list[list[Row]] = []
         for _ in range(n_rows):
-            room, one = length, []
+            room = length
+            one: list[Row] = []
             while fitting := [row for row in pool if len(row.ids) <= room]:
                 row = max(fitting, key=lambda row: len(row.ids)) if one else pool[0]
                 pool.remove(row)  # the oldest opens a packed row, so that none waits for ever
@@ -225,7 +226,7 @@ def wrapped(tokenizer: Any) -> Any:
     """
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,9 +13,9 @@ import torch
 
 from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.shards import load_manifest
-from ecg_llm.encode import encode
+from ecg_llm.encode import WEIGHTS, encode
 from ecg_llm.encoders.signal_input import encoder_input
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.language import Features
 
@@ -52,7 +54,7 @@ def encode_set(
     if not cache.is_file():
         names, tokens, vectors = [], [], []
         batch: list[ECGRecord] = []
-        total = sum(shard.rows for shard in load_manifest(records).shards.values())
+        total = sum(shard.n_rows for shard in load_manifest(records).shards.values())
 
         def flush() -> None:
             found = encode(batch, weights=weights)
@@ -101,3 +103,23 @@ def _pooled(tokens: np.ndarray, n_out: int) -> np.ndarray:
     n = len(tokens)
     cuts = [(k * n // n_out, -(-(k + 1) * n // n_out)) for k in range(n_out)]
     return np.stack([tokens[first:last].mean(axis=0) for first, last in cuts])
+
+
+def encoder_settings(folder: Path | None) -> dict[str, Any]:
+    """Read the settings of a trained encoder, to write them into a checkpoint.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Written by ``ecgllm train encoder``; None for the bundled one.
+
+    Returns
+    -------
+    dict
+        Fields of `ecg_llm.encoders.signal.SignalEncoderConfig`.
+    """
+    path = (WEIGHTS.parent if folder is None else folder) / "signal_encoder.json"
+    if not path.is_file():
+        raise ConfigError(f"{path}: no encoder is there; ecgllm train encoder makes one.")
+    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
+    return settings

@@ -13,6 +13,7 @@ from ecg_llm.prompt import PARTS, Part
 
 RECIPES = Path(__file__).parent / "recipes"
 _TEXT: tuple[Part, ...] = ("values", "findings")
+_TOKENS: tuple[Part, ...] = ("tokens",)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class LanguageRecipe:
         >>> LanguageRecipe().mixture()
         [(('values', 'findings'), 1.0)]
         """
-        shares = ((_TEXT, self.text), (("tokens",), self.tokens), (PARTS, self.both))
+        shares = ((_TEXT, self.text), (_TOKENS, self.tokens), (PARTS, self.both))
         return [(parts, share) for parts, share in shares if share > 0]
 
 

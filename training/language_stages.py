@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TOKENIZER_TEXTS = 12_000
 """Conversations that the tokenizer is learnt from."""
-SHAPE = {"encoder_width": 256, "pooled_tokens": 8, "vector_tokens": 2}
+SHAPE: dict[str, Any] = {"encoder_width": 256, "pooled_tokens": 8, "vector_tokens": 2}
 """Of the bundled model's encoder, and how many tokens it gets of an ECG."""
 Tell = Callable[[str], None]
 

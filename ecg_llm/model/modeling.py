@@ -82,7 +82,9 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
                     f"{ENCODER_WEIGHTS}: not there, but the checkpoint uses the bundled encoder; "
                     "install ecg_llm with its weights."
                 )
-            model.encoder.load_state_dict(load_file(ENCODER_WEIGHTS))
+            kept = load_file(ENCODER_WEIGHTS)
+            own = {key[8:]: kept[key] for key in kept if key.startswith("encoder.")}
+            model.encoder.load_state_dict(own)
         return loaded
 
     def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
@@ -299,12 +301,13 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
 
 def _encoder(config: EcgLlmConfig) -> nn.Module:
     """Build the signal encoder."""
-    from ecg_llm.encoders.signal import (  # type: ignore[import-not-found,unused-ignore]
-        SignalEncoder,
-        SignalEncoderConfig,
-    )
+    from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
 
-    encoder: nn.Module = SignalEncoder(SignalEncoderConfig(**(config.encoder_config or {})))
+    stored = config.encoder_config or {}  # JSON knows no tuples
+    settings: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()
+    }
+    encoder: nn.Module = SignalEncoder(SignalEncoderConfig(**settings))
     return encoder
 
 

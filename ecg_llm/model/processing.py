@@ -153,19 +153,18 @@ def ecg_inputs(records: Sequence[ECGRecord]) -> dict[str, Any]:
     """
     import torch
 
-    from ecg_llm.encoders.signal_input import (  # type: ignore[import-not-found,unused-ignore]
-        encoder_input,
-        windows,
-    )
+    from ecg_llm.encoders.signal_input import encoder_input, windows
 
-    made = []
+    signals, presents, gains = [], [], []
     for record in records:
         signal, present, calibrated = encoder_input(record.segment(0, WINDOW_S))
-        made.append((*windows(signal, present)[0][1:], calibrated))
-    signal, present, calibrated = zip(*made, strict=True)
+        _, signal, present = windows(signal, present)[0]
+        signals.append(signal)
+        presents.append(present)
+        gains.append(calibrated)
     return {
-        "ecg_signal": torch.from_numpy(np.stack(signal)),
-        "ecg_present": torch.from_numpy(np.stack(present)),
-        "ecg_calibrated": torch.tensor([bool(one) for one in calibrated]),
+        "ecg_signal": torch.from_numpy(np.stack(signals)),
+        "ecg_present": torch.from_numpy(np.stack(presents)),
+        "ecg_calibrated": torch.tensor(gains),
         "from_page": torch.tensor([record.origin == "page" for record in records]),
     }
