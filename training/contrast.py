@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +36,7 @@ class Contrast(Objective):
         A `TextSide`, trained along.
     reports : sequence of str
         Of every packed record; empty where there is none.
-    names : dict of str to sequence of str
+    names : mapping of str to sequence of str
         Wordings of statements, by column of `ecg_llm.scp.COLUMNS`.
     text_width : int
         Features of its vectors.
@@ -61,7 +61,7 @@ class Contrast(Objective):
         encoder: SignalEncoder,
         text: nn.Module,
         reports: Sequence[str],
-        names: dict[str, Sequence[str]],
+        names: Mapping[str, Sequence[str]],
         text_width: int,
         levels: tuple[float, ...] = (1.0, 0.5, 0.5),
     ) -> None:

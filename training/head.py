@@ -156,7 +156,7 @@ def judge_head(head: Head, encoder: Path, pack: Pack, features: Array) -> dict[s
     if not len(rows):
         return {}
     vectors = vectors_of(load_encoder(encoder), pack, rows)
-    measured = np.isfinite(features[rows]).any(axis=1)
+    measured = np.asarray(np.isfinite(features[rows]).any(axis=1), bool)
     joined = head.probabilities(vectors, features[rows], measured)
     scores = {
         "encoder": head.probabilities(vectors, features[rows], np.zeros_like(measured)),
@@ -262,7 +262,8 @@ def fit_committee(
             nn.Dropout(recipe.dropout),
             nn.Linear(recipe.hidden, labels.shape[1]),
         )
-        nn.init.constant_(net[3].bias, -3.0)
+        with torch.no_grad():
+            dict(net.named_parameters())["3.bias"].fill_(-3.0)
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
         )
