@@ -28,6 +28,8 @@ PARTS: tuple[Part, ...] = ("tokens", "values", "findings")
 
 SYSTEM = "You read 12-lead ECGs. Say what the tracing and its measurements show, no more."
 REPORT_QUESTION = "Report this ECG."
+SHORT = "Answer in ECG-QA's words."
+"""Behind a question: asks for ``yes``, ``no`` or terms of ECG-QA's vocabulary, nothing else."""
 
 SHOWN_VALUES = {
     "heart_rate_bpm": "heart rate",
@@ -57,10 +59,12 @@ MEANINGLESS_IN = {
 }
 """Values that have no meaning beside these findings, by the beginning of their names."""
 
-MOST_FINDINGS = 8
+MOST_FINDINGS = 7
 """Present findings a prompt shows, the most urgent first."""
-MOST_LEADS = 3
+MOST_LEADS = 2
 """Leads that the fact beside a finding names."""
+MOST_ASKED = 3
+"""Findings and leads of a question that are looked up."""
 MOST_POSSIBLE = 4
 LONGEST_RULE = 60
 """Letters of a criterion that is shown beside its fact; the report has the longer ones."""
@@ -376,9 +380,10 @@ def asked_of(question: str, facts: Sequence[Facts]) -> str:
     value that decides it, so that the answer need not be a guess.
     """
     items = scan(question)
-    codes = list(dict.fromkeys(item.data for item in items if item.kind == "finding"))[:MOST_LEADS]
+    codes = list(dict.fromkeys(item.data for item in items if item.kind == "finding"))[:MOST_ASKED]
     leads = [lead for item in items if item.kind == "lead" for lead in item.data[0]]
-    leads = list(dict.fromkeys(leads))[:MOST_LEADS]
+    measured = any(item.kind == "quantity" for item in items)
+    leads = list(dict.fromkeys(leads))[:MOST_ASKED] if measured else []
     told = []
     for n, known in enumerate(facts):
         if known.refused is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.report import Report
+from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.errors import BadRequestError
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
@@ -27,6 +29,11 @@ class ReportFields(ReadingFields):
 
     question: str | None = Field(
         None, max_length=4000, description="A question that the report is to answer as well."
+    )
+    model: Literal["default", "measured"] = Field(
+        "default",
+        description="default: the narrative is written by the server's model, and checked; "
+        "measured: no language model has a part.",
     )
     subject: str | None = Field(
         None,
@@ -73,17 +80,30 @@ def ecg_router(server: Server) -> APIRouter:
     @router.post(
         "/reports",
         summary="Interpret an ECG",
-        responses={200: {"model": Report, "content": _content("html", "pdf", "text")}},
-        openapi_extra=form_body(ReportFields),
+        responses={200: {"model": Report, "content": _content("html", "pdf", "fhir", "text")}},
+        openapi_extra=form_body(ReportFields, earlier=True),
     )
     async def reports(request: Request) -> Response:
-        kind = accepted(request, "json", "html", "pdf", "text")
-        call, uploads, fields = await server.form(request, ReportFields)
+        kind = accepted(request, "json", "html", "pdf", "fhir", "text")
+        call, uploads, fields = await server.form(request, ReportFields, "file", "earlier")
         found = await server.intake.analyse(call, uploads["file"], fields)
-        report = await asyncio.to_thread(report_of, found)
+        earlier = None
+        if "earlier" in uploads:
+            # The patient is the same; age and sex of the earlier file are its own.
+            told = fields.model_copy(update={"age": None})
+            earlier = await server.intake.analyse(call, uploads["earlier"], told)
+        report = await server.answering.report(
+            call,
+            found,
+            model=server.answering.chosen(fields.model),
+            question=fields.question,
+            earlier=earlier,
+        )
         if kind == "json":
             return Response(report.to_json(), media_type=MEDIA["json"])
-        data = await server.intake.run("render", report, found.record, kind)
+        begun = time.perf_counter()
+        data = await server.intake.run("render", report, found.record, kind, fields.subject)
+        call.add({"render": (time.perf_counter() - begun) * 1000})
         return Response(data, media_type=MEDIA[kind])
 
     @router.post(
@@ -121,7 +141,7 @@ def ecg_router(server: Server) -> APIRouter:
         kind = accepted(request, "json", "svg", "png")
         call, uploads, fields = await server.form(request, TracingFields)
         found = await server.intake.analyse(call, uploads["file"], fields)
-        report = await asyncio.to_thread(report_of, found)
+        report = await server.answering.report(call, found, model=MEASURED)
         if kind == "json":
             drawn = await asyncio.to_thread(
                 tracing,
@@ -139,32 +159,6 @@ def ecg_router(server: Server) -> APIRouter:
         return Response(data, media_type=MEDIA[kind])
 
     return router
-
-
-def report_of(found: Analysis) -> Report:
-    """Write the report of an analysis, as `ecg_llm.assistant.interpret` does.
-
-    Parameters
-    ----------
-    found : Analysis
-        What is known of the record.
-
-    Returns
-    -------
-    Report
-    """
-    from ecg_llm.assistant import weight_hashes
-    from ecg_llm.compose import build_report
-    from ecg_llm.findings.sources import CRITERIA_VERSION
-
-    return build_report(
-        found.record,
-        found.quality,
-        found.measurements,
-        found.findings,
-        weights=weight_hashes(),
-        criteria_version=CRITERIA_VERSION,
-    )
 
 
 def _content(*kinds: Any) -> dict[str, Any]:
@@ -211,4 +205,6 @@ def _classification(found: Analysis, wanted: frozenset[str] | None) -> dict[str,
 
 def _provenance(found: Analysis) -> dict[str, Any]:
     """Say what was judged, by what."""
-    return report_of(found).provenance.model_dump()
+    from ecg_llm.assistant import report_on
+
+    return report_on(found, model="none").provenance.model_dump()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import ecg_llm
+import ecg_llm.cli.language
 from ecg_llm.cli.build import build_app
 from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.develop import bench_app, eval_app, train_app

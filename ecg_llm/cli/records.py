@@ -44,6 +44,7 @@ class Format(StrEnum):
     JSON = "json"
     HTML = "html"
     PDF = "pdf"
+    FHIR = "fhir"
 
 
 _BY_EXTENSION = {
@@ -68,12 +69,20 @@ def report(
     format_: Annotated[
         Format | None,
         typer.Option(
-            "--format", "-f", help="text, json, html or pdf; by default what --output ends in."
+            "--format",
+            "-f",
+            help="text, json, html, pdf or fhir (an R4 Bundle); by default what --output ends in.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write; for a folder, a .jsonl file."),
+    ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            help="An earlier ECG of the same patient: the report says what changed since."
+        ),
     ] = None,
     age: Age = None,
     sex: Sex = None,
@@ -90,6 +99,7 @@ def report(
     ecgllm report rec.hea --output rec.html       one self-contained page with the tracing
     ecgllm report rec.hea -o rec.pdf --age 64 --sex female
     ecgllm report rec.hea --format json | jq '.alerts'
+    ecgllm report today.hea --earlier last_year.hea
     ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
 
     A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
@@ -99,6 +109,8 @@ def report(
     check_place(output)
     refs = several_records(path, output)
     if refs is not None:
+        if earlier is not None:
+            raise ConfigError("--earlier belongs to one record; give a single one.")
         if format_ not in (None, Format.JSON) or (output is None and format_ is None):
             raise ConfigError(
                 f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
@@ -112,7 +124,7 @@ def report(
     from ecg_llm.assistant import interpret
 
     record = told.read(path)
-    made = interpret(record)
+    made = interpret(record, earlier=None if earlier is None else told.read(earlier))
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
@@ -243,6 +255,12 @@ def _rendered(report: Report, record: ECGRecord, chosen: Format) -> bytes:
             from ecg_llm.render.pdf import to_pdf
 
             return to_pdf(report, record)
+        case Format.FHIR:
+            import json
+
+            from ecg_llm.fhir import to_fhir
+
+            return (json.dumps(to_fhir(report, record), ensure_ascii=False) + "\n").encode()
 
 
 def write_bytes(data: bytes, output: Path | None) -> None:
