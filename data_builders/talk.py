@@ -143,9 +143,12 @@ def verify_answer(code: str, facts: Facts) -> str:
     rest = told[len(name) :].strip()
     state, _, fact = rest.partition(": ")
     if state.startswith("present"):
-        return sentence(f"Yes: {name}{f': {fact}' if fact else rest.removeprefix('present')}")
+        return (
+            f"Yes. {sentence(f'{name}: {fact}' if fact else name + rest.removeprefix('present'))}"
+        )
     if state.startswith("absent"):
-        return sentence(f"No: {name} is absent{f': {fact}' if fact else ''}")
+        verb = "are" if name.endswith(("waves", "complexes", "changes", "voltages")) else "is"
+        return f"No. {sentence(f'{name} {verb} absent' + (f': {fact}' if fact else ''))}"
     return sentence(f"{name} cannot be judged")
 
 
@@ -193,7 +196,7 @@ def wave_answer(name: str, lead: str, facts: Facts) -> str:
     """
     quantity = facts.leads.get(lead, {}).get(name)
     if quantity is None or quantity.value is None:
-        return sentence(f"no {SHOWN_WAVES[name]} was measured in {lead}")
+        return f"{SHOWN_WAVES[name]} not measured in {lead}."
     return f"{SHOWN_WAVES[name]} {amount(quantity.value, quantity.unit)} in {lead}."
 
 

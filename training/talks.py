@@ -164,7 +164,7 @@ def _long(name: str) -> str:
 
 def _wave(name: str) -> str:
     said = SHOWN_WAVES[name]
-    return said if said.startswith("ST") else f"the {said} wave"
+    return said if said.startswith("ST") else f"the {said[0]} wave"
 
 
 def _of_set(folder: Path, split: str, cases: Mapping[str, ECGCase]) -> Iterator[Talk]:
