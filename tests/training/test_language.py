@@ -30,7 +30,7 @@ from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.grounding import check_text, missing  # noqa: E402
 from ecg_llm.lm_onnx import OnnxModel, projected, read_safetensors  # noqa: E402
 from ecg_llm.lm_transformers import TransformersModel  # noqa: E402
-from ecg_llm.prompt import build_from_facts, facts_of  # noqa: E402
+from ecg_llm.prompt import Prompt, build_from_facts, facts_of  # noqa: E402
 from ecg_llm.training.adapt import Example, adapt  # noqa: E402
 from ecg_llm.training.language import Features, batches, fit, loss_of, rate_at  # noqa: E402
 from ecg_llm.training.language_batches import (  # noqa: E402
@@ -89,7 +89,7 @@ def features():
 
 def small(**changes):
     return load_language_recipe(
-        "lm", **{"width": 32, "layers": 2, "heads": 4, "rows": 2, "steps": 3, **changes}
+        "lm", **{"width": 64, "layers": 2, "heads": 4, "rows": 2, "steps": 3, **changes}
     )
 
 
@@ -241,14 +241,9 @@ def test_onnx_and_transformers_say_the_same(
         )
     assert (tmp_path / "decoder.onnx").stat().st_size < 20_000
     assert read_safetensors(tmp_path / "model.safetensors")
+    prompt = build_from_facts(None, [talks["report"][0].facts[0]], [SLOT], parts=ALL)
     with pytest.raises(ConfigError, match="slots in the prompt"):
-        here.embed(
-            build_from_facts(None, [talks["report"][0].facts[0]], [SLOT], parts=ALL).__class__(
-                messages=build_from_facts(
-                    None, [talks["report"][0].facts[0]], [SLOT], parts=ALL
-                ).messages
-            )
-        )
+        here.embed(Prompt(messages=prompt.messages))
 
 
 def test_a_folder_without_the_graph_is_refused(tmp_path):
