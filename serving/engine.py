@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Literal
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.errors import TookTooLongError, UnavailableError
+from ecg_llm.serving.errors import ServeError, TookTooLongError, UnavailableError
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
@@ -365,8 +365,8 @@ class RemoteModel:
         """Of all answers of this object."""
         self.stages_ms = {"prefill": 0.0, "decode": 0.0}
         """Time to the first piece, and from there to the end, of all its answers."""
-        self.lost = False
-        """Whether the engine went away in the middle of one."""
+        self.lost: ServeError | None = None
+        """Why the engine gave no answer, if it was away, went away or took too long."""
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
         """Answer prompts, each as a stream of its own.
@@ -437,8 +437,8 @@ class RemoteModel:
     def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
         try:
             yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
-        except (UnavailableError, TookTooLongError):
-            self.lost = True
+        except ServeError as error:
+            self.lost = error
             raise
 
 

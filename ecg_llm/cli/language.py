@@ -157,6 +157,6 @@ def adapt(
     ecgllm ask rec.hea "the new question" --model adapted \f
     """
     from ecg_llm.lm import MINI
-    from ecg_llm.training.adapt import adapt_files
+    from ecg_llm.training.few_shot import adapt_files
 
     typer.echo(str(adapt_files(base or MINI, examples, out, steps=steps, tell=_tell)))

@@ -31,7 +31,7 @@ from ecg_llm.grounding import check_text, missing  # noqa: E402
 from ecg_llm.lm_onnx import OnnxModel, projected, read_safetensors  # noqa: E402
 from ecg_llm.lm_transformers import TransformersModel  # noqa: E402
 from ecg_llm.prompt import Prompt, build_from_facts, facts_of  # noqa: E402
-from ecg_llm.training.adapt import Example, adapt  # noqa: E402
+from ecg_llm.training.few_shot import Example, adapt  # noqa: E402
 from ecg_llm.training.language import Features, batches, fit, loss_of, rate_at  # noqa: E402
 from ecg_llm.training.language_batches import (  # noqa: E402
     IGNORED,
@@ -296,7 +296,7 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
 
 
 def test_examples_must_be_a_handful(tmp_path):
-    from ecg_llm.training.adapt import read_examples
+    from ecg_llm.training.few_shot import read_examples
 
     path = tmp_path / "few.jsonl"
     path.write_text(json.dumps({"ecg": "a.hea", "question": "?"}) + "\n")
