@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import multiprocessing
 import os
 import queue
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
     from ecg_llm.serving.settings import EngineKind
 
+LOG = logging.getLogger("ecg_llm.serving")
 State = Literal["starting", "ready", "down", "closed"]
 CONCURRENT = {"vllm": 64, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
@@ -310,6 +312,7 @@ class EngineHost:
             if self._closed.is_set():
                 return
             self.restarts += 1
+            LOG.error("engine: ended, is started again (%d)", self.restarts)
             # One that ran a while is replaced at once; one that cannot start is not hurried.
             wait_s = 0.5 if time.monotonic() - begun > 60 else min(wait_s * 2, LONGEST_WAIT_S)
             self._closed.wait(wait_s)
@@ -335,8 +338,10 @@ class EngineHost:
                     case ("ready", name, hashes):
                         self.name, self.hashes, self.fault = name, hashes, ""
                         self.state = "ready"
+                        LOG.info("engine: %s is ready", name)
                     case ("failed", reason):
                         self.fault = reason
+                        LOG.error("engine: cannot start: %s", reason)
                     case (kind, number, *rest):
                         with self._lock:
                             answers = self._waiting.get(number)
