@@ -11,6 +11,7 @@ from ecg_llm.cli.build import build_app
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
 from ecg_llm.cli.records import measure, quality, report, show
+from ecg_llm.cli.serve import keys_app, serve
 
 app = typer.Typer(
     cls=CarefulGroup,
@@ -23,6 +24,8 @@ app.command("report", short_help="Interpret an ECG.")(report)
 app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
 app.command("quality", short_help="Judge the technical quality.")(quality)
 app.command("show", short_help="Draw the ECG on standard paper.")(show)
+app.command("serve", short_help="Serve reports and chat over HTTP.")(serve)
+app.add_typer(keys_app, name="keys")
 app.add_typer(build_app, name="build")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")

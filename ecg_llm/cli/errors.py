@@ -15,6 +15,7 @@ BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 _EXTRAS = {"neurokit2": "bench", "torch": "train", "onnx": "train", "sklearn": "train"}
 _EXTRAS |= {"pyarrow": "data", "datasets": "data", "ray": "ray"}
+_EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "sqlalchemy", "prometheus_client", "fhir"), "serve")
 
 
 class CarefulGroup(TyperGroup):

@@ -1,0 +1,214 @@
+"""Routes of our own: a file in; its report, measurements, statements or tracing out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.report import Report
+from ecg_llm.serving.errors import BadRequestError
+from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
+from ecg_llm.serving.tracings import tracing
+from ecg_llm.serving.uploads import ReadingFields
+
+if TYPE_CHECKING:
+    from ecg_llm.assistant import Analysis
+
+
+class ReportFields(ReadingFields):
+    """Fields of a request for a report."""
+
+    question: str | None = Field(
+        None, max_length=4000, description="A question that the report is to answer as well."
+    )
+    subject: str | None = Field(
+        None,
+        pattern=r"^Patient/[A-Za-z0-9\-.]{1,64}$",
+        description="For application/fhir+json: reference to the patient.",
+    )
+
+
+class ClassificationFields(ReadingFields):
+    """Fields of a request for statements."""
+
+    labels: str | None = Field(
+        None,
+        max_length=2000,
+        description="Codes of the statements wanted, joined by commas; all without it.",
+    )
+
+
+class TracingFields(ReadingFields):
+    """Fields of a request for a tracing."""
+
+    from_s: float | None = Field(None, ge=0, le=86_400, description="Where it begins, in s.")
+    seconds: float | None = Field(None, gt=0, le=60, description="How much of it, at most 60 s.")
+    max_fs: float | None = Field(
+        None, ge=50, le=1000, description="Samples a second, at most; 250 without it (JSON)."
+    )
+    dpi: float | None = Field(None, ge=36, le=300, description="Resolution of a PNG; 150.")
+
+
+def ecg_router(server: Server) -> APIRouter:
+    """Make the routes.
+
+    Parameters
+    ----------
+    server : Server
+        What they work with.
+
+    Returns
+    -------
+    APIRouter
+    """
+    router = APIRouter(prefix="/v1/ecg", tags=["ECG"], responses=ERRORS)
+
+    @router.post(
+        "/reports",
+        summary="Interpret an ECG",
+        responses={200: {"model": Report, "content": _content("html", "pdf", "text")}},
+        openapi_extra=form_body(ReportFields),
+    )
+    async def reports(request: Request) -> Response:
+        kind = accepted(request, "json", "html", "pdf", "text")
+        call, uploads, fields = await server.form(request, ReportFields)
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        report = await asyncio.to_thread(report_of, found)
+        if kind == "json":
+            return Response(report.to_json(), media_type=MEDIA["json"])
+        data = await server.intake.run("render", report, found.record, kind)
+        return Response(data, media_type=MEDIA[kind])
+
+    @router.post(
+        "/measurements",
+        summary="Measure an ECG",
+        openapi_extra=form_body(ReadingFields),
+    )
+    async def measurements(request: Request) -> JSONResponse:
+        call, uploads, fields = await server.form(request, ReadingFields)
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        return JSONResponse(await asyncio.to_thread(_measurements, found))
+
+    @router.post(
+        "/classifications",
+        summary="Statements about an ECG: present, absent or not judged",
+        openapi_extra=form_body(ClassificationFields),
+    )
+    async def classifications(request: Request) -> JSONResponse:
+        call, uploads, fields = await server.form(request, ClassificationFields)
+        wanted = _codes(fields.labels)
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        return JSONResponse(await asyncio.to_thread(_classification, found, wanted))
+
+    @router.get("/statements", summary="The statements that can be made, with their codes")
+    async def statements() -> JSONResponse:
+        return JSONResponse([asdict(statement) for statement in STATEMENTS.values()])
+
+    @router.post(
+        "/tracings",
+        summary="Draw an ECG, its evidence marked, or give its samples",
+        responses={200: {"content": _content("svg", "png")}},
+        openapi_extra=form_body(TracingFields),
+    )
+    async def tracings(request: Request) -> Response:
+        kind = accepted(request, "json", "svg", "png")
+        call, uploads, fields = await server.form(request, TracingFields)
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        report = await asyncio.to_thread(report_of, found)
+        if kind == "json":
+            drawn = await asyncio.to_thread(
+                tracing,
+                found,
+                report,
+                from_s=fields.from_s or 0.0,
+                seconds=fields.seconds or 10.0,
+                max_fs=fields.max_fs or 250.0,
+            )
+            return JSONResponse(drawn)
+        from_s = -1.0 if fields.from_s is None else fields.from_s
+        data = await server.intake.run(
+            "draw", report, found.record, kind, fields.dpi or 150.0, from_s
+        )
+        return Response(data, media_type=MEDIA[kind])
+
+    return router
+
+
+def report_of(found: Analysis) -> Report:
+    """Write the report of an analysis, as `ecg_llm.assistant.interpret` does.
+
+    Parameters
+    ----------
+    found : Analysis
+        What is known of the record.
+
+    Returns
+    -------
+    Report
+    """
+    from ecg_llm.assistant import weight_hashes
+    from ecg_llm.compose import build_report
+    from ecg_llm.findings.sources import CRITERIA_VERSION
+
+    return build_report(
+        found.record,
+        found.quality,
+        found.measurements,
+        found.findings,
+        weights=weight_hashes(),
+        criteria_version=CRITERIA_VERSION,
+    )
+
+
+def _content(*kinds: Any) -> dict[str, Any]:
+    """Describe documents for the OpenAPI document."""
+    return {MEDIA[kind]: {"schema": {"type": "string"}} for kind in kinds}
+
+
+def _codes(labels: str | None) -> frozenset[str] | None:
+    """Read which statements are wanted."""
+    if labels is None:
+        return None
+    wanted = frozenset(label.strip() for label in labels.split(","))
+    if not wanted <= set(STATEMENTS):
+        raise BadRequestError(
+            "labels: not all are codes of statements; GET /v1/ecg/statements lists them."
+        )
+    return wanted
+
+
+def _measurements(found: Analysis) -> dict[str, Any]:
+    """Give all that was measured, and whether it can be relied on."""
+    verdict = {
+        "acceptable": found.quality.acceptable,
+        "verdict": found.quality.verdict,
+        "reasons": list(found.quality.reasons),
+    }
+    values = None if found.measurements is None else found.measurements.to_dict()
+    return {"measurements": values, "quality": verdict, "provenance": _provenance(found)}
+
+
+def _classification(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
+    """Give the statements with their evidence."""
+    chosen = [
+        asdict(finding) for finding in found.findings if wanted is None or finding.code in wanted
+    ]
+    return {
+        "task": "statements",
+        "labels": chosen,
+        "acceptable": found.quality.acceptable,
+        "reasons": list(found.quality.reasons),
+        "provenance": _provenance(found),
+    }
+
+
+def _provenance(found: Analysis) -> dict[str, Any]:
+    """Say what was judged, by what."""
+    return report_of(found).provenance.model_dump()

@@ -1,0 +1,246 @@
+"""What a reader process does with a file: read, judge, measure; draw pages and documents."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ecg_llm.errors import RecordError
+
+if TYPE_CHECKING:
+    from ecg_llm.assistant import Analysis
+    from ecg_llm.record import ECGRecord, Sex
+    from ecg_llm.report import Report
+    from ecg_llm.serving.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileJob:
+    """A file as a client sent it.
+
+    Attributes
+    ----------
+    data : bytes
+        The file; several files of one recording as a zip.
+    filename : str
+        Its name without folders.
+    fs : float or None, Hz
+        Sampling rate, for tables that do not state it.
+    unit : str or None
+        Unit of the samples, likewise.
+    leads : tuple of str or None
+        Lead names, likewise.
+    age_years : float or None
+        Instead of what the file says.
+    sex : str or None
+        Instead of what the file says.
+    max_unpacked_bytes, max_pixels : int
+        Bounds.
+    max_duration_s : float, s
+        Bound.
+    """
+
+    data: bytes
+    filename: str
+    fs: float | None = None
+    unit: str | None = None
+    leads: tuple[str, ...] | None = None
+    age_years: float | None = None
+    sex: Sex | None = None
+    max_unpacked_bytes: int
+    max_pixels: int
+    max_duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FileResult:
+    """What became of a file.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        All that is known of it.
+    stages_ms : dict of str to float, ms
+        How long each step took.
+    """
+
+    analysis: Analysis
+    stages_ms: dict[str, float]
+
+
+def analyse_file(job: FileJob) -> FileResult:
+    """Read a file, judge its quality, measure it and apply the criteria.
+
+    Parameters
+    ----------
+    job : FileJob
+        The file.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    RecordError
+        If it is not an ECG that can be read as it stands, or is larger than allowed.
+    """
+    from ecg_llm.assistant import analyse
+    from ecg_llm.io import read_bytes
+
+    begun = time.perf_counter()
+    _check_size(job)
+    record = read_bytes(job.data, job.filename, fs=job.fs, unit=job.unit, leads=job.leads)
+    if record.duration_s > job.max_duration_s:
+        raise RecordError(
+            f"{record.source}: {record.duration_s:.0f} s long; at most {job.max_duration_s:.0f} s "
+            "are taken in. Cut out the stretch to be judged."
+        )
+    if job.age_years is not None:
+        record = replace(record, age_years=job.age_years)
+    if job.sex is not None:
+        record = replace(record, sex=job.sex)
+    read = time.perf_counter()
+    analysis = analyse(record)
+    done = time.perf_counter()
+    return FileResult(
+        analysis=analysis,
+        stages_ms={"read": (read - begun) * 1000, "measure": (done - read) * 1000},
+    )
+
+
+def render_report(report: Report, record: ECGRecord, kind: str) -> bytes:
+    """Write a report as a document.
+
+    Parameters
+    ----------
+    report : Report
+        What to write.
+    record : ECGRecord
+        Its record, for the tracing.
+    kind : {"html", "pdf", "text"}
+        Which document.
+
+    Returns
+    -------
+    bytes
+    """
+    match kind:
+        case "html":
+            from ecg_llm.render.html import to_html
+
+            return to_html(report, record).encode()
+        case "pdf":
+            from ecg_llm.render.pdf import to_pdf
+
+            return to_pdf(report, record)
+        case _:
+            from ecg_llm.render.text import to_text
+
+            return to_text(report).encode()
+
+
+def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_s: float) -> bytes:
+    """Draw the page that goes with a report, its evidence marked.
+
+    Parameters
+    ----------
+    report : Report
+        Gives the marks, the header and the leads that cannot be relied on.
+    record : ECGRecord
+        What to draw.
+    kind : {"svg", "png"}
+        Which image.
+    dpi : float
+        Resolution of a PNG.
+    from_s : float, s
+        Where the page begins; negative for the stretch that matters most.
+
+    Returns
+    -------
+    bytes
+    """
+    from ecg_llm.render.page import page_scene
+    from ecg_llm.render.tracing import lead_notes, number_evidence, page_layout
+
+    layout = page_layout(report, record)
+    if from_s >= 0:
+        layout = replace(layout, from_s=from_s)
+    index = number_evidence(report)
+    marks = (*index.shown, *index.quiet) if kind == "svg" else index.shown
+    scene, _ = page_scene(record, layout=layout, marks=marks, lead_notes=lead_notes(report))
+    if kind == "svg":
+        from ecg_llm.render.svg import to_svg
+
+        return to_svg(scene).encode()
+    from ecg_llm.render.raster import encode_png, rasterise
+
+    return encode_png(rasterise(scene, dpi), dpi)
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    "analyse": analyse_file,
+    "render": render_report,
+    "draw": draw_tracing,
+}
+"""What a reader process can be asked to do."""
+
+
+def warm_up(settings: Settings) -> None:
+    """Load libraries and nets, so that no request waits for them and limits count from there.
+
+    Parameters
+    ----------
+    settings : Settings
+        Bounds for image libraries.
+    """
+    import numpy as np
+    import PIL.Image
+
+    from ecg_llm.assistant import analyse, weight_hashes
+    from ecg_llm.delineate import delineate
+    from ecg_llm.leads import STANDARD_12
+    from ecg_llm.record import ECGRecord
+
+    PIL.Image.MAX_IMAGE_PIXELS = settings.max_pixels // 2  # Pillow refuses from twice this on
+    weight_hashes()
+    noise = np.random.default_rng(0).normal(0, 0.05, (12, 5000)).astype(np.float32)
+    record = ECGRecord(signal=noise, fs=500.0, leads=STANDARD_12)
+    analyse(record)
+    delineate(record)
+
+
+def _check_size(job: FileJob) -> None:
+    """Refuse what says of itself that it is too large, before it is unpacked."""
+    if job.data.startswith(b"PK"):
+        try:
+            with zipfile.ZipFile(io.BytesIO(job.data)) as archive:
+                total = sum(info.file_size for info in archive.infolist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return  # the reader says what is wrong with it
+        if total > job.max_unpacked_bytes:
+            raise RecordError(
+                f"{job.filename}: an archive of {total / 2**20:.0f} MB unpacked; at most "
+                f"{job.max_unpacked_bytes / 2**20:.0f} MB are taken in. Send one record only."
+            )
+        return
+    if job.data.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*")):
+        import PIL.Image
+
+        try:
+            with PIL.Image.open(io.BytesIO(job.data)) as image:
+                width, height = image.size
+        except (PIL.Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+            raise RecordError(
+                f"{job.filename}: an image that is damaged or larger than "
+                f"{job.max_pixels / 1e6:.0f} megapixels; send a smaller one."
+            ) from None
+        if width * height > job.max_pixels:
+            raise RecordError(
+                f"{job.filename}: an image of {width} × {height} pixels; at most "
+                f"{job.max_pixels / 1e6:.0f} megapixels are taken in. Send a smaller one."
+            )
