@@ -1,7 +1,7 @@
 """vLLM's engine, kept alive: a process of its own, followed by another when it dies.
 
 `Engine` may be called from many threads; what they ask runs together in vLLM's continuous
-batches. While the engine is away, calls fail at once with `Unavailable` (503).
+batches. While the engine is away, calls fail at once with `UnavailableError` (503).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.errors import TookTooLong, Unavailable
+from ecg_llm.serving.errors import TookTooLongError, UnavailableError
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ class Engine:
 
         Raises
         ------
-        TookTooLong
+        TookTooLongError
             If it takes longer; it is given up then.
         """
         future = self.submit(work)
@@ -120,7 +120,7 @@ class Engine:
             return future.result(seconds)
         except TimeoutError:
             future.cancel()
-            raise TookTooLong("The answer was not ready in time.") from None
+            raise TookTooLongError("The answer was not ready in time.") from None
 
     async def outputs(
         self, prompt: Mapping[str, Any], params: Any, adapter: Any = None
@@ -142,7 +142,7 @@ class Engine:
 
         Raises
         ------
-        Unavailable
+        UnavailableError
             If the engine is away, or goes away.
         """
         from vllm.v1.engine.exceptions import EngineDeadError
@@ -274,7 +274,10 @@ def engine_arguments(
             "enforce_eager": True,
         }
     if adapters:
-        rank = max(json.loads((path / "adapter_config.json").read_text())["r"] for path in adapters.values())
+        rank = max(
+            json.loads((path / "adapter_config.json").read_text())["r"]
+            for path in adapters.values()
+        )
         arguments |= {
             "enable_lora": True,
             # One more than there are: vLLM 0.32 on CPU gives a request without adapter that of
@@ -285,5 +288,5 @@ def engine_arguments(
     return {**arguments, **own}
 
 
-def _away() -> Unavailable:
-    return Unavailable("The language model is being started again; try again shortly.")
+def _away() -> UnavailableError:
+    return UnavailableError("The language model is being started again; try again shortly.")

@@ -17,7 +17,7 @@ from ecg_llm.analysis import Analysis
 from ecg_llm.chat_layout import ECG, IMAGE, plain
 from ecg_llm.prompt import SYSTEM, asked_of, describe, facts_of
 from ecg_llm.record import ECGRecord
-from ecg_llm.serving.errors import BadRequest, TooLarge
+from ecg_llm.serving.errors import BadRequestError, TooLargeError
 
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 FILE_PARTS = ("file", "input_file", "image_url", "input_image")
@@ -107,7 +107,7 @@ def open_messages(
 
     Raises
     ------
-    BadRequest
+    BadRequestError
         If a role or part is not known, or a text holds a special token.
     """
     special = tuple(reserved)
@@ -120,7 +120,7 @@ def open_messages(
     for message in messages:
         role = "system" if message.get("role") == "developer" else message.get("role")
         if role not in ROLES:
-            raise BadRequest(f"A message's role is one of {', '.join(ROLES)}.")
+            raise BadRequestError(f"A message's role is one of {', '.join(ROLES)}.")
         written: list[str] = []
         parts = _parts(message)
         n_sent += sum(part.get("type") in FILE_PARTS for part in parts)
@@ -137,7 +137,7 @@ def open_messages(
                 told = asked_of(text, facts[:n_sent]) if role == "user" else ""
                 written += [f"{told}\n{text}" if told else text]
             else:
-                raise BadRequest(
+                raise BadRequestError(
                     "A part of a message is of a type that is not taken; send text, file or "
                     "image_url."
                 )
@@ -158,16 +158,16 @@ def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         return [{"type": "text", "text": content}]
     parts = [{"type": "text", "text": one} if isinstance(one, str) else one for one in content]
     if not all(isinstance(part, Mapping) for part in parts):
-        raise BadRequest("A message's content is a text or a list of parts.")
+        raise BadRequestError("A message's content is a text or a list of parts.")
     return parts
 
 
 def _text(part: Mapping[str, Any], kind: str, special: Sequence[str]) -> str:
     text = part.get("refusal" if kind == "refusal" else "text")
     if not isinstance(text, str):
-        raise BadRequest("A text part of a message has no text.")
+        raise BadRequestError("A text part of a message has no text.")
     if any(word in text for word in special):
-        raise BadRequest("A text holds a word that is reserved for the model's own use.")
+        raise BadRequestError("A text holds a word that is reserved for the model's own use.")
     return text
 
 
@@ -182,14 +182,14 @@ def _decode(part: Mapping[str, Any], max_bytes: int) -> FilePart:
         url, name = held.get("url") if isinstance(held, Mapping) else held, None
     head, comma, body = url.partition(",") if isinstance(url, str) else ("", "", "")
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):
-        raise BadRequest(
+        raise BadRequestError(
             "A file is sent as a data URL in base64 (data:…;base64,…); addresses and ids are not "
             "followed."
         )
     if len(body) > max_bytes * 4 // 3 + 4:
-        raise TooLarge(f"A file of more than {max_bytes / 2**20:.0f} MB; send a smaller one.")
+        raise TooLargeError(f"A file of more than {max_bytes / 2**20:.0f} MB; send a smaller one.")
     try:
         data = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise BadRequest("A file's data URL is not valid base64.") from None
+        raise BadRequestError("A file's data URL is not valid base64.") from None
     return FilePart(data, name if isinstance(name, str) and name else "upload")

@@ -83,7 +83,7 @@ class VllmModel:
 
         Raises
         ------
-        Unavailable
+        UnavailableError
             If the engine is away.
         """
 
@@ -124,7 +124,7 @@ class VllmModel:
 
         Raises
         ------
-        Unavailable
+        UnavailableError
             If the engine is away.
         """
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -165,7 +165,7 @@ class VllmModel:
 
         Raises
         ------
-        Unavailable
+        UnavailableError
             If the engine is away.
         """
         from vllm import SamplingParams
