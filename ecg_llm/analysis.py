@@ -25,7 +25,8 @@ class Analysis:
     measurements : Measurements or None
         None if the quality refuses the record.
     findings : tuple of Finding
-        Every criterion that was applied; empty if the quality refuses the record.
+        Every criterion that was applied, and what the encoder sees, with probabilities if its
+        weights are there; empty if the quality refuses the record.
     """
 
     record: ECGRecord
@@ -35,7 +36,7 @@ class Analysis:
 
 
 def analyse(record: ECGRecord) -> Analysis:
-    """Judge, delineate and measure a record, and apply the criteria.
+    """Judge, delineate and measure a record, apply the criteria, and let the encoder look.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def analyse(record: ECGRecord) -> Analysis:
     """
     from ecg_llm.findings.apply import apply_criteria
     from ecg_llm.measure import measure
+    from ecg_llm.probabilities import with_probabilities
     from ecg_llm.quality import assess
 
     quality = assess(record)
@@ -55,4 +57,5 @@ def analyse(record: ECGRecord) -> Analysis:
         return Analysis(record=record, quality=quality, measurements=None, findings=())
     measurements = measure(record, quality)
     findings = apply_criteria(record, quality, measurements)
+    findings = with_probabilities(record, measurements, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING
 from ecg_llm.analysis import Analysis, analyse
 
 if TYPE_CHECKING:
+    from ecg_llm.ground import Known
+    from ecg_llm.lm import TextModel
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
-__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "weight_hashes"]
+__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "weight_hashes"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the weight files that the measuring lane uses."""
 
 
-def interpret(record: ECGRecord) -> Report:
+def interpret(
+    record: ECGRecord,
+    question: str | None = None,
+    *,
+    model: TextModel | str | None = None,
+    keep_draft: bool = False,
+    earlier: ECGRecord | None = None,
+) -> Report:
     """Write the report of a record.
 
     Command line, folder runs, services and evaluations all call this.
@@ -28,17 +37,29 @@ def interpret(record: ECGRecord) -> Report:
     ----------
     record : ECGRecord
         What was read.
+    question : str, optional
+        What the narrative should answer; None asks for a report.
+    model : TextModel or str, optional
+        The language model that writes the narrative, or what `ecg_llm.lm.load` takes: a path or
+        the address of a server. None is the bundled model, where its weights are there; ``"none"``
+        gives the measured report.
+    keep_draft : bool
+        Put the model's drafts, with the verdict on each claim, into the report.
+    earlier : ECGRecord, optional
+        An earlier ECG of the same patient, which the narrative may compare with.
 
     Returns
     -------
     Report
-        A refusal with its reasons, if the technical quality does not allow more.
+        A refusal with its reasons, if the technical quality does not allow more. Everything but
+        the narrative is measured, whatever the model. The same input gives the same report.
     """
     from ecg_llm.compose import build_report
     from ecg_llm.findings.sources import CRITERIA_VERSION
 
+    writer = _writer(model)
     found = analyse(record)
-    return build_report(
+    report = build_report(
         record,
         found.quality,
         found.measurements,
@@ -46,6 +67,60 @@ def interpret(record: ECGRecord) -> Report:
         weights=weight_hashes(),
         criteria_version=CRITERIA_VERSION,
     )
+    if writer is None or not found.quality.acceptable:
+        return report
+    from ecg_llm.narrate import narrate
+
+    before = None if earlier is None else analyse(earlier)
+    return narrate(
+        report,
+        [found] if before is None else [before, found],
+        known_of(found, before),
+        writer,
+        question=question,
+        keep_draft=keep_draft,
+    )
+
+
+def known_of(found: Analysis, before: Analysis | None = None) -> Known:
+    """Give what texts on an analysed record are held against.
+
+    Parameters
+    ----------
+    found : Analysis
+        Of the record.
+    before : Analysis, optional
+        Of an earlier ECG of the same patient.
+
+    Returns
+    -------
+    Known
+    """
+    from ecg_llm.ground import Known
+
+    return Known.of(
+        found.record,
+        found.quality,
+        found.measurements,
+        found.findings,
+        earlier=None if before is None else known_of(before).facts,
+    )
+
+
+def _writer(model: TextModel | str | None) -> TextModel | None:
+    """Load the language model that is asked for, once a process."""
+    from ecg_llm.lm import bundled
+
+    if model is None:
+        return _loaded(None) if bundled() else None
+    return _loaded(model) if isinstance(model, str) else model
+
+
+@cache
+def _loaded(spec: str | None) -> TextModel | None:
+    from ecg_llm.lm import load
+
+    return load(spec)
 
 
 @cache

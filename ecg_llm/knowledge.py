@@ -156,6 +156,11 @@ TASKS: dict[str, dict[str, str]] = {
 }
 """Classes of each task, as its data set names them, and the concept of each."""
 
+PTBXL_KEYS = tuple(
+    dict.fromkeys((*SCP, *TASKS["ptbxl-super"].values(), *TASKS["ptbxl-sub"].values()))
+)
+"""Concepts that PTB-XL's statements decide: what a trained head can know."""
+
 _ALSO = {
     "st_t_changes": (*SUPER["STTC"], "STD_", "STE_", "INVT", "LOWT", "NT_", "TAB_"),
     "aberrant_rhythm": ("AFIB", "AFLT"),

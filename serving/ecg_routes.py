@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -73,17 +74,24 @@ def ecg_router(server: Server) -> APIRouter:
     @router.post(
         "/reports",
         summary="Interpret an ECG",
-        responses={200: {"model": Report, "content": _content("html", "pdf", "text")}},
-        openapi_extra=form_body(ReportFields),
+        responses={200: {"model": Report, "content": _content("html", "pdf", "fhir", "text")}},
+        openapi_extra=form_body(ReportFields, earlier=True),
     )
     async def reports(request: Request) -> Response:
-        kind = accepted(request, "json", "html", "pdf", "text")
-        call, uploads, fields = await server.form(request, ReportFields)
+        kind = accepted(request, "json", "html", "pdf", "fhir", "text")
+        call, uploads, fields = await server.form(request, ReportFields, "file", "earlier")
         found = await server.intake.analyse(call, uploads["file"], fields)
-        report = await asyncio.to_thread(report_of, found)
+        earlier = None
+        if "earlier" in uploads:
+            # The patient is the same; age and sex of the earlier file are its own.
+            told = fields.model_copy(update={"age": None})
+            earlier = await server.intake.analyse(call, uploads["earlier"], told)
+        report = await asyncio.to_thread(report_of, found, earlier)
         if kind == "json":
             return Response(report.to_json(), media_type=MEDIA["json"])
-        data = await server.intake.run("render", report, found.record, kind)
+        begun = time.perf_counter()
+        data = await server.intake.run("render", report, found.record, kind, fields.subject)
+        call.add({"render": (time.perf_counter() - begun) * 1000})
         return Response(data, media_type=MEDIA[kind])
 
     @router.post(
@@ -141,23 +149,26 @@ def ecg_router(server: Server) -> APIRouter:
     return router
 
 
-def report_of(found: Analysis) -> Report:
+def report_of(found: Analysis, earlier: Analysis | None = None) -> Report:
     """Write the report of an analysis, as `ecg_llm.assistant.interpret` does.
 
     Parameters
     ----------
     found : Analysis
         What is known of the record.
+    earlier : Analysis, optional
+        Of an earlier ECG of the same patient, to compare with.
 
     Returns
     -------
     Report
     """
     from ecg_llm.assistant import weight_hashes
+    from ecg_llm.compare import with_comparison
     from ecg_llm.compose import build_report
     from ecg_llm.findings.sources import CRITERIA_VERSION
 
-    return build_report(
+    report = build_report(
         found.record,
         found.quality,
         found.measurements,
@@ -165,6 +176,7 @@ def report_of(found: Analysis) -> Report:
         weights=weight_hashes(),
         criteria_version=CRITERIA_VERSION,
     )
+    return report if earlier is None else with_comparison(report, report_of(earlier))
 
 
 def _content(*kinds: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 import zipfile
 from collections.abc import Callable
@@ -113,7 +114,9 @@ def analyse_file(job: FileJob) -> FileResult:
     )
 
 
-def render_report(report: Report, record: ECGRecord, kind: str) -> bytes:
+def render_report(
+    report: Report, record: ECGRecord, kind: str, subject: str | None = None
+) -> bytes:
     """Write a report as a document.
 
     Parameters
@@ -122,8 +125,10 @@ def render_report(report: Report, record: ECGRecord, kind: str) -> bytes:
         What to write.
     record : ECGRecord
         Its record, for the tracing.
-    kind : {"html", "pdf", "text"}
+    kind : {"html", "pdf", "text", "fhir"}
         Which document.
+    subject : str, optional
+        Reference to the patient, for FHIR.
 
     Returns
     -------
@@ -138,6 +143,10 @@ def render_report(report: Report, record: ECGRecord, kind: str) -> bytes:
             from ecg_llm.render.pdf import to_pdf
 
             return to_pdf(report, record)
+        case "fhir":
+            from ecg_llm.fhir import to_fhir
+
+            return json.dumps(to_fhir(report, record, subject=subject)).encode()
         case _:
             from ecg_llm.render.text import to_text
 

@@ -90,7 +90,7 @@ class Server:
         return "none"
 
     async def form(
-        self, request: Request, model: type[Model]
+        self, request: Request, model: type[Model], *files: str
     ) -> tuple[Call, dict[str, Upload], Model]:
         """Read a form with files and write the request into the audit log.
 
@@ -100,6 +100,8 @@ class Server:
             The request.
         model : type
             Describes the fields that are not files.
+        *files : str
+            Fields that may be files; ``file`` alone without any.
 
         Returns
         -------
@@ -107,7 +109,9 @@ class Server:
             Whose it is, the files by field, the other fields.
         """
         call = call_of(request)
-        uploads, fields = await read_form(request, model, self.settings, self.gate, call)
+        uploads, fields = await read_form(
+            request, model, files or ("file",), self.settings, self.gate, call
+        )
         await self.record(call, request.url.path, list(uploads.values()))
         return call, uploads, fields
 

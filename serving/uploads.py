@@ -162,7 +162,12 @@ def safe_name(name: str) -> str:
 
 
 async def read_form(
-    request: Request, model: type[Model], settings: Settings, gate: Gate, call: Call
+    request: Request,
+    model: type[Model],
+    file_fields: tuple[str, ...],
+    settings: Settings,
+    gate: Gate,
+    call: Call,
 ) -> tuple[dict[str, Upload], Model]:
     """Read a form with files.
 
@@ -172,6 +177,8 @@ async def read_form(
         Its body is ``multipart/form-data``.
     model : type
         Describes the fields that are not files.
+    file_fields : tuple of str
+        Names of the fields that may be files.
     settings : Settings
         Bounds.
     gate : Gate
@@ -211,8 +218,8 @@ async def read_form(
     try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
-                if name not in ("file", "earlier"):
-                    raise BadRequestError("Files are the fields `file` and `earlier`.")
+                if name not in file_fields:
+                    raise BadRequestError(f"Files are sent as {' and '.join(file_fields)}.")
                 files.setdefault(name, []).append((value.filename or "", await value.read()))
             elif name in texts:
                 raise BadRequestError("A field of the form stands twice.")

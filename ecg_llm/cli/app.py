@@ -8,10 +8,12 @@ import typer
 
 import ecg_llm
 from ecg_llm.cli.build import build_app
+from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
+from ecg_llm.cli.train import train_encoder
 
 app = typer.Typer(
     cls=CarefulGroup,
@@ -23,12 +25,17 @@ app = typer.Typer(
 app.command("report", short_help="Interpret an ECG.")(report)
 app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
 app.command("quality", short_help="Judge the technical quality.")(quality)
+app.command("classify", short_help="Score statements in your words, or a benchmark's classes.")(
+    classify
+)
+app.command("similar", short_help="Find the known cases an ECG is most like.")(similar)
 app.command("show", short_help="Draw the ECG on standard paper.")(show)
 app.command("serve", short_help="Serve reports and chat over HTTP.")(serve)
 app.add_typer(keys_app, name="keys")
 app.add_typer(build_app, name="build")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
+train_app.command("encoder", short_help="Train the signal encoder by a recipe.")(train_encoder)
 app.add_typer(train_app, name="train")
 
 

@@ -12,7 +12,7 @@ from ecg_llm.grounding import check_claims
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
 from ecg_llm.serving.settings import Settings
-from tests.serving.conftest import EXAMPLES
+from tests.serving.conftest import EXAMPLES, zipped
 
 
 def send(client: TestClient, path: str, data: bytes, accept: str = "*/*", **fields: str):
@@ -165,3 +165,33 @@ def test_the_openapi_document_names_every_route(client: TestClient) -> None:
     body = document["paths"]["/v1/ecg/reports"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"]["required"] == ["file"]
     assert "Report" in json.dumps(document["components"])
+
+
+def test_a_report_as_fhir_names_the_patient_that_the_client_names(
+    client: TestClient, ecg: bytes
+) -> None:
+    from fhir.resources.R4B.bundle import Bundle
+
+    answer = send(
+        client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="Patient/17", age="50"
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/fhir+json"
+    bundle = Bundle.model_validate_json(answer.text)
+    assert bundle.entry[0].resource.subject.reference == "Patient/17"
+    wrong = send(client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="http://x/1")
+    assert wrong.status_code == 400
+
+
+def test_an_earlier_ecg_is_compared_with(client: TestClient, ecg: bytes) -> None:
+    files = {"file": ("now.zip", ecg), "earlier": ("then.zip", zipped("00001_hr"))}
+    answer = client.post("/v1/ecg/reports", files=files)
+    assert answer.status_code == 200, answer.text
+    report = Report.from_json(answer.text)
+    assert report.comparison is not None
+    assert {c.code: c.trend for c in report.comparison.findings}["LAFB"] == "new"
+    entry = client.app.state.server.audit.entries(1)[0]
+    assert len(entry.inputs) == 2
+    assert check_claims(report) == ()
+    refused = client.post("/v1/ecg/measurements", files=files)
+    assert refused.status_code == 400
