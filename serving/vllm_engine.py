@@ -60,6 +60,8 @@ class Engine:
         self._arguments = arguments
         self._engine: Any = None
         self._closed = False
+        self.n_open = 0
+        """Answers that are being written."""
         self._numbers = itertools.count()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -151,11 +153,14 @@ class Engine:
         if engine is None or engine.errored:
             raise _away()
         answer = engine.generate(prompt, params, str(next(self._numbers)), lora_request=adapter)
+        self.n_open += 1
         try:
             async for given in answer:
                 yield given
         except EngineDeadError:
             raise _away() from None
+        finally:
+            self.n_open -= 1
 
     def pids(self) -> list[int]:
         """Give the process ids of the engine, for those who watch memory.

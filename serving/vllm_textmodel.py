@@ -233,10 +233,26 @@ class VllmModel:
             structured_outputs=shape,
         )
         asked = self.engine_prompt(prompt)
-        async for given in self.engine.outputs(asked, params, self._lora(adapter)):
+        async for given in self.engine.outputs(asked, params, self.lora(adapter)):
             yield given.outputs[0].text
 
-    def _lora(self, adapter: str | None) -> Any:
+    def lora(self, adapter: str | None) -> Any:
+        """Give the adapter of a name as vLLM takes it.
+
+        Parameters
+        ----------
+        adapter : str or None
+            Its name.
+
+        Returns
+        -------
+        LoRARequest or None
+
+        Raises
+        ------
+        ConfigError
+            If there is none of that name.
+        """
         if adapter is None:
             return None
         if adapter not in self._adapters:
