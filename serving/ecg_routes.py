@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.report import Report
+from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.errors import BadRequestError
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
@@ -28,6 +29,11 @@ class ReportFields(ReadingFields):
 
     question: str | None = Field(
         None, max_length=4000, description="A question that the report is to answer as well."
+    )
+    model: Literal["default", "measured"] = Field(
+        "default",
+        description="default: the narrative is written by the server's model, and checked; "
+        "measured: no language model has a part.",
     )
     subject: str | None = Field(
         None,
@@ -86,7 +92,13 @@ def ecg_router(server: Server) -> APIRouter:
             # The patient is the same; age and sex of the earlier file are its own.
             told = fields.model_copy(update={"age": None})
             earlier = await server.intake.analyse(call, uploads["earlier"], told)
-        report = await asyncio.to_thread(report_of, found, earlier)
+        report = await server.answering.report(
+            call,
+            found,
+            model=server.answering.chosen(fields.model),
+            question=fields.question,
+            earlier=earlier,
+        )
         if kind == "json":
             return Response(report.to_json(), media_type=MEDIA["json"])
         begun = time.perf_counter()
@@ -129,7 +141,7 @@ def ecg_router(server: Server) -> APIRouter:
         kind = accepted(request, "json", "svg", "png")
         call, uploads, fields = await server.form(request, TracingFields)
         found = await server.intake.analyse(call, uploads["file"], fields)
-        report = await asyncio.to_thread(report_of, found)
+        report = await server.answering.report(call, found, model=MEASURED)
         if kind == "json":
             drawn = await asyncio.to_thread(
                 tracing,
@@ -147,36 +159,6 @@ def ecg_router(server: Server) -> APIRouter:
         return Response(data, media_type=MEDIA[kind])
 
     return router
-
-
-def report_of(found: Analysis, earlier: Analysis | None = None) -> Report:
-    """Write the report of an analysis, as `ecg_llm.assistant.interpret` does.
-
-    Parameters
-    ----------
-    found : Analysis
-        What is known of the record.
-    earlier : Analysis, optional
-        Of an earlier ECG of the same patient, to compare with.
-
-    Returns
-    -------
-    Report
-    """
-    from ecg_llm.assistant import weight_hashes
-    from ecg_llm.compare import with_comparison
-    from ecg_llm.compose import build_report
-    from ecg_llm.findings.sources import CRITERIA_VERSION
-
-    report = build_report(
-        found.record,
-        found.quality,
-        found.measurements,
-        found.findings,
-        weights=weight_hashes(),
-        criteria_version=CRITERIA_VERSION,
-    )
-    return report if earlier is None else with_comparison(report, report_of(earlier))
 
 
 def _content(*kinds: Any) -> dict[str, Any]:
@@ -223,4 +205,6 @@ def _classification(found: Analysis, wanted: frozenset[str] | None) -> dict[str,
 
 def _provenance(found: Analysis) -> dict[str, Any]:
     """Say what was judged, by what."""
-    return report_of(found).provenance.model_dump()
+    from ecg_llm.assistant import report_on
+
+    return report_on(found, model="none").provenance.model_dump()

@@ -380,3 +380,41 @@ def train_text(
     )
     for name, value in figures.items():
         typer.echo(f"{name}: AUC {value:.3f}")
+
+
+@bench_app.command("serve", short_help="A server under load.")
+def bench_serve(
+    clients: Annotated[int, typer.Option(min=1, max=256, help="Requests at one time.")] = 64,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long.")] = 300,
+    chat_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of questions; the others ask for reports.")
+    ] = 0.25,
+    model: Annotated[str | None, typer.Option(help="As for serve.")] = None,
+    engine: Annotated[str, typer.Option(help="As for serve.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="As for serve.")] = None,
+    queue: Annotated[int, typer.Option(min=1, help="As for serve.")] = 64,
+    json_: Json = False,
+) -> None:
+    """Start a server on this machine's loopback and ask it from many clients at once.
+
+    Every request brings an ECG of its own. Exit code 1 if any answer was neither good nor a full
+    queue's (429).
+
+    \b
+    ecgllm bench serve
+    ecgllm bench serve --clients 8 --seconds 30 --engine none \f
+    """
+    from ecg_llm.serving.bench import bench_serve as bench
+
+    result = bench(
+        clients=clients,
+        seconds=seconds,
+        chat_share=chat_share,
+        model=model,
+        engine=engine,
+        workers=workers,
+        queue=queue,
+    )
+    _print(result, json_)
+    if result.errors:
+        raise typer.Exit(1)

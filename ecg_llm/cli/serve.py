@@ -53,7 +53,10 @@ def serve(
     ] = None,
     audit: Annotated[
         str | None,
-        typer.Option(help="Database URL of the audit log; by default SQLite in ~/.local/state."),
+        typer.Option(
+            envvar="ECGLLM_AUDIT",
+            help="Database URL of the audit log; by default SQLite in ~/.local/state.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that read files; by default one a core.")
