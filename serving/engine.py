@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ecg_llm.serving.settings import EngineKind
 
 State = Literal["starting", "ready", "down", "closed"]
-CONCURRENT = {"vllm": 64, "server": 16}
+CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
@@ -84,8 +84,9 @@ class EngineSpec:
                 model = loader.VllmModel(folder)
             case "transformers" if not at_server:
                 from ecg_llm.lm_transformers import TransformersModel
+                from ecg_llm.serving.batching import BatchedModel
 
-                model = TransformersModel(folder)
+                model = BatchedModel(TransformersModel(folder))
             case _:
                 model = lm.load(self.model)
         if model is None:

@@ -124,8 +124,10 @@ def test_an_unknown_adapter_is_named(served, asked):
 
 def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, asked):
     prompts = list(asked.values())
-    answers = served.plain.generate(prompts, max_new_tokens=N_NEW)
-    assert served.model.generate(prompts, max_new_tokens=N_NEW) == answers
+    answers = served.model.generate(prompts, max_new_tokens=N_NEW)
+    plain = served.plain.generate(prompts, max_new_tokens=N_NEW)
+    # A letter of several bytes that the last token leaves unfinished is not said.
+    assert answers == [answer.rstrip("\ufffd").strip() for answer in plain]
     pieces = list(served.model.stream(asked["two"], max_new_tokens=N_NEW))
     assert "".join(pieces) == answers[list(asked).index("two")]
     assert len(pieces) > 1
