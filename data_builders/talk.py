@@ -7,7 +7,7 @@ wording, so that its few weights go into reading the prompt.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -143,9 +143,12 @@ def verify_answer(code: str, facts: Facts) -> str:
     rest = told[len(name) :].strip()
     state, _, fact = rest.partition(": ")
     if state.startswith("present"):
-        return sentence(f"Yes: {name}{f': {fact}' if fact else rest.removeprefix('present')}")
+        return (
+            f"Yes. {sentence(f'{name}: {fact}' if fact else name + rest.removeprefix('present'))}"
+        )
     if state.startswith("absent"):
-        return sentence(f"No: {name} is absent{f': {fact}' if fact else ''}")
+        verb = "are" if name.endswith(("waves", "complexes", "changes", "voltages")) else "is"
+        return f"No. {sentence(f'{name} {verb} absent' + (f': {fact}' if fact else ''))}"
     return sentence(f"{name} cannot be judged")
 
 
@@ -193,7 +196,7 @@ def wave_answer(name: str, lead: str, facts: Facts) -> str:
     """
     quantity = facts.leads.get(lead, {}).get(name)
     if quantity is None or quantity.value is None:
-        return sentence(f"no {SHOWN_WAVES[name]} was measured in {lead}")
+        return f"{SHOWN_WAVES[name]} not measured in {lead}."
     return f"{SHOWN_WAVES[name]} {amount(quantity.value, quantity.unit)} in {lead}."
 
 
@@ -256,6 +259,30 @@ def varied(facts: Facts, rng: Random, spread: float = 0.15) -> Facts:
         leads=leads,
         findings={code: told(found) for code, found in facts.findings.items()},
     )
+
+
+def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> Facts:
+    """Put findings of other records in the place of those present, rare ones as often as common.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of a record.
+    pool : mapping of str to sequence of Finding
+        Present findings of many records, by code.
+    rng : Random
+        Source of chance.
+
+    Returns
+    -------
+    Facts
+        Nobody's ECG: to learn reading the prompt from, not cardiology.
+    """
+    kept = {code: found for code, found in facts.findings.items() if found.status != "present"}
+    rhythms = [code for code in pool if pool[code][0].section == "rhythm"]
+    codes = [rng.choice(rhythms)] if rhythms and rng.random() < 0.8 else []
+    codes += rng.sample(sorted(pool), rng.randrange(5))
+    return replace(facts, findings=kept | {code: rng.choice(pool[code]) for code in codes})
 
 
 def unmeasured(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:

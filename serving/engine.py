@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Literal
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.errors import TookTooLongError, UnavailableError
+from ecg_llm.serving.errors import ServeError, TookTooLongError, UnavailableError
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
@@ -45,10 +45,13 @@ class EngineSpec:
         As in `ecg_llm.lm.load`.
     kind : str
         ``onnx``, ``transformers``, ``vllm`` or ``auto``.
+    arguments : tuple of str
+        Of vLLM's engine, each ``name=value``; what is JSON is read as such.
     """
 
     model: str | None
     kind: EngineKind
+    arguments: tuple[str, ...] = ()
 
     @property
     def concurrent(self) -> int:
@@ -81,7 +84,7 @@ class EngineSpec:
 
                 # By name: the module needs vLLM only here.
                 loader = importlib.import_module("ecg_llm.serving.vllm_textmodel")
-                model = loader.VllmModel(folder)
+                model = loader.VllmModel(folder, **_named(self.arguments))
             case "transformers" if not at_server:
                 from ecg_llm.lm_transformers import TransformersModel
 
@@ -91,6 +94,22 @@ class EngineSpec:
         if model is None:
             raise ConfigError("--model none: there is no model to serve; give --engine none.")
         return model
+
+
+def _named(arguments: Sequence[str]) -> dict[str, Any]:
+    """Read arguments of the form name=value."""
+    import json
+
+    named: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (name.isidentifier() and equals):
+            raise ConfigError(f"--vllm {argument}: write it as tensor_parallel_size=2.")
+        try:
+            named[name] = json.loads(value)
+        except ValueError:
+            named[name] = value
+    return named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,8 +384,8 @@ class RemoteModel:
         """Of all answers of this object."""
         self.stages_ms = {"prefill": 0.0, "decode": 0.0}
         """Time to the first piece, and from there to the end, of all its answers."""
-        self.lost = False
-        """Whether the engine went away in the middle of one."""
+        self.lost: ServeError | None = None
+        """Why the engine gave no answer, if it was away, went away or took too long."""
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
         """Answer prompts, each as a stream of its own.
@@ -437,8 +456,8 @@ class RemoteModel:
     def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
         try:
             yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
-        except (UnavailableError, TookTooLongError):
-            self.lost = True
+        except ServeError as error:
+            self.lost = error
             raise
 
 

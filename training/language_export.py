@@ -45,6 +45,10 @@ def export_decoder(folder: Path) -> Path:
         text[name] for name in ("hidden_size", "num_attention_heads", "num_key_value_heads")
     )
     size = text.get("head_dim") or width // heads
+    if size % 16:
+        raise ConfigError(
+            f"{folder}: {size} features a head; ONNX Runtime's attention needs a multiple of 16."
+        )
     epsilon = text["rms_norm_eps"]
     nodes: list[Any] = []
     weights: list[Any] = []

@@ -218,7 +218,8 @@ def save(model: Any, tokenizer: Any, folder: Path) -> Path:
     EcgLlmProcessor(wrapped(tokenizer), model.config.tokens_per_ecg).save_pretrained(folder)
     model.to(torch.float32)
     text = model.config.text_config
-    if text.model_type == "llama" and text.tie_word_embeddings:
+    size = text.hidden_size // text.num_attention_heads
+    if text.model_type == "llama" and text.tie_word_embeddings and size % 16 == 0:
         export_decoder(folder)
     return folder
 

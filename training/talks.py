@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.data_builders.talk import (
     Talk,
     held,
+    mixed,
     report_answer,
     suspected,
     unmeasured,
@@ -28,6 +29,7 @@ from ecg_llm.data_builders.talk import (
 )
 from ecg_llm.errors import ConfigError
 from ecg_llm.facts import Facts
+from ecg_llm.findings.finding import Finding
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.lexicon import scan
 from ecg_llm.prompt import SHORT, SHOWN_VALUES, SHOWN_WAVES, Part, Prompt, build_from_facts
@@ -162,7 +164,7 @@ def _long(name: str) -> str:
 
 def _wave(name: str) -> str:
     said = SHOWN_WAVES[name]
-    return said if said.startswith("ST") else f"the {said} wave"
+    return said if said.startswith("ST") else f"the {said[0]} wave"
 
 
 def _of_set(folder: Path, split: str, cases: Mapping[str, ECGCase]) -> Iterator[Talk]:
@@ -227,6 +229,7 @@ def posed(
     *,
     vary: float = 0.0,
     pages: float = 0.0,
+    pool: Mapping[str, Sequence[Finding]] | None = None,
 ) -> tuple[Prompt, str] | None:
     """Put questions on the same ECGs as a prompt and its last answer.
 
@@ -242,6 +245,8 @@ def posed(
         Share of conversations whose values are changed, in prompt and answers alike.
     pages : float
         Share of conversations on a page image.
+    pool : mapping of str to sequence of Finding, optional
+        Findings to mix in where values are changed and no tokens are shown.
 
     Returns
     -------
@@ -256,6 +261,8 @@ def posed(
         facts, slots = [unmeasured(facts[-1], first.labels, rng)], [PAGE]
     elif text and kinds <= _OF_VALUES and rng.random() < vary:
         facts = [varied(one, rng) for one in facts]
+        if pool and "tokens" not in parts and rng.random() < MIXING:
+            facts[-1] = mixed(facts[-1], pool, rng)
     if text and kinds <= _OF_VALUES | _OF_TOKENS and rng.random() < SUSPECTING:
         facts[-1] = suspected(facts[-1], first.labels, rng)
     turns: list[tuple[str, str]] = []
@@ -274,6 +281,10 @@ def posed(
     return prompt, turns[-1][1]
 
 
+MIXING = 0.6
+"""Share of the changed records whose findings are those of others."""
+POOLED = 30
+"""Findings of each code that are kept to mix in."""
 SUSPECTING = 0.4
 """Share of prompts with text that show findings which only a classifier holds possible."""
 _OF_VALUES = frozenset(("report", "verify", "value", "wave"))
@@ -349,6 +360,7 @@ def draw(
         together.setdefault(talk.records[0], {}).setdefault(talk.kind, []).append(talk)
     names = sorted(together)
     choices, shares = zip(*mixture, strict=True)
+    pool = _pool(talk.facts[-1] for talk in talks.get("report", ()))
     while True:
         parts = rng.choices(choices, shares)[0]
         if alone and rng.random() < often["talk"] and "findings" in parts:
@@ -359,8 +371,20 @@ def draw(
             drawn = rng.choices(kinds, [often[kind] for kind in kinds], k=rng.choice(TURNS))
             chosen = [rng.choice(of_record[kind]) for kind in drawn]
             chosen = list({talk.turns[0]: talk for talk in chosen}.values())
-        if (made := posed(chosen, rng, parts, vary=vary, pages=pages)) is not None:
+        if (made := posed(chosen, rng, parts, vary=vary, pages=pages, pool=pool)) is not None:
             yield chosen[0], *made
+
+
+def _pool(every: Iterable[Facts]) -> dict[str, list[Finding]]:
+    """Collect findings by code; where a code is never present, as if it were."""
+    present: dict[str, list[Finding]] = {}
+    other: dict[str, list[Finding]] = {}
+    for facts in every:
+        for code, found in facts.findings.items():
+            kept = (present if found.status == "present" else other).setdefault(code, [])
+            if len(kept) < POOLED:
+                kept.append(replace(found, status="present", reason=None))
+    return {code: present.get(code) or other[code] for code in sorted({*present, *other})}
 
 
 def _stands_alone(talk: Talk) -> bool:

@@ -124,3 +124,39 @@ def _with_ecg(
         base, records, talks, qa, features, encoder_settings(encoder), out, settings, _tell
     )
     typer.echo(str(made))
+
+
+@train_app.command("preference", short_help="Prefer drafts that the grounding check bears out.")
+def train_preference(
+    base: Base, records: Records, out: Out, recipe: RecipeName = None, steps: Steps = None
+) -> None:
+    """Let the model write reports and prefer those whose claims the record bears out (GRPO).
+
+    \b
+    ecgllm train preference --base runs/sft/model --records sets/ptbxl --out runs/preference \f
+    """
+    from ecg_llm.training.language_recipe import load_language_recipe
+    from ecg_llm.training.preference import train_preference as run
+
+    settings = load_language_recipe(recipe or "preference", steps=steps)
+    typer.echo(str(run(base, records, out, settings, _tell)))
+
+
+def adapt(
+    examples: Annotated[Path, typer.Option(help="JSON lines: ecg (file), question, answer.")],
+    out: Annotated[Path, typer.Option(help="Folder for the adapted checkpoint.")],
+    base: Annotated[
+        Path | None, typer.Option(help="Checkpoint to begin with; the bundled one by default.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Of the optimiser.", min=1)] = 60,
+) -> None:
+    """Teach the fusion part a new kind of question from 5 to 50 examples, in minutes.
+
+    \b
+    ecgllm adapt --examples few.jsonl --out adapted
+    ecgllm ask rec.hea "the new question" --model adapted \f
+    """
+    from ecg_llm.lm import MINI
+    from ecg_llm.training.few_shot import adapt_files
+
+    typer.echo(str(adapt_files(base or MINI, examples, out, steps=steps, tell=_tell)))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
+import httpx
 import openai
 import pytest
 from starlette.testclient import TestClient
@@ -178,4 +179,61 @@ def test_an_answer_that_is_not_ready_in_time_is_504(settings: Settings) -> None:
     with TestClient(app, base_url=BASE) as client:
         wait_until_ready(client)
         body = {"model": "scripted", "messages": asked("Describe it.", file_part(zipped()))}
-        assert client.post("/v1/chat/completions", json=body).status_code in (504, 429)
+        assert client.post("/v1/chat/completions", json=body).status_code == 504
+
+
+def test_a_client_that_goes_away_frees_its_place_and_the_engine(settings: Settings) -> None:
+    """Over a real connection: many words of which the client hears one sentence."""
+    import asyncio
+    import json
+
+    import uvicorn
+
+    text = " ".join(f"The QRS duration is {93} ms." for _ in range(12))
+    app = create_app(settings, partial(Scripted, text, 0.2))
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    sock = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    base = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    body = {
+        "model": "scripted",
+        "messages": asked("Describe it.", file_part(zipped())),
+        "stream": True,
+    }
+
+    async def hear_a_little() -> float:
+        async with httpx.AsyncClient(base_url=base, timeout=60) as client:
+            while (await client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.1)
+            begun = time.monotonic()
+            async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+                async for line in answer.aiter_lines():
+                    if line.startswith("data:") and json.loads(line[5:]).get("ecg"):
+                        return time.monotonic() - begun
+        raise AssertionError("no sentence came")
+
+    try:
+        assert asyncio.run(hear_a_little()) < 8, "the first sentence came after the last word"
+        state = app.state.server
+        begun = time.monotonic()
+        while state.gate.requests or state.answering.engine._waiting:
+            assert time.monotonic() - begun < 5, "twelve sentences take 14 s"
+            time.sleep(0.05)
+    finally:
+        server.should_exit = True
+        thread.join(60)
+
+
+def test_a_body_that_trickles_is_given_up(settings: Settings) -> None:
+    def slowly() -> Iterator[bytes]:
+        for _ in range(30):
+            time.sleep(0.1)
+            yield b"--b\r\n"
+
+    app = create_app(replace(settings, upload_s=0.01))
+    with TestClient(app, base_url=BASE) as client:
+        kind = {"content-type": "multipart/form-data; boundary=b"}
+        answer = client.post("/v1/ecg/reports", content=slowly(), headers=kind)
+    assert answer.status_code in (400, 408)
