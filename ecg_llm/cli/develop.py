@@ -418,3 +418,46 @@ def bench_serve(
     _print(result, json_)
     if result.errors:
         raise typer.Exit(1)
+
+
+@bench_app.command("engines", short_help="Engines on the same model.")
+def bench_engines(
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint; by default the bundled one.")
+    ] = None,
+    engines: Annotated[
+        str, typer.Option(help="Names joined by commas; the others stand beside the first.")
+    ] = "transformers,vllm",
+    concurrent: Annotated[
+        str, typer.Option(help="Requests at one time, joined by commas.")
+    ] = "1,8,32",
+    max_new_tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 2,
+    json_: Json = False,
+) -> None:
+    """Time engines on the same model and prompts, in one run, one after the other.
+
+    \b
+    ecgllm bench engines
+    ecgllm bench engines --model runs/base --concurrent 1,32 \f
+    """
+    from typing import cast, get_args
+
+    from ecg_llm.serving.bench_engines import bench_engines as bench
+    from ecg_llm.serving.settings import EngineKind
+
+    names = [name.strip() for name in engines.split(",")]
+    if unknown := set(names) - set(get_args(EngineKind)):
+        raise ConfigError(f"--engines: there is no engine {', '.join(sorted(unknown))}.")
+    try:
+        numbers = [int(number) for number in concurrent.split(",")]
+    except ValueError:
+        raise ConfigError(f"--concurrent {concurrent!r}: write it as 1,8,32.") from None
+    result = bench(
+        model=model,
+        engines=cast("list[EngineKind]", names),
+        concurrent=numbers,
+        max_new_tokens=max_new_tokens,
+        rounds=rounds,
+    )
+    _print(result, json_)
