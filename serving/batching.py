@@ -183,7 +183,7 @@ class _Batch:
         inputs = inputs.to(self._model.device)
         with torch.inference_mode():
             logits = self._model(**inputs, past_key_values=cache, use_cache=True).logits
-            fresh = [(layer.keys, layer.values) for layer in cache.layers]
+            fresh = _rows(cache)
             mask = inputs["attention_mask"]
             if self._mask is None:
                 self._cache, self._mask = fresh, mask
@@ -220,7 +220,7 @@ class _Batch:
                 past_key_values=cache,
                 use_cache=True,
             ).logits
-        self._cache = [(layer.keys, layer.values) for layer in cache.layers]
+        self._cache = _rows(cache)
         self._mask = mask
         return [int(token) for token in logits[:, -1].argmax(-1)]
 
@@ -234,6 +234,11 @@ class _Batch:
         first = int(mask.any(0).int().argmax())
         self._mask = mask[:, first:]
         self._cache = [(k[index][:, :, first:], v[index][:, :, first:]) for k, v in self._cache]
+
+
+def _rows(cache: Any) -> list[tuple[Any, Any]]:
+    """Give keys and values of each layer."""
+    return [(layer.keys, layer.values) for layer in cache.layers]
 
 
 def _tell(answer: _Answer, tokenizer: Any, *, last: bool) -> None:

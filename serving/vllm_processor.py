@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from transformers import BatchFeature
 from vllm.multimodal.inputs import MultiModalFieldConfig
@@ -66,7 +65,10 @@ class EncoderItems(ProcessorBatchItems[EncoderItem]):
         -------
         dict of str to Tensor
         """
-        return {name: torch.atleast_1d(part) for name, part in self.get(index).parts.items()}
+        return {
+            name: part.reshape(-1) if part.ndim == 0 else part
+            for name, part in self.get(index).parts.items()
+        }
 
     def get_processor_data(self) -> Mapping[str, object]:
         """Give the items to the processor under the name of their modality.
@@ -107,7 +109,8 @@ class EcgProcessingInfo(BaseProcessingInfo):
         -------
         EcgLlmConfig
         """
-        return self.ctx.get_hf_config(EcgLlmConfig)
+        config: EcgLlmConfig = self.ctx.get_hf_config(EcgLlmConfig)
+        return config
 
     def get_data_parser(self) -> EcgDataParser:
         """Give the parser of both modalities.
