@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
@@ -28,6 +29,15 @@ train_app = typer.Typer(
     rich_markup_mode=None,
     help="Train the small models that the program ships, from open data.",
 )
+
+
+class By(StrEnum):
+    """Who finds."""
+
+    CRITERIA = "criteria"
+    ENCODER = "encoder"
+    BOTH = "both"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -56,6 +66,14 @@ def _progress(what: str) -> Callable[[int, int], None]:
             typer.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)
 
     return step
+
+
+def _folds(text: str) -> tuple[int, ...]:
+    """Read folds joined by commas."""
+    try:
+        return tuple(int(fold) for fold in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--folds {text!r}: write them as 9 or 1,2,3.") from None
 
 
 def _folder(data: Path, what: str) -> Path:
@@ -148,6 +166,9 @@ def eval_findings(
         str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
     ] = "9",
     fs: Annotated[int, typer.Option(help="100 or 500: which version of the records.")] = 100,
+    by: Annotated[
+        By, typer.Option(help="Who finds: criteria, the encoder's head alone, or both together.")
+    ] = By.BOTH,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table for the documentation.")
     ] = False,
@@ -157,6 +178,7 @@ def eval_findings(
 
     \b
     ecgllm eval findings --data ptbxl/
+    ecgllm eval findings --data ptbxl/ --by criteria
     ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json
     ecgllm eval findings --data ptbxl/ --markdown \f
     """
@@ -164,11 +186,13 @@ def eval_findings(
 
     if fs not in (100, 500):
         raise ConfigError(f"--fs {fs}: PTB-XL has its records at 100 and at 500 Hz.")
-    try:
-        chosen = tuple(int(fold) for fold in folds.split(","))
-    except ValueError:
-        raise ConfigError(f"--folds {folds!r}: write them as 9 or 1,2,3.") from None
-    result = evaluate(_folder(data, "PTB-XL"), folds=chosen, fs=fs, progress=_progress("record"))
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=_folds(folds),
+        fs=fs,
+        by=by.value,
+        progress=_progress("record"),
+    )
     if markdown:
         typer.echo(result.markdown())
     else:
@@ -380,3 +404,23 @@ def train_text(
     )
     for name, value in figures.items():
         typer.echo(f"{name}: AUC {value:.3f}")
+
+
+@train_app.command("probabilities", short_help="Fit the probabilities of findings on PTB-XL.")
+def train_probabilities(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    out: Annotated[Path, typer.Option(help="Folder for probabilities.json.")],
+    folds: Annotated[
+        str, typer.Option(help="Folds that encoder and head have not seen, joined by commas.")
+    ] = "9",
+) -> None:
+    """Fit what joins the trained head with the criteria, and the thresholds of every finding.
+
+    \b
+    ecgllm train probabilities --data ptbxl/ --out runs/probabilities \f
+    """
+    from ecg_llm.training.probabilities import train_probabilities as train
+
+    figures = train(_folder(data, "PTB-XL"), out, folds=_folds(folds), progress=_progress("record"))
+    for name, value in figures.items():
+        typer.echo(f"{name}: {value:.3f}")
