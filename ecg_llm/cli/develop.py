@@ -199,6 +199,81 @@ def eval_findings(
         _print(result, json_)
 
 
+@eval_app.command("encoder", short_help="Head, words and linear readers on PTB-XL's six tasks.")
+def eval_encoder(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    folds: Annotated[
+        str, typer.Option(help="Folds that judge, joined by commas; 1 to 8 trained the encoder.")
+    ] = "9",
+    leads: Annotated[
+        str | None,
+        typer.Option(help="Of 12; 6 limb; I; II, V1, V5 those to judge, joined by semicolons."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(help="Of the bootstrap.", min=10)] = 200,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for reliability, refusal, UMAP and SHAP pictures.")
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table for the documentation.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Judge the bundled encoder: macro AUC and AUPRC with limits, fewer leads, calibration.
+
+    \b
+    ecgllm eval encoder --data ptbxl/
+    ecgllm eval encoder --data ptbxl/ --leads "12; I" --json
+    ecgllm eval encoder --data ptbxl/ --pictures docs/images   (needs the extra analysis) \f
+    """
+    from ecg_llm.eval.encoder import LEAD_SETS, evaluate
+
+    chosen = [name.strip() for name in leads.split(";")] if leads else list(LEAD_SETS)
+    unknown = [name for name in chosen if name not in LEAD_SETS]
+    if unknown or "12" not in chosen:
+        raise ConfigError(f"--leads {leads!r}: give 12 and any of {'; '.join(LEAD_SETS)}.")
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=_folds(folds),
+        lead_sets=chosen,
+        rounds=rounds,
+        progress=_progress("step"),
+    )
+    if markdown:
+        typer.echo(result.markdown())
+    else:
+        _print(result, json_)
+    if pictures is not None:
+        from ecg_llm.eval.pictures import draw_trust
+        from ecg_llm.eval.representation import draw
+
+        pictures.mkdir(parents=True, exist_ok=True)
+        for path in [*draw_trust(result, pictures), *draw(data, pictures)]:
+            typer.echo(str(path), err=True)
+
+
+@eval_app.command("controls", short_help="The classifier on records spoilt on purpose.")
+def eval_controls(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    folds: Annotated[str, typer.Option(help="Folds that judge, joined by commas.")] = "9",
+    limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
+    json_: Json = False,
+) -> None:
+    """Classify records zeroed, shuffled in time, with leads permuted, gain halved, and with hum.
+
+    \b
+    ecgllm eval controls --data ptbxl/ \f
+    """
+    from ecg_llm.eval.disturbances import evaluate
+
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=_folds(folds),
+        limit=limit,
+        progress=_progress("disturbance"),
+    )
+    _print(result, json_)
+
+
 @bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
 def bench_measure(
     record: Annotated[
