@@ -276,7 +276,9 @@ def train_probabilities(
     data: Path,
     out: Path,
     *,
-    folds: Sequence[int] = (9,),
+    blind: Path,
+    head: Path,
+    folds: Sequence[int] = (7, 8),
     recipe: ProbabilityRecipe | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
@@ -288,8 +290,13 @@ def train_probabilities(
         PTB-XL folder.
     out : Path
         Folder for ``probabilities.json``.
+    blind : Path
+        Folder of an encoder that was trained as the bundled one is, but without ``folds``.
+    head : Path
+        Folder that `train head` wrote with that encoder as the blind one: it holds
+        ``blind_head.npz``.
     folds : sequence of int
-        Stratified folds that no training of encoder and head has seen.
+        Stratified folds that the fit uses.
     recipe : ProbabilityRecipe, optional
         How.
     progress : callable, optional
@@ -302,17 +309,25 @@ def train_probabilities(
 
     Notes
     -----
-    The head has learnt folds 1 to 8 nearly by heart, so its scores there say nothing of how far
-    it can be trusted; the fit needs records that it has not seen. Each record's probability, and
-    from these the thresholds, come from fits without the record's patient.
+    A head has learnt its training folds nearly by heart, so its scores there say nothing of how far
+    it can be trusted. Each record's probability, and from these the thresholds, come from fits
+    without the record's patient.
     """
+    from ecg_llm.encode import encode
     from ecg_llm.eval.auc import calibration
-    from ecg_llm.head import head_scores
+    from ecg_llm.head import Head
+    from ecg_llm.head_features import feature_row
     from ecg_llm.training.analysed import analyse_ptbxl
 
     recipe = recipe or ProbabilityRecipe()
     items, _ = analyse_ptbxl(data, folds, progress)
-    scores = head_scores([item.record for item in items], [item.measurements for item in items])
+    records = [item.record for item in items]
+    vectors = encode(records, weights=blind / "signal_encoder.onnx").vector
+    reader = Head.load(head / "blind_head.npz")
+    rows = np.stack([feature_row(item.record, item.measurements) for item in items])
+    table = reader.probabilities(vectors, rows, np.ones(len(items), bool))
+    names = reader.columns.tolist()
+    scores = [dict(zip(names, map(float, row), strict=True)) for row in table]
     judged = judged_codes(items, scores)
     patients = {patient: k % 5 for k, patient in enumerate(sorted({i.patient for i in items}))}
     groups = np.array([patients[item.patient] for item in items])
@@ -334,7 +349,8 @@ def train_probabilities(
         "recipe": asdict(recipe),
         "n_records": len(items),
         "figures": {name: round(value, 4) for name, value in figures.items()},
-        "judged": "on records left out of the fit, by patient, five-fold; thresholds on the same",
+        "judged": "scores by an encoder and a head that had not seen these folds; figures for "
+        "records left out of the fit, by patient, five-fold; thresholds chosen on the same",
     }
     out.mkdir(parents=True, exist_ok=True)
     ProbabilityModel(codes=model.codes, card=card).save(out / "probabilities.json")

@@ -484,18 +484,32 @@ def train_text(
 @train_app.command("probabilities", short_help="Fit the probabilities of findings on PTB-XL.")
 def train_probabilities(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    blind: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of an encoder trained like the bundled one, but without --folds."
+        ),
+    ],
+    head: Annotated[
+        Path, typer.Option(help="Folder that train head --blind wrote with that encoder.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for probabilities.json.")],
-    folds: Annotated[
-        str, typer.Option(help="Folds that encoder and head have not seen, joined by commas.")
-    ] = "9",
+    folds: Annotated[str, typer.Option(help="Folds that the fit uses, joined by commas.")] = "7,8",
 ) -> None:
     """Fit what joins the trained head with the criteria, and the thresholds of every finding.
 
     \b
-    ecgllm train probabilities --data ptbxl/ --out runs/probabilities \f
+    ecgllm train probabilities --data ptbxl/ --blind runs/blind --head runs/head --out runs/p \f
     """
     from ecg_llm.training.probabilities import train_probabilities as train
 
-    figures = train(_folder(data, "PTB-XL"), out, folds=_folds(folds), progress=_progress("record"))
+    figures = train(
+        _folder(data, "PTB-XL"),
+        out,
+        blind=_folder(blind, "an encoder that has not seen the folds"),
+        head=_folder(head, "its head"),
+        folds=_folds(folds),
+        progress=_progress("record"),
+    )
     for name, value in figures.items():
         typer.echo(f"{name}: {value:.3f}")
