@@ -513,3 +513,84 @@ def train_probabilities(
     )
     for name, value in figures.items():
         typer.echo(f"{name}: {value:.3f}")
+
+
+@bench_app.command("serve", short_help="A server under load.")
+def bench_serve(
+    clients: Annotated[int, typer.Option(min=1, max=256, help="Requests at one time.")] = 64,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long.")] = 300,
+    chat_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of questions; the others ask for reports.")
+    ] = 0.25,
+    model: Annotated[str | None, typer.Option(help="As for serve.")] = None,
+    engine: Annotated[str, typer.Option(help="As for serve.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="As for serve.")] = None,
+    queue: Annotated[int, typer.Option(min=1, help="As for serve.")] = 64,
+    json_: Json = False,
+) -> None:
+    """Start a server on this machine's loopback and ask it from many clients at once.
+
+    Every request brings an ECG of its own. Exit code 1 if any answer was neither good nor a full
+    queue's (429).
+
+    \b
+    ecgllm bench serve
+    ecgllm bench serve --clients 8 --seconds 30 --engine none \f
+    """
+    from ecg_llm.serving.bench import bench_serve as bench
+
+    result = bench(
+        clients=clients,
+        seconds=seconds,
+        chat_share=chat_share,
+        model=model,
+        engine=engine,
+        workers=workers,
+        queue=queue,
+    )
+    _print(result, json_)
+    if result.errors:
+        raise typer.Exit(1)
+
+
+@bench_app.command("engines", short_help="Engines on the same model.")
+def bench_engines(
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint; by default the bundled one.")
+    ] = None,
+    engines: Annotated[
+        str, typer.Option(help="Names joined by commas; the others stand beside the first.")
+    ] = "transformers,vllm",
+    concurrent: Annotated[
+        str, typer.Option(help="Requests at one time, joined by commas.")
+    ] = "1,8,32",
+    max_new_tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 2,
+    json_: Json = False,
+) -> None:
+    """Time engines on the same model and prompts, in one run, one after the other.
+
+    \b
+    ecgllm bench engines
+    ecgllm bench engines --model runs/base --concurrent 1,32 \f
+    """
+    from typing import cast, get_args
+
+    from ecg_llm.serving.bench_engines import bench_engines as bench
+    from ecg_llm.serving.settings import EngineKind
+
+    names = [name.strip() for name in engines.split(",")]
+    if unknown := set(names) - set(get_args(EngineKind)):
+        raise ConfigError(f"--engines: there is no engine {', '.join(sorted(unknown))}.")
+    try:
+        numbers = [int(number) for number in concurrent.split(",")]
+    except ValueError:
+        raise ConfigError(f"--concurrent {concurrent!r}: write it as 1,8,32.") from None
+    result = bench(
+        model=model,
+        engines=cast("list[EngineKind]", names),
+        concurrent=numbers,
+        max_new_tokens=max_new_tokens,
+        rounds=rounds,
+    )
+    _print(result, json_)
