@@ -45,10 +45,13 @@ class EngineSpec:
         As in `ecg_llm.lm.load`.
     kind : str
         ``onnx``, ``transformers``, ``vllm`` or ``auto``.
+    arguments : tuple of str
+        Of vLLM's engine, each ``name=value``; what is JSON is read as such.
     """
 
     model: str | None
     kind: EngineKind
+    arguments: tuple[str, ...] = ()
 
     @property
     def concurrent(self) -> int:
@@ -81,7 +84,7 @@ class EngineSpec:
 
                 # By name: the module needs vLLM only here.
                 loader = importlib.import_module("ecg_llm.serving.vllm_textmodel")
-                model = loader.VllmModel(folder)
+                model = loader.VllmModel(folder, **_named(self.arguments))
             case "transformers" if not at_server:
                 from ecg_llm.lm_transformers import TransformersModel
 
@@ -91,6 +94,22 @@ class EngineSpec:
         if model is None:
             raise ConfigError("--model none: there is no model to serve; give --engine none.")
         return model
+
+
+def _named(arguments: Sequence[str]) -> dict[str, Any]:
+    """Read arguments of the form name=value."""
+    import json
+
+    named: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (name.isidentifier() and equals):
+            raise ConfigError(f"--vllm {argument}: write it as tensor_parallel_size=2.")
+        try:
+            named[name] = json.loads(value)
+        except ValueError:
+            named[name] = value
+    return named
 
 
 @dataclass(frozen=True, kw_only=True)

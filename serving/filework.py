@@ -115,6 +115,38 @@ def _read(job: FileJob) -> ECGRecord:
     return record if job.sex is None else replace(record, sex=job.sex)
 
 
+def classify_record(record: ECGRecord, task: str, words: str | None, head: bool) -> dict[str, Any]:
+    """Score a record for a benchmark's classes, or for statements in anybody's words.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        Of acceptable quality.
+    task : str
+        One of `ecg_llm.knowledge.TASKS`, or ``words``.
+    words : str or None
+        Statements joined by commas, for ``words``.
+    head : bool
+        Use the trained head, not words.
+
+    Returns
+    -------
+    dict of str to float
+        0 to 1 by label.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such task, or the head does not know a label.
+    """
+    from ecg_llm.classify import classify
+    from ecg_llm.zero_shot import Labels
+
+    asked = (words or "").split(",")
+    labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
+    return classify([record], labels, head=head)[0].scores
+
+
 def render_report(
     report: Report, record: ECGRecord, kind: str, subject: str | None = None
 ) -> bytes:
@@ -194,6 +226,7 @@ def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_
 
 TASKS: dict[str, Callable[..., Any]] = {
     "analyse": analyse_file,
+    "classify": classify_record,
     "render": render_report,
     "draw": draw_tracing,
 }

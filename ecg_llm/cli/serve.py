@@ -39,6 +39,13 @@ def serve(
     engine: Annotated[
         Engine, typer.Option(help="What runs the model; none serves the measured report alone.")
     ] = Engine.AUTO,
+    vllm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An argument of vLLM's engine, as tensor_parallel_size=2; may be repeated.",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than the loopback need --keys.")
     ] = "127.0.0.1",
@@ -84,6 +91,7 @@ def serve(
         Settings(
             model=model,
             engine=engine.value,
+            vllm=tuple(vllm or ()),
             host=host,
             port=port,
             keys=keys,
