@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("ecg_llm.serving")
 State = Literal["starting", "ready", "down", "closed"]
-CONCURRENT = {"vllm": 64, "server": 16}
+CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
@@ -89,8 +89,9 @@ class EngineSpec:
                 model = loader.VllmModel(folder, **_named(self.arguments))
             case "transformers" if not at_server:
                 from ecg_llm.lm_transformers import TransformersModel
+                from ecg_llm.serving.batching import BatchedModel
 
-                model = TransformersModel(folder)
+                model = BatchedModel(TransformersModel(folder))
             case _:
                 model = lm.load(self.model)
         if model is None:

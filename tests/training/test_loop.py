@@ -74,8 +74,6 @@ def test_the_graph_gives_what_torch_gives(small_pack: Pack, tmp_path: Path) -> N
     training.train_stage(_recipe(), small_pack, tmp_path)
     records = [small_pack.record(k) for k in range(3)]
     fast = encode(records, weights=tmp_path / "signal_encoder.onnx")
-    signal = small_pack.signals[:3].astype(np.float32)
-    present = np.isfinite(signal)
     from ecg_llm.encoders.signal_input import encoder_input
 
     inputs = [encoder_input(record) for record in records]
