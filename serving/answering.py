@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecg_llm.serving.engine import RemoteModel, Usage
-from ecg_llm.serving.errors import BadRequestError, TookTooLongError, UnavailableError
+from ecg_llm.serving.errors import BadRequestError, TookTooLongError
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
@@ -162,8 +162,8 @@ class Answering:
             return made
 
         report = await self._in_thread(write, stop)
-        if remote is not None and remote.lost:
-            raise UnavailableError("The language model went away meanwhile; try again later.")
+        if remote is not None and remote.lost is not None:
+            raise remote.lost
         return report
 
     async def sentences(
@@ -207,10 +207,8 @@ class Answering:
 
             begun = time.perf_counter()
             for one in respond(history, found, model=remote, max_new_tokens=max_new_tokens):
-                if remote is not None and remote.lost:
-                    raise UnavailableError(
-                        "The language model went away meanwhile; try again later."
-                    )
+                if remote is not None and remote.lost is not None:
+                    raise remote.lost  # what was measured could be said, but was not asked for
                 yield one
             if remote is not None:
                 answer.usage = remote.usage
@@ -240,7 +238,8 @@ class Answering:
             waited = sum(remote.stages_ms.values())
             for kind in ("prompt", "ecg", "completion"):
                 self._metrics.tokens.labels(kind).inc(getattr(remote.usage, kind))
-        call.add({"check": max(0.0, seconds * 1000 - waited)})
+        rest = max(0.0, seconds * 1000 - waited)
+        call.add({"compose" if remote is None else "check": rest})
 
     async def _in_thread(self, work: Callable[[], T], stop: threading.Event) -> T:
         """Do something that takes a while, but not for longer than an answer may."""
@@ -274,16 +273,16 @@ class Answering:
                 put("error", error)
 
         loop.run_in_executor(self._threads, pump)
+        end = loop.time() + self._settings.answer_s
         try:
-            async with asyncio.timeout(self._settings.answer_s):
-                while True:
-                    kind, value = await made.get()
-                    if kind == "item":
-                        yield value
-                    elif kind == "error":
-                        raise value
-                    else:
-                        return
+            while True:
+                kind, value = await asyncio.wait_for(made.get(), end - loop.time())
+                if kind == "item":
+                    yield value
+                elif kind == "error":
+                    raise value
+                else:
+                    return
         except TimeoutError:
             raise TookTooLongError("The answer was not ready in time.") from None
         finally:

@@ -124,7 +124,11 @@ class ChatRequest(_Sent):
     Options of sampling are passed over: the likeliest words are said.
     """
 
-    model: str = Field(max_length=200)
+    model: str = Field(
+        max_length=200,
+        json_schema_extra={"anyOf": [{"enum": ["default", "measured"]}, {"type": "string"}]},
+        description="default, measured, or the name of the server's model.",
+    )
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None

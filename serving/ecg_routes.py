@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
 
 
+Task = Literal[
+    "statements",
+    "words",
+    "ptbxl-super",
+    "ptbxl-sub",
+    "ptbxl-form",
+    "ptbxl-rhythm",
+    "ptbxl-diagnostic",
+    "ptbxl-all",
+    "cpsc2018",
+    "csn",
+]
+
+
 class ReportFields(ReadingFields):
     """Fields of a request for a report."""
 
@@ -45,11 +59,18 @@ class ReportFields(ReadingFields):
 class ClassificationFields(ReadingFields):
     """Fields of a request for statements."""
 
+    task: Task = Field(
+        "statements",
+        description="statements: what criteria decide, with evidence; words: scores for "
+        "statements in your words; else scores for the classes of a benchmark.",
+    )
     labels: str | None = Field(
         None,
-        max_length=2000,
-        description="Codes of the statements wanted, joined by commas; all without it.",
+        max_length=8000,
+        description="Joined by commas. Task statements: codes, all without it; task words: the "
+        "statements.",
     )
+    head: bool = Field(False, description="Scores of the head trained on PTB-XL instead of words.")
 
 
 class TracingFields(ReadingFields):
@@ -123,9 +144,22 @@ def ecg_router(server: Server) -> APIRouter:
     )
     async def classifications(request: Request) -> JSONResponse:
         call, uploads, fields = await server.form(request, ClassificationFields)
-        wanted = _codes(fields.labels)
+        if (fields.task == "words") != (fields.labels is not None) and fields.task != "statements":
+            raise BadRequestError("Task words needs labels, and other benchmarks take none.")
+        if fields.task == "statements":
+            wanted = _codes(fields.labels)
+            found = await server.intake.analyse(call, uploads["file"], fields)
+            return JSONResponse(await asyncio.to_thread(_statements, found, wanted))
         found = await server.intake.analyse(call, uploads["file"], fields)
-        return JSONResponse(await asyncio.to_thread(_classification, found, wanted))
+        scores = {}
+        if found.quality.acceptable:
+            begun = time.perf_counter()
+            scores = await server.intake.run(
+                "classify", found.record, fields.task, fields.labels, fields.head
+            )
+            call.add({"classify": (time.perf_counter() - begun) * 1000})
+        labels = [{"label": label, "score": score} for label, score in scores.items()]
+        return JSONResponse(await asyncio.to_thread(_judged, found, fields.task, labels))
 
     @router.get("/statements", summary="The statements that can be made, with their codes")
     async def statements() -> JSONResponse:
@@ -189,14 +223,19 @@ def _measurements(found: Analysis) -> dict[str, Any]:
     return {"measurements": values, "quality": verdict, "provenance": _provenance(found)}
 
 
-def _classification(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
+def _statements(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
     """Give the statements with their evidence."""
     chosen = [
         asdict(finding) for finding in found.findings if wanted is None or finding.code in wanted
     ]
+    return _judged(found, "statements", chosen)
+
+
+def _judged(found: Analysis, task: str, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say of labels what was judged, and by what."""
     return {
-        "task": "statements",
-        "labels": chosen,
+        "task": task,
+        "labels": labels,
         "acceptable": found.quality.acceptable,
         "reasons": list(found.quality.reasons),
         "provenance": _provenance(found),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import multiprocessing
 import os
 import queue
@@ -21,15 +22,16 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Literal
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.errors import TookTooLongError, UnavailableError
+from ecg_llm.serving.errors import ServeError, TookTooLongError, UnavailableError
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
     from ecg_llm.prompt import Prompt
     from ecg_llm.serving.settings import EngineKind
 
+LOG = logging.getLogger("ecg_llm.serving")
 State = Literal["starting", "ready", "down", "closed"]
-CONCURRENT = {"vllm": 64, "server": 16}
+CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
@@ -45,10 +47,13 @@ class EngineSpec:
         As in `ecg_llm.lm.load`.
     kind : str
         ``onnx``, ``transformers``, ``vllm`` or ``auto``.
+    arguments : tuple of str
+        Of vLLM's engine, each ``name=value``; what is JSON is read as such.
     """
 
     model: str | None
     kind: EngineKind
+    arguments: tuple[str, ...] = ()
 
     @property
     def concurrent(self) -> int:
@@ -81,16 +86,33 @@ class EngineSpec:
 
                 # By name: the module needs vLLM only here.
                 loader = importlib.import_module("ecg_llm.serving.vllm_textmodel")
-                model = loader.VllmModel(folder)
+                model = loader.VllmModel(folder, **_named(self.arguments))
             case "transformers" if not at_server:
                 from ecg_llm.lm_transformers import TransformersModel
+                from ecg_llm.serving.batching import BatchedModel
 
-                model = TransformersModel(folder)
+                model = BatchedModel(TransformersModel(folder))
             case _:
                 model = lm.load(self.model)
         if model is None:
             raise ConfigError("--model none: there is no model to serve; give --engine none.")
         return model
+
+
+def _named(arguments: Sequence[str]) -> dict[str, Any]:
+    """Read arguments of the form name=value."""
+    import json
+
+    named: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (name.isidentifier() and equals):
+            raise ConfigError(f"--vllm {argument}: write it as tensor_parallel_size=2.")
+        try:
+            named[name] = json.loads(value)
+        except ValueError:
+            named[name] = value
+    return named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,6 +313,7 @@ class EngineHost:
             if self._closed.is_set():
                 return
             self.restarts += 1
+            LOG.error("engine: ended, is started again (%d)", self.restarts)
             # One that ran a while is replaced at once; one that cannot start is not hurried.
             wait_s = 0.5 if time.monotonic() - begun > 60 else min(wait_s * 2, LONGEST_WAIT_S)
             self._closed.wait(wait_s)
@@ -316,8 +339,10 @@ class EngineHost:
                     case ("ready", name, hashes):
                         self.name, self.hashes, self.fault = name, hashes, ""
                         self.state = "ready"
+                        LOG.info("engine: %s is ready", name)
                     case ("failed", reason):
                         self.fault = reason
+                        LOG.error("engine: cannot start: %s", reason)
                     case (kind, number, *rest):
                         with self._lock:
                             answers = self._waiting.get(number)
@@ -365,8 +390,8 @@ class RemoteModel:
         """Of all answers of this object."""
         self.stages_ms = {"prefill": 0.0, "decode": 0.0}
         """Time to the first piece, and from there to the end, of all its answers."""
-        self.lost = False
-        """Whether the engine went away in the middle of one."""
+        self.lost: ServeError | None = None
+        """Why the engine gave no answer, if it was away, went away or took too long."""
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
         """Answer prompts, each as a stream of its own.
@@ -437,8 +462,8 @@ class RemoteModel:
     def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
         try:
             yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
-        except (UnavailableError, TookTooLongError):
-            self.lost = True
+        except ServeError as error:
+            self.lost = error
             raise
 
 
