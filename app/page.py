@@ -188,7 +188,10 @@ def build_page(settings: AppSettings, url: str) -> gr.Blocks:
                 yield from open_files(state, secret, examples[name], before, *fields)
 
         def answer(
-            state: Session, secret: str | None, text: str | None, history: list[dict[str, Any]] | None
+            state: Session,
+            secret: str | None,
+            text: str | None,
+            history: list[dict[str, Any]] | None,
         ) -> Iterator[tuple[Any, str]]:
             turns = [(turn["role"], _plain(turn["content"])) for turn in history or []]
             text = (text or "").strip()
@@ -210,7 +213,9 @@ def build_page(settings: AppSettings, url: str) -> gr.Blocks:
         inputs = [session, key, files, earlier, *told]
         gr.on([files.upload, read.click], open_files, inputs, shown)
         example.input(open_example, [session, key, example, earlier, *told], shown)
-        gr.on([question.submit, ask.click], answer, [session, key, question, chat], [chat, question])
+        gr.on(
+            [question.submit, ask.click], answer, [session, key, question, chat], [chat, question]
+        )
     return page
 
 
@@ -257,4 +262,3 @@ def _say(text: str) -> str:
 
 def _problem(text: str) -> str:
     return f'<p role="alert" class="problem">{escape(text)}</p>'
-

@@ -75,9 +75,11 @@ def page(address: str, browser: sync.Browser) -> Iterator[sync.Page]:
     faults: list[str] = []
     opened.on(
         "request",
-        lambda asked: None
-        if asked.url.startswith((address, "data:", "blob:"))
-        else elsewhere.append(asked.url),
+        lambda asked: (
+            None
+            if asked.url.startswith((address, "data:", "blob:"))
+            else elsewhere.append(asked.url)
+        ),
     )
     opened.on("pageerror", lambda fault: faults.append(str(fault)))
     opened.goto(address)
