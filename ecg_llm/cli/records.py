@@ -124,11 +124,7 @@ def report(
     from ecg_llm.assistant import interpret
 
     record = told.read(path)
-    made = interpret(record)
-    if earlier is not None:
-        from ecg_llm.compare import with_comparison
-
-        made = with_comparison(made, interpret(told.read(earlier)))
+    made = interpret(record, earlier=None if earlier is None else told.read(earlier))
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
