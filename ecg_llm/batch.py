@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ecg_llm.errors import ConfigError, ECGError
 
@@ -43,6 +43,22 @@ class Named(Protocol):
 Item = TypeVar("Item", bound=Named)
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Together(Generic[Item]):
+    """How to do several items in one go, where a net reads many as cheaply as one.
+
+    Attributes
+    ----------
+    function : callable
+        From items to their lines, in order. It must be importable by name.
+    size : int
+        Items that are given to it at most.
+    """
+
+    function: Callable[[Sequence[Item]], Sequence[str]]
+    size: int = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +99,7 @@ def run_batch(
     overwrite: bool = False,
     workers: int | None = None,
     progress: bool = True,
+    together: Together[Any] | None = None,
 ) -> BatchSummary:
     """Write one JSON line for every item, in order, and resume if some are there already.
 
@@ -104,6 +121,8 @@ def run_batch(
         Processes; by default one a core.
     progress : bool
         Show a progress bar on stderr if that is a terminal.
+    together : Together, optional
+        How to do several items in one go; ``function`` then does those that failed together.
 
     Returns
     -------
@@ -125,7 +144,7 @@ def run_batch(
         output.open("a", encoding="utf-8") as lines,
         progress_bar(len(items), len(kept), wanted=progress) as step,
     ):
-        for good, line in run_lines(function, todo, workers=workers):
+        for good, line in run_lines(function, todo, workers=workers, together=together):
             lines.write(line + "\n")
             lines.flush()
             n_ok, n_failed = n_ok + good, n_failed + (not good)
@@ -136,13 +155,17 @@ def run_batch(
 
 
 def run_lines(
-    function: Callable[[Item], str], items: Sequence[Item], *, workers: int | None = None
+    function: Callable[[Item], str],
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+    together: Together[Any] | None = None,
 ) -> Iterator[tuple[bool, str]]:
     """Make one JSON line for every item, in order, with a bounded number in flight.
 
     Parameters
     ----------
-    function, items, workers
+    function, items, workers, together
         As in `run_batch`.
 
     Yields
@@ -150,12 +173,31 @@ def run_lines(
     tuple of bool and str
         Whether it worked, and the line.
     """
-    yield from run_tasks(
-        functools.partial(_guarded, function),
-        items,
-        on_death=_died,
-        workers=max(1, min(workers or os.cpu_count() or 1, len(items))),
-    )
+    workers = max(1, min(workers or os.cpu_count() or 1, len(items)))
+    if together is None:
+        work = functools.partial(_guarded, function)
+        yield from run_tasks(work, items, on_death=_died, workers=workers)
+        return
+    size = max(1, min(together.size, -(-len(items) // workers)))
+    groups = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
+    one_by_one = functools.partial(run_lines, function, workers=1)
+    for lines in run_tasks(
+        functools.partial(_guarded_group, function, together),
+        groups,
+        on_death=lambda group: list(one_by_one(group)),
+        workers=workers,
+    ):
+        yield from lines
+
+
+def _guarded_group(
+    function: Callable[[Item], str], together: Together[Item], items: tuple[Item, ...]
+) -> list[tuple[bool, str]]:
+    """Do a group in one go; if any of it fails, one by one, so that only the bad one pays."""
+    try:
+        return [(True, line) for line in together.function(items)]
+    except Exception:
+        return [_guarded(function, item) for item in items]
 
 
 def run_tasks(

@@ -140,6 +140,9 @@ def _judge_word(
 ) -> None:
     """Apply one judging word to the quantities it belongs to."""
     word = items[k]
+    if _is_wide_tachycardia(items, k):
+        findings.append((k, "wide_qrs_tachycardia", False, k + 1))
+        return
     after = _quantities_after(items, k)
     names = after or _quantities_before(items, k)
     if not names or _is_reference(items, k):
@@ -171,6 +174,23 @@ def _judge_word(
             if word.kind == "abnormal":
                 state, denied = "normal", not denied
             states.append((min(place, k), max(place, k), subject, state, denied))
+
+
+def _is_wide_tachycardia(items: list[Item], k: int) -> bool:
+    """Whether ``wide-QRS`` shares its noun with what follows: ``wide-QRS or sinus tachycardia``."""
+    if items[k].raw.lower() not in ("wide", "broad") or len(items) < k + 3:
+        return False
+    if items[k + 1].kind != "quantity" or items[k + 1].data != "qrs":
+        return False
+    for item in items[k + 2 : k + 7]:
+        if item.kind in ("finding", "state"):
+            return item.raw.lower().endswith(("tachycardia", "tachycardias"))
+        if item.kind not in ("or", "(", ")", "/") and item.data not in _BETWEEN:
+            return False
+    return False
+
+
+_BETWEEN = ("ventricular", "complex", "\n")
 
 
 def _generic(word: Item) -> str:

@@ -91,7 +91,7 @@ def build_report(
         impression = [_refusal(quality)]
         sections = [Section(title="Technical quality", statements=_quality(record, quality, ()))]
     else:
-        measurements = replace(measurements, values=_withheld(measurements.values, findings))
+        measurements = replace(measurements, values=withheld(measurements.values, findings))
         values = measurements.values
         table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
         impression = _impression(findings)
@@ -119,8 +119,21 @@ def build_report(
     )
 
 
-def _withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[str, Quantity]:
-    """Take back what a finding makes meaningless: there is no PR interval in fibrillation."""
+def withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[str, Quantity]:
+    """Take back what a finding makes meaningless: there is no PR interval in fibrillation.
+
+    Parameters
+    ----------
+    values : dict of str to Quantity
+        Record-level values by name.
+    findings : sequence of Finding
+        Of the same record.
+
+    Returns
+    -------
+    dict of str to Quantity
+        Unknown, with the reason, where a value has no meaning.
+    """
     present = {finding.code: finding.label for finding in findings if finding.status == "present"}
     taken = dict(values)
     for code, prefixes in MEANINGLESS_IN.items():

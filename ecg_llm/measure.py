@@ -59,6 +59,10 @@ class LeadMeasurements:
     summary: Mapping[str, Quantity]
 
 
+FROM_PAGE = "read from a page image: not measured"
+"""Why a page has no values."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measurements:
     """All that was measured in one record.
@@ -167,6 +171,8 @@ def measure(
     ----------
     .. [1] Kligfield P et al. Circulation 2007;115:1306-1324 (recommendations, part I).
     """
+    if record.origin == "page":
+        return _unmeasured(record)
     if quality is None:
         from ecg_llm.quality import assess
 
@@ -195,6 +201,21 @@ def measure(
         beats=tuple(Beat(float(r), kind) for r, kind in zip(delineation.r_s, kinds, strict=False)),
         leads=leads,
         delineation=delineation,
+    )
+
+
+def _unmeasured(record: ECGRecord) -> Measurements:
+    """Leave every value of a page unknown: its lines are too coarse to be measured."""
+    values = record_values(no_beats(), (), {}, record.calibrated)
+    return Measurements(
+        record=record.name or record.source,
+        fs=record.fs,
+        from_s=0.0,
+        to_s=record.duration_s,
+        values={name: Quantity(None, q.unit, reason=FROM_PAGE) for name, q in values.items()},
+        beats=(),
+        leads={},
+        delineation=no_beats(),
     )
 
 

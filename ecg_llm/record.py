@@ -12,6 +12,7 @@ from ecg_llm.errors import RecordError
 
 FloatArray = npt.NDArray[np.float32]
 Sex = Literal["female", "male"]
+Origin = Literal["recording", "page"]
 
 MIN_DURATION_S = 5.0
 """A shorter stretch holds too few beats for a rhythm."""
@@ -50,6 +51,8 @@ class ECGRecord:
         False if the file does not tell its gain: shapes and times hold, voltages do not.
     notes : tuple of str
         What the reader had to do or could not use, in plain words.
+    origin : {"recording", "page"}
+        ``page``: digitised from an image of paper, so good for patterns but not for measuring.
     """
 
     signal: FloatArray
@@ -63,6 +66,7 @@ class ECGRecord:
     sha256: str = ""
     calibrated: bool = True
     notes: tuple[str, ...] = ()
+    origin: Origin = "recording"
 
     def __post_init__(self) -> None:
         """Hold the invariants that every later step relies on."""

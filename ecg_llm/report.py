@@ -10,19 +10,20 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
+from ecg_llm.comparison import Comparison
 from ecg_llm.findings.finding import Evidence, Finding, Urgency
 from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import Sex
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Major: a key was removed or changed its meaning. Minor: a key was added."""
 
 ClaimStatus = Literal["supported", "contradicted", "unverifiable"]
-ClaimKind = Literal["description", "value", "present", "absent", "unknown"]
+ClaimKind = Literal["description", "value", "present", "absent", "unknown", "told"]
 
 DISCLAIMER = "Research software, not a medical device. To be confirmed by a physician."
 
@@ -112,7 +113,8 @@ class Claim(_Block):
     evidence: tuple[Evidence, ...] = ()
     """The measured facts; every number of the sentence is found here."""
     kind: ClaimKind = "description"
-    """What it says: a description, a value, that findings are present, absent or unknown."""
+    """What it says: a description, a value, that findings are present, absent or unknown; told: a
+    sentence of a language model that was checked."""
 
 
 class Section(_Block):
@@ -135,6 +137,72 @@ class Abstention(_Block):
     """Code of the finding; null for a lead or a measurement."""
 
 
+class Change(_Block):
+    """What the check did to a language model's draft."""
+
+    action: Literal["corrected", "withheld", "added", "regenerated", "failed"]
+    """corrected, withheld, added (a finding left out), regenerated (the draft was asked for again
+    with the evidence shown) or failed (the model gave no draft)."""
+    draft: str = ""
+    """What the model wrote; empty if something was added."""
+    shipped: str = ""
+    """What stands in the report instead; empty if it was withheld."""
+    reason: str
+    """Why."""
+
+
+class DraftClaim(_Block):
+    """One claim of a language model's draft, and the verdict on it."""
+
+    text: str
+    """The words that make it."""
+    start: int
+    """Where they begin in the draft."""
+    kind: str
+    """number, finding or state (a quantity called normal, high, low)."""
+    subject: str
+    """Code of the finding or name of the quantity; empty if it is not clear."""
+    value: float | None = None
+    """The number, in ``unit``."""
+    unit: str = ""
+    """Its unit after conversion."""
+    leads: tuple[str, ...] = ()
+    """The leads it names."""
+    negated: bool = False
+    """Whether it is denied."""
+    certainty: str = "definite"
+    """definite, possible, or unjudged (said to be open)."""
+    status: ClaimStatus
+    """The verdict."""
+    reason: str
+    """Why, in one line."""
+    evidence: tuple[Evidence, ...] = ()
+    """What it was held against."""
+
+
+class DraftBlock(_Block):
+    """What a language model wrote before the check."""
+
+    text: str
+    """Its words."""
+    claims: tuple[DraftClaim, ...]
+    """Each claim with its verdict."""
+
+
+class ModelInfo(_Block):
+    """A language model that had a part."""
+
+    name: str
+    """Its name."""
+    hashes: dict[str, str] = {}
+    """SHA-256 of its files, by name; empty if it runs on a server."""
+
+
+def _left_out(value: object) -> bool:
+    """Whether a key that only a language model's part fills is left out of the JSON."""
+    return not value
+
+
 class Provenance(_Block):
     """What made the report, from what."""
 
@@ -150,6 +218,8 @@ class Provenance(_Block):
     """Version of the diagnostic criteria."""
     disclaimer: str = DISCLAIMER
     """What this report is not."""
+    model: ModelInfo | None = Field(default=None, exclude_if=_left_out)
+    """The language model behind the narrative; not there in a report that is only measured."""
 
 
 class Report(_Block):
@@ -185,6 +255,12 @@ class Report(_Block):
     """Every sentence of impression and sections."""
     provenance: Provenance
     """What made the report."""
+    changes: tuple[Change, ...] = Field(default=(), exclude_if=_left_out)
+    """What the check changed in the language model's text; not there if nothing."""
+    drafts: tuple[DraftBlock, ...] = Field(default=(), exclude_if=_left_out)
+    """The drafts with a verdict on each claim, oldest first; there only if asked for."""
+    comparison: Comparison | None = None
+    """This ECG beside an earlier one of the same patient; null without one."""
 
     def to_json(self, indent: int | None = None) -> str:
         """Give the report as JSON text.

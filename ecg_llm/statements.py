@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.families import FAMILIES, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
+from ecg_llm.findings.finding import BY_ENCODER
 from ecg_llm.phrases import (
     amount,
     brief_reason,
@@ -139,17 +140,24 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
     """
     present: dict[tuple[Evidence, ...] | str, list[Finding]] = {}
     absent: list[Finding] = []
+    doubted: list[Finding] = []
     unknown: dict[str, list[Finding]] = {}
     for finding in findings:
         match finding.status:
+            case "present" if finding.doubt:
+                doubted.append(finding)
             case "present":
                 present.setdefault(finding.evidence or finding.code, []).append(finding)
             case "absent":
                 absent.append(finding)
+            case "unknown" if finding.doubt:
+                doubted.append(finding)
             case "unknown":
                 unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     for alike in present.values():
         yield present_claim(*alike)
+    for finding in doubted:
+        yield doubtful_claim(finding)
     yield from _absent_claims(absent, {f.code for alike in present.values() for f in alike})
     for reason, group in unknown.items():
         names = family_names(group, kinds=True)
@@ -229,6 +237,32 @@ def present_claim(*findings: Finding) -> Claim:
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
 
 
+def doubtful_claim(finding: Finding) -> Claim:
+    """State a finding on which criterion and encoder disagree, with what each of them says.
+
+    Parameters
+    ----------
+    finding : Finding
+        Present or unknown, with a ``doubt``.
+
+    Returns
+    -------
+    Claim
+        Supported if it is stated nevertheless, unverifiable if it stays open.
+    """
+    measured_facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
+    facts = facts_phrase(measured_facts, SHOWN_FACTS, when=finding.section in ("rhythm", "ectopy"))
+    word = "probable" if finding.status == "present" else "possible"
+    text = f"{word}, uncertain: {finding.label} ({finding.doubt})"
+    stated = finding.status == "present"
+    return Claim(
+        text=sentence(f"{text}: {facts}" if facts else text),
+        status="supported" if stated else "unverifiable",
+        evidence=finding.evidence,
+        kind="present" if stated else "unknown",
+    )
+
+
 def _bare(item: Evidence) -> Evidence:
     return replace(item, criterion="")
 
@@ -255,6 +289,9 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     """
     if finding.code == "NORM":
         text = sentence(f"otherwise {finding.label}" if otherwise else finding.label)
+        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    if finding.doubt:
+        text = sentence(f"probable {finding.label}, uncertain ({finding.doubt})")
         return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""

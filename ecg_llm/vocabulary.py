@@ -72,14 +72,14 @@ _WORDS: dict[str, tuple[str, ...]] = {
     # ectopy
     "PAC": (
         "[atrial|supraventricular] premature [complex|beat|contraction]",
-        "[atrial|supraventricular] [extrasystole|ectopic beat]",
+        "[atrial|supraventricular] [extrasystole|ectopic beat|extra beat]",
         "premature atrial [complex|beat|contraction]",
         "[PAC|APC|APB|SVES|PSVC]",
         "[atrial|supraventricular] ectopy",
         "[atrial|supraventricular] ectopics",
     ),
     "PVC": (
-        "ventricular [premature [complex|beat|contraction]|extrasystole|ectopic beat]",
+        "ventricular [premature [complex|beat|contraction]|extrasystole|ectopic beat|extra beat]",
         "premature ventricular [complex|beat|contraction]",
         "[PVC|VPC|VPB|VES]",
         "ventricular ectopy",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_llm.batch import run_batch, run_lines
+from ecg_llm.batch import Together, run_batch, run_lines
 from ecg_llm.errors import ConfigError, RecordError
 
 RUN = {"command": "test", "version": "1"}
@@ -192,3 +192,23 @@ def is_running(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+
+
+def lines_together(refs: tuple[Ref, ...]) -> list[str]:
+    """A group fails as a whole if one of it does."""
+    lines = [line_of(ref) for ref in refs]
+    return [json.dumps({**json.loads(line), "value": len(refs)}) for line in lines]
+
+
+def test_groups_are_done_in_one_go_and_a_bad_record_costs_only_itself(tmp_path):
+    names = ["a", "b", "c", "bad-1", "d", "e", "crash-2", "f", "g"]
+    out = tmp_path / "out.jsonl"
+    refs = [Ref(name) for name in names]
+    together = Together(lines_together, size=3)
+    summary = run_batch(line_of, refs, out, run=RUN, workers=1, together=together)
+    lines = read(out)
+    assert [line["record"] for line in lines] == names
+    assert [line.get("value") for line in lines] == [3, 3, 3, None, 1, 1, None, 1, 1]
+    errors = {str(line["record"]): line["error"]["kind"] for line in lines if "error" in line}
+    assert errors == {"bad-1": "RecordError", "crash-2": "WorkerDied"}
+    assert (summary.n_ok, summary.n_failed) == (7, 2)

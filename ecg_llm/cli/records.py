@@ -44,6 +44,7 @@ class Format(StrEnum):
     JSON = "json"
     HTML = "html"
     PDF = "pdf"
+    FHIR = "fhir"
 
 
 _BY_EXTENSION = {
@@ -68,12 +69,20 @@ def report(
     format_: Annotated[
         Format | None,
         typer.Option(
-            "--format", "-f", help="text, json, html or pdf; by default what --output ends in."
+            "--format",
+            "-f",
+            help="text, json, html, pdf or fhir (an R4 Bundle); by default what --output ends in.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write; for a folder, a .jsonl file."),
+    ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            help="An earlier ECG of the same patient: the report says what changed since."
+        ),
     ] = None,
     age: Age = None,
     sex: Sex = None,
@@ -90,15 +99,18 @@ def report(
     ecgllm report rec.hea --output rec.html       one self-contained page with the tracing
     ecgllm report rec.hea -o rec.pdf --age 64 --sex female
     ecgllm report rec.hea --format json | jq '.alerts'
+    ecgllm report today.hea --earlier last_year.hea
     ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
 
     A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
     file that cannot be read, or that holds no signal at all, ends with exit code 2. \f
     """
     told = reading(age, sex, fs, unit, leads)
-    _check_place(output)
-    refs = _several(path, output)
+    check_place(output)
+    refs = several_records(path, output)
     if refs is not None:
+        if earlier is not None:
+            raise ConfigError("--earlier belongs to one record; give a single one.")
         if format_ not in (None, Format.JSON) or (output is None and format_ is None):
             raise ConfigError(
                 f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
@@ -112,11 +124,11 @@ def report(
     from ecg_llm.assistant import interpret
 
     record = told.read(path)
-    made = interpret(record)
+    made = interpret(record, earlier=None if earlier is None else told.read(earlier))
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
-        _write(_rendered(made, record, chosen), output)
+        write_bytes(_rendered(made, record, chosen), output)
     _check_signal(record)
 
 
@@ -195,7 +207,7 @@ def show(
     ecgllm show rec.hea
     ecgllm show rec.hea --output page.svg \f
     """
-    _check_place(output)
+    check_place(output)
     record = reading(fs=fs, unit=unit, leads=leads).read(path)
     from ecg_llm.render.page import save_page
 
@@ -243,10 +255,24 @@ def _rendered(report: Report, record: ECGRecord, chosen: Format) -> bytes:
             from ecg_llm.render.pdf import to_pdf
 
             return to_pdf(report, record)
+        case Format.FHIR:
+            import json
+
+            from ecg_llm.fhir import to_fhir
+
+            return (json.dumps(to_fhir(report, record), ensure_ascii=False) + "\n").encode()
 
 
-def _write(data: bytes, output: Path | None) -> None:
-    """Write all of it or nothing."""
+def write_bytes(data: bytes, output: Path | None) -> None:
+    """Write all of it or nothing.
+
+    Parameters
+    ----------
+    data : bytes
+        What to write.
+    output : Path or None
+        Where; None for the standard output.
+    """
     if output is None:
         typer.echo(data, nl=False)
         return
@@ -272,8 +298,8 @@ def _lines(
     jobs: int | None,
 ) -> bool:
     """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
-    _check_place(output)
-    refs = _several(path, output)
+    check_place(output)
+    refs = several_records(path, output)
     if refs is not None:
         if output is None and not as_json:
             raise ConfigError(
@@ -282,7 +308,7 @@ def _lines(
         _all_lines(command, path, refs, output, told, record_job, overwrite, jobs)
     elif as_json or output is not None:
         record = told.read(path)
-        _write((record_job(record) + "\n").encode(), output)
+        write_bytes((record_job(record) + "\n").encode(), output)
         if command != "quality":
             _check_signal(record)
     else:
@@ -301,8 +327,19 @@ def _check_signal(record: ECGRecord) -> None:
         )
 
 
-def _check_place(output: Path | None) -> None:
-    """Refuse a place that cannot be written before any work is done for it."""
+def check_place(output: Path | None) -> None:
+    """Refuse a place that cannot be written before any work is done for it.
+
+    Parameters
+    ----------
+    output : Path or None
+        Where results are to go.
+
+    Raises
+    ------
+    ConfigError
+        If its folder does not exist.
+    """
     if output is not None and not output.parent.is_dir():
         raise ConfigError(
             f"--output {output}: there is no folder {output.parent}; make it, or choose another."
@@ -343,10 +380,26 @@ def _all_lines(
     typer.echo(f"{output}: {summary}", err=True)
 
 
-def _several(path: Path, output: Path | None) -> list[RecordRef] | None:
+def several_records(path: Path, output: Path | None) -> list[RecordRef] | None:
     """List the records of a folder or archive; None for a single record.
 
     One record alone counts as a folder run only if JSON lines are asked for.
+
+    Parameters
+    ----------
+    path : Path
+        What was given.
+    output : Path or None
+        Where results are to go.
+
+    Returns
+    -------
+    list of RecordRef or None
+
+    Raises
+    ------
+    ConfigError
+        If a folder holds no record.
     """
     from ecg_llm.io import find_records
 

@@ -150,3 +150,18 @@ _ROWS: tuple[tuple[str, str, str | None, Section, Urgency], ...] = (
 
 STATEMENTS = {row[0]: Statement(*row) for row in _ROWS}
 """All statements by code, in the order of the report."""
+
+_BY_ENCODER: tuple[tuple[str, str, str | None, Section, Urgency], ...] = (
+    ("PSVT", "paroxysmal supraventricular tachycardia", "67198005", "rhythm", "urgent"),
+    ("SVARR", "supraventricular arrhythmia", None, "rhythm", "abnormal"),
+    ("PRC(S)", "premature complexes", None, "ectopy", "borderline"),
+    ("ABQRS", "abnormal QRS", None, "qrs", "abnormal"),
+    ("HVOLT", "high QRS voltage", None, "qrs", "borderline"),
+    ("SEHYP", "septal hypertrophy", None, "chambers", "abnormal"),
+    ("NT_", "nonspecific T-wave changes", "164934002", "st-t", "borderline"),
+    ("TAB_", "T-wave abnormality", "164934002", "st-t", "borderline"),
+    ("EL", "electrolyte disturbance or drug effect", None, "st-t", "borderline"),
+)
+
+ENCODER_STATEMENTS = {row[0]: Statement(*row) for row in _BY_ENCODER}
+"""Statements of PTB-XL that no criterion decides: the encoder alone can see them."""

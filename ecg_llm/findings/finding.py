@@ -10,6 +10,8 @@ Section = Literal[
     "rhythm", "ectopy", "conduction", "axis", "p wave", "qrs", "st-t", "qt", "chambers", "technical"
 ]
 Urgency = Literal["critical", "urgent", "abnormal", "borderline", "normal"]
+BY_ENCODER = "probability by the encoder"
+"""The quantity of evidence that the encoder gives."""
 URGENCIES: tuple[Urgency, ...] = ("critical", "urgent", "abnormal", "borderline", "normal")
 
 
@@ -70,6 +72,9 @@ class Finding:
         Why it is unknown, in plain words.
     evidence : tuple of Evidence
         What speaks for the status.
+    doubt : str or None
+        What criterion and encoder each say, where they disagree or only the encoder speaks: the
+        finding is then uncertain, whatever its status.
     """
 
     code: str
@@ -81,3 +86,4 @@ class Finding:
     probability: float | None = None
     reason: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    doubt: str | None = None

@@ -24,7 +24,7 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import capital, patient_text, unjudged, value_rows
+from ecg_llm.render.words import capital, patient_text, told_changes, unjudged, value_rows
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
@@ -75,6 +75,7 @@ def to_html(report: Report, record: ECGRecord) -> str:
         *(f'<p class="soft">Note: {_e(note)}</p>' for note in report.record.notes),
         *_alerts(report, index),
         *_impression(report, index),
+        *_told(report),
         *_tracing(report, record, index),
         *_measurements(report),
         *_sections(report, index),
@@ -178,6 +179,21 @@ def _impression(report: Report, index: EvidenceIndex) -> Iterable[str]:
         evidence = claims[text].evidence if text in claims else ()
         yield f"<li>{_e(text)}{_tags(evidence, index)}</li>"
     yield "</ol></section>"
+
+
+def _told(report: Report) -> Iterable[str]:
+    """Give what the language model wrote, as checked, and what the check changed."""
+    if report.provenance.model is None:
+        return
+    yield '<section aria-labelledby="told"><h2 id="told">In words, each claim checked</h2>'
+    for part in report.narrative.split("\n"):
+        if part.strip():
+            yield f"<p>{_e(part)}</p>"
+    lines = "".join(f"<li>{_e(line)}</li>" for line in told_changes(report))
+    if lines:
+        yield f'<details><summary>What the check changed</summary><ul class="facts">{lines}</ul>'
+        yield "</details>"
+    yield "</section>"
 
 
 def _tracing(report: Report, record: ECGRecord, index: EvidenceIndex) -> Iterable[str]:

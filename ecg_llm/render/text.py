@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.phrases import sentence
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.scene import printable
-from ecg_llm.render.words import patient_text, unjudged
+from ecg_llm.render.words import patient_text, told_changes, unjudged
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class _Writer:
             if section is not None:
                 lines += [*self._section(section.title, section.statements), ""]
         lines += [*self._impression(), ""]
+        if self.report.provenance.model is not None:
+            lines += [*self._told(), ""]
         if self.report.abstentions:
             lines += [*self._abstentions(), ""]
         if self.cited.sources:
@@ -128,6 +130,18 @@ class _Writer:
         yield self._paint("IMPRESSION, most urgent first", "bold")
         for k, text in enumerate(self.report.impression, start=1):
             yield from self._wrap(text, f"{k:>3}. ", "     ")
+
+    def _told(self) -> Iterator[str]:
+        """Give what the language model wrote, as checked, and what the check changed."""
+        made = self.report.provenance.model
+        name = "" if made is None else printable(made.name)
+        yield self._paint(f"IN WORDS, by {name}, each claim checked", "bold")
+        for part in self.report.narrative.split("\n"):
+            if part.strip():
+                yield from self._wrap(part, "  ", "  ")
+        for line in told_changes(self.report):
+            for shown in self._wrap(line, "  ~ ", "    "):
+                yield self._paint(shown, "faint")
 
     def _abstentions(self) -> Iterator[str]:
         yield self._paint("WHAT COULD NOT BE JUDGED", "bold")

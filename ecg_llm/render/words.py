@@ -10,7 +10,7 @@ from ecg_llm.references import REFERENCES, reference
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Finding
-    from ecg_llm.report import Report
+    from ecg_llm.report import Change, Report
 
 
 def patient_text(report: Report) -> str:
@@ -107,3 +107,44 @@ def capital(text: str) -> str:
     ('aVL', 'Left axis deviation')
     """
     return sentence(text).removesuffix(".")
+
+
+def told_changes(report: Report) -> list[str]:
+    """Say what the check changed in a language model's text.
+
+    Parameters
+    ----------
+    report : Report
+        With a narrative by a model.
+
+    Returns
+    -------
+    list of str
+        One line a change.
+    """
+    return [_change_line(change) for change in report.changes]
+
+
+def _change_line(change: Change) -> str:
+    drafted = _shortened(change.draft)
+    match change.action:
+        case "corrected":
+            return f"corrected: “{drafted}” ({change.reason})"
+        case "withheld":
+            return f"withheld: “{drafted}” ({change.reason})"
+        case "added":
+            return f"added: “{_shortened(change.shipped)}” ({change.reason})"
+        case "regenerated":
+            return f"asked for again, with the evidence: {change.reason}"
+        case _:
+            return change.reason
+
+
+LONGEST_QUOTE = 160
+"""Characters of a drafted sentence that are shown."""
+
+
+def _shortened(text: str) -> str:
+    """Give a text in one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}…"

@@ -1,0 +1,68 @@
+"""All that is known of a record before anything is said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ecg_llm.stages import stage
+
+if TYPE_CHECKING:
+    from ecg_llm.findings.finding import Finding
+    from ecg_llm.measure import Measurements
+    from ecg_llm.quality import Quality
+    from ecg_llm.record import ECGRecord
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Analysis:
+    """All that is known of a record before anything is said about it.
+
+    Attributes
+    ----------
+    record : ECGRecord
+        What was read.
+    quality : Quality
+        Its technical quality.
+    measurements : Measurements or None
+        None if the quality refuses the record.
+    findings : tuple of Finding
+        Every criterion that was applied, and what the encoder sees, with probabilities if its
+        weights are there; empty if the quality refuses the record.
+    """
+
+    record: ECGRecord
+    quality: Quality
+    measurements: Measurements | None
+    findings: tuple[Finding, ...]
+
+
+def analyse(record: ECGRecord) -> Analysis:
+    """Judge, delineate and measure a record, apply the criteria, and let the encoder look.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What was read.
+
+    Returns
+    -------
+    Analysis
+    """
+    from ecg_llm.findings.apply import apply_criteria
+    from ecg_llm.measure import measure
+    from ecg_llm.probabilities import with_probabilities
+    from ecg_llm.quality import assess
+
+    with stage("measure"):
+        quality = assess(record)
+        if not quality.acceptable:
+            return Analysis(record=record, quality=quality, measurements=None, findings=())
+        measurements = measure(record, quality)
+        # Criteria need measured values; of a page only the encoder's findings are told.
+        of_page = record.origin == "page"
+        findings = () if of_page else apply_criteria(record, quality, measurements)
+    with stage("encode"):
+        measured = None if of_page else measurements
+        findings = with_probabilities(record, measured, findings)
+    return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

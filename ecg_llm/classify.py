@@ -1,0 +1,147 @@
+"""Classify records: by words, or by the trained head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ecg_llm.record import ECGRecord
+    from ecg_llm.zero_shot import Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classified:
+    """The scores of one record.
+
+    Attributes
+    ----------
+    record : str
+        Its name.
+    scores : dict of str to float
+        0 to 1 by label; empty if the record was refused.
+    refused : str or None
+        Why its technical quality allows no scores.
+    """
+
+    record: str
+    scores: dict[str, float]
+    refused: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        told: dict[str, Any] = {"record": self.record, "scores": self.scores}
+        return told if self.refused is None else {**told, "refused": self.refused}
+
+
+def classify(
+    records: Sequence[ECGRecord], labels: Labels, *, head: bool = False
+) -> list[Classified]:
+    """Score records for statements; the encoder reads all of them together.
+
+    Parameters
+    ----------
+    records : sequence of ECGRecord
+        Any leads, rate and length.
+    labels : Labels
+        What is asked.
+    head : bool
+        Use the trained head, with measured features, instead of words; it knows the statements
+        and classes of PTB-XL.
+
+    Returns
+    -------
+    list of Classified
+        In the order of the records. A record that the quality gate refuses has no scores.
+
+    Raises
+    ------
+    ConfigError
+        If the head does not know a label.
+    """
+    if head:
+        check_head(labels)
+    reasons = [refusal(record) for record in records]
+    readable = [record for record, why in zip(records, reasons, strict=True) if why is None]
+    rows = iter(_scores(readable, labels, head) if readable else ())
+    return [
+        Classified(record=record.name, scores=next(rows) if why is None else {}, refused=why)
+        for record, why in zip(records, reasons, strict=True)
+    ]
+
+
+def check_head(labels: Labels) -> None:
+    """Make sure that the head knows every label.
+
+    Parameters
+    ----------
+    labels : Labels
+        What is asked.
+
+    Raises
+    ------
+    ConfigError
+        Naming the labels that it does not know.
+    """
+    from ecg_llm.knowledge import PTBXL_KEYS
+
+    known = set(PTBXL_KEYS)
+    unknown = [
+        name for name, key in zip(labels.names, labels.keys, strict=True) if key not in known
+    ]
+    if unknown:
+        raise ConfigError(
+            f"the trained head does not know {', '.join(unknown)}; it knows the statements and "
+            "classes of PTB-XL. Leave --head away to classify by words."
+        )
+
+
+def refusal(record: ECGRecord) -> str | None:
+    """Say why a record's technical quality allows no classification.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What was read.
+
+    Returns
+    -------
+    str or None
+        None if it is good enough.
+    """
+    from ecg_llm.quality import assess
+
+    quality = assess(record)
+    if quality.acceptable:
+        return None
+    return "; ".join(quality.reasons) or "insufficient technical quality"
+
+
+def _scores(records: Sequence[ECGRecord], labels: Labels, head: bool) -> list[dict[str, float]]:
+    """Score readable records."""
+    if head:
+        from ecg_llm.head import head_scores
+
+        return [
+            {
+                name: round(row[str(key)], 6)
+                for name, key in zip(labels.names, labels.keys, strict=True)
+            }
+            for row in head_scores(records)
+        ]
+    from ecg_llm.encode import encode
+    from ecg_llm.zero_shot import zero_shot_scores
+
+    table = zero_shot_scores(encode(records).vector, labels)
+    return [
+        {name: round(float(score), 6) for name, score in zip(labels.names, row, strict=True)}
+        for row in table
+    ]

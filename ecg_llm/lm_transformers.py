@@ -1,0 +1,206 @@
+"""Any checkpoint of ours through transformers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ecg_llm.prompt import Prompt
+
+NEEDED = ("torch", "transformers", "safetensors")
+
+
+class TransformersModel:
+    """A checkpoint of `ecg_llm.model`, or an adapter of peft on one.
+
+    Parameters
+    ----------
+    folder : Path
+        From ``save_pretrained``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if lacking := [name for name in NEEDED if find_spec(name) is None]:
+            raise ConfigError(
+                f"{folder}: a checkpoint needs {', '.join(lacking)}: pip install 'ecg_llm[model]'."
+            )
+        self.model, self.processor = load_checkpoint(folder)
+        self.name = folder.name
+        self.hashes = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.glob("*.safetensors"))
+        }
+        tokenizer = self.processor.tokenizer
+        self._end = {tokenizer.eos_token_id}
+
+    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
+        """Answer prompts together.
+
+        Parameters
+        ----------
+        prompts : sequence of Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
+
+        Returns
+        -------
+        list of str
+        """
+        import torch
+
+        if not prompts:
+            return []
+        inputs = self.processor(prompts).to(self.model.device)
+        with torch.inference_mode():
+            out = self.model.generate(
+                **inputs,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=self.processor.tokenizer.pad_token_id,
+                eos_token_id=list(self._end),
+            )
+        answers = out[:, inputs["input_ids"].shape[1] :]
+        decode = self.processor.tokenizer.batch_decode
+        return [text.strip() for text in decode(answers, skip_special_tokens=True)]
+
+    def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
+        """Answer a prompt piece by piece.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
+
+        Yields
+        ------
+        str
+        """
+        import torch
+        from transformers import DynamicCache
+
+        inputs = dict(self.processor(prompt).to(self.model.device))
+        cache = DynamicCache()
+        said: list[int] = []
+        told = ""
+        mask = inputs["attention_mask"]
+        for _ in range(max_new_tokens):
+            with torch.inference_mode():
+                logits = self.model(**inputs, past_key_values=cache, use_cache=True).logits
+            token = int(logits[0, -1].argmax())
+            if token in self._end:
+                break
+            said.append(token)
+            text = self.processor.tokenizer.decode(said, skip_special_tokens=True).lstrip()
+            if not text.endswith("�") and len(text) > len(told):
+                yield text[len(told) :]
+                told = text
+            mask = torch.cat([mask, mask.new_ones(1, 1)], dim=1)
+            inputs = {
+                "input_ids": torch.tensor([[token]], device=mask.device),
+                "attention_mask": mask,
+            }
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
+        """Give the log-probability of answers, each with its end.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        answers : sequence of str
+            Each a whole answer.
+
+        Returns
+        -------
+        list of float
+        """
+        import torch
+
+        tokenizer = self.processor.tokenizer
+        scores = []
+        for answer in answers:
+            ending = answer + tokenizer.eos_token
+            inputs = self.processor([prompt], answers=[ending]).to(self.model.device)
+            n_words = len(tokenizer.encode(ending, add_special_tokens=False))
+            with torch.inference_mode():
+                logits = self.model(**inputs).logits[0, -n_words - 1 : -1].float()
+            words = inputs["input_ids"][0, -n_words:]
+            chosen = logits.log_softmax(-1).gather(1, words[:, None])
+            scores.append(float(chosen.sum()))
+        return scores
+
+
+def load_checkpoint(folder: Path, *, four_bit: bool = False) -> tuple[Any, Any]:
+    """Load a model and its processor; an adapter is merged into the model it belongs to.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a checkpoint, or of an adapter.
+    four_bit : bool
+        Hold the language model in 4 bits, for training adapters on one consumer GPU.
+
+    Returns
+    -------
+    model : EcgLlmForConditionalGeneration
+        Ready to infer.
+    processor : EcgLlmProcessor
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds neither.
+    """
+    import json
+
+    import torch
+
+    from ecg_llm.model import EcgLlmForConditionalGeneration, EcgLlmProcessor
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    adapter = folder / "adapter_config.json"
+    if not adapter.is_file() and not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"{folder}: neither config.json nor adapter_config.json is there; give a folder that "
+            "ecgllm train wrote."
+        )
+    base = folder
+    if adapter.is_file():
+        if find_spec("peft") is None:
+            raise ConfigError(f"{folder}: an adapter needs peft: pip install 'ecg_llm[model]'.")
+        base = Path(json.loads(adapter.read_text())["base_model_name_or_path"])
+    kind = torch.bfloat16 if device == "cuda" else torch.float32
+    more = {"quantization_config": _four_bit()} if four_bit else {}
+    model = EcgLlmForConditionalGeneration.from_pretrained(base, dtype=kind, **more)
+    if adapter.is_file():
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    model = model if four_bit else model.to(device)
+    return model.eval(), EcgLlmProcessor.from_pretrained(base)
+
+
+def _four_bit() -> Any:
+    """Quantise the language model only: encoder and projectors are small and learn."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    from ecg_llm.model.modeling import need_bitsandbytes
+
+    need_bitsandbytes()
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=["encoder", "ecg_projector", "image_projector", "lm_head"],
+    )

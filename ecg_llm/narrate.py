@@ -1,0 +1,144 @@
+"""Let a language model tell a measured report in prose, and ship only what the record bears out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ecg_llm.ground import Known, ground
+from ecg_llm.grounding import CheckedClaim
+from ecg_llm.prompt import REPORT_QUESTION, build
+from ecg_llm.report import Change, DraftBlock, DraftClaim, ModelInfo, Report
+
+if TYPE_CHECKING:
+    from ecg_llm.analysis import Analysis
+    from ecg_llm.lm import TextModel
+
+MAX_NEW_TOKENS = 512
+"""Longest draft of a report."""
+MOST_QUOTED = 6
+"""Claims that are held against a draft when it is asked for again."""
+
+
+def narrate(
+    report: Report,
+    analyses: Sequence[Analysis],
+    known: Known,
+    model: TextModel,
+    *,
+    question: str | None = None,
+    keep_draft: bool = False,
+) -> Report:
+    """Put a model's checked prose into a measured report.
+
+    Parameters
+    ----------
+    report : Report
+        As measured.
+    analyses : sequence of Analysis
+        Of the ECG, an earlier one before it.
+    known : Known
+        Of the ECG.
+    model : TextModel
+        The language model.
+    question : str, optional
+        None asks for a report.
+    keep_draft : bool
+        Put the drafts and the verdicts on their claims into the report.
+
+    Returns
+    -------
+    Report
+        Its measurements, findings, alerts, impression and sections are those of ``report``. If
+        the model fails, everything is, and the changes say so.
+
+    Notes
+    -----
+    A draft with contradicted claims is asked for once more, with what was measured; the draft of
+    the two that holds more is corrected and shipped.
+    """
+    info = ModelInfo(name=model.name, hashes=dict(model.hashes))
+    provenance = report.provenance.model_copy(update={"model": info})
+    changes: list[Change] = []
+    try:
+        drafts = model.generate([build(question, analyses)], max_new_tokens=MAX_NEW_TOKENS)
+        wrong = _wrong(known.check(drafts[0]))
+        if wrong:
+            again = build(
+                _objection(wrong), analyses, history=[(question or REPORT_QUESTION, drafts[0])]
+            )
+            drafts = drafts + model.generate([again], max_new_tokens=MAX_NEW_TOKENS)
+            best = drafts[1] if _is_better(known, drafts[1], drafts[0]) else drafts[0]
+            if best is drafts[1]:
+                reason = "; ".join(claim.reason for claim in wrong[:MOST_QUOTED])
+                changes.append(Change(action="regenerated", draft=drafts[0], reason=reason))
+        else:
+            best = drafts[0]
+    except Exception as error:  # whatever fails in a model, the measured report has to ship
+        reason = f"{model.name} gave no draft ({type(error).__name__}: {error})"
+        failed = Change(action="failed", reason=f"{reason}; the report is the measured one")
+        return report.model_copy(update={"provenance": provenance, "changes": (failed,)})
+    told = ground(best, known, complete=question is None, strict=question is None)
+    changes += told.changes
+    update: dict[str, Any] = {"provenance": provenance, "changes": tuple(changes)}
+    if told.text:
+        claims = {s.text: s.as_claim() for s in told.sentences if s.text}
+        measured = {claim.text: claim for claim in report.claims}
+        update["narrative"] = told.text
+        update["claims"] = tuple({**claims, **measured}.values())
+    if keep_draft:
+        update["drafts"] = tuple(draft_block(draft, known) for draft in drafts)
+    return report.model_copy(update=update)
+
+
+def _wrong(checked: Sequence[CheckedClaim]) -> list[CheckedClaim]:
+    """Give the claims for which a draft is asked for again."""
+    return [claim for claim in checked if claim.status == "contradicted"]
+
+
+def _objection(wrong: Sequence[CheckedClaim]) -> str:
+    """Ask for a text again, with what was measured."""
+    lines = [f"- not {one.claim.text!r}: {one.reason}" for one in wrong[:MOST_QUOTED]]
+    return "\n".join(["Some of this is not so on this ECG:", *lines, "Report this ECG again."])
+
+
+def _is_better(known: Known, new: str, old: str) -> bool:
+    """Whether a second draft says something, and less that does not hold."""
+    checked = known.check(new)
+    return bool(checked) and len(_wrong(checked)) < len(_wrong(known.check(old)))
+
+
+def draft_block(draft: str, known: Known) -> DraftBlock:
+    """Write down a draft with the verdict on each of its claims.
+
+    Parameters
+    ----------
+    draft : str
+        As the model wrote it.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    DraftBlock
+    """
+    return DraftBlock(
+        text=draft,
+        claims=tuple(
+            DraftClaim(
+                text=one.claim.text,
+                start=one.claim.start,
+                kind=one.claim.kind,
+                subject=one.claim.subject,
+                value=one.claim.value,
+                unit=one.claim.unit,
+                leads=one.claim.leads,
+                negated=one.claim.negated,
+                certainty=one.claim.certainty,
+                status=one.status,
+                reason=one.reason,
+                evidence=one.evidence,
+            )
+            for one in known.check(draft)
+        ),
+    )

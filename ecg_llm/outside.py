@@ -1,0 +1,142 @@
+"""What no ECG tells: to be declined when asked for, and withheld when said."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Something that no ECG tells.
+
+    Attributes
+    ----------
+    name : str
+        In plain words.
+    words : str
+        Pattern of the words that name it.
+    why : str
+        Why an ECG does not tell it, and what does.
+    """
+
+    name: str
+    words: str
+    why: str
+
+
+_DRUGS = (
+    r"amiodarone|metoprolol|bisoprolol|atenolol|propranolol|beta.?blockers?|digoxin dose|apixaban|"
+    r"warfarin|heparin|aspirin|clopidogrel|furosemide|statins?|adenosine|verapamil|diltiazem|"
+    r"lidocaine|flecainide|insulin|metformin|anticoagula\w+|thromboly\w+|ramipril|lisinopril"
+)
+TOPICS = (
+    Topic(
+        "a drug or its dose",
+        rf"\b(dos(e|es|age|ing)|\d+ ?mg\b|mg of|prescri\w+|medications?|drugs?|{_DRUGS})\b",
+        "treatment depends on the patient, other drugs and laboratory values, none of which is in "
+        "an ECG",
+    ),
+    Topic(
+        "a blood value",
+        r"\b(troponin|haemoglobin|hemoglobin|creatinine|blood (sugar|glucose|count|test)|glucose|"
+        r"cholesterol|potassium( level| value)?|sodium|calcium|magnesium|mmol|hba1c|bnp|d-dimer)\b",
+        "blood values are measured in blood, and no tracing gives them as numbers",
+    ),
+    Topic(
+        "pump function, pressure or valves",
+        r"\b(ejection fraction|lvef|\bef\b|cardiac output|blood pressure|hypertension|"
+        r"valve|valvular|(aortic|mitral) (stenosis|regurgitation)|stenosis|how well .* pumps?|"
+        r"oxygen saturation|spo2)\b",
+        "an ECG shows electrical activity, not how well the heart pumps; echocardiography does",
+    ),
+    Topic(
+        "another disease",
+        r"\b(diabet\w+|asthma|copd|cancer|tumou?rs?|depress(ion|ed) (disorder|mood)|anaemia|anemia|"
+        r"pneumonia|kidney (failure|disease)|renal failure|thyroid|stroke|infection|sepsis|"
+        r"covid\S*|pregnan\w+|dementia|epilepsy|alzheimer\S*|liver|pulmonary embolism)\b",
+        "this is not diagnosed by an ECG; other tests are made for it",
+    ),
+    Topic(
+        "the course",
+        r"\b(prognos\w+|how long will|life expectancy|will (he|she|the patient|this patient) "
+        r"(die|collapse|survive|have)|going to die|survival|mortality)\b",
+        "no outcome of one person can be read off one ECG",
+    ),
+    Topic(
+        "the patient's history or person",
+        r"\b(stent|bypass( surgery)?|chemotherapy|operations?|surger(y|ies)|smok\w+|alcohol|"
+        r"name of (this|the) patient|who is (this|the) patient|patient's name|"
+        r"how tall is (he|she|the)|"
+        r"(body|patient's) (height|weight)|address|phone number|birthday|ethnicity|occupation|"
+        r"medical history|past history|family history)\b",
+        "the ECG shows the heart's electrical activity at the time of recording, not the patient's "
+        "past or person",
+    ),
+)
+"""The words decide: `ecg_llm.answer` declines such a question before any model is asked."""
+
+_DENIES = re.compile(
+    r"\b(not|no|cannot|can't|never|neither|nor|without|beyond|elsewhere|other tests|decline|"
+    r"depends?|is decided|are measured in blood|blood sample|echocardiography does|by other|"
+    r"needs?|look it up)\b",
+    re.IGNORECASE,
+)
+# Statements of ECG-QA and SCP-ECG that use such words of the ECG itself.
+_ELECTRICAL = re.compile(
+    r"digitalis|ST[- ](depression|segment)|systolic overload|hyperkal|hypokal|electrolyte", re.I
+)
+
+
+def topic_of(question: str) -> Topic | None:
+    """Tell whether a question asks for something that no ECG tells.
+
+    Parameters
+    ----------
+    question : str
+        As asked.
+
+    Returns
+    -------
+    Topic or None
+        None if nothing in it is known to be out of an ECG's reach.
+
+    Examples
+    --------
+    >>> topic_of("Does this patient have diabetes?").name
+    'another disease'
+    >>> topic_of("Is there ST depression?") is None
+    True
+    """
+    if _ELECTRICAL.search(question):
+        return None
+    for topic in TOPICS:
+        if re.search(topic.words, question, re.IGNORECASE):
+            return topic
+    return None
+
+
+def says_what_no_ecg_tells(text: str) -> str | None:
+    """Find out whether a sentence affirms something that no ECG tells.
+
+    Parameters
+    ----------
+    text : str
+        One sentence of an answer.
+
+    Returns
+    -------
+    str or None
+        Why it may not be said; None if it says no such thing, or denies that an ECG tells it.
+
+    Examples
+    --------
+    >>> says_what_no_ecg_tells("The patient has diabetes.")
+    'another disease: this is not diagnosed by an ECG; other tests are made for it'
+    >>> says_what_no_ecg_tells("Diabetes cannot be seen on an ECG.") is None
+    True
+    """
+    topic = topic_of(text)
+    if topic is None or (_DENIES.search(text) and not re.search(r"\d ?(mg|mmol|%)", text)):
+        return None
+    return f"{topic.name}: {topic.why}"

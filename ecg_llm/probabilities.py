@@ -1,0 +1,425 @@
+"""Calibrated probabilities of findings: the criterion and the trained head together.
+
+For each code a small logistic model joins the head's score (encoder and measured features) with
+what the criterion says. Its weights and its thresholds were fitted on predictions for records that
+the encoder behind them had not seen; they stand, with the card, in ``weights/probabilities.json``,
+and `thresholds` gives them in one table.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.findings.checks import judge, unknown
+from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
+from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
+
+if TYPE_CHECKING:
+    from ecg_llm.measure import Measurements
+    from ecg_llm.record import ECGRecord
+
+WEIGHTS = Path(__file__).parent / "weights"
+MODEL = WEIGHTS / "probabilities.json"
+NEEDED = (MODEL, WEIGHTS / "signal_encoder.onnx")
+"""Without these, findings come from criteria alone and have no probability."""
+SOURCE = "ecg_llm trained head, thresholds in ecg_llm.probabilities"
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
+    "1AVB": ("1AVB", "LPR"),
+    "VCLVH": ("VCLVH", "LVH"),
+    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
+    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
+    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
+    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
+}
+"""Head scores of which the largest speaks for a finding, as PTB-XL's statements imply it; for any
+other code that the head knows, its own."""
+EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
+"""Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
+NOT_MEASURED = "its criterion needs values measured from a recording"
+OF_SINUS = ("STACH", "SBRAD", "SARRH")
+_EDGE = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeModel:
+    """How the probability of one code is made.
+
+    Attributes
+    ----------
+    slope, constant : float
+        Of the head's log odds.
+    present, unknown : float
+        Added where the criterion is met, and where it could not be judged.
+    alone_slope, alone_constant : float
+        The same without the criterion.
+    threshold : float
+        Probability from which the finding is stated.
+    """
+
+    slope: float
+    constant: float
+    present: float
+    unknown: float
+    alone_slope: float
+    alone_constant: float
+    threshold: float
+
+    def together(self, score: float, status: Status | None) -> float:
+        """Give the probability from head and criterion.
+
+        Parameters
+        ----------
+        score : float
+            Of the head, 0 to 1.
+        status : {"present", "absent", "unknown"} or None
+            Of the criterion; None if there is none.
+
+        Returns
+        -------
+        float
+        """
+        added = {"present": self.present, "unknown": self.unknown}.get(status or "", 0.0)
+        return _sigmoid(self.slope * _logit(score) + self.constant + added)
+
+    def alone(self, score: float) -> float:
+        """Give the probability from the head without the criterion.
+
+        Parameters
+        ----------
+        score : float
+            0 to 1.
+
+        Returns
+        -------
+        float
+        """
+        return _sigmoid(self.alone_slope * _logit(score) + self.alone_constant)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbabilityModel:
+    """The models of all codes.
+
+    Attributes
+    ----------
+    codes : dict of str to CodeModel
+        By finding code.
+    card : dict
+        Data, licence, how it was fitted and how it does.
+    """
+
+    codes: dict[str, CodeModel]
+    card: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the models as JSON.
+
+        Parameters
+        ----------
+        path : Path
+            File to write.
+        """
+        codes = {
+            code: {name: round(value, 5) for name, value in asdict(model).items()}
+            for code, model in self.codes.items()
+        }
+        text = json.dumps({"codes": codes, "card": self.card}, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path = MODEL) -> ProbabilityModel:
+        """Read the models.
+
+        Parameters
+        ----------
+        path : Path
+            Written by `save`.
+
+        Returns
+        -------
+        ProbabilityModel
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing or holds something else.
+        """
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            codes = {code: CodeModel(**values) for code, values in raw["codes"].items()}
+            return cls(codes=codes, card=raw["card"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{path}: no probabilities of findings could be read ({error}); install the "
+                "program again, or fit them with 'ecgllm train probabilities'."
+            ) from None
+
+
+@cache
+def bundled() -> ProbabilityModel:
+    """Give the models that ship with the program.
+
+    Returns
+    -------
+    ProbabilityModel
+    """
+    return ProbabilityModel.load()
+
+
+def available() -> bool:
+    """Tell whether the weights are there.
+
+    Returns
+    -------
+    bool
+        Without them, reports hold what was measured, and findings have no probability.
+    """
+    return all(path.is_file() for path in NEEDED)
+
+
+def thresholds() -> dict[str, float]:
+    """Give the probability from which each finding is stated.
+
+    Returns
+    -------
+    dict of str to float
+        By code.
+    """
+    return {code: model.threshold for code, model in bundled().codes.items()}
+
+
+def head_score(code: str, scores: Mapping[str, float]) -> float | None:
+    """Give the head's score for a finding.
+
+    Parameters
+    ----------
+    code : str
+        Finding code.
+    scores : mapping of str to float
+        One record's, from `ecg_llm.head.head_scores`.
+
+    Returns
+    -------
+    float or None
+        None for a code that the head does not know.
+    """
+    known = [scores[name] for name in COLUMNS.get(code, (code,)) if name in scores]
+    return max(known) if known else None
+
+
+def finding_probabilities(
+    record: ECGRecord,
+    measurements: Measurements | None,
+    findings: Iterable[Finding] = (),
+) -> dict[str, float]:
+    """Estimate how probable each finding is.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What was read.
+    measurements : Measurements or None
+        None where nothing could be measured, as on a page image.
+    findings : iterable of Finding
+        What the criteria say; without it, the head decides alone.
+
+    Returns
+    -------
+    dict of str to float
+        By code, of the codes that the head knows.
+
+    Raises
+    ------
+    ConfigError
+        If the weights are not there.
+    """
+    from ecg_llm.head import head_scores
+
+    scores = head_scores([record], None if measurements is None else [measurements])[0]
+    status = {finding.code: finding.status for finding in findings}
+    return {
+        code: model.together(score, status.get(code)) if code in status else model.alone(score)
+        for code, model in bundled().codes.items()
+        if (score := head_score(code, scores)) is not None
+    }
+
+
+def with_probabilities(
+    record: ECGRecord, measurements: Measurements | None, findings: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    """Add probabilities to findings, and what the encoder alone sees.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What was read.
+    measurements : Measurements or None
+        None where nothing could be measured, as on a page image.
+    findings : tuple of Finding
+        From `ecg_llm.findings.apply.apply_criteria`, or empty.
+
+    Returns
+    -------
+    tuple of Finding
+        The same as they came if the weights are not there.
+    """
+    if not available():
+        return findings
+    from ecg_llm.head import head_scores
+
+    scores = head_scores([record], None if measurements is None else [measurements])[0]
+    return joined(scores, findings)
+
+
+def joined(
+    scores: Mapping[str, float],
+    findings: tuple[Finding, ...],
+    model: ProbabilityModel | None = None,
+) -> tuple[Finding, ...]:
+    """Join the head's scores with what the criteria say.
+
+    Parameters
+    ----------
+    scores : mapping of str to float
+        One record's, from `ecg_llm.head.head_scores`.
+    findings : tuple of Finding
+        From the criteria, or empty: then the head speaks alone.
+    model : ProbabilityModel, optional
+        Instead of the bundled one.
+
+    Returns
+    -------
+    tuple of Finding
+        A finding is present if its probability reaches its threshold or, for what is urgent, if its
+        criterion is met. Where criterion and encoder disagree, ``doubt`` says what each of them
+        says.
+    """
+    model = model or bundled()
+    given = {finding.code: finding for finding in findings}
+    order = (*STATEMENTS, *ENCODER_STATEMENTS)
+    out = {}
+    for code in order:
+        finding, of_code = given.get(code), model.codes.get(code)
+        score = head_score(code, scores)
+        if of_code is None or score is None:
+            if finding is not None:
+                out[code] = finding
+            elif not findings and code in STATEMENTS:
+                out[code] = judge(code, unknown(NOT_MEASURED))
+            continue
+        out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
+    return tuple(_consistent(out, given))
+
+
+def _judged(
+    code: str, finding: Finding | None, model: CodeModel, score: float, *, by_criteria: bool
+) -> Finding:
+    """Decide one finding."""
+    alone = model.alone(score)
+    both = model.together(score, finding.status) if finding is not None else alone
+    said = both >= model.threshold
+    p, limit = _shown(both), model.threshold
+    fact = Evidence(
+        lead=None,
+        from_s=None,
+        to_s=None,
+        quantity=BY_ENCODER,
+        value=_shown(alone),
+        unit="",
+        criterion=f"≥ {limit:.2f}",
+        source=SOURCE,
+    )
+    if finding is None:
+        statement = STATEMENTS.get(code) or ENCODER_STATEMENTS[code]
+        what = "no criterion applies" if by_criteria else "nothing was measured on this page"
+        return Finding(
+            code=code,
+            label=statement.label,
+            snomed=statement.snomed,
+            section=statement.section,
+            urgency=statement.urgency,
+            status="present" if said else "absent" if by_criteria else "unknown",
+            probability=p,
+            reason=None if said or by_criteria else "seen by the encoder alone, below its limit",
+            evidence=(fact,),
+            doubt=f"by the encoder alone, {what}" if said and by_criteria else None,
+        )
+    disagree = f"the encoder gives a probability of {_shown(alone):.2f}"
+    match finding.status:
+        case "present" if said:
+            doubt = None if alone >= limit else f"the criterion is met, {disagree}"
+            return replace(
+                finding, probability=p, doubt=doubt, evidence=_with(finding, fact, doubt)
+            )
+        case "present" if finding.urgency in ("critical", "urgent"):
+            doubt = f"the criterion is met, {disagree}"
+            return replace(
+                finding, probability=p, doubt=doubt, evidence=_with(finding, fact, doubt)
+            )
+        case "present":
+            doubt = f"the criterion is met, {disagree}"
+            return replace(
+                finding,
+                status="unknown",
+                probability=p,
+                doubt=doubt,
+                reason=f"uncertain: {doubt}",
+                evidence=(*finding.evidence, fact),
+            )
+        case "absent" if said:
+            doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion is not met"
+            return replace(finding, status="present", probability=p, doubt=doubt, evidence=(fact,))
+        case "unknown" if said:
+            doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion was not judged"
+            return replace(
+                finding, status="present", probability=p, reason=None, doubt=doubt, evidence=(fact,)
+            )
+    return replace(finding, probability=p)
+
+
+def _with(finding: Finding, fact: Evidence, doubt: str | None) -> tuple[Evidence, ...]:
+    return (*finding.evidence, fact) if doubt else finding.evidence
+
+
+def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterable[Finding]:
+    """State one rhythm, and a normal ECG only where nothing abnormal is stated for sure."""
+    rhythms = [code for code in EXCLUSIVE if code in out and out[code].status == "present"]
+    sure = [code for code in rhythms if code in given and given[code].status == "present"]
+    best = max(rhythms, key=lambda code: out[code].probability or 0.0, default=None)
+    for code, finding in out.items():
+        group = "SR" if code in OF_SINUS else code
+        loses = group in rhythms and group != best and not (group in sure and best in sure)
+        loses = loses and finding.status == "present"
+        if loses:
+            rival = out[str(best)]
+            yield replace(
+                finding,
+                status="unknown",
+                reason=f"{rival.label} is more probable ({rival.probability:.2f})",
+                doubt=None,
+                evidence=(),
+            )
+        else:
+            yield finding
+
+
+def _shown(p: float) -> float:
+    """Probabilities are given to the hundredth, and never as certain."""
+    return min(max(round(p, 2), 0.01), 0.99)
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, _EDGE), 1 - _EDGE)
+    return math.log(p / (1 - p))
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))

@@ -1,0 +1,178 @@
+"""Areas under curves with their uncertainty, and how far probabilities can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def auc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | None:
+    """Give the area under the ROC curve, ties counting half.
+
+    Parameters
+    ----------
+    truth : array_like, shape (n,)
+        1, 0, or NaN where it is not known.
+    score : array_like, shape (n,)
+        Any scale.
+
+    Returns
+    -------
+    float or None
+        None if only one class is known.
+
+    Examples
+    --------
+    >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
+    0.875
+    """
+    y, s = np.asarray(truth, float), np.asarray(score, float)
+    known = np.isfinite(y)
+    y, s = y[known] > 0.5, s[known]
+    n_positive, n_negative = int(y.sum()), int((~y).sum())
+    if not n_positive or not n_negative:
+        return None
+    _, where, counts = np.unique(s, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[where]
+    above = rank[y].sum() - n_positive * (n_positive + 1) / 2
+    return float(above / (n_positive * n_negative))
+
+
+def auprc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | None:
+    """Give the average precision.
+
+    Parameters
+    ----------
+    truth, score : array_like, shape (n,)
+        As for `auc`.
+
+    Returns
+    -------
+    float or None
+        None if no positive is known.
+
+    Examples
+    --------
+    >>> round(auprc([0, 1, 0, 1], [0.1, 0.9, 0.5, 0.4]), 4)
+    0.8333
+    """
+    y, s = np.asarray(truth, float), np.asarray(score, float)
+    known = np.isfinite(y)
+    y, s = y[known] > 0.5, s[known]
+    if not y.any():
+        return None
+    order = np.argsort(-s, kind="stable")
+    y, s = y[order], s[order]
+    last = np.r_[s[1:] != s[:-1], True]  # ties are reached together
+    hits = np.cumsum(y)[last]
+    stated = (np.arange(len(y)) + 1)[last]
+    return float((np.diff(hits, prepend=0) * hits / stated).sum() / y.sum())
+
+
+def macro(
+    measure: Callable[[npt.ArrayLike, npt.ArrayLike], float | None],
+    truth: Array,
+    score: Array,
+    *,
+    least_positives: int = 1,
+) -> tuple[float, int]:
+    """Average a measure over classes.
+
+    Parameters
+    ----------
+    measure : callable
+        `auc` or `auprc`.
+    truth, score : np.ndarray, shape (n_records, n_classes)
+        NaN in truth where it is not known.
+    least_positives : int
+        Classes with fewer are left out.
+
+    Returns
+    -------
+    mean : float
+        NaN if no class can be judged.
+    n_classes : int
+        How many could.
+    """
+    enough = np.flatnonzero(np.nansum(truth, axis=0) >= least_positives)
+    found = [measure(truth[:, k], score[:, k]) for k in enough]
+    values = [value for value in found if value is not None]
+    return (float(np.mean(values)) if values else float("nan")), len(values)
+
+
+def bootstrap(
+    measure: Callable[[npt.ArrayLike, npt.ArrayLike], float | None],
+    truth: Array,
+    score: Array,
+    *,
+    rounds: int = 200,
+    seed: int = 0,
+    least_positives: int = 1,
+) -> tuple[float, float]:
+    """Give 95 % limits of a macro average by drawing records again.
+
+    Parameters
+    ----------
+    measure, truth, score
+        As for `macro`.
+    rounds : int
+        Draws.
+    seed : int
+        Of the draws.
+    least_positives : int
+        As for `macro`.
+
+    Returns
+    -------
+    low, high : float
+    """
+    rng = np.random.default_rng(seed)
+    enough = np.nansum(truth, axis=0) >= least_positives
+    truth, score = truth[:, enough], score[:, enough]
+    n = len(truth)
+    draws = [rng.integers(0, n, n) for _ in range(rounds)]
+    means = [macro(measure, truth[rows], score[rows])[0] for rows in draws]
+    low, high = np.nanpercentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def calibration(
+    truth: npt.ArrayLike, probability: npt.ArrayLike, bins: int = 10
+) -> tuple[float, list[tuple[float, float, int]]]:
+    """Compare probabilities with what came true.
+
+    Parameters
+    ----------
+    truth, probability : array_like, shape (n,)
+        NaN in truth where it is not known.
+    bins : int
+        Of equal width.
+
+    Returns
+    -------
+    ece : float
+        Expected calibration error: the mean distance, weighed by how often it occurs.
+    curve : list of (float, float, int)
+        Mean probability, share that came true and count of each bin that is not empty.
+
+    Examples
+    --------
+    >>> calibration([0, 1, 1, 1], [0.25, 0.75, 0.75, 0.75])[0]
+    0.25
+    """
+    y, p = np.asarray(truth, float), np.asarray(probability, float)
+    known = np.isfinite(y)
+    y, p = y[known], p[known]
+    of = np.minimum((p * bins).astype(int), bins - 1)
+    curve = [
+        (float(p[of == k].mean()), float(y[of == k].mean()), int((of == k).sum()))
+        for k in range(bins)
+        if (of == k).any()
+    ]
+    n = sum(count for *_, count in curve)
+    ece = sum(abs(said - came) * count for said, came, count in curve) / max(n, 1)
+    return ece, curve

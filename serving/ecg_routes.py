@@ -1,0 +1,249 @@
+"""Routes of our own: a file in; its report, measurements, statements or tracing out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.report import Report
+from ecg_llm.serving.answering import MEASURED
+from ecg_llm.serving.errors import BadRequestError
+from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
+from ecg_llm.serving.tracings import tracing
+from ecg_llm.serving.uploads import ReadingFields
+
+if TYPE_CHECKING:
+    from ecg_llm.assistant import Analysis
+
+
+Task = Literal[
+    "statements",
+    "words",
+    "ptbxl-super",
+    "ptbxl-sub",
+    "ptbxl-form",
+    "ptbxl-rhythm",
+    "ptbxl-diagnostic",
+    "ptbxl-all",
+    "cpsc2018",
+    "csn",
+]
+
+
+class ReportFields(ReadingFields):
+    """Fields of a request for a report."""
+
+    question: str | None = Field(
+        None, max_length=4000, description="A question that the report is to answer as well."
+    )
+    model: Literal["default", "measured"] = Field(
+        "default",
+        description="default: the narrative is written by the server's model, and checked; "
+        "measured: no language model has a part.",
+    )
+    subject: str | None = Field(
+        None,
+        pattern=r"^Patient/[A-Za-z0-9\-.]{1,64}$",
+        description="For application/fhir+json: reference to the patient.",
+    )
+
+
+class ClassificationFields(ReadingFields):
+    """Fields of a request for statements."""
+
+    task: Task = Field(
+        "statements",
+        description="statements: what criteria decide, with evidence; words: scores for "
+        "statements in your words; else scores for the classes of a benchmark.",
+    )
+    labels: str | None = Field(
+        None,
+        max_length=8000,
+        description="Joined by commas. Task statements: codes, all without it; task words: the "
+        "statements.",
+    )
+    head: bool = Field(False, description="Scores of the head trained on PTB-XL instead of words.")
+
+
+class TracingFields(ReadingFields):
+    """Fields of a request for a tracing."""
+
+    from_s: float | None = Field(None, ge=0, le=86_400, description="Where it begins, in s.")
+    seconds: float | None = Field(None, gt=0, le=60, description="How much of it, at most 60 s.")
+    max_fs: float | None = Field(
+        None, ge=50, le=1000, description="Samples a second, at most; 250 without it (JSON)."
+    )
+    dpi: float | None = Field(None, ge=36, le=300, description="Resolution of a PNG; 150.")
+
+
+def ecg_router(server: Server) -> APIRouter:
+    """Make the routes.
+
+    Parameters
+    ----------
+    server : Server
+        What they work with.
+
+    Returns
+    -------
+    APIRouter
+    """
+    router = APIRouter(prefix="/v1/ecg", tags=["ECG"], responses=ERRORS)
+
+    @router.post(
+        "/reports",
+        summary="Interpret an ECG",
+        responses={200: {"model": Report, "content": _content("html", "pdf", "fhir", "text")}},
+        openapi_extra=form_body(ReportFields, earlier=True),
+    )
+    async def reports(request: Request) -> Response:
+        kind = accepted(request, "json", "html", "pdf", "fhir", "text")
+        call, uploads, fields = await server.form(request, ReportFields, "file", "earlier")
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        earlier = None
+        if "earlier" in uploads:
+            # The patient is the same; age and sex of the earlier file are its own.
+            told = fields.model_copy(update={"age": None})
+            earlier = await server.intake.analyse(call, uploads["earlier"], told)
+        report = await server.answering.report(
+            call,
+            found,
+            model=server.answering.chosen(fields.model),
+            question=fields.question,
+            earlier=earlier,
+        )
+        if kind == "json":
+            return Response(report.to_json(), media_type=MEDIA["json"])
+        begun = time.perf_counter()
+        data = await server.intake.run("render", report, found.record, kind, fields.subject)
+        call.add({"render": (time.perf_counter() - begun) * 1000})
+        return Response(data, media_type=MEDIA[kind])
+
+    @router.post(
+        "/measurements",
+        summary="Measure an ECG",
+        openapi_extra=form_body(ReadingFields),
+    )
+    async def measurements(request: Request) -> JSONResponse:
+        call, uploads, fields = await server.form(request, ReadingFields)
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        return JSONResponse(await asyncio.to_thread(_measurements, found))
+
+    @router.post(
+        "/classifications",
+        summary="Statements about an ECG: present, absent or not judged",
+        openapi_extra=form_body(ClassificationFields),
+    )
+    async def classifications(request: Request) -> JSONResponse:
+        call, uploads, fields = await server.form(request, ClassificationFields)
+        if (fields.task == "words") != (fields.labels is not None) and fields.task != "statements":
+            raise BadRequestError("Task words needs labels, and other benchmarks take none.")
+        if fields.task == "statements":
+            wanted = _codes(fields.labels)
+            found = await server.intake.analyse(call, uploads["file"], fields)
+            return JSONResponse(await asyncio.to_thread(_statements, found, wanted))
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        scores = {}
+        if found.quality.acceptable:
+            begun = time.perf_counter()
+            scores = await server.intake.run(
+                "classify", found.record, fields.task, fields.labels, fields.head
+            )
+            call.add({"classify": (time.perf_counter() - begun) * 1000})
+        labels = [{"label": label, "score": score} for label, score in scores.items()]
+        return JSONResponse(await asyncio.to_thread(_judged, found, fields.task, labels))
+
+    @router.get("/statements", summary="The statements that can be made, with their codes")
+    async def statements() -> JSONResponse:
+        return JSONResponse([asdict(statement) for statement in STATEMENTS.values()])
+
+    @router.post(
+        "/tracings",
+        summary="Draw an ECG, its evidence marked, or give its samples",
+        responses={200: {"content": _content("svg", "png")}},
+        openapi_extra=form_body(TracingFields),
+    )
+    async def tracings(request: Request) -> Response:
+        kind = accepted(request, "json", "svg", "png")
+        call, uploads, fields = await server.form(request, TracingFields)
+        found = await server.intake.analyse(call, uploads["file"], fields)
+        report = await server.answering.report(call, found, model=MEASURED)
+        if kind == "json":
+            drawn = await asyncio.to_thread(
+                tracing,
+                found,
+                report,
+                from_s=fields.from_s or 0.0,
+                seconds=fields.seconds or 10.0,
+                max_fs=fields.max_fs or 250.0,
+            )
+            return JSONResponse(drawn)
+        from_s = -1.0 if fields.from_s is None else fields.from_s
+        data = await server.intake.run(
+            "draw", report, found.record, kind, fields.dpi or 150.0, from_s
+        )
+        return Response(data, media_type=MEDIA[kind])
+
+    return router
+
+
+def _content(*kinds: Any) -> dict[str, Any]:
+    """Describe documents for the OpenAPI document."""
+    return {MEDIA[kind]: {"schema": {"type": "string"}} for kind in kinds}
+
+
+def _codes(labels: str | None) -> frozenset[str] | None:
+    """Read which statements are wanted."""
+    if labels is None:
+        return None
+    wanted = frozenset(label.strip() for label in labels.split(","))
+    if not wanted <= set(STATEMENTS):
+        raise BadRequestError(
+            "labels: not all are codes of statements; GET /v1/ecg/statements lists them."
+        )
+    return wanted
+
+
+def _measurements(found: Analysis) -> dict[str, Any]:
+    """Give all that was measured, and whether it can be relied on."""
+    verdict = {
+        "acceptable": found.quality.acceptable,
+        "verdict": found.quality.verdict,
+        "reasons": list(found.quality.reasons),
+    }
+    values = None if found.measurements is None else found.measurements.to_dict()
+    return {"measurements": values, "quality": verdict, "provenance": _provenance(found)}
+
+
+def _statements(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
+    """Give the statements with their evidence."""
+    chosen = [
+        asdict(finding) for finding in found.findings if wanted is None or finding.code in wanted
+    ]
+    return _judged(found, "statements", chosen)
+
+
+def _judged(found: Analysis, task: str, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say of labels what was judged, and by what."""
+    return {
+        "task": task,
+        "labels": labels,
+        "acceptable": found.quality.acceptable,
+        "reasons": list(found.quality.reasons),
+        "provenance": _provenance(found),
+    }
+
+
+def _provenance(found: Analysis) -> dict[str, Any]:
+    """Say what was judged, by what."""
+    from ecg_llm.assistant import report_on
+
+    return report_on(found, model="none").provenance.model_dump()

@@ -1,0 +1,372 @@
+"""Bodies of requests: read in bounds and in time, held in memory, never written to disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from ecg_llm.serving.errors import BadRequestError, TookTooLongError, TooLargeError
+from ecg_llm.serving.filework import FileJob
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ecg_llm.serving.guard import Call, Gate
+    from ecg_llm.serving.settings import Settings
+
+Model = TypeVar("Model", bound=BaseModel)
+MAX_TEXT_BYTES = 64 * 1024
+"""Of one field of a form."""
+MAX_PARTS = 32
+"""Files and fields of one form."""
+MAX_DEPTH = 64
+"""Nesting of JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One recording as it was sent.
+
+    Attributes
+    ----------
+    data : bytes
+        The file; several files of one recording as a zip.
+    filename : str
+        Without folders and control characters.
+    """
+
+    data: bytes
+    filename: str
+
+    @property
+    def sha256(self) -> str:
+        """Names it in the audit log."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+class ReadingFields(BaseModel):
+    """What a client may say of a recording beside its file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    age: float | None = Field(None, ge=0, le=120, description="Age in years.")
+    sex: Literal["female", "male"] | None = Field(None, description="Sex of the patient.")
+    fs: float | None = Field(
+        None, gt=0, le=100_000, description="Sampling rate in Hz, for tables that do not state it."
+    )
+    unit: Literal["V", "mV", "uV", "nV"] | None = Field(
+        None, description="Unit of the samples, for tables that do not state it."
+    )
+    leads: str | None = Field(
+        None,
+        max_length=2000,
+        description="Lead names in the order of the columns, joined by commas.",
+    )
+
+    @field_validator("leads")
+    @classmethod
+    def _names(cls, value: str | None) -> str | None:
+        if value is not None and not all(name.strip() for name in value.split(",")):
+            raise ValueError("a name is empty")
+        return value
+
+
+def job(upload: Upload, fields: ReadingFields, settings: Settings) -> FileJob:
+    """Make the task that a reader process is given.
+
+    Parameters
+    ----------
+    upload : Upload
+        The file.
+    fields : ReadingFields
+        What the client says of it.
+    settings : Settings
+        Bounds.
+
+    Returns
+    -------
+    FileJob
+    """
+    leads = fields.leads
+    return FileJob(
+        data=upload.data,
+        filename=upload.filename,
+        fs=fields.fs,
+        unit=fields.unit,
+        leads=None if leads is None else tuple(name.strip() for name in leads.split(",")),
+        age_years=fields.age,
+        sex=fields.sex,
+        max_unpacked_bytes=settings.max_unpacked_bytes,
+        max_pixels=settings.max_pixels,
+        max_duration_s=settings.max_duration_s,
+    )
+
+
+def bundle(files: Sequence[tuple[str, bytes]]) -> Upload:
+    """Make one upload of the files of one recording.
+
+    Parameters
+    ----------
+    files : sequence of (str, bytes)
+        Names and contents; several become a zip in memory.
+
+    Returns
+    -------
+    Upload
+    """
+    named = [(safe_name(name), data) for name, data in files]
+    if len(named) == 1:
+        return Upload(filename=named[0][0], data=named[0][1])
+    if len({name for name, _ in named}) != len(named):
+        raise BadRequestError("Two files of one recording have the same name.")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in named:
+            # A fixed date, so that the same files are the same input.
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return Upload(filename=f"{PurePosixPath(named[0][0]).stem}.zip", data=packed.getvalue())
+
+
+def safe_name(name: str) -> str:
+    """Keep of a file's name what can stand in a report.
+
+    Parameters
+    ----------
+    name : str
+        As the client sent it; never a path that is followed.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> safe_name("../../etc/passwd"), safe_name("C:\\\\ecg\\\\a b.hea"), safe_name("")
+    ('passwd', 'a b.hea', 'upload')
+    """
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    kept = re.sub(r"[^\w .()+-]", "_", base).strip(" .")[-120:]
+    return kept or "upload"
+
+
+async def read_form(
+    request: Request,
+    model: type[Model],
+    file_fields: tuple[str, ...],
+    settings: Settings,
+    gate: Gate,
+    call: Call,
+) -> tuple[dict[str, Upload], Model]:
+    """Read a form with files.
+
+    Parameters
+    ----------
+    request : Request
+        Its body is ``multipart/form-data``.
+    model : type
+        Describes the fields that are not files.
+    file_fields : tuple of str
+        Names of the fields that may be files.
+    settings : Settings
+        Bounds.
+    gate : Gate
+        Counts the bytes.
+    call : Call
+        Whose they are.
+
+    Returns
+    -------
+    uploads : dict of str to Upload
+        By field: ``file``, ``earlier``.
+    fields : Model
+        The others.
+
+    Raises
+    ------
+    ServeError
+        If the form is not one, is too large, or a field is wrong.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise BadRequestError("Send the ECG as the field `file` of a multipart/form-data form.")
+    parser = _InMemory(
+        request.headers,
+        _limited(request, settings, gate, call),
+        max_files=MAX_PARTS,
+        max_fields=MAX_PARTS,
+        max_part_size=MAX_TEXT_BYTES,
+    )
+    parser.spool_max_size = settings.max_upload_bytes + 1
+    try:
+        form = await parser.parse()
+    except (MultiPartException, UnicodeDecodeError, ValueError, KeyError):
+        raise BadRequestError("The form is damaged, or one of its fields is too long.") from None
+    files: dict[str, list[tuple[str, bytes]]] = {}
+    texts: dict[str, str] = {}
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if name not in file_fields:
+                    raise BadRequestError(f"Files are sent as {' and '.join(file_fields)}.")
+                files.setdefault(name, []).append((value.filename or "", await value.read()))
+            elif name in texts:
+                raise BadRequestError("A field of the form stands twice.")
+            elif value != "":
+                texts[name] = value
+    finally:
+        await form.close()
+    if "file" not in files:
+        raise BadRequestError("The form has no file in its field `file`.")
+    return {name: bundle(parts) for name, parts in files.items()}, checked(model, texts)
+
+
+async def read_json(request: Request, settings: Settings, gate: Gate, call: Call) -> Any:
+    """Read a body of JSON.
+
+    Parameters
+    ----------
+    request : Request
+        Its body is JSON.
+    settings : Settings
+        Bounds.
+    gate : Gate
+        Counts the bytes.
+    call : Call
+        Whose they are.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ServeError
+        If it is not JSON, too large or too deep.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if kind.lower() != "application/json":
+        raise BadRequestError("Send JSON, with Content-Type: application/json.")
+    body = bytearray()
+    async for chunk in _limited(request, settings, gate, call):
+        body += chunk
+    try:
+        value = json.loads(bytes(body))
+        depth = _depth(value)
+    except (ValueError, RecursionError):
+        raise BadRequestError("The body is not JSON.") from None
+    if depth > MAX_DEPTH:
+        raise BadRequestError(f"The JSON is nested more than {MAX_DEPTH} deep.")
+    return value
+
+
+def checked(model: type[Model], values: Any) -> Model:
+    """Validate what a client sent, without repeating any of it in an error.
+
+    Parameters
+    ----------
+    model : type
+        What is wanted.
+    values : object
+        What was sent.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    BadRequestError
+        Naming the fields that are known, and what is wrong with each.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise BadRequestError(_explained(model, error)) from None
+
+
+def _explained(model: type[BaseModel], error: ValidationError) -> str:
+    """Say which fields are wrong, in words that no client chose."""
+    known = _property_names(model.model_json_schema())
+    told = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        place = ".".join(str(p) if isinstance(p, int) or p in known else "?" for p in item["loc"])
+        reason = {
+            "extra_forbidden": "is not a field here",
+            "missing": "is missing",
+            "literal_error": "is not one of the values allowed",
+            "enum": "is not one of the values allowed",
+        }.get(item["type"], f"is not valid ({item['type']})")
+        told.append(f"{place or 'the body'} {reason}")
+    return f"The request is not valid: {'; '.join(dict.fromkeys(told[:8]))}."
+
+
+def _property_names(schema: Any) -> set[str]:
+    """Collect the names that a JSON Schema uses for properties."""
+    if isinstance(schema, list):
+        return set().union(*map(_property_names, schema)) if schema else set()
+    if not isinstance(schema, dict):
+        return set()
+    names = set(schema.get("properties", {}))
+    return names.union(*(_property_names(value) for value in schema.values()))
+
+
+class _InMemory(MultiPartParser):
+    """A form parser whose files stay in memory: patient data reaches no disk."""
+
+
+async def _limited(
+    request: Request, settings: Settings, gate: Gate, call: Call
+) -> AsyncGenerator[bytes, None]:
+    """Give the body piece by piece, until it is too large or takes too long."""
+    limit = settings.max_upload_bytes
+    too_large = TooLargeError(
+        f"More than the {limit / 2**20:.0f} MB that are taken in at one time."
+    )
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large
+    total = 0
+    stream = request.stream()
+    loop = asyncio.get_running_loop()
+    end = loop.time() + settings.upload_s
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(stream, None), end - loop.time())
+        except TimeoutError:
+            raise TookTooLongError("The request did not arrive in time.", status=408) from None
+        except ClientDisconnect:
+            raise BadRequestError("The request broke off.") from None
+        if chunk is None:
+            return
+        total += len(chunk)
+        if total > limit:
+            raise too_large
+        gate.hold(call, len(chunk))
+        yield chunk
+
+
+def _depth(value: Any) -> int:
+    """Count how deep a value is nested, without recursion."""
+    deepest, layer = 0, [value]
+    while layer:
+        deepest += 1
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return deepest

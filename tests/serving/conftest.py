@@ -1,0 +1,63 @@
+"""One server in this process with one reader, shared by the tests that only ask it."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from ecg_llm.serving.app import create_app
+from ecg_llm.serving.settings import Settings
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BASE = "http://127.0.0.1"
+
+
+def wait_until_ready(client: TestClient, seconds: float = 120) -> None:
+    """Wait for the first reader."""
+    end = time.monotonic() + seconds
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < end, "no reader became ready"
+        time.sleep(0.1)
+
+
+def zipped(name: str = "00177_hr") -> bytes:
+    """Pack an example as a client would send it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(EXAMPLES.glob(f"{name}.*")):
+            archive.write(path, path.name)
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Bounds that tests can reach."""
+    audit = tmp_path_factory.mktemp("audit") / "audit.db"
+    return Settings(
+        workers=1,
+        engine="none",
+        audit=f"sqlite:///{audit}",
+        max_upload_bytes=4 * 2**20,
+        max_unpacked_bytes=8 * 2**20,
+        max_pixels=4_000_000,
+    )
+
+
+@pytest.fixture(scope="session")
+def client(settings: Settings) -> Iterator[TestClient]:
+    """A client of the shared server."""
+    with TestClient(create_app(settings), base_url=BASE) as made:
+        wait_until_ready(made)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def ecg() -> bytes:
+    """An example record as a zip."""
+    return zipped()

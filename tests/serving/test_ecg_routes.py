@@ -1,0 +1,217 @@
+"""Our own routes: a file in, its report out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from ecg_llm.assistant import interpret
+from ecg_llm.grounding import check_claims
+from ecg_llm.io import read_record
+from ecg_llm.report import Report
+from ecg_llm.serving.settings import Settings
+from tests.serving.conftest import EXAMPLES, zipped
+
+
+def send(client: TestClient, path: str, data: bytes, accept: str = "*/*", **fields: str):
+    return client.post(
+        path, files={"file": ("rec.zip", data)}, data=fields, headers={"accept": accept}
+    )
+
+
+def test_the_report_is_the_one_of_the_command_line(client: TestClient, ecg: bytes) -> None:
+    answer = send(client, "/v1/ecg/reports", ecg)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    report = Report.from_json(answer.text)
+    other = interpret(read_record(EXAMPLES / "00177_hr.hea"))
+    assert report.impression == other.impression
+    assert report.measurements == other.measurements
+    assert report.provenance.input_sha256 == other.provenance.input_sha256
+    assert report.provenance.weights == other.provenance.weights
+    assert check_claims(report) == ()
+
+
+def test_age_and_sex_decide_limits(client: TestClient, ecg: bytes) -> None:
+    answer = send(client, "/v1/ecg/reports", ecg, age="73", sex="male")
+    record = answer.json()["record"]
+    assert (record["age_years"], record["sex"]) == (73, "male")
+
+
+@pytest.mark.parametrize(
+    ("accept", "media", "begin"),
+    [
+        ("text/html", "text/html", b"<!DOCTYPE html>"),
+        ("application/pdf", "application/pdf", b"%PDF-"),
+        ("text/plain", "text/plain", b"ECG report"),
+        ("text/html;q=0.5, application/pdf;q=0.9", "application/pdf", b"%PDF-"),
+        ("image/png, */*;q=0.1", "application/json", b"{"),
+    ],
+)
+def test_the_client_chooses_the_document(
+    client: TestClient, ecg: bytes, accept: str, media: str, begin: bytes
+) -> None:
+    answer = send(client, "/v1/ecg/reports", ecg, accept)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith(media)
+    assert answer.content.startswith(begin)
+
+
+def test_what_is_not_there_is_not_acceptable(client: TestClient, ecg: bytes) -> None:
+    answer = send(client, "/v1/ecg/reports", ecg, "image/gif")
+    assert answer.status_code == 406
+    assert "application/pdf" in answer.json()["error"]["message"]
+
+
+def test_the_files_of_a_record_come_as_several_parts(client: TestClient) -> None:
+    parts = [
+        ("file", (path.name, path.read_bytes())) for path in sorted(EXAMPLES.glob("00001_hr.*"))
+    ]
+    answer = client.post("/v1/ecg/measurements", files=parts)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["measurements"]["heart_rate_bpm"]["value"] > 30
+
+
+def test_a_table_needs_what_it_does_not_state(client: TestClient) -> None:
+    record = read_record(EXAMPLES / "00001_hr.hea")
+    table = "\n".join(",".join(f"{x:.4f}" for x in row) for row in record.signal.T).encode()
+    answer = client.post("/v1/ecg/reports", files={"file": ("t.csv", table)})
+    assert answer.status_code == 422
+    assert "--leads" in answer.json()["error"]["message"]
+    fields = {"fs": "500", "unit": "mV", "leads": ",".join(record.leads)}
+    answer = client.post("/v1/ecg/reports", files={"file": ("t.csv", table)}, data=fields)
+    assert answer.status_code == 200, answer.text
+    whole = interpret(record)
+    assert Report.from_json(answer.text).impression == whole.impression
+
+
+def test_statements_are_chosen_by_code(client: TestClient, ecg: bytes) -> None:
+    answer = send(client, "/v1/ecg/classifications", ecg, labels="SR, AFIB")
+    found = {label["code"]: label["status"] for label in answer.json()["labels"]}
+    assert found == {"SR": "present", "AFIB": "absent"}
+    assert answer.json()["provenance"]["input_sha256"]
+    assert send(client, "/v1/ecg/classifications", ecg, labels="SR,nope").status_code == 400
+    codes = {one["code"] for one in client.get("/v1/ecg/statements").json()}
+    assert {"SR", "AFIB", "stemi"} <= codes
+
+
+def test_the_tasks_are_those_that_there_are() -> None:
+    from typing import get_args
+
+    from ecg_llm.knowledge import TASKS
+    from ecg_llm.serving.ecg_routes import Task
+
+    assert set(get_args(Task)) == {"statements", "words", *TASKS}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"task": "words"}, {"task": "csn", "labels": "AF"}, {"task": "words", "labels": " , "}],
+)
+def test_a_task_is_given_what_it_needs(
+    client: TestClient, ecg: bytes, fields: dict[str, str]
+) -> None:
+    answer = send(client, "/v1/ecg/classifications", ecg, **fields)
+    assert answer.status_code == 400, answer.text
+
+
+def test_a_tracing_can_be_drawn_from_its_numbers(client: TestClient, ecg: bytes) -> None:
+    answer = send(client, "/v1/ecg/tracings", ecg, from_s="2", seconds="4").json()
+    record = read_record(EXAMPLES / "00177_hr.hea")
+    assert (answer["from_s"], answer["to_s"], answer["fs_hz"]) == (2, 6, 250)
+    lead = answer["leads"][1]
+    assert lead["name"] == "II"
+    assert len(lead["samples"]) == 1000
+    row = record.row("II")[1000:3000].reshape(-1, 2).mean(axis=1)
+    assert lead["samples"] == pytest.approx(row, abs=1e-4)
+    assert all(2 <= beat["r_s"] <= 6 for beat in answer["beats"])
+    numbers = {mark["number"] for mark in answer["marks"]}
+    named = {number for claim in answer["claims"] for number in claim["marks"]}
+    assert named and named <= numbers
+
+
+@pytest.mark.parametrize(("accept", "begin"), [("image/svg+xml", b"<svg"), ("image/png", b"\x89P")])
+def test_a_tracing_is_drawn(client: TestClient, ecg: bytes, accept: str, begin: bytes) -> None:
+    answer = send(client, "/v1/ecg/tracings", ecg, accept, dpi="72")
+    assert answer.status_code == 200
+    assert answer.content.startswith(begin)
+
+
+def test_every_answer_says_how_long_its_parts_took(client: TestClient) -> None:
+    data = b"".join((EXAMPLES / f"00330_hr.{end}").read_bytes() for end in ("hea",))
+    parts = [
+        ("file", ("00330_hr.hea", data)),
+        ("file", ("00330_hr.dat", (EXAMPLES / "00330_hr.dat").read_bytes())),
+    ]
+    answer = client.post("/v1/ecg/measurements", files=parts)
+    assert "read;dur=" in answer.headers["server-timing"]
+    assert "measure;dur=" in answer.headers["server-timing"]
+
+
+def test_the_audit_log_names_input_and_outcome_and_nothing_else(
+    client: TestClient, ecg: bytes, settings: Settings
+) -> None:
+    import hashlib
+
+    answer = send(client, "/v1/ecg/measurements", ecg, age="61")
+    bad = send(client, "/v1/ecg/measurements", b"Dear colleague, Mr Grey")
+    entries = client.app.state.server.audit.entries(2)
+    assert [entry.request_id for entry in entries] == [
+        bad.headers["x-request-id"],
+        answer.headers["x-request-id"],
+    ]
+    assert entries[1].inputs == (hashlib.sha256(ecg).hexdigest(),)
+    assert (entries[1].outcome, entries[1].status) == ("ok", 200)
+    assert (entries[0].outcome, entries[0].status) == ("unreadable_ecg", 422)
+    assert entries[0].caller == "local"
+    assert "Grey" not in str(entries)
+
+
+def test_metrics_are_counted(client: TestClient, ecg: bytes) -> None:
+    send(client, "/v1/ecg/measurements", ecg)
+    text = client.get("/metrics").text
+    assert 'ecgllm_requests_total{method="POST",route="/v1/ecg/measurements",status="200"}' in text
+    assert "ecgllm_readers_ready 1.0" in text
+    assert 'ecgllm_stage_seconds_count{stage="measure"}' in text
+
+
+def test_the_openapi_document_names_every_route(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert {"/v1/ecg/reports", "/v1/ecg/measurements", "/v1/ecg/classifications"} <= set(
+        document["paths"]
+    )
+    body = document["paths"]["/v1/ecg/reports"]["post"]["requestBody"]["content"]
+    assert body["multipart/form-data"]["schema"]["required"] == ["file"]
+    assert "Report" in json.dumps(document["components"])
+
+
+def test_a_report_as_fhir_names_the_patient_that_the_client_names(
+    client: TestClient, ecg: bytes
+) -> None:
+    from fhir.resources.R4B.bundle import Bundle
+
+    answer = send(
+        client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="Patient/17", age="50"
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/fhir+json"
+    bundle = Bundle.model_validate_json(answer.text)
+    assert bundle.entry[0].resource.subject.reference == "Patient/17"
+    wrong = send(client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="http://x/1")
+    assert wrong.status_code == 400
+
+
+def test_an_earlier_ecg_is_compared_with(client: TestClient, ecg: bytes) -> None:
+    files = {"file": ("now.zip", ecg), "earlier": ("then.zip", zipped("00001_hr"))}
+    answer = client.post("/v1/ecg/reports", files=files)
+    assert answer.status_code == 200, answer.text
+    report = Report.from_json(answer.text)
+    assert report.comparison is not None
+    assert {c.code: c.trend for c in report.comparison.findings}["LAFB"] == "new"
+    entry = client.app.state.server.audit.entries(1)[0]
+    assert len(entry.inputs) == 2
+    assert check_claims(report) == ()
+    refused = client.post("/v1/ecg/measurements", files=files)
+    assert refused.status_code == 400

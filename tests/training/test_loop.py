@@ -1,0 +1,113 @@
+"""The loop: a stopped run gives the numbers of one that was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_llm.encode import encode
+from ecg_llm.errors import ConfigError
+from ecg_llm.training import encoder as training
+from ecg_llm.training.loop import LoopConfig, rate_at
+from ecg_llm.training.pack import Pack
+from ecg_llm.training.recipe import Recipe, load_recipe, recipe_names
+from ecg_llm.training.store import load_encoder, load_tensors
+
+torch = pytest.importorskip("torch")
+
+
+def _recipe(objective: str = "supervised", **loop: object) -> Recipe:
+    from ecg_llm.training.recipe import DataConfig
+
+    return Recipe(
+        objective=objective,
+        loop=replace(LoopConfig(steps=4, batch=8, save_every=2), **loop),
+        data=DataConfig(simulated=24),
+    )
+
+
+def test_a_stopped_run_gives_the_numbers_of_one_that_was_not(
+    small_pack: Pack, tmp_path: Path
+) -> None:
+    recipe = _recipe()
+    whole = training.train_stage(recipe, small_pack, tmp_path / "whole")
+    training.train_stage(recipe, small_pack, tmp_path / "parts", stop_at=2)
+    parts = training.train_stage(recipe, small_pack, tmp_path / "parts", resume=True)
+    assert parts == whole
+    one = load_encoder(tmp_path / "whole").state_dict()
+    for name, x in load_encoder(tmp_path / "parts").state_dict().items():
+        assert torch.equal(x, one[name]), name
+    assert (tmp_path / "parts" / "curve.png").stat().st_size > 5000
+
+
+def test_a_checkpoint_of_another_run_is_not_continued(small_pack: Pack, tmp_path: Path) -> None:
+    training.train_stage(_recipe(), small_pack, tmp_path, stop_at=2)
+    with pytest.raises(ConfigError, match="with another recipe"):
+        training.train_stage(_recipe(peak_lr=0.1), small_pack, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("objective", ["latent", "masked", "contrast", "adapt"])
+def test_every_objective_learns_and_can_be_stored(
+    small_pack: Pack, tmp_path: Path, objective: str
+) -> None:
+    start = ""
+    if objective == "adapt":
+        training.train_stage(_recipe(steps=1), small_pack, tmp_path / "start")
+        start = str(tmp_path / "start")
+    recipe = replace(_recipe(objective, steps=6, warmup=0.0, peak_lr=2e-3), start=start)
+    losses: list[float] = []
+    training.train_stage(
+        recipe,
+        small_pack,
+        tmp_path,
+        report=lambda stage, step, n, logs: losses.append(logs["loss"]),
+    )
+    assert all(np.isfinite(losses))
+    assert losses[-1] < losses[0]
+    load_encoder(tmp_path)
+
+
+def test_the_graph_gives_what_torch_gives(small_pack: Pack, tmp_path: Path) -> None:
+    training.train_stage(_recipe(), small_pack, tmp_path)
+    records = [small_pack.record(k) for k in range(3)]
+    fast = encode(records, weights=tmp_path / "signal_encoder.onnx")
+    from ecg_llm.encoders.signal_input import encoder_input
+
+    inputs = [encoder_input(record) for record in records]
+    signal = np.stack([x for x, _, _ in inputs])
+    present = np.stack([there for _, there, _ in inputs])
+    with torch.no_grad():
+        slow = load_encoder(tmp_path)(
+            torch.from_numpy(signal), torch.from_numpy(present), torch.ones(3).bool()
+        )
+    assert np.abs(fast.vector - slow.vector.numpy()).max() < 1e-3
+    assert np.abs(np.stack(fast.tokens) - slow.tokens.numpy()).max() < 1e-3
+    assert np.abs(fast.log_var - slow.log_var.numpy()).max() < 1e-3
+    assert load_tensors(tmp_path)["head.weight"].shape == (99, 256)
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('objective = "supervised"\n[loop]\npeek_lr = 1e-3\n')
+    with pytest.raises(ConfigError, match="unknown key 'peek_lr', did you mean 'peak_lr'"):
+        load_recipe(str(path))
+    with pytest.raises(ConfigError, match="did you mean 'supervised'"):
+        load_recipe("supervise")
+
+
+def test_every_recipe_that_ships_is_read() -> None:
+    for name in recipe_names():
+        recipe = load_recipe(name, steps=7)
+        assert recipe.loop.steps == 7
+        for stage in recipe.stages:
+            load_recipe(stage)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    config = LoopConfig(steps=100, peak_lr=1.0)
+    rates = [rate_at(step, config) for step in range(100)]
+    assert rates[0] < rates[9] == pytest.approx(1.0)
+    assert rates[-1] < 0.01

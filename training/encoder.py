@@ -1,0 +1,187 @@
+"""Train the signal encoder by a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import ecg_llm
+from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
+from ecg_llm.errors import ConfigError
+from ecg_llm.training.adapt import Adapt
+from ecg_llm.training.batches import batches
+from ecg_llm.training.loop import fit
+from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
+from ecg_llm.training.pack import Pack, pack
+from ecg_llm.training.recipe import Recipe, load_recipe
+from ecg_llm.training.store import load_encoder, save_encoder
+
+Report = Callable[[str, int, int, dict[str, float]], None]
+
+
+def train_encoder(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    packed: Path | None = None,
+    workers: int = 1,
+    resume: bool = False,
+    report: Report = lambda stage, step, steps, logs: None,
+    pack_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, float]:
+    """Pack the data if that was not done, then train by a recipe or a sequence of them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        From `load_recipe`.
+    data : Path
+        Folder of the data sets, as `ecg_llm.training.pack.pack` takes it.
+    out : Path
+        Folder for weights, graph, card, checkpoints and curves.
+    packed : Path, optional
+        Folder of the packed data; ``packed`` in ``out`` if left out.
+    workers : int
+        Processes that pack.
+    resume : bool
+        Go on from the checkpoints in ``out``.
+    report : callable
+        Called with the stage, step, steps and figures.
+    pack_progress : callable
+        Called with packed and total records.
+
+    Returns
+    -------
+    dict of str to float
+        Figures of the last step.
+
+    Raises
+    ------
+    ConfigError
+        If an objective does not exist, or the data do not fit.
+    """
+    records = pack(
+        data,
+        packed or out / "packed",
+        n_simulated=recipe.data.simulated,
+        workers=workers,
+        progress=pack_progress,
+    )
+    if recipe.objective != "sequence":
+        return train_stage(recipe, records, out, resume=resume, report=report)
+    logs: dict[str, float] = {}
+    start = recipe.start
+    for number, name in enumerate(recipe.stages, 1):
+        stage = load_recipe(name, size=recipe.size, start=start, seed=recipe.loop.seed)
+        last = number == len(recipe.stages)
+        folder = out if last else out / f"{number}-{stage.objective}"
+        logs = train_stage(stage, records, folder, resume=resume, report=report)
+        start = str(folder)
+    return logs
+
+
+def train_stage(
+    recipe: Recipe,
+    records: Pack,
+    out: Path,
+    *,
+    resume: bool = False,
+    report: Report = lambda stage, step, steps, logs: None,
+    stop_at: int | None = None,
+) -> dict[str, float]:
+    """Train one stage on packed records.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Not a sequence.
+    records : Pack
+        All of them; the recipe chooses.
+    out : Path
+        Folder for weights, graph, card, checkpoint and curve.
+    resume : bool
+        Go on from the checkpoint in ``out``.
+    report : callable
+        Called with the stage, step, steps and figures.
+    stop_at : int, optional
+        Stop after so many steps.
+
+    Returns
+    -------
+    dict of str to float
+        Figures of the last step.
+    """
+    if recipe.objective not in OBJECTIVES:
+        raise ConfigError(f"objective {recipe.objective!r}: there are {', '.join(OBJECTIVES)}.")
+    torch.manual_seed(recipe.loop.seed)
+    encoder = starting_encoder(recipe)
+    source = batches(
+        records,
+        recipe.data,
+        recipe.views,
+        recipe.loop.batch,
+        labelled=OBJECTIVES[recipe.objective].labelled,
+    )
+    objective, judge = make_objective(Setup(recipe, encoder, records, source))
+    logs: dict[str, float] = {}
+    figures: dict[str, float] = {}
+
+    def step_done(step: int, now: dict[str, float]) -> None:
+        logs.update(now)
+        figures.update({key: value for key, value in now.items() if "AUC" in key})
+        report(recipe.objective, step, recipe.loop.steps, now)
+
+    identity: dict[str, Any] = {
+        "recipe": recipe.to_dict(),
+        "data": records.fingerprint,
+        "code": ecg_llm.__version__,
+    }
+    trained = fit(
+        objective,
+        source.draw,
+        recipe.loop,
+        out,
+        identity=_plain(identity),
+        judge=judge,
+        on_step=step_done,
+        resume=resume,
+        stop_at=stop_at,
+    )
+    if isinstance(trained, Adapt):
+        trained.merge()
+    names = dict(trained.named_parameters())
+    extra: dict[str, Tensor] = {k: names[k] for k in ("head.weight", "head.bias") if k in names}
+    best = trained.get_submodule("encoder")
+    assert isinstance(best, SignalEncoder)
+    card = {**_plain(identity), "figures": figures, "torch": torch.__version__}
+    save_encoder(best, out, card, extra)
+    return logs
+
+
+def starting_encoder(recipe: Recipe) -> SignalEncoder:
+    """Give the encoder a recipe begins with.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its ``start`` and ``size``.
+
+    Returns
+    -------
+    SignalEncoder
+    """
+    if not recipe.start:
+        return SignalEncoderConfig.of_size(recipe.size).build()
+    return load_encoder(None if recipe.start == "bundled" else Path(recipe.start)).train()
+
+
+def _plain(value: Any) -> Any:
+    """Bring settings to what JSON gives back."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,254 @@
+"""Data sets packed once into arrays that training maps into memory."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.encoders.signal_input import WINDOW, encoder_input, windows
+from ecg_llm.errors import ConfigError, ECGError
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.record import ECGRecord
+from ecg_llm.scp import COLUMNS, with_classes
+from ecg_llm.training.sources import Job, Row, list_jobs, read_row, run_jobs
+
+SIGNALS, INDEX = "signals.npy", "index.npz"
+VERSION = 1
+"""Raised whenever the same files would give other arrays."""
+_CERTAIN = """
+    IMI ASMI LVH LAFB IRBBB 1AVB IVCD CRBBB CLBBB ILMI LAO/LAE AMI ALMI LMI LPFB RVH RAO/RAE WPW
+    ILBBB IPLMI IPMI PMI 3AVB 2AVB PVC PAC SR AFIB STACH SARRH SBRAD PACE BIGU AFLT TRIGU PSVT
+    NORM super:NORM super:MI super:CD super:HYP sub:NORM sub:IMI sub:AMI sub:LMI sub:PMI
+    sub:LAFB/LPFB sub:_AVB sub:IVCD sub:CRBBB sub:CLBBB sub:IRBBB sub:ILBBB sub:WPW sub:LVH sub:RVH
+    sub:LAO/LAE sub:RAO/RAE
+"""
+CERTAIN_IF_ABSENT = frozenset(_CERTAIN.split())
+"""Columns whose absence the simulator vouches for; it may show the other ones without naming
+them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pack:
+    """Packed records.
+
+    Attributes
+    ----------
+    signals : np.ndarray of float16, shape (n, 12, 1000), mV at 100 Hz
+        The encoder's input; NaN where nothing was recorded.
+    labels : np.ndarray of int8, shape (n, 99)
+        By `ecg_llm.scp.COLUMNS`: 1 present, 0 absent, -1 unknown.
+    fold : np.ndarray of int8, shape (n,)
+        Fold of PTB-XL; 0 for other sources, which always train.
+    source, name, report : np.ndarray of str, shape (n,)
+        Where each is from.
+    calibrated, lead_gains_known : np.ndarray of bool, shape (n,)
+        Whether the mV are true, and whether the leads have one common gain at least.
+    age_years : np.ndarray of float32, shape (n,)
+        NaN if unknown.
+    sex : np.ndarray of str, shape (n,)
+        ``female``, ``male`` or empty.
+    fingerprint : str
+        SHA-256 over all of it.
+    """
+
+    signals: npt.NDArray[np.float16]
+    labels: npt.NDArray[np.int8]
+    fold: npt.NDArray[np.int8]
+    source: npt.NDArray[np.str_]
+    name: npt.NDArray[np.str_]
+    report: npt.NDArray[np.str_]
+    calibrated: npt.NDArray[np.bool_]
+    lead_gains_known: npt.NDArray[np.bool_]
+    age_years: npt.NDArray[np.float32]
+    sex: npt.NDArray[np.str_]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        """Give the number of records."""
+        return len(self.fold)
+
+    def record(self, k: int) -> ECGRecord:
+        """Give one packed record as the lanes take it.
+
+        Parameters
+        ----------
+        k : int
+            Its number.
+
+        Returns
+        -------
+        ECGRecord
+            At 100 Hz, filtered as the encoder sees it.
+        """
+        signal = self.signals[k].astype(np.float32)
+        there = np.isfinite(signal).any(axis=1)
+        long = np.flatnonzero(np.isfinite(signal).any(axis=0))
+        signal = signal[there][:, : long[-1] + 1]
+        age = float(self.age_years[k])
+        sex: Any = str(self.sex[k]) or None
+        return ECGRecord(
+            signal=signal,
+            fs=100.0,
+            leads=tuple(lead for lead, real in zip(STANDARD_12, there, strict=True) if real),
+            source=str(self.name[k]),
+            name=str(self.name[k]),
+            age_years=age if age == age else None,
+            sex=sex,
+            calibrated=bool(self.calibrated[k]),
+        )
+
+
+def load_pack(folder: Path) -> Pack:
+    """Map a packed folder into memory.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `pack`.
+
+    Returns
+    -------
+    Pack
+
+    Raises
+    ------
+    ConfigError
+        If it is none, or of another version.
+    """
+    try:
+        with np.load(folder / INDEX, allow_pickle=False) as stored:
+            index = {name: stored[name] for name in stored.files}
+        if int(index.pop("version")) != VERSION:
+            raise ConfigError(f"{folder}: packed by another version; delete it and pack anew.")
+        fingerprint = str(index.pop("fingerprint"))
+        signals = np.load(folder / SIGNALS, mmap_mode="r")
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{folder}: no packed data there ({error}); pack them anew.") from error
+    return Pack(signals=signals, fingerprint=fingerprint, **index)
+
+
+def pack(
+    data: Path,
+    out: Path,
+    *,
+    n_simulated: int = 4000,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Pack:
+    """Pack all data sets that a folder holds, unless that was done before.
+
+    Parameters
+    ----------
+    data : Path
+        Folder with any of ``ptbxl/``, ``ptbxl_zscored/``, ``challenge2011_set_a/`` and sets of
+        records built by ``ecgllm build``; or itself one of them.
+    out : Path
+        Folder to write.
+    n_simulated : int
+        Simulated records to add, half of them with rare conditions.
+    seed : int
+        Of the simulation.
+    workers : int
+        Processes.
+    progress : callable
+        Called with packed and total records.
+
+    Returns
+    -------
+    Pack
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to pack.
+    """
+    jobs = [*list_jobs(data), *(("simulated", (seed, k)) for k in range(n_simulated))]
+    if not jobs:
+        raise ConfigError(
+            f"{data}: none of ptbxl/, ptbxl_zscored/, challenge2011_set_a/ or a set built by "
+            "`ecgllm build` is there, and no simulated records were asked for."
+        )
+    asked = hashlib.sha256(repr((VERSION, str(data), jobs)).encode()).hexdigest()
+    stamp = out / "asked.txt"
+    if stamp.is_file() and stamp.read_text() == asked:
+        return load_pack(out)
+    out.mkdir(parents=True, exist_ok=True)
+    new = out / f"{SIGNALS}.new"
+    signals = np.lib.format.open_memmap(
+        new, mode="w+", dtype=np.float16, shape=(len(jobs), len(STANDARD_12), WINDOW)
+    )
+    digest = hashlib.sha256()
+    rows: list[dict[str, Any]] = []
+    for done, made in enumerate(run_jobs(functools.partial(_make, data), jobs, workers), 1):
+        if made is not None:
+            signals[len(rows)] = made["signal"]
+            digest.update(made.pop("signal").tobytes())
+            rows.append(made)
+        progress(done, len(jobs))
+    signals.flush()
+    del signals
+    whole = np.load(new, mmap_mode="r")
+    np.save(out / SIGNALS, whole[: len(rows)])
+    new.unlink()
+    index: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    for key in sorted(index):
+        digest.update(np.ascontiguousarray(index[key]).tobytes())
+    np.savez_compressed(out / INDEX, version=VERSION, fingerprint=digest.hexdigest(), **index)
+    stamp.write_text(asked)
+    return load_pack(out)
+
+
+def _make(data: Path, job: Job) -> dict[str, Any] | None:
+    """Read one record and put it into the packed form; None if it cannot be encoded."""
+    try:
+        row = read_row(data, job)
+        signal, present, calibrated = encoder_input(row.record)
+    except ECGError:
+        return None
+    _, first, there = windows(signal, present)[0]
+    lead_gains_known = row.lead_gains_known
+    record = row.record
+    age = record.age_years
+    return {
+        "signal": np.where(there, first, np.nan).astype(np.float16),
+        "labels": label_row(row),
+        "fold": np.int8(row.fold),
+        "source": row.source,
+        "name": record.name,
+        "report": row.report,
+        "calibrated": calibrated,
+        "lead_gains_known": lead_gains_known,
+        "age_years": np.float32(np.nan if age is None else age),
+        "sex": record.sex or "",
+    }
+
+
+def label_row(row: Row) -> npt.NDArray[np.int8]:
+    """Say what is known of a record's statements and classes.
+
+    Parameters
+    ----------
+    row : Row
+        With its statements.
+
+    Returns
+    -------
+    np.ndarray of int8, shape (99,)
+        1 present, 0 absent, -1 unknown.
+    """
+    if row.codes is None:
+        return np.full(len(COLUMNS), -1, np.int8)
+    held = with_classes(row.codes)
+    labels = np.array([name in held for name in COLUMNS], np.int8)
+    if row.source == "simulated" and "NORM" not in held:
+        doubtful = [name not in CERTAIN_IF_ABSENT and name not in held for name in COLUMNS]
+        labels[doubtful] = -1
+    return labels

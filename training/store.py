@@ -1,0 +1,202 @@
+"""Trained encoders on disk: half-precision weights once, read by torch and by the ONNX graph."""
+
+from __future__ import annotations
+
+import json
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+import ecg_llm
+from ecg_llm.encoders.signal import EncoderOutput, SignalEncoder, SignalEncoderConfig
+from ecg_llm.encoders.signal_input import WINDOW
+from ecg_llm.errors import ConfigError
+
+NAME = "signal_encoder"
+WEIGHTS = Path(ecg_llm.__file__).parent / "weights"
+
+
+def save_encoder(
+    encoder: SignalEncoder,
+    folder: Path,
+    card: dict[str, Any],
+    extra: dict[str, Tensor] | None = None,
+    name: str = NAME,
+) -> None:
+    """Write weights, ONNX graph and card of an encoder.
+
+    Parameters
+    ----------
+    encoder : SignalEncoder
+        Trained; its weights are rounded to half precision here.
+    folder : Path
+        Where to.
+    card : dict
+        Data, recipe, figures.
+    extra : dict of str to Tensor, optional
+        Weights to keep beside it, such as those of the linear head.
+    name : str
+        Of the files: ``NAME.safetensors``, ``NAME.onnx``, ``NAME.json``.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder = encoder.cpu().eval()
+    tensors = {f"encoder.{key}": _half(x) for key, x in encoder.state_dict().items()}
+    tensors |= {key: _half(x) for key, x in (extra or {}).items()}
+    save_file(tensors, folder / f"{name}.safetensors")
+    with torch.no_grad():
+        for key, x in encoder.state_dict().items():
+            x.copy_(tensors[f"encoder.{key}"])
+    _export(encoder, folder / f"{name}.onnx", folder / f"{name}.safetensors")
+    document = {"config": vars(encoder.config), **card}
+    (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
+    """Load a trained encoder for torch.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Written by `save_encoder`; the bundled one if left out.
+    name : str
+        Of the files.
+
+    Returns
+    -------
+    SignalEncoder
+        In evaluation mode.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there or damaged.
+    """
+    from safetensors.torch import load_file
+
+    folder = folder or WEIGHTS
+    try:
+        card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / f"{name}.safetensors")
+        config: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in card["config"].items()
+        }
+        encoder = SignalEncoderConfig(**config).build()
+        encoder.load_state_dict(
+            {k.removeprefix("encoder."): x for k, x in tensors.items() if k.startswith("encoder.")}
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ConfigError(
+            f"{folder}: no trained encoder there ({error}); train one with `ecgllm train encoder`."
+        ) from error
+    return encoder.eval()
+
+
+def load_tensors(
+    folder: Path | None = None, name: str = NAME
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Load what stands beside the encoder, such as its linear head.
+
+    Parameters
+    ----------
+    folder, name
+        As in `load_encoder`.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+    """
+    from safetensors.torch import load_file
+
+    tensors = load_file((folder or WEIGHTS) / f"{name}.safetensors")
+    return {k: x.float().numpy() for k, x in tensors.items() if not k.startswith("encoder.")}
+
+
+class _Flat(nn.Module):
+    """The encoder with plain outputs; times follow from the number of tokens."""
+
+    def __init__(self, encoder: SignalEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self, signal: Tensor, present: Tensor, calibrated: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        out: EncoderOutput = self.encoder(signal, present, calibrated)
+        return out.tokens, out.vector, out.log_var
+
+
+def _half(x: Tensor) -> Tensor:
+    return x.detach().half().contiguous() if x.is_floating_point() else x.detach().contiguous()
+
+
+def _export(encoder: SignalEncoder, path: Path, weights: Path) -> None:
+    """Write the graph; its weights stay in the safetensors file beside it."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    flat = _Flat(encoder).eval()
+    inputs = (
+        torch.zeros(2, 12, WINDOW),
+        torch.ones(2, 12, WINDOW, dtype=torch.bool),
+        torch.ones(2, dtype=torch.bool),
+    )
+    names = ["signal", "present", "calibrated"]
+    with warnings.catch_warnings():
+        # The exporter that keeps the axes free announces its successor, which does not yet.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            flat,
+            inputs,
+            str(path),
+            input_names=names,
+            output_names=["tokens", "vector", "log_var"],
+            dynamic_axes={name: {0: "windows"} for name in (*names, "tokens", "vector", "log_var")},
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+            opset_version=17,
+            dynamo=False,
+        )
+    model = onnx.load(path)
+    places = _places(weights)
+    kept, casts = [], []
+    for item in model.graph.initializer:
+        if item.name not in places:
+            kept.append(item)
+            continue
+        first, length, shape = places[item.name]
+        assert list(item.dims) == shape
+        half = TensorProto(name=f"{item.name}.half", data_type=TensorProto.FLOAT16, dims=shape)
+        half.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", weights.name), ("offset", first), ("length", length)):
+            half.external_data.add(key=key, value=str(value))
+        kept.append(half)
+        casts.append(helper.make_node("Cast", [half.name], [item.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    path.write_bytes(model.SerializeToString())
+
+
+def _places(weights: Path) -> dict[str, tuple[int, int, list[int]]]:
+    """Find the half-precision arrays of a safetensors file: first byte, length and shape."""
+    with weights.open("rb") as file:
+        (n,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(n))
+    return {
+        name: (
+            8 + n + at["data_offsets"][0],
+            at["data_offsets"][1] - at["data_offsets"][0],
+            at["shape"],
+        )
+        for name, at in header.items()
+        if name != "__metadata__" and at["dtype"] == "F16"
+    }
