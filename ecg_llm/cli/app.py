@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import ecg_llm
+from ecg_llm.cli.app_page import app_page
 from ecg_llm.cli.build import build_app
 from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
@@ -32,6 +33,7 @@ app.command("classify", short_help="Score statements in your words, or a benchma
 )
 app.command("similar", short_help="Find the known cases an ECG is most like.")(similar)
 app.command("show", short_help="Draw the ECG on standard paper.")(show)
+app.command("app", short_help="Open the chat in a browser.")(app_page)
 app.command("serve", short_help="Serve reports and chat over HTTP.")(serve)
 app.add_typer(keys_app, name="keys")
 app.add_typer(build_app, name="build")
