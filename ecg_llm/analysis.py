@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ecg_llm.stages import stage
+
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Finding
     from ecg_llm.measure import Measurements
@@ -52,10 +54,15 @@ def analyse(record: ECGRecord) -> Analysis:
     from ecg_llm.probabilities import with_probabilities
     from ecg_llm.quality import assess
 
-    quality = assess(record)
-    if not quality.acceptable:
-        return Analysis(record=record, quality=quality, measurements=None, findings=())
-    measurements = measure(record, quality)
-    findings = apply_criteria(record, quality, measurements)
-    findings = with_probabilities(record, measurements, findings)
+    with stage("measure"):
+        quality = assess(record)
+        if not quality.acceptable:
+            return Analysis(record=record, quality=quality, measurements=None, findings=())
+        measurements = measure(record, quality)
+        # Criteria need measured values; of a page only the encoder's findings are told.
+        of_page = record.origin == "page"
+        findings = () if of_page else apply_criteria(record, quality, measurements)
+    with stage("encode"):
+        measured = None if of_page else measurements
+        findings = with_probabilities(record, measured, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

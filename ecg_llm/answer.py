@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.assistant import Analysis, known_of
@@ -372,7 +373,7 @@ def _drafted(
     prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
     buffer, shown = "", False
     expected = expected_word(asked, known)
-    for piece in (*model.stream(prompt, max_new_tokens=max_new_tokens), None):
+    for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
         buffer += piece or ""
         parts = list(split(buffer))
         if piece is None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
+<<<<<<< HEAD
 __all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "weight_hashes", "writer"]
+=======
+__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "report_on", "weight_hashes"]
+>>>>>>> main
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the weight files that the measuring lane uses."""
@@ -46,7 +50,8 @@ def interpret(
     keep_draft : bool
         Put the model's drafts, with the verdict on each claim, into the report.
     earlier : ECGRecord, optional
-        An earlier ECG of the same patient, which the narrative may compare with.
+        An earlier ECG of the same patient: the report says what changed since, and the narrative
+        may compare with it.
 
     Returns
     -------
@@ -54,6 +59,7 @@ def interpret(
         A refusal with its reasons, if the technical quality does not allow more. Everything but
         the narrative is measured, whatever the model. The same input gives the same report.
     """
+<<<<<<< HEAD
     from ecg_llm.compose import build_report
     from ecg_llm.findings.sources import CRITERIA_VERSION
 
@@ -68,10 +74,52 @@ def interpret(
         criteria_version=CRITERIA_VERSION,
     )
     if teller is None or not found.quality.acceptable:
+=======
+    return report_on(
+        analyse(record),
+        question,
+        model=model,
+        keep_draft=keep_draft,
+        earlier=None if earlier is None else analyse(earlier),
+    )
+
+
+def report_on(
+    found: Analysis,
+    question: str | None = None,
+    *,
+    model: TextModel | str | None = None,
+    keep_draft: bool = False,
+    earlier: Analysis | None = None,
+) -> Report:
+    """Write the report of a record that was analysed before, as `interpret` does.
+
+    Parameters
+    ----------
+    found : Analysis
+        Of the record.
+    question, model, keep_draft
+        As for `interpret`.
+    earlier : Analysis, optional
+        Of an earlier ECG of the same patient.
+
+    Returns
+    -------
+    Report
+    """
+    writer = _writer(model)
+    report = _measured(found)
+    if earlier is not None:
+        from ecg_llm.compare import with_comparison
+
+        report = with_comparison(report, _measured(earlier))
+    if writer is None or not found.quality.acceptable:
+>>>>>>> main
         return report
     from ecg_llm.narrate import narrate
 
-    before = None if earlier is None else analyse(earlier)
+    readable = earlier is not None and earlier.quality.acceptable
+    before = earlier if readable else None
     return narrate(
         report,
         [found] if before is None else [before, found],
@@ -79,6 +127,21 @@ def interpret(
         teller,
         question=question,
         keep_draft=keep_draft,
+    )
+
+
+def _measured(found: Analysis) -> Report:
+    """Write the report that needs no language model."""
+    from ecg_llm.compose import build_report
+    from ecg_llm.findings.sources import CRITERIA_VERSION
+
+    return build_report(
+        found.record,
+        found.quality,
+        found.measurements,
+        found.findings,
+        weights=weight_hashes(),
+        criteria_version=CRITERIA_VERSION,
     )
 
 

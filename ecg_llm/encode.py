@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,6 +132,7 @@ def _session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        str(path), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():  # one of many processes must not take all cores
+        options.intra_op_num_threads = int(threads)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

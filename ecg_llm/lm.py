@@ -118,6 +118,10 @@ def load(spec: str | None) -> TextModel | None:
             f"{folder}: no folder of a language model is there; give a checkpoint's folder, the "
             "address of a server, or none."
         )
+    if (folder / "decoder.onnx").is_file():
+        from ecg_llm.lm_onnx import OnnxModel
+
+        return OnnxModel(folder)
     from ecg_llm.lm_transformers import TransformersModel
 
     return TransformersModel(folder)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
 
@@ -42,6 +43,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 other code that the head knows, its own."""
 EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 """Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
+NOT_MEASURED = "its criterion needs values measured from a recording"
 OF_SINUS = ("STACH", "SBRAD", "SARRH")
 _EDGE = 1e-4
 
@@ -310,6 +312,8 @@ def joined(
         if of_code is None or score is None:
             if finding is not None:
                 out[code] = finding
+            elif not findings and code in STATEMENTS:
+                out[code] = judge(code, unknown(NOT_MEASURED))
             continue
         out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
     return tuple(_consistent(out, given))

@@ -6,6 +6,7 @@ and, as text, what the measuring lane knows: values, and findings with the fact 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ecg_llm.errors import ConfigError
 from ecg_llm.facts import Facts
 from ecg_llm.findings.checks import negated
-from ecg_llm.findings.finding import URGENCIES, Finding
+from ecg_llm.findings.fibrillation import P_BEFORE_QRS
+from ecg_llm.findings.finding import URGENCIES, Evidence, Finding
 from ecg_llm.lexicon import scan
 from ecg_llm.phrases import amount, brief_reason, facts_phrase, sentence, tidy
 from ecg_llm.vocabulary import GROUPS, canonical_code, label, members
@@ -28,6 +30,8 @@ PARTS: tuple[Part, ...] = ("tokens", "values", "findings")
 
 SYSTEM = "You read 12-lead ECGs. Say what the tracing and its measurements show, no more."
 REPORT_QUESTION = "Report this ECG."
+SHORT = "Answer in ECG-QA's words."
+"""Behind a question: asks for ``yes``, ``no`` or terms of ECG-QA's vocabulary, nothing else."""
 
 SHOWN_VALUES = {
     "heart_rate_bpm": "heart rate",
@@ -41,12 +45,12 @@ SHOWN_VALUES = {
 }
 """Record-level values in the prompt, in reading order, by the words that name them."""
 SHOWN_WAVES = {
-    "p_mv": "P",
-    "q_mv": "Q",
-    "r_mv": "R",
-    "s_mv": "S",
+    "p_mv": "P wave",
+    "q_mv": "Q amplitude",
+    "r_mv": "R wave",
+    "s_mv": "S wave",
     "st_j60_mv": "ST at J+60 ms",
-    "t_mv": "T",
+    "t_mv": "T wave",
 }
 """Values of a lead that is asked for."""
 MEANINGLESS_IN = {
@@ -57,13 +61,13 @@ MEANINGLESS_IN = {
 }
 """Values that have no meaning beside these findings, by the beginning of their names."""
 
-MOST_FINDINGS = 8
+MOST_FINDINGS = 7
 """Present findings a prompt shows, the most urgent first."""
-MOST_LEADS = 3
+MOST_LEADS = 2
 """Leads that the fact beside a finding names."""
+MOST_ASKED = 3
+"""Findings and leads of a question that are looked up."""
 MOST_POSSIBLE = 4
-LONGEST_RULE = 60
-"""Letters of a criterion that is shown beside its fact; the report has the longer ones."""
 POSSIBLE = 0.5
 """Least probability at which a finding that no criterion states is shown as possible."""
 
@@ -342,17 +346,45 @@ def finding_words(finding: Finding) -> str:
     str
         The label alone where no measured fact stands behind it.
     """
-    if finding.code == "NORM":
-        return finding.label
-    told = [item for item in finding.evidence if not item.criterion.startswith("not ")]
-    first = [item for item in told if item.quantity == told[0].quantity][:MOST_LEADS]
-    plain = finding.urgency == "normal"  # the rules of what is normal are known
-    shown = [
-        replace(item, criterion="") if plain or len(item.criterion) > LONGEST_RULE else item
-        for item in first
-    ]
-    fact = facts_phrase(shown, 1) if shown else ""
+    fact = _fact(finding) if finding.code != "NORM" else ""
     return f"{finding.label}: {fact}" if fact else finding.label
+
+
+def _fact(finding: Finding) -> str:
+    """Say the first measured fact of a finding, with its rule if that is a plain limit."""
+    told = [
+        item
+        for item in finding.evidence
+        if item.value is not None and not item.criterion.startswith("not ")
+    ]
+    told = [item for item in told if not item.quantity.startswith(_SAYS_LITTLE)] or told
+    first = [item for item in told if item.quantity == told[0].quantity][:MOST_LEADS]
+    shown = [
+        replace(item, criterion=_rule(item) if finding.urgency != "normal" else "")
+        for item in first
+        if item.quantity != P_BEFORE_QRS
+    ] or [replace(item, criterion="") for item in first]
+    return _waves_named(facts_phrase(shown, 1)) if shown else ""
+
+
+_UNITS = ("ms", "mV", "mV·ms", "bpm", "deg", "s", "%")
+_SAYS_LITTLE = ("repetition of the stretch",)
+_PLAIN_RULE = re.compile(
+    r"[<>≤≥] [-−]?[\d.]+ ?[^\d\s,]*|between [-−]?[\d.]+\D{1,4} and [-−]?[\d.]+\D{1,4}"
+)
+
+
+def _rule(item: Evidence) -> str:
+    """Keep a plain limit or range, drop counts and longer rules: the report has them."""
+    if item.unit not in _UNITS:
+        return ""
+    plain = item.criterion.removesuffix(", ± 5°")
+    return plain if _PLAIN_RULE.fullmatch(plain) or plain == "QS complex" else ""
+
+
+def _waves_named(words: str) -> str:
+    """Write ``R 0.30 mV`` as ``R wave 0.30 mV``, which is read back without doubt."""
+    return re.sub(r"(?<![\w+] )\b([PQRST]) (?=−?\d+\.\d+ mV)", r"\1 wave ", words)
 
 
 def asked_of(question: str, facts: Sequence[Facts]) -> str:
@@ -376,9 +408,10 @@ def asked_of(question: str, facts: Sequence[Facts]) -> str:
     value that decides it, so that the answer need not be a guess.
     """
     items = scan(question)
-    codes = list(dict.fromkeys(item.data for item in items if item.kind == "finding"))[:MOST_LEADS]
+    codes = list(dict.fromkeys(item.data for item in items if item.kind == "finding"))[:MOST_ASKED]
     leads = [lead for item in items if item.kind == "lead" for lead in item.data[0]]
-    leads = list(dict.fromkeys(leads))[:MOST_LEADS]
+    measured = any(item.kind == "quantity" for item in items)
+    leads = list(dict.fromkeys(leads))[:MOST_ASKED] if measured else []
     told = []
     for n, known in enumerate(facts):
         if known.refused is not None:
@@ -426,12 +459,16 @@ def status_words(code: str, facts: Facts) -> str:
         probability = known.probability
         likely = "" if probability is None else f", probability {100 * probability:.0f} %"
         return f"{label(code)} not judged{likely}"
-    deciding = [item for found in own for item in found.evidence if _is_number(item.value)][:1]
-    if not deciding or code in GROUPS:
+    if code in GROUPS:
         return f"{label(code)} absent"
-    rule = tidy(negated(deciding[0].criterion))
-    fact = facts_phrase(deciding, 1).split(" (")[0]
-    return f"{label(code)} absent: {fact} ({rule})"
+    for item in (item for found in own for item in found.evidence):
+        rule = tidy(negated(item.criterion))
+        # What one lead shows decides nothing where another may show the finding.
+        local = item.lead is not None and own[0].section in ("qrs", "st-t", "chambers")
+        if _is_number(item.value) and item.value and not local and _PLAIN_RULE.fullmatch(rule):
+            fact = _waves_named(facts_phrase([replace(item, criterion=rule)], 1))
+            return f"{label(code)} absent: {fact}"
+    return f"{label(code)} absent"
 
 
 def _is_number(value: object) -> bool:

@@ -211,7 +211,7 @@ class SignalEncoder(nn.Module):
         flag = sure.to(x.dtype).expand(-1, 1, x.shape[2])
         h = self.stem(torch.cat([x, known, flag], dim=1))  # [B, C, T/2]
         h = self.coarse(self.middle(self.fine(h)))  # [B, C, T/4]
-        per_token = known.sum(1).view(len(known), -1, SAMPLES_PER_TOKEN)
+        per_token = known.sum(1).view(known.shape[0], -1, SAMPLES_PER_TOKEN)
         return self.patch(h).transpose(1, 2), per_token.sum(2) > 0
 
     def contextualise(self, tokens: Tensor, seen: Tensor) -> Tensor:

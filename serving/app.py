@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,9 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import ecg_llm
-from ecg_llm.errors import ECGError
+from ecg_llm.errors import ConfigError, ECGError
+from ecg_llm.lm import TextModel, bundled
+from ecg_llm.serving.answering import Answering
 from ecg_llm.serving.audit import AuditLog
+from ecg_llm.serving.chat_routes import chat_router
 from ecg_llm.serving.ecg_routes import ecg_router
+from ecg_llm.serving.engine import EngineHost, EngineSpec
 from ecg_llm.serving.errors import BadFileError, BadRequestError, ServeError
 from ecg_llm.serving.guard import Gate, Guard, call_of, error_response
 from ecg_llm.serving.intake import Intake
@@ -32,13 +37,15 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, load_model: Callable[[], TextModel] | None = None) -> FastAPI:
     """Make the server.
 
     Parameters
     ----------
     settings : Settings
         What it is told at its start.
+    load_model : callable, optional
+        Gives the language model, instead of the one that the settings name; picklable.
 
     Returns
     -------
@@ -55,10 +62,12 @@ def create_app(settings: Settings) -> FastAPI:
     pool = WorkerPool(settings)
     gate, metrics = Gate(settings), Metrics()
     audit = AuditLog(settings.audit_url)
+    engine = _engine(settings, load_model)
     server = Server(
         settings=settings,
         pool=pool,
         intake=Intake(settings, pool),
+        answering=Answering(settings, engine, metrics),
         gate=gate,
         metrics=metrics,
         audit=audit,
@@ -71,14 +80,29 @@ def create_app(settings: Settings) -> FastAPI:
         lambda: sum(pool.deaths.values()),
     )
 
+    if engine is not None:
+        metrics.watch(
+            "ecgllm_engine_ready",
+            "1 while the language model can be asked.",
+            lambda: engine.state == "ready",
+        )
+        metrics.watch(
+            "ecgllm_engine_restarts",
+            "Times that the language model's process was started again.",
+            lambda: engine.restarts,
+        )
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         pool.start()
+        if engine is not None:
+            engine.start()
         try:
             yield
         finally:
             gate.draining = True
             server.intake.close()
+            server.answering.close()
             pool.close()
             audit.close()
 
@@ -94,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.server = server
     _add_errors(app)
     app.include_router(ecg_router(server))
+    app.include_router(chat_router(server))
     _add_watching(app, server)
     app.add_middleware(
         Guard,
@@ -104,6 +129,26 @@ def create_app(settings: Settings) -> FastAPI:
         audit=audit,
     )
     return app
+
+
+def _engine(settings: Settings, load_model: Callable[[], TextModel] | None) -> EngineHost | None:
+    """Make the host of the language model, if there is to be one."""
+    if load_model is not None:
+        return EngineHost(load_model)
+    if settings.engine == "none" or settings.model == "none":
+        return None
+    if settings.model is None and not bundled():
+        if settings.engine != "auto":
+            raise ConfigError(
+                f"--engine {settings.engine}: the bundled model is not installed; give --model "
+                "FOLDER, or --engine none for the measured report alone."
+            )
+        return None
+    at_server = (settings.model or "").startswith(("http://", "https://"))
+    if settings.model is not None and not at_server and not Path(settings.model).is_dir():
+        raise ConfigError(f"--model {settings.model}: no such folder.")
+    spec = EngineSpec(model=settings.model, kind=settings.engine, arguments=settings.vllm)
+    return EngineHost(spec.load, concurrent=spec.concurrent)
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -139,6 +184,7 @@ def _add_errors(app: FastAPI) -> None:
 
 def _add_watching(app: FastAPI, server: Server) -> None:
     """Add the routes by which the server is watched."""
+    engine = server.answering.engine
 
     @app.get("/healthz", tags=["Watching"], summary="Whether the server runs")
     async def healthz() -> dict[str, str]:
@@ -153,10 +199,16 @@ def _add_watching(app: FastAPI, server: Server) -> None:
     async def readyz() -> JSONResponse:
         parts: dict[str, Any] = {
             "readers": server.pool.ready > 0,
+            "engine": "none" if engine is None else engine.state,
             "audit": server.audit.ping(),
             "draining": server.gate.draining,
         }
-        ready = parts["readers"] and parts["audit"] and not parts["draining"]
+        ready = (
+            parts["readers"]
+            and parts["engine"] in ("none", "ready")
+            and parts["audit"]
+            and not parts["draining"]
+        )
         return JSONResponse(
             {"status": "ready" if ready else "not ready", **parts}, 200 if ready else 503
         )

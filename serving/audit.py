@@ -86,8 +86,6 @@ class AuditLog:
             ) from None
         shown = parsed.render_as_string(hide_password=True)
         lite = parsed.get_backend_name() == "sqlite"
-        if lite and parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Values never stand in what SQLAlchemy says of an error.
         kwargs: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
         self._sql = sql
@@ -95,11 +93,13 @@ class AuditLog:
         # SQLite takes one writer at a time; PostgreSQL needs no such care.
         self._lock = threading.Lock() if lite else None
         try:
+            if lite and parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._engine = sql.create_engine(url, **kwargs)
             if lite:
                 sql.event.listen(self._engine, "connect", _wal)
             self._table.metadata.create_all(self._engine)
-        except (SQLAlchemyError, ModuleNotFoundError) as error:
+        except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
             raise ConfigError(
                 f"--audit {shown}: {type(error).__name__}; the audit log must be writable. Check "
                 "the address, the driver (pip install psycopg) and the permissions."

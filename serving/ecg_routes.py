@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.report import Report
+from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.errors import BadRequestError
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
@@ -23,11 +24,30 @@ if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
 
 
+Task = Literal[
+    "statements",
+    "words",
+    "ptbxl-super",
+    "ptbxl-sub",
+    "ptbxl-form",
+    "ptbxl-rhythm",
+    "ptbxl-diagnostic",
+    "ptbxl-all",
+    "cpsc2018",
+    "csn",
+]
+
+
 class ReportFields(ReadingFields):
     """Fields of a request for a report."""
 
     question: str | None = Field(
         None, max_length=4000, description="A question that the report is to answer as well."
+    )
+    model: Literal["default", "measured"] = Field(
+        "default",
+        description="default: the narrative is written by the server's model, and checked; "
+        "measured: no language model has a part.",
     )
     subject: str | None = Field(
         None,
@@ -39,11 +59,18 @@ class ReportFields(ReadingFields):
 class ClassificationFields(ReadingFields):
     """Fields of a request for statements."""
 
+    task: Task = Field(
+        "statements",
+        description="statements: what criteria decide, with evidence; words: scores for "
+        "statements in your words; else scores for the classes of a benchmark.",
+    )
     labels: str | None = Field(
         None,
-        max_length=2000,
-        description="Codes of the statements wanted, joined by commas; all without it.",
+        max_length=8000,
+        description="Joined by commas. Task statements: codes, all without it; task words: the "
+        "statements.",
     )
+    head: bool = Field(False, description="Scores of the head trained on PTB-XL instead of words.")
 
 
 class TracingFields(ReadingFields):
@@ -86,7 +113,13 @@ def ecg_router(server: Server) -> APIRouter:
             # The patient is the same; age and sex of the earlier file are its own.
             told = fields.model_copy(update={"age": None})
             earlier = await server.intake.analyse(call, uploads["earlier"], told)
-        report = await asyncio.to_thread(report_of, found, earlier)
+        report = await server.answering.report(
+            call,
+            found,
+            model=server.answering.chosen(fields.model),
+            question=fields.question,
+            earlier=earlier,
+        )
         if kind == "json":
             return Response(report.to_json(), media_type=MEDIA["json"])
         begun = time.perf_counter()
@@ -111,9 +144,22 @@ def ecg_router(server: Server) -> APIRouter:
     )
     async def classifications(request: Request) -> JSONResponse:
         call, uploads, fields = await server.form(request, ClassificationFields)
-        wanted = _codes(fields.labels)
+        if (fields.task == "words") != (fields.labels is not None) and fields.task != "statements":
+            raise BadRequestError("Task words needs labels, and other benchmarks take none.")
+        if fields.task == "statements":
+            wanted = _codes(fields.labels)
+            found = await server.intake.analyse(call, uploads["file"], fields)
+            return JSONResponse(await asyncio.to_thread(_statements, found, wanted))
         found = await server.intake.analyse(call, uploads["file"], fields)
-        return JSONResponse(await asyncio.to_thread(_classification, found, wanted))
+        scores = {}
+        if found.quality.acceptable:
+            begun = time.perf_counter()
+            scores = await server.intake.run(
+                "classify", found.record, fields.task, fields.labels, fields.head
+            )
+            call.add({"classify": (time.perf_counter() - begun) * 1000})
+        labels = [{"label": label, "score": score} for label, score in scores.items()]
+        return JSONResponse(await asyncio.to_thread(_judged, found, fields.task, labels))
 
     @router.get("/statements", summary="The statements that can be made, with their codes")
     async def statements() -> JSONResponse:
@@ -129,7 +175,7 @@ def ecg_router(server: Server) -> APIRouter:
         kind = accepted(request, "json", "svg", "png")
         call, uploads, fields = await server.form(request, TracingFields)
         found = await server.intake.analyse(call, uploads["file"], fields)
-        report = await asyncio.to_thread(report_of, found)
+        report = await server.answering.report(call, found, model=MEASURED)
         if kind == "json":
             drawn = await asyncio.to_thread(
                 tracing,
@@ -147,36 +193,6 @@ def ecg_router(server: Server) -> APIRouter:
         return Response(data, media_type=MEDIA[kind])
 
     return router
-
-
-def report_of(found: Analysis, earlier: Analysis | None = None) -> Report:
-    """Write the report of an analysis, as `ecg_llm.assistant.interpret` does.
-
-    Parameters
-    ----------
-    found : Analysis
-        What is known of the record.
-    earlier : Analysis, optional
-        Of an earlier ECG of the same patient, to compare with.
-
-    Returns
-    -------
-    Report
-    """
-    from ecg_llm.assistant import weight_hashes
-    from ecg_llm.compare import with_comparison
-    from ecg_llm.compose import build_report
-    from ecg_llm.findings.sources import CRITERIA_VERSION
-
-    report = build_report(
-        found.record,
-        found.quality,
-        found.measurements,
-        found.findings,
-        weights=weight_hashes(),
-        criteria_version=CRITERIA_VERSION,
-    )
-    return report if earlier is None else with_comparison(report, report_of(earlier))
 
 
 def _content(*kinds: Any) -> dict[str, Any]:
@@ -207,14 +223,19 @@ def _measurements(found: Analysis) -> dict[str, Any]:
     return {"measurements": values, "quality": verdict, "provenance": _provenance(found)}
 
 
-def _classification(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
+def _statements(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
     """Give the statements with their evidence."""
     chosen = [
         asdict(finding) for finding in found.findings if wanted is None or finding.code in wanted
     ]
+    return _judged(found, "statements", chosen)
+
+
+def _judged(found: Analysis, task: str, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say of labels what was judged, and by what."""
     return {
-        "task": "statements",
-        "labels": chosen,
+        "task": task,
+        "labels": labels,
         "acceptable": found.quality.acceptable,
         "reasons": list(found.quality.reasons),
         "provenance": _provenance(found),
@@ -223,4 +244,6 @@ def _classification(found: Analysis, wanted: frozenset[str] | None) -> dict[str,
 
 def _provenance(found: Analysis) -> dict[str, Any]:
     """Say what was judged, by what."""
-    return report_of(found).provenance.model_dump()
+    from ecg_llm.assistant import report_on
+
+    return report_on(found, model="none").provenance.model_dump()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import RecordError
+from ecg_llm.stages import clocked, stage
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
@@ -90,10 +90,19 @@ def analyse_file(job: FileJob) -> FileResult:
     RecordError
         If it is not an ECG that can be read as it stands, or is larger than allowed.
     """
-    from ecg_llm.assistant import analyse
+    from ecg_llm.analysis import analyse
+
+    with clocked() as stages_ms:
+        with stage("read"):
+            record = _read(job)
+        analysis = analyse(record)
+    return FileResult(analysis=analysis, stages_ms=stages_ms)
+
+
+def _read(job: FileJob) -> ECGRecord:
+    """Read a file within its bounds, and put what the client says over what it says."""
     from ecg_llm.io import read_bytes
 
-    begun = time.perf_counter()
     _check_size(job)
     record = read_bytes(job.data, job.filename, fs=job.fs, unit=job.unit, leads=job.leads)
     if record.duration_s > job.max_duration_s:
@@ -103,15 +112,39 @@ def analyse_file(job: FileJob) -> FileResult:
         )
     if job.age_years is not None:
         record = replace(record, age_years=job.age_years)
-    if job.sex is not None:
-        record = replace(record, sex=job.sex)
-    read = time.perf_counter()
-    analysis = analyse(record)
-    done = time.perf_counter()
-    return FileResult(
-        analysis=analysis,
-        stages_ms={"read": (read - begun) * 1000, "measure": (done - read) * 1000},
-    )
+    return record if job.sex is None else replace(record, sex=job.sex)
+
+
+def classify_record(record: ECGRecord, task: str, words: str | None, head: bool) -> dict[str, Any]:
+    """Score a record for a benchmark's classes, or for statements in anybody's words.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        Of acceptable quality.
+    task : str
+        One of `ecg_llm.knowledge.TASKS`, or ``words``.
+    words : str or None
+        Statements joined by commas, for ``words``.
+    head : bool
+        Use the trained head, not words.
+
+    Returns
+    -------
+    dict of str to float
+        0 to 1 by label.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such task, or the head does not know a label.
+    """
+    from ecg_llm.classify import classify
+    from ecg_llm.zero_shot import Labels
+
+    asked = (words or "").split(",")
+    labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
+    return classify([record], labels, head=head)[0].scores
 
 
 def render_report(
@@ -193,6 +226,7 @@ def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_
 
 TASKS: dict[str, Callable[..., Any]] = {
     "analyse": analyse_file,
+    "classify": classify_record,
     "render": render_report,
     "draw": draw_tracing,
 }
@@ -207,20 +241,13 @@ def warm_up(settings: Settings) -> None:
     settings : Settings
         Bounds for image libraries.
     """
-    import numpy as np
     import PIL.Image
 
-    from ecg_llm.assistant import analyse, weight_hashes
-    from ecg_llm.delineate import delineate
-    from ecg_llm.leads import STANDARD_12
-    from ecg_llm.record import ECGRecord
+    from ecg_llm.analysis import analyse
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
 
     PIL.Image.MAX_IMAGE_PIXELS = settings.max_pixels // 2  # Pillow refuses from twice this on
-    weight_hashes()
-    noise = np.random.default_rng(0).normal(0, 0.05, (12, 5000)).astype(np.float32)
-    record = ECGRecord(signal=noise, fs=500.0, leads=STANDARD_12)
-    analyse(record)
-    delineate(record)
+    analyse(synthetic_ecg(bpm=70, seed=1).record)
 
 
 def _check_size(job: FileJob) -> None:

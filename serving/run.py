@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from ecg_llm.serving.guard import LOG
 from ecg_llm.serving.settings import Settings
 
 
@@ -27,7 +28,7 @@ def run(settings: Settings) -> None:
 
     app = create_app(settings)
     _log_to_stderr()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -37,12 +38,17 @@ def run(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        date_header=True,
         h11_max_incomplete_event_size=64 * 1024,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.drain_s),
         limit_concurrency=settings.queue * 4,
     )
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    scheme = "https" if settings.tls_cert else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    LOG.info("listening at %s://%s:%d", scheme, host, socket.getsockname()[1])
+    server.run(sockets=[socket])
 
 
 def _log_to_stderr() -> None:

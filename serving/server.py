@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 import ecg_llm
+from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.audit import Entry, now
 from ecg_llm.serving.guard import call_of
 from ecg_llm.serving.uploads import Model, Upload, read_form, read_json
@@ -16,6 +17,7 @@ from ecg_llm.serving.uploads import Model, Upload, read_form, read_json
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from ecg_llm.serving.answering import Answering
     from ecg_llm.serving.audit import AuditLog
     from ecg_llm.serving.guard import Call, Gate
     from ecg_llm.serving.intake import Intake
@@ -45,6 +47,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         400: "The request is not valid.",
         401: "No API key that is known.",
         403: "The server is not to be used under this name or from this page.",
+        404: "There is no model of that name.",
         406: "None of the formats accepted is there.",
         408: "The request did not arrive in time.",
         413: "More bytes than are taken in.",
@@ -69,6 +72,8 @@ class Server:
         Reader processes.
     intake : Intake
         From upload to analysis.
+    answering : Answering
+        From analysis to report and answer.
     gate : Gate
         What is in service.
     metrics : Metrics
@@ -80,14 +85,10 @@ class Server:
     settings: Settings
     pool: WorkerPool
     intake: Intake
+    answering: Answering
     gate: Gate
     metrics: Metrics
     audit: AuditLog
-
-    @property
-    def model_name(self) -> str:
-        """Name of the model that has a part in answers; ``none`` for the measured report."""
-        return "none"
 
     async def form(
         self, request: Request, model: type[Model], *files: str
@@ -112,7 +113,8 @@ class Server:
         uploads, fields = await read_form(
             request, model, files or ("file",), self.settings, self.gate, call
         )
-        await self.record(call, request.url.path, list(uploads.values()))
+        chosen = self.answering.chosen(getattr(fields, "model", MEASURED))
+        await self.record(call, request.url.path, list(uploads.values()), chosen)
         return call, uploads, fields
 
     async def json(self, request: Request) -> tuple[Call, Any]:
@@ -131,7 +133,9 @@ class Server:
         call = call_of(request)
         return call, await read_json(request, self.settings, self.gate, call)
 
-    async def record(self, call: Call, route: str, uploads: list[Upload]) -> None:
+    async def record(
+        self, call: Call, route: str, uploads: list[Upload], model: str = MEASURED
+    ) -> None:
         """Write into the audit log that a request is about to be served.
 
         Parameters
@@ -142,6 +146,8 @@ class Server:
             What is asked for.
         uploads : list of Upload
             Of which files.
+        model : str
+            Which model has a part.
         """
         entry = Entry(
             request_id=call.request_id,
@@ -149,7 +155,7 @@ class Server:
             caller=call.caller,
             client=call.client,
             route=route,
-            model=self.model_name,
+            model=model,
             version=ecg_llm.__version__,
             inputs=tuple(upload.sha256 for upload in uploads),
         )

@@ -28,6 +28,8 @@ class Settings:
         Checkpoint folder, address of an OpenAI-compatible server, or None for the bundled model.
     engine : str
         What runs the model; ``none`` serves the measured report alone.
+    vllm : tuple of str
+        Arguments of vLLM's engine, each ``name=value``.
     keys : Path or None
         File of API keys, made by ``ecgllm keys add``.
     tls_cert, tls_key : Path or None
@@ -74,6 +76,7 @@ class Settings:
     port: int = 8000
     model: str | None = None
     engine: EngineKind = "auto"
+    vllm: tuple[str, ...] = ()
     keys: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -118,6 +121,8 @@ class Settings:
         ):
             if path is not None and not path.is_file():
                 raise ConfigError(f"{option} {path}: no such file.")
+        if self.vllm and self.engine != "vllm":
+            raise ConfigError("--vllm belongs to --engine vllm.")
         for name in ("workers", "queue", "max_files", "max_engine_requests"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} {getattr(self, name)}: at least 1 is needed.")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from ecg_llm.serving.errors import BadRequestError, TookTooLongError, TooLargeError
 from ecg_llm.serving.filework import FileJob
@@ -338,16 +339,23 @@ async def _limited(
     if declared.isdecimal() and int(declared) > limit:
         raise too_large
     total = 0
-    try:
-        async with asyncio.timeout(settings.upload_s):
-            async for chunk in request.stream():
-                total += len(chunk)
-                if total > limit:
-                    raise too_large
-                gate.hold(call, len(chunk))
-                yield chunk
-    except TimeoutError:
-        raise TookTooLongError("The request did not arrive in time.", status=408) from None
+    stream = request.stream()
+    loop = asyncio.get_running_loop()
+    end = loop.time() + settings.upload_s
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(stream, None), end - loop.time())
+        except TimeoutError:
+            raise TookTooLongError("The request did not arrive in time.", status=408) from None
+        except ClientDisconnect:
+            raise BadRequestError("The request broke off.") from None
+        if chunk is None:
+            return
+        total += len(chunk)
+        if total > limit:
+            raise too_large
+        gate.hold(call, len(chunk))
+        yield chunk
 
 
 def _depth(value: Any) -> int:

@@ -20,7 +20,13 @@ from dataclasses import is_dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ecg_llm.serving.errors import BadFileError, ServeError, TooManyError, UnavailableError
+from ecg_llm.serving.errors import (
+    BadFileError,
+    BadRequestError,
+    ServeError,
+    TooManyError,
+    UnavailableError,
+)
 from ecg_llm.serving.settings import Settings
 
 START_S = 180.0
@@ -106,6 +112,8 @@ class WorkerPool:
             return result
         if kind == "bad":
             raise BadFileError(str(result))
+        if kind == "asked":
+            raise BadRequestError(str(result))
         raise ServeError("A fault of ecg_llm while reading the file; please report it.")
 
     def close(self) -> None:
@@ -231,7 +239,7 @@ def _serve(line: Connection, settings: Settings) -> None:
         os.dup2(silent, stream)
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
-    from ecg_llm.errors import ECGError
+    from ecg_llm.errors import ConfigError, ECGError
     from ecg_llm.serving.filework import TASKS, warm_up
 
     warm_up(settings)
@@ -244,6 +252,8 @@ def _serve(line: Connection, settings: Settings) -> None:
             answer: tuple[str, Any]
             try:
                 answer = ("ok", TASKS[task](*args))
+            except ConfigError as error:
+                answer = ("asked", str(error))
             except ECGError as error:
                 answer = ("bad", str(error))
             except MemoryError:

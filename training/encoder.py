@@ -3,59 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import ecg_llm
 from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
 from ecg_llm.errors import ConfigError
-from ecg_llm.training.batches import Batches, batches
-from ecg_llm.training.loop import Objective, fit
+from ecg_llm.training.adapt import Adapt
+from ecg_llm.training.batches import batches
+from ecg_llm.training.loop import fit
+from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
 from ecg_llm.training.pack import Pack, pack
 from ecg_llm.training.recipe import Recipe, load_recipe
 from ecg_llm.training.store import load_encoder, save_encoder
-from ecg_llm.training.supervised import (
-    Supervised,
-    held_out,
-    judge_supervised,
-    positive_weights,
-)
 
 Report = Callable[[str, int, int, dict[str, float]], None]
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What an objective is made from."""
-
-    recipe: Recipe
-    encoder: SignalEncoder
-    pack: Pack
-    source: Batches
-
-
-class Maker(Protocol):
-    """Builds the objective of a recipe, and how it is judged."""
-
-    def __call__(
-        self, setup: Setup
-    ) -> tuple[Objective, Callable[[nn.Module], dict[str, float]] | None]:
-        """Build them."""
-
-
-def _supervised(setup: Setup) -> tuple[Objective, Callable[[nn.Module], dict[str, float]]]:
-    labels = setup.pack.labels[setup.source.rows]
-    objective = Supervised(setup.encoder, positive_weights(labels), **setup.recipe.options)
-    rows = held_out(setup.pack)
-    return objective, lambda net: judge_supervised(net, setup.pack, rows)
-
-
-MAKERS: dict[str, Maker] = {"supervised": _supervised}
-LABELLED = ("supervised",)
 
 
 def train_encoder(
@@ -151,8 +116,8 @@ def train_stage(
     dict of str to float
         Figures of the last step.
     """
-    if recipe.objective not in MAKERS:
-        raise ConfigError(f"objective {recipe.objective!r}: there are {', '.join(MAKERS)}.")
+    if recipe.objective not in OBJECTIVES:
+        raise ConfigError(f"objective {recipe.objective!r}: there are {', '.join(OBJECTIVES)}.")
     torch.manual_seed(recipe.loop.seed)
     encoder = starting_encoder(recipe)
     source = batches(
@@ -160,9 +125,9 @@ def train_stage(
         recipe.data,
         recipe.views,
         recipe.loop.batch,
-        labelled=recipe.objective in LABELLED,
+        labelled=OBJECTIVES[recipe.objective].labelled,
     )
-    objective, judge = MAKERS[recipe.objective](Setup(recipe, encoder, records, source))
+    objective, judge = make_objective(Setup(recipe, encoder, records, source))
     logs: dict[str, float] = {}
     figures: dict[str, float] = {}
 
@@ -187,6 +152,8 @@ def train_stage(
         resume=resume,
         stop_at=stop_at,
     )
+    if isinstance(trained, Adapt):
+        trained.merge()
     names = dict(trained.named_parameters())
     extra: dict[str, Tensor] = {k: names[k] for k in ("head.weight", "head.bias") if k in names}
     best = trained.get_submodule("encoder")

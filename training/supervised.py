@@ -224,3 +224,33 @@ def judge_supervised(
         "super"
     ]
     return result
+
+
+@torch.inference_mode()
+def vectors_of(
+    encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64], batch: int = 64
+) -> npt.NDArray[np.float32]:
+    """Encode packed records.
+
+    Parameters
+    ----------
+    encoder : SignalEncoder
+        In evaluation mode.
+    pack : Pack
+        Records.
+    rows : np.ndarray of int
+        Which.
+    batch : int
+        Records at a time.
+
+    Returns
+    -------
+    np.ndarray, shape (n, D)
+    """
+    found = []
+    for k in range(0, len(rows), batch):
+        part = rows[k : k + batch]
+        signal = torch.from_numpy(pack.signals[part].astype(np.float32))
+        sure = torch.from_numpy(pack.calibrated[part])
+        found.append(encoder(signal.nan_to_num(), signal.isfinite(), sure).vector.numpy())
+    return np.concatenate(found)

@@ -39,6 +39,13 @@ def serve(
     engine: Annotated[
         Engine, typer.Option(help="What runs the model; none serves the measured report alone.")
     ] = Engine.AUTO,
+    vllm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An argument of vLLM's engine, as tensor_parallel_size=2; may be repeated.",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than the loopback need --keys.")
     ] = "127.0.0.1",
@@ -53,7 +60,10 @@ def serve(
     ] = None,
     audit: Annotated[
         str | None,
-        typer.Option(help="Database URL of the audit log; by default SQLite in ~/.local/state."),
+        typer.Option(
+            envvar="ECGLLM_AUDIT",
+            help="Database URL of the audit log; by default SQLite in ~/.local/state.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that read files; by default one a core.")
@@ -81,6 +91,7 @@ def serve(
         Settings(
             model=model,
             engine=engine.value,
+            vllm=tuple(vllm or ()),
             host=host,
             port=port,
             keys=keys,

@@ -74,3 +74,50 @@ def train_encoder(
         pack_progress=_progress("record"),
     )
     typer.echo(str(out / "signal_encoder.safetensors"))
+
+
+def train_head(
+    data: Data,
+    encoder: Annotated[Path, typer.Option(help="Folder that train encoder wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for signal_head.npz and its card.")],
+    blind: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of an encoder trained alike without folds 7 and 8, on which the join is "
+            "fitted; the encoder itself if left out."
+        ),
+    ] = None,
+    packed: Packed = None,
+    workers: Annotated[int, typer.Option(help="Processes that measure.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
+) -> None:
+    """Fit the head that joins encoder and measurements, and judge it on fold 9.
+
+    \b
+    ecgllm train head --data data/ --encoder runs/encoder --blind runs/blind --out runs/head \f
+    """
+    from ecg_llm.training.head import HeadRecipe
+    from ecg_llm.training.head import train_head as train
+    from ecg_llm.training.measured import measured_features
+    from ecg_llm.training.pack import load_pack
+
+    folder = packed or encoder / "packed"
+    pack = load_pack(folder)
+    features = measured_features(
+        _folder(data, "the data sets"),
+        folder,
+        pack,
+        workers=workers,
+        progress=_progress("record"),
+    )
+    figures = train(
+        pack,
+        features,
+        encoder,
+        out,
+        blind=blind,
+        recipe=HeadRecipe(seed=seed),
+        progress=lambda text: typer.echo(text, err=True),
+    )
+    for name, value in figures.items():
+        typer.echo(f"{name}: {value:.3f}")

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.model.configuration import EcgLlmConfig
-from ecg_llm.model.projector import Projector
+from ecg_llm.model.projector import Projector, pooling
 
 ENCODER_WEIGHTS = Path(__file__).parent.parent / "weights" / "signal_encoder.safetensors"
 _RECORD_INPUTS = ("ecg_signal", "ecg_present", "ecg_calibrated", "ecg_tokens", "ecg_vector")
@@ -71,7 +71,7 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
         EcgLlmForConditionalGeneration
         """
         if kwargs.get("quantization_config") is not None:
-            _need_bitsandbytes()
+            need_bitsandbytes()
         loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if model.config.bundled_encoder and model.encoder is not None:
@@ -82,7 +82,9 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
                     f"{ENCODER_WEIGHTS}: not there, but the checkpoint uses the bundled encoder; "
                     "install ecg_llm with its weights."
                 )
-            model.encoder.load_state_dict(load_file(ENCODER_WEIGHTS))
+            kept = load_file(ENCODER_WEIGHTS)
+            own = {key[8:]: kept[key] for key in kept if key.startswith("encoder.")}
+            model.encoder.load_state_dict(own)
         return loaded
 
     def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
@@ -134,7 +136,8 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
 
         Returns
         -------
-        tokens : Tensor, shape (n_ecgs, n_tokens, encoder_width)
+        tokens : Tensor, shape (n_ecgs, pooled_tokens, encoder_width)
+            All of the encoder's tokens where ``pooled_tokens`` is 0.
         vector : Tensor, shape (n_ecgs, encoder_width)
 
         Raises
@@ -148,7 +151,14 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
                 "ecg_tokens and ecg_vector, or set encoder_config."
             )
         out = self.encoder(ecg_signal.to(self.dtype), ecg_present, ecg_calibrated)
-        return out.tokens, out.vector
+        pooled = self.config.pooled_tokens
+        if not pooled:
+            return out.tokens, out.vector
+        # Tokens of a stretch that was not recorded say nothing: they stay out of the averages.
+        n, count = out.tokens.shape[:2]
+        seen = ecg_present.any(1).reshape(n, count, -1).any(-1)
+        kept = [row[there] for row, there in zip(out.tokens, seen, strict=True)]
+        return torch.stack([pooling(len(row), pooled).to(row) @ row for row in kept]), out.vector
 
     def project(self, tokens: Tensor, vector: Tensor, from_page: Tensor | None = None) -> Tensor:
         """Bring the encoder's features of ECGs and images into the language model's space.
@@ -291,17 +301,24 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
 
 def _encoder(config: EcgLlmConfig) -> nn.Module:
     """Build the signal encoder."""
-    from ecg_llm.encoders.signal import (  # type: ignore[import-not-found,unused-ignore]
-        SignalEncoder,
-        SignalEncoderConfig,
-    )
+    from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
 
-    encoder: nn.Module = SignalEncoder(SignalEncoderConfig(**(config.encoder_config or {})))
+    stored = config.encoder_config or {}  # JSON knows no tuples
+    settings: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()
+    }
+    encoder: nn.Module = SignalEncoder(SignalEncoderConfig(**settings))
     return encoder
 
 
-def _need_bitsandbytes() -> None:
-    """Say what 4-bit weights need before transformers fails inside."""
+def need_bitsandbytes() -> None:
+    """Say what 4-bit weights need before transformers fails inside.
+
+    Raises
+    ------
+    ConfigError
+        If bitsandbytes is not installed.
+    """
     from importlib.util import find_spec
 
     if find_spec("bitsandbytes") is None:

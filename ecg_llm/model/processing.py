@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
 
 ECG, IMAGE = "<ecg>", "<image>"
+WINDOW_S = 10.0
+"""What the encoder looks at of a record."""
 
 
 class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
@@ -137,7 +139,7 @@ class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
 
 
 def ecg_inputs(records: Sequence[ECGRecord]) -> dict[str, Any]:
-    """Make the encoder's inputs of records.
+    """Make the encoder's inputs of the first ten seconds of records.
 
     Parameters
     ----------
@@ -151,15 +153,18 @@ def ecg_inputs(records: Sequence[ECGRecord]) -> dict[str, Any]:
     """
     import torch
 
-    from ecg_llm.encoders.signal_input import (  # type: ignore[import-not-found,unused-ignore]
-        encoder_input,
-    )
+    from ecg_llm.encoders.signal_input import encoder_input, windows
 
-    made = [encoder_input(record) for record in records]
-    signal, present, calibrated = zip(*made, strict=True)
+    signals, presents, gains = [], [], []
+    for record in records:
+        signal, present, calibrated = encoder_input(record.segment(0, WINDOW_S))
+        _, signal, present = windows(signal, present)[0]
+        signals.append(signal)
+        presents.append(present)
+        gains.append(calibrated)
     return {
-        "ecg_signal": torch.from_numpy(np.stack(signal)),
-        "ecg_present": torch.from_numpy(np.stack(present)),
-        "ecg_calibrated": torch.tensor([bool(one) for one in calibrated]),
+        "ecg_signal": torch.from_numpy(np.stack(signals)),
+        "ecg_present": torch.from_numpy(np.stack(presents)),
+        "ecg_calibrated": torch.tensor(gains),
         "from_page": torch.tensor([record.origin == "page" for record in records]),
     }

@@ -97,6 +97,26 @@ def test_statements_are_chosen_by_code(client: TestClient, ecg: bytes) -> None:
     assert {"SR", "AFIB", "stemi"} <= codes
 
 
+def test_the_tasks_are_those_that_there_are() -> None:
+    from typing import get_args
+
+    from ecg_llm.knowledge import TASKS
+    from ecg_llm.serving.ecg_routes import Task
+
+    assert set(get_args(Task)) == {"statements", "words", *TASKS}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"task": "words"}, {"task": "csn", "labels": "AF"}, {"task": "words", "labels": " , "}],
+)
+def test_a_task_is_given_what_it_needs(
+    client: TestClient, ecg: bytes, fields: dict[str, str]
+) -> None:
+    answer = send(client, "/v1/ecg/classifications", ecg, **fields)
+    assert answer.status_code == 400, answer.text
+
+
 def test_a_tracing_can_be_drawn_from_its_numbers(client: TestClient, ecg: bytes) -> None:
     answer = send(client, "/v1/ecg/tracings", ecg, from_s="2", seconds="4").json()
     record = read_record(EXAMPLES / "00177_hr.hea")

@@ -31,3 +31,20 @@ def test_half_of_tls_is_refused(tmp_path: Path) -> None:
         Settings(tls_cert=cert).check()
     with pytest.raises(ConfigError, match="no such file"):
         Settings(tls_cert=cert, tls_key=tmp_path / "key.pem").check()
+
+
+def test_arguments_of_vllm_are_names_and_json_values() -> None:
+    from ecg_llm.serving.engine import _named
+
+    given = ["tensor_parallel_size=2", "dtype=bfloat16", "enforce_eager=true", 'a={"b": 1}']
+    assert _named(given) == {
+        "tensor_parallel_size": 2,
+        "dtype": "bfloat16",
+        "enforce_eager": True,
+        "a": {"b": 1},
+    }
+    for wrong in ("x", "=1", "a b=1", "--x=1"):
+        with pytest.raises(ConfigError, match="tensor_parallel_size=2"):
+            _named([wrong])
+    with pytest.raises(ConfigError, match="engine vllm"):
+        Settings(vllm=("a=1",)).check()

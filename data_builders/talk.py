@@ -1,0 +1,342 @@
+"""Short canonical answers on a record, every number of which its prompt shows.
+
+The built conversations vary their words; what the small bundled model is to say stands here in one
+wording, so that its few weights go into reading the prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from ecg_llm.facts import Facts
+from ecg_llm.findings.finding import URGENCIES, Finding
+from ecg_llm.phrases import amount, sentence
+from ecg_llm.prompt import (
+    SHOWN_VALUES,
+    SHOWN_WAVES,
+    Part,
+    finding_words,
+    possible_findings,
+    shown_findings,
+    status_words,
+    value_words,
+)
+from ecg_llm.quantity import Quantity
+from ecg_llm.references import reference
+from ecg_llm.vocabulary import CODES as STATED
+from ecg_llm.vocabulary import canonical_code, label, members
+
+REPORT_VALUES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NOT_MEASURED = frozenset(("12", "2", "1", "3", "4", "6", "60"))
+"""Numbers of names (12-lead, J+60 ms) and of lists."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Talk:
+    """One conversation to learn from.
+
+    Attributes
+    ----------
+    kind : str
+        What it is about.
+    turns : tuple of str
+        Question and answer in turn; what stands for an answer that depends on the
+        prompt (a code, the name of a value) is turned into it when the prompt is built.
+    records : tuple of str
+        Names of its ECGs.
+    facts : tuple of Facts
+        Of its ECGs.
+    labels : tuple of str
+        Statements that people made on the last of them, as codes.
+    """
+
+    kind: str
+    turns: tuple[str, ...]
+    records: tuple[str, ...]
+    facts: tuple[Facts, ...]
+    labels: tuple[str, ...] = ()
+
+
+def report_answer(facts: Facts, parts: Sequence[Part], labels: Sequence[str]) -> str:
+    """Write the report that a prompt with these parts bears out.
+
+    Parameters
+    ----------
+    facts : Facts
+        As the prompt shows them.
+    parts : sequence of {"tokens", "values", "findings"}
+        Of the prompt.
+    labels : sequence of str
+        Codes that people stated; what the tokens have to tell.
+
+    Returns
+    -------
+    str
+    """
+    if facts.refused is not None:
+        return "This tracing cannot be interpreted."
+    shown = shown_findings(facts) if "findings" in parts else []
+    rhythm = [found for found in shown if found.section == "rhythm"]
+    others = [found for found in shown if found.section != "rhythm"]
+    said = [sentence(finding_words(found)) for found in rhythm]
+    if "values" in parts:
+        known = [word for word in value_words(facts) if " unknown" not in word]
+        wanted = tuple(SHOWN_VALUES[name] for name in REPORT_VALUES)
+        values = [word for word in known if word.rsplit(" ", 2)[0] in wanted or _axis(word)]
+        said += [sentence(", ".join(values))] if values else []
+    said += [sentence(finding_words(found)) for found in others]
+    told = {canonical_code(found.code) for found in shown}
+    likely = [found.label for found in possible_findings(facts)] if "findings" in parts else []
+    if "tokens" in parts and not likely:
+        more = [code for code in stated(labels) if told.isdisjoint(members(code))]
+        if told:  # what people saw beyond the criteria
+            likely = [label(code) for code in more if code not in ("NORM", "SR")]
+        else:
+            said += [sentence(label(code)) for code in more]
+    said += [f"Possible {name}." for name in likely]
+    if shown:
+        grave = sorted(shown, key=lambda found: URGENCIES.index(found.urgency))
+        said.append(sentence(f"Impression: {'; '.join(found.label for found in grave)}"))
+    return " ".join(said)
+
+
+def _axis(words: str) -> bool:
+    return words.startswith("QRS axis")
+
+
+def stated(labels: Iterable[str]) -> list[str]:
+    """Order the codes that people stated: rhythm first, then by urgency; only those with words.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        Codes.
+
+    Returns
+    -------
+    list of str
+    """
+    known = {code: k for k, code in enumerate(STATED)}
+    return sorted({c for c in map(canonical_code, labels) if c in known}, key=known.__getitem__)
+
+
+def verify_answer(code: str, facts: Facts) -> str:
+    """Answer whether a finding is present, with what decides it.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    str
+    """
+    told = status_words(code, facts)
+    name = label(code)
+    rest = told[len(name) :].strip()
+    state, _, fact = rest.partition(": ")
+    if state.startswith("present"):
+        return (
+            f"Yes. {sentence(f'{name}: {fact}' if fact else name + rest.removeprefix('present'))}"
+        )
+    if state.startswith("absent"):
+        verb = "are" if name.endswith(("waves", "complexes", "changes", "voltages")) else "is"
+        return f"No. {sentence(f'{name} {verb} absent' + (f': {fact}' if fact else ''))}"
+    return sentence(f"{name} cannot be judged")
+
+
+def value_answer(name: str, facts: Facts) -> str:
+    """Give a record-level value.
+
+    Parameters
+    ----------
+    name : str
+        A name of `ecg_llm.prompt.SHOWN_VALUES`.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    str
+        With the reference limits for age and sex; or that it was not measured, and why.
+    """
+    said = SHOWN_VALUES[name]
+    shown = next((word for word in value_words(facts) if word.startswith(f"{said} ")), None)
+    if shown is None:
+        return sentence(f"{said} was not measured")
+    if " unknown " in shown:
+        return sentence(shown.replace(" unknown (", " could not be measured (", 1))
+    sex = facts.sex if facts.sex in ("female", "male") else None
+    limits = reference(name, facts.age_years, sex).limits  # type: ignore[arg-type]
+    return sentence(f"{shown} (reference {limits})" if limits else shown)
+
+
+def wave_answer(name: str, lead: str, facts: Facts) -> str:
+    """Give the height of a wave in one lead.
+
+    Parameters
+    ----------
+    name : str
+        A name of `ecg_llm.prompt.SHOWN_WAVES`.
+    lead : str
+        Lead name.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    str
+    """
+    quantity = facts.leads.get(lead, {}).get(name)
+    if quantity is None or quantity.value is None:
+        return f"{SHOWN_WAVES[name]} not measured in {lead}."
+    return f"{SHOWN_WAVES[name]} {amount(quantity.value, quantity.unit)} in {lead}."
+
+
+def held(answer: str, prompt: str) -> bool:
+    """Tell whether a prompt shows every number of an answer.
+
+    Parameters
+    ----------
+    answer, prompt : str
+        The texts.
+
+    Returns
+    -------
+    bool
+    """
+    shown = set(_NUMBER.findall(prompt)) | _NOT_MEASURED
+    return all(number in shown for number in _NUMBER.findall(answer))
+
+
+def varied(facts: Facts, rng: Random, spread: float = 0.15) -> Facts:
+    """Change every value a little, so that numbers must be read and cannot be remembered.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of a record.
+    rng : Random
+        Source of chance.
+    spread : float
+        Of the logarithm of the factor.
+
+    Returns
+    -------
+    Facts
+    """
+
+    def moved(quantity: Quantity) -> Quantity:
+        if quantity.value is None or quantity.unit not in ("ms", "mV", "bpm", "deg"):
+            return quantity  # counts and ratios have their own bounds
+        if quantity.unit == "deg":
+            return replace(quantity, value=(quantity.value + rng.gauss(0, 25) + 180) % 360 - 180)
+        return replace(quantity, value=quantity.value * 2.0 ** rng.gauss(0, spread))
+
+    def told(finding: Finding) -> Finding:
+        evidence = tuple(
+            replace(item, value=moved(Quantity(float(item.value), item.unit)).value)
+            if isinstance(item.value, float)
+            else item
+            for item in finding.evidence
+        )
+        return replace(finding, evidence=evidence)
+
+    leads = {
+        lead: {name: moved(value) for name, value in values.items() if name in SHOWN_WAVES}
+        for lead, values in facts.leads.items()
+    }
+    return replace(
+        facts,
+        values={name: moved(value) for name, value in facts.values.items()},
+        leads=leads,
+        findings={code: told(found) for code, found in facts.findings.items()},
+    )
+
+
+def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> Facts:
+    """Put findings of other records in the place of those present, rare ones as often as common.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of a record.
+    pool : mapping of str to sequence of Finding
+        Present findings of many records, by code.
+    rng : Random
+        Source of chance.
+
+    Returns
+    -------
+    Facts
+        Nobody's ECG: to learn reading the prompt from, not cardiology.
+    """
+    kept = {code: found for code, found in facts.findings.items() if found.status != "present"}
+    rhythms = [code for code in pool if pool[code][0].section == "rhythm"]
+    codes = [rng.choice(rhythms)] if rhythms and rng.random() < 0.8 else []
+    codes += rng.sample(sorted(pool), rng.randrange(5))
+    return replace(facts, findings=kept | {code: rng.choice(pool[code]) for code in codes})
+
+
+def unmeasured(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
+    """Give what is known of an ECG that is there as a page image only.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the record.
+    labels : sequence of str
+        Codes that people stated.
+    rng : Random
+        Source of chance.
+
+    Returns
+    -------
+    Facts
+        No value; findings with a probability.
+    """
+    bare = Facts(sex=facts.sex, age_years=facts.age_years, refused=facts.refused)
+    return suspected(bare, labels, rng)
+
+
+def suspected(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
+    """Add what a classifier might hold possible: most of what people saw, and some that is not.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of a record.
+    labels : sequence of str
+        Codes that people stated.
+    rng : Random
+        Source of chance.
+
+    Returns
+    -------
+    Facts
+    """
+    findings = dict(facts.findings)
+    present = {code for code, found in findings.items() if found.status == "present"}
+    codes = [code for code in stated(labels) if code not in ("NORM", "SR") and rng.random() < 0.8]
+    codes += [rng.choice(STATED) for _ in range(3) if rng.random() < 0.2]
+    for code in codes:
+        if present.isdisjoint(members(code)):
+            known = findings.get(code)
+            findings[code] = Finding(
+                code=code,
+                label=label(code),
+                snomed=None,
+                section="st-t" if known is None else known.section,
+                urgency="abnormal",
+                status="unknown",
+                probability=0.5 + rng.random() / 2,
+                reason="no criterion decides it",
+            )
+    return replace(facts, findings=findings)

@@ -1,0 +1,162 @@
+"""The commands that train the language model: train lm, align, sft, preference; adapt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_llm.cli.develop import train_app
+
+Records = Annotated[Path, typer.Option(help="A set of records (build ptbxl).")]
+Talks = Annotated[Path | None, typer.Option(help="Conversations on that set (build instruct).")]
+Qa = Annotated[Path | None, typer.Option(help="Folder of ECG-QA's items on PTB-XL.")]
+Out = Annotated[Path, typer.Option(help="Folder for checkpoint, history, curve and model.")]
+RecipeName = Annotated[
+    str | None, typer.Option(help="Recipe that ships, or a TOML file; by default the stage's own.")
+]
+Steps = Annotated[int | None, typer.Option(help="So many steps in place of the time.", min=1)]
+Minutes = Annotated[float | None, typer.Option(help="Time to learn.")]
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@train_app.command("lm", short_help="Train the small language model and its tokenizer.")
+def train_lm(
+    records: Records,
+    out: Out,
+    talks: Talks = None,
+    qa: Qa = None,
+    recipe: RecipeName = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+) -> None:
+    """Train the bundled model's language part from scratch, on text; resumes if stopped.
+
+    \b
+    ecgllm train lm --records sets/ptbxl --talks sets/talk --qa ecg_qa/ --out runs/lm \f
+    """
+    from ecg_llm.training.language_recipe import load_language_recipe
+    from ecg_llm.training.language_stages import train_lm as run
+
+    settings = load_language_recipe(recipe or "lm", steps=steps, minutes=minutes)
+    typer.echo(str(run(records, talks, qa, out, settings, _tell)))
+
+
+Base = Annotated[
+    Path, typer.Option(help="Checkpoint to begin with: a folder of train lm or align.")
+]
+Encoder = Annotated[
+    Path | None,
+    typer.Option(help="Folder of another signal encoder than the bundled one (train encoder)."),
+]
+
+
+@train_app.command("align", short_help="Train the projectors: the ECG learns the model's language.")
+def train_align(
+    base: Base,
+    records: Records,
+    out: Out,
+    talks: Talks = None,
+    qa: Qa = None,
+    encoder: Encoder = None,
+    recipe: RecipeName = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+) -> None:
+    """Train the projectors alone; encoder and language model stay as they are.
+
+    \b
+    ecgllm train align --base runs/lm/model --records sets/ptbxl --out runs/align \f
+    """
+    _with_ecg("align", base, records, out, talks, qa, encoder, recipe, steps, minutes)
+
+
+@train_app.command("sft", short_help="Train adapters on the language model, and the projectors.")
+def train_sft(
+    base: Base,
+    records: Records,
+    out: Out,
+    talks: Talks = None,
+    qa: Qa = None,
+    encoder: Encoder = None,
+    recipe: RecipeName = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
+) -> None:
+    """Train adapters (saved alone, and merged) and the projectors, with modality dropout.
+
+    \b
+    ecgllm train sft --base runs/align/model --records sets/ptbxl --talks sets/talk \\
+        --qa ecg_qa/ --out runs/sft \f
+    """
+    _with_ecg("sft", base, records, out, talks, qa, encoder, recipe, steps, minutes)
+
+
+def _with_ecg(
+    stage: str,
+    base: Path,
+    records: Path,
+    out: Path,
+    talks: Path | None,
+    qa: Path | None,
+    encoder: Path | None,
+    recipe: str | None,
+    steps: int | None,
+    minutes: float | None,
+) -> None:
+    """Encode the records once, then train."""
+    from ecg_llm.training.language_features import encode_set, encoder_settings
+    from ecg_llm.training.language_recipe import load_language_recipe
+    from ecg_llm.training.language_stages import SHAPE, train_with_ecg
+
+    settings = load_language_recipe(recipe or stage, steps=steps, minutes=minutes)
+    features = encode_set(
+        records,
+        out / "features.npz",
+        pooled_tokens=SHAPE["pooled_tokens"],
+        weights=None if encoder is None else encoder / "signal_encoder.onnx",
+    )
+    made = train_with_ecg(
+        base, records, talks, qa, features, encoder_settings(encoder), out, settings, _tell
+    )
+    typer.echo(str(made))
+
+
+@train_app.command("preference", short_help="Prefer drafts that the grounding check bears out.")
+def train_preference(
+    base: Base, records: Records, out: Out, recipe: RecipeName = None, steps: Steps = None
+) -> None:
+    """Let the model write reports and prefer those whose claims the record bears out (GRPO).
+
+    \b
+    ecgllm train preference --base runs/sft/model --records sets/ptbxl --out runs/preference \f
+    """
+    from ecg_llm.training.language_recipe import load_language_recipe
+    from ecg_llm.training.preference import train_preference as run
+
+    settings = load_language_recipe(recipe or "preference", steps=steps)
+    typer.echo(str(run(base, records, out, settings, _tell)))
+
+
+def adapt(
+    examples: Annotated[Path, typer.Option(help="JSON lines: ecg (file), question, answer.")],
+    out: Annotated[Path, typer.Option(help="Folder for the adapted checkpoint.")],
+    base: Annotated[
+        Path | None, typer.Option(help="Checkpoint to begin with; the bundled one by default.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Of the optimiser.", min=1)] = 60,
+) -> None:
+    """Teach the fusion part a new kind of question from 5 to 50 examples, in minutes.
+
+    \b
+    ecgllm adapt --examples few.jsonl --out adapted
+    ecgllm ask rec.hea "the new question" --model adapted \f
+    """
+    from ecg_llm.lm import MINI
+    from ecg_llm.training.few_shot import adapt_files
+
+    typer.echo(str(adapt_files(base or MINI, examples, out, steps=steps, tell=_tell)))

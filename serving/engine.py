@@ -1,0 +1,563 @@
+"""The language model in a process of its own, followed by another when it dies.
+
+`EngineHost.model` is a `ecg_llm.lm.TextModel` that any thread of the server may call. While its
+process is away, calls fail at once with `UnavailableError`, which a client sees as 503.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, Literal
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.serving.errors import ServeError, TookTooLongError, UnavailableError
+
+if TYPE_CHECKING:
+    from ecg_llm.lm import TextModel
+    from ecg_llm.prompt import Prompt
+    from ecg_llm.serving.settings import EngineKind
+
+LOG = logging.getLogger("ecg_llm.serving")
+State = Literal["starting", "ready", "down", "closed"]
+CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
+"""Answers that an engine writes at one time; one where it is not named."""
+LONGEST_WAIT_S = 60.0
+"""Between two tries to start a process that does not come up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec:
+    """Which model is loaded, and by what.
+
+    Attributes
+    ----------
+    model : str or None
+        As in `ecg_llm.lm.load`.
+    kind : str
+        ``onnx``, ``transformers``, ``vllm`` or ``auto``.
+    arguments : tuple of str
+        Of vLLM's engine, each ``name=value``; what is JSON is read as such.
+    """
+
+    model: str | None
+    kind: EngineKind
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def concurrent(self) -> int:
+        """Answers written at one time."""
+        at_server = (self.model or "").startswith(("http://", "https://"))
+        return CONCURRENT.get("server" if at_server else self.kind, 1)
+
+    def load(self) -> TextModel:
+        """Load the model, in the process that will run it.
+
+        Returns
+        -------
+        TextModel
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        from pathlib import Path
+
+        from ecg_llm import lm
+
+        at_server = (self.model or "").startswith(("http://", "https://"))
+        folder = lm.MINI if self.model is None else Path(self.model)
+        model: TextModel | None
+        match self.kind:
+            case "vllm" if not at_server:
+                import importlib
+
+                # By name: the module needs vLLM only here.
+                loader = importlib.import_module("ecg_llm.serving.vllm_textmodel")
+                model = loader.VllmModel(folder, **_named(self.arguments))
+            case "transformers" if not at_server:
+                from ecg_llm.lm_transformers import TransformersModel
+                from ecg_llm.serving.batching import BatchedModel
+
+                model = BatchedModel(TransformersModel(folder))
+            case _:
+                model = lm.load(self.model)
+        if model is None:
+            raise ConfigError("--model none: there is no model to serve; give --engine none.")
+        return model
+
+
+def _named(arguments: Sequence[str]) -> dict[str, Any]:
+    """Read arguments of the form name=value."""
+    import json
+
+    named: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (name.isidentifier() and equals):
+            raise ConfigError(f"--vllm {argument}: write it as tensor_parallel_size=2.")
+        try:
+            named[name] = json.loads(value)
+        except ValueError:
+            named[name] = value
+    return named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens of one answer.
+
+    Attributes
+    ----------
+    prompt : int
+        All of the prompt's.
+    ecg : int
+        Those of them that stand for the tracing.
+    completion : int
+        The answer's.
+    """
+
+    prompt: int = 0
+    ecg: int = 0
+    completion: int = 0
+
+    def plus(self, other: Usage) -> Usage:
+        """Add the tokens of another answer.
+
+        Parameters
+        ----------
+        other : Usage
+            Of the other one.
+
+        Returns
+        -------
+        Usage
+        """
+        return Usage(
+            prompt=self.prompt + other.prompt,
+            ecg=self.ecg + other.ecg,
+            completion=self.completion + other.completion,
+        )
+
+
+class EngineHost:
+    """Keeps one engine process up.
+
+    Parameters
+    ----------
+    load : callable
+        Gives the model; it is called in the process, so it must be picklable.
+    concurrent : int
+        Answers written at one time.
+    """
+
+    def __init__(self, load: Callable[[], TextModel], *, concurrent: int = 1) -> None:
+        self._load = load
+        self._concurrent = concurrent
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._waiting: dict[int, queue.SimpleQueue[tuple[Any, ...]]] = {}
+        self._line: Connection | None = None
+        self._process: Any = None
+        self._closed = threading.Event()
+        self.state: State = "starting"
+        self.restarts = 0
+        self.fault = ""
+        """Why the last process did not come up; empty if it did."""
+        self.name = "starting"
+        self.hashes: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start the process and the thread that watches it."""
+        threading.Thread(target=self._keep_up, daemon=True, name="ecg-engine-watch").start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the engine is ready.
+
+        Parameters
+        ----------
+        seconds : float, s
+            How long at most.
+
+        Returns
+        -------
+        bool
+            Whether it is.
+        """
+        end = time.monotonic() + seconds
+        while self.state != "ready" and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.state == "ready"
+
+    @property
+    def pid(self) -> int:
+        """Id of the process; 0 while there is none."""
+        return (self._process.pid or 0) if self._process is not None else 0
+
+    def require(self) -> None:
+        """Refuse work while the engine is away.
+
+        Raises
+        ------
+        UnavailableError
+            With the time after which to try again.
+        """
+        if self.state != "ready":
+            raise UnavailableError("The language model is starting; try again later.")
+
+    def close(self) -> None:
+        """End the process."""
+        self._closed.set()
+        self.state = "closed"
+        with self._lock:
+            line, process = self._line, self._process
+        if line is not None:
+            with contextlib.suppress(OSError):
+                line.send(("stop",))
+        if process is not None:
+            process.join(5)
+            process.kill()
+            _end_group(process.pid)
+            process.join(5)
+
+    def calls(
+        self, operation: str, *args: Any, timeout_s: float, **options: Any
+    ) -> Generator[tuple[Any, ...]]:
+        """Call the model and give what it sends back, piece by piece.
+
+        Parameters
+        ----------
+        operation : {"generate", "stream", "score"}
+            Method of the model.
+        *args : object
+            Its arguments.
+        timeout_s : float, s
+            How long the whole may take.
+        **options : object
+            Its options.
+
+        Yields
+        ------
+        tuple
+            ``("piece", text)`` and then ``("end", result, usage)``.
+
+        Raises
+        ------
+        UnavailableError
+            If the process is away or dies meanwhile.
+        TookTooLongError
+            If it takes too long.
+        """
+        self.require()
+        number = next(self._numbers)
+        answers: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        end = time.monotonic() + timeout_s
+        with self._lock:
+            self._waiting[number] = answers
+        finished = False
+        try:
+            self._send(("call", number, operation, args, options))
+            while True:
+                try:
+                    said = answers.get(timeout=max(0.0, end - time.monotonic()))
+                except queue.Empty:
+                    raise TookTooLongError("The answer was not ready in time.") from None
+                match said:
+                    case ("piece", _):
+                        yield said
+                    case ("end", _, _):
+                        finished = True
+                        yield said
+                        return
+                    case ("away", message):
+                        finished = True
+                        raise UnavailableError(message)
+                    case (_, kind):
+                        finished = True
+                        raise RuntimeError(f"the engine failed: {kind}")
+        finally:
+            with self._lock:
+                self._waiting.pop(number, None)
+            if not finished:  # nobody listens any more
+                with contextlib.suppress(UnavailableError):
+                    self._send(("cancel", number))
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        with self._lock:
+            if self._line is None:
+                raise UnavailableError("The language model is starting; try again later.")
+            try:
+                self._line.send(message)
+            except (OSError, ValueError):
+                raise UnavailableError(
+                    "The language model has stopped and is started again; try again later."
+                ) from None
+
+    def _keep_up(self) -> None:
+        """Start a process, listen to it until it dies, start the next."""
+        wait_s = 0.5
+        while not self._closed.is_set():
+            begun = time.monotonic()
+            self._run_one()
+            if self._closed.is_set():
+                return
+            self.restarts += 1
+            LOG.error("engine: ended, is started again (%d)", self.restarts)
+            # One that ran a while is replaced at once; one that cannot start is not hurried.
+            wait_s = 0.5 if time.monotonic() - begun > 60 else min(wait_s * 2, LONGEST_WAIT_S)
+            self._closed.wait(wait_s)
+            if not self._closed.is_set():
+                self.state = "starting"
+
+    def _run_one(self) -> None:
+        """Live as long as one process."""
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        # Not a daemon: an engine may have processes of its own.
+        process = context.Process(
+            target=_live, args=(there, self._load, self._concurrent), name="ecg-engine"
+        )
+        process.start()
+        there.close()
+        with self._lock:
+            self._line, self._process = here, process
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                message = here.recv()
+                match message:
+                    case ("ready", name, hashes):
+                        self.name, self.hashes, self.fault = name, hashes, ""
+                        self.state = "ready"
+                        LOG.info("engine: %s is ready", name)
+                    case ("failed", reason):
+                        self.fault = reason
+                        LOG.error("engine: cannot start: %s", reason)
+                    case (kind, number, *rest):
+                        with self._lock:
+                            answers = self._waiting.get(number)
+                        if answers is not None:
+                            answers.put((kind, *rest))
+        if not self._closed.is_set():
+            self.state = "down"
+        with self._lock:
+            self._line = None
+            for answers in self._waiting.values():
+                answers.put(
+                    (
+                        "away",
+                        "The language model has stopped and is started again; try again later.",
+                    )
+                )
+            self._waiting.clear()
+        here.close()
+        process.kill()
+        if process.pid is not None:
+            _end_group(process.pid)
+        process.join(5)
+
+
+class RemoteModel:
+    """The engine's model, as any thread of the server may call it.
+
+    Parameters
+    ----------
+    host : EngineHost
+        Keeps its process up.
+    timeout_s : float, s
+        Longest answer.
+    stop : threading.Event, optional
+        Set when nobody listens any more.
+    """
+
+    def __init__(
+        self, host: EngineHost, timeout_s: float, stop: threading.Event | None = None
+    ) -> None:
+        self._host = host
+        self._timeout_s = timeout_s
+        self._stop = stop or threading.Event()
+        self.name = host.name
+        self.hashes = dict(host.hashes)
+        self.usage = Usage()
+        """Of all answers of this object."""
+        self.stages_ms = {"prefill": 0.0, "decode": 0.0}
+        """Time to the first piece, and from there to the end, of all its answers."""
+        self.lost: ServeError | None = None
+        """Why the engine gave no answer, if it was away, went away or took too long."""
+
+    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
+        """Answer prompts, each as a stream of its own.
+
+        Parameters
+        ----------
+        prompts : sequence of Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
+
+        Returns
+        -------
+        list of str
+        """
+        return [
+            "".join(self.stream(prompt, max_new_tokens=max_new_tokens)).strip()
+            for prompt in prompts
+        ]
+
+    def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
+        """Answer a prompt piece by piece; to stop listening ends the answer.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
+
+        Yields
+        ------
+        str
+        """
+        stage = "prefill"
+        answer = self._call("stream", prompt, max_new_tokens=max_new_tokens)
+        with contextlib.closing(answer):
+            while True:
+                # Only the waiting counts: the listener may think between two pieces.
+                begun = time.perf_counter()
+                said = next(answer, None)
+                self.stages_ms[stage] += (time.perf_counter() - begun) * 1000
+                stage = "decode"
+                if said is None or self._stop.is_set():
+                    return
+                if said[0] == "piece":
+                    yield said[1]
+                else:
+                    self.usage = self.usage.plus(said[2])
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
+        """Give the log-probability of answers.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        answers : sequence of str
+            Each a whole answer.
+
+        Returns
+        -------
+        list of float
+        """
+        scores: list[float] = [*self._call("score", prompt, list(answers))][-1][1]
+        return scores
+
+    def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
+        try:
+            yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
+        except ServeError as error:
+            self.lost = error
+            raise
+
+
+def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> None:
+    """Live in the engine's process: load the model, answer until the line closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
+    # An engine may start processes of its own, which hold a GPU: all of them end together.
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # What an engine prints may hold what it was asked.
+    silent = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silent, stream)
+    lock = threading.Lock()
+    cancelled: set[int] = set()
+
+    def send(*message: Any) -> None:
+        with lock, contextlib.suppress(OSError):
+            line.send(message)
+
+    try:
+        model = load()
+    except ConfigError as error:
+        send("failed", str(error))
+        return
+    except Exception as error:
+        send("failed", type(error).__name__)
+        return
+
+    def answer(number: int, operation: str, args: tuple[Any, ...], options: Any) -> None:
+        try:
+            if number in cancelled:
+                return
+            if operation == "stream":
+                said = []
+                for piece in model.stream(*args, **options):
+                    if number in cancelled:
+                        return
+                    said.append(piece)
+                    send("piece", number, piece)
+                send("end", number, None, _usage(model, args[0], "".join(said)))
+            else:
+                send("end", number, getattr(model, operation)(*args, **options), Usage())
+        except UnavailableError as error:
+            send("away", number, str(error))
+        except Exception as error:  # its message may hold the prompt
+            send("fault", number, type(error).__name__)
+        finally:
+            cancelled.discard(number)
+
+    send("ready", model.name, dict(model.hashes))
+    with ThreadPoolExecutor(concurrent, thread_name_prefix="answer") as pool:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                message = line.recv()
+                if message[0] == "stop":
+                    break
+                if message[0] == "cancel":
+                    cancelled.add(message[1])
+                else:
+                    pool.submit(answer, *message[1:])
+        pool.shutdown(wait=False, cancel_futures=True)
+    close = getattr(model, "close", None)
+    if close is not None:
+        close()
+
+
+def _usage(model: Any, prompt: Prompt, text: str) -> Usage:
+    """Count tokens, where the model has a processor that knows them."""
+    processor = getattr(model, "processor", None)
+    if processor is None or not hasattr(processor, "ids"):
+        return Usage()
+    words = processor.tokenizer.encode(text, add_special_tokens=False)
+    return Usage(
+        prompt=len(processor.ids(prompt)),
+        ecg=len(prompt.records) * getattr(processor, "tokens_per_ecg", 0),
+        completion=len(words),
+    )
+
+
+def _end_with_parent() -> None:
+    """End when the server was killed: an engine that waits never learns of it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        _end_group(os.getpid())
+        os._exit(1)
+
+
+def _end_group(pid: int) -> None:
+    """End a process and those it started, also if it is gone itself."""
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,73 @@
+"""The head: readers that complete each other, and an honest join."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.head import Head
+from ecg_llm.head_features import FEATURES
+from ecg_llm.scp import COLUMNS
+from ecg_llm.training.head import HeadRecipe, calibration_error, fit_committee, fit_join
+
+N, C = 400, len(COLUMNS)
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((N, len(FEATURES))).astype(np.float32)
+    features[:, 5] = np.nan
+    labels = np.zeros((N, C), np.int8)
+    labels[:, 0] = features[:, 0] > 0
+    committee = fit_committee(features, labels, HeadRecipe(members=1, steps=60, hidden=8))
+    plain = np.stack([np.ones(C), np.ones(C), np.zeros(C)]).astype(np.float32)
+    return Head(
+        columns=np.array(COLUMNS),
+        features=np.array(FEATURES),
+        vector_weight=np.zeros((C, 4), np.float32),
+        vector_bias=np.zeros(C, np.float32),
+        joined=plain,
+        alone=plain[1:],
+        **committee,
+    )
+
+
+def test_it_reads_measurements_and_survives_their_absence(head: Head) -> None:
+    row = np.full((2, len(FEATURES)), np.nan, np.float32)
+    row[0, 0], row[1, 0] = 2.0, -2.0
+    high, low = head.measured_logits(row)[:, 0]
+    assert high > low
+    vector = np.ones((2, 4), np.float32)
+    nothing = head.probabilities(vector, row, np.zeros(2, bool))
+    assert nothing == pytest.approx(np.full((2, C), 0.5))
+
+
+def test_it_is_kept_in_one_file(head: Head, tmp_path: Path) -> None:
+    head.save(tmp_path / "head.npz")
+    again = Head.load(tmp_path / "head.npz")
+    rows = np.random.default_rng(1).standard_normal((3, len(FEATURES))).astype(np.float32)
+    assert again.measured_logits(rows) == pytest.approx(head.measured_logits(rows), abs=0.01)
+    with pytest.raises(ConfigError, match="no trained head there"):
+        Head.load(tmp_path / "none.npz")
+
+
+def test_the_join_trusts_the_reader_that_is_right() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((N, 3)) < 0.3
+    right = np.where(truth, 1.0, -2.0) + rng.standard_normal((N, 3))
+    noise = rng.standard_normal((N, 3))
+    joined, alone = fit_join(
+        right.astype(np.float32),
+        noise.astype(np.float32),
+        truth.astype(np.int8),
+        np.ones(N, bool),
+        20.0,
+    )
+    assert (joined[0] > 0.5).all()
+    assert (joined[1] < 0.3).all()
+    probability = 1 / (1 + np.exp(-(alone[0] * right + alone[1])))
+    assert calibration_error(truth, probability.astype(np.float32)) < 0.05

@@ -1,0 +1,307 @@
+"""The language model's training: batches, stages from end to end, rewards, adaptation."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from random import Random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+from ecg_llm.analysis import analyse  # noqa: E402
+from ecg_llm.chat_layout import END, SPECIAL, layout  # noqa: E402
+from ecg_llm.data_builders.synthetic import synthetic_ecg  # noqa: E402
+from ecg_llm.data_builders.talk import (  # noqa: E402
+    Talk,
+    held,
+    mixed,
+    report_answer,
+    suspected,
+    value_answer,
+    varied,
+    verify_answer,
+)
+from ecg_llm.errors import ConfigError  # noqa: E402
+from ecg_llm.grounding import check_text, missing  # noqa: E402
+from ecg_llm.lm_onnx import OnnxModel, projected, read_safetensors  # noqa: E402
+from ecg_llm.lm_transformers import TransformersModel  # noqa: E402
+from ecg_llm.prompt import Prompt, build_from_facts, facts_of  # noqa: E402
+from ecg_llm.training.few_shot import Example, adapt  # noqa: E402
+from ecg_llm.training.language import Features, batches, fit, loss_of, rate_at  # noqa: E402
+from ecg_llm.training.language_batches import (  # noqa: E402
+    IGNORED,
+    encode,
+    pack,
+    train_tokenizer,
+)
+from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
+from ecg_llm.training.language_stages import (  # noqa: E402
+    answer,
+    fresh_model,
+    save,
+    with_adapters,
+)
+from ecg_llm.training.preference import reward  # noqa: E402
+from ecg_llm.training.talks import ALL, SLOT, TEXT, TOKENS, draw, posed  # noqa: E402
+
+WIDTH = 256
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return facts_of(analyse(synthetic_ecg(bpm=112, seed=3).record))
+
+
+@pytest.fixture(scope="module")
+def talks(facts):
+    about = {"records": ("a",), "facts": (facts,), "labels": ("STACH", "LVH")}
+    return {
+        "report": [Talk(kind="report", turns=("Report this ECG.", ""), **about)],
+        "verify": [Talk(kind="verify", turns=("Is there sinus tachycardia?", "STACH"), **about)],
+        "value": [Talk(kind="value", turns=("What is the PR?", "pr_ms"), **about)],
+        "wave": [Talk(kind="wave", turns=("How tall is the R wave in V5?", "r_mv V5"), **about)],
+        "stated": [Talk(kind="stated", turns=("Is there LVH?", "yes"), **about)],
+        "talk": [Talk(kind="talk", turns=("Hello", "Good day.", "More?", "No."), **about)],
+    }
+
+
+@pytest.fixture(scope="module")
+def tokenizer(talks):
+    drawn = itertools.islice(draw(talks, Random(0), [(TEXT, 1.0)], vary=0.5), 200)
+    return train_tokenizer(
+        (text for _, prompt, said in drawn for text in (layout(prompt.messages, 0), said)), 700
+    )
+
+
+@pytest.fixture(scope="module")
+def features():
+    rng = torch.Generator().manual_seed(0)
+    return Features(
+        tokens={"a": torch.randn(8, WIDTH, generator=rng)},
+        vector={"a": torch.randn(WIDTH, generator=rng)},
+    )
+
+
+def small(**changes):
+    return load_language_recipe(
+        "lm", **{"width": 64, "layers": 2, "heads": 4, "rows": 2, "steps": 3, **changes}
+    )
+
+
+@pytest.fixture
+def model(tokenizer):
+    torch.manual_seed(0)
+    return fresh_model(small(), tokenizer.get_vocab_size())
+
+
+def test_a_canonical_report_is_borne_out_and_complete(facts):
+    text = report_answer(facts, TEXT, ())
+    checked = check_text(text, facts=facts)
+    assert checked
+    assert {claim.status for claim in checked} == {"supported"}
+    assert missing(text, facts.findings.values()) == ()
+    prompt = build_from_facts(None, [facts], [], parts=TEXT)
+    assert held(text, prompt.text())
+
+
+def test_without_text_the_report_says_what_people_saw_and_no_number(facts):
+    text = report_answer(facts, TOKENS, ("LVH", "STACH"))
+    assert text == "Sinus tachycardia. Left ventricular hypertrophy."
+
+
+def test_answers_follow_changed_values(facts):
+    changed = varied(facts, Random(1))
+    assert value_answer("qrs_ms", changed) != value_answer("qrs_ms", facts)
+    assert held(
+        value_answer("heart_rate_bpm", changed).split(" (")[0],
+        build_from_facts(None, [changed], [], parts=TEXT).text(),
+    )
+    assert verify_answer("AFIB", facts).startswith("No. Atrial fibrillation is absent")
+
+
+def test_mixed_and_suspected_findings_are_in_the_prompt_and_in_the_report(facts):
+    others = facts_of(analyse(synthetic_ecg(bpm=70, seed=5).record))
+    pool = {code: [found] for code, found in others.findings.items() if found.status == "present"}
+    made = suspected(mixed(facts, pool, Random(2)), ("LVH", "CLBBB", "AFIB"), Random(4))
+    shown = build_from_facts(None, [made], [], parts=TEXT).text()
+    text = report_answer(made, TEXT, ())
+    assert "- possible" in shown
+    for line in shown.splitlines():
+        if line.startswith("- possible"):
+            assert f"Possible {line.removeprefix('- possible ')}." in text
+
+
+def test_only_the_assistants_words_are_learnt(talks, tokenizer):
+    talk = talks["talk"][0]
+    prompt, said = posed([talk], Random(0), TEXT)
+    row = encode(tokenizer, prompt, said, talk, 10)
+    learnt = [token for token, label in zip(row.ids, row.labels, strict=True) if label != IGNORED]
+    end = SPECIAL.index(END)
+    assert tokenizer.decode(learnt, skip_special_tokens=False).count(END) == 2
+    assert learnt.count(end) == 2
+    assert tokenizer.decode([t for t in learnt if t != end]) == "Good day.No."
+
+
+def test_packing_keeps_conversations_whole_and_apart(talks, tokenizer, model):
+    recipe = small(length=400)
+    batch = next(batches(talks, tokenizer, recipe, 10, 0))
+    starts = (batch.positions == 0) & (batch.ids != SPECIAL.index("<|pad|>"))
+    assert starts.sum() > 2
+    alone = encode(tokenizer, *posed_row(talks), 10)
+    twice = next(pack([alone, alone], length=2 * len(alone.ids), n_rows=1))
+    once = next(pack([alone], length=len(alone.ids), n_rows=1))
+    with torch.inference_mode():
+        assert torch.allclose(loss_of(model, twice, None), loss_of(model, once, None), atol=1e-5)
+
+
+def posed_row(talks):
+    talk = talks["value"][0]
+    return (*posed([talk], Random(0), TEXT), talk)
+
+
+def test_each_digit_is_a_token_of_its_own(tokenizer):
+    words = [tokenizer.decode([k]) for k in tokenizer.encode("QRS 104 ms, −0.32 mV").ids]
+    assert [word.strip() for word in words if any(c.isdigit() for c in word)] == list("104032")
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(talks, tokenizer, tmp_path):
+    def run(out, steps):
+        torch.manual_seed(0)
+        made = fresh_model(small(), tokenizer.get_vocab_size())
+        recipe = small(steps=steps, warmup=0.0, peak_lr=1e-3)
+        made.requires_grad_(True)
+        drawn = batches(talks, tokenizer, recipe, 10, 0)
+        fit(made, drawn, recipe, out, tell=lambda _: None)
+        return made
+
+    whole = run(tmp_path / "whole", 4)
+    # The rate depends on the steps in all, so the first part is a run of four that is cut short.
+    path = tmp_path / "cut"
+    run(path, 4)
+    parts = torch.load(path / "checkpoint.pt", weights_only=True)
+    assert parts["step"] == 4
+    again = run(path, 4)
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert (path / "curve.png").is_file()
+
+
+def test_the_rate_rises_and_falls():
+    assert rate_at(0.0, 0.1) < rate_at(0.1, 0.1) == 1.0
+    assert rate_at(1.0, 0.1) == pytest.approx(0.0)
+
+
+def test_align_changes_projectors_only_and_adapters_merge(talks, tokenizer, model, features):
+    recipe = small(text=0.0, tokens=1.0)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    model.requires_grad_(False)
+    model.ecg_projector.requires_grad_(True)
+    loss_of(model, next(batches(talks, tokenizer, recipe, 10, 0)), features).backward()
+    assert model.ecg_projector.vector_in.weight.grad.abs().sum() > 0
+    adapted = with_adapters(model, 2)
+    learning = {name for name, p in adapted.named_parameters() if p.requires_grad}
+    assert any("lora_A" in name for name in learning)
+    assert any("ecg_projector" in name for name in learning)
+    assert not any("embed_tokens" in name for name in learning)
+    batch = next(batches(talks, tokenizer, small(both=1.0, text=0.0), 10, 0))
+    loss_of(adapted, batch, features).backward()
+    merged = adapted.merge_and_unload()
+    for name, p in merged.named_parameters():
+        assert torch.allclose(before[name], p, atol=1e-6), name
+
+
+def test_onnx_and_transformers_say_the_same(
+    talks, tokenizer, model, features, tmp_path, monkeypatch
+):
+    save(model, tokenizer, tmp_path)
+    here, there = OnnxModel(tmp_path), TransformersModel(tmp_path)
+    found = features.tokens["a"].numpy(), features.vector["a"].numpy()
+    for kind in ("ecg", "image"):
+        weights = here._projectors[kind]
+        net = getattr(there.model, f"{kind}_projector")
+        with torch.inference_mode():
+            wanted = net(torch.from_numpy(found[0])[None], torch.from_numpy(found[1])[None])[0]
+        assert np.allclose(projected(*found, weights, 8, 2), wanted.numpy(), atol=1e-5)
+    for talk in (talks["report"][0], talks["value"][0]):
+        prompt, _ = posed([talk], Random(0), TEXT)
+        assert here.generate([prompt], max_new_tokens=24) == there.generate(
+            [prompt], max_new_tokens=24
+        )
+        assert (
+            "".join(there.stream(prompt, max_new_tokens=24)).strip()
+            == here.generate([prompt], max_new_tokens=24)[0].strip()
+        )
+        assert here.score(prompt, ["yes", "no QRS"]) == pytest.approx(
+            there.score(prompt, ["yes", "no QRS"]), abs=1e-3
+        )
+    assert (tmp_path / "decoder.onnx").stat().st_size < 20_000
+    assert read_safetensors(tmp_path / "model.safetensors")
+    prompt = build_from_facts(None, [talks["report"][0].facts[0]], [SLOT], parts=ALL)
+    with pytest.raises(ConfigError, match="slots in the prompt"):
+        here.embed(Prompt(messages=prompt.messages))
+
+
+def test_a_folder_without_the_graph_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"decoder\.onnx"):
+        OnnxModel(tmp_path)
+
+
+def test_an_answer_with_slots_needs_features(talks, tokenizer, model, features):
+    prompt, _ = posed([talks["report"][0]], Random(0), TOKENS)
+    with pytest.raises(ConfigError, match="no features"):
+        answer(model, tokenizer, prompt, None, ("a",))
+    assert isinstance(answer(model, tokenizer, prompt, features, ("a",), max_new_tokens=2), str)
+
+
+def test_the_reward_prefers_what_the_record_bears_out(facts):
+    good = report_answer(facts, TEXT, ())
+    rate = facts.values["heart_rate_bpm"].value
+    wrong = good.replace(f"{rate:.0f} bpm", "61 bpm")
+    silent, padded = "The ECG was read.", good + " It is what it is." * 60
+    scores = [reward(text, facts, ("STACH",)).total for text in (good, wrong, silent, padded)]
+    assert scores[0] == max(scores)
+    assert scores[0] > scores[1] > scores[2]
+    assert reward(wrong, facts).contradicted > 0
+
+
+def test_a_few_examples_lower_their_loss_through_the_projectors_alone(
+    talks, tokenizer, model, features, tmp_path
+):
+    save(model, tokenizer, tmp_path)
+    loaded = TransformersModel(tmp_path)
+    kept = loaded.model.language_model.model.layers[0].mlp.up_proj.weight.detach().clone()
+    prompt, _ = posed([talks["stated"][0]], Random(0), TOKENS)
+    examples = [Example(prompt, "yes")] * 5
+    given = [features.inputs(["a"], torch.device("cpu"))] * 5
+    losses = adapt(loaded.model, loaded.processor, examples, steps=12, features=given)
+    assert losses[-1] < losses[0]
+    assert torch.equal(kept, loaded.model.language_model.model.layers[0].mlp.up_proj.weight)
+
+
+def test_recipes_refuse_what_they_do_not_know(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("peak_rl = 1e-3\n")
+    with pytest.raises(ConfigError, match="did you mean 'peak_lr'"):
+        load_language_recipe(str(path))
+    path.write_text('peak_lr = "high"\n')
+    with pytest.raises(ConfigError, match="float is needed"):
+        load_language_recipe(str(path))
+    for name in ("lm", "align", "sft", "preference", "sft-24gb", "sft-80gb"):
+        assert load_language_recipe(name).stage
+
+
+def test_examples_must_be_a_handful(tmp_path):
+    from ecg_llm.training.few_shot import read_examples
+
+    path = tmp_path / "few.jsonl"
+    path.write_text(json.dumps({"ecg": "a.hea", "question": "?"}) + "\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        read_examples(path)
+    path.write_text("\n")
+    with pytest.raises(ConfigError, match="0 examples"):
+        read_examples(path)

@@ -1,0 +1,190 @@
+"""Adapt the fusion part to a new kind of question from a handful of examples."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ecg_llm.analysis import analyse
+from ecg_llm.errors import ConfigError
+from ecg_llm.io import read_record
+from ecg_llm.prompt import Prompt, build
+
+FEWEST, MOST = 5, 50
+STEPS = 60
+PEAK_LR = 5e-4
+BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One question with its answer.
+
+    Attributes
+    ----------
+    prompt : Prompt
+        With the ECG's tokens in it.
+    answer : str
+        What is to be said.
+    """
+
+    prompt: Prompt
+    answer: str
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Read examples and the ECGs they name.
+
+    Parameters
+    ----------
+    path : Path
+        JSON lines ``{"ecg": FILE or [FILE, FILE], "question": …, "answer": …}``; files relative to
+        its folder.
+
+    Returns
+    -------
+    list of Example
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than 5 or more than 50, or a line lacks something.
+    """
+    found = []
+    for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            files = [row["ecg"]] if isinstance(row["ecg"], str) else list(row["ecg"])
+            question, answer = str(row["question"]), row["answer"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{path}, line {n}: needs ecg, question and answer as JSON; {error!r}."
+            ) from None
+        analyses = [analyse(read_record(path.parent / file)) for file in files]
+        said = ", ".join(answer) if isinstance(answer, list) else str(answer)
+        found.append(Example(build(question, analyses), said))
+    if not FEWEST <= len(found) <= MOST:
+        raise ConfigError(
+            f"{path}: {len(found)} examples; {FEWEST} to {MOST} are needed. More are what "
+            "ecgllm train sft is for."
+        )
+    return found
+
+
+def adapt(
+    model: Any,
+    processor: Any,
+    examples: Sequence[Example],
+    *,
+    steps: int = STEPS,
+    features: Sequence[Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> list[float]:
+    """Train the projectors on examples; encoder and language model stay as they are.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        Changed in place.
+    processor : EcgLlmProcessor
+        Of it.
+    examples : sequence of Example
+        A handful.
+    steps : int
+        Of the optimiser.
+    features : sequence of mapping, optional
+        Encoder outputs of the examples' records, where they are at hand already.
+    seed : int
+        Of the order.
+    tell : callable, optional
+        Takes lines of progress.
+
+    Returns
+    -------
+    list of float
+        Loss of every step.
+    """
+    end = processor.tokenizer.eos_token
+    model.requires_grad_(False)
+    learning = [*model.ecg_projector.parameters(), *model.image_projector.parameters()]
+    for parameter in learning:
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW(learning, lr=PEAK_LR, weight_decay=0.01)
+    rng = random.Random(seed)  # noqa: S311 (an order, no secret)
+    laid = [
+        _laid_out(processor, one, end, features[k] if features else None)
+        for k, one in enumerate(examples)
+    ]
+    losses = []
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = PEAK_LR * min(1.0, (step + 1) / 5) * (1 - step / steps)
+        chosen = rng.sample(laid, min(BATCH, len(laid)))
+        optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for inputs in chosen:
+            loss = model(**inputs).loss / len(chosen)
+            loss.backward()
+            total += float(loss.detach())
+        optimiser.step()
+        losses.append(total)
+        if tell is not None and (step + 1) % 10 == 0:
+            tell(f"step {step + 1}/{steps}  loss {total:.4f}")
+    return losses
+
+
+def _laid_out(
+    processor: Any, one: Example, end: str, features: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Lay out an example, with a loss on its answer only."""
+    prompt = one.prompt if features is None else Prompt(messages=one.prompt.messages)
+    inputs = dict(processor([prompt], answers=[one.answer + end]))
+    said = len(processor.tokenizer.encode(one.answer + end, add_special_tokens=False))
+    labels = inputs["input_ids"].clone()
+    labels[:, :-said] = -100
+    return {**inputs, **(features or {}), "labels": labels}
+
+
+def adapt_files(
+    base: Path, examples: Path, out: Path, *, steps: int = STEPS, tell: Callable[[str], None]
+) -> Path:
+    """Adapt a checkpoint and save it, the fusion part also alone.
+
+    Parameters
+    ----------
+    base : Path
+        Checkpoint to begin with.
+    examples : Path
+        As for `read_examples`.
+    out : Path
+        Folder for the adapted checkpoint.
+    steps : int
+        Of the optimiser.
+    tell : callable
+        Takes lines of progress.
+
+    Returns
+    -------
+    Path
+        The folder; ``fusion.safetensors`` in it holds what was learnt.
+    """
+    from safetensors.torch import save_file
+
+    from ecg_llm.lm_transformers import load_checkpoint
+    from ecg_llm.training.language_stages import save
+
+    model, processor = load_checkpoint(base)
+    adapt(model, processor, read_examples(examples), steps=steps, tell=tell)
+    save(model, processor.tokenizer.backend_tokenizer, out)
+    fusion = {k: v for k, v in model.state_dict().items() if "_projector." in k}
+    save_file(fusion, out / "fusion.safetensors")
+    return out

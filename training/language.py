@@ -1,0 +1,452 @@
+"""Train the language model: from scratch, its projectors, its adapters. One loop, written out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.training.language_batches import IGNORED, Batch, encode, pack
+from ecg_llm.training.talks import draw
+
+if TYPE_CHECKING:
+    from ecg_llm.data_builders.talk import Talk
+    from ecg_llm.training.language_recipe import LanguageRecipe
+
+CHECKPOINT, HISTORY, CURVE = "checkpoint.pt", "history.jsonl", "curve.png"
+LEARNT = "learnt.pt"
+"""What several processes learnt, gathered."""
+SAVE_EVERY_S = 120.0
+SAMPLE_EVERY_S = 180.0
+JUDGED_BATCHES = 6
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the frozen encoder gave for every record.
+
+    Attributes
+    ----------
+    tokens : mapping of str to Tensor, shape (n_tokens, width)
+        By record name.
+    vector : mapping of str to Tensor, shape (width,)
+        By record name.
+    """
+
+    tokens: Mapping[str, Tensor]
+    vector: Mapping[str, Tensor]
+
+    def inputs(self, records: Sequence[str], device: torch.device) -> dict[str, Tensor]:
+        """Give the model's inputs for the slots of a batch.
+
+        Parameters
+        ----------
+        records : sequence of str
+            Names behind the slots.
+        device : torch.device
+            Where they are needed.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Empty if there is none.
+        """
+        if not records:
+            return {}
+        return {
+            "ecg_tokens": torch.stack([self.tokens[name] for name in records]).to(device),
+            "ecg_vector": torch.stack([self.vector[name] for name in records]).to(device),
+        }
+
+
+def batches(
+    talks: Mapping[str, Sequence[Talk]],
+    tokenizer: Any,
+    recipe: LanguageRecipe,
+    tokens_per_ecg: int,
+    seed: int,
+) -> Iterator[Batch]:
+    """Draw, write as ids and pack, for ever.
+
+    Parameters
+    ----------
+    talks : mapping of str to sequence of Talk
+        From `ecg_llm.training.talks.read_talks`.
+    tokenizer : tokenizers.Tokenizer
+        Of the model.
+    recipe : LanguageRecipe
+        What prompts show.
+    tokens_per_ecg : int
+        Slots of an ECG.
+    seed : int
+        Of the drawing.
+
+    Returns
+    -------
+    iterator of Batch
+    """
+    rng = Random(seed)  # noqa: S311 (drawing, no secret)
+    drawn = draw(
+        talks, rng, recipe.mixture(), vary=recipe.vary, pages=recipe.pages, weights=recipe.weights
+    )
+    rows = (
+        encode(tokenizer, prompt, answer, talk, tokens_per_ecg) for talk, prompt, answer in drawn
+    )
+    return pack(rows, length=recipe.length, n_rows=recipe.rows)
+
+
+def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor:
+    """Give the mean loss over the assistant's words of a batch.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        Or one with adapters.
+    batch : Batch
+        Packed conversations.
+    features : Features or None
+        Of its records; None where no prompt has a slot.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+    """
+    core: Any = getattr(model, "base_model", model)
+    core = getattr(core, "model", core) if hasattr(model, "peft_config") else model
+    device = next(core.parameters()).device
+    ids, labels = batch.ids.to(device), batch.labels.to(device)
+    ecg: dict[str, Tensor] = {} if features is None else features.inputs(batch.records, device)
+    pages = batch.pages.to(device)
+    if ecg:
+        projected = core.project(ecg["ecg_tokens"], ecg["ecg_vector"], pages)
+    else:
+        projected = torch.zeros(0, core.config.tokens_per_ecg, 1, device=device)
+    embedded = core.splice(ids, projected, pages)
+    hidden = core.language_model.model(
+        inputs_embeds=embedded,
+        attention_mask=batch.mask.to(device),
+        position_ids=batch.positions.to(device),
+        use_cache=False,
+    ).last_hidden_state
+    wanted = labels[:, 1:]
+    learnt = wanted != IGNORED  # logits of the other words are never needed
+    logits = core.language_model.lm_head(hidden[:, :-1][learnt])
+    return nn.functional.cross_entropy(logits.float(), wanted[learnt])
+
+
+def fit(
+    model: nn.Module,
+    drawn: Iterator[Batch],
+    recipe: LanguageRecipe,
+    out: Path,
+    *,
+    features: Features | None = None,
+    judge: Callable[[], dict[str, float]] | None = None,
+    sample: Callable[[], str] | None = None,
+    tell: Callable[[str], None] = print,
+) -> list[dict[str, float]]:
+    """Learn for the recipe's time or steps; a stopped run goes on where it was saved.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Its parameters that require a gradient learn.
+    drawn : iterator of Batch
+        From `batches`.
+    recipe : LanguageRecipe
+        Time and rates.
+    out : Path
+        Folder for the checkpoint, the history and the curve.
+    features : Features, optional
+        Of the records.
+    judge : callable, optional
+        Gives held-out figures.
+    sample : callable, optional
+        Gives an answer to print.
+    tell : callable
+        Takes lines of progress.
+
+    Returns
+    -------
+    list of dict
+        The history: step, seconds, loss and held-out figures.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    matrices = [p for p in learning.values() if p.ndim > 1]
+    others = [p for p in learning.values() if p.ndim < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": others},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
+    if parallel():
+        return _fit_sharded(model, drawn, recipe, out, optimiser, features, tell)
+    history, step, spent = _resume(out, learning, optimiser)
+    for _ in range(step):
+        next(drawn)
+    total = recipe.minutes * 60
+    losses: list[float] = []
+    saved_at = sampled_at = spent
+    model.train()
+    while (done := step / recipe.steps if recipe.steps else spent / total) < 1:
+        began = time.monotonic()
+        rate = recipe.peak_lr * rate_at(done, recipe.warmup)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        batch = next(drawn)
+        with torch.autocast(_device(model).type, torch.bfloat16, enabled=recipe.bf16):
+            loss = loss_of(model, batch, features)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learning.values(), recipe.clip)
+        optimiser.step()
+        losses.append(float(loss.detach()))
+        step += 1
+        spent += time.monotonic() - began
+        if step % 20 == 0:
+            mean = sum(losses[-20:]) / 20
+            history.append({"step": step, "seconds": round(spent, 1), "loss": round(mean, 4)})
+            tell(f"step {step}  {spent:.0f} s  loss {mean:.4f}  rate {rate:.1e}")
+        if sample is not None and spent - sampled_at > SAMPLE_EVERY_S:
+            sampled_at = spent
+            model.eval()
+            figures = {} if judge is None else judge()
+            tell(sample())
+            model.train()
+            if figures:
+                history.append({"step": step, "seconds": round(spent, 1), **figures})
+                tell(f"step {step}  held out {figures}")
+        if spent - saved_at > SAVE_EVERY_S:
+            saved_at = spent
+            _save(out, learning, optimiser, history, step, spent, recipe)
+    model.eval()
+    if judge is not None:
+        history.append({"step": step, "seconds": round(spent, 1), **judge()})
+        tell(f"held out {history[-1]}")
+    _save(out, learning, optimiser, history, step, spent, recipe)
+    draw_curve(history, out / CURVE)
+    return history
+
+
+class Objective(nn.Module):
+    """A model as what is learnt of it, so that all of it is called in one go.
+
+    Parameters
+    ----------
+    model : nn.Module
+        To learn.
+    features : Features or None
+        Of the records.
+    """
+
+    def __init__(self, model: nn.Module, features: Features | None) -> None:
+        super().__init__()
+        self.model = model
+        self.features = features
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Give the loss of a batch.
+
+        Parameters
+        ----------
+        batch : Batch
+            Packed conversations.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
+        """
+        return loss_of(self.model, batch, self.features)
+
+
+def parallel() -> bool:
+    """Tell whether accelerate launched this process as one of several.
+
+    Returns
+    -------
+    bool
+    """
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _fit_sharded(
+    model: nn.Module,
+    drawn: Iterator[Batch],
+    recipe: LanguageRecipe,
+    out: Path,
+    optimiser: torch.optim.Optimizer,
+    features: Features | None,
+    tell: Callable[[str], None],
+) -> list[dict[str, float]]:
+    """Learn on many devices (DDP or FSDP, as accelerate was told); by steps, not by time."""
+    from accelerate import Accelerator
+
+    if not recipe.steps:
+        raise ConfigError(
+            "several processes need a number of steps, as their clocks differ: --steps."
+        )
+    accelerator = Accelerator(mixed_precision="bf16" if recipe.bf16 else "no")
+    net, optimiser = accelerator.prepare(Objective(model, features), optimiser)
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    state = out / "state"
+    history: list[dict[str, float]] = []
+    if state.is_dir():
+        accelerator.load_state(str(state))
+        history = json.loads((state / HISTORY).read_text(encoding="utf-8"))
+    first = int(history[-1]["step"]) if history else 0
+    for step in range(recipe.steps):
+        batch = next(drawn)
+        if step < first:
+            continue
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.peak_lr * rate_at(step / recipe.steps, recipe.warmup)
+        with accelerator.autocast():
+            loss = net(batch)
+        optimiser.zero_grad()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(net.parameters(), recipe.clip)
+        optimiser.step()
+        if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
+            mean = accelerator.reduce(loss.detach(), "mean")
+            history.append({"step": step + 1, "seconds": 0.0, "loss": round(float(mean), 4)})
+            if accelerator.is_main_process:
+                tell(f"step {step + 1}/{recipe.steps}  loss {float(mean):.4f}")
+        if (step + 1) % 200 == 0 or step + 1 == recipe.steps:
+            accelerator.save_state(str(state))
+            if accelerator.is_main_process:
+                (state / HISTORY).write_text(json.dumps(history), encoding="utf-8")
+    whole = accelerator.get_state_dict(net)
+    if accelerator.is_main_process:
+        kept = {name: whole[f"model.{name}"] for name in names}
+        torch.save({"weights": kept, "recipe": asdict(recipe)}, out / LEARNT)
+        draw_curve(history, out / CURVE)
+    accelerator.wait_for_everyone()
+    return history
+
+
+def rate_at(done: float, warmup: float) -> float:
+    """Give the learning rate as a part of its peak.
+
+    Parameters
+    ----------
+    done : float
+        Part of the stage that is over.
+    warmup : float
+        Part in which it rises.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> rate_at(0.05, 0.1), round(rate_at(1.0, 0.1), 3)
+    (0.5, 0.0)
+    """
+    if done < warmup:
+        return max(done / warmup, 0.02)
+    fallen = min((done - warmup) / (1 - warmup), 1.0)
+    return 0.5 * (1 + math.cos(math.pi * fallen))
+
+
+def held_out(
+    model: nn.Module, judged: Sequence[Batch], features: Features | None
+) -> dict[str, float]:
+    """Give the mean loss on fixed batches of records that nothing was learnt from.
+
+    Parameters
+    ----------
+    model : nn.Module
+        To judge.
+    judged : sequence of Batch
+        The batches.
+    features : Features or None
+        Of their records.
+
+    Returns
+    -------
+    dict of str to float
+        ``held_out_loss``.
+    """
+    with torch.inference_mode():
+        losses = [float(loss_of(model, batch, features)) for batch in judged]
+    return {"held_out_loss": round(sum(losses) / len(losses), 4)}
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _save(
+    out: Path,
+    learning: Mapping[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    history: list[dict[str, float]],
+    step: int,
+    spent: float,
+    recipe: LanguageRecipe,
+) -> None:
+    """Write a checkpoint in one go, so that a stop leaves the old one whole."""
+    parts = {
+        "weights": {name: p.detach() for name, p in learning.items()},
+        "optimiser": optimiser.state_dict(),
+        "history": history,
+        "step": step,
+        "spent": spent,
+        "recipe": asdict(recipe),
+    }
+    torch.save(parts, out / f".{CHECKPOINT}")
+    (out / f".{CHECKPOINT}").replace(out / CHECKPOINT)
+    lines = "".join(json.dumps(row) + "\n" for row in history)
+    (out / HISTORY).write_text(lines, encoding="utf-8")
+
+
+def _resume(
+    out: Path, learning: Mapping[str, Tensor], optimiser: torch.optim.Optimizer
+) -> tuple[list[dict[str, float]], int, float]:
+    """Take up a checkpoint, if there is one."""
+    if not (out / CHECKPOINT).is_file():
+        return [], 0, 0.0
+    parts = torch.load(out / CHECKPOINT, weights_only=True)
+    with torch.no_grad():
+        for name, weight in learning.items():
+            weight.copy_(parts["weights"][name])
+    optimiser.load_state_dict(parts["optimiser"])
+    return list(parts["history"]), int(parts["step"]), float(parts["spent"])
+
+
+def draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Draw the losses over the steps.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        From `fit`.
+    path : Path
+        Picture to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for name in ("loss", "held_out_loss"):
+        rows = [row for row in history if name in row]
+        axes.plot([row["step"] for row in rows], [row[name] for row in rows], label=name)
+    axes.set(xlabel="step", ylabel="loss of the assistant's words", yscale="log")
+    axes.legend()
+    figure.savefig(path, dpi=120)

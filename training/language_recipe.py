@@ -1,0 +1,134 @@
+"""Settings of the language model's training stages, read from TOML."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.prompt import PARTS, Part
+
+RECIPES = Path(__file__).parent / "recipes"
+_TEXT: tuple[Part, ...] = ("values", "findings")
+_TOKENS: tuple[Part, ...] = ("tokens",)
+
+
+@dataclass(frozen=True)
+class LanguageRecipe:
+    """One stage: what learns, from which prompts, how long."""
+
+    stage: str = "lm"
+    """``lm``: a small model and its tokenizer from scratch; ``align``: the projectors; ``sft``:
+    adapters on the language model, and the projectors."""
+    minutes: float = 20.0
+    """Time to learn, without reading data and judging; the rate falls to zero at its end."""
+    steps: int = 0
+    """In place of ``minutes``: steps of the optimiser."""
+    length: int = 512
+    """Tokens of a packed row."""
+    rows: int = 4
+    """Packed rows of a step."""
+    peak_lr: float = 2e-3
+    """Highest learning rate, reached after the warm-up."""
+    warmup: float = 0.03
+    """Part of the stage."""
+    weight_decay: float = 0.1
+    """Of matrices."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    bf16: bool = False
+    """Whether to multiply in 16-bit brain floats."""
+    checkpointing: bool = False
+    """Whether to compute activations anew in the backward pass, which saves memory."""
+    four_bit: bool = False
+    """Whether to hold the frozen language model in 4 bits (bitsandbytes)."""
+    text: float = 1.0
+    """Share of prompts that show values and findings only."""
+    tokens: float = 0.0
+    """Share of prompts that show the ECG's tokens only."""
+    both: float = 0.0
+    """Share of prompts that show all."""
+    vary: float = 0.5
+    """Share of prompts with text whose values are changed, in prompt and answer alike."""
+    pages: float = 0.0
+    """Share of reports on a page image."""
+    lora_rank: int = 16
+    """Rank of the adapters."""
+    vocab: int = 3072
+    """Tokens of a tokenizer from scratch."""
+    width: int = 256
+    """Features of a language model from scratch."""
+    layers: int = 5
+    """Its layers."""
+    heads: int = 8
+    """Its attention heads, half as many of them with keys of their own."""
+    seed: int = 0
+    """Of weights and drawing."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """How often each kind of conversation is drawn, where not as usual."""
+
+    def mixture(self) -> list[tuple[tuple[Part, ...], float]]:
+        """Give the parts that prompts show, with their shares.
+
+        Returns
+        -------
+        list of tuple
+
+        Examples
+        --------
+        >>> LanguageRecipe().mixture()
+        [(('values', 'findings'), 1.0)]
+        """
+        shares = ((_TEXT, self.text), (_TOKENS, self.tokens), (PARTS, self.both))
+        return [(parts, share) for parts, share in shares if share > 0]
+
+
+def load_language_recipe(name: str, **changes: Any) -> LanguageRecipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name : str
+        One that ships (``lm``, ``align``, ``sft`` …), or the path of a TOML file.
+    **changes
+        Settings that override the file's; None changes nothing.
+
+    Returns
+    -------
+    LanguageRecipe
+
+    Raises
+    ------
+    ConfigError
+        If there is no such recipe, or it holds an unknown key or a value of a wrong kind.
+
+    Examples
+    --------
+    >>> load_language_recipe("align", steps=3).steps
+    3
+    """
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.is_file():
+        raise ConfigError(f"recipe {name!r}: {path} is not there.")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: this is no TOML ({error}).") from None
+    known = {item.name: getattr(LanguageRecipe(), item.name) for item in fields(LanguageRecipe)}
+    for key, value in table.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            near = f", did you mean {close[0]!r}?" if close else ""
+            raise ConfigError(f"{path.name}: unknown key {key!r}{near}.")
+        if isinstance(known[key], float) and type(value) is int:
+            table[key] = float(value)
+        elif type(value) is not type(known[key]):
+            raise ConfigError(
+                f"{path.name}: {key} = {value!r} is of kind {type(value).__name__}; "
+                f"{type(known[key]).__name__} is needed."
+            )
+    given = {key: value for key, value in changes.items() if value is not None}
+    return replace(LanguageRecipe(**table), **given)

@@ -1,0 +1,366 @@
+"""The stages of the language model, each from a folder to a folder."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ecg_llm.chat_layout import END, PAD, SPECIAL, layout
+from ecg_llm.errors import ConfigError
+from ecg_llm.training.language import (
+    JUDGED_BATCHES,
+    LEARNT,
+    Features,
+    batches,
+    fit,
+    held_out,
+    parallel,
+)
+from ecg_llm.training.language_batches import train_tokenizer, wrapped
+from ecg_llm.training.language_card import write_card
+from ecg_llm.training.language_export import export_decoder
+from ecg_llm.training.talks import TEXT, draw, posed, read_talks
+
+if TYPE_CHECKING:
+    from ecg_llm.data_builders.talk import Talk
+    from ecg_llm.training.language_recipe import LanguageRecipe
+
+TOKENIZER_TEXTS = 12_000
+"""Conversations that the tokenizer is learnt from."""
+SHAPE: dict[str, Any] = {"encoder_width": 256, "pooled_tokens": 8, "vector_tokens": 2}
+"""Of the bundled model's encoder, and how many tokens it gets of an ECG."""
+Tell = Callable[[str], None]
+
+
+def train_lm(
+    records: Path,
+    talks: Path | None,
+    qa: Path | None,
+    out: Path,
+    recipe: LanguageRecipe,
+    tell: Tell,
+) -> Path:
+    """Train a small language model and its tokenizer from scratch, on text alone.
+
+    Parameters
+    ----------
+    records, talks, qa : Path
+        As for `ecg_llm.training.talks.read_talks`.
+    out : Path
+        Folder for the checkpoint.
+    recipe : LanguageRecipe
+        Size and time.
+    tell : callable
+        Takes lines of progress.
+
+    Returns
+    -------
+    Path
+        The saved model.
+    """
+    known = read_talks(records, talks, qa)
+    others = read_talks(records, talks, qa, split="val")
+    tokenizer = _tokenizer(known, recipe, out)
+    torch.manual_seed(recipe.seed)
+    model = fresh_model(recipe, tokenizer.get_vocab_size())
+    for part in (model.ecg_projector, model.image_projector):
+        part.requires_grad_(False)
+    tell(f"{sum(p.numel() for p in model.language_model.parameters()) / 1e6:.2f} M weights")
+    history = _run(model, tokenizer, known, others, None, out, recipe, tell)
+    saved = save(model, tokenizer, out / "model")
+    write_card(saved, recipe, records, talks, qa, history)
+    return saved
+
+
+def train_with_ecg(
+    base: Path,
+    records: Path,
+    talks: Path | None,
+    qa: Path | None,
+    features: Features,
+    encoder: Mapping[str, Any],
+    out: Path,
+    recipe: LanguageRecipe,
+    tell: Tell,
+) -> Path:
+    """Train the projectors (align), or adapters and projectors (sft).
+
+    Parameters
+    ----------
+    base : Path
+        Checkpoint to begin with.
+    records, talks, qa : Path
+        As for `ecg_llm.training.talks.read_talks`.
+    features : Features
+        Of the records, by the frozen encoder.
+    encoder : mapping
+        The encoder's configuration, written into the checkpoint.
+    out : Path
+        Folder for the checkpoint.
+    recipe : LanguageRecipe
+        Of stage ``align`` or ``sft``.
+    tell : callable
+        Takes lines of progress.
+
+    Returns
+    -------
+    Path
+        The saved model: with adapters, saved alone, beside it in ``adapter``.
+    """
+    from ecg_llm.lm_transformers import load_checkpoint
+
+    known = read_talks(records, talks, qa)
+    others = read_talks(records, talks, qa, split="val")
+    torch.manual_seed(recipe.seed)
+    model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
+    tokenizer = processor.tokenizer.backend_tokenizer
+    if recipe.stage == "align":
+        model.requires_grad_(False)
+        for part in (model.ecg_projector, model.image_projector):
+            part.requires_grad_(True)
+    else:
+        model = with_adapters(model, recipe.lora_rank)
+    if recipe.checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
+    history = _run(model, tokenizer, known, others, features, out, recipe, tell)
+    if parallel():
+        if int(os.environ.get("RANK", "0")):
+            return out / "model"
+        model = _gathered(base, recipe, out)
+    if recipe.stage == "sft":
+        model.save_pretrained(out / "adapter")
+        model = model.merge_and_unload()
+    model.config.encoder_config = dict(encoder)
+    model.config.bundled_encoder = True
+    saved = save(model, tokenizer, out / "model")
+    write_card(saved, recipe, records, talks, qa, history, base=base)
+    return saved
+
+
+def _gathered(base: Path, recipe: LanguageRecipe, out: Path) -> Any:
+    """Put what several processes learnt into the model that they began with."""
+    from ecg_llm.lm_transformers import load_checkpoint
+
+    model, _ = load_checkpoint(base)
+    if recipe.stage == "sft":
+        model = with_adapters(model, recipe.lora_rank)
+    learnt = torch.load(out / LEARNT, weights_only=True, map_location="cpu")["weights"]
+    known = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in learnt.items():
+            known[name].copy_(weight)
+    return model.cpu()
+
+
+def with_adapters(model: Any, rank: int) -> Any:
+    """Put low-rank adapters on the language model; the projectors learn in full.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        To adapt.
+    rank : int
+        Of the adapters.
+
+    Returns
+    -------
+    peft.PeftModel
+    """
+    from peft import LoraConfig, get_peft_model
+
+    linear = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
+    settings = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules=rf"language_model\..*\.({linear})",
+        modules_to_save=["ecg_projector", "image_projector"],
+    )
+    return get_peft_model(model, settings)
+
+
+def fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
+    """Make the small model with fresh weights.
+
+    Parameters
+    ----------
+    recipe : LanguageRecipe
+        Its size.
+    vocab_size : int
+        Of the tokenizer.
+
+    Returns
+    -------
+    EcgLlmForConditionalGeneration
+    """
+    from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration
+
+    text = {
+        "model_type": "llama",
+        "vocab_size": vocab_size,
+        "hidden_size": recipe.width,
+        "intermediate_size": 3 * recipe.width,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.heads // 2,
+        "max_position_embeddings": 2048,
+        "tie_word_embeddings": True,
+        "pad_token_id": SPECIAL.index(PAD),
+        "eos_token_id": SPECIAL.index(END),
+        "bos_token_id": None,
+    }
+    config = EcgLlmConfig(
+        text_config=text,
+        ecg_token_id=SPECIAL.index("<ecg>"),
+        image_token_id=SPECIAL.index("<image>"),
+        pad_token_id=SPECIAL.index(PAD),
+        eos_token_id=SPECIAL.index(END),
+        **SHAPE,
+    )
+    return EcgLlmForConditionalGeneration(config)
+
+
+def save(model: Any, tokenizer: Any, folder: Path) -> Path:
+    """Save a model with its processor, in half precision.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        Trained.
+    tokenizer : tokenizers.Tokenizer
+        Of it.
+    folder : Path
+        To write.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    from ecg_llm.model import EcgLlmProcessor
+
+    model = model.to(torch.float16)
+    model.save_pretrained(folder)
+    EcgLlmProcessor(wrapped(tokenizer), model.config.tokens_per_ecg).save_pretrained(folder)
+    model.to(torch.float32)
+    text = model.config.text_config
+    size = text.hidden_size // text.num_attention_heads
+    if text.model_type == "llama" and text.tie_word_embeddings and size % 16 == 0:
+        export_decoder(folder)
+    return folder
+
+
+def _tokenizer(known: Mapping[str, Sequence[Talk]], recipe: LanguageRecipe, out: Path) -> Any:
+    """Learn the tokenizer, or take up the one of a stopped run."""
+    from tokenizers import Tokenizer
+
+    path = out / "tokenizer.json"
+    if path.is_file():
+        return Tokenizer.from_file(str(path))
+    rng = Random(recipe.seed)  # noqa: S311 (drawing, no secret)
+    drawn = itertools.islice(draw(known, rng, [(TEXT, 1.0)], vary=0.5), TOKENIZER_TEXTS)
+    texts = (text for _, prompt, said in drawn for text in (layout(prompt.messages, 0), said))
+    tokenizer = train_tokenizer(texts, recipe.vocab)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(path))
+    return tokenizer
+
+
+def _run(
+    model: Any,
+    tokenizer: Any,
+    known: Mapping[str, Sequence[Talk]],
+    others: Mapping[str, Sequence[Talk]],
+    features: Features | None,
+    out: Path,
+    recipe: LanguageRecipe,
+    tell: Tell,
+) -> list[dict[str, float]]:
+    """Fit, with held-out losses and printed answers."""
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    slots = core.config.tokens_per_ecg
+    small = replace(recipe, rows=8)
+    judged = list(
+        itertools.islice(batches(others, tokenizer, small, slots, seed=1), JUDGED_BATCHES)
+    )
+    turn = itertools.count()
+
+    def sample() -> str:
+        n = next(turn)
+        parts = recipe.mixture()[n % len(recipe.mixture())][0]
+        talk = others["report"][(7 * n) % len(others["report"])]
+        made = posed([talk], Random(n), parts)  # noqa: S311
+        if made is None:
+            return ""
+        said = answer(core, tokenizer, made[0], features, talk.records)
+        return f"--- {', '.join(parts)}\nsays: {said}\nwant: {made[1]}\n---"
+
+    seed = recipe.seed + 1000 * int(os.environ.get("RANK", "0"))
+    drawn = batches(known, tokenizer, recipe, slots, seed=seed)
+    return fit(
+        model,
+        drawn,
+        recipe,
+        out,
+        features=features,
+        judge=lambda: held_out(model, judged, features),
+        sample=sample,
+        tell=tell,
+    )
+
+
+def answer(
+    model: Any,
+    tokenizer: Any,
+    prompt: Any,
+    features: Features | None,
+    records: Sequence[str],
+    *,
+    max_new_tokens: int = 200,
+) -> str:
+    """Answer one prompt with the likeliest words.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        Without or with adapters.
+    tokenizer : tokenizers.Tokenizer
+        Of it.
+    prompt : Prompt
+        From `ecg_llm.prompt.build`.
+    features : Features or None
+        Of the records.
+    records : sequence of str
+        Names behind the slots.
+    max_new_tokens : int
+        Longest answer.
+
+    Returns
+    -------
+    str
+    """
+    device = next(model.parameters()).device
+    ids = tokenizer.encode(layout(prompt.messages, model.config.tokens_per_ecg)).ids
+    ecg: dict[str, Any] = {}
+    if prompt.records:
+        if features is None:
+            raise ConfigError("the prompt has slots but there are no features of its records.")
+        ecg = features.inputs(records, device)
+        ecg["from_page"] = torch.tensor([r.origin == "page" for r in prompt.records], device=device)
+    with torch.inference_mode():
+        out = model.generate(
+            torch.tensor([ids], device=device),
+            **ecg,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            eos_token_id=SPECIAL.index(END),
+            pad_token_id=SPECIAL.index(PAD),
+        )
+    return str(tokenizer.decode(out[0, len(ids) :].tolist(), skip_special_tokens=True))

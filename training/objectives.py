@@ -1,0 +1,156 @@
+"""Objectives by name: how each is made, which records it takes, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ecg_llm.encoders.signal import SignalEncoder
+from ecg_llm.errors import ConfigError
+from ecg_llm.training.adapt import Adapt
+from ecg_llm.training.batches import Batches
+from ecg_llm.training.contrast import Contrast
+from ecg_llm.training.latent import Latent, Masked
+from ecg_llm.training.loop import Objective
+from ecg_llm.training.pack import Pack
+from ecg_llm.training.probe import probe
+from ecg_llm.training.recipe import Recipe
+from ecg_llm.training.supervised import (
+    Supervised,
+    held_out,
+    judge_supervised,
+    positive_weights,
+)
+
+Judge = Callable[[nn.Module], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an objective is made from.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Settings.
+    encoder : SignalEncoder
+        To be trained.
+    pack : Pack
+        All records.
+    source : Batches
+        Those that train.
+    """
+
+    recipe: Recipe
+    encoder: SignalEncoder
+    pack: Pack
+    source: Batches
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An objective.
+
+    Attributes
+    ----------
+    make : callable
+        Builds it and its judge.
+    labelled : bool
+        Whether it takes records with statements only.
+    """
+
+    make: Callable[[Setup], tuple[Objective, Judge]]
+    labelled: bool
+
+
+def make_objective(setup: Setup) -> tuple[Objective, Judge]:
+    """Build the objective of a recipe.
+
+    Parameters
+    ----------
+    setup : Setup
+        With the recipe.
+
+    Returns
+    -------
+    objective : Objective
+    judge : callable
+        From the trained objective to figures on held-out records.
+
+    Raises
+    ------
+    ConfigError
+        If it has no such option.
+    """
+    try:
+        return OBJECTIVES[setup.recipe.objective].make(setup)
+    except TypeError as error:
+        raise ConfigError(f"[options] of objective {setup.recipe.objective!r}: {error}.") from None
+
+
+def _supervised(setup: Setup) -> tuple[Objective, Judge]:
+    labels = setup.pack.labels[setup.source.rows]
+    objective = Supervised(setup.encoder, positive_weights(labels), **setup.recipe.options)
+    return objective, _by_statements(setup.pack)
+
+
+def _latent(setup: Setup) -> tuple[Objective, Judge]:
+    return Latent(setup.encoder, **setup.recipe.options), _by_probe(setup.pack)
+
+
+def _masked(setup: Setup) -> tuple[Objective, Judge]:
+    return Masked(setup.encoder, **setup.recipe.options), _by_probe(setup.pack)
+
+
+def _contrast(setup: Setup) -> tuple[Objective, Judge]:
+    from ecg_llm.encoders.text import TextTowerConfig
+    from ecg_llm.knowledge import concepts
+
+    config = TextTowerConfig(record_width=setup.encoder.config.width)
+    names = {key: concept.names for key, concept in concepts().items() if concept.names}
+    objective = Contrast(
+        setup.encoder,
+        config.build(),
+        setup.pack.report.tolist(),
+        names,
+        config.width,
+        **setup.recipe.options,
+    )
+    return objective, _by_probe(setup.pack)
+
+
+def _adapt(setup: Setup) -> tuple[Objective, Judge]:
+    options: dict[str, Any] = dict(setup.recipe.options)
+    rows = setup.source.rows
+    n = min(int(options.pop("labelled", 150)), len(rows))
+    labelled = np.sort(np.random.default_rng(0).choice(rows, n, replace=False))
+    return Adapt(setup.encoder, torch.from_numpy(labelled), **options), _by_statements(setup.pack)
+
+
+def _by_statements(pack: Pack) -> Judge:
+    rows = held_out(pack)
+    return lambda net: judge_supervised(net, pack, rows)
+
+
+def _by_probe(pack: Pack) -> Judge:
+    def judge(net: nn.Module) -> dict[str, float]:
+        encoder = net.get_submodule("encoder")
+        assert isinstance(encoder, SignalEncoder)
+        return probe(encoder, pack)
+
+    return judge
+
+
+OBJECTIVES: dict[str, Kind] = {
+    "supervised": Kind(_supervised, labelled=True),
+    "latent": Kind(_latent, labelled=False),
+    "masked": Kind(_masked, labelled=False),
+    "contrast": Kind(_contrast, labelled=True),
+    "adapt": Kind(_adapt, labelled=False),
+}
+"""By the name that a recipe gives; another one joins by a line here."""
