@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
-<<<<<<< HEAD
-__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "weight_hashes", "writer"]
-=======
-__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "report_on", "weight_hashes"]
->>>>>>> main
+__all__ = [
+    "WEIGHTS",
+    "Analysis",
+    "analyse",
+    "interpret",
+    "known_of",
+    "report_on",
+    "weight_hashes",
+    "writer",
+]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the weight files that the measuring lane uses."""
@@ -59,22 +64,6 @@ def interpret(
         A refusal with its reasons, if the technical quality does not allow more. Everything but
         the narrative is measured, whatever the model. The same input gives the same report.
     """
-<<<<<<< HEAD
-    from ecg_llm.compose import build_report
-    from ecg_llm.findings.sources import CRITERIA_VERSION
-
-    teller = writer(model)
-    found = analyse(record)
-    report = build_report(
-        record,
-        found.quality,
-        found.measurements,
-        found.findings,
-        weights=weight_hashes(),
-        criteria_version=CRITERIA_VERSION,
-    )
-    if teller is None or not found.quality.acceptable:
-=======
     return report_on(
         analyse(record),
         question,
@@ -107,14 +96,13 @@ def report_on(
     -------
     Report
     """
-    writer = _writer(model)
+    teller = writer(model)
     report = _measured(found)
     if earlier is not None:
         from ecg_llm.compare import with_comparison
 
         report = with_comparison(report, _measured(earlier))
-    if writer is None or not found.quality.acceptable:
->>>>>>> main
+    if teller is None or not found.quality.acceptable:
         return report
     from ecg_llm.narrate import narrate
 

@@ -16,12 +16,8 @@ from ecg_llm.cli.language import adapt
 from ecg_llm.cli.pages import eval_pages, train_pages
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
-<<<<<<< HEAD
 from ecg_llm.cli.talk import ask, chat
-from ecg_llm.cli.train import train_encoder
-=======
 from ecg_llm.cli.train import train_encoder, train_head
->>>>>>> main
 
 app = typer.Typer(
     cls=CarefulGroup,

@@ -132,16 +132,8 @@ def report(
     from ecg_llm.assistant import interpret
 
     record = told.read(path)
-<<<<<<< HEAD
     past = None if earlier is None else told.read(earlier)
     made = interpret(record, model=model, keep_draft=keep_draft, earlier=past)
-    if past is not None:
-        from ecg_llm.compare import with_comparison
-
-        made = with_comparison(made, interpret(past, model="none"))
-=======
-    made = interpret(record, earlier=None if earlier is None else told.read(earlier))
->>>>>>> main
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
