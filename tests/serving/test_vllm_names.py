@@ -100,7 +100,7 @@ PARAMETERS = {
         "prompt sampling_params request_id lora_request"
     ),
     "vllm:SamplingParams": (
-        "temperature max_tokens output_kind structured_outputs prompt_logprobs"
+        "temperature max_tokens output_kind structured_outputs logprob_token_ids"
     ),
     "vllm.engine.arg_utils:AsyncEngineArgs": (
         "model tokenizer_mode dtype generation_config limit_mm_per_prompt block_size max_model_len "
@@ -168,7 +168,7 @@ def test_an_adapter_that_replaces_parts_is_to_be_merged(tmp_path):
 
     config = tmp_path / "adapter_config.json"
     config.write_text('{"r": 16, "modules_to_save": ["ecg_projector"]}')
-    with pytest.raises(ConfigError, match="replaces ecg_projector .* merges it"):
+    with pytest.raises(ConfigError, match=r"replaces ecg_projector .* merges it"):
         engine_arguments(tmp_path, {"ward": tmp_path}, {})
     config.write_text('{"r": 12, "modules_to_save": null}')
     made = engine_arguments(tmp_path, {"ward": tmp_path}, {})
