@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import ecg_llm
+from ecg_llm.cli.app_page import app_page
 from ecg_llm.cli.build import build_app
 from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
@@ -15,6 +16,7 @@ from ecg_llm.cli.language import adapt
 from ecg_llm.cli.pages import eval_pages, train_pages
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
+from ecg_llm.cli.talk import ask, chat
 from ecg_llm.cli.train import train_encoder, train_head
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("report", short_help="Interpret an ECG.")(report)
+app.command("ask", short_help="Answer a question on an ECG, or a set of questions.")(ask)
+app.command("chat", short_help="Talk about an ECG in the terminal.")(chat)
 app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
 app.command("quality", short_help="Judge the technical quality.")(quality)
 app.command("classify", short_help="Score statements in your words, or a benchmark's classes.")(
@@ -32,6 +36,7 @@ app.command("classify", short_help="Score statements in your words, or a benchma
 )
 app.command("similar", short_help="Find the known cases an ECG is most like.")(similar)
 app.command("show", short_help="Draw the ECG on standard paper.")(show)
+app.command("app", short_help="Open the chat in a browser.")(app_page)
 app.command("serve", short_help="Serve reports and chat over HTTP.")(serve)
 app.add_typer(keys_app, name="keys")
 app.add_typer(build_app, name="build")
