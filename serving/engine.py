@@ -229,6 +229,7 @@ class EngineHost:
         if process is not None:
             process.join(5)
             process.kill()
+            _end_group(process.pid)
             process.join(5)
 
     def calls(
@@ -362,6 +363,8 @@ class EngineHost:
             self._waiting.clear()
         here.close()
         process.kill()
+        if process.pid is not None:
+            _end_group(process.pid)
         process.join(5)
 
 
@@ -470,6 +473,9 @@ class RemoteModel:
 def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> None:
     """Live in the engine's process: load the model, answer until the line closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
+    # An engine may start processes of its own, which hold a GPU: all of them end together.
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # What an engine prints may hold what it was asked.
     silent = os.open(os.devnull, os.O_RDWR)
@@ -547,4 +553,11 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        _end_group(os.getpid())
         os._exit(1)
+
+
+def _end_group(pid: int) -> None:
+    """End a process and those it started, also if it is gone itself."""
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
