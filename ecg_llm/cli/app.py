@@ -16,6 +16,7 @@ from ecg_llm.cli.language import adapt
 from ecg_llm.cli.pages import eval_pages, train_pages
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
+from ecg_llm.cli.talk import ask, chat
 from ecg_llm.cli.train import train_encoder, train_head
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("report", short_help="Interpret an ECG.")(report)
+app.command("ask", short_help="Answer a question on an ECG, or a set of questions.")(ask)
+app.command("chat", short_help="Talk about an ECG in the terminal.")(chat)
 app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
 app.command("quality", short_help="Judge the technical quality.")(quality)
 app.command("classify", short_help="Score statements in your words, or a benchmark's classes.")(

@@ -426,6 +426,24 @@ def train_quality(
     typer.echo(str(out))
 
 
+@train_app.command("noise", short_help="Fit the kinds of noise on PTB-XL and ECG-QA.")
+def train_noise(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    items: Annotated[Path, typer.Option(help="ECG-QA's single-verify questions, JSON.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as signal_noise.npz.")],
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Fit the kinds of noise that annotators remark, on folds 1 to 8, and print the agreement.
+
+    \b
+    ecgllm train noise --data ptbxl/ --items ptbxl_single_verify.json --out signal_noise.npz \f
+    """
+    from ecg_llm.training.noise import train
+
+    card = train(_folder(data, "PTB-XL"), items, out, seed=seed, progress=_progress("record"))
+    typer.echo(json.dumps(card, indent=2))
+
+
 @train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
 def train_rhythm(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
