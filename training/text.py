@@ -36,7 +36,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 class TextRecipe:
     """How texts are aligned with records."""
 
-    steps: int = 1500
+    steps: int = 1000
     """Steps, each with fresh wordings of every statement."""
     records: int = 512
     """Records of a step."""
