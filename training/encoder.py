@@ -17,7 +17,7 @@ from ecg_llm.training.batches import batches
 from ecg_llm.training.loop import fit
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
 from ecg_llm.training.pack import Pack, pack
-from ecg_llm.training.recipe import Recipe, load_recipe
+from ecg_llm.training.recipe import Recipe, load_recipe, starting_folder
 from ecg_llm.training.store import load_encoder, save_encoder
 
 Report = Callable[[str, int, int, dict[str, float]], None]
@@ -177,7 +177,7 @@ def starting_encoder(recipe: Recipe) -> SignalEncoder:
     """
     if not recipe.start:
         return SignalEncoderConfig.of_size(recipe.size).build()
-    return load_encoder(None if recipe.start == "bundled" else Path(recipe.start)).train()
+    return load_encoder(starting_folder(recipe)).train()
 
 
 def _plain(value: Any) -> Any:
