@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from ecg_llm.knowledge_texts import NAMES, SIGNS
+from ecg_llm.scp import CODES, STATEMENTS
+from ecg_llm.scp import TASKS as SCP_TASKS
 from ecg_llm.vocabulary import phrases
 
 
@@ -49,67 +51,23 @@ class Concept:
         return tuple(sign.strip() for sign in self.description.split(";"))
 
 
-SUPER: dict[str, tuple[str, ...]] = {
-    "NORM": ("NORM",),
-    "MI": (
-        *("IMI", "ASMI", "ILMI", "AMI", "ALMI", "INJAS", "LMI", "INJAL", "IPLMI", "IPMI"),
-        *("INJIN", "INJLA", "PMI", "INJIL"),
-    ),
-    "STTC": (
-        *("NDT", "NST_", "DIG", "LNGQT", "ISC_", "ISCAL", "ISCIN", "ISCIL", "ISCAS", "ISCLA"),
-        *("ANEUR", "EL", "ISCAN"),
-    ),
-    "CD": (
-        *("LAFB", "IRBBB", "1AVB", "IVCD", "CRBBB", "CLBBB", "LPFB", "WPW", "ILBBB", "3AVB"),
-        "2AVB",
-    ),
-    "HYP": ("LVH", "LAO/LAE", "RVH", "RAO/RAE", "SEHYP"),
-}
+def _members(of: str) -> dict[str, tuple[str, ...]]:
+    """Gather the statements of each class."""
+    found: dict[str, tuple[str, ...]] = {}
+    for statement in STATEMENTS:
+        name = getattr(statement, of)
+        if name:
+            found[name] = (*found.get(name, ()), statement.code)
+    return found
+
+
+SUPER = _members("super_class")
 """PTB-XL's diagnostic super-classes and the statements in each."""
-
-SUB: dict[str, tuple[str, ...]] = {
-    "NORM": ("NORM",),
-    "STTC": ("NDT", "DIG", "LNGQT", "ANEUR", "EL"),
-    "NST_": ("NST_",),
-    "IMI": ("IMI", "ILMI", "IPLMI", "IPMI", "INJIN", "INJIL"),
-    "AMI": ("ASMI", "AMI", "ALMI", "INJAS", "INJAL", "INJLA"),
-    "LVH": ("LVH",),
-    "LAFB/LPFB": ("LAFB", "LPFB"),
-    "ISC_": ("ISC_",),
-    "IRBBB": ("IRBBB",),
-    "_AVB": ("1AVB", "2AVB", "3AVB"),
-    "IVCD": ("IVCD",),
-    "ISCA": ("ISCAL", "ISCAS", "ISCLA", "ISCAN"),
-    "CRBBB": ("CRBBB",),
-    "CLBBB": ("CLBBB",),
-    "LAO/LAE": ("LAO/LAE",),
-    "ISCI": ("ISCIN", "ISCIL"),
-    "LMI": ("LMI",),
-    "RVH": ("RVH",),
-    "RAO/RAE": ("RAO/RAE",),
-    "WPW": ("WPW",),
-    "ILBBB": ("ILBBB",),
-    "SEHYP": ("SEHYP",),
-    "PMI": ("PMI",),
-}
+SUB = _members("sub_class")
 """PTB-XL's diagnostic sub-classes and the statements in each."""
-
-FORM = (
-    *("NDT", "NST_", "DIG", "LNGQT", "ABQRS", "PVC", "STD_", "VCLVH", "QWAVE", "LOWT"),
-    *("NT_", "PAC", "LPR", "INVT", "LVOLT", "HVOLT", "TAB_", "STE_", "PRC(S)"),
-)
-"""PTB-XL's 19 form statements."""
-
-RHYTHM = (
-    *("SR", "AFIB", "STACH", "SARRH", "SBRAD", "PACE", "SVARR", "BIGU", "AFLT", "SVTAC"),
-    *("PSVT", "TRIGU"),
-)
+RHYTHM = SCP_TASKS["rhythm"]
 """PTB-XL's 12 rhythm statements."""
-
-DIAGNOSTIC = tuple(dict.fromkeys(code for codes in SUPER.values() for code in codes))
-"""PTB-XL's 44 diagnostic statements."""
-
-SCP = tuple(dict.fromkeys((*DIAGNOSTIC, *FORM, *RHYTHM)))
+SCP = CODES
 """PTB-XL's 71 statements."""
 
 CPSC = {
@@ -147,9 +105,9 @@ def _class_key(prefix: str, name: str, codes: tuple[str, ...]) -> str:
 TASKS: dict[str, dict[str, str]] = {
     "ptbxl-super": {name: _class_key("super", name, codes) for name, codes in SUPER.items()},
     "ptbxl-sub": {name: _class_key("sub", name, codes) for name, codes in SUB.items()},
-    "ptbxl-form": {code: code for code in FORM},
+    "ptbxl-form": {code: code for code in SCP_TASKS["form"]},
     "ptbxl-rhythm": {code: code for code in RHYTHM},
-    "ptbxl-diagnostic": {code: code for code in DIAGNOSTIC},
+    "ptbxl-diagnostic": {code: code for code in SCP_TASKS["diagnostic"]},
     "ptbxl-all": {code: code for code in SCP},
     "cpsc2018": CPSC,
     "csn": CSN,

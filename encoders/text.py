@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg_llm.text import BUCKETS, FloatArray, TextTower, grams
+
+_grams = lru_cache(20_000)(grams)  # most wordings come again and again
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class TextTowerNet(nn.Module):
         self.prior = nn.Linear(config.hidden, 1)
         self.record_hidden = nn.Linear(config.record_width, config.hidden)
         self.record_out = nn.Linear(config.hidden, config.width)
-        self.log_scale = nn.Parameter(torch.tensor(2.0))
+        self.log_scale = nn.Parameter(torch.tensor(3.0))
         self.register_buffer("record_mean", torch.zeros(config.record_width))
         self.register_buffer("record_scale", torch.ones(config.record_width))
         self.drop = nn.Dropout(config.dropout)
@@ -80,7 +83,7 @@ class TextTowerNet(nn.Module):
             Of length 1.
         priors : Tensor, shape (n_texts,)
         """
-        found = [grams(text) for text in texts]
+        found = [_grams(text) for text in texts]
         starts = np.cumsum([0, *(len(rows) for rows in found[:-1])])
         bags = self.table(torch.from_numpy(np.concatenate(found)), torch.from_numpy(starts))
         hidden = self.drop(functional.relu(self.hidden(bags)))

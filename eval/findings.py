@@ -11,9 +11,10 @@ from typing import Any
 
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.shares import wilson
-from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.finding import Finding
+from ecg_llm.knowledge import SCP
 from ecg_llm.record import ECGRecord, Sex
+from ecg_llm.vocabulary import label
 
 RHYTHM_CODES = ("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE")
 """A PTB-XL record without one of these says nothing of its rhythm and is left out there."""
@@ -104,6 +105,10 @@ class FindingsResult:
         Records read, and those that gave an error.
     statements : tuple of StatementResult
         Commonest first.
+    by : {"criteria", "encoder", "both"}
+        Who found.
+    micro_f1 : float
+        F1 over all of PTB-XL's statements together; what is never stated counts as missed.
     """
 
     fs: int
@@ -111,6 +116,8 @@ class FindingsResult:
     n_records: int
     n_failed: int
     statements: tuple[StatementResult, ...]
+    by: str = "criteria"
+    micro_f1: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain JSON values.
@@ -124,6 +131,8 @@ class FindingsResult:
             "folds": list(self.folds),
             "n_records": self.n_records,
             "n_failed": self.n_failed,
+            "by": self.by,
+            "micro_f1": self.micro_f1,
             "statements": [row.to_dict() for row in self.statements],
         }
 
@@ -135,12 +144,13 @@ class FindingsResult:
         str
         """
         folds = ", ".join(str(fold) for fold in self.folds)
-        head = f"PTB-XL, folds {folds}, {self.fs} Hz: {self.n_records} records"
+        head = f"PTB-XL, folds {folds}, {self.fs} Hz: {self.n_records} records, by {self.by}"
         if self.n_failed:
             head += f" ({self.n_failed} could not be read)"
         lines = [
             head,
             "Rates in % with 95 % Wilson limits; unknown counts as not present.",
+            f"All statements together: F1 {self.micro_f1:.3f}",
             "",
             f"{'statement':<10}{'n':>5}  {'sensitivity':<18}{'specificity':<18}"
             f"{'PPV':<18}{'F1':>5}{'unknown':>9}",
@@ -171,7 +181,7 @@ class FindingsResult:
         for row in self.statements:
             f1 = f"{row.f1:.2f}" if row.f1 is not None else "-"
             cells = [
-                f"{row.code} ({STATEMENTS[row.code].label})",
+                f"{row.code} ({label(row.code)})",
                 str(row.n_positive),
                 *(_percent(rate) for rate in (row.sensitivity, row.specificity, row.ppv)),
                 f1,
@@ -243,6 +253,30 @@ def tally(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> lis
     return sorted(rows, key=lambda row: -row.n_positive)
 
 
+def micro_f1(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> float:
+    """Give F1 over all of PTB-XL's statements together.
+
+    Parameters
+    ----------
+    judged : iterable of (dict, tuple of Finding)
+        PTB-XL's statements and our findings, record by record.
+
+    Returns
+    -------
+    float
+        A statement that no finding stands for counts as missed.
+    """
+    hits = misses = 0
+    for statements, findings in judged:
+        said = {finding.code for finding in findings if finding.status == "present"}
+        for code in SCP:
+            is_true = truth(statements, code)
+            if is_true is not None:
+                hits += is_true and code in said
+                misses += is_true != (code in said)
+    return 2 * hits / max(2 * hits + misses, 1)
+
+
 def ptbxl_rows(data: Path, folds: tuple[int, ...], fs: int) -> list[dict[str, str]]:
     """List the records of a PTB-XL folder.
 
@@ -282,6 +316,7 @@ def evaluate(
     *,
     folds: tuple[int, ...] = (9,),
     fs: int = 100,
+    by: str = "criteria",
     progress: Callable[[int, int], None] | None = None,
 ) -> FindingsResult:
     """Judge PTB-XL's records and count agreement with its statements.
@@ -294,6 +329,8 @@ def evaluate(
         Fold 9 by default: thresholds were chosen on folds 1 to 8.
     fs : {100, 500}, Hz
         Which version of the records.
+    by : {"criteria", "encoder", "both"}
+        Who finds: the criteria, the trained head, or both as in a report.
     progress : callable, optional
         Called with records done and in all.
 
@@ -306,6 +343,9 @@ def evaluate(
     from ecg_llm.measure import measure
     from ecg_llm.quality import assess
 
+    if by != "criteria":
+        from ecg_llm.head import head_scores
+        from ecg_llm.probabilities import joined
     rows = ptbxl_rows(data, folds, fs)
     column = "filename_lr" if fs == 100 else "filename_hr"
     judged: list[tuple[dict[str, float], tuple[Finding, ...]]] = []
@@ -317,7 +357,11 @@ def evaluate(
             failed += 1
             continue
         quality = assess(record)
-        findings = apply_criteria(record, quality, measure(record, quality))
+        measurements = measure(record, quality)
+        findings = apply_criteria(record, quality, measurements)
+        if by != "criteria" and quality.acceptable:
+            scores = head_scores([record], [measurements])[0]
+            findings = joined(scores, findings if by == "both" else ())
         judged.append((ast.literal_eval(row["scp_codes"]), findings))
         if progress:
             progress(done + 1, len(rows))
@@ -327,6 +371,8 @@ def evaluate(
         n_records=len(judged),
         n_failed=failed,
         statements=tuple(tally(judged)),
+        by=by,
+        micro_f1=micro_f1(judged),
     )
 
 

@@ -35,12 +35,15 @@ class Analysed:
         As its reader wrote it.
     fold : int
         Stratified fold.
+    patient : str
+        All records of one belong together.
     """
 
     analysis: Analysis
     scp: dict[str, float]
     report: str
     fold: int
+    patient: str
 
     @property
     def record(self) -> ECGRecord:
@@ -98,6 +101,7 @@ def analyse_ptbxl(
                     scp=ast.literal_eval(row["scp_codes"]),
                     report=row["report"],
                     fold=int(row["strat_fold"]),
+                    patient=row["patient_id"],
                 )
             )
         if progress:

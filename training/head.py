@@ -74,7 +74,8 @@ def train_head(
     encoder : Path
         Folder of the encoder that the head is for, with its linear reader.
     out : Path
-        Folder for ``signal_head.npz`` and its card.
+        Folder for ``signal_head.npz``, its card, and ``blind_head.npz``: the same without the
+        folds of the join, for what is fitted on them.
     blind : Path, optional
         Folder of an encoder trained alike, but without ``recipe.join_folds``: how much each reader
         is to be trusted is judged by it. The encoder itself if left out, which then must not have
@@ -115,10 +116,11 @@ def train_head(
     joined, alone = fit_join(
         seen_odds, read_odds, pack.labels[fitted], pack.calibrated[fitted], chosen.shrink
     )
+    out.mkdir(parents=True, exist_ok=True)
+    _without_join(part, judge_by, joined, alone).save(out / "blind_head.npz")
     progress("committee of all folds")
     whole = fit_committee(features[train], pack.labels[train], chosen)
     head = _without_join(whole, encoder, joined, alone)
-    out.mkdir(parents=True, exist_ok=True)
     head.save(out / "signal_head.npz")
     progress("fold 9")
     figures = judge_head(head, encoder, pack, features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.training.language_batches import IGNORED, Batch, encode, pack
 from ecg_llm.training.talks import draw
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
 
 CHECKPOINT, HISTORY, CURVE = "checkpoint.pt", "history.jsonl", "curve.png"
+LEARNT = "learnt.pt"
+"""What several processes learnt, gathered."""
 SAVE_EVERY_S = 120.0
 SAMPLE_EVERY_S = 180.0
 JUDGED_BATCHES = 6
@@ -187,6 +191,8 @@ def fit(
         {"params": others},
     ]
     optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
+    if parallel():
+        return _fit_sharded(model, drawn, recipe, out, optimiser, features, tell)
     history, step, spent = _resume(out, learning, optimiser)
     for _ in range(step):
         next(drawn)
@@ -231,6 +237,103 @@ def fit(
         tell(f"held out {history[-1]}")
     _save(out, learning, optimiser, history, step, spent, recipe)
     draw_curve(history, out / CURVE)
+    return history
+
+
+class Objective(nn.Module):
+    """A model as what is learnt of it, so that all of it is called in one go.
+
+    Parameters
+    ----------
+    model : nn.Module
+        To learn.
+    features : Features or None
+        Of the records.
+    """
+
+    def __init__(self, model: nn.Module, features: Features | None) -> None:
+        super().__init__()
+        self.model = model
+        self.features = features
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Give the loss of a batch.
+
+        Parameters
+        ----------
+        batch : Batch
+            Packed conversations.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
+        """
+        return loss_of(self.model, batch, self.features)
+
+
+def parallel() -> bool:
+    """Tell whether accelerate launched this process as one of several.
+
+    Returns
+    -------
+    bool
+    """
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _fit_sharded(
+    model: nn.Module,
+    drawn: Iterator[Batch],
+    recipe: LanguageRecipe,
+    out: Path,
+    optimiser: torch.optim.Optimizer,
+    features: Features | None,
+    tell: Callable[[str], None],
+) -> list[dict[str, float]]:
+    """Learn on many devices (DDP or FSDP, as accelerate was told); by steps, not by time."""
+    from accelerate import Accelerator
+
+    if not recipe.steps:
+        raise ConfigError(
+            "several processes need a number of steps, as their clocks differ: --steps."
+        )
+    accelerator = Accelerator(mixed_precision="bf16" if recipe.bf16 else "no")
+    net, optimiser = accelerator.prepare(Objective(model, features), optimiser)
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    state = out / "state"
+    history: list[dict[str, float]] = []
+    if state.is_dir():
+        accelerator.load_state(str(state))
+        history = json.loads((state / HISTORY).read_text(encoding="utf-8"))
+    first = int(history[-1]["step"]) if history else 0
+    for step in range(recipe.steps):
+        batch = next(drawn)
+        if step < first:
+            continue
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.peak_lr * rate_at(step / recipe.steps, recipe.warmup)
+        with accelerator.autocast():
+            loss = net(batch)
+        optimiser.zero_grad()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(net.parameters(), recipe.clip)
+        optimiser.step()
+        if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
+            mean = accelerator.reduce(loss.detach(), "mean")
+            history.append({"step": step + 1, "seconds": 0.0, "loss": round(float(mean), 4)})
+            if accelerator.is_main_process:
+                tell(f"step {step + 1}/{recipe.steps}  loss {float(mean):.4f}")
+        if (step + 1) % 200 == 0 or step + 1 == recipe.steps:
+            accelerator.save_state(str(state))
+            if accelerator.is_main_process:
+                (state / HISTORY).write_text(json.dumps(history), encoding="utf-8")
+    whole = accelerator.get_state_dict(net)
+    if accelerator.is_main_process:
+        kept = {name: whole[f"model.{name}"] for name in names}
+        torch.save({"weights": kept, "recipe": asdict(recipe)}, out / LEARNT)
+        draw_curve(history, out / CURVE)
+    accelerator.wait_for_everyone()
     return history
 
 

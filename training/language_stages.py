@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,17 @@ import torch
 
 from ecg_llm.chat_layout import END, PAD, SPECIAL, layout
 from ecg_llm.errors import ConfigError
-from ecg_llm.training.language import JUDGED_BATCHES, Features, batches, fit, held_out
+from ecg_llm.training.language import (
+    JUDGED_BATCHES,
+    LEARNT,
+    Features,
+    batches,
+    fit,
+    held_out,
+    parallel,
+)
 from ecg_llm.training.language_batches import train_tokenizer, wrapped
+from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_export import export_decoder
 from ecg_llm.training.talks import TEXT, draw, posed, read_talks
 
@@ -63,8 +73,10 @@ def train_lm(
     for part in (model.ecg_projector, model.image_projector):
         part.requires_grad_(False)
     tell(f"{sum(p.numel() for p in model.language_model.parameters()) / 1e6:.2f} M weights")
-    _run(model, tokenizer, known, others, None, out, recipe, tell)
-    return save(model, tokenizer, out / "model")
+    history = _run(model, tokenizer, known, others, None, out, recipe, tell)
+    saved = save(model, tokenizer, out / "model")
+    write_card(saved, recipe, records, talks, qa, history)
+    return saved
 
 
 def train_with_ecg(
@@ -118,13 +130,34 @@ def train_with_ecg(
     if recipe.checkpointing:
         model.gradient_checkpointing_enable()
         model.enable_input_require_grads()
-    _run(model, tokenizer, known, others, features, out, recipe, tell)
+    history = _run(model, tokenizer, known, others, features, out, recipe, tell)
+    if parallel():
+        if int(os.environ.get("RANK", "0")):
+            return out / "model"
+        model = _gathered(base, recipe, out)
     if recipe.stage == "sft":
         model.save_pretrained(out / "adapter")
         model = model.merge_and_unload()
     model.config.encoder_config = dict(encoder)
     model.config.bundled_encoder = True
-    return save(model, tokenizer, out / "model")
+    saved = save(model, tokenizer, out / "model")
+    write_card(saved, recipe, records, talks, qa, history, base=base)
+    return saved
+
+
+def _gathered(base: Path, recipe: LanguageRecipe, out: Path) -> Any:
+    """Put what several processes learnt into the model that they began with."""
+    from ecg_llm.lm_transformers import load_checkpoint
+
+    model, _ = load_checkpoint(base)
+    if recipe.stage == "sft":
+        model = with_adapters(model, recipe.lora_rank)
+    learnt = torch.load(out / LEARNT, weights_only=True, map_location="cpu")["weights"]
+    known = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in learnt.items():
+            known[name].copy_(weight)
+    return model.cpu()
 
 
 def with_adapters(model: Any, rank: int) -> Any:
@@ -249,7 +282,7 @@ def _run(
     out: Path,
     recipe: LanguageRecipe,
     tell: Tell,
-) -> None:
+) -> list[dict[str, float]]:
     """Fit, with held-out losses and printed answers."""
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
     slots = core.config.tokens_per_ecg
@@ -269,8 +302,9 @@ def _run(
         said = answer(core, tokenizer, made[0], features, talk.records)
         return f"--- {', '.join(parts)}\nsays: {said}\nwant: {made[1]}\n---"
 
-    drawn = batches(known, tokenizer, recipe, slots, seed=recipe.seed)
-    fit(
+    seed = recipe.seed + 1000 * int(os.environ.get("RANK", "0"))
+    drawn = batches(known, tokenizer, recipe, slots, seed=seed)
+    return fit(
         model,
         drawn,
         recipe,

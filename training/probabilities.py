@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.probabilities import CodeModel, ProbabilityModel
+
+if TYPE_CHECKING:
+    from ecg_llm.training.analysed import Analysed
 
 FloatArray = npt.NDArray[np.float64]
 _EDGE = 1e-4
@@ -19,7 +23,7 @@ _EDGE = 1e-4
 class ProbabilityRecipe:
     """How the probabilities are fitted."""
 
-    prior: float = 3.0
+    prior: float = 1.0
     """Strength with which a code's weights are held to those of all codes together."""
     least_positives: int = 10
     """A code with fewer keeps the common threshold."""
@@ -229,3 +233,145 @@ def code_threshold(
     grid = np.array([common, *np.arange(low, high, 0.01)])
     gain = [y[p >= t].sum() - goal / 2 * (p >= t).sum() for t in grid]
     return round(float(grid[int(np.argmax(gain))]), 2)
+
+
+def judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float]]) -> list[Judged]:
+    """Put head, criterion and truth of every code beside each other.
+
+    Parameters
+    ----------
+    items : sequence of Analysed
+        Records, with findings by criteria alone.
+    scores : sequence of mapping
+        Of the head, record by record.
+
+    Returns
+    -------
+    list of Judged
+        The codes that the head knows.
+    """
+    from ecg_llm.eval.findings import truth
+    from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
+    from ecg_llm.probabilities import head_score
+
+    out = []
+    status = [{f.code: f.status for f in item.analysis.findings} for item in items]
+    for code in (*STATEMENTS, *ENCODER_STATEMENTS):
+        score = [head_score(code, row) for row in scores]
+        if not score or score[0] is None:
+            continue
+        known = [truth(item.scp, code) for item in items]
+        out.append(
+            Judged(
+                code,
+                np.array(score, np.float64),
+                np.array([of.get(code, "") for of in status]),
+                np.array([np.nan if value is None else float(value) for value in known]),
+            )
+        )
+    return out
+
+
+def train_probabilities(
+    data: Path,
+    out: Path,
+    *,
+    blind: Path,
+    head: Path,
+    folds: Sequence[int] = (7, 8),
+    recipe: ProbabilityRecipe | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Fit the probabilities of findings on records that the encoder has not seen.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    out : Path
+        Folder for ``probabilities.json``.
+    blind : Path
+        Folder of an encoder that was trained as the bundled one is, but without ``folds``.
+    head : Path
+        Folder that `train head` wrote with that encoder as the blind one: it holds
+        ``blind_head.npz``.
+    folds : sequence of int
+        Stratified folds that the fit uses.
+    recipe : ProbabilityRecipe, optional
+        How.
+    progress : callable, optional
+        Called with records done and in all.
+
+    Returns
+    -------
+    dict of str to float
+        Figures for records left out of the fit.
+
+    Notes
+    -----
+    A head has learnt its training folds nearly by heart, so its scores there say nothing of how far
+    it can be trusted. Each record's probability, and from these the thresholds, come from fits
+    without the record's patient.
+    """
+    from ecg_llm.encode import encode
+    from ecg_llm.eval.auc import calibration
+    from ecg_llm.head import Head
+    from ecg_llm.head_features import feature_row
+    from ecg_llm.training.analysed import analyse_ptbxl
+
+    recipe = recipe or ProbabilityRecipe()
+    items, _ = analyse_ptbxl(data, folds, progress)
+    records = [item.record for item in items]
+    vectors = encode(records, weights=blind / "signal_encoder.onnx").vector
+    reader = Head.load(head / "blind_head.npz")
+    rows = np.stack([feature_row(item.record, item.measurements) for item in items])
+    table = reader.probabilities(vectors, rows, np.ones(len(items), bool))
+    names = reader.columns.tolist()
+    scores = [dict(zip(names, map(float, row), strict=True)) for row in table]
+    judged = judged_codes(items, scores)
+    patients = {patient: k % 5 for k, patient in enumerate(sorted({i.patient for i in items}))}
+    groups = np.array([patients[item.patient] for item in items])
+    model, left_out = fit(judged, groups, recipe)
+    truth = np.stack([item.truth for item in judged], axis=1)
+    p = np.stack([left_out[item.code] for item in judged], axis=1)
+    limits = np.array([model.codes[item.code].threshold for item in judged])
+    status = np.stack([item.status for item in judged], axis=1)
+    figures = {
+        "ECE": calibration(truth.ravel(), p.ravel())[0],
+        "micro-F1, head and criterion": micro_f1(truth, p >= limits),
+        "micro-F1, criterion alone": micro_f1(truth, status == "present"),
+        "common threshold": common_threshold(left_out, {i.code: i.truth for i in judged})[0],
+    }
+    card = {
+        "name": "probabilities of findings",
+        "data": f"PTB-XL v1.0.3 (CC BY 4.0), folds {', '.join(map(str, folds))}",
+        "command": "ecgllm train probabilities",
+        "recipe": asdict(recipe),
+        "n_records": len(items),
+        "figures": {name: round(value, 4) for name, value in figures.items()},
+        "judged": "scores by an encoder and a head that had not seen these folds; figures for "
+        "records left out of the fit, by patient, five-fold; thresholds chosen on the same",
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    ProbabilityModel(codes=model.codes, card=card).save(out / "probabilities.json")
+    return figures
+
+
+def micro_f1(truth: FloatArray, said: npt.NDArray[np.bool_]) -> float:
+    """Give F1 over all codes together.
+
+    Parameters
+    ----------
+    truth : np.ndarray, shape (n_records, n_codes)
+        NaN where it is not known.
+    said : np.ndarray of bool, shape (n_records, n_codes)
+        What was stated.
+
+    Returns
+    -------
+    float
+    """
+    known = np.isfinite(truth)
+    true = truth[known] > 0.5
+    stated = said[known]
+    return float(2 * (true & stated).sum() / max(true.sum() + stated.sum(), 1))

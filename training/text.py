@@ -36,16 +36,18 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 class TextRecipe:
     """How texts are aligned with records."""
 
-    steps: int = 2500
+    steps: int = 1000
     """Steps, each with fresh wordings of every statement."""
     records: int = 512
     """Records of a step."""
-    conclusions: int = 64
+    conclusions: int = 32
     """Conclusions of several statements, half of them as a reader wrote them."""
     rate: float = 2e-3
     """Highest learning rate; it falls to zero along a cosine."""
     decay: float = 0.02
     """Weight decay."""
+    signs: int = 24
+    """Signs of a step."""
     typing_errors: float = 0.3
     """Share of texts that get some."""
     average: float = 0.998
@@ -193,8 +195,9 @@ class _Teller:
         """Give texts and what is true of each record."""
         concept_truth, sign_truth = self.data.concepts[rows], self.data.signs[rows]
         texts = [self.word(self.concept_text(self.every[k])) for k in self.used]
-        texts += [self.word(str(self.rng.choice(sign.texts))) for sign in SIGNS]
-        columns = [concept_truth[:, self.used], sign_truth]
+        shown = self.rng.permutation(len(SIGNS))[: self.recipe.signs]
+        texts += [self.word(self.any_of(SIGNS[k].texts)) for k in shown]
+        columns = [concept_truth[:, self.used], sign_truth[:, shown]]
         for number in range(self.recipe.conclusions):
             made = self.conclusion(reader=number % 2 == 0)
             if made is None:
@@ -208,13 +211,13 @@ class _Teller:
         """Name a concept, or describe it by its signs or some of them."""
         kind = self.rng.random()
         if kind < 0.6:
-            return str(self.rng.choice(concept.names))
+            return self.any_of(concept.names)
         signs = list(concept.signs)
         if len(signs) > 2 and self.rng.random() < 0.5:
             n = int(self.rng.integers((len(signs) + 1) // 2, len(signs)))
             signs = [signs[k] for k in sorted(self.rng.permutation(len(signs))[:n])]
         described = "; ".join(signs)
-        return described if kind < 0.8 else f"{self.rng.choice(concept.names)}: {described}"
+        return described if kind < 0.8 else f"{self.any_of(concept.names)}: {described}"
 
     def conclusion(self, *, reader: bool) -> tuple[str, list[int]] | None:
         """Join several statements of one record, in our words or in its reader's."""
@@ -229,11 +232,15 @@ class _Teller:
             stated = [k for k in true if len(self.every[k].codes) == 1]
             return self.data.reports[row], stated or true
         chosen = self.rng.permutation(true)[: int(self.rng.integers(2, 5))]
-        return ", ".join(str(self.rng.choice(self.every[k].names)) for k in chosen), list(chosen)
+        return ", ".join(self.any_of(self.every[k].names) for k in chosen), list(chosen)
+
+    def any_of(self, texts: Sequence[str]) -> str:
+        """Choose one."""
+        return texts[int(self.rng.integers(len(texts)))]
 
     def word(self, text: str) -> str:
         """Put a template around a text, and mistype some letters at times."""
-        text = str(self.rng.choice(TEMPLATES)).format(text)
+        text = self.any_of(TEMPLATES).format(text)
         if self.rng.random() < self.recipe.typing_errors:
             text = mistyped(text, self.rng)
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
@@ -28,6 +29,15 @@ train_app = typer.Typer(
     rich_markup_mode=None,
     help="Train the small models that the program ships, from open data.",
 )
+
+
+class By(StrEnum):
+    """Who finds."""
+
+    CRITERIA = "criteria"
+    ENCODER = "encoder"
+    BOTH = "both"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -56,6 +66,14 @@ def _progress(what: str) -> Callable[[int, int], None]:
             typer.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)
 
     return step
+
+
+def _folds(text: str) -> tuple[int, ...]:
+    """Read folds joined by commas."""
+    try:
+        return tuple(int(fold) for fold in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--folds {text!r}: write them as 9 or 1,2,3.") from None
 
 
 def _folder(data: Path, what: str) -> Path:
@@ -148,6 +166,9 @@ def eval_findings(
         str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
     ] = "9",
     fs: Annotated[int, typer.Option(help="100 or 500: which version of the records.")] = 100,
+    by: Annotated[
+        By, typer.Option(help="Who finds: criteria, the encoder's head alone, or both together.")
+    ] = By.BOTH,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table for the documentation.")
     ] = False,
@@ -157,6 +178,7 @@ def eval_findings(
 
     \b
     ecgllm eval findings --data ptbxl/
+    ecgllm eval findings --data ptbxl/ --by criteria
     ecgllm eval findings --data ptbxl/ --folds 9,10 --fs 500 --json
     ecgllm eval findings --data ptbxl/ --markdown \f
     """
@@ -164,15 +186,92 @@ def eval_findings(
 
     if fs not in (100, 500):
         raise ConfigError(f"--fs {fs}: PTB-XL has its records at 100 and at 500 Hz.")
-    try:
-        chosen = tuple(int(fold) for fold in folds.split(","))
-    except ValueError:
-        raise ConfigError(f"--folds {folds!r}: write them as 9 or 1,2,3.") from None
-    result = evaluate(_folder(data, "PTB-XL"), folds=chosen, fs=fs, progress=_progress("record"))
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=_folds(folds),
+        fs=fs,
+        by=by.value,
+        progress=_progress("record"),
+    )
     if markdown:
         typer.echo(result.markdown())
     else:
         _print(result, json_)
+
+
+@eval_app.command("encoder", short_help="Head, words and linear readers on PTB-XL's six tasks.")
+def eval_encoder(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    folds: Annotated[
+        str, typer.Option(help="Folds that judge, joined by commas; 1 to 8 trained the encoder.")
+    ] = "9",
+    leads: Annotated[
+        str | None,
+        typer.Option(help="Of 12; 6 limb; I; II, V1, V5 those to judge, joined by semicolons."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(help="Of the bootstrap.", min=10)] = 200,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for reliability, refusal, UMAP and SHAP pictures.")
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table for the documentation.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Judge the bundled encoder: macro AUC and AUPRC with limits, fewer leads, calibration.
+
+    \b
+    ecgllm eval encoder --data ptbxl/
+    ecgllm eval encoder --data ptbxl/ --leads "12; I" --json
+    ecgllm eval encoder --data ptbxl/ --pictures docs/images   (needs the extra analysis) \f
+    """
+    from ecg_llm.eval.encoder import LEAD_SETS, evaluate
+
+    chosen = [name.strip() for name in leads.split(";")] if leads else list(LEAD_SETS)
+    unknown = [name for name in chosen if name not in LEAD_SETS]
+    if unknown or "12" not in chosen:
+        raise ConfigError(f"--leads {leads!r}: give 12 and any of {'; '.join(LEAD_SETS)}.")
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=_folds(folds),
+        lead_sets=chosen,
+        rounds=rounds,
+        progress=_progress("step"),
+    )
+    if markdown:
+        typer.echo(result.markdown())
+    else:
+        _print(result, json_)
+    if pictures is not None:
+        from ecg_llm.eval.pictures import draw_trust
+        from ecg_llm.eval.representation import draw
+
+        pictures.mkdir(parents=True, exist_ok=True)
+        for path in [*draw_trust(result, pictures), *draw(data, pictures)]:
+            typer.echo(str(path), err=True)
+
+
+@eval_app.command("controls", short_help="The classifier on records spoilt on purpose.")
+def eval_controls(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    folds: Annotated[str, typer.Option(help="Folds that judge, joined by commas.")] = "9",
+    limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
+    json_: Json = False,
+) -> None:
+    """Classify records zeroed, shuffled in time, with leads permuted, gain halved, and with hum.
+
+    \b
+    ecgllm eval controls --data ptbxl/ \f
+    """
+    from ecg_llm.eval.disturbances import evaluate
+
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=_folds(folds),
+        limit=limit,
+        progress=_progress("disturbance"),
+    )
+    _print(result, json_)
 
 
 @bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
@@ -276,9 +375,9 @@ def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
     folds: Annotated[
-        int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
+        int, typer.Option(help="0 to train on all records, k for cross-validation.", min=0)
     ] = 0,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of each of the two nets.", min=1)] = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
@@ -290,7 +389,10 @@ def train_delineator(
 
     recipe = DelineatorRecipe()
     if steps is not None:
-        recipe = dataclasses.replace(recipe, steps=steps)
+        recipe = DelineatorRecipe(
+            dataclasses.replace(recipe.strips, steps=steps),
+            dataclasses.replace(recipe.beats, steps=steps),
+        )
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
@@ -322,6 +424,24 @@ def train_quality(
 
     train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
     typer.echo(str(out))
+
+
+@train_app.command("noise", short_help="Fit the kinds of noise on PTB-XL and ECG-QA.")
+def train_noise(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    items: Annotated[Path, typer.Option(help="ECG-QA's single-verify questions, JSON.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as signal_noise.npz.")],
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Fit the kinds of noise that annotators remark, on folds 1 to 8, and print the agreement.
+
+    \b
+    ecgllm train noise --data ptbxl/ --items ptbxl_single_verify.json --out signal_noise.npz \f
+    """
+    from ecg_llm.training.noise import train
+
+    card = train(_folder(data, "PTB-XL"), items, out, seed=seed, progress=_progress("record"))
+    typer.echo(json.dumps(card, indent=2))
 
 
 @train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
@@ -382,6 +502,40 @@ def train_text(
         typer.echo(f"{name}: AUC {value:.3f}")
 
 
+@train_app.command("probabilities", short_help="Fit the probabilities of findings on PTB-XL.")
+def train_probabilities(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    blind: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of an encoder trained like the bundled one, but without --folds."
+        ),
+    ],
+    head: Annotated[
+        Path, typer.Option(help="Folder that train head --blind wrote with that encoder.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for probabilities.json.")],
+    folds: Annotated[str, typer.Option(help="Folds that the fit uses, joined by commas.")] = "7,8",
+) -> None:
+    """Fit what joins the trained head with the criteria, and the thresholds of every finding.
+
+    \b
+    ecgllm train probabilities --data ptbxl/ --blind runs/blind --head runs/head --out runs/p \f
+    """
+    from ecg_llm.training.probabilities import train_probabilities as train
+
+    figures = train(
+        _folder(data, "PTB-XL"),
+        out,
+        blind=_folder(blind, "an encoder that has not seen the folds"),
+        head=_folder(head, "its head"),
+        folds=_folds(folds),
+        progress=_progress("record"),
+    )
+    for name, value in figures.items():
+        typer.echo(f"{name}: {value:.3f}")
+
+
 @bench_app.command("serve", short_help="A server under load.")
 def bench_serve(
     clients: Annotated[int, typer.Option(min=1, max=256, help="Requests at one time.")] = 64,
@@ -426,8 +580,12 @@ def bench_engines(
         str | None, typer.Option(help="Checkpoint; by default the bundled one.")
     ] = None,
     engines: Annotated[
-        str, typer.Option(help="Names joined by commas; the others stand beside the first.")
-    ] = "transformers,vllm",
+        str,
+        typer.Option(
+            help="Of plain (transformers, one answer after the other), transformers, vllm, onnx, "
+            "joined by commas; the others stand beside the first."
+        ),
+    ] = "plain,transformers,vllm",
     concurrent: Annotated[
         str, typer.Option(help="Requests at one time, joined by commas.")
     ] = "1,8,32",
@@ -441,13 +599,10 @@ def bench_engines(
     ecgllm bench engines
     ecgllm bench engines --model runs/base --concurrent 1,32 \f
     """
-    from typing import cast, get_args
-
     from ecg_llm.serving.bench_engines import bench_engines as bench
-    from ecg_llm.serving.settings import EngineKind
 
     names = [name.strip() for name in engines.split(",")]
-    if unknown := set(names) - set(get_args(EngineKind)):
+    if unknown := set(names) - {"plain", "transformers", "vllm", "onnx"}:
         raise ConfigError(f"--engines: there is no engine {', '.join(sorted(unknown))}.")
     try:
         numbers = [int(number) for number in concurrent.split(",")]
@@ -455,7 +610,7 @@ def bench_engines(
         raise ConfigError(f"--concurrent {concurrent!r}: write it as 1,8,32.") from None
     result = bench(
         model=model,
-        engines=cast("list[EngineKind]", names),
+        engines=names,
         concurrent=numbers,
         max_new_tokens=max_new_tokens,
         rounds=rounds,

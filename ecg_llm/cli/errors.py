@@ -14,6 +14,7 @@ from ecg_llm.errors import ECGError
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 _EXTRAS = {"neurokit2": "bench", "torch": "train", "onnx": "train", "sklearn": "train"}
+_EXTRAS |= {"umap": "analysis", "shap": "analysis"}
 _EXTRAS |= {"pyarrow": "data", "datasets": "data", "ray": "ray"}
 _EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "sqlalchemy", "prometheus_client", "fhir"), "serve")
 

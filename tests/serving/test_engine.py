@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import httpx
 import openai
@@ -22,7 +23,7 @@ from ecg_llm.serving.engine import EngineHost, RemoteModel
 from ecg_llm.serving.errors import TookTooLongError, UnavailableError
 from ecg_llm.serving.settings import Settings
 from tests.serving.conftest import BASE, wait_until_ready, zipped
-from tests.serving.scripted import Scripted, broken
+from tests.serving.scripted import Scripted, broken, with_child
 from tests.serving.test_chat import asked, file_part
 
 PROMPT = Prompt(messages=({"role": "user", "content": [{"type": "text", "text": "Hi"}]},))
@@ -81,6 +82,32 @@ def test_a_killed_engine_is_away_and_comes_back(slow: EngineHost) -> None:
     assert slow.wait(60)
     assert slow.restarts == restarts + 1
     assert RemoteModel(slow, 60).generate([PROMPT], max_new_tokens=1) == ["one"]
+
+
+@pytest.mark.parametrize("how", ["killed", "closed"])
+def test_what_an_engine_started_ends_with_it(how: str) -> None:
+    host = EngineHost(with_child)
+    host.start()
+    assert host.wait(60)
+    child = int(host.name)
+    if how == "killed":
+        os.kill(host.pid, signal.SIGKILL)
+    else:
+        host.close()
+    end = time.monotonic() + 20
+    while _runs(child):
+        assert time.monotonic() < end, "the engine's own process was left"
+        time.sleep(0.05)
+    host.close()
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_a_model_that_cannot_be_loaded_is_said() -> None:
@@ -237,3 +264,28 @@ def test_a_body_that_trickles_is_given_up(settings: Settings) -> None:
         kind = {"content-type": "multipart/form-data; boundary=b"}
         answer = client.post("/v1/ecg/reports", content=slowly(), headers=kind)
     assert answer.status_code in (400, 408)
+
+
+def test_a_real_checkpoint_is_served_and_its_tokens_are_counted(
+    settings: Settings, tmp_path: Path, ecg: bytes
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.serving.tiny_vllm import TOKENS, write_checkpoint
+
+    folder = tmp_path / "tiny"
+    write_checkpoint(folder)
+    app = create_app(replace(settings, engine="transformers", model=str(folder), max_new_tokens=24))
+    with TestClient(app, base_url=BASE) as client:
+        wait_until_ready(client)
+        question = "What is the QRS duration?"
+        answer = client_of(client).chat.completions.create(
+            model="tiny", messages=asked(question, file_part(ecg))
+        )
+        report = client.post("/v1/ecg/reports", files={"file": ("r.zip", ecg)}).json()
+    # Its weights are random: whatever it wrote, what was asked is answered as measured.
+    assert "QRS duration 93 ms" in answer.choices[0].message.content
+    assert answer.usage.prompt_tokens_details.model_extra["ecg_tokens"] == TOKENS
+    assert answer.usage.prompt_tokens > 100
+    assert 0 < answer.usage.completion_tokens <= 24
+    assert list(report["provenance"]["model"]["hashes"]) == ["model.safetensors"]

@@ -1,0 +1,369 @@
+"""How good the encoder is: trained head, words, linear reader; whole records and fewer leads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.eval.auc import auc, auprc, bootstrap, calibration, macro
+from ecg_llm.eval.findings import ptbxl_rows, with_person
+from ecg_llm.knowledge import RHYTHM, TASKS, concepts
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.record import ECGRecord
+
+Array = npt.NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+PTBXL_TASKS = tuple(task for task in TASKS if task.startswith("ptbxl"))
+LEAD_SETS: dict[str, tuple[str, ...]] = {
+    "12": STANDARD_12,
+    "6 limb": STANDARD_12[:6],
+    "I": ("I",),
+    "II, V1, V5": ("II", "V1", "V5"),
+}
+"""Which leads the encoder may look at."""
+SHARES = (0.01, 0.10, 1.00)
+"""Of the labels that a linear reader learns from."""
+LEAST_POSITIVES = 5
+"""Classes with fewer are counted apart: a handful of records judges nothing."""
+STRENGTH = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRow:
+    """One figure with its uncertainty.
+
+    Attributes
+    ----------
+    task : str
+        Key of `ecg_llm.knowledge.TASKS`.
+    how : str
+        ``head``, ``zero-shot``, ``linear 10 %`` and so on.
+    leads : str
+        Key of `LEAD_SETS`.
+    auc, auc_low, auc_high : float
+        Macro average over classes with a positive, and its 95 % limits.
+    auc_5 : float
+        The same over classes with at least five positives.
+    auprc : float
+        Macro average precision.
+    n_classes, n_classes_5 : int
+        How many classes each average is over.
+    """
+
+    task: str
+    how: str
+    leads: str
+    auc: float
+    auc_low: float
+    auc_high: float
+    auc_5: float
+    auprc: float
+    n_classes: int
+    n_classes_5: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderResult:
+    """All figures.
+
+    Attributes
+    ----------
+    folds : tuple of int
+        That judge.
+    n_train, n_test, n_refused : int
+        Records of the linear reader, judged ones, and those the quality gate refuses.
+    rows : tuple of EncoderRow
+        Figures.
+    ece : float
+        Expected calibration error of the head over all statements.
+    reliability : tuple of (float, float, int)
+        Mean probability, share that came true and count of each tenth.
+    refusal : tuple of (float, float, float)
+        Share of the records that are answered; share of these whose likeliest super-class is
+        right, the least probable answers refused first, and the least sure vectors refused first.
+    """
+
+    folds: tuple[int, ...]
+    n_train: int
+    n_test: int
+    n_refused: int
+    rows: tuple[EncoderRow, ...]
+    ece: float
+    reliability: tuple[tuple[float, float, int], ...]
+    refusal: tuple[tuple[float, float, float], ...]
+
+    def render(self) -> str:
+        """Write the figures as text.
+
+        Returns
+        -------
+        str
+        """
+        folds = ", ".join(map(str, self.folds))
+        lines = [
+            f"PTB-XL, fold {folds}, 100 Hz: {self.n_test} records judged, {self.n_refused} refused",
+            f"Linear readers learn from {self.n_train} records of the other folds up to 8.",
+            "Macro AUC with 95 % bootstrap limits over records; >=5: classes with five positives.",
+            "",
+            f"{'task':<17}{'how':<14}{'leads':<12}{'AUC':<22}{'>=5':<8}{'AUPRC':<8}classes",
+        ]
+        for row in self.rows:
+            limits = f"{row.auc:.3f} ({row.auc_low:.3f}-{row.auc_high:.3f})"
+            lines.append(
+                f"{row.task:<17}{row.how:<14}{row.leads:<12}{limits:<22}{row.auc_5:<8.3f}"
+                f"{row.auprc:<8.3f}{row.n_classes} ({row.n_classes_5})"
+            )
+        lines += ["", f"Calibration of the head: expected error {self.ece:.4f}"]
+        lines += [
+            f"  said {said:.2f}, came true {came:.2f} ({count})"
+            for said, came, count in self.reliability
+        ]
+        lines += ["", "Likeliest super-class right, by share of records answered:"]
+        lines += [
+            f"  {share:.0%}: {by_score:.3f} by probability, {by_doubt:.3f} by the encoder's doubt"
+            for share, by_score, by_doubt in self.refusal
+        ]
+        return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """Write the figures for the documentation.
+
+        Returns
+        -------
+        str
+        """
+        lines = [
+            "| task | how | leads | macro AUC (95 %) | ≥ 5 positives | AUPRC | classes (≥ 5) |",
+            "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+        ]
+        lines += [
+            f"| {row.task} | {row.how} | {row.leads} | {row.auc:.3f} ({row.auc_low:.3f}–"
+            f"{row.auc_high:.3f}) | {row.auc_5:.3f} | {row.auprc:.3f} | {row.n_classes} "
+            f"({row.n_classes_5}) |"
+            for row in self.rows
+        ]
+        return "\n".join(lines)
+
+
+def evaluate(
+    data: Path,
+    *,
+    folds: Sequence[int] = (9,),
+    lead_sets: Sequence[str] = tuple(LEAD_SETS),
+    rounds: int = 200,
+    progress: Progress | None = None,
+) -> EncoderResult:
+    """Judge the bundled encoder on PTB-XL.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    folds : sequence of int
+        That judge: 9, which chose between nets, or 10, which nothing here has seen.
+    lead_sets : sequence of str
+        Keys of `LEAD_SETS`.
+    rounds : int
+        Of the bootstrap.
+    progress : callable, optional
+        Called with steps done and in all.
+
+    Returns
+    -------
+    EncoderResult
+
+    Notes
+    -----
+    The encoder has learnt the statements of folds 1 to 8, so a linear reader of a hundredth of
+    the labels shows how easily its vector is read, not how it would do without those labels.
+    """
+    from ecg_llm.encode import encode
+    from ecg_llm.head import head_scores
+    from ecg_llm.zero_shot import Labels, zero_shot_scores
+
+    steps = len(lead_sets) + 2
+    test, statements, n_refused = read_judged(data, folds)
+    train, train_statements, _ = read_judged(
+        data, [fold for fold in range(1, 9) if fold not in folds]
+    )
+    rows: list[EncoderRow] = []
+    reliability: tuple[float, list[tuple[float, float, int]]] = (float("nan"), [])
+    encoded = encode(test)
+    vectors = encoded.vector
+    refusal: list[tuple[float, float, float]] = []
+    for done, leads in enumerate(lead_sets):
+        chosen = [_only(record, LEAD_SETS[leads]) for record in test]
+        vectors_of = vectors if leads == "12" else encode(chosen).vector
+        scored = head_scores(chosen, vectors=vectors_of)
+        for task in PTBXL_TASKS:
+            labels = Labels.of_task(task)
+            truth = truth_of(statements, labels.keys)
+            head = np.array([[row[str(key)] for key in labels.keys] for row in scored])
+            rows.append(_row(task, "head", leads, truth, head, rounds))
+            words = zero_shot_scores(vectors_of, labels).astype(np.float64)
+            rows.append(_row(task, "zero-shot", leads, truth, words, rounds))
+            if leads == "12" and task == "ptbxl-super":
+                refusal = refusal_curve(truth, head, encoded.uncertainty)
+            if leads == "12" and task == "ptbxl-all":
+                reliability = calibration(truth.ravel(), head.ravel())
+        if progress:
+            progress(done + 1, steps)
+    seen = encode(train).vector.astype(np.float64)
+    for share in SHARES:
+        few = np.random.default_rng(0).permutation(len(seen))[: max(5, round(share * len(seen)))]
+        for task in PTBXL_TASKS:
+            keys = tuple(TASKS[task].values())
+            learnt = truth_of([train_statements[k] for k in few], keys)
+            scores = linear_scores(seen[few], learnt, vectors.astype(np.float64))
+            truth = truth_of(statements, keys)
+            rows.append(_row(task, f"linear {share:.0%}", "12", truth, scores, rounds))
+    if progress:
+        progress(steps, steps)
+    return EncoderResult(
+        folds=tuple(folds),
+        n_train=len(train),
+        n_test=len(test),
+        n_refused=n_refused,
+        rows=tuple(rows),
+        ece=reliability[0],
+        reliability=tuple(reliability[1]),
+        refusal=tuple(refusal),
+    )
+
+
+def refusal_curve(
+    truth: Array, scores: Array, doubt: npt.NDArray[np.float32]
+) -> list[tuple[float, float, float]]:
+    """Tell how often the likeliest class is right if the least sure records are refused.
+
+    Parameters
+    ----------
+    truth, scores : np.ndarray, shape (n_records, n_classes)
+        Records without any true class are left out.
+    doubt : np.ndarray, shape (n_records,)
+        Of the encoder.
+
+    Returns
+    -------
+    list of (float, float, float)
+        Share answered, and the share right with refusal by score and by doubt.
+    """
+    has = truth.sum(1) > 0
+    truth, scores, doubt = truth[has], scores[has], doubt[has]
+    right = truth[np.arange(len(truth)), scores.argmax(1)]
+    orders = (np.argsort(-scores.max(1)), np.argsort(doubt))
+    out = []
+    for share in np.linspace(1.0, 0.2, 9):
+        n = max(1, round(share * len(right)))
+        by_score, by_doubt = (float(right[order[:n]].mean()) for order in orders)
+        out.append((float(share), by_score, by_doubt))
+    return out
+
+
+def read_judged(
+    data: Path, folds: Sequence[int]
+) -> tuple[list[ECGRecord], list[dict[str, float]], int]:
+    """Read records that the quality gate lets through.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    folds : sequence of int
+        Which.
+
+    Returns
+    -------
+    records : list of ECGRecord
+    statements : list of dict
+        ``scp_codes`` of each.
+    n_refused : int
+    """
+    from ecg_llm.classify import refusal
+    from ecg_llm.io import read_record
+
+    records, statements, refused = [], [], 0
+    for row in ptbxl_rows(data, tuple(folds), 100):
+        record = with_person(read_record(data / f"{row['filename_lr']}.hea"), row)
+        if refusal(record) is None:
+            records.append(record)
+            statements.append(ast.literal_eval(row["scp_codes"]))
+        else:
+            refused += 1
+    return records, statements, refused
+
+
+def _only(record: ECGRecord, leads: tuple[str, ...]) -> ECGRecord:
+    return record if leads == STANDARD_12 else replace(record.select(leads), derived=())
+
+
+def truth_of(statements: Sequence[dict[str, float]], keys: Sequence[str | None]) -> Array:
+    """Say which concepts hold by PTB-XL's statements, whatever their likelihood.
+
+    Parameters
+    ----------
+    statements : sequence of dict
+        ``scp_codes`` of each record.
+    keys : sequence of str
+        Concepts.
+
+    Returns
+    -------
+    np.ndarray, shape (n_records, n_keys)
+        1 or 0; NaN for rhythms of a record without any rhythm statement.
+    """
+    out = np.zeros((len(statements), len(keys)))
+    for k, held in enumerate(statements):
+        silent = not set(held) & set(RHYTHM)
+        for j, key in enumerate(keys):
+            concept = concepts()[str(key)]
+            out[k, j] = bool(set(concept.codes) & set(held))
+            if silent and concept.key in RHYTHM:
+                out[k, j] = np.nan
+    return out
+
+
+def linear_scores(x: Array, truth: Array, z: Array) -> Array:
+    """Fit ridge regressions to statements and score other records.
+
+    Parameters
+    ----------
+    x, z : np.ndarray, shape (n, D), (m, D)
+        Vectors to learn from, and to score.
+    truth : np.ndarray, shape (n, c)
+        NaN counts as the mean.
+
+    Returns
+    -------
+    np.ndarray, shape (m, c)
+    """
+    mean, deviation = x.mean(0), x.std(0) + 1e-6
+    x, z = (x - mean) / deviation, (z - mean) / deviation
+    centre = np.nan_to_num(np.nanmean(truth, axis=0))
+    y = np.where(np.isnan(truth), 0.0, truth - centre)
+    weights = np.linalg.solve(x.T @ x + STRENGTH * np.eye(x.shape[1]), x.T @ y)
+    return np.asarray(z @ weights + centre)
+
+
+def _row(task: str, how: str, leads: str, truth: Array, scores: Array, rounds: int) -> EncoderRow:
+    value, n = macro(auc, truth, scores)
+    low, high = bootstrap(auc, truth, scores, rounds=rounds)
+    value_5, n_5 = macro(auc, truth, scores, least_positives=LEAST_POSITIVES)
+    return EncoderRow(
+        task=task,
+        how=how,
+        leads=leads,
+        auc=value,
+        auc_low=low,
+        auc_high=high,
+        auc_5=value_5,
+        auprc=macro(auprc, truth, scores)[0],
+        n_classes=n,
+        n_classes_5=n_5,
+    )

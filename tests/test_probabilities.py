@@ -1,0 +1,167 @@
+"""Where criterion and encoder agree, where they do not, and what only the encoder sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
+from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
+from ecg_llm.knowledge import SCP
+from ecg_llm.probabilities import NOT_MEASURED, CodeModel, ProbabilityModel, head_score, joined
+from ecg_llm.report import Claim
+from ecg_llm.statements import doubtful_claim, finding_claims
+
+PLAIN = CodeModel(
+    slope=1.0,
+    constant=0.0,
+    present=1.5,
+    unknown=0.0,
+    alone_slope=1.0,
+    alone_constant=0.0,
+    threshold=0.4,
+)
+CODES = (*STATEMENTS, *ENCODER_STATEMENTS)
+MODEL = ProbabilityModel(codes=dict.fromkeys(CODES, PLAIN), card={})
+FACT = Evidence(
+    lead=None, from_s=None, to_s=None, quantity="QRS duration", value=142.0, unit="ms",
+    criterion="≥ 120 ms", source="a paper",
+)  # fmt: skip
+
+
+def finding(code: str, status: str, **more: object) -> Finding:
+    statement = STATEMENTS[code]
+    return Finding(
+        code=code,
+        label=statement.label,
+        snomed=statement.snomed,
+        section=statement.section,
+        urgency=statement.urgency,
+        status=status,
+        evidence=(FACT,) if status == "present" else (),
+        **more,
+    )
+
+
+def one(code: str, status: str, score: float, **more: object) -> Finding:
+    scores = dict.fromkeys(SCP, 0.02) | {code: score}
+    found = joined(scores, (finding(code, status, **more),), MODEL)
+    return next(item for item in found if item.code == code)
+
+
+def test_agreement_gives_a_probability_and_no_doubt():
+    found = one("CLBBB", "present", 0.9)
+    assert (found.status, found.doubt, found.evidence) == ("present", None, (FACT,))
+    assert found.probability == pytest.approx(0.98, abs=0.005)
+
+
+def test_agreement_on_absence_stays_absent():
+    found = one("CLBBB", "absent", 0.05)
+    assert (found.status, found.doubt, found.probability) == ("absent", None, 0.05)
+
+
+def test_what_only_the_encoder_sees_is_stated_as_uncertain():
+    found = one("IMI", "absent", 0.8)
+    assert found.status == "present"
+    assert "probability 0.80" in found.doubt and "criterion is not met" in found.doubt
+    assert [item.quantity for item in found.evidence] == [BY_ENCODER]
+
+
+def test_what_could_not_be_judged_is_stated_by_the_encoder_alone():
+    found = one("IMI", "unknown", 0.8, reason="the ventricles are paced")
+    assert found.status == "present" and found.reason is None
+    assert "was not judged" in found.doubt
+
+
+def test_a_criterion_that_the_encoder_denies_is_left_open_with_both_reasons():
+    found = one("LVH", "present", 0.03)
+    assert found.status == "unknown"
+    assert "criterion is met" in found.doubt and "0.03" in found.doubt
+    assert {item.quantity for item in found.evidence} == {"QRS duration", BY_ENCODER}
+
+
+def test_what_is_critical_stays_present_although_the_encoder_denies_it():
+    assert STATEMENTS["3AVB"].urgency == "critical"
+    found = one("3AVB", "present", 0.02)
+    assert found.status == "present" and "criterion is met" in found.doubt
+
+
+def test_a_code_that_the_head_does_not_know_stays_as_it_came():
+    given = finding("stemi", "present")
+    assert [item for item in joined({"NORM": 0.1}, (given,), MODEL) if item.code == "stemi"] == [
+        given
+    ]
+
+
+def test_statements_without_any_criterion_come_from_the_encoder():
+    scores = dict.fromkeys(SCP, 0.02) | {"HVOLT": 0.7}
+    found = {item.code: item for item in joined(scores, (finding("SR", "present"),), MODEL)}
+    assert set(ENCODER_STATEMENTS) <= set(found)
+    assert found["HVOLT"].status == "present" and "no criterion applies" in found["HVOLT"].doubt
+    assert found["ABQRS"].status == "absent"
+
+
+def test_on_a_page_the_encoder_speaks_alone_and_denies_nothing():
+    scores = dict.fromkeys(SCP, 0.02) | {"AFIB": 0.9}
+    found = {item.code: item for item in joined(scores, (), MODEL)}
+    assert found["AFIB"].status == "present" and found["AFIB"].probability == 0.9
+    assert {item.status for item in found.values()} == {"present", "unknown"}
+    assert found["stemi"].reason == NOT_MEASURED
+
+
+def test_only_the_likeliest_rhythm_is_stated():
+    scores = dict.fromkeys(SCP, 0.02) | {"AFIB": 0.9, "SR": 0.5, "STACH": 0.45}
+    given = (finding("SR", "present"), finding("AFIB", "absent"), finding("STACH", "present"))
+    found = {item.code: item for item in joined(scores, given, MODEL)}
+    assert found["AFIB"].status == "present"
+    assert found["SR"].status == "unknown" and "more probable" in found["SR"].reason
+    assert found["STACH"].status == "unknown"
+
+
+def test_two_rhythms_whose_criteria_both_hold_are_both_stated():
+    scores = dict.fromkeys(SCP, 0.02) | {"PACE": 0.9, "AFIB": 0.8}
+    given = (finding("PACE", "present"), finding("AFIB", "present"))
+    found = {item.code: item for item in joined(scores, given, MODEL)}
+    assert found["PACE"].status == found["AFIB"].status == "present"
+
+
+def test_the_score_of_a_finding_is_that_of_what_implies_it():
+    assert head_score("SR", {"SR": 0.2, "SBRAD": 0.9}) == 0.9
+    assert head_score("stemi", {"SR": 0.2}) is None
+
+
+@pytest.mark.parametrize("status", ["present", "absent"])
+@pytest.mark.parametrize("score", [0.05, 0.3, 0.6, 0.95])
+def test_a_doubtful_sentence_holds_no_number_without_evidence(status, score):
+    found = one("IVCD", status, score)
+    claims = list(finding_claims([found]))
+    if found.doubt:
+        assert claims == [doubtful_claim(found)]
+        assert "uncertain" in claims[0].text
+    assert all(isinstance(claim, Claim) for claim in claims)
+    for claim in claims:
+        assert not list(numbers_without_evidence(claim))
+
+
+def numbers_without_evidence(claim: Claim) -> list[str]:
+    import re
+
+    values = {f"{item.value:.2f}" for item in claim.evidence if isinstance(item.value, float)}
+    values |= {f"{item.value:.0f}" for item in claim.evidence if isinstance(item.value, float)}
+    limits = " ".join(item.criterion for item in claim.evidence)
+    return [
+        n for n in re.findall(r"\d+(?:\.\d+)?", claim.text) if n not in values and n not in limits
+    ]
+
+
+def test_models_are_kept_in_a_file(tmp_path):
+    model = ProbabilityModel(codes={"AFIB": replace(PLAIN, threshold=0.33)}, card={"name": "x"})
+    model.save(tmp_path / "p.json")
+    assert ProbabilityModel.load(tmp_path / "p.json") == model
+
+
+def test_a_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match="ecgllm train probabilities"):
+        ProbabilityModel.load(tmp_path / "none.json")

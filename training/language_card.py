@@ -1,0 +1,91 @@
+"""The card beside a trained language model: from what, how, how long, how good, what not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ecg_llm
+from ecg_llm.data_builders.shards import load_manifest
+
+if TYPE_CHECKING:
+    from ecg_llm.training.language_recipe import LanguageRecipe
+
+LIMITS = (
+    "A small model: it repeats and orders what its prompt shows and names statements of PTB-XL "
+    "from the ECG's tokens; it knows no medicine beyond.",
+    "What it writes is a draft; only what the grounding check bears out is to be shown.",
+    "English; adults' resting 12-lead ECGs of 10 s.",
+    "Page images take the way of recordings through a projector trained on recordings' features.",
+)
+
+
+def write_card(
+    folder: Path,
+    recipe: LanguageRecipe,
+    records: Path,
+    talks: Path | None,
+    qa: Path | None,
+    history: Sequence[Mapping[str, float]],
+    *,
+    base: Path | None = None,
+) -> Path:
+    """Write ``card.json`` into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    recipe : LanguageRecipe
+        How it was trained.
+    records, talks, qa : Path
+        What from.
+    history : sequence of mapping
+        From `ecg_llm.training.language.fit`.
+    base : Path, optional
+        The checkpoint it began with; its card's stages are taken over.
+
+    Returns
+    -------
+    Path
+    """
+    before: dict[str, Any] = {}
+    if base is not None and (base / "card.json").is_file():
+        before = json.loads((base / "card.json").read_text(encoding="utf-8"))
+    built = load_manifest(records).build
+    stage = {
+        "stage": recipe.stage,
+        "seconds": max((row["seconds"] for row in history), default=0.0),
+        "steps": max((row["step"] for row in history), default=0),
+        "tokens": int(max((row["step"] for row in history), default=0))
+        * recipe.rows
+        * recipe.length,
+        "held_out_loss": next(
+            (row["held_out_loss"] for row in reversed(history) if "held_out_loss" in row), None
+        ),
+        "recipe": asdict(recipe),
+    }
+    card = {
+        "model": "ecg_llm mini: language model, tokenizer and projectors",
+        "version": ecg_llm.__version__,
+        "data": {
+            "records": f"{built.get('source')} ({built.get('builder', '')}), folds 1 to 8 learnt "
+            "from, fold 9 held out, fold 10 not there",
+            "conversations": None if talks is None else "built on these records (build instruct)",
+            "questions": None if qa is None else "ECG-QA's items on these records",
+        },
+        "licences": {
+            "PTB-XL v1.0.3 (Wagner et al., Sci Data 7:154, 2020)": "CC BY 4.0",
+            **({} if qa is None else {"ECG-QA (Oh et al., NeurIPS Datasets 2023)": "CC BY 4.0"}),
+        },
+        "command": f"ecgllm train {recipe.stage} (docs/training.md)",
+        "stages": [*before.get("stages", []), stage],
+        "figures": before.get("figures", {}),
+        "limits": list(LIMITS),
+    }
+    path = folder / "card.json"
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
