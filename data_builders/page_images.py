@@ -171,19 +171,40 @@ def _cell(
     if _drawn(place, settings):
         for run in finite_runs(place.points(record)):
             yield Line(points=run, colour=paper.ink, width_mm=paper.trace_mm, tracing=True)
-    size = settings.label_mm
-    y = top + size + 0.5 if settings.label == "corner" else place.baseline_y - settings.label_dy_mm
-    if settings.label == "below":
-        y += size
-    y = min(max(y, plan.grid[1] + size), plan.grid[3] - 0.5)
+    x, y = label_at(plan, place, settings)
     yield Text(
-        x=x0 + 0.8,
+        x=x,
         y=y,
         text=labels[place.lead],
-        size_mm=size,
+        size_mm=settings.label_mm,
         colour=paper.ink,
         bold=settings.label_bold,
     )
+
+
+def label_at(plan: PagePlan, place: LeadPlace, settings: PageSettings) -> tuple[float, float]:
+    """Give where the name of a lead begins.
+
+    Parameters
+    ----------
+    plan : PagePlan
+        Of the page.
+    place : LeadPlace
+        The lead's cell.
+    settings : PageSettings
+        How the page is printed.
+
+    Returns
+    -------
+    tuple of float, mm
+        Left end of the line the letters stand on.
+    """
+    size = settings.label_mm
+    above = settings.label == "corner"
+    y = place.box[1] + size + 0.5 if above else place.baseline_y - settings.label_dy_mm
+    if settings.label == "below":
+        y += size
+    return place.box[0] + 0.8, min(max(y, plan.grid[1] + size), plan.grid[3] - 0.5)
 
 
 def _pulses(record: ECGRecord, plan: PagePlan, settings: PageSettings) -> list[tuple[Line, Points]]:

@@ -59,7 +59,10 @@ def analyse(record: ECGRecord) -> Analysis:
         if not quality.acceptable:
             return Analysis(record=record, quality=quality, measurements=None, findings=())
         measurements = measure(record, quality)
-        findings = apply_criteria(record, quality, measurements)
+        # Criteria need measured values; of a page only the encoder's findings are told.
+        of_page = record.origin == "page"
+        findings = () if of_page else apply_criteria(record, quality, measurements)
     with stage("encode"):
-        findings = with_probabilities(record, measurements, findings)
+        measured = None if of_page else measurements
+        findings = with_probabilities(record, measured, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

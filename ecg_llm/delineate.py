@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.beat_average import average_beat, settle
 from ecg_llm.errors import MeasurementError
 from ecg_llm.signal import nanmedian
+from ecg_llm.wave_runs import Runs, find_runs, match_runs
 from ecg_llm.waves import BUNDLED, NET_FS, FloatArray, net_input, wave_probabilities
 
 if TYPE_CHECKING:
@@ -80,32 +82,10 @@ class Delineation:
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
 
 
-_LEVEL = 0.5
-"""A wave begins and ends in a lead where the net is undecided: the median of many readers."""
 _EXIST_LEVEL = (0.3, 0.5, 0.3)
 """Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
-_SHORTEST_S = (0.024, 0.024, 0.040)
-"""Shorter runs of P, QRS, T are ripples of the net, not waves."""
-_BRIDGE_S = 0.032
-"""Gaps within one wave (notches, fragmented QRS) that are closed."""
 _REFRACTORY_S = 0.18
 """Two ventricular beats cannot be closer."""
-_REACH_S = 0.06
-"""How far a wave in one lead may lie outside the wave of the leads together."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Runs:
-    """Stretches in which a row's probability is above the level."""
-
-    row: npt.NDArray[np.int64]
-    on_s: npt.NDArray[np.float64]
-    off_s: npt.NDArray[np.float64]
-    area: npt.NDArray[np.float64]
-
-    def keep(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> _Runs:
-        """Give some of them, by mask or by index."""
-        return _Runs(self.row[which], self.on_s[which], self.off_s[which], self.area[which])
 
 
 def delineate(
@@ -135,14 +115,22 @@ def delineate(
     -----
     A learned net gives the probability of each wave at every moment; the leads together decide
     which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
-    left out.
+    left out. A second net, where there is one beside the first (``…_beat.onnx``), reads the
+    average of the beats, which says more surely where each lead's boundaries lie.
     """
     chosen = record if leads is None else record.select(leads)
     if not chosen.leads:
         raise MeasurementError(f"{record.source}: no lead is left to read.")
     signal = net_input(chosen)
     probability = wave_probabilities(signal, chosen.leads, weights=weights)
-    return decode(signal, probability, chosen.leads)
+    read = decode(signal, probability, chosen.leads)
+    beat_net = weights.with_name(f"{weights.stem}_beat.onnx")
+    beat = average_beat(signal, read.r_s) if beat_net.exists() else None
+    if beat is None:
+        return read
+    of_beat = wave_probabilities(beat.signal, chosen.leads, weights=beat_net)
+    times_s = settle(read.times_s, beat, of_beat)
+    return replace(read, times_s=times_s, global_s=nanmedian(times_s, axis=0))
 
 
 def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) -> Delineation:
@@ -162,8 +150,9 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     Delineation
     """
     together = probability.mean(axis=0)
-    p, qrs, t = (_runs(together[k][None], _EXIST_LEVEL[k], _SHORTEST_S[k]) for k in range(3))
-    qrs = _apart(qrs)
+    exist = find_runs(together[None], _EXIST_LEVEL)
+    p, qrs, t = exist.of_wave(0), _apart(exist.of_wave(1)), exist.of_wave(2)
+    in_leads = find_runs(probability)
     deflection = np.abs(signal).mean(axis=0)[None]
     r_s = _peaks(deflection, qrs)
     n_beats = len(r_s)
@@ -178,8 +167,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         has = chosen >= 0
         column = slice(3 * k, 3 * k + 3)
         wave = runs.keep(chosen[has])
-        rows = _runs(probability[:, k], _LEVEL, _SHORTEST_S[k])
-        lead, which, found = _match(rows, wave)
+        lead, which, found = match_runs(in_leads.of_wave(k), wave)
         beats = np.flatnonzero(has)[which]
         triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
         per_lead[lead, beats, column] = triple
@@ -196,57 +184,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     )
 
 
-def _runs(probability: FloatArray, level: float, shortest_s: float) -> _Runs:
-    """Find the runs above the level in every row, with boundaries between samples."""
-    n_rows, n = probability.shape
-    above = np.zeros((n_rows, n + 2), bool)
-    np.greater(probability, level, out=above[:, 1:-1])
-    edges = np.flatnonzero(above[:, 1:] != above[:, :-1])  # beginnings and ends take turns
-    if not len(edges):
-        empty = np.zeros(0)
-        return _Runs(np.zeros(0, np.int64), empty, empty, empty)
-    row, first = np.divmod(edges[::2], n + 1)
-    last = edges[1::2] - row * (n + 1)  # first sample after the run
-    bridge = _BRIDGE_S * NET_FS
-    new = np.ones(len(row), bool)
-    new[1:] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > bridge)
-    closes = np.append(new[1:], True)
-    row, first, last = row[new], first[new], last[closes]
-    whole = (first > 0) & (last < n)  # a wave cut by an end of the record has no true boundary
-    row, first, last = row[whole], first[whole], last[whole]
-    area = _areas(probability, row, first, last)
-    on_s = (first - _crossing(probability[row, first], probability[row, first - 1], level)) / NET_FS
-    off_s = (
-        last - 1 + _crossing(probability[row, last - 1], probability[row, last], level)
-    ) / NET_FS
-    runs = _Runs(row, on_s, off_s, area)
-    return runs.keep(off_s - on_s >= shortest_s)
-
-
-def _areas(
-    probability: FloatArray,
-    row: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64],
-    last: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Give the area under each run, in s."""
-    if not len(row):
-        return np.zeros(0)
-    if len(probability) == 1:  # the rhythm model was fitted on confidences with this rounding
-        total = np.append(np.float64(0), np.cumsum(probability[0]))
-        return np.asarray((total[last] - total[first]) / NET_FS)
-    limits = np.stack([first, last], axis=1) + row[:, None] * probability.shape[1]
-    sums = np.add.reduceat(probability.ravel(), limits.ravel())[::2]
-    return np.asarray(sums / NET_FS, np.float64)
-
-
-def _crossing(inside: FloatArray, outside: FloatArray, level: float) -> npt.NDArray[np.float64]:
-    """Give how far from the inner sample towards the outer one the level is crossed."""
-    share: npt.NDArray[np.float64] = (inside - level) / np.maximum(inside - outside, 1e-9)
-    return share
-
-
-def _apart(qrs: _Runs) -> _Runs:
+def _apart(qrs: Runs) -> Runs:
     """Of QRS complexes that are too close to be two beats keep the surer one."""
     kept: list[int] = []
     centre = (qrs.on_s + qrs.off_s) / 2
@@ -279,21 +217,7 @@ def _largest(
     return chosen
 
 
-def _match(rows: _Runs, waves: _Runs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], _Runs]:
-    """Give each lead's run that belongs to each wave of the leads together: lead, wave, run."""
-    centre = (rows.on_s + rows.off_s) / 2
-    near = (centre[:, None] > waves.on_s - _REACH_S) & (centre[:, None] < waves.off_s + _REACH_S)
-    run, wave = np.nonzero(near)
-    order = np.lexsort((rows.area[run], wave, rows.row[run]))
-    run, wave = run[order], wave[order]
-    lead = rows.row[run]
-    best = np.ones(len(run), bool)  # the largest of a group stands last
-    best[:-1] = (lead[1:] != lead[:-1]) | (wave[1:] != wave[:-1])
-    run, wave, lead = run[best], wave[best], lead[best]
-    return lead, wave, rows.keep(run)
-
-
-def _peaks(signal: FloatArray, runs: _Runs) -> npt.NDArray[np.float64]:
+def _peaks(signal: FloatArray, runs: Runs) -> npt.NDArray[np.float64]:
     """Give the time of the largest deflection within each run."""
     if not len(runs.row):
         return np.zeros(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.delineate import Delineation
+from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.errors import MeasurementError
 from ecg_llm.leads import derive_limb_leads
 from ecg_llm.quantity import Quantity
@@ -176,19 +176,17 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
         "jt_ms": ("qrs_off", "t_off", "end of the T wave"),
     }
     values: dict[str, Quantity] = {}
-    none = np.zeros((len(delineation.leads), 0))
+    times_ms = 1000 * delineation.times_s[:, usual]  # [L, B, 9]
+    earliest_ms, latest_ms = _outermost(times_ms)
     for name, (first, last, what) in spans.items():
-        starts, stops = none, none
-        if usual.any():
-            starts = np.stack([delineation.column(first, lead) for lead in delineation.leads])
-            stops = np.stack([delineation.column(last, lead) for lead in delineation.leads])
-            starts, stops = starts[:, usual], stops[:, usual]
-        values[name] = _pooled(1000 * (stops - starts), f"no {what} found", _POOLED)
-        spread_over = 1000 * (_outer(stops, -1) - _outer(starts, 0))
+        start, stop = FIDUCIALS.index(first), FIDUCIALS.index(last)
+        within = times_ms[..., stop] - times_ms[..., start]
+        values[name] = _pooled(within, f"no {what} found", _POOLED)
+        over_all = latest_ms[:, stop] - earliest_ms[:, start]
         key = name.replace("_ms", "_global_ms")
-        values[key] = _pooled(spread_over, f"no {what} found", _GLOBAL)
+        values[key] = _pooled(over_all, f"no {what} found", _GLOBAL)
         if name == "qt_ms":
-            per_lead = 1000 * nanmedian(stops - starts, axis=1) if starts.size else starts
+            per_lead = nanmedian(within, axis=1) if within.size else within
             per_lead = per_lead[np.isfinite(per_lead)]
             values["qt_dispersion_ms"] = (
                 Quantity(float(np.ptp(per_lead)), "ms", method="range over leads", n=len(per_lead))
@@ -198,19 +196,21 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
     return values
 
 
-def _outer(times: Array, end: int) -> Array:
-    """Give the third earliest (0) or third latest (-1) time over leads, per beat.
+def _outermost(times: Array) -> tuple[Array, Array]:
+    """Give the third earliest and the third latest time over leads, per beat and fiducial.
 
     One or two leads may be wrong; of fewer than eight leads the second is taken, of fewer than four
     the outermost.
     """
     if not times.size:
-        return np.full(times.shape[1:], np.nan)
+        return np.full(times.shape[1:], np.nan), np.full(times.shape[1:], np.nan)
     ordered = np.sort(times, axis=0)  # NaN last
     count = np.isfinite(times).sum(axis=0)
     skip = (count >= 4).astype(int) + (count >= 8)
-    place = skip if end == 0 else np.maximum(count - 1 - skip, 0)
-    return np.asarray(np.take_along_axis(ordered, place[None], axis=0)[0])
+    late = np.maximum(count - 1 - skip, 0)
+    places = np.stack([skip, late])
+    earliest, latest = np.take_along_axis(ordered, places, axis=0)
+    return earliest, latest
 
 
 def _pooled(intervals: Array, reason: str, method: str) -> Quantity:

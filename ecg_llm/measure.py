@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,13 +50,17 @@ class LeadMeasurements:
         Times of the fiducials in s (``p_on`` …), amplitudes in mV (``p_mv``, ``q_mv``, ``r_mv``,
         ``s_mv``, ``st_j_mv``, ``st_j60_mv``, ``t_mv`` …) and durations in ms (``q_ms`` …), all with
         their unit in the name; NaN where there is none.
-    summary : dict of str to Quantity
+    summary : mapping of str to Quantity
         The same amplitudes and durations, as the median over the beats of the dominant
         morphology.
     """
 
     per_beat: dict[str, npt.NDArray[np.float64]]
-    summary: dict[str, Quantity]
+    summary: Mapping[str, Quantity]
+
+
+FROM_PAGE = "read from a page image: not measured"
+"""Why a page has no values."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,6 +171,8 @@ def measure(
     ----------
     .. [1] Kligfield P et al. Circulation 2007;115:1306-1324 (recommendations, part I).
     """
+    if record.origin == "page":
+        return _unmeasured(record)
     if quality is None:
         from ecg_llm.quality import assess
 
@@ -196,6 +204,21 @@ def measure(
     )
 
 
+def _unmeasured(record: ECGRecord) -> Measurements:
+    """Leave every value of a page unknown: its lines are too coarse to be measured."""
+    values = record_values(no_beats(), (), {}, record.calibrated)
+    return Measurements(
+        record=record.name or record.source,
+        fs=record.fs,
+        from_s=0.0,
+        to_s=record.duration_s,
+        values={name: Quantity(None, q.unit, reason=FROM_PAGE) for name, q in values.items()},
+        beats=(),
+        leads={},
+        delineation=no_beats(),
+    )
+
+
 _WAVES = {"p": "P wave", "q": "Q wave", "r": "R wave", "s": "S wave", "r2": "R' wave"}
 _WAVES |= {"s2": "S' wave", "t": "T wave", "st": "ST segment", "pr": "P wave before the QRS"}
 
@@ -217,6 +240,61 @@ def no_beats() -> Delineation:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Values of the median beat and the single ones, from which the leads' summaries are made."""
+
+    leads: tuple[str, ...]
+    typical: dict[str, Array]
+    single: Array  # [n_names, n_leads, n_beats]
+    usual: npt.NDArray[np.bool_]
+    calibrated: bool
+
+    @cached_property
+    def spread(self) -> tuple[list[list[float]], list[list[int]]]:
+        """Robust spread and number of the usual beats' values, by name and lead."""
+        pooled = self.single[:, :, self.usual]
+        middle = nanmedian(pooled, axis=2)
+        spread = 1.4826 * nanmedian(np.abs(pooled - middle[..., None]), axis=2)
+        return spread.tolist(), np.isfinite(pooled).sum(axis=2).tolist()
+
+    def quantity(self, name: str, row: int) -> Quantity:
+        """Give one value of one lead."""
+        unit = UNITS[name]
+        if not self.calibrated and "mV" in unit:
+            return Quantity(None, unit, reason=UNCALIBRATED)
+        value = float(self.typical[name][row])
+        if value != value:
+            wave = _WAVES.get(name.split("_")[0], "QRS complex")
+            return Quantity(None, unit, reason=f"no {wave} found in lead {self.leads[row]}")
+        k = _PLACE[name]
+        spread, count = self.spread
+        n = count[k][row]
+        apart = spread[k][row] if n else None
+        return Quantity(value, unit, method="median beat", spread=apart, n=n)
+
+
+_PLACE = {name: k for k, name in enumerate(UNITS)}
+
+
+class _Summary(Mapping[str, Quantity]):
+    """One lead's summary; each quantity is made when it is asked for, as few ever are."""
+
+    def __init__(self, table: _Table, row: int) -> None:
+        self._table, self._row = table, row
+
+    def __getitem__(self, name: str) -> Quantity:
+        if name not in UNITS:
+            raise KeyError(name)
+        return self._table.quantity(name, self._row)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(UNITS)
+
+    def __len__(self) -> int:
+        return len(UNITS)
+
+
 def _by_lead(
     delineation: Delineation,
     per_beat: dict[str, Array],
@@ -228,29 +306,12 @@ def _by_lead(
     single = np.stack([per_beat[name] for name in UNITS])  # [n_names, n_leads, n_beats]
     if not calibrated:
         single[["mV" in unit for unit in UNITS.values()]] = np.nan
-    pooled = single[:, :, usual]
-    middle = nanmedian(pooled, axis=2)
-    spread = 1.4826 * nanmedian(np.abs(pooled - middle[..., None]), axis=2)
-    count = np.isfinite(pooled).sum(axis=2).tolist()
-    spreads = spread.tolist()
-    heights = {name: typical[name].tolist() for name in UNITS}
+    table = _Table(delineation.leads, typical, single, usual, calibrated)
     leads = {}
     for row, lead in enumerate(delineation.leads):
-        summary = {}
-        for k, (name, unit) in enumerate(UNITS.items()):
-            value = heights[name][row]
-            if not calibrated and "mV" in unit:
-                summary[name] = Quantity(None, unit, reason=UNCALIBRATED)
-            elif value != value:
-                wave = _WAVES.get(name.split("_")[0], "QRS complex")
-                summary[name] = Quantity(None, unit, reason=f"no {wave} found in lead {lead}")
-            else:
-                n = count[k][row]
-                apart = spreads[k][row] if n else None
-                summary[name] = Quantity(value, unit, method="median beat", spread=apart, n=n)
         times = {name: delineation.times_s[row, :, k] for k, name in enumerate(FIDUCIALS)}
-        amplitudes = {name: single[k, row] for k, name in enumerate(UNITS)}
-        leads[lead] = LeadMeasurements(per_beat=times | amplitudes, summary=summary)
+        amplitudes = dict(zip(UNITS, single[:, row], strict=True))
+        leads[lead] = LeadMeasurements(per_beat=times | amplitudes, summary=_Summary(table, row))
     return leads
 
 

@@ -13,6 +13,7 @@ from ecg_llm.quality_bands import Bands, split_bands
 from ecg_llm.quality_features import Features, measure_features
 from ecg_llm.quality_leads import LeadQuality, judge_leads
 from ecg_llm.quality_model import QualityModel, bundled_model
+from ecg_llm.quality_page import judge_page
 from ecg_llm.record import MAX_DURATION_S, MIN_DURATION_S, ECGRecord
 from ecg_llm.reversal import Suspicion, suspect_electrodes, suspect_rows
 
@@ -22,6 +23,7 @@ Verdict = Literal["accept", "limit", "refuse"]
 
 WINDOW_S = 10.0
 """Experts marked stretches of this length; longer records are judged by such windows."""
+PAGE_REASON = "read from the image of a page, not from a recording"
 ACCEPT_FROM = 0.5
 """Probability from which a stretch is accepted."""
 
@@ -120,6 +122,8 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     >>> quality.verdict, quality.leads["I"].reasons
     ('refuse', ('flat',))
     """
+    if record.origin == "page":
+        return _of_page(record)
     model = model or bundled_model()
     if record.n_samples < MIN_DURATION_S * record.fs or not record.leads:
         return _too_short(record)
@@ -248,6 +252,24 @@ def _longest_acceptable(
     best = max(runs, key=len)
     score = float(np.mean([judged[k].score for k in best]))
     return limits[best[0]], limits[best[-1] + 1], score
+
+
+def _of_page(record: ECGRecord) -> Quality:
+    """Judge what was read from a page: experts' marks of whole recordings do not apply to it."""
+    leads, refusals = judge_page(record)
+    usable = sum(lead.usable for lead in leads.values())
+    reasons = (PAGE_REASON, *_left_out(leads))
+    return Quality(
+        record=record.name,
+        verdict="refuse" if refusals else "limit",
+        reasons=(*refusals, *reasons),
+        score=round(usable / max(len(leads), 12), 4),
+        leads=leads,
+        suspicions=(),
+        pacing_spikes_s=(),
+        from_s=0.0,
+        to_s=record.duration_s,
+    )
 
 
 def _too_short(record: ECGRecord) -> Quality:

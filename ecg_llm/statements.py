@@ -287,11 +287,13 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     -------
     Claim
     """
-    if finding.code == "NORM":
-        text = sentence(f"otherwise {finding.label}" if otherwise else finding.label)
-        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    normal = finding.code == "NORM"
+    label = f"otherwise {finding.label}" if normal and otherwise else finding.label
     if finding.doubt:
-        text = sentence(f"probable {finding.label}, uncertain ({finding.doubt})")
+        text = sentence(f"probable {label}, uncertain ({finding.doubt})")
+        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    if normal:
+        text = sentence(label)
         return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.beat_average import align_beats
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
 from ecg_llm.signal import fill_gaps, nanmedian, resample
@@ -136,7 +137,7 @@ def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
     fiducials = _with_global_qrs(delineation)
     signal = signal - _isoelectric(signal, fs, fiducials)
     lags = np.arange(-round(BEFORE_S * fs), round(AFTER_S * fs) + 1)
-    shift = _alignment(signal, fs, delineation.r_s)
+    shift = align_beats(_without_nan(signal), fs, delineation.r_s)
     starts = np.round(delineation.r_s * fs).astype(int) + shift
     pad = len(lags) + _MAX_SHIFT
     padded = np.full((len(signal), signal.shape[1] + 2 * pad), np.nan, np.float32)
@@ -203,19 +204,3 @@ def _without_nan(signal: FloatArray) -> FloatArray:
     """Put zero where nothing was recorded."""
     missing = ~np.isfinite(signal)
     return np.where(missing, np.float32(0), signal) if missing.any() else signal
-
-
-def _alignment(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int_]:
-    """Find the shift of each beat that lays its steep parts over those of the median beat."""
-    steep = np.abs(np.diff(_without_nan(signal), axis=1)).sum(axis=0)
-    half = round(0.10 * fs) + _MAX_SHIFT
-    padded = np.pad(steep, half)
-    where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
-    around = padded[np.clip(where, 0, len(padded) - 1)]
-    template = nanmedian(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
-    shift = np.zeros(len(r_s), int)
-    for _ in range(2):
-        views = np.lib.stride_tricks.sliding_window_view(around, len(template), axis=1)
-        shift = np.argmax(views @ template, axis=1)
-        template = nanmedian(views[np.arange(len(r_s)), shift], axis=0)
-    return shift - _MAX_SHIFT

@@ -200,7 +200,7 @@ def evaluate(
     for done, leads in enumerate(lead_sets):
         chosen = [_only(record, LEAD_SETS[leads]) for record in test]
         vectors_of = vectors if leads == "12" else encode(chosen).vector
-        scored = head_scores(chosen)
+        scored = head_scores(chosen, vectors=vectors_of)
         for task in PTBXL_TASKS:
             labels = Labels.of_task(task)
             truth = truth_of(statements, labels.keys)

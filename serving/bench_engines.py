@@ -6,12 +6,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.serving.engine import EngineHost, EngineSpec, RemoteModel, Usage
 
 if TYPE_CHECKING:
+    from ecg_llm.lm import TextModel
     from ecg_llm.prompt import Prompt
     from ecg_llm.serving.settings import EngineKind
 
@@ -88,7 +90,7 @@ class EngineBench:
 def bench_engines(
     *,
     model: str | None,
-    engines: Sequence[EngineKind] = ("transformers", "vllm"),
+    engines: Sequence[str] = ("plain", "transformers", "vllm"),
     concurrent: Sequence[int] = (1, 8, 32),
     max_new_tokens: int = 64,
     rounds: int = 2,
@@ -100,7 +102,8 @@ def bench_engines(
     model : str or None
         Checkpoint; None for the bundled one.
     engines : sequence of str
-        ``onnx``, ``transformers``, ``vllm``; the others are set beside the first.
+        ``plain`` (transformers, one answer after the other), ``transformers``, ``vllm``,
+        ``onnx``; the others are set beside the first.
     concurrent : sequence of int
         Requests at one time, at most 128.
     max_new_tokens : int
@@ -123,8 +126,7 @@ def bench_engines(
     rows = []
     name = ""
     for kind in engines:
-        spec = EngineSpec(model=model, kind=kind)
-        host = EngineHost(spec.load, concurrent=spec.concurrent)
+        host = _host(kind, model)
         host.start()
         try:
             if not _ready(host):
@@ -135,6 +137,24 @@ def bench_engines(
         finally:
             host.close()
     return EngineBench(model=name, rows=tuple(rows))
+
+
+def _host(kind: str, model: str | None) -> EngineHost:
+    """Make the host of one engine."""
+    if kind == "plain":
+        return EngineHost(partial(_plain, model))
+    spec = EngineSpec(model=model, kind=cast("EngineKind", kind))
+    return EngineHost(spec.load, concurrent=spec.concurrent)
+
+
+def _plain(model: str | None) -> TextModel:
+    """Load a checkpoint without anything around it."""
+    from pathlib import Path
+
+    from ecg_llm.lm import MINI
+    from ecg_llm.lm_transformers import TransformersModel
+
+    return TransformersModel(MINI if model is None else Path(model))
 
 
 def _ready(host: EngineHost) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import multiprocessing
 import os
 import queue
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
     from ecg_llm.serving.settings import EngineKind
 
+LOG = logging.getLogger("ecg_llm.serving")
 State = Literal["starting", "ready", "down", "closed"]
-CONCURRENT = {"vllm": 64, "server": 16}
+CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
@@ -87,8 +89,9 @@ class EngineSpec:
                 model = loader.VllmModel(folder, **_named(self.arguments))
             case "transformers" if not at_server:
                 from ecg_llm.lm_transformers import TransformersModel
+                from ecg_llm.serving.batching import BatchedModel
 
-                model = TransformersModel(folder)
+                model = BatchedModel(TransformersModel(folder))
             case _:
                 model = lm.load(self.model)
         if model is None:
@@ -226,6 +229,7 @@ class EngineHost:
         if process is not None:
             process.join(5)
             process.kill()
+            _end_group(process.pid)
             process.join(5)
 
     def calls(
@@ -310,6 +314,7 @@ class EngineHost:
             if self._closed.is_set():
                 return
             self.restarts += 1
+            LOG.error("engine: ended, is started again (%d)", self.restarts)
             # One that ran a while is replaced at once; one that cannot start is not hurried.
             wait_s = 0.5 if time.monotonic() - begun > 60 else min(wait_s * 2, LONGEST_WAIT_S)
             self._closed.wait(wait_s)
@@ -335,8 +340,10 @@ class EngineHost:
                     case ("ready", name, hashes):
                         self.name, self.hashes, self.fault = name, hashes, ""
                         self.state = "ready"
+                        LOG.info("engine: %s is ready", name)
                     case ("failed", reason):
                         self.fault = reason
+                        LOG.error("engine: cannot start: %s", reason)
                     case (kind, number, *rest):
                         with self._lock:
                             answers = self._waiting.get(number)
@@ -356,6 +363,8 @@ class EngineHost:
             self._waiting.clear()
         here.close()
         process.kill()
+        if process.pid is not None:
+            _end_group(process.pid)
         process.join(5)
 
 
@@ -464,6 +473,9 @@ class RemoteModel:
 def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> None:
     """Live in the engine's process: load the model, answer until the line closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
+    # An engine may start processes of its own, which hold a GPU: all of them end together.
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # What an engine prints may hold what it was asked.
     silent = os.open(os.devnull, os.O_RDWR)
@@ -541,4 +553,11 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        _end_group(os.getpid())
         os._exit(1)
+
+
+def _end_group(pid: int) -> None:
+    """End a process and those it started, also if it is gone itself."""
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)

@@ -238,6 +238,7 @@ class Guard:
         if scope["path"] in OPEN:
             return False
         if self._keys is not None:
+            call.caller = "unknown"
             scheme, _, token = headers.get("authorization", "").partition(" ")
             given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
             call.caller = self._keys.caller(given)
@@ -287,7 +288,9 @@ class Guard:
             "outcome": call.outcome,
             "ms": round(call.ms, 1),
         }
-        LOG.info("%s", json.dumps(line))
+        # Probes come every few seconds, and tell nothing while all is well.
+        quiet = scope["path"] in OPEN and status == 200
+        LOG.log(logging.DEBUG if quiet else logging.INFO, "%s", json.dumps(line))
 
 
 def call_of(request: HTTPConnection) -> Call:

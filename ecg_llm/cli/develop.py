@@ -375,9 +375,9 @@ def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
     folds: Annotated[
-        int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
+        int, typer.Option(help="0 to train on all records, k for cross-validation.", min=0)
     ] = 0,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of each of the two nets.", min=1)] = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
@@ -389,7 +389,10 @@ def train_delineator(
 
     recipe = DelineatorRecipe()
     if steps is not None:
-        recipe = dataclasses.replace(recipe, steps=steps)
+        recipe = DelineatorRecipe(
+            dataclasses.replace(recipe.strips, steps=steps),
+            dataclasses.replace(recipe.beats, steps=steps),
+        )
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
@@ -421,6 +424,24 @@ def train_quality(
 
     train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
     typer.echo(str(out))
+
+
+@train_app.command("noise", short_help="Fit the kinds of noise on PTB-XL and ECG-QA.")
+def train_noise(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    items: Annotated[Path, typer.Option(help="ECG-QA's single-verify questions, JSON.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as signal_noise.npz.")],
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Fit the kinds of noise that annotators remark, on folds 1 to 8, and print the agreement.
+
+    \b
+    ecgllm train noise --data ptbxl/ --items ptbxl_single_verify.json --out signal_noise.npz \f
+    """
+    from ecg_llm.training.noise import train
+
+    card = train(_folder(data, "PTB-XL"), items, out, seed=seed, progress=_progress("record"))
+    typer.echo(json.dumps(card, indent=2))
 
 
 @train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
@@ -559,8 +580,12 @@ def bench_engines(
         str | None, typer.Option(help="Checkpoint; by default the bundled one.")
     ] = None,
     engines: Annotated[
-        str, typer.Option(help="Names joined by commas; the others stand beside the first.")
-    ] = "transformers,vllm",
+        str,
+        typer.Option(
+            help="Of plain (transformers, one answer after the other), transformers, vllm, onnx, "
+            "joined by commas; the others stand beside the first."
+        ),
+    ] = "plain,transformers,vllm",
     concurrent: Annotated[
         str, typer.Option(help="Requests at one time, joined by commas.")
     ] = "1,8,32",
@@ -574,13 +599,10 @@ def bench_engines(
     ecgllm bench engines
     ecgllm bench engines --model runs/base --concurrent 1,32 \f
     """
-    from typing import cast, get_args
-
     from ecg_llm.serving.bench_engines import bench_engines as bench
-    from ecg_llm.serving.settings import EngineKind
 
     names = [name.strip() for name in engines.split(",")]
-    if unknown := set(names) - set(get_args(EngineKind)):
+    if unknown := set(names) - {"plain", "transformers", "vllm", "onnx"}:
         raise ConfigError(f"--engines: there is no engine {', '.join(sorted(unknown))}.")
     try:
         numbers = [int(number) for number in concurrent.split(",")]
@@ -588,7 +610,7 @@ def bench_engines(
         raise ConfigError(f"--concurrent {concurrent!r}: write it as 1,8,32.") from None
     result = bench(
         model=model,
-        engines=cast("list[EngineKind]", names),
+        engines=names,
         concurrent=numbers,
         max_new_tokens=max_new_tokens,
         rounds=rounds,

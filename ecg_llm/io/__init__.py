@@ -42,7 +42,8 @@ def read_record(
     ----------
     path : str or Path
         A WFDB header, a signal file beside its header, a record name without extension, a DICOM,
-        aECG, MUSE, CSV, TSV or NPY file, or a zip archive or folder that holds exactly one record.
+        aECG, MUSE, CSV, TSV or NPY file, the image of a page (PNG, JPEG, BMP, TIFF, WebP, PDF), or
+        a zip archive or folder that holds exactly one record.
     root : str or Path or None
         The record is named by its path relative to this folder, else by its file name.
     fs : float or None, Hz
@@ -53,7 +54,7 @@ def read_record(
         Lead names, in file order, of a file that does not state them.
     fmt : str or None
         Reader to use whatever the content looks like: ``wfdb``, ``dicom``, ``aecg``, ``muse``,
-        ``csv`` or ``npy``.
+        ``csv``, ``npy`` or ``page``.
 
     Returns
     -------

@@ -80,7 +80,8 @@ def assemble(raw: RawECG, source: Source, options: ReadOptions, name: str) -> EC
     rows = _recorded_only(rows, label, notes)
     if calibrated:
         _check_swing(rows, label)
-    derived = derive_limb_leads(rows)
+    # On a page two limb leads are seldom drawn at one time, and what is read is only what is drawn.
+    derived = {} if raw.origin == "page" else derive_limb_leads(rows)
     rows |= derived
     order = [lead for lead in STANDARD_12 if lead in rows]
     order += [lead for lead in rows if lead not in STANDARD_12]
@@ -96,6 +97,7 @@ def assemble(raw: RawECG, source: Source, options: ReadOptions, name: str) -> EC
         sha256=source.sha256,
         calibrated=calibrated,
         notes=tuple(notes),
+        origin=raw.origin,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io import aecg, dicom, muse, npy, table
+from ecg_llm.io import aecg, dicom, muse, npy, page_image, table
 from ecg_llm.io.archive import is_zip, open_archive
 from ecg_llm.io.source import DiskFolder, Folder
 from ecg_llm.io.wfdb_header import referred_names
@@ -55,7 +55,7 @@ def find_records(folder_or_zip: str | Path) -> list[RecordRef]:
     list of RecordRef
         Sorted by name. A WFDB record counts once, with its signal files and segments. Files that
         look like a record but are broken are listed too, so that reading them tells why; tables
-        of metadata, annotations, images and texts are not.
+        of metadata, annotations and texts are not, and images only where there is nothing else.
 
     Raises
     ------
@@ -101,13 +101,17 @@ def record_files(folder: Folder) -> list[str]:
         signal_files |= {str(base / file) for file in files}
         segments |= {str(base / f"{part}.hea") for part in parts}
     stems = {name.removesuffix(".hea") for name in headers}
-    return [
+    found = [
         name
         for name in names
         if name not in signal_files
         and name not in segments
         and (name in headers or _is_record(name, folder, stems))
     ]
+    # Images beside recordings are pictures of them; images alone are what there is to read.
+    if found or any(name.lower().endswith(".zip") for name in names):
+        return found
+    return [name for name in names if _is_page(name, folder)]
 
 
 def _is_record(name: str, folder: Folder, wfdb_stems: set[str]) -> bool:
@@ -130,6 +134,12 @@ def _is_record(name: str, folder: Folder, wfdb_stems: set[str]) -> bool:
             return head is None or root_name(head) in (None, "", "AnnotatedECG", "RestingECG")
         case _:
             return _starts_as(name, folder, (dicom, npy, aecg, muse))
+
+
+def _is_page(name: str, folder: Folder) -> bool:
+    """Whether a file is named and begins like the image of a page."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in page_image.EXTENSIONS and _starts_as(name, folder, (page_image,))
 
 
 def _starts_as(name: str, folder: Folder, readers: tuple[object, ...]) -> bool:

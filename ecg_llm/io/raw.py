@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import RecordError
-from ecg_llm.record import Sex
+from ecg_llm.record import Origin, Sex
 
 UNITS_IN_MV = {
     "v": 1e3, "volt": 1e3, "volts": 1e3,
@@ -61,6 +61,8 @@ class RawECG:
         What the reader had to do.
     whole_s : float or None, s
         Length of the recording if only its beginning was read.
+    origin : {"recording", "page"}
+        Whether the channels were digitised from an image.
     """
 
     channels: tuple[Channel, ...]
@@ -68,6 +70,7 @@ class RawECG:
     sex: Sex | None = None
     notes: tuple[str, ...] = ()
     whole_s: float | None = None
+    origin: Origin = "recording"
 
 
 @dataclass(frozen=True, kw_only=True)

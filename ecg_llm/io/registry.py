@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io import aecg, dicom, muse, npy, table, wfdb_record
+from ecg_llm.io import aecg, dicom, muse, npy, page_image, table, wfdb_record
 from ecg_llm.io.limits import HEAD_BYTES
 from ecg_llm.io.raw import RawECG, ReadOptions
 from ecg_llm.io.source import Source
@@ -26,12 +26,11 @@ class Reader(Protocol):
         """Read the file, or raise RecordError."""
 
 
-READERS: tuple[Reader, ...] = (dicom, npy, aecg, muse, wfdb_record, table)
+READERS: tuple[Reader, ...] = (dicom, page_image, npy, aecg, muse, wfdb_record, table)
 """Asked in this order; the first whose ``sniff`` agrees reads the file."""
 
 _FOREIGN = {
-    b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"%PDF": "a PDF document",
-    b"BM": "a bitmap image", b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file",
+    b"GIF8": "a GIF image", b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file",
     b"MATLAB": "a MATLAB file", b"\x89HDF": "an HDF5 file", b"SCPECG": "an SCP-ECG file",
     b"0       ": "an EDF file",
 }  # fmt: skip
@@ -72,7 +71,7 @@ def choose(source: Source, fmt: str | None) -> Reader:
     if foreign:
         raise RecordError(
             f"{source.label}: {foreign}, which is not an ECG format that is read; export the "
-            "recording itself as WFDB, DICOM, HL7 aECG, MUSE XML, CSV or NPY."
+            "recording itself as WFDB, DICOM, HL7 aECG, MUSE XML, CSV or NPY, or its page as PNG."
         )
     root = root_name(head)
     if root and root.lower() not in ("html", "doctype"):
@@ -85,5 +84,6 @@ def choose(source: Source, fmt: str | None) -> Reader:
         if suffix in reader.EXTENSIONS:
             return reader
     raise RecordError(
-        f"{source.label}: not a format that is read (WFDB, DICOM, HL7 aECG, GE MUSE XML, CSV, NPY)."
+        f"{source.label}: not a format that is read (WFDB, DICOM, HL7 aECG, GE MUSE XML, CSV, NPY, "
+        "or the image of a page as PNG, JPEG, BMP, TIFF, WebP or PDF)."
     )

@@ -167,8 +167,9 @@ def test_the_content_decides_and_not_the_extension(ecg, tmp_path):
     [
         (b"", "empty"),
         (b"   \n", "empty"),
-        (b"\x89PNG\r\n\x1a\n0000", "PNG image"),
-        (b"%PDF-1.7", "PDF"),
+        (b"\x89PNG\r\n\x1a\n0000", "image is damaged"),
+        (b"%PDF-1.7", "PDF cannot be read"),
+        (b"GIF89a", "GIF image"),
         (b"\x00" * 5000, "not a format"),
         (b"PK\x03\x04broken", "zip archive"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,3 +36,9 @@ class Scripted:
 def broken() -> Scripted:
     """Cannot be loaded."""
     raise ConfigError("no such model")
+
+
+def with_child() -> Scripted:
+    """Starts a process of its own, as engines on several GPUs do, and is named after it."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    return Scripted("one two", name=str(child.pid))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import httpx
 import openai
@@ -22,7 +23,7 @@ from ecg_llm.serving.engine import EngineHost, RemoteModel
 from ecg_llm.serving.errors import TookTooLongError, UnavailableError
 from ecg_llm.serving.settings import Settings
 from tests.serving.conftest import BASE, wait_until_ready, zipped
-from tests.serving.scripted import Scripted, broken
+from tests.serving.scripted import Scripted, broken, with_child
 from tests.serving.test_chat import asked, file_part
 
 PROMPT = Prompt(messages=({"role": "user", "content": [{"type": "text", "text": "Hi"}]},))
@@ -81,6 +82,32 @@ def test_a_killed_engine_is_away_and_comes_back(slow: EngineHost) -> None:
     assert slow.wait(60)
     assert slow.restarts == restarts + 1
     assert RemoteModel(slow, 60).generate([PROMPT], max_new_tokens=1) == ["one"]
+
+
+@pytest.mark.parametrize("how", ["killed", "closed"])
+def test_what_an_engine_started_ends_with_it(how: str) -> None:
+    host = EngineHost(with_child)
+    host.start()
+    assert host.wait(60)
+    child = int(host.name)
+    if how == "killed":
+        os.kill(host.pid, signal.SIGKILL)
+    else:
+        host.close()
+    end = time.monotonic() + 20
+    while _runs(child):
+        assert time.monotonic() < end, "the engine's own process was left"
+        time.sleep(0.05)
+    host.close()
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_a_model_that_cannot_be_loaded_is_said() -> None:

@@ -1,0 +1,188 @@
+"""Serve the page, and the ECG server behind it if none is given."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from ecg_llm.app.client import Client
+from ecg_llm.app.settings import AppSettings
+from ecg_llm.errors import ConfigError
+
+START_S = 180.0
+"""Longest time in which a server has to start."""
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; form-action 'self'; "
+    "base-uri 'self'"
+)
+"""A browser fetches nothing for this page from anywhere else."""
+
+_Scope = MutableMapping[str, Any]
+_Send = Callable[[_Scope], Awaitable[None]]
+
+
+class _Closed:
+    """Adds the headers that keep the page to itself."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: _Scope, receive: Any, send: _Send) -> None:
+        async def told(message: _Scope) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"no-referrer"),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        await self.app(scope, receive, told)
+
+
+def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
+    """Serve the page until it is stopped.
+
+    Parameters
+    ----------
+    settings : AppSettings
+        What the app is told.
+    on_ready : callable, optional
+        Is given the address of the page once it can be opened.
+
+    Raises
+    ------
+    ConfigError
+        If the server cannot be started or reached, or other machines could use it without a key.
+    """
+    with tempfile.TemporaryDirectory(prefix="ecg-app-") as folder:
+        # Read by Gradio at its import: uploads stay in a folder that goes with the app, and
+        # nothing is told to anybody.
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        tempfile.tempdir = folder
+        try:
+            with server_of(settings) as url:
+                _serve(settings, url, on_ready)
+        finally:
+            tempfile.tempdir = None
+
+
+def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> None:
+    import gradio as gr
+    import uvicorn
+    from fastapi import FastAPI
+
+    from ecg_llm.app.page import STYLE, build_page, theme
+
+    if settings.is_public and not Client(url=url).needs_key():
+        raise ConfigError(
+            f"--host {settings.host}: other machines could use the ECG server through this page, "
+            "and it asks for no API key. Give --keys FILE (see `ecgllm keys --help`), or --server "
+            "with a server that has keys."
+        )
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = gr.mount_gradio_app(
+        inner,
+        build_page(settings, url),
+        path="",
+        theme=theme(),
+        css=STYLE,
+        show_error=False,
+        ssr_mode=False,
+        max_file_size=f"{settings.max_upload_mb}mb",
+        footer_links=[],
+    )
+    address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}"
+
+    class Server(uvicorn.Server):
+        """Says when the page can be opened."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                on_ready(f"{address}:{settings.port}")
+
+    Server(
+        uvicorn.Config(
+            _Closed(app),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+        )
+    ).run()
+
+
+@contextmanager
+def server_of(settings: AppSettings) -> Iterator[str]:
+    """Give the address of the ECG server; start one on the loopback if none is given.
+
+    Parameters
+    ----------
+    settings : AppSettings
+        What the app is told.
+
+    Yields
+    ------
+    str
+        Such as ``http://127.0.0.1:8000``.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be reached or does not start.
+    """
+    if settings.server is not None:
+        if urlsplit(settings.server).scheme not in ("http", "https"):
+            raise ConfigError(f"--server {settings.server}: give it as http://host:port.")
+        yield settings.server.rstrip("/")
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "ecg_llm.cli", "serve", "--port", str(port)]
+    command += ["--engine", settings.engine]
+    command += ["--model", settings.model] if settings.model else []
+    command += ["--keys", str(settings.keys)] if settings.keys else []
+    process = subprocess.Popen(command)  # noqa: S603 - our own program
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url, process)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise ConfigError("The ECG server ended at its start; its last lines tell why.")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise ConfigError(f"The ECG server did not answer within {START_S:.0f} s of its start.")

@@ -1,0 +1,104 @@
+"""What one visitor of the page has open; gone when the page is closed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecg_llm.app.client import Case, Upload
+from ecg_llm.errors import ConfigError
+
+NO_FILE = "Choose an ECG first: a file of a recording, or an image of a page."
+
+
+class Session:
+    """The ECG that a visitor has open.
+
+    Not a dataclass: Gradio would turn it into a dict.
+
+    Attributes
+    ----------
+    case : Case or None
+        None before anything was opened.
+    folder : Path or None
+        Documents made for download.
+    """
+
+    def __init__(self) -> None:
+        self.case: Case | None = None
+        self.folder: Path | None = None
+
+    def opened(self) -> Case:
+        """Give the open ECG.
+
+        Returns
+        -------
+        Case
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        if self.case is None:
+            raise ConfigError(NO_FILE)
+        return self.case
+
+    def keep(self, name: str, data: bytes) -> str:
+        """Write a document for download.
+
+        Parameters
+        ----------
+        name : str
+            File name.
+        data : bytes
+            Its content.
+
+        Returns
+        -------
+        str
+            Its path.
+        """
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="ecg-report-"))
+        path = self.folder / name
+        path.write_bytes(data)
+        return str(path)
+
+    def forget(self) -> None:
+        """Drop the ECG and everything made of it."""
+        self.case = None
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+
+def read_files(paths: Sequence[str | Path] | None, max_mb: int) -> tuple[Upload, ...]:
+    """Take the files that were given.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path, or None
+        On this machine, as Gradio or a person put them there.
+    max_mb : int
+        Most megabytes of all together.
+
+    Returns
+    -------
+    tuple of Upload
+
+    Raises
+    ------
+    ConfigError
+        If they are too large.
+    """
+    found = [Path(path) for path in paths or ()]
+    size = sum(path.stat().st_size for path in found)
+    if size > max_mb << 20:
+        raise ConfigError(
+            f"{size / 2**20:.0f} MB were given, and at most {max_mb} MB are read. A 12-lead ECG of "
+            "10 s takes less than 1 MB: choose the file of one recording."
+        )
+    return tuple(Upload(path.name, path.read_bytes()) for path in found)

@@ -1,0 +1,75 @@
+"""What the app is told at its start."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+import ecg_llm
+
+EXAMPLES = Path(ecg_llm.__file__).parents[1] / "examples"
+"""Example ECGs of a checkout; an installed wheel has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSettings:
+    """What the app is told at its start.
+
+    Attributes
+    ----------
+    host, port : str, int
+        Where its page is served.
+    server : str or None
+        URL of a running server; None starts one.
+    model : str or None
+        For the server that is started: its model.
+    engine : str
+        For the server that is started: what runs the model.
+    keys : Path or None
+        For the server that is started: its API keys.
+    examples : Path
+        Folder of ECGs that are offered to try.
+    max_upload_mb : int
+        Largest file that is taken.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    server: str | None = None
+    model: str | None = None
+    engine: str = "auto"
+    keys: Path | None = None
+    examples: Path = EXAMPLES
+    max_upload_mb: int = 32
+
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can reach the page.
+
+        Examples
+        --------
+        >>> AppSettings(host="0.0.0.0").is_public, AppSettings().is_public
+        (True, False)
+        """
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
+
+    def example_records(self) -> dict[str, tuple[Path, ...]]:
+        """List the example ECGs.
+
+        Returns
+        -------
+        dict of str to tuple of Path
+            Files of each record by its name.
+        """
+        if not self.examples.is_dir():
+            return {}
+        return {
+            header.stem: tuple(sorted(self.examples.glob(f"{header.stem}.*")))
+            for header in sorted(self.examples.glob("*.hea"))
+        }

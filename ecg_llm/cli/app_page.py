@@ -1,0 +1,58 @@
+"""The command that opens the app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_llm.cli.serve import Engine
+
+
+def app_page(
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A server that already runs; else one is started."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="For the server that is started: its model.")
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="For the server that is started: what runs the model.")
+    ] = Engine.AUTO,
+    host: Annotated[
+        str, typer.Option(help="Address of the page; others than the loopback need API keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
+    keys: Annotated[
+        Path | None, typer.Option(help="File of API keys, see `ecgllm keys add`.")
+    ] = None,
+    examples: Annotated[
+        Path | None, typer.Option(help="Folder of WFDB records that are offered to try.")
+    ] = None,
+) -> None:
+    """Open the chat in a browser: upload an ECG, see its report on the tracing, ask about it.
+
+    \b
+    ecgllm app                                  starts a server too, on this machine only
+    ecgllm app --server http://127.0.0.1:8000
+    ecgllm app --host 0.0.0.0 --keys keys.jsonl
+
+    Nothing is kept after the page is closed, and nothing leaves the machine. \f
+    """
+    from ecg_llm.app.run import run
+    from ecg_llm.app.settings import EXAMPLES, AppSettings
+
+    run(
+        AppSettings(
+            host=host,
+            port=port,
+            server=server,
+            model=model,
+            engine=engine.value,
+            keys=keys,
+            examples=examples or EXAMPLES,
+        ),
+        on_ready=lambda url: typer.echo(f"Open {url} in a browser. Ctrl-C ends it."),
+    )

@@ -1,0 +1,85 @@
+"""The commands that train the reader of page images and measure it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecg_llm.cli.develop import Json, _folder, _print, _progress
+from ecg_llm.errors import ConfigError
+
+Data = Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")]
+
+
+def train_pages(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for weights, card, checkpoint and pages.")],
+    pages: Annotated[int | None, typer.Option(help="Pages to draw.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of pages, weights and crops.")] = None,
+) -> None:
+    """Draw pages of PTB-XL's folds 1 to 8 and train the page net on them; resumes if stopped.
+
+    \b
+    ecgllm train pages --data ptbxl/ --out runs/pages
+    ecgllm train pages --data ptbxl/ --out runs/pages --pages 500 --steps 300 \f
+    """
+    from ecg_llm.training.pages import PageRecipe, train
+
+    given = {"pages": pages, "steps": steps, "seed": seed}
+    recipe = dataclasses.replace(
+        PageRecipe(), **{name: value for name, value in given.items() if value is not None}
+    )
+    out.mkdir(parents=True, exist_ok=True)
+
+    def on_step(step: int, total: int, loss: float) -> None:
+        if (step + 1) % 50 == 0 or step + 1 == total:
+            typer.echo(f"step {step + 1}/{total} loss {loss:.3f}", err=True)
+
+    written = train(
+        _folder(data, "PTB-XL"), out, recipe=recipe, on_page=_progress("page"), on_step=on_step
+    )
+    typer.echo(str(written))
+
+
+def eval_pages(
+    data: Data,
+    folds: Annotated[
+        str, typer.Option(help="Folds, joined by commas; training used 1 to 8.")
+    ] = "9",
+    photographs: Annotated[
+        bool, typer.Option("--photographs", help="Photograph, scan or fax the pages first.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="Use so many records only.", min=2)] = None,
+    size: Annotated[
+        int, typer.Option(help="Long side of the pages in pixels, about.", min=700, max=3000)
+    ] = 1400,
+    seed: Annotated[int, typer.Option(help="Of the pages.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Print records as pages, read them back, and compare: tracings, and the classifier's AUC.
+
+    \b
+    ecgllm eval pages --data ptbxl/
+    ecgllm eval pages --data ptbxl/ --photographs --limit 100 --json \f
+    """
+    from ecg_llm.eval.pages import evaluate
+
+    try:
+        chosen = tuple(int(fold) for fold in folds.split(","))
+    except ValueError:
+        raise ConfigError(f"--folds {folds!r}: write them as 9 or 9,10.") from None
+    result = evaluate(
+        _folder(data, "PTB-XL"),
+        folds=chosen,
+        photographs=photographs,
+        limit=limit,
+        size_px=size,
+        seed=seed,
+        progress=_progress("page") if sys.stderr.isatty() else None,
+    )
+    _print(result, json_)

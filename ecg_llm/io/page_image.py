@@ -1,0 +1,70 @@
+"""Images of printed ECGs: scans, photographs, screenshots, PDF pages."""
+
+from __future__ import annotations
+
+from ecg_llm.errors import RecordError
+from ecg_llm.io.raw import Channel, RawECG, ReadOptions
+from ecg_llm.io.source import Source
+
+NAME = "page"
+EXTENSIONS: tuple[str, ...] = (
+    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pdf",
+)  # fmt: skip
+
+MAX_BYTES = 64 * 2**20
+"""Of an image file; its pixels are bounded besides."""
+
+
+def sniff(head: bytes, filename: str) -> bool:
+    """Tell whether a file is an image or a PDF.
+
+    Parameters
+    ----------
+    head : bytes
+        Beginning of the file.
+    filename : str
+        Not used: the content decides.
+
+    Returns
+    -------
+    bool
+    """
+    from ecg_llm.page.decode import is_image
+
+    return is_image(head)
+
+
+def read(source: Source, options: ReadOptions) -> RawECG:
+    """Read the leads drawn on a page.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    options : ReadOptions
+        Must be empty: rate, unit and names come from the page.
+
+    Returns
+    -------
+    RawECG
+        NaN where a lead is not drawn.
+
+    Raises
+    ------
+    RecordError
+        If it is no image of a page, or its tracings or names cannot be read.
+    """
+    from ecg_llm.page.decode import decode
+    from ecg_llm.page.read import read_page
+
+    if options.fs is not None or options.unit is not None or options.leads is not None:
+        raise RecordError(
+            f"{source.label}: an image of a page; --fs, --unit and --leads do not apply to it, as "
+            "its ruling and the printed names tell them. Leave them out."
+        )
+    page = read_page(decode(source.require_size(MAX_BYTES), source.label), source.label)
+    channels = tuple(
+        Channel(name=lead, values=row, fs=page.fs, unit="mV", calibrated=page.calibrated)
+        for lead, row in page.leads.items()
+    )
+    return RawECG(channels=channels, notes=page.notes(), origin="page")

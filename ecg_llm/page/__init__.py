@@ -1,0 +1,1 @@
+"""From the image of a printed ECG to an ECG: grid, names, tracings."""

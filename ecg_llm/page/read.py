@@ -1,0 +1,281 @@
+"""From the image of a page to the leads drawn on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.errors import RecordError
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.page.decode import Image
+from ecg_llm.page.layout import Layout, find_layout
+from ecg_llm.page.net import LONG_PX, PULSE, Sight, look
+from ecg_llm.page.paper import Paper, find_paper
+from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
+
+Floats = npt.NDArray[np.float64]
+
+GAINS_MM_MV = (5.0, 10.0, 20.0)
+SPEEDS_MM_S = (25.0, 50.0)
+USUAL_GAIN, USUAL_SPEED = 10.0, 25.0
+_EDGE_MM = 0.6
+"""Left out on both sides of a column's edge, where the next lead begins."""
+_LEAST_LEAD_S = 1.2
+"""A lead of which less is seen is left out."""
+_LEAST_LEADS = 2
+_PULSE_SEEN = 0.5
+_FILLS = 0.82
+"""Of the picture's long side: a page that fills less is looked at again, closer."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PageReading:
+    """What was read from a page.
+
+    Attributes
+    ----------
+    fs : float, Hz
+        Samples a second.
+    leads : dict of str to np.ndarray, shape (n,), mV
+        By name, all of the page's length; NaN where a lead is not drawn.
+    layout : Layout
+        What stood where.
+    paper : Paper
+        How the paper lay.
+    speed_mm_s, gain_mm_mv : float
+        Paper speed and height of a millivolt.
+    pulse_seen : bool
+        Whether a calibration pulse told them; else the usual ones are taken.
+    agreement : float or None
+        Correlation of II with I + III where all three are drawn at one time.
+    """
+
+    fs: float
+    leads: dict[str, Floats]
+    layout: Layout
+    paper: Paper
+    speed_mm_s: float
+    gain_mm_mv: float
+    pulse_seen: bool
+    agreement: float | None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether voltages hold: the ruling was seen, or a pulse beside the tracings."""
+        return self.paper.grid_seen or self.pulse_seen
+
+    def notes(self) -> tuple[str, ...]:
+        """Say in plain words what was read and assumed.
+
+        Returns
+        -------
+        tuple of str
+        """
+        drawn = [lead for lead in STANDARD_12 if lead in self.leads]
+        told = [
+            f"Read from an image of a page: layout {self.layout.name}, {len(drawn)} leads, "
+            f"{self.layout.named} printed lead names agree"
+            + (f", {self.layout.against} do not" if self.layout.against else "")
+            + "."
+        ]
+        if self.pulse_seen:
+            told.append(
+                f"Calibration pulse: {self.speed_mm_s:g} mm/s and {self.gain_mm_mv:g} mm/mV."
+            )
+        else:
+            told.append(
+                f"No calibration pulse was found; {self.speed_mm_s:g} mm/s and "
+                f"{self.gain_mm_mv:g} mm/mV are assumed."
+            )
+        if not self.paper.grid_seen:
+            told.append("No ruling was found; the scale is estimated from the page as a whole.")
+        missing = [lead for lead in STANDARD_12 if lead not in self.leads]
+        if missing:
+            told.append(f"Not found on the page: {', '.join(missing)}.")
+        if self.agreement is not None and self.agreement < 0.7:
+            told.append(
+                "Lead II does not look like the sum of I and III; a tracing or a name may have "
+                "been misread."
+            )
+        return tuple(told)
+
+
+def read_page(image: Image, label: str = "<memory>") -> PageReading:
+    """Read the tracings of a page.
+
+    Parameters
+    ----------
+    image : np.ndarray, shape (height, width, 3), uint8
+        Red, green, blue, upright or nearly.
+    label : str
+        Its name, for errors.
+
+    Returns
+    -------
+    PageReading
+
+    Raises
+    ------
+    RecordError
+        If no ECG can be read from it; the message says what was missing.
+    """
+    sight = look(image)
+    closer = _closer(image, sight)
+    return read_sight(sight if closer is None else look(closer), label)
+
+
+def _closer(image: Image, sight: Sight) -> Image | None:
+    """Cut out the page where it fills little of the picture, so that it is seen larger."""
+    ink = sight.trace > 0.5
+    if ink.sum() < 200:
+        return None
+    scale = max(image.shape[:2]) / LONG_PX
+    spans = []
+    for axis in (0, 1):
+        there = np.flatnonzero(ink.sum(axis=axis) > 0)
+        low, high = (float(v) * scale for v in np.quantile(there, [0.005, 0.995]))
+        spare = 0.06 * (high - low) + 40 * scale
+        spans.append((max(int(low - spare), 0), min(int(high + spare), image.shape[1 - axis])))
+    (x0, x1), (y0, y1) = spans
+    if max(x1 - x0, y1 - y0) > _FILLS * max(image.shape[:2]):
+        return None
+    return np.ascontiguousarray(image[y0:y1, x0:x1])
+
+
+def read_sight(sight: Sight, label: str) -> PageReading:
+    """Read a page from what the net saw of it.
+
+    Parameters
+    ----------
+    sight : Sight
+        The net's maps.
+    label : str
+        Name of the image, for errors.
+
+    Returns
+    -------
+    PageReading
+
+    Raises
+    ------
+    RecordError
+        As for `read_page`.
+    """
+    paper = find_paper(sight)
+    rows = follow_rows(sight, paper) if paper else ()
+    if paper is None or not rows:
+        raise RecordError(
+            f"{label}: no tracing of an ECG is to be seen; an upright scan or photograph of a "
+            "12-lead page is needed, all of it in the picture and sharp."
+        )
+    layout = find_layout(sight, paper, rows)
+    if layout is None:
+        raise RecordError(
+            f"{label}: {len(rows)} rows of tracings, but the printed names of the leads cannot be "
+            "read, so which lead is which is unknown; photograph the page closer, sharp and whole."
+        )
+    pulse = _pulse(sight, paper)
+    speed, gain = pulse or (USUAL_SPEED, USUAL_GAIN)
+    fs = SAMPLES_MM * speed
+    leads = _leads(rows, layout, speed, gain)
+    drawn = {
+        lead: row for lead, row in leads.items() if np.isfinite(row).sum() > _LEAST_LEAD_S * fs
+    }
+    if len(drawn) < _LEAST_LEADS:
+        raise RecordError(
+            f"{label}: only {', '.join(drawn) or 'pieces of leads'} can be read; at least "
+            f"{_LEAST_LEADS} leads are needed. Photograph the whole page."
+        )
+    return PageReading(
+        fs=fs,
+        leads={lead: drawn[lead] for lead in STANDARD_12 if lead in drawn},
+        layout=layout,
+        paper=paper,
+        speed_mm_s=speed,
+        gain_mm_mv=gain,
+        pulse_seen=pulse is not None,
+        agreement=_agreement(drawn),
+    )
+
+
+def _leads(rows: tuple[Row, ...], layout: Layout, speed: float, gain: float) -> dict[str, Floats]:
+    """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece."""
+    left = layout.left_mm
+    right = max(row.last_mm for row in rows)
+    if layout.n_columns > 1:
+        ends = [row.last_mm for row, strip in zip(rows, layout.strips, strict=True) if strip]
+        right = max([left + layout.n_columns * layout.column_mm, *ends])
+    n = int((right - left) * SAMPLES_MM) + 1
+    grid = left + np.arange(n) / SAMPLES_MM
+    leads: dict[str, Floats] = {}
+    for row, names, strip in zip(rows, layout.cells, layout.strips, strict=True):
+        width = (right - left) if strip or layout.n_columns == 1 else layout.column_mm
+        for c, name in enumerate(names):
+            lead = name.removeprefix("-")
+            if not lead or (lead in leads and not strip):
+                continue
+            edge = _EDGE_MM if len(names) > 1 else 0.0
+            places, values = row.between(left + c * width + edge, left + (c + 1) * width - edge)
+            if np.isfinite(values).sum() < 2:
+                continue
+            out = np.interp(grid, places, values, left=np.nan, right=np.nan)
+            out -= np.nanmedian(out)
+            leads[lead] = out / (-gain if name.startswith("-") else gain)
+    return leads
+
+
+def _pulse(sight: Sight, paper: Paper) -> tuple[float, float] | None:
+    """Read speed and gain from the calibration pulses."""
+    import cv2
+
+    from ecg_llm.page.net import MARK_STEP
+
+    mask = (sight.spots[PULSE] > _PULSE_SEEN).astype(np.uint8)
+    n, _names, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    speeds, gains = [], []
+    for k in range(1, n):
+        x, y, w, h, area = (int(value) for value in stats[k])
+        if area < 0.6 * w * h or area < 6:
+            continue
+        box = np.array([[x - 0.5, y - 0.5], [x + w - 0.5, y + h - 0.5]]) * MARK_STEP
+        (u0, v0), (u1, v1) = paper.mm(box + MARK_STEP / 2 - 0.5)
+        gain = _snapped(v1 - v0, GAINS_MM_MV)
+        # The net marks a millimetre beside the pulse on each side; it lasts 0.2 s.
+        speed = _snapped((u1 - u0 - 2.0) / 0.2, SPEEDS_MM_S)
+        if gain and speed:
+            gains.append(gain)
+            speeds.append(speed)
+    if not gains:
+        return None
+    return _commonest(speeds), _commonest(gains)
+
+
+def _snapped(value: float, choices: tuple[float, ...]) -> float | None:
+    """Give the nearest choice, if it is near."""
+    if value <= 0:
+        return None
+    best = min(choices, key=lambda choice: abs(np.log(value / choice)))
+    return best if abs(np.log(value / best)) < np.log(1.4) else None
+
+
+def _commonest(values: list[float]) -> float:
+    return max(set(values), key=values.count)
+
+
+def _agreement(leads: dict[str, Floats]) -> float | None:
+    """Correlate II with I + III."""
+    if not all(lead in leads for lead in ("I", "II", "III")):
+        return None
+    one, two, three = (leads[lead] for lead in ("I", "II", "III"))
+    both = np.isfinite(one) & np.isfinite(two) & np.isfinite(three)
+    if both.sum() < 100:
+        return None
+    total = one[both] + three[both]
+    if total.std() == 0 or two[both].std() == 0:
+        return None
+    return float(np.corrcoef(two[both], total)[0, 1])
+
+
+__all__ = ["LONG_PX", "PageReading", "Sight", "read_page", "read_sight"]

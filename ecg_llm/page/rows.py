@@ -1,0 +1,264 @@
+"""Follow each row's tracing over the straightened page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.page.net import MARK_STEP, Map, Sight
+from ecg_llm.page.paper import PX_MM, Paper
+
+Floats = npt.NDArray[np.float64]
+
+SAMPLES_MM = 2 * PX_MM
+"""Samples a millimetre of a followed tracing: one in each column of pixels and one between."""
+_INK = 0.4
+"""Probability from which a pixel belongs to a tracing."""
+_LEAST_ROW_MM = 15.0
+"""A row has at least so much of a tracing."""
+_CLOSEST_MM = 6.0
+"""Rows are farther apart than this."""
+_GAP_MM = 1.2
+"""Wider gaps of a tracing stay open."""
+_SPECK_MM = 1.6
+"""What is smaller both ways is dust."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """The tracing along one row of the page.
+
+    Attributes
+    ----------
+    at_mm : float, mm
+        Height of its baseline in the middle of the page.
+    slope : float
+        By which the baseline falls along the page.
+    first_mm : float, mm
+        Where its samples begin.
+    values : np.ndarray, shape (n,), mm
+        Height above the baseline, `SAMPLES_MM` a millimetre; NaN where nothing is drawn.
+    """
+
+    at_mm: float
+    slope: float
+    first_mm: float
+    values: Floats
+
+    @property
+    def last_mm(self) -> float:
+        """Where the samples end."""
+        return self.first_mm + (len(self.values) - 1) / SAMPLES_MM
+
+    def between(self, left_mm: float, right_mm: float) -> tuple[Floats, Floats]:
+        """Cut out a stretch.
+
+        Parameters
+        ----------
+        left_mm, right_mm : float, mm
+            Limits.
+
+        Returns
+        -------
+        places : np.ndarray, mm
+            Along the page.
+        values : np.ndarray, mm
+            Height there.
+        """
+        places = self.first_mm + np.arange(len(self.values)) / SAMPLES_MM
+        inside = (places >= left_mm) & (places <= right_mm)
+        return places[inside], self.values[inside]
+
+
+def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
+    """Find the rows of a page and follow the tracing of each.
+
+    Parameters
+    ----------
+    sight : Sight
+        What the net sees.
+    paper : Paper
+        How the paper lies.
+
+    Returns
+    -------
+    tuple of Row
+        From the top.
+    """
+    import cv2
+
+    lattice = paper.lattice()
+    nothing = None
+    ink = cv2.remap(sight.trace, lattice, nothing, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+    v, u = np.nonzero(ink > _INK)
+    if len(u) == 0:
+        return ()
+    base = _voted(sight, paper, lattice[v, u])  # mm down the page
+    weight = ink[v, u].astype(np.float64)
+    lines = _lines(u, base, weight)
+    if not lines:
+        return ()
+    heights = np.stack([at + slope * u for at, slope in lines])
+    gap = np.abs(heights - base[None])
+    pitch = np.diff([at for at, _ in lines]).min() if len(lines) > 1 else 30.0
+    owner = gap.argmin(axis=0)
+    owner[gap.min(axis=0) > min(0.5 * pitch, 7.0)] = -1
+    rows = []
+    for k, (at, slope) in enumerate(lines):
+        mine = owner == k
+        row = _followed(u[mine], v[mine], ink)
+        if row is None:
+            continue
+        first, places = row
+        columns = first + np.arange(len(places)) / 2
+        values = (at + slope * columns) - (paper.box[1] + places / PX_MM)
+        middle = at + slope * ink.shape[1] / 2
+        rows.append(Row(middle, slope * PX_MM, paper.box[0] + first / PX_MM, values))
+    return tuple(rows)
+
+
+def _voted(sight: Sight, paper: Paper, pixels: npt.NDArray[np.float32]) -> Floats:
+    """Give the height of the baseline that each pixel of a tracing belongs to, in mm."""
+    level = np.arange(sight.offset_px.shape[0])[:, None] * MARK_STEP + (MARK_STEP - 1) / 2
+    base_y = (sight.offset_px + level).astype(np.float32)
+    x, y = np.clip((pixels + 0.5) // MARK_STEP, 0, np.array(base_y.shape[::-1]) - 1).astype(int).T
+    at = base_y[y, x]
+    places = np.stack([pixels[:, 0], at], axis=-1).astype(np.float64)
+    return np.asarray(paper.mm(places)[:, 1], np.float64)
+
+
+def _lines(u: npt.NDArray[np.intp], base: Floats, weight: Floats) -> list[tuple[float, float]]:
+    """Find the baselines: height at the left edge, and fall a column."""
+    step = 0.25
+    low = base.min()
+    n = int((base.max() - low) / step) + 2
+    if n > 20_000:
+        return []
+    votes = np.bincount(((base - low) / step).astype(int), weight, n)
+    spread = np.exp(-0.5 * (np.arange(-16, 17) * step / 1.2) ** 2)
+    votes = np.convolve(np.pad(votes, 16), spread, "valid")
+    peaks: list[float] = []
+    faint = 0.03 * float(votes.max())
+    while votes.max() > faint:
+        best = int(votes.argmax())
+        at = low + best * step
+        near = np.abs(base - at) < 2.5
+        if len(np.unique(u[near])) < _LEAST_ROW_MM * PX_MM:
+            break
+        peaks.append(at)
+        width = int(_CLOSEST_MM / step)
+        votes[max(best - width, 0) : best + width + 1] = 0
+    lines = []
+    for at in sorted(peaks):
+        line = (at, 0.0)
+        for reach in (4.0, 2.5, 1.5):
+            near = np.abs(base - (line[0] + line[1] * u)) < reach
+            if near.sum() < 50 or np.ptp(u[near]) < 40 * PX_MM:
+                break
+            slope, start = np.polyfit(u[near], base[near], 1, w=weight[near])
+            line = (float(start), float(np.clip(slope, -0.02, 0.02)))
+        lines.append(line)
+    return lines
+
+
+def _followed(
+    u: npt.NDArray[np.intp], v: npt.NDArray[np.intp], ink: Map
+) -> tuple[int, Floats] | None:
+    """Give the first column of a row, and where its tracing is at and between the columns."""
+    import cv2
+
+    mask = np.zeros(ink.shape, np.uint8)
+    mask[v, u] = 1
+    joined = cv2.dilate(mask, np.ones((3, 5), np.uint8))
+    _, names, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    keep = sizes > _SPECK_MM * PX_MM + 4
+    keep[0] = False
+    mask &= keep[names].astype(np.uint8)
+    v, u = np.nonzero(mask)
+    if len(np.unique(u)) < _LEAST_ROW_MM * PX_MM:
+        return None
+    order = np.lexsort((v, u))
+    u, v = u[order], v[order]
+    first, last = int(u[0]), int(u[-1])
+    top, bottom, middle = _strokes(u, v, ink[v, u].astype(np.float64), first, last)
+    return first, _interleaved(top, bottom, middle)
+
+
+def _strokes(
+    u: npt.NDArray[np.intp], v: npt.NDArray[np.intp], p: Floats, first: int, last: int
+) -> tuple[Floats, Floats, Floats]:
+    """Give top, bottom and middle of the stroke in each column; NaN where there is none."""
+    n = last - first + 1
+    top, bottom, middle = (np.full(n, np.nan) for _ in range(3))
+    starts = np.searchsorted(u, np.arange(first, last + 2))
+    before = (np.nan, np.nan)
+    for k in range(n):
+        a, b = int(starts[k]), int(starts[k + 1])
+        if a == b:
+            continue
+        column, weight = v[a:b], p[a:b]
+        cuts = np.flatnonzero(np.diff(column) > 2) + 1
+        runs = np.split(np.arange(b - a), cuts)
+        if len(runs) > 1:
+            runs = [_nearest(runs, column, weight, before)]
+        run = runs[0]
+        top[k], bottom[k] = column[run[0]], column[run[-1]]
+        middle[k] = float(column[run] @ weight[run] / weight[run].sum())
+        before = (top[k], bottom[k])
+    return top, bottom, middle
+
+
+def _nearest(
+    runs: list[npt.NDArray[np.intp]],
+    column: npt.NDArray[np.intp],
+    weight: Floats,
+    before: tuple[float, float],
+) -> npt.NDArray[np.intp]:
+    """Choose the stroke that goes on from the one before; among equals the stronger."""
+
+    def cost(run: npt.NDArray[np.intp]) -> float:
+        apart = 0.0
+        if np.isfinite(before[0]):
+            apart = max(column[run[0]] - before[1], before[0] - column[run[-1]], 0.0)
+        return float(apart) - 0.5 * float(weight[run].sum())
+
+    return min(runs, key=cost)
+
+
+def _interleaved(top: Floats, bottom: Floats, middle: Floats) -> Floats:
+    """Turn strokes into one value in each column and one between each two.
+
+    A steep stroke covers many pixels of a column: where it leaves the column both ways on the
+    same side, its far end is a peak; otherwise the line passes between where it enters and leaves.
+    """
+    thick = float(np.nanmedian(bottom - top + 1))
+    half = thick / 2
+    thin = bottom - top + 1 <= 1.7 * thick
+    a = np.where(thin, middle, top - 0.5 + half)
+    b = np.where(thin, middle, bottom + 0.5 - half)
+    joint = (np.maximum(a[:-1], a[1:]) + np.minimum(b[:-1], b[1:])) / 2
+    left = np.concatenate([[np.nan], joint])
+    right = np.concatenate([joint, [np.nan]])
+    left, right = np.where(np.isnan(left), right, left), np.where(np.isnan(right), left, right)
+    left, right = np.where(np.isnan(left), middle, left), np.where(np.isnan(right), middle, right)
+    above = np.minimum(left, right) - a
+    below = b - np.maximum(left, right)
+    centre = np.where(above > below, a, b)
+    passing = np.maximum(above, below) < 0.5
+    centre = np.where(passing, np.where(thin, middle, (left + right) / 2), centre)
+    out = np.full(2 * len(centre) - 1, np.nan)
+    out[::2], out[1::2] = centre, joint
+    return _bridged(out, int(_GAP_MM * SAMPLES_MM))
+
+
+def _bridged(values: Floats, longest: int) -> Floats:
+    """Fill short gaps by straight lines."""
+    good = np.flatnonzero(np.isfinite(values))
+    out = np.interp(np.arange(len(values)), good, values[good])
+    wide = np.diff(good) > longest
+    for a, b in zip(good[:-1][wide], good[1:][wide], strict=True):
+        out[a + 1 : b] = np.nan
+    return out

@@ -1,0 +1,319 @@
+"""A checkpoint in vLLM, with the methods of every text model."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import queue
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.serving.vllm_engine import Engine, engine_arguments
+
+if TYPE_CHECKING:
+    from ecg_llm.prompt import Prompt
+
+
+class VllmModel:
+    """A checkpoint of `ecg_llm.model` in vLLM; its answers are those of the plain model.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the checkpoint, or of an adapter, which is merged into its model.
+    adapters : mapping of str to Path, optional
+        Adapters that are served beside the model, unmerged, by the names to call them by.
+    **engine_args
+        Any of vLLM's own engine arguments, such as ``tensor_parallel_size=4``.
+
+    Raises
+    ------
+    ConfigError
+        If vLLM is not installed, does not know an argument, or cannot start.
+    """
+
+    def __init__(
+        self, folder: Path, *, adapters: Mapping[str, Path] | None = None, **engine_args: Any
+    ) -> None:
+        self._adapters = dict(adapters or {})
+        engine_arguments(folder, self._adapters, engine_args)  # complain before anything is loaded
+        from ecg_llm.model import EcgLlmConfig, EcgLlmProcessor
+
+        self.name = folder.name
+        self.hashes = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.glob("*.safetensors"))
+        }
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if (folder / "adapter_config.json").is_file():
+            self._temporary = tempfile.TemporaryDirectory(prefix="ecg-merged-")
+            folder = merge(folder, Path(self._temporary.name))
+        self.processor = EcgLlmProcessor.from_pretrained(folder)
+        self._config = EcgLlmConfig.from_pretrained(folder)
+        self.engine = Engine(**engine_arguments(folder, self._adapters, engine_args))
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int = 256,
+        schema: Mapping[str, Any] | None = None,
+        adapter: str | None = None,
+    ) -> list[str]:
+        """Answer prompts together.
+
+        Parameters
+        ----------
+        prompts : sequence of Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
+        schema : mapping, optional
+            JSON schema that each answer keeps to.
+        adapter : str, optional
+            Name of the adapter to answer with.
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        UnavailableError
+            If the engine is away.
+        """
+
+        async def one(prompt: Prompt) -> str:
+            asked = self._ask(prompt, max_new_tokens, schema, adapter)
+            return "".join([piece async for piece in asked]).strip()
+
+        async def together() -> list[str]:
+            return list(await asyncio.gather(*(one(prompt) for prompt in prompts)))
+
+        return self.engine.run(together())
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        max_new_tokens: int = 256,
+        schema: Mapping[str, Any] | None = None,
+        adapter: str | None = None,
+    ) -> Iterator[str]:
+        """Answer a prompt piece by piece; to stop listening ends the answer.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
+        schema : mapping, optional
+            JSON schema that the answer keeps to.
+        adapter : str, optional
+            Name of the adapter to answer with.
+
+        Yields
+        ------
+        str
+            Joined, the answer that `generate` gives.
+
+        Raises
+        ------
+        UnavailableError
+            If the engine is away.
+        """
+        pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        async def pump() -> None:
+            try:
+                async for piece in self._ask(prompt, max_new_tokens, schema, adapter):
+                    pieces.put(piece)
+            finally:
+                pieces.put(None)
+
+        future = self.engine.submit(pump())
+        said, n_told = "", 0
+        try:
+            while (piece := pieces.get()) is not None:
+                said = (said + piece).lstrip()
+                kept = len(said.rstrip())
+                if kept > n_told:
+                    yield said[n_told:kept]
+                    n_told = kept
+            future.result()
+        finally:
+            future.cancel()
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
+        """Give the log-probability of answers, each with its end.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        answers : sequence of str
+            Each a whole answer.
+
+        Returns
+        -------
+        list of float
+
+        Raises
+        ------
+        UnavailableError
+            If the engine is away.
+        """
+        from vllm import SamplingParams
+
+        tokenizer = self.processor.tokenizer
+        asked = self.engine_prompt(prompt)
+        params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
+
+        async def one(answer: str) -> float:
+            words = tokenizer.encode(answer + tokenizer.eos_token, add_special_tokens=False)
+            whole = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *words]}
+            given = [given async for given in self.engine.outputs(whole, params)][-1]
+            told = given.prompt_logprobs[-len(words) :]
+            return float(sum(at[word].logprob for at, word in zip(told, words, strict=True)))
+
+        async def together() -> list[float]:
+            return list(await asyncio.gather(*(one(answer) for answer in answers)))
+
+        return self.engine.run(together())
+
+    def close(self) -> None:
+        """End the engine."""
+        self.engine.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def engine_prompt(self, prompt: Prompt) -> dict[str, Any]:
+        """Lay a prompt out as the plain model has it, but with one slot for each record.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+
+        Returns
+        -------
+        dict
+            vLLM's prompt.
+        """
+        config = self._config
+        slots = (config.ecg_token_id, config.image_token_id)
+        ids = one_slot_each(self.processor.ids(prompt), slots, config.tokens_per_ecg)
+        made: dict[str, Any] = {"prompt_token_ids": ids}
+        for record in prompt.records:
+            modality = "image" if record.origin == "page" else "ecg"
+            made.setdefault("multi_modal_data", {}).setdefault(modality, []).append(record)
+        return made
+
+    async def _ask(
+        self,
+        prompt: Prompt,
+        max_new_tokens: int,
+        schema: Mapping[str, Any] | None,
+        adapter: str | None,
+    ) -> AsyncIterator[str]:
+        """Give the pieces of one answer."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+        shape = None if schema is None else StructuredOutputsParams(json=json.dumps(schema))
+        params = SamplingParams(
+            temperature=0.0,
+            max_tokens=max_new_tokens,
+            output_kind=RequestOutputKind.DELTA,
+            structured_outputs=shape,
+        )
+        asked = self.engine_prompt(prompt)
+        async for given in self.engine.outputs(asked, params, self.lora(adapter)):
+            yield given.outputs[0].text
+
+    def lora(self, adapter: str | None) -> Any:
+        """Give the adapter of a name as vLLM takes it.
+
+        Parameters
+        ----------
+        adapter : str or None
+            Its name.
+
+        Returns
+        -------
+        LoRARequest or None
+
+        Raises
+        ------
+        ConfigError
+            If there is none of that name.
+        """
+        if adapter is None:
+            return None
+        if adapter not in self._adapters:
+            there = ", ".join(self._adapters) or "none"
+            raise ConfigError(f"no adapter is called {adapter!r}; there are {there}.")
+        from vllm.lora.request import LoRARequest
+
+        number = list(self._adapters).index(adapter) + 1
+        return LoRARequest(adapter, number, str(self._adapters[adapter]))
+
+
+def one_slot_each(ids: Sequence[int], slots: Sequence[int], tokens_per_ecg: int) -> list[int]:
+    """Narrow the slots of a prompt to one token for each record; vLLM widens them again.
+
+    Parameters
+    ----------
+    ids : sequence of int
+        From the processor.
+    slots : sequence of int
+        Ids of the slots.
+    tokens_per_ecg : int
+        How often each stands there.
+
+    Returns
+    -------
+    list of int
+
+    Examples
+    --------
+    >>> one_slot_each([9, 3, 3, 3, 3, 4, 4, 9], slots=(3, 4), tokens_per_ecg=2)
+    [9, 3, 3, 4, 9]
+    """
+    seen = dict.fromkeys(slots, 0)
+    kept = []
+    for token in ids:
+        if token in seen:
+            seen[token] += 1
+            if seen[token] % tokens_per_ecg:
+                continue
+        kept.append(token)
+    return kept
+
+
+def merge(adapter: Path, folder: Path) -> Path:
+    """Write the checkpoint that an adapter and its model make.
+
+    Parameters
+    ----------
+    adapter : Path
+        Folder of the adapter.
+    folder : Path
+        Where to write.
+
+    Returns
+    -------
+    Path
+        ``folder``.
+    """
+    from ecg_llm.lm_transformers import load_checkpoint
+
+    model, processor = load_checkpoint(adapter)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder

@@ -1,0 +1,216 @@
+"""The app in a real browser: what a person sees and can do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SLOW_MS = 180_000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app with a server of its own, as `ecgllm app` starts them."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    state = tmp_path_factory.mktemp("state")
+    app = subprocess.Popen(
+        [sys.executable, "-m", "ecg_llm.cli", "app", "--port", str(port), "--engine", "none"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(state)},
+    )
+    assert app.stdout is not None
+    line = app.stdout.readline()
+    assert str(port) in line, "the app did not start"
+    yield f"http://127.0.0.1:{port}"
+    app.send_signal(signal.SIGINT)
+    app.wait(60)
+    app.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync.Browser]:
+    """Headless Chromium."""
+    with sync.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(address: str, browser: sync.Browser) -> Iterator[sync.Page]:
+    """The app's page, freshly opened; it may ask nothing of any other machine."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+    context.set_default_timeout(SLOW_MS)
+    opened = context.new_page()
+    elsewhere: list[str] = []
+    faults: list[str] = []
+    opened.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((address, "data:", "blob:"))
+            else elsewhere.append(asked.url)
+        ),
+    )
+    opened.on("pageerror", lambda fault: faults.append(str(fault)))
+    opened.goto(address)
+    opened.wait_for_selector("#read")
+    yield opened
+    context.close()
+    assert elsewhere == []
+    assert faults == []
+
+
+def _upload(page: sync.Page, *paths: Path) -> None:
+    page.set_input_files("#files input[type=file]", [str(path) for path in paths])
+
+
+def _example(page: sync.Page, name: str = "00177_hr") -> None:
+    _upload(page, EXAMPLES / f"{name}.hea", EXAMPLES / f"{name}.dat")
+    page.wait_for_selector(".reading button.claim")
+
+
+def _pixels(page: sync.Page) -> bytes:
+    return page.locator(".sheet canvas").screenshot()
+
+
+def test_reading_an_ecg_with_its_evidence_a_question_and_the_documents(page: sync.Page) -> None:
+    _example(page)
+    values = page.locator(".values").inner_text()
+    assert "94 bpm" in values
+    assert "QTc (Fridericia)" in values
+
+    before = _pixels(page)
+    claim = page.locator(".reading button.claim", has_text="fascicular block").first
+    claim.click()
+    assert claim.get_attribute("aria-pressed") == "true"
+    assert "−44.4°" in page.locator(".evidence").inner_text()
+    assert "Criterion" in page.locator(".evidence").inner_text()
+    assert _pixels(page) != before, "the evidence is not marked on the tracing"
+
+    page.get_by_label("Question", exact=True).fill("What is the PR interval?")
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_function(
+        "() => /\\d+ ms/.test(document.querySelector('#chat').innerText)", timeout=SLOW_MS
+    )
+    assert "165 ms" in page.locator("#chat").inner_text()
+
+    page.wait_for_function(
+        "() => document.querySelector('#status').innerText.startsWith('Choose')", timeout=SLOW_MS
+    )
+    for label, check in (
+        ("PDF", lambda data: data.startswith(b"%PDF")),
+        ("JSON", lambda data: json.loads(data)["record"]["fs_hz"] == 500),
+        ("FHIR", lambda data: json.loads(data)["resourceType"] == "Bundle"),
+    ):
+        with page.expect_download() as loading:
+            page.get_by_text(f"Report as {label}").click()
+        assert check(Path(loading.value.path()).read_bytes()), label
+
+
+def test_the_keyboard_alone_zooms_and_chooses(page: sync.Page) -> None:
+    _example(page, "00338_hr")
+    width = page.locator(".sheet canvas").bounding_box()
+    page.locator(".sheet").focus()
+    page.keyboard.press("+")
+    wider = page.locator(".sheet canvas").bounding_box()
+    assert width is not None
+    assert wider is not None
+    assert wider["width"] > 1.2 * width["width"]
+    claim = page.locator(".reading button.claim").first
+    claim.focus()
+    page.keyboard.press("Enter")
+    assert claim.get_attribute("aria-pressed") == "true"
+    assert page.locator(".evidence h3").inner_text() == "Evidence"
+
+
+def test_calipers_measure_time_and_voltage(page: sync.Page) -> None:
+    _example(page)
+    page.get_by_role("button", name="Calipers").click()
+    page.locator(".sheet canvas").scroll_into_view_if_needed()
+    box = page.locator(".sheet canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 90, steps=4)
+    page.mouse.up()
+    seconds = 100 / box["width"] * 10
+    shown = page.locator(".readout").inner_text()
+    assert f"Δt {1000 * seconds:.0f} ms" in shown
+    assert "mV" in shown
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(page: sync.Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    _example(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 391
+
+
+def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
+    page.goto(f"{address}/?__theme=dark")
+    page.wait_for_selector("#read")
+    _example(page)
+    page.wait_for_selector(".reading.dark")
+    corner = page.evaluate(
+        "() => { const c = document.querySelector('.sheet canvas');"
+        " return [...c.getContext('2d').getImageData(c.width - 2, 1, 1, 1).data].slice(0, 3); }"
+    )
+    assert max(corner) < 130
+
+
+@pytest.mark.parametrize("kind", ["broken", "huge", "cat"])
+def test_a_file_that_is_no_ecg_gives_a_sentence_that_helps(
+    kind: str, page: sync.Page, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    if kind == "broken":
+        path = tmp_path / "broken.hea"
+        path.write_text("broken 12 500 5000\nno such line\n")
+    elif kind == "huge":
+        path = tmp_path / "huge.dat"
+        path.write_bytes(b"\0" * (40 << 20))
+    else:
+        path = tmp_path / "cat.png"
+        soft = rng.normal(size=(30, 40, 3)).cumsum(0).cumsum(1)
+        soft = 255 * (soft - soft.min()) / np.ptp(soft)
+        Image.fromarray(soft.astype(np.uint8)).resize((800, 600)).save(path)
+    _upload(page, path)
+    page.wait_for_selector(
+        "#status [role=alert], .reading .refused"
+        if kind != "huge"
+        else "#status [role=alert], [data-testid=toast-body]"
+    )
+    assert page.locator(".reading button.claim[aria-pressed]").count() == 0 or (
+        page.locator(".reading .refused").count() == 1
+    )
+    said = page.locator("body").inner_text()
+    assert "Traceback" not in said

@@ -1,0 +1,163 @@
+"""Whole pages: printed, photographed, drawn by other software, and images that are none."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.page_images import render_page
+from ecg_llm.data_builders.page_settings import draw_settings
+from ecg_llm.data_builders.photo_settings import draw_photo
+from ecg_llm.data_builders.photograph import encode_image, photograph_as
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.errors import RecordError
+from ecg_llm.eval.pages import compare
+from ecg_llm.io import find_records, read_bytes, read_record
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.render.layout import LAYOUTS
+from ecg_llm.render.page import draw_page, save_page
+
+
+@pytest.fixture(scope="module")
+def record():
+    return synthetic_ecg(bpm=72, seed=3, noise=None).record
+
+
+def _check(record, page, leads=STANDARD_12, least=0.93):
+    assert page.origin == "page"
+    assert set(page.leads) == set(leads)
+    errors = compare(record, page)
+    worst = min(errors.values(), key=lambda error: error.correlation)
+    assert worst.correlation > least, errors
+    gains = [error.gain for error in errors.values()]
+    assert np.median(gains) == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_our_own_pages_are_read_back(record, layout):
+    page = read_bytes(draw_page(record, layout=LAYOUTS[layout], dpi=150).to_png(), "page.png")
+    _check(record, page)
+    assert page.calibrated
+    assert f"layout {layout}" in page.notes[0]
+    seen = np.isfinite(page.signal).sum(axis=1) / page.fs
+    assert seen.min() > {"6x2": 4.5, "12x1": 9.0}.get(layout, 2.2)
+
+
+@pytest.mark.parametrize("dpi", [80, 250])
+def test_few_and_many_pixels(record, dpi):
+    _check(record, read_bytes(draw_page(record, dpi=dpi).to_png(), "page.png"), least=0.88)
+
+
+@pytest.mark.parametrize("seed", [2, 5, 11])
+def test_photographs_are_read(record, seed):
+    settings = draw_settings(record, 7)
+    example = render_page(record, settings)
+    height, width = example.image.shape[:2]
+    photo = draw_photo(seed, long_px=1400, page_aspect=width / height)
+    taken = photograph_as(example, photo)
+    page = read_bytes(encode_image(taken.image, "jpeg", photo.quality), "photo.jpg")
+    errors = compare(record, page)
+    assert len(errors) >= 10
+    assert np.median([error.correlation for error in errors.values()]) > 0.9
+
+
+def _matplotlib_page(record, fmt):
+    """A page as a few lines of matplotlib draw it: other fonts, lines, names and proportions."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(11, 8.5), dpi=150)
+    axes.set_xlim(-0.4, 10.2)
+    axes.set_ylim(-8.5, 1.9)
+    for k, step in ((0.04, 0.3), (0.2, 0.6)):
+        for x in np.arange(-0.4, 10.2, k):
+            axes.axvline(x, color=(1, 0.75, 0.75), lw=step)
+        for y in np.arange(-8.5, 1.9, k * 2.5):
+            axes.axhline(y, color=(1, 0.75, 0.75), lw=step)
+    for r, row in enumerate(LAYOUTS["3x4"].rows):
+        for c, lead in enumerate(row):
+            t = np.arange(c * 1250, (c + 1) * 1250)
+            axes.plot(t / 500, record.row(lead)[t] - 2.3 * r, color="black", lw=0.7)
+            axes.text(c * 2.5 + 0.06, -2.3 * r + 0.75, lead, fontsize=9)
+    axes.plot(np.arange(5000) / 500, record.row("II") - 6.9, color="black", lw=0.7)
+    axes.text(0.06, -6.2, "II", fontsize=9)
+    axes.set_aspect(0.4)
+    axes.set_axis_off()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=fmt, bbox_inches="tight")
+    pyplot.close(figure)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_a_page_of_other_software(record, kind):
+    page = read_bytes(_matplotlib_page(record, kind), f"page.{kind}")
+    errors = compare(record, page)
+    assert set(errors) == set(STANDARD_12)
+    assert np.median([error.correlation for error in errors.values()]) > 0.9
+
+
+def _picture(kind):
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[:800, :1100]
+    match kind:
+        case "blank":
+            return np.full((800, 1100, 3), 240, np.uint8)
+        case "noise":
+            return rng.integers(0, 255, (800, 1100, 3), dtype=np.uint8)
+        case "shapes":  # soft blobs, as of an animal on a lawn
+            image = np.zeros((800, 1100, 3))
+            for _ in range(40):
+                cx, cy, r = rng.uniform(0, 1100), rng.uniform(0, 800), rng.uniform(20, 160)
+                image += (
+                    rng.uniform(0, 120, 3)
+                    * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r**2)[..., None]
+                )
+            return np.clip(image, 0, 255).astype(np.uint8)
+    import cv2
+
+    image = np.full((800, 1100, 3), 250, np.uint8)
+    if kind == "grid":
+        image[::20], image[:, ::20] = (240, 150, 150), (240, 150, 150)
+        return image
+    for line in range(24):
+        cv2.putText(image, "Lead II and aVR of V1 were seen in 3 of 12", (40, 40 + 30 * line),
+                    cv2.FONT_HERSHEY_COMPLEX, 0.8, (20, 20, 20), 1, cv2.LINE_AA)  # fmt: skip
+    return image
+
+
+@pytest.mark.parametrize("kind", ["blank", "noise", "shapes", "grid", "text"])
+def test_what_is_no_page_is_refused_in_words(kind):
+    data = encode_image(_picture(kind), "png", 90)
+    with pytest.raises(RecordError, match="page") as caught:
+        read_bytes(data, "cat.png")
+    assert str(caught.value).startswith("cat.png")
+
+
+def test_a_page_is_reported_without_a_measured_value(record, tmp_path):
+    from ecg_llm.assistant import interpret
+
+    path = tmp_path / "page.png"
+    save_page(record, path, dpi=150)
+    report = interpret(read_record(path), model="none")
+    assert report.quality.verdict == "limit"
+    values = report.measurements.values()
+    assert values and all(value.value is None for value in values)
+    assert {value.reason for value in values} == {"read from a page image: not measured"}
+    assert "image of a page" in json.dumps(report.model_dump(mode="json"))
+
+
+def test_a_folder_of_pages_is_read_and_pictures_beside_records_are_not(record, tmp_path):
+    save_page(record, tmp_path / "a.png", dpi=100)
+    save_page(record, tmp_path / "b.pdf")
+    assert [ref.name for ref in find_records(tmp_path)] == ["a", "b"]
+    (tmp_path / "rec.csv").write_text("I,II\n" + "0,0\n" * 5000)
+    assert [ref.name for ref in find_records(tmp_path)] == ["rec"]
+
+
+def test_options_of_recordings_do_not_apply(record):
+    with pytest.raises(RecordError, match="do not apply"):
+        read_bytes(draw_page(record, dpi=100).to_png(), "page.png", fs=500)

@@ -1,0 +1,190 @@
+"""vLLM says what the plain model says: prompts of every kind, adapters, a killed engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed: make vllm"),
+    # Its own code and that of its libraries warns; an engine takes a while on a busy machine.
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(900),
+]
+
+N_NEW = 24
+
+
+@dataclass(frozen=True)
+class Served:
+    """An engine and the plain model it has to agree with."""
+
+    model: Any
+    plain: Any
+    adapted: Any
+    folder: Path
+
+
+def plain_ids(model: Any, processor: Any, prompt: Any) -> list[int]:
+    """Greedy ids of the plain forward."""
+    import torch
+
+    inputs = processor(prompt)
+    with torch.inference_mode():
+        out = model.generate(
+            **inputs, max_new_tokens=N_NEW, do_sample=False, pad_token_id=0, eos_token_id=1
+        )
+    return out[0, inputs["input_ids"].shape[1] :].tolist()
+
+
+def engine_ids(model: Any, prompts: list[Any], adapters: list[str | None]) -> list[list[int]]:
+    """Greedy ids of the engine, all prompts in one batch."""
+    import asyncio
+
+    from vllm import SamplingParams
+
+    async def one(prompt: Any, adapter: str | None) -> list[int]:
+        params = SamplingParams(temperature=0.0, max_tokens=N_NEW)
+        asked = model.engine_prompt(prompt)
+        got = [o async for o in model.engine.outputs(asked, params, model.lora(adapter))]
+        return list(got[-1].outputs[0].token_ids)
+
+    async def together() -> list[list[int]]:
+        return list(await asyncio.gather(*map(one, prompts, adapters)))
+
+    return model.engine.run(together())
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    from ecg_llm.lm_transformers import TransformersModel
+    from ecg_llm.serving.vllm_textmodel import VllmModel
+    from tests.serving.tiny_vllm import write_adapter, write_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    adapter = tmp_path_factory.mktemp("adapter")
+    adapted = write_adapter(adapter, folder, write_checkpoint(folder))
+    model = VllmModel(folder, adapters={"ward": adapter}, max_model_len=1024)
+    yield Served(model, TransformersModel(folder), adapted, folder)
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, Any]:
+    from tests.serving.tiny_vllm import prompts
+
+    return prompts()
+
+
+@pytest.fixture(scope="module")
+def wanted(served: Served, asked: dict[str, Any]) -> dict[str, list[int]]:
+    processor = served.plain.processor
+    return {name: plain_ids(served.plain.model, processor, p) for name, p in asked.items()}
+
+
+def test_the_prompts_have_different_answers(wanted):
+    assert len({tuple(ids) for ids in wanted.values()}) == len(wanted)
+
+
+def test_every_kind_of_prompt_alone_has_the_ids_of_the_plain_model(served, asked, wanted):
+    assert {name: engine_ids(served.model, [p], [None])[0] for name, p in asked.items()} == wanted
+
+
+def test_a_batch_with_warm_caches_has_them_too(served, asked, wanted):
+    names = [*asked, *reversed(asked)]
+    got = engine_ids(served.model, [asked[name] for name in names], [None] * len(names))
+    assert got == [wanted[name] for name in names]
+
+
+def test_an_adapter_and_its_base_share_a_batch(served, asked, wanted):
+    processor = served.plain.processor
+    adapted = {name: plain_ids(served.adapted, processor, p) for name, p in asked.items()}
+    assert all(adapted[name] != wanted[name] for name in asked)
+    names = [name for name in asked for _ in range(2)]
+    got = engine_ids(served.model, [asked[name] for name in names], ["ward", None] * len(asked))
+    assert got == [ids for name in asked for ids in (adapted[name], wanted[name])]
+
+
+def test_an_unknown_adapter_is_named(served, asked):
+    from ecg_llm.errors import ConfigError
+
+    with pytest.raises(ConfigError, match=r"no adapter is called 'clinic'; there are ward"):
+        served.model.generate([asked["text"]], adapter="clinic")
+
+
+def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, asked):
+    prompts = list(asked.values())
+    answers = served.model.generate(prompts, max_new_tokens=N_NEW)
+    plain = served.plain.generate(prompts, max_new_tokens=N_NEW)
+    # A letter of several bytes that the last token leaves unfinished is not said.
+    assert answers == [answer.rstrip("\ufffd").strip() for answer in plain]
+    pieces = list(served.model.stream(asked["two"], max_new_tokens=N_NEW))
+    assert "".join(pieces) == answers[list(asked).index("two")]
+    assert len(pieces) > 1
+    words = ["Yes.", "No.", "72 bpm"]
+    scores = served.model.score(asked["one"], words)
+    assert scores == pytest.approx(served.plain.score(asked["one"], words), abs=1e-3)
+
+
+def test_an_answer_keeps_to_a_json_schema(served, asked):
+    import json
+
+    schema = {
+        "type": "object",
+        "properties": {"af": {"type": "boolean"}, "lead": {"enum": ["V1", "V2"]}},
+        "required": ["af", "lead"],
+        "additionalProperties": False,
+    }
+    (answer,) = served.model.generate([asked["one"]], max_new_tokens=64, schema=schema)
+    said = json.loads(answer)
+    assert isinstance(said["af"], bool)
+    assert said["lead"] in ("V1", "V2")
+
+
+def test_a_listener_who_leaves_frees_the_engine(served, asked):
+    pieces = served.model.stream(asked["one"], max_new_tokens=900)
+    next(pieces)
+    pieces.close()
+    end = time.monotonic() + 60
+    while served.model.engine.n_open and time.monotonic() < end:
+        time.sleep(0.05)
+    assert served.model.engine.n_open == 0
+
+
+def test_a_killed_engine_says_so_and_comes_back(served, asked, wanted):
+    from ecg_llm.serving.errors import UnavailableError
+
+    engine = served.model.engine
+    failures: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            served.model.generate([asked["one"]], max_new_tokens=900)
+        except BaseException as error:
+            failures.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not engine.n_open:
+        time.sleep(0.01)
+    for pid in engine.pids():
+        os.kill(pid, signal.SIGKILL)
+    asking.join(60)
+    assert [type(error) for error in failures] == [UnavailableError]
+    assert failures[0].status == 503 and failures[0].retry_after_s
+    with pytest.raises(UnavailableError):
+        served.model.generate([asked["one"]], max_new_tokens=4)
+    end = time.monotonic() + 600
+    while not engine.alive and time.monotonic() < end:
+        time.sleep(0.2)
+    assert engine_ids(served.model, [asked["two"]], [None]) == [wanted["two"]]

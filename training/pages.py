@@ -1,0 +1,290 @@
+"""Train the page net on pages whose truth is known to a fraction of a pixel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import swa_utils
+
+from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
+from ecg_llm.page.net import OFFSET, PULSE
+from ecg_llm.record import ECGRecord
+from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
+from ecg_llm.training.page_targets import Targets, crop_targets
+
+Progress = Callable[[int, int, float], None]
+Batch = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class PageRecipe:
+    """How the page net is trained."""
+
+    folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    """Of PTB-XL; 9 and 10 stay unseen."""
+    simulated: int = 400
+    """Simulated records beside them."""
+    pages: int = 6000
+    """Pages drawn once and kept."""
+    steps: int = 2000
+    """Optimiser steps."""
+    batch: int = 8
+    """Crops a step."""
+    crop_px: int = 512
+    """Side of a crop."""
+    peak_lr: float = 2e-3
+    """Until `decay_from`; then it falls to nothing."""
+    warmup: int = 50
+    """Steps until the peak."""
+    decay_from: float = 0.6
+    """Share of the steps."""
+    weight_decay: float = 0.01
+    """Of AdamW."""
+    ema: float = 0.995
+    """Decay of the averaged weights, which are the ones that ship."""
+    save_every: int = 100
+    """Steps between checkpoints."""
+    seed: int = 0
+    """Of pages, weights, order and variation."""
+    config: PageNetConfig = field(default_factory=PageNetConfig)
+    """Size of the net."""
+
+    def lr(self, step: int) -> float:
+        """Give the learning rate of a step.
+
+        Parameters
+        ----------
+        step : int
+            From 0.
+
+        Returns
+        -------
+        float
+        """
+        rise = min((step + 1) / self.warmup, 1.0)
+        left = (1 - step / self.steps) / (1 - self.decay_from)
+        return self.peak_lr * rise * min(max(left, 0.0), 1.0)
+
+
+def draw_pages(
+    records: Sequence[ECGRecord],
+    out: Path,
+    recipe: PageRecipe,
+    on_page: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Path]:
+    """Draw the training pages that are not there yet.
+
+    Parameters
+    ----------
+    records : sequence of ECGRecord
+        What is drawn.
+    out : Path
+        Folder for them.
+    recipe : PageRecipe
+        Number and seed.
+    on_page : callable
+        Called with how many are there and how many there will be.
+
+    Returns
+    -------
+    list of Path
+        All of them.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{k:05d}.npz" for k in range(recipe.pages)]
+    for k, path in enumerate(paths):
+        if not path.exists():
+            chosen = int(np.random.default_rng([recipe.seed, k]).integers(len(records)))
+            save_truth(page_truth(records[chosen], k), path)
+        on_page(k + 1, recipe.pages)
+    return paths
+
+
+def page_loss(net: PageNet, batch: Batch) -> Tensor:
+    """Compare what the net says with what it should say.
+
+    Parameters
+    ----------
+    net : PageNet
+        In training.
+    batch : tuple of Tensor
+        From `draw_batch`.
+
+    Returns
+    -------
+    Tensor
+        One number.
+    """
+    image, trace, marks, offset, lie = batch
+    with torch.autocast("cpu", torch.bfloat16):
+        said = net(image.float().contiguous(memory_format=torch.channels_last))
+    says_trace, says_marks, says_lie = (x.float() for x in said)
+    drawn = torch.sigmoid(says_trace)
+    overlap = 2 * (drawn * trace).sum() + 1
+    dice = 1 - overlap / (drawn.square().sum() + trace.square().sum() + 1)
+    weight = 1 + 4 * trace
+    line = (functional.binary_cross_entropy_with_logits(says_trace, trace, weight=weight)) * 10
+    spots = _spot_loss(says_marks[:, :PULSE], marks[:, :PULSE])
+    pulse = functional.binary_cross_entropy_with_logits(
+        says_marks[:, PULSE : PULSE + 1], marks[:, PULSE:], weight=1 + 9 * marks[:, PULSE:]
+    )
+    far = _where(says_marks[:, OFFSET : OFFSET + 1], offset)
+    paper = torch.isfinite(lie)[:, :1].float()
+    on_paper = functional.binary_cross_entropy_with_logits(says_lie[:, 4:], paper)
+    return dice + line + 0.5 * spots + pulse + far + 10 * _where(says_lie[:, :4], lie) + on_paper
+
+
+def _spot_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Focal loss for marks of one cell, milder beside them."""
+    p = torch.sigmoid(logits).clamp(1e-4, 1 - 1e-4)
+    peak = (target == 1).float()
+    hit = -torch.log(p) * (1 - p) ** 2 * peak
+    miss = -torch.log(1 - p) * p**2 * (1 - target) ** 4 * (1 - peak)
+    return (hit.sum() + miss.sum()) / peak.sum().clamp(min=1)
+
+
+def _where(said: Tensor, wanted: Tensor) -> Tensor:
+    """Absolute difference where something is wanted."""
+    known = torch.isfinite(wanted)
+    gap = (said - torch.nan_to_num(wanted)).abs() * known
+    return gap.sum() / known.sum().clamp(min=1)
+
+
+def draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
+    """Cut the crops of one step.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Training pages.
+    recipe : PageRecipe
+        Sizes and seed.
+    step : int
+        Which step.
+
+    Returns
+    -------
+    tuple of Tensor
+        Image, trace, marks, offset and lie, as in `Targets`.
+    """
+    rng = np.random.default_rng((recipe.seed, 1, step))
+    crops: list[Targets] = []
+    for k in rng.integers(len(paths), size=recipe.batch):
+        crops.append(crop_targets(load_truth(paths[int(k)]), recipe.crop_px, rng))
+    names = ("image", "trace", "marks", "offset", "lie")
+    return tuple(torch.from_numpy(np.stack([getattr(c, n) for c in crops])) for n in names)
+
+
+def train_net(
+    paths: Sequence[Path],
+    recipe: PageRecipe,
+    checkpoint: Path | None,
+    on_step: Progress = lambda step, steps, loss: None,
+) -> PageNet:
+    """Train the net and give its averaged weights.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Training pages.
+    recipe : PageRecipe
+        How.
+    checkpoint : Path or None
+        If it exists, training goes on from it; None keeps none.
+    on_step : callable
+        Called with step, steps and loss.
+
+    Returns
+    -------
+    PageNet
+        In evaluation mode.
+    """
+    torch.manual_seed(recipe.seed)
+    net = recipe.config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = swa_utils.AveragedModel(
+        net,
+        multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
+        use_buffers=True,
+    )
+    optimizer = torch.optim.AdamW(
+        net.parameters(), recipe.peak_lr, weight_decay=recipe.weight_decay
+    )
+    parts: dict[str, Any] = {"net": net, "average": average, "optimizer": optimizer}
+    first = 0
+    if checkpoint and checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        first = int(saved.pop("step"))
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+    ahead = ThreadPoolExecutor(1)
+    coming = ahead.submit(draw_batch, paths, recipe, first)
+    for step in range(first, recipe.steps):
+        batch = coming.result()
+        coming = ahead.submit(draw_batch, paths, recipe, step + 1)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.lr(step)
+        loss = page_loss(net, batch)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        average.update_parameters(net)
+        if checkpoint and ((step + 1) % recipe.save_every == 0 or step + 1 == recipe.steps):
+            new = checkpoint.with_suffix(".new")
+            torch.save({"step": step + 1, **{k: p.state_dict() for k, p in parts.items()}}, new)
+            new.replace(checkpoint)
+        on_step(step, recipe.steps, float(loss.detach()))
+    ahead.shutdown(cancel_futures=True)
+    net.load_state_dict(average.module.state_dict())
+    return net.eval()
+
+
+def train(
+    data: Path,
+    out: Path,
+    *,
+    recipe: PageRecipe | None = None,
+    on_page: Callable[[int, int], None] = lambda done, total: None,
+    on_step: Progress = lambda step, steps, loss: None,
+) -> Path:
+    """Draw the pages and train the page net on them; what is there already is taken up again.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    out : Path
+        Folder for ``page.onnx``, its card, the checkpoint and the pages.
+    recipe : PageRecipe, optional
+        How; the bundled one's if left out.
+    on_page, on_step : callable
+        Progress of drawing and of training.
+
+    Returns
+    -------
+    Path
+        The ONNX file.
+    """
+    chosen = recipe or PageRecipe()
+    records = records_of(data, chosen.folds, chosen.simulated, chosen.seed)
+    paths = draw_pages(records, out / "pages", chosen, on_page)
+    net = train_net(paths, chosen, out / "page.pt", on_step)
+    path = out / "page.onnx"
+    export(net, str(path))
+    card = {
+        "recipe": asdict(chosen),
+        "data": "Pages drawn by the project from PTB-XL v1.0.3 (CC BY 4.0), folds "
+        f"{', '.join(map(str, chosen.folds))}, and from simulated ECGs",
+        "torch": torch.__version__,
+    }
+    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return path
