@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.findings.checks import negated
+from ecg_llm.findings.codes import ENCODER_STATEMENTS
 from ecg_llm.findings.families import FAMILIES, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import BY_ENCODER
@@ -189,6 +190,8 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
     """Whether a reader would ask for it: not what a present finding settles."""
     code = members[0].code
     if code == "sgarbossa" and not members[0].evidence:
+        return False
+    if code in ENCODER_STATEMENTS:  # a low probability of what nobody asked for
         return False
     implied = {*_SELF_EVIDENT, *(IMPLIED_BY_SINUS if "SR" in present else ())}
     if any(rhythm in present for rhythm in ("AFIB", "AFLT", "PACE")):
