@@ -20,7 +20,7 @@ SOURCES = {
 }
 """What each source is, and its licence."""
 LIMITS = (
-    "Research use; not a medical device. Learnt from adults of one German centre and from simulated "
+    "Research use; not a medical device. Learnt from adults of one German centre and simulated "
     "ECGs; statements with few examples are weak, and pacing, paediatric ECGs, posterior and right "
     "chest leads are hardly or not covered. Probabilities are calibrated for PTB-XL's frequencies."
 )
