@@ -60,6 +60,22 @@ class Recipe:
         return asdict(self)
 
 
+def starting_folder(recipe: Recipe) -> Path | None:
+    """Give the folder of the encoder to begin with.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its ``start``.
+
+    Returns
+    -------
+    Path or None
+        None for the bundled one.
+    """
+    return None if recipe.start == "bundled" else Path(recipe.start)
+
+
 def recipe_names() -> list[str]:
     """List the recipes that ship.
 

@@ -252,6 +252,56 @@ def eval_encoder(
             typer.echo(str(path), err=True)
 
 
+@eval_app.command("external", short_help="Words on records of the CinC challenges.")
+def eval_external(
+    data: Annotated[Path, typer.Option(help="Folder of challenge records, with '#Dx:' codes.")],
+    json_: Json = False,
+) -> None:
+    """Classify records of other sources by words, and hold that against their SNOMED CT codes.
+
+    \b
+    ecgllm eval external --data cinc2021/ \f
+    """
+    from ecg_llm.eval.external import evaluate
+
+    _print(evaluate(_folder(data, "the CinC challenges")), json_)
+
+
+@eval_app.command("finetune", short_help="An encoder fine-tuned with few labels.")
+def eval_finetune(
+    data: Annotated[Path, typer.Option(help="Folder of the data sets, as train encoder takes it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    packed: Annotated[
+        Path | None, typer.Option(help="Folder of packed data; below --out if left out.")
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="bundled, or the folder of an encoder that train encoder wrote.")
+    ] = "bundled",
+    steps: Annotated[int, typer.Option(help="Of each run.", min=1)] = 200,
+    json_: Json = False,
+) -> None:
+    """Fine-tune an encoder with 1, 10 and 100 % of the labels of PTB-XL's folds 1 to 8.
+
+    The bundled encoder has learnt these labels; --start an encoder that has not (recipe latent or
+    masked) to see what its pretraining is worth.
+
+    \b
+    ecgllm eval finetune --data data/ --out runs/finetune --start runs/latent \f
+    """
+    from ecg_llm.eval.finetune import evaluate
+
+    out.mkdir(parents=True, exist_ok=True)
+    result = evaluate(
+        _folder(data, "the open data sets"),
+        out,
+        packed=packed,
+        start=start,
+        steps=steps,
+        progress=_progress("run"),
+    )
+    _print(result, json_)
+
+
 class Controlled(StrEnum):
     """Whose dependence on the ECG is controlled."""
 
