@@ -23,8 +23,6 @@ _ALIKE = 0.85
 """Correlation with the median beat, all leads together, from which a beat is averaged."""
 _MOST_S = 0.060
 """A boundary of the averaged beat further from the single beats' is another wave's."""
-_SHARE = 0.5
-"""Of the way from the single beats' boundary to that of the averaged beat."""
 _MAX_SHIFT = 12
 _ALIGN_S = 0.10
 
@@ -172,7 +170,7 @@ def scale_beat(mean: FloatArray) -> FloatArray:
 
 
 def settle(times_s: Array, beat: AverageBeat, probability: FloatArray) -> Array:
-    """Move every lead's boundaries of QRS and T towards where the averaged beat has them.
+    """Move every lead's T wave to where the averaged beat has its boundaries.
 
     Parameters
     ----------
@@ -189,28 +187,26 @@ def settle(times_s: Array, beat: AverageBeat, probability: FloatArray) -> Array:
 
     Notes
     -----
-    Noise moves the boundaries of single beats, and not evenly to both sides: a wave's low foot is
-    lost in it. The average has less of it, but blurs what differs between beats; the mean of both
-    readings errs less than either. All averaged beats of one lead are moved by the same time, so
-    how they differ stays as it was. P waves stay: they do not always keep their distance.
+    T is low and ends slowly, so that noise moves its boundaries in single beats, and not evenly to
+    both sides: its foot is lost in it. All averaged beats of one lead are moved by the same time,
+    so that their median lies where the average has the boundary; how they differ stays as it was.
+    P and QRS gain nothing by this, and stay.
     """
-    runs = find_runs(probability)
+    wave = WAVES.index("T")
+    on, peak, off = 3 * wave, 3 * wave + 1, 3 * wave + 2
+    local = times_s[:, beat.members, on : off + 1] - (beat.centres_s - BEFORE_S)[:, None]
+    usual = nanmedian(local, axis=1)  # [L, 3]
+    known = usual[np.isfinite(usual[:, 0])]
+    if not len(known):
+        return times_s
+    place = nanmedian(known, axis=0)
+    together = Runs(np.zeros(1, np.int64), place[:1], place[2:], np.zeros(1))
+    lead, _, found = match_runs(find_runs(probability).of_wave(wave), together)
+    move = np.column_stack([found.on_s, found.off_s]) - usual[lead][:, [0, 2]]
+    move[~(np.abs(move) < _MOST_S)] = 0  # NaN too
     settled = times_s.copy()
-    local = times_s[:, beat.members] - (beat.centres_s - BEFORE_S)[:, None]  # [L, B, 9]
-    usual = nanmedian(local, axis=1)
-    for k in (WAVES.index("QRS"), WAVES.index("T")):
-        on, peak, off = 3 * k, 3 * k + 1, 3 * k + 2
-        known = usual[np.isfinite(usual[:, on])]
-        if not len(known):
-            continue
-        place = nanmedian(known[:, on : off + 1], axis=0)
-        wave = Runs(np.zeros(1, np.int64), place[:1], place[2:], np.zeros(1))
-        lead, _, found = match_runs(runs.of_wave(k), wave)
-        move = np.column_stack([found.on_s - usual[lead, on], found.off_s - usual[lead, off]])
-        move[~(np.abs(move) < _MOST_S)] = 0  # NaN too
-        part = settled[lead[:, None], beat.members]  # [found, members, 9]
-        part[..., on] += _SHARE * move[:, :1]
-        part[..., off] += _SHARE * move[:, 1:]
-        part[..., peak] = np.clip(part[..., peak], part[..., on], part[..., off])
-        settled[lead[:, None], beat.members] = part
+    part = settled[lead[:, None], beat.members]  # [found, members, 9]
+    part[..., [on, off]] += move[:, None]
+    part[..., peak] = np.clip(part[..., peak], part[..., on], part[..., off])
+    settled[lead[:, None], beat.members] = part
     return settled

@@ -115,8 +115,8 @@ def delineate(
     -----
     A learned net gives the probability of each wave at every moment; the leads together decide
     which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
-    left out. The net also reads the average of the beats, which moves the boundaries of QRS and T
-    in every lead by half of what it says otherwise.
+    left out. The net also reads the average of the beats, which tells more surely where each lead's
+    T wave ends.
     """
     chosen = record if leads is None else record.select(leads)
     if not chosen.leads:
