@@ -172,17 +172,21 @@ class VllmModel:
 
         tokenizer = self.processor.tokenizer
         asked = self.engine_prompt(prompt)
-        params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
 
-        async def one(answer: str) -> float:
+        async def one(before: list[int], word: int) -> float:
+            # Not prompt_logprobs: beside adapters it kills the engine of vLLM 0.32 on a CPU.
+            params = SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=[word])
+            so_far = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *before]}
+            given = [given async for given in self.engine.outputs(so_far, params)][-1]
+            return float(given.outputs[0].logprobs[0][word].logprob)
+
+        async def whole(answer: str) -> float:
             words = tokenizer.encode(answer + tokenizer.eos_token, add_special_tokens=False)
-            whole = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *words]}
-            given = [given async for given in self.engine.outputs(whole, params)][-1]
-            told = given.prompt_logprobs[-len(words) :]
-            return float(sum(at[word].logprob for at, word in zip(told, words, strict=True)))
+            each = (one(words[:k], word) for k, word in enumerate(words))
+            return sum(await asyncio.gather(*each))
 
         async def together() -> list[float]:
-            return list(await asyncio.gather(*(one(answer) for answer in answers)))
+            return list(await asyncio.gather(*map(whole, answers)))
 
         return self.engine.run(together())
 

@@ -117,7 +117,7 @@ def test_compose_is_closed_and_its_commands_are_known() -> None:
         assert service["cap_drop"] == ["ALL"]
         assert service["deploy"]["resources"]["limits"]["memory"]
     for service in services.values():
-        assert set(service["secrets"]) <= set(compose["secrets"])
+        assert set(service.get("secrets", ())) <= set(compose["secrets"])
         assert "no-new-privileges:true" in service["security_opt"]
         assert not re.search(r"latest", service["image"])
     check_arguments(services["server"]["command"])

@@ -87,6 +87,8 @@ def decode(data: bytes, label: str) -> Image:
                 return np.array(upright.convert("RGB"), np.uint8)
         except RecordError:
             raise
+        except Pillow.DecompressionBombError:
+            raise _too_large("more pixels than a picture has", label) from None
         # Pillow's decoders raise nearly anything on bytes that are no image.
         except Exception as error:
             raise RecordError(
@@ -98,15 +100,19 @@ def decode(data: bytes, label: str) -> Image:
 def _check_size(size: tuple[int, int], label: str) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise RecordError(
-            f"{label}: {width} x {height} pixels; up to {MAX_PIXELS // 10**6} million are read. "
-            "Save it with 3000 pixels on its long side."
-        )
+        raise _too_large(f"{width} x {height} pixels", label)
     if max(size) < MIN_LONG_PX or min(size) < MIN_SHORT_PX:
         raise RecordError(
             f"{label}: {width} x {height} pixels are too few to read a tracing; the page needs "
             f"{MIN_LONG_PX} on its long side, better 1500. Scan or photograph it again."
         )
+
+
+def _too_large(found: str, label: str) -> RecordError:
+    return RecordError(
+        f"{label}: {found}; up to {MAX_PIXELS // 10**6} million are read. Save it with 3000 pixels "
+        "on its long side."
+    )
 
 
 def _on_white(image: object) -> object:

@@ -190,7 +190,7 @@ def _boxed(paper: Paper, sight: Sight) -> Paper:
     y, x = np.nonzero(sight.trace > 0.5)
     places = paper.mm(np.stack([x, y], axis=-1).astype(np.float64)[:: max(len(x) // 20000, 1)])
     low, high = np.percentile(places, [0.1, 99.9], axis=0)
-    low, high = low - (25.0, 22.0), (*high, 12.0, 18.0)
+    low, high = low - np.array([25.0, 22.0]), high + np.array([12.0, 18.0])
     middle, half = (low + high) / 2, np.minimum((high - low) / 2, MOST_MM / 2)
     left, top, right, bottom = (*(middle - half), *(middle + half))
     return Paper(paper.weights, paper.centre, paper.unit, (left, top, right, bottom))

@@ -21,7 +21,7 @@ from ecg_llm.render.page import draw_page, save_page
 
 @pytest.fixture(scope="module")
 def record():
-    return synthetic_ecg(bpm=72, seed=3, noise=False).record
+    return synthetic_ecg(bpm=72, seed=3, noise=None).record
 
 
 def _check(record, page, leads=STANDARD_12, least=0.93):

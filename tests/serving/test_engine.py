@@ -264,3 +264,28 @@ def test_a_body_that_trickles_is_given_up(settings: Settings) -> None:
         kind = {"content-type": "multipart/form-data; boundary=b"}
         answer = client.post("/v1/ecg/reports", content=slowly(), headers=kind)
     assert answer.status_code in (400, 408)
+
+
+def test_a_real_checkpoint_is_served_and_its_tokens_are_counted(
+    settings: Settings, tmp_path: Path, ecg: bytes
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.serving.tiny_vllm import TOKENS, write_checkpoint
+
+    folder = tmp_path / "tiny"
+    write_checkpoint(folder)
+    app = create_app(replace(settings, engine="transformers", model=str(folder), max_new_tokens=24))
+    with TestClient(app, base_url=BASE) as client:
+        wait_until_ready(client)
+        question = "What is the QRS duration?"
+        answer = client_of(client).chat.completions.create(
+            model="tiny", messages=asked(question, file_part(ecg))
+        )
+        report = client.post("/v1/ecg/reports", files={"file": ("r.zip", ecg)}).json()
+    # Its weights are random: whatever it wrote, what was asked is answered as measured.
+    assert "QRS duration 93 ms" in answer.choices[0].message.content
+    assert answer.usage.prompt_tokens_details.model_extra["ecg_tokens"] == TOKENS
+    assert answer.usage.prompt_tokens > 100
+    assert 0 < answer.usage.completion_tokens <= 24
+    assert list(report["provenance"]["model"]["hashes"]) == ["model.safetensors"]

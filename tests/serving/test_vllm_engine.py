@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -65,6 +67,11 @@ def engine_ids(model: Any, prompts: list[Any], adapters: list[str | None]) -> li
     return model.engine.run(together())
 
 
+def letters(text: str) -> str:
+    """Leave out bytes that make no letter; detokenizers differ in how many signs they put there."""
+    return text.replace("\ufffd", "").strip()
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     from ecg_llm.lm_transformers import TransformersModel
@@ -75,7 +82,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     adapter = tmp_path_factory.mktemp("adapter")
     adapted = write_adapter(adapter, folder, write_checkpoint(folder))
     model = VllmModel(folder, adapters={"ward": adapter}, max_model_len=1024)
-    yield Served(model, TransformersModel(folder), adapted, folder)
+    yield Served(model, TransformersModel(folder, read_numbers=False), adapted, folder)
     model.close()
 
 
@@ -126,8 +133,7 @@ def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, ask
     prompts = list(asked.values())
     answers = served.model.generate(prompts, max_new_tokens=N_NEW)
     plain = served.plain.generate(prompts, max_new_tokens=N_NEW)
-    # A letter of several bytes that the last token leaves unfinished is not said.
-    assert answers == [answer.rstrip("\ufffd").strip() for answer in plain]
+    assert list(map(letters, answers)) == list(map(letters, plain))
     pieces = list(served.model.stream(asked["two"], max_new_tokens=N_NEW))
     assert "".join(pieces) == answers[list(asked).index("two")]
     assert len(pieces) > 1
@@ -159,6 +165,40 @@ def test_a_listener_who_leaves_frees_the_engine(served, asked):
     while served.model.engine.n_open and time.monotonic() < end:
         time.sleep(0.05)
     assert served.model.engine.n_open == 0
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from ecg_llm.serving.vllm_textmodel import VllmModel
+if __name__ == "__main__":
+    print("pids", *VllmModel(Path(sys.argv[1]), max_model_len=512).engine.pids(), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_an_engine_ends_with_a_server_that_was_killed(served, tmp_path):
+    script = tmp_path / "holder.py"
+    script.write_text(HOLDER)
+    holder = subprocess.Popen(
+        [sys.executable, script, served.folder], stdout=subprocess.PIPE, text=True
+    )
+    with holder, holder.stdout as said:
+        pids = next(line for line in said if line.startswith("pids")).split()[1:]
+        assert pids and all(Path(f"/proc/{pid}").exists() for pid in pids)
+        holder.kill()
+    end = time.monotonic() + 60
+    while any(_runs(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: str) -> bool:
+    """Whether a process is there and no mere entry of the table."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_killed_engine_says_so_and_comes_back(served, asked, wanted):
