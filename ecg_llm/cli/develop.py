@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import typer
 
+from ecg_llm.cli.options import Model
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -301,18 +302,51 @@ def eval_finetune(
     _print(result, json_)
 
 
-@eval_app.command("controls", short_help="The classifier on records spoilt on purpose.")
+class Controlled(StrEnum):
+    """Whose dependence on the ECG is controlled."""
+
+    ENCODER = "encoder"
+    DRAFT = "draft"
+
+
+@eval_app.command("controls", short_help="What is left without the ECG: classifier, drafts.")
 def eval_controls(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    what: Annotated[
+        Controlled, typer.Option(help="encoder: the classifier; draft: the language model.")
+    ] = Controlled.ENCODER,
     folds: Annotated[str, typer.Option(help="Folds that judge, joined by commas.")] = "9",
     limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
+    model: Model = None,
     json_: Json = False,
 ) -> None:
-    """Classify records zeroed, shuffled in time, with leads permuted, gain halved, and with hum.
+    """Spoil the ECG on purpose and look at what is left.
+
+    The classifier gets records zeroed, shuffled in time, with leads permuted, gain halved, and with
+    hum; the language model the words alone, the tracing alone, another patient's, or none.
 
     \b
-    ecgllm eval controls --data ptbxl/ \f
+    ecgllm eval controls --data ptbxl/
+    ecgllm eval controls --data ptbxl/ --what draft --limit 50 \f
     """
+    if what is Controlled.DRAFT:
+        from ecg_llm.assistant import writer
+        from ecg_llm.eval.reports import VARIANTS
+        from ecg_llm.eval.reports import evaluate as of_drafts
+
+        teller = writer(model)
+        if teller is None:
+            raise ConfigError("--what draft needs a language model; none is bundled, give --model.")
+        drafts = of_drafts(
+            _folder(data, "PTB-XL"),
+            teller,
+            folds=_folds(folds),
+            limit=limit,
+            variants=VARIANTS,
+            progress=_progress("record"),
+        )
+        _print(drafts, json_)
+        return
     from ecg_llm.eval.disturbances import evaluate
 
     result = evaluate(
