@@ -162,6 +162,29 @@ _EVERYWHERE = ("STE_", "STD_", "INVT", "QWAVE", "st_changes", "tall_t")
 """Findings that the measured values alone decide where no criterion judged them."""
 
 
+def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
+    """Tell whether a lead shows a sign by its measured waves alone.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    lead : str
+        Lead name.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    bool or None
+        Near the limit, True; None if the sign is not one of single leads, or was not measured.
+    """
+    if code not in _TESTS:
+        return None
+    holds, _ = _TESTS[code](facts, lead)
+    return True in holds if holds else None
+
+
 def check_finding(claim: TextClaim, facts: Facts) -> Result:
     """Hold a stated or denied finding against what was judged and measured.
 

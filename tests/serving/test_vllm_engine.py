@@ -82,7 +82,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     adapter = tmp_path_factory.mktemp("adapter")
     adapted = write_adapter(adapter, folder, write_checkpoint(folder))
     model = VllmModel(folder, adapters={"ward": adapter}, max_model_len=1024)
-    yield Served(model, TransformersModel(folder), adapted, folder)
+    yield Served(model, TransformersModel(folder, read_numbers=False), adapted, folder)
     model.close()
 
 

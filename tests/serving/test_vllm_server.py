@@ -50,7 +50,7 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(merged: Path) -> Any:
     from ecg_llm.lm_transformers import TransformersModel
 
-    return TransformersModel(merged)
+    return TransformersModel(merged, read_numbers=False)
 
 
 @pytest.fixture(scope="module")
