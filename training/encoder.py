@@ -79,7 +79,7 @@ def train_encoder(
     logs: dict[str, float] = {}
     start = recipe.start
     for number, name in enumerate(recipe.stages, 1):
-        stage = load_recipe(name, size=recipe.size, start=start, seed=recipe.loop.seed)
+        stage = load_recipe(name, **{**recipe.given, "size": recipe.size, "start": start})
         last = number == len(recipe.stages)
         folder = out if last else out / f"{number}-{stage.objective}"
         logs = train_stage(stage, records, folder, resume=resume, report=report)
