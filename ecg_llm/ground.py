@@ -312,9 +312,11 @@ def check_sentence(
         return _once(quality, text, before, said) or no("said already")
     if outside := says_what_no_ecg_tells(text):
         return no(outside)
-    if reason := stray_number(text, known):
-        return no(reason)
     checked = known.check(text)
+    if reason := stray_number(text, known):
+        # A wrong count beside a finding: the finding is told anew with its own facts.
+        anew = [claim for one in checked for claim in measured_claims(one, known)]
+        return _once(anew, text, before, said, reason) or no(reason)
     bad = [claim for claim in checked if claim.status != "supported"]
     if not bad:
         if not checked and (reason := _empty(text, strict)):

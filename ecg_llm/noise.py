@@ -20,7 +20,6 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.quality_bands import Bands, FloatArray, split_bands
 from ecg_llm.quality_features import Features, measure_features
-from ecg_llm.quality_model import Trees
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -187,18 +186,66 @@ def _more(bands: Bands, features: Features) -> FloatArray:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NoiseModel:
-    """Boosted trees for the probability that an annotator names a kind of noise.
+class Forest:
+    """Decision trees whose leaves hold shares; all nodes in one row.
 
     Attributes
     ----------
-    trees : Trees
+    feature : np.ndarray, shape (n_nodes,), int16
+        Column a node asks for; 0 in a leaf.
+    threshold : np.ndarray, shape (n_nodes,), float32
+        A node goes left up to this value; infinite in a leaf.
+    left, right : np.ndarray, shape (n_nodes,), int32
+        Next node; a leaf names itself.
+    value : np.ndarray, shape (n_nodes,), float16
+        Share of the rows in a node that had the noise.
+    roots : np.ndarray, shape (n_trees,), int32
+        First nodes.
+    depth : int
+        Questions from root to leaf.
+    """
+
+    feature: npt.NDArray[np.int16]
+    threshold: FloatArray
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    value: npt.NDArray[np.float16]
+    roots: npt.NDArray[np.int32]
+    depth: int
+
+    def probability(self, row: FloatArray) -> float:
+        """Average the leaves that a row falls into.
+
+        Parameters
+        ----------
+        row : np.ndarray, shape (n_columns,)
+            From `Noise.row`.
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
+        node = self.roots
+        for _ in range(self.depth):
+            go_left = row[self.feature[node]] <= self.threshold[node]
+            node = np.where(go_left, self.left[node], self.right[node])
+        return float(self.value[node].astype(np.float64).mean())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NoiseModel:
+    """How probable it is that an annotator names a kind of noise.
+
+    Attributes
+    ----------
+    forest : Forest
         Over the columns of `Noise.row`.
     limits : dict of str to float
         Probability from which each kind is said to be there.
     """
 
-    trees: Trees
+    forest: Forest
     limits: dict[str, float]
 
     def probability(self, noise: Noise, kind: str, lead: str | None = None) -> float:
@@ -217,7 +264,7 @@ class NoiseModel:
         -------
         float
         """
-        return self.trees.probability(noise.row(kind, lead))
+        return self.forest.probability(noise.row(kind, lead))
 
 
 def save_noise_model(model: NoiseModel, path: Path) -> None:
@@ -230,7 +277,7 @@ def save_noise_model(model: NoiseModel, path: Path) -> None:
     path : Path
         An ``.npz``.
     """
-    arrays = {field.name: np.asarray(getattr(model.trees, field.name)) for field in fields(Trees)}
+    arrays = {field.name: np.asarray(getattr(model.forest, field.name)) for field in fields(Forest)}
     limits = np.array([model.limits[kind] for kind in KINDS])
     np.savez_compressed(path, limits=limits, **arrays)  # type: ignore[arg-type]
 
@@ -257,4 +304,4 @@ def noise_model() -> NoiseModel:
         arrays = {name: stored[name] for name in stored.files if name != "limits"}
         limits = {kind: float(x) for kind, x in zip(KINDS, stored["limits"], strict=True)}
     depth = int(arrays.pop("depth"))
-    return NoiseModel(trees=Trees(depth=depth, **arrays), limits=limits)
+    return NoiseModel(forest=Forest(depth=depth, **arrays), limits=limits)
