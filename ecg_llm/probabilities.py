@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL = WEIGHTS / "probabilities.json"
-NEEDED = (MODEL, WEIGHTS / "signal_encoder.onnx")
+NEEDED = (
+    MODEL,
+    *(WEIGHTS / f"signal_{name}" for name in ("encoder.onnx", "encoder.safetensors", "head.npz")),
+)
 """Without these, findings come from criteria alone and have no probability."""
 SOURCE = "ecg_llm trained head, thresholds in ecg_llm.probabilities"
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -273,13 +276,17 @@ def with_probabilities(
     Returns
     -------
     tuple of Finding
-        The same as they came if the weights are not there.
+        The same as they came if the weights are not there, or if the encoder cannot read the
+        record, as where none of the standard leads is there.
     """
     if not available():
         return findings
     from ecg_llm.head import head_scores
 
-    scores = head_scores([record], None if measurements is None else [measurements])[0]
+    try:
+        scores = head_scores([record], None if measurements is None else [measurements])[0]
+    except RecordError:
+        return findings
     return joined(scores, findings)
 
 

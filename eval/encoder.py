@@ -334,10 +334,12 @@ def linear_scores(x: Array, truth: Array, z: Array) -> Array:
 
     Parameters
     ----------
-    x, z : np.ndarray, shape (n, D), (m, D)
-        Vectors to learn from, and to score.
+    x : np.ndarray, shape (n, D)
+        Vectors to learn from.
     truth : np.ndarray, shape (n, c)
         NaN counts as the mean.
+    z : np.ndarray, shape (m, D)
+        Vectors to score.
 
     Returns
     -------

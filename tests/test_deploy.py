@@ -121,6 +121,7 @@ def test_compose_is_closed_and_its_commands_are_known() -> None:
         assert "no-new-privileges:true" in service["security_opt"]
         assert not re.search(r"latest", service["image"])
     check_arguments(services["server"]["command"])
+    check_arguments(services["app"]["command"])
     assert services["server"]["build"]["target"] in stages()
     secrets = {one["file"] for one in compose["secrets"].values()}
     assert all(path.startswith("./secrets/") for path in secrets)

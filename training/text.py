@@ -342,7 +342,7 @@ def nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: i
             chosen.append((int(rows[row]), code))
     rows = np.array([row for row, _ in chosen])
     return Cases(
-        names=tuple(names[row] for row in rows),
+        names=tuple(names[int(row)] for row in rows),
         statements=tuple(
             tuple(code for code, held in zip(SCP, stated[row], strict=True) if held) for row in rows
         ),

@@ -459,9 +459,9 @@ def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
     folds: Annotated[
-        int, typer.Option(help="0 to train on all records, k for cross-validation.", min=0)
+        int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
     ] = 0,
-    steps: Annotated[int | None, typer.Option(help="Steps of each of the two nets.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
@@ -473,10 +473,7 @@ def train_delineator(
 
     recipe = DelineatorRecipe()
     if steps is not None:
-        recipe = DelineatorRecipe(
-            dataclasses.replace(recipe.strips, steps=steps),
-            dataclasses.replace(recipe.beats, steps=steps),
-        )
+        recipe = dataclasses.replace(recipe, steps=steps)
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
