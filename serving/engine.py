@@ -34,6 +34,10 @@ LOG = logging.getLogger("ecg_llm.serving")
 State = Literal["starting", "ready", "down", "closed"]
 CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
+FIRST_GUESS_S = 5.0
+"""What an answer is thought to take before any was given."""
+ANSWERS_A_REQUEST = 1.5
+"""Answers that a request asks for: a draft that does not hold is asked for again."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
 
@@ -188,6 +192,8 @@ class EngineHost:
         self.restarts = 0
         self.fault = ""
         """Why the last process did not come up; empty if it did."""
+        self.mean_s = FIRST_GUESS_S
+        """What an answer takes, without waiting; of the last ones mostly."""
         self.name = "starting"
         self.hashes: dict[str, str] = {}
 
@@ -228,6 +234,20 @@ class EngineHost:
         """
         if self.state != "ready":
             raise UnavailableError("The language model is starting; try again later.")
+
+    def wait_s(self, requests: int) -> float:
+        """Give the time after which so many requests will have been answered.
+
+        Parameters
+        ----------
+        requests : int
+            Those before it, and itself.
+
+        Returns
+        -------
+        float, s
+        """
+        return requests / self._concurrent * self.mean_s * ANSWERS_A_REQUEST
 
     def close(self) -> None:
         """End the process."""
@@ -356,6 +376,8 @@ class EngineHost:
                     case ("failed", reason):
                         self.fault = reason
                         LOG.error("engine: cannot start: %s", reason)
+                    case ("took", seconds):
+                        self.mean_s += 0.1 * (seconds - self.mean_s)
                     case (kind, number, *rest):
                         with self._lock:
                             answers = self._waiting.get(number)
@@ -510,6 +532,7 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
         return
 
     def answer(number: int, operation: str, args: tuple[Any, ...], options: Any) -> None:
+        begun = time.monotonic()
         try:
             if number in cancelled:
                 return
@@ -520,6 +543,7 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
                         return
                     said.append(piece)
                     send("piece", number, piece)
+                send("took", time.monotonic() - begun)
                 send("end", number, None, _usage(model, args[0], "".join(said)))
             else:
                 send("end", number, getattr(model, operation)(*args, **options), Usage())

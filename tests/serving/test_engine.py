@@ -201,6 +201,26 @@ def test_a_killed_engine_is_503_and_comes_back(served: TestClient, ecg: bytes) -
     assert served.post("/v1/chat/completions", json=body).status_code == 200
 
 
+def test_who_would_wait_too_long_is_told_to_come_again(served: TestClient, ecg: bytes) -> None:
+    state = served.app.state.server
+    form = {"file": ("r.zip", ecg)}
+    mean_s, state.answering.engine.mean_s = state.answering.engine.mean_s, 61.0
+    state.gate.at_engine += 1
+    try:
+        answer = served.post("/v1/ecg/reports", files=form)
+        measured = served.post("/v1/ecg/reports", files=form, data={"model": "measured"})
+    finally:
+        state.gate.at_engine -= 1
+        state.answering.engine.mean_s = mean_s
+    # Two requests of 1.5 answers of a minute each are more than half of 180 s.
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert measured.status_code == 200
+    assert served.post("/v1/ecg/reports", files=form).status_code == 200
+    assert state.gate.at_engine == 0
+    assert state.answering.engine.mean_s < 5
+
+
 def test_an_answer_that_is_not_ready_in_time_is_504(settings: Settings) -> None:
     app = create_app(replace(settings, answer_s=1.5), partial(Scripted, DRAFT, 0.5))
     with TestClient(app, base_url=BASE) as client:
