@@ -241,9 +241,17 @@ def said_findings(text: str) -> set[str]:
         if claim.kind == "finding"
         and claim.role == "measured"
         and not claim.negated
-        and claim.certainty == "definite"
+        and (claim.certainty == "definite" or _is_probable(text, claim.start))
     }
     return {code for code in JUDGED if said & {code, *members(code)}}
+
+
+_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}$", re.IGNORECASE)
+
+
+def _is_probable(text: str, at: int) -> bool:
+    """Whether a finding is called probable, as reports call what the encoder alone states."""
+    return _PROBABLE.search(text[max(0, at - 14) : at]) is not None
 
 
 def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
