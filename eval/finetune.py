@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecg_llm.eval.encoder import SHARES
+
+if TYPE_CHECKING:
+    from ecg_llm.training.pack import Pack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +104,50 @@ def evaluate(
     -------
     FineTuneResult
     """
-    import numpy as np
-
-    from ecg_llm.training.encoder import train_stage
     from ecg_llm.training.pack import pack
     from ecg_llm.training.recipe import load_recipe
 
+    n_simulated = load_recipe("supervised").data.simulated
+    records = pack(data, packed or out / "packed", n_simulated=n_simulated)
+    return fine_tune(records, out, start=start, steps=steps, shares=shares, progress=progress)
+
+
+def fine_tune(
+    records: Pack,
+    out: Path,
+    *,
+    start: str,
+    steps: int,
+    shares: Sequence[float] = SHARES,
+    progress: Callable[[int, int], None] | None = None,
+) -> FineTuneResult:
+    """Fine-tune an encoder on packed records.
+
+    Parameters
+    ----------
+    records : Pack
+        With PTB-XL's.
+    out : Path
+        Folder of the runs.
+    start : str
+        ``bundled``, the folder of an encoder, or empty for fresh weights.
+    steps : int
+        Of each run.
+    shares : sequence of float
+        Of the labels.
+    progress : callable, optional
+        Called with runs done and in all.
+
+    Returns
+    -------
+    FineTuneResult
+    """
+    import numpy as np
+
+    from ecg_llm.training.encoder import train_stage
+    from ecg_llm.training.recipe import load_recipe
+
     recipe = load_recipe("supervised", steps=steps, start=start)
-    records = pack(data, packed or out / "packed", n_simulated=recipe.data.simulated)
     labelled = np.isin(records.fold, recipe.data.folds) & records.calibrated
     rows = []
     for done, share in enumerate(shares, start=1):
@@ -122,4 +162,4 @@ def evaluate(
         rows.append(FineTuned(share=share, n_labels=n_labels, figures=figures))
         if progress:
             progress(done, len(shares))
-    return FineTuneResult(start=start, steps=steps, rows=tuple(rows))
+    return FineTuneResult(start=start or "fresh weights", steps=steps, rows=tuple(rows))
