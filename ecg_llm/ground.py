@@ -526,7 +526,10 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
     own = known.facts.findings.get(canonical_code(code))
     if own is not None and own.status == "absent":
         unknown = []
-    if unknown:
+    if unknown and code == "NORM":
+        text = "Whether this is a normal ECG could not be judged."
+        yield Claim(text=text, status="unverifiable", kind="unknown")
+    elif unknown:
         yield from finding_claims(unknown[:1])
     elif judged:
         facts = tuple(item for finding in judged for item in finding.evidence[:1])[:2]
@@ -608,13 +611,20 @@ def _counted(shown: str, known: Known) -> bool:
         if finding.status != "present":
             continue
         for item in finding.evidence:
-            times = [
-                f"{t:.{d}f}" for t in (item.from_s, item.to_s) if t is not None for d in (1, 2)
-            ]
-            value = f"{item.value:g}" if isinstance(item.value, int | float) else str(item.value)
-            if set(digits) <= {value, *times, *_SHOWN.findall(item.unit)}:
+            told = [t for t in (item.from_s, item.to_s) if t is not None]
+            told += [float(n) for n in _SHOWN.findall(item.unit)]
+            if isinstance(item.value, int | float):
+                told += [float(item.value), 100 * float(item.value)]  # a share may be in percent
+            if digits and all(any(_rounds_to(value, n) for value in told) for n in digits):
                 return True
     return False
+
+
+def _rounds_to(value: float, shown: str) -> bool:
+    """Whether a value is what a number shows, at its precision."""
+    decimals = len(shown.replace(",", ".").partition(".")[2])
+    wanted = float(shown.replace("−", "-").replace(",", "."))
+    return abs(value - wanted) <= 0.5 * 10.0**-decimals + 1e-9
 
 
 def _is_limit(claim: TextClaim, known: Known) -> bool:

@@ -38,6 +38,8 @@ ENVIRONMENT = {
     "VLLM_PLUGINS": "ecg_llm",
 }
 """What vLLM is told unless the environment says otherwise; its error log holds prompts."""
+NUMBERS = "numbers_from_prompt"
+"""What a request says to have `ecg_llm.serving.vllm_numbers` at work."""
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as the largest rank."""
 
@@ -269,6 +271,7 @@ def engine_arguments(
         "generation_config": "vllm",
         "limit_mm_per_prompt": {"ecg": most, "image": most},
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "logits_processors": ["ecg_llm.serving.vllm_numbers:NumbersFromPrompt"],
         "disable_log_stats": True,
     }
     if current_platform.is_cpu():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.vllm_engine import Engine, engine_arguments
+from ecg_llm.serving.vllm_engine import NUMBERS, Engine, engine_arguments
 
 if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
@@ -27,6 +27,8 @@ class VllmModel:
         Of the checkpoint, or of an adapter, which is merged into its model.
     adapters : mapping of str to Path, optional
         Adapters that are served beside the model, unmerged, by the names to call them by.
+    read_numbers : bool
+        Whether numbers of an answer are kept to those of the prompt, see `ecg_llm.lm_numbers`.
     **engine_args
         Any of vLLM's own engine arguments, such as ``tensor_parallel_size=4``.
 
@@ -37,9 +39,15 @@ class VllmModel:
     """
 
     def __init__(
-        self, folder: Path, *, adapters: Mapping[str, Path] | None = None, **engine_args: Any
+        self,
+        folder: Path,
+        *,
+        adapters: Mapping[str, Path] | None = None,
+        read_numbers: bool = True,
+        **engine_args: Any,
     ) -> None:
         self._adapters = dict(adapters or {})
+        self._read_numbers = read_numbers
         engine_arguments(folder, self._adapters, engine_args)  # complain before anything is loaded
         from ecg_llm.model import EcgLlmConfig, EcgLlmProcessor
 
@@ -235,6 +243,8 @@ class VllmModel:
             max_tokens=max_new_tokens,
             output_kind=RequestOutputKind.DELTA,
             structured_outputs=shape,
+            # A grammar may not allow the token that a number asks for.
+            extra_args={NUMBERS: True} if self._read_numbers and shape is None else None,
         )
         asked = self.engine_prompt(prompt)
         async for given in self.engine.outputs(asked, params, self.lora(adapter)):

@@ -51,7 +51,9 @@ def faults_of(path, is_class):
     return [fault for fault in found["errors"] if fault[0] in wanted]
 
 
-IMPORT_VLLM = {f"ecg_llm.serving.vllm_{name}" for name in ("model", "processor", "renderer")}
+IMPORT_VLLM = {
+    f"ecg_llm.serving.vllm_{name}" for name in ("model", "numbers", "processor", "renderer")
+}
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,8 @@ def train(
     card = {
         "what": "kinds of noise by lead, a forest of random trees",
         "data": "PTB-XL 1.0.3 remarks (CC BY 4.0) and ECG-QA (CC BY 4.0), folds 1 to 8",
+        "command": "ecgllm train noise --data PTBXL_DIR --items ITEMS --out signal_noise.npz",
+        "limits": "annotators' remarks are coarse ranges of leads; hum is gone at 100 Hz",
         "rows": len(rows),
         "seed": seed,
         "limit": round(float(limit), 2),

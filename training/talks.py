@@ -257,7 +257,8 @@ def posed(
     facts, slots = list(first.facts), [SLOT for _ in first.facts]
     text = "findings" in parts
     kinds = {talk.kind for talk in talks}
-    if "tokens" in parts and kinds <= _OF_TOKENS and rng.random() < pages:
+    one = len(facts) == 1
+    if "tokens" in parts and kinds <= _OF_TOKENS and one and rng.random() < pages:
         facts, slots = [unmeasured(facts[-1], first.labels, rng)], [PAGE]
     elif "values" in parts and kinds <= _OF_VALUES and rng.random() < vary:
         facts = [varied(one, rng) for one in facts]

@@ -65,11 +65,26 @@ def ask(
     from ecg_llm.assistant import writer
 
     found = analyse(reading(age, sex, fs, unit, leads).read(path))
-    shown = list(respond([("user", question)], found, model=writer(model)))
+    shown = _of_noise(found, question)
+    if shown is None:
+        shown = list(respond([("user", question)], found, model=writer(model)))
     if json_ or output is not None:
         _write([_document(found, question, shown)], output)
     else:
         typer.echo("".join(one.before + one.text for one in shown if one.text).strip())
+
+
+def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
+    """Answer a question on noise, which the kinds of noise answer and no report; else None."""
+    from ecg_llm.ground import Sentence
+    from ecg_llm.noise import WEIGHTS
+    from ecg_llm.qa_answer import QARecord, answer_qa
+    from ecg_llm.qa_question import read_qa
+
+    if read_qa(question).about != "noise" or not WEIGHTS.is_file() or not found.quality.acceptable:
+        return None
+    told = answer_qa(question, [QARecord.of(found)])
+    return [Sentence(text=told.text, before="", evidence=told.evidence, kind="description")]
 
 
 def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ pytestmark = [
 ]
 
 N_NEW = 24
+PAGE_NET = Path(__file__).parents[2] / "ecg_llm" / "weights" / "page.onnx"
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,17 @@ def plain_ids(model: Any, processor: Any, prompt: Any) -> list[int]:
 
 def engine_ids(model: Any, prompts: list[Any], adapters: list[str | None]) -> list[list[int]]:
     """Greedy ids of the engine, all prompts in one batch."""
+    return ids_of(model, list(map(model.engine_prompt, prompts)), adapters)
+
+
+def ids_of(model: Any, prompts: list[Any], adapters: list[str | None]) -> list[list[int]]:
+    """Greedy ids of the engine for prompts in vLLM's own form."""
     import asyncio
 
     from vllm import SamplingParams
 
-    async def one(prompt: Any, adapter: str | None) -> list[int]:
+    async def one(asked: Any, adapter: str | None) -> list[int]:
         params = SamplingParams(temperature=0.0, max_tokens=N_NEW)
-        asked = model.engine_prompt(prompt)
         got = [o async for o in model.engine.outputs(asked, params, model.lora(adapter))]
         return list(got[-1].outputs[0].token_ids)
 
@@ -82,7 +87,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     adapter = tmp_path_factory.mktemp("adapter")
     adapted = write_adapter(adapter, folder, write_checkpoint(folder))
     model = VllmModel(folder, adapters={"ward": adapter}, max_model_len=1024)
-    yield Served(model, TransformersModel(folder, read_numbers=False), adapted, folder)
+    yield Served(model, TransformersModel(folder), adapted, folder)
     model.close()
 
 
@@ -129,6 +134,53 @@ def test_an_unknown_adapter_is_named(served, asked):
         served.model.generate([asked["text"]], adapter="clinic")
 
 
+def page_of(name: str) -> bytes:
+    """Draw an example as a page."""
+    import io
+
+    import PIL.Image
+
+    from ecg_llm.io import read_record
+    from ecg_llm.render.page import page_scene
+    from ecg_llm.render.raster import rasterise
+    from tests.serving.conftest import EXAMPLES
+
+    scene, _ = page_scene(read_record(EXAMPLES / f"{name}.hea"))
+    image = PIL.Image.fromarray(rasterise(scene, 120))
+    page = io.BytesIO()
+    image.save(page, "PNG")
+    return page.getvalue()
+
+
+@pytest.mark.skipif(not PAGE_NET.is_file(), reason="the weights of the page net are not there")
+def test_page_images_are_digitised_by_the_reader_and_told_apart_by_what_they_show(served):
+    import io
+    import uuid
+
+    import PIL.ExifTags
+    import PIL.Image
+
+    from ecg_llm.io import read_bytes
+    from ecg_llm.prompt import Prompt
+
+    asked, wanted = [], []
+    for name in ("00177_hr", "00338_hr"):
+        page = page_of(name)
+        record = read_bytes(page, "page.png")
+        assert record.origin == "page"
+        prompt = Prompt(
+            messages=({"role": "user", "content": [{"type": "image"}]},), records=(record,)
+        )
+        wanted.append(plain_ids(served.plain.model, served.plain.processor, prompt))
+        image = PIL.Image.open(io.BytesIO(page))
+        # vLLM would take this for the image's identity.
+        image.getexif()[PIL.ExifTags.Base.ImageID] = uuid.UUID(int=0)
+        laid_out = served.model.engine_prompt(prompt)
+        asked.append(laid_out | {"multi_modal_data": {"image": [image]}})
+    assert wanted[0] != wanted[1]
+    assert ids_of(served.model, asked, [None, None]) == wanted
+
+
 def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, asked):
     prompts = list(asked.values())
     answers = served.model.generate(prompts, max_new_tokens=N_NEW)
@@ -140,6 +192,18 @@ def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, ask
     words = ["Yes.", "No.", "72 bpm"]
     scores = served.model.score(asked["one"], words)
     assert scores == pytest.approx(served.plain.score(asked["one"], words), abs=1e-3)
+
+
+def test_numbers_are_read_from_the_prompt_as_the_transformers_engine_does(served):
+    from ecg_llm.lm_transformers import TransformersModel
+    from tests.serving.tiny_vllm import number_prompts
+
+    prompts = number_prompts()
+    wanted = served.plain.generate(prompts, max_new_tokens=60)
+    free = TransformersModel(served.folder, read_numbers=False).generate(prompts, max_new_tokens=60)
+    assert wanted != free
+    got = served.model.generate(prompts, max_new_tokens=60)
+    assert list(map(letters, got)) == list(map(letters, wanted))
 
 
 def test_an_answer_keeps_to_a_json_schema(served, asked):

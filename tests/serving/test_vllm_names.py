@@ -83,6 +83,10 @@ NAMES = {
         "AsyncLLM.errored",
     ),
     "vllm.v1.engine.exceptions": ("EngineDeadError",),
+    "vllm.v1.sample.logits_processor": (
+        "AdapterLogitsProcessor.is_argmax_invariant",
+        "AdapterLogitsProcessor.new_req_logits_processor",
+    ),
 }
 
 PARAMETERS = {
@@ -100,12 +104,13 @@ PARAMETERS = {
         "prompt sampling_params request_id lora_request"
     ),
     "vllm:SamplingParams": (
-        "temperature max_tokens output_kind structured_outputs logprob_token_ids"
+        "temperature max_tokens output_kind structured_outputs logprob_token_ids extra_args"
     ),
     "vllm.engine.arg_utils:AsyncEngineArgs": (
         "model tokenizer_mode dtype generation_config limit_mm_per_prompt block_size max_model_len "
-        "structured_outputs_config disable_log_stats distributed_executor_backend enforce_eager "
-        "enable_lora max_loras max_lora_rank tensor_parallel_size pipeline_parallel_size"
+        "structured_outputs_config logits_processors disable_log_stats enforce_eager "
+        "distributed_executor_backend enable_lora max_loras max_lora_rank tensor_parallel_size "
+        "pipeline_parallel_size"
     ),
 }
 
