@@ -389,6 +389,7 @@ def _drafted(
             if word and not (text[: word.end()].rstrip()[-1:] in ".,:;" or not rest):
                 word, rest = None, text  # "No AF." is a denial, not an answer
             if word and expected:
+                said.add(f"{expected}.")
                 yield Sentence(text=f"{expected}.", before=before if shown else "", kind="told")
                 shown = True
             if not rest:
