@@ -18,8 +18,12 @@ _INK = 0.4
 """Probability from which a pixel belongs to a tracing."""
 _LEAST_ROW_MM = 15.0
 """A row has at least so much of a tracing."""
+_LEAST_SHARE = 0.3
+"""Of the longest row: what is shorter is a stamp, a rule or the edge of the paper."""
+_MOST_ROWS = 20
 _CLOSEST_MM = 6.0
 """Rows are farther apart than this."""
+_OUTSIDE_MM = 20.0
 _GAP_MM = 1.2
 """Wider gaps of a tracing stay open."""
 _SPECK_MM = 1.6
@@ -96,13 +100,15 @@ def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
     if len(u) == 0:
         return ()
     base = _voted(sight, paper, lattice[v, u])  # mm down the page
+    near = (base > paper.box[1] - _OUTSIDE_MM) & (base < paper.box[3] + _OUTSIDE_MM)
+    u, v, base = u[near], v[near], base[near]
     weight = ink[v, u].astype(np.float64)
-    lines = _lines(u, base, weight)
+    lines = _lines(u, base, weight) if len(u) else []
     if not lines:
         return ()
     heights = np.stack([at + slope * u for at, slope in lines])
     gap = np.abs(heights - base[None])
-    pitch = np.diff([at for at, _ in lines]).min() if len(lines) > 1 else 30.0
+    pitch = float(np.diff(heights, axis=0).mean(axis=1).min()) if len(lines) > 1 else 30.0
     owner = gap.argmin(axis=0)
     owner[gap.min(axis=0) > min(0.5 * pitch, 7.0)] = -1
     rows = []
@@ -132,35 +138,58 @@ def _voted(sight: Sight, paper: Paper, pixels: npt.NDArray[np.float32]) -> Float
 def _lines(u: npt.NDArray[np.intp], base: Floats, weight: Floats) -> list[tuple[float, float]]:
     """Find the baselines: height at the left edge, and fall a column."""
     step = 0.25
+    spread = np.exp(-0.5 * (np.arange(-16, 17) * step / 1.2) ** 2)
+    tilt = _tilt(u, base, weight)
+    base = base - tilt * u
     low = base.min()
     n = int((base.max() - low) / step) + 2
-    if n > 20_000:
-        return []
-    votes = np.bincount(((base - low) / step).astype(int), weight, n)
-    spread = np.exp(-0.5 * (np.arange(-16, 17) * step / 1.2) ** 2)
-    votes = np.convolve(np.pad(votes, 16), spread, "valid")
-    peaks: list[float] = []
-    faint = 0.03 * float(votes.max())
-    while votes.max() > faint:
-        best = int(votes.argmax())
-        at = low + best * step
-        near = np.abs(base - at) < 2.5
-        if len(np.unique(u[near])) < _LEAST_ROW_MM * PX_MM:
+    cells = ((base - low) / step).astype(int)
+    left, faint = weight.copy(), None
+    lines: list[tuple[float, float]] = []
+    lengths: list[int] = []
+    while len(lines) < _MOST_ROWS:
+        votes = np.convolve(np.pad(np.bincount(cells, left, n), 16), spread, "valid")
+        faint = 0.03 * float(votes.max()) if faint is None else faint
+        if votes.max() <= faint:
             break
-        peaks.append(at)
-        width = int(_CLOSEST_MM / step)
-        votes[max(best - width, 0) : best + width + 1] = 0
-    lines = []
-    for at in sorted(peaks):
-        line = (at, 0.0)
-        for reach in (4.0, 2.5, 1.5):
-            near = np.abs(base - (line[0] + line[1] * u)) < reach
-            if near.sum() < 50 or np.ptp(u[near]) < 40 * PX_MM:
-                break
-            slope, start = np.polyfit(u[near], base[near], 1, w=weight[near])
-            line = (float(start), float(np.clip(slope, -0.02, 0.02)))
+        line = _straight(low + int(votes.argmax()) * step, u, base, left)
+        mine = np.abs(base - (line[0] + line[1] * u)) < _CLOSEST_MM / 2
+        mine |= cells == int(votes.argmax())
         lines.append(line)
-    return lines
+        lengths.append(len(np.unique(u[mine & (left > 0)])))
+        left[mine] = 0.0
+    middle = float(u.mean())
+    least = max(_LEAST_ROW_MM * PX_MM, _LEAST_SHARE * max(lengths, default=0))
+    lines = [
+        (at, slope + tilt) for (at, slope), n in zip(lines, lengths, strict=True) if n >= least
+    ]
+    return sorted(lines, key=lambda line: line[0] + line[1] * middle)
+
+
+def _tilt(u: npt.NDArray[np.intp], base: Floats, weight: Floats) -> float:
+    """Give the common fall of the rows at which their votes lie closest together."""
+
+    def sharpness(fall: float) -> float:
+        level = base - fall * u
+        votes = np.bincount(((level - level.min()) / 0.8).astype(int), weight)
+        return float((votes**2).sum())
+
+    falls = np.linspace(-0.09, 0.09, 37) / PX_MM
+    return float(max(falls, key=lambda fall: sharpness(float(fall))))
+
+
+def _straight(
+    at: float, u: npt.NDArray[np.intp], base: Floats, weight: Floats
+) -> tuple[float, float]:
+    """Lay a line through the votes near a height: height at the left edge, and fall a column."""
+    line = (at, 0.0)
+    for reach in (4.0, 2.5, 1.5):
+        near = (np.abs(base - (line[0] + line[1] * u)) < reach) & (weight > 0)
+        if near.sum() < 50 or np.ptp(u[near]) < 40 * PX_MM:
+            break
+        slope, start = np.polyfit(u[near], base[near], 1, w=weight[near])
+        line = (float(start), float(np.clip(slope, -0.02, 0.02)))
+    return line
 
 
 def _followed(
