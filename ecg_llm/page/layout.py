@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,8 +80,8 @@ class Layout:
         For each row its leads by column; empty text where the lead is unknown.
     strips : tuple of bool
         For each row, whether it is a rhythm strip.
-    lefts_mm, widths_mm : tuple of float, mm
-        For each row where its first column begins, and the width of a column.
+    edges_mm : tuple of tuple of float, mm
+        For each row where its columns begin, and where the last one ends.
     n_columns : int
         Columns of the rows that are not strips.
     named : int
@@ -93,8 +93,7 @@ class Layout:
     name: str
     cells: Grid
     strips: tuple[bool, ...]
-    lefts_mm: tuple[float, ...]
-    widths_mm: tuple[float, ...]
+    edges_mm: tuple[tuple[float, ...], ...]
     n_columns: int
     named: int
     against: int
@@ -110,12 +109,15 @@ class Edges:
         Of the first column's mark and between columns, at height 0.
     slant, narrowing : float
         Change of both with the height on the page.
+    bend : float, mm
+        By which columns widen from left to right.
     """
 
     left: float
     width: float
     slant: float = 0.0
     narrowing: float = 0.0
+    bend: float = 0.0
 
     def at(self, column: npt.ArrayLike, v: npt.ArrayLike) -> Floats:
         """Give where a column's mark stands at a height.
@@ -132,7 +134,7 @@ class Edges:
         np.ndarray, mm
         """
         c, y = np.asarray(column, float), np.asarray(v, float)
-        return self.left + self.slant * y + c * (self.width + self.narrowing * y)
+        return self.left + self.slant * y + c * (self.width + self.narrowing * y) + self.bend * c**2
 
 
 @dataclass(frozen=True)
@@ -238,15 +240,14 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
         strips.append(grid is not None)
     starts = [place for place, _ in _peaks(sight.spots[START], paper)]
     ends = [place for place, _ in _peaks(sight.spots[END], paper)]
-    lefts, widths = _columns(best, n_columns, starts, ends, rows)
+    edges = _columns(best, n_columns, starts, ends, rows)
     extra = sum(strips)
     title = best.arrangement or f"{len(rows)}x1"
     return Layout(
         name=f"{title}+{extra}" if extra else title,
         cells=tuple(cells),
         strips=tuple(strips),
-        lefts_mm=lefts,
-        widths_mm=widths,
+        edges_mm=edges,
         n_columns=n_columns,
         named=sum(best.fits),
         against=len(names) - sum(best.fits),
@@ -345,7 +346,10 @@ def _fitted(u: Floats, v: Floats, column: npt.NDArray[np.integer]) -> Edges:
     parts = [np.ones(len(u))]
     parts += [column.astype(float)] if several else []
     parts += [v] if high else []
-    parts += [column * v] if several and high and len(u) >= 8 else []
+    crossed = several and high and len(u) >= 8
+    bent = crossed and len(np.unique(column)) >= 4
+    parts += [column * v] if crossed else []
+    parts += [column.astype(float) ** 2] if bent else []
     design = np.stack(parts, axis=1)
     # A little stiffness keeps slant and narrowing at what a photograph can have.
     scale = np.array([1e-6 if k < 1 + several else 3.0 for k in range(design.shape[1])])
@@ -353,7 +357,8 @@ def _fitted(u: Floats, v: Floats, column: npt.NDArray[np.integer]) -> Edges:
     left = found.pop(0)
     width = found.pop(0) if several else 0.0
     slant = found.pop(0) if high else 0.0
-    return Edges(left, width, slant, found.pop(0) if found else 0.0)
+    narrowing = found.pop(0) if crossed else 0.0
+    return Edges(left, width, slant, narrowing, found.pop(0) if bent else 0.0)
 
 
 def _columns(
@@ -362,7 +367,7 @@ def _columns(
     starts: list[tuple[float, float]],
     ends: list[tuple[float, float]],
     rows: Sequence[Row],
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+) -> tuple[tuple[float, ...], ...]:
     """Place the columns in each row: where tracings begin, else a little before the names."""
     heights = np.array([row.at_mm for row in rows])
     first = min(row.first_mm for row in rows)
@@ -379,11 +384,28 @@ def _columns(
         which, where, high = (np.array(part) for part in zip(*marks, strict=True))
         shift = float(np.median(where - edges.at(which, high)))
         near = np.abs(where - edges.at(which, high) - shift) < 3.0
-        edges = Edges(edges.left + shift, edges.width, edges.slant, edges.narrowing)
+        edges = replace(edges, left=edges.left + shift)
         if len(np.unique(which[near])) >= min(2, n_columns) and near.sum() >= 4:
             edges = _fitted(where[near], high[near], which[near])
     else:
-        edges = Edges(edges.left - before, edges.width, edges.slant, edges.narrowing)
-    lefts = edges.at(0, heights)
-    widths = edges.at(1, heights) - lefts if n_columns > 1 else last - lefts
-    return tuple(lefts.tolist()), tuple(widths.tolist())
+        edges = replace(edges, left=edges.left - before)
+    if n_columns == 1:
+        lefts = edges.at(0, heights)
+        rights = _right_ends(ends, float(lefts.max()) + 60.0, heights, last)
+        return tuple(zip(lefts.tolist(), rights.tolist(), strict=True))
+    placed = edges.at(np.arange(n_columns + 1)[None], heights[:, None])
+    return tuple(tuple(row) for row in placed.tolist())
+
+
+def _right_ends(
+    ends: list[tuple[float, float]], beyond: float, heights: Floats, last: float
+) -> Floats:
+    """Give where rows of one column end: rows of one page are equally long in time."""
+    marks = np.array([(u, v) for u, v in ends if u > beyond]).reshape(-1, 2)
+    for _ in range(2):
+        if len(marks) < 5 or np.ptp(marks[:, 1]) < 40.0:
+            return np.full(len(heights), last)
+        slope, at = np.polyfit(marks[:, 1], marks[:, 0], 1)
+        miss = np.abs(marks[:, 0] - at - slope * marks[:, 1])
+        marks = marks[miss < max(3.0, 2 * float(np.median(miss)))]
+    return np.asarray(at + slope * heights, np.float64)

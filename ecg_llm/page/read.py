@@ -25,7 +25,7 @@ _LEAST_LEAD_S = 1.2
 """A lead of which less is seen is left out."""
 _LEAST_LEADS = 2
 _PULSE_SEEN = 0.5
-_MARGIN_MM = 1.3
+_MARGIN_MM = 2.7
 """By which the net marks more than the pulse."""
 _NARROWEST_MM, _WIDE_MM = 5.0, 12.0
 _SLOW_MM = 28.0
@@ -206,34 +206,39 @@ def read_sight(sight: Sight, label: str) -> PageReading:
 
 def _leads(rows: tuple[Row, ...], layout: Layout, speed: float, gain: float) -> dict[str, Floats]:
     """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece."""
-    usual = float(np.mean(layout.widths_mm))
-    columns = layout.n_columns
-    # What a row shows from its own left edge, in mm of a row of the usual width.
-    ends = [
-        (row.last_mm - left) * (usual / width if columns > 1 else 1.0)
-        for row, left, width in zip(rows, layout.lefts_mm, layout.widths_mm, strict=True)
-    ]
-    long = [end for end, strip in zip(ends, layout.strips, strict=True) if strip or columns == 1]
-    total = max([*long, columns * usual if columns > 1 else 0.0])
+    edges = np.array(layout.edges_mm)  # [rows, columns + 1]
+    usual = float(np.diff(edges, axis=1).mean())
+    steps = np.arange(edges.shape[1]) * usual
+    pieces: list[tuple[str, bool, Floats, Floats]] = []
+    for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
+        whole = strip or layout.n_columns == 1
+        gap = 0.0 if whole else _EDGE_MM
+        for c, name in enumerate(names):
+            to = row.last_mm if whole else edges[r, c + 1] - gap
+            places, values = row.between(edges[r, 0 if whole else c] + gap, to)
+            if name and np.isfinite(values).sum() > 1:
+                pieces.append((name, strip, _evened(places, edges[r], steps), values))
+    longest = [at[-1] for _, strip, at, _ in pieces if strip or layout.n_columns == 1]
+    total = max([*longest, steps[-1] if layout.n_columns > 1 else 0.0])
     grid = np.arange(int(total * SAMPLES_MM) + 1) / SAMPLES_MM
     leads: dict[str, Floats] = {}
-    for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
-        left, stretch = layout.lefts_mm[r], usual / layout.widths_mm[r] if columns > 1 else 1.0
-        whole = strip or columns == 1
-        for c, name in enumerate(names):
-            lead = name.removeprefix("-")
-            if not lead or (lead in leads and not strip):
-                continue
-            edge = _EDGE_MM if len(names) > 1 else 0.0
-            width = layout.widths_mm[r]
-            to = row.last_mm if whole else left + (c + 1) * width - edge
-            places, values = row.between(left + (0 if whole else c * width) + edge, to)
-            if np.isfinite(values).sum() < 2:
-                continue
-            out = np.interp(grid, (places - left) * stretch, values, left=np.nan, right=np.nan)
-            out -= np.nanmedian(out)
-            leads[lead] = out / (-gain if name.startswith("-") else gain)
+    for name, strip, at, values in pieces:
+        lead = name.removeprefix("-")
+        if strip or lead not in leads:
+            out = np.interp(grid, at, values, left=np.nan, right=np.nan)
+            leads[lead] = (out - np.nanmedian(out)) / (-gain if name.startswith("-") else gain)
     return leads
+
+
+def _evened(places: Floats, edges: Floats, steps: Floats) -> Floats:
+    """Bring places along a row to columns of one width; beyond them the last width goes on."""
+    inner = np.interp(places, edges, steps)
+    first = (steps[1] - steps[0]) / (edges[1] - edges[0])
+    last = (steps[-1] - steps[-2]) / (edges[-1] - edges[-2])
+    before, after = places < edges[0], places > edges[-1]
+    inner[before] = steps[0] + (places[before] - edges[0]) * first
+    inner[after] = steps[-1] + (places[after] - edges[-1]) * last
+    return inner
 
 
 def _pulse(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[float, float] | None:
@@ -263,7 +268,8 @@ def _pulse(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[float, fl
     twice = float(np.median(widths)) > _WIDE_MM and _beat_mm(rows) > _SLOW_MM
     speed = 2 * USUAL_SPEED if twice else USUAL_SPEED
     other = max(set(gains) - {USUAL_GAIN}, key=gains.count, default=USUAL_GAIN)
-    gain = other if gains.count(other) > 0.6 * len(gains) else USUAL_GAIN
+    enough = gains.count(other) >= max(2, 0.5 * len(rows))
+    gain = other if enough and gains.count(other) > 0.6 * len(gains) else USUAL_GAIN
     return speed, gain
 
 
