@@ -33,7 +33,7 @@ check: $(VENV)/.vllm  ## Format, lint, types, layers; tests, which also check do
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto -m "not vllm"
-	$(BIN)/python -m pytest -m vllm tests/serving
+	$(BIN)/python -m pytest -m vllm tests
 
 docs: $(VENV)/.base  ## Write the generated documents anew
 	$(BIN)/python -m ecg_llm.cli.docs > docs/cli.md

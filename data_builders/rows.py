@@ -122,7 +122,7 @@ def measured_columns(record: ECGRecord) -> dict[str, Any]:
     """
     from ecg_llm.assistant import analyse
 
-    found = analyse(record)
+    found = analyse(record, encoder=False)
     measured, quality = found.measurements, found.quality
     values = {name: _rounded(measured.value(name)) if measured else None for name in VALUES}
     return {

@@ -37,13 +37,16 @@ class Analysis:
     findings: tuple[Finding, ...]
 
 
-def analyse(record: ECGRecord) -> Analysis:
+def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
     """Judge, delineate and measure a record, apply the criteria, and let the encoder look.
 
     Parameters
     ----------
     record : ECGRecord
         What was read.
+    encoder : bool
+        False for findings by criteria alone, as sets of data hold them: what an encoder says of
+        records that it has learnt is no evidence.
 
     Returns
     -------
@@ -62,7 +65,8 @@ def analyse(record: ECGRecord) -> Analysis:
         # Criteria need measured values; of a page only the encoder's findings are told.
         of_page = record.origin == "page"
         findings = () if of_page else apply_criteria(record, quality, measurements)
-    with stage("encode"):
-        measured = None if of_page else measurements
-        findings = with_probabilities(record, measured, findings)
+    if encoder:
+        with stage("encode"):
+            measured = None if of_page else measurements
+            findings = with_probabilities(record, measured, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
 
-__all__ = ["WEIGHTS", "Analysis", "analyse", "interpret", "known_of", "report_on", "weight_hashes"]
+__all__ = [
+    "WEIGHTS",
+    "Analysis",
+    "analyse",
+    "interpret",
+    "known_of",
+    "report_on",
+    "weight_hashes",
+    "writer",
+]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the weight files that the measuring lane uses."""
@@ -87,13 +96,13 @@ def report_on(
     -------
     Report
     """
-    writer = _writer(model)
+    teller = writer(model)
     report = _measured(found)
     if earlier is not None:
         from ecg_llm.compare import with_comparison
 
         report = with_comparison(report, _measured(earlier))
-    if writer is None or not found.quality.acceptable:
+    if teller is None or not found.quality.acceptable:
         return report
     from ecg_llm.narrate import narrate
 
@@ -103,7 +112,7 @@ def report_on(
         report,
         [found] if before is None else [before, found],
         known_of(found, before),
-        writer,
+        teller,
         question=question,
         keep_draft=keep_draft,
     )
@@ -149,8 +158,19 @@ def known_of(found: Analysis, before: Analysis | None = None) -> Known:
     )
 
 
-def _writer(model: TextModel | str | None) -> TextModel | None:
-    """Load the language model that is asked for, once a process."""
+def writer(model: TextModel | str | None) -> TextModel | None:
+    """Load the language model that is asked for, once a process.
+
+    Parameters
+    ----------
+    model : TextModel or str, optional
+        As for `interpret`.
+
+    Returns
+    -------
+    TextModel or None
+        None for ``"none"``, and where no bundled model is installed.
+    """
     from ecg_llm.lm import bundled
 
     if model is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.signal import median, nanmedian
+from ecg_llm.signal import nanmedian
 from ecg_llm.wave_runs import Runs, find_runs, match_runs
 from ecg_llm.waves import NET_FS, WAVES, FloatArray, scale_leads
 
@@ -15,12 +15,12 @@ Array = npt.NDArray[np.float64]
 
 BEFORE_S, AFTER_S = 0.50, 0.78
 """What the averaged beat holds around the centre of its QRS; together a length the net takes."""
-_CORE_S = (0.12, 0.30)
+_CORE_S = (-0.12, 0.30)
 """Around the centre: the part by which beats are compared."""
+_CORE_STEP = 5
+"""Samples that are averaged for it; the part holds a whole number of such steps."""
 _ALIKE = 0.85
 """Correlation with the median beat, all leads together, from which a beat is averaged."""
-_STEADY_S = 0.020
-"""Median deviation over beats up to which a wave keeps its place and can be averaged."""
 _MOST_S = 0.060
 """A boundary of the averaged beat further from the single beats' is another wave's."""
 _MAX_SHIFT = 12
@@ -99,24 +99,22 @@ def cut_windows(
     return signal[..., np.clip(where, 0, signal.shape[-1] - 1)]
 
 
-def alike(signal: FloatArray, centres: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def alike(windows: FloatArray) -> npt.NDArray[np.bool_]:
     """Choose the beats that look like the median beat.
 
     Parameters
     ----------
-    signal : np.ndarray, shape (n_leads, n)
-        At the net's rate.
-    centres : np.ndarray of int, shape (n_beats,)
-        Aligned centres.
+    windows : np.ndarray, shape (n_leads, n_beats, n)
+        Aligned beats, at the net's rate, cut `BEFORE_S` before their centre.
 
     Returns
     -------
     np.ndarray of bool, shape (n_beats,)
     """
-    before, after = (round(s * NET_FS) for s in _CORE_S)
-    core = cut_windows(signal, centres, before, after)
-    n_leads, n_beats, width = core.shape
-    core = core[:, :, : width // 5 * 5].reshape(n_leads, n_beats, -1, 5).mean(axis=3)  # less noise
+    first, last = (round((BEFORE_S + s) * NET_FS) for s in _CORE_S)
+    core = windows[:, :, first:last]
+    n_leads, n_beats, _ = core.shape
+    core = core.reshape(n_leads, n_beats, -1, _CORE_STEP).mean(axis=3)  # less noise
     core -= core.mean(axis=2, keepdims=True)
     usual = nanmedian(core, axis=1)[:, None]
     product = (core * usual).sum(axis=(0, 2))
@@ -142,13 +140,17 @@ def average_beat(signal: FloatArray, r_s: Array) -> AverageBeat | None:
     if len(r_s) < 2:
         return None
     centres = np.round(r_s * NET_FS).astype(int) + align_beats(signal, NET_FS, r_s)
-    least = round(_CORE_S[0] * NET_FS)
+    least = round(-_CORE_S[0] * NET_FS)
     whole = np.flatnonzero((centres > least) & (centres < signal.shape[1] - least))
-    members = whole[alike(signal, centres[whole])] if len(whole) else whole
-    if len(members) < 2:
+    if len(whole) < 2:
         return None
     before, after = round(BEFORE_S * NET_FS), round(AFTER_S * NET_FS)
-    mean = cut_windows(signal, centres[members], before, after).mean(axis=1)
+    windows = cut_windows(signal, centres[whole], before, after)
+    chosen = alike(windows)
+    members = whole[chosen]
+    if len(members) < 2:
+        return None
+    mean = windows[:, chosen].mean(axis=1)
     return AverageBeat(scale_beat(mean), members, centres[members] / NET_FS)
 
 
@@ -168,7 +170,7 @@ def scale_beat(mean: FloatArray) -> FloatArray:
 
 
 def settle(times_s: Array, beat: AverageBeat, probability: FloatArray) -> Array:
-    """Move every lead's boundaries to where the averaged beat has them.
+    """Move every lead's T wave to where the averaged beat has its boundaries.
 
     Parameters
     ----------
@@ -185,31 +187,26 @@ def settle(times_s: Array, beat: AverageBeat, probability: FloatArray) -> Array:
 
     Notes
     -----
-    Noise moves the boundaries of single beats, and not evenly to both sides: a wave's low foot is
-    lost in it. All beats of one lead are therefore moved by the same time, so that their median
-    lies where the average of the beats has the boundary; how they differ stays as it was. Beats of
-    another shape, and waves that do not keep their place (P of a complete block), stay.
+    T is low and ends slowly, so that noise moves its boundaries in single beats, and not evenly to
+    both sides: its foot is lost in it. All averaged beats of one lead are moved by the same time,
+    so that their median lies where the average has the boundary; how they differ stays as it was.
+    P and QRS gain nothing by this, and stay.
     """
-    runs = find_runs(probability)
+    wave = WAVES.index("T")
+    on, peak, off = 3 * wave, 3 * wave + 1, 3 * wave + 2
+    local = times_s[:, beat.members, on : off + 1] - (beat.centres_s - BEFORE_S)[:, None]
+    usual = nanmedian(local, axis=1)  # [L, 3]
+    known = usual[np.isfinite(usual[:, 0])]
+    if not len(known):
+        return times_s
+    place = nanmedian(known, axis=0)
+    together = Runs(np.zeros(1, np.int64), place[:1], place[2:], np.zeros(1))
+    lead, _, found = match_runs(find_runs(probability).of_wave(wave), together)
+    move = np.column_stack([found.on_s, found.off_s]) - usual[lead][:, [0, 2]]
+    move[~(np.abs(move) < _MOST_S)] = 0  # NaN too
     settled = times_s.copy()
-    local = times_s[:, beat.members] - (beat.centres_s - BEFORE_S)[:, None]  # [L, B, 9]
-    usual = nanmedian(local, axis=1)
-    together = nanmedian(local, axis=0)
-    for k in range(len(WAVES)):
-        on, peak, off = 3 * k, 3 * k + 1, 3 * k + 2
-        known = together[np.isfinite(together[:, on]), on : off + 1]
-        if len(known) < 2:
-            continue
-        place = nanmedian(known, axis=0)
-        if median(np.abs(known[:, 0] - place[0])) > _STEADY_S:
-            continue
-        wave = Runs(np.zeros(1, np.int64), place[:1], place[2:], np.zeros(1))
-        lead, _, found = match_runs(runs.of_wave(k), wave)
-        move = np.column_stack([found.on_s - usual[lead, on], found.off_s - usual[lead, off]])
-        move[~(np.abs(move) < _MOST_S)] = 0  # NaN too
-        part = settled[lead[:, None], beat.members]  # [found, members, 9]
-        part[..., on] += move[:, :1]
-        part[..., off] += move[:, 1:]
-        part[..., peak] = np.clip(part[..., peak], part[..., on], part[..., off])
-        settled[lead[:, None], beat.members] = part
+    part = settled[lead[:, None], beat.members]  # [found, members, 9]
+    part[..., [on, off]] += move[:, None]
+    part[..., peak] = np.clip(part[..., peak], part[..., on], part[..., off])
+    settled[lead[:, None], beat.members] = part
     return settled

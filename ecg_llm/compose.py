@@ -29,6 +29,7 @@ from ecg_llm.report import (
 )
 from ecg_llm.statements import (
     SAID_BY,
+    doubtful_claim,
     finding_claims,
     impression_claim,
     present_claim,
@@ -256,7 +257,7 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
             code=finding.code,
             label=finding.label,
             urgency=finding.urgency,
-            text=present_claim(finding).text,
+            text=(doubtful_claim(finding) if finding.doubt else present_claim(finding)).text,
             advice=advice(finding.code),
             evidence=finding.evidence,
         )

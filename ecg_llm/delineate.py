@@ -115,8 +115,8 @@ def delineate(
     -----
     A learned net gives the probability of each wave at every moment; the leads together decide
     which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
-    left out. A second net, where there is one beside the first (``…_beat.onnx``), reads the
-    average of the beats, which says more surely where each lead's boundaries lie.
+    left out. The net also reads the average of the beats, which tells more surely where each lead's
+    T wave ends.
     """
     chosen = record if leads is None else record.select(leads)
     if not chosen.leads:
@@ -124,11 +124,10 @@ def delineate(
     signal = net_input(chosen)
     probability = wave_probabilities(signal, chosen.leads, weights=weights)
     read = decode(signal, probability, chosen.leads)
-    beat_net = weights.with_name(f"{weights.stem}_beat.onnx")
-    beat = average_beat(signal, read.r_s) if beat_net.exists() else None
+    beat = average_beat(signal, read.r_s)
     if beat is None:
         return read
-    of_beat = wave_probabilities(beat.signal, chosen.leads, weights=beat_net)
+    of_beat = wave_probabilities(beat.signal, chosen.leads, weights=weights)
     times_s = settle(read.times_s, beat, of_beat)
     return replace(read, times_s=times_s, global_s=nanmedian(times_s, axis=0))
 

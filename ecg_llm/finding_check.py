@@ -21,6 +21,8 @@ from ecg_llm.vocabulary import canonical_code, label, members
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
 Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
 _SLACK_MV = SLACK["mV"]
+POSSIBLE = 0.5
+"""Probability from which a finding that no criterion decides may be called possible."""
 
 Sign = tuple[set[bool], tuple[Evidence, ...]]
 """Which truth values are acceptable in a lead (both near the limit, none if unknown)."""
@@ -162,6 +164,29 @@ _EVERYWHERE = ("STE_", "STD_", "INVT", "QWAVE", "st_changes", "tall_t")
 """Findings that the measured values alone decide where no criterion judged them."""
 
 
+def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
+    """Tell whether a lead shows a sign by its measured waves alone.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    lead : str
+        Lead name.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    bool or None
+        Near the limit, True; None if the sign is not one of single leads, or was not measured.
+    """
+    if code not in _TESTS:
+        return None
+    holds, _ = _TESTS[code](facts, lead)
+    return True in holds if holds else None
+
+
 def check_finding(claim: TextClaim, facts: Facts) -> Result:
     """Hold a stated or denied finding against what was judged and measured.
 
@@ -210,6 +235,9 @@ def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
         why = finding.reason or "it could not be judged"
         if claim.certainty == "unjudged":
             return Result("supported", evidence, f"{finding.label} could not be judged: {why}")
+        p = finding.probability
+        if claim.certainty == "possible" and not claim.negated and p is not None and p >= POSSIBLE:
+            return Result("supported", evidence, f"{finding.label} has a probability of {p:.2f}")
         return Result("unverifiable", evidence, f"{finding.label} could not be judged: {why}")
     if claim.certainty == "unjudged":
         return Result("contradicted", evidence, says)

@@ -107,7 +107,8 @@ class Known:
         -------
         tuple of CheckedClaim
         """
-        return check_text(text, facts=self.facts, earlier=self.earlier)
+        # What ships is the measured value at the precision shown, not one that lies near it.
+        return check_text(text, facts=self.facts, earlier=self.earlier, tolerance_scale=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,9 +313,11 @@ def check_sentence(
         return _once(quality, text, before, said) or no("said already")
     if outside := says_what_no_ecg_tells(text):
         return no(outside)
-    if reason := stray_number(text, known):
-        return no(reason)
     checked = known.check(text)
+    if reason := stray_number(text, known):
+        # A wrong count beside a finding: the finding is told anew with its own facts.
+        anew = [claim for one in checked for claim in measured_claims(one, known)]
+        return _once(anew, text, before, said, reason) or no(reason)
     bad = [claim for claim in checked if claim.status != "supported"]
     if not bad:
         if not checked and (reason := _empty(text, strict)):
@@ -524,7 +527,10 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
     own = known.facts.findings.get(canonical_code(code))
     if own is not None and own.status == "absent":
         unknown = []
-    if unknown:
+    if unknown and code == "NORM":
+        text = "Whether this is a normal ECG could not be judged."
+        yield Claim(text=text, status="unverifiable", kind="unknown")
+    elif unknown:
         yield from finding_claims(unknown[:1])
     elif judged:
         facts = tuple(item for finding in judged for item in finding.evidence[:1])[:2]
@@ -606,13 +612,20 @@ def _counted(shown: str, known: Known) -> bool:
         if finding.status != "present":
             continue
         for item in finding.evidence:
-            times = [
-                f"{t:.{d}f}" for t in (item.from_s, item.to_s) if t is not None for d in (1, 2)
-            ]
-            value = f"{item.value:g}" if isinstance(item.value, int | float) else str(item.value)
-            if set(digits) <= {value, *times, *_SHOWN.findall(item.unit)}:
+            told = [t for t in (item.from_s, item.to_s) if t is not None]
+            told += [float(n) for n in _SHOWN.findall(item.unit)]
+            if isinstance(item.value, int | float):
+                told += [float(item.value), 100 * float(item.value)]  # a share may be in percent
+            if digits and all(any(_rounds_to(value, n) for value in told) for n in digits):
                 return True
     return False
+
+
+def _rounds_to(value: float, shown: str) -> bool:
+    """Whether a value is what a number shows, at its precision."""
+    decimals = len(shown.replace(",", ".").partition(".")[2])
+    wanted = float(shown.replace("−", "-").replace(",", "."))
+    return abs(value - wanted) <= 0.5 * 10.0**-decimals + 1e-9
 
 
 def _is_limit(claim: TextClaim, known: Known) -> bool:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ecg_llm.chat_layout import END, SPECIAL, layout
 from ecg_llm.errors import ConfigError
+from ecg_llm.lm_numbers import numbers_of
 
 if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
@@ -62,6 +63,7 @@ class OnnxModel:
             "vector_tokens"
         ]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.numbers = numbers_of(self.tokenizer)
         weights = read_safetensors(folder / "model.safetensors")
         self._words = weights[f"{_LM}embed_tokens.weight"]
         self._projectors = {
@@ -147,13 +149,16 @@ class OnnxModel:
         ------
         int
         """
+        asked = self.tokenizer.encode(layout(prompt.messages, self.tokens_per_ecg)).ids
+        said: list[int] = []
         embedded = self.embed(prompt)
         state, length = None, 0
         for _ in range(max_new_tokens):
             logits, state, length = self._step(embedded, state, length, wanted=1)
-            token = int(logits[0, -1].argmax())
+            token = self.numbers.choose(logits[0, -1], asked, said)
             if token == _END or length >= self._longest:
                 return
+            said.append(token)
             yield token
             embedded = self._words[None, [token]]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.lm_numbers import Numbers, numbers_of
 
 if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
@@ -23,9 +24,11 @@ class TransformersModel:
     ----------
     folder : Path
         From ``save_pretrained``.
+    read_numbers : bool
+        Keep numbers to those of the prompt (`ecg_llm.lm_numbers`).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_numbers: bool = True) -> None:
         if lacking := [name for name in NEEDED if find_spec(name) is None]:
             raise ConfigError(
                 f"{folder}: a checkpoint needs {', '.join(lacking)}: pip install 'ecg_llm[model]'."
@@ -38,6 +41,7 @@ class TransformersModel:
         }
         tokenizer = self.processor.tokenizer
         self._end = {tokenizer.eos_token_id}
+        self.numbers = numbers_of(tokenizer.backend_tokenizer) if read_numbers else None
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
         """Answer prompts together.
@@ -65,10 +69,14 @@ class TransformersModel:
                 do_sample=False,
                 pad_token_id=self.processor.tokenizer.pad_token_id,
                 eos_token_id=list(self._end),
+                logits_processor=self._processors(inputs["input_ids"].shape[1]),
             )
         answers = out[:, inputs["input_ids"].shape[1] :]
         decode = self.processor.tokenizer.batch_decode
         return [text.strip() for text in decode(answers, skip_special_tokens=True)]
+
+    def _processors(self, n_asked: int) -> list[Any]:
+        return [] if self.numbers is None else [_ReadNumbers(self.numbers, n_asked)]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
         """Answer a prompt piece by piece.
@@ -92,10 +100,13 @@ class TransformersModel:
         said: list[int] = []
         told = ""
         mask = inputs["attention_mask"]
+        asked = inputs["input_ids"][0].tolist()
         for _ in range(max_new_tokens):
             with torch.inference_mode():
                 logits = self.model(**inputs, past_key_values=cache, use_cache=True).logits
             token = int(logits[0, -1].argmax())
+            if self.numbers is not None:
+                token = self.numbers.choose(logits[0, -1].float().cpu().numpy(), asked, said)
             if token in self._end:
                 break
             said.append(token)
@@ -137,6 +148,24 @@ class TransformersModel:
             chosen = logits.log_softmax(-1).gather(1, words[:, None])
             scores.append(float(chosen.sum()))
         return scores
+
+
+class _ReadNumbers:
+    """`Numbers` in the form that generate takes."""
+
+    def __init__(self, numbers: Numbers, n_asked: int) -> None:
+        self.numbers = numbers
+        self.n_asked = n_asked
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        out = scores.clone()
+        for row, ids in enumerate(input_ids.tolist()):
+            asked, said = ids[: self.n_asked], ids[self.n_asked :]
+            token = self.numbers.choose(scores[row].float().cpu().numpy(), asked, said)
+            if token != int(scores[row].argmax()):
+                out[row] = float("-inf")
+                out[row, token] = 0.0
+        return out
 
 
 def load_checkpoint(folder: Path, *, four_bit: bool = False) -> tuple[Any, Any]:

@@ -206,7 +206,7 @@ def measure(
 
 def _unmeasured(record: ECGRecord) -> Measurements:
     """Leave every value of a page unknown: its lines are too coarse to be measured."""
-    values = record_values(no_beats(), (), {}, record.calibrated)
+    values = record_values(no_beats(), np.zeros(0, bool), {}, record.calibrated)
     return Measurements(
         record=record.name or record.source,
         fs=record.fs,

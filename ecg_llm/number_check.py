@@ -183,6 +183,8 @@ def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
             at = window.rfind(item.quantity.lower())
             if at < 0 or not item.quantity:
                 continue
+            if claim.leads and item.lead is not None and item.lead not in claim.leads:
+                continue
             says = f"{item.quantity} of {finding.label}"
             if claim.role == "criterion":
                 if shown and set(shown) <= set(_NUMBER.findall(item.criterion)):
@@ -190,6 +192,8 @@ def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
             elif isinstance(item.value, int | float) and len(shown) == 1:
                 decimals = len(shown[0].partition(".")[2])
                 value = abs(float(shown[0].replace("−", "-")))
+                if shown[0][0] in "-−" and item.value > 0:
+                    continue
                 unit = "bpm" if item.unit == "/min" else item.unit
                 same_unit = not claim.unit or not unit or claim.unit == unit
                 # A decimal without unit after an interval's name was taken for seconds.

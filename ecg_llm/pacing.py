@@ -8,6 +8,7 @@ from scipy.ndimage import maximum_filter1d
 
 from ecg_llm.quality_bands import Bands
 from ecg_llm.record import ECGRecord
+from ecg_llm.signal import median
 
 MIN_FS = 250.0
 """Below this rate a spike of some milliseconds cannot be told from a sharp R wave."""
@@ -59,7 +60,7 @@ def find_pacing_spikes(
     far = _height(raw, round(WIDE_S * record.fs))
     reach = max(1, round(0.25 * record.fs))
     peak = near == maximum_filter1d(near, round(0.05 * record.fs) | 1)
-    usual = float(np.median(near))
+    usual = median(near)
     highest = np.sort(far[: len(far) // reach * reach].reshape(-1, reach).max(axis=1))
     qrs = float(highest[int(0.9 * (len(highest) - 1))])
     tall = near > max(OVER_NOISE * usual, OVER_QRS * qrs)

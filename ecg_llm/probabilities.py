@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL = WEIGHTS / "probabilities.json"
-NEEDED = (MODEL, WEIGHTS / "signal_encoder.onnx")
+NEEDED = (
+    MODEL,
+    *(WEIGHTS / f"signal_{name}" for name in ("encoder.onnx", "encoder.safetensors", "head.npz")),
+)
 """Without these, findings come from criteria alone and have no probability."""
 SOURCE = "ecg_llm trained head, thresholds in ecg_llm.probabilities"
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -44,6 +47,10 @@ other code that the head knows, its own."""
 EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 """Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
 NOT_MEASURED = "its criterion needs values measured from a recording"
+BESIDE_NORMAL = ("PVC", "BIGU", "TRIGU", "STACH", "1AVB", "LNGQT")
+"""Abnormal findings beside which readers call an ECG otherwise normal."""
+RULED_OUT = 0.2
+"""Below it, a criterion that is met does not keep the encoder from stating a normal ECG."""
 OF_SINUS = ("STACH", "SBRAD", "SARRH")
 _EDGE = 1e-4
 
@@ -269,13 +276,17 @@ def with_probabilities(
     Returns
     -------
     tuple of Finding
-        The same as they came if the weights are not there.
+        The same as they came if the weights are not there, or if the encoder cannot read the
+        record, as where none of the standard leads is there.
     """
     if not available():
         return findings
     from ecg_llm.head import head_scores
 
-    scores = head_scores([record], None if measurements is None else [measurements])[0]
+    try:
+        scores = head_scores([record], None if measurements is None else [measurements])[0]
+    except RecordError:
+        return findings
     return joined(scores, findings)
 
 
@@ -395,6 +406,12 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
     sure = [code for code in rhythms if code in given and given[code].status == "present"]
     best = max(rhythms, key=lambda code: out[code].probability or 0.0, default=None)
     for code, finding in out.items():
+        if code == "NORM" and finding.status == "present" and finding.doubt:
+            against = [of for of in out.values() if _speaks_against_normal(of, given)]
+            if against:
+                why = f"the criterion of {against[0].label} is met"
+                yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
+                continue
         group = "SR" if code in OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
         loses = loses and finding.status == "present"
@@ -409,6 +426,14 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             )
         else:
             yield finding
+
+
+def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bool:
+    """Whether an abnormal finding's criterion is met, and the encoder does not rule it out."""
+    met = finding.code in given and given[finding.code].status == "present"
+    serious = finding.urgency in ("critical", "urgent", "abnormal")
+    serious = serious and finding.code not in BESIDE_NORMAL
+    return met and serious and (finding.probability is None or finding.probability >= RULED_OUT)
 
 
 def _shown(p: float) -> float:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from ecg_llm.quality_bands import WORKING_FS, Bands, FloatArray
-from ecg_llm.signal import nanmedian
+from ecg_llm.signal import median, nanmedian
 
 BEFORE_S, AFTER_S = 0.3, 0.5
 """What of a beat, around its QRS complex, the templates hold."""
@@ -124,7 +124,7 @@ def measure_features(bands: Bands) -> Features:
     envelope = np.sqrt(uniform_filter1d(np.square(bands.qrs), 9, axis=1, mode="nearest").clip(0))
     top = np.partition(envelope, int(0.95 * envelope.shape[1]), axis=1)
     qrs_mv = np.sqrt(2) * top[:, int(0.95 * envelope.shape[1])]
-    unit_mv = 2 * max(float(np.median(qrs_mv)), MIN_QRS_MV)
+    unit_mv = 2 * max(median(qrs_mv), MIN_QRS_MV)
     scale = np.float32(1 / unit_mv)
     normal = envelope / (qrs_mv[:, None] / np.sqrt(2) + EPS)
     consensus = nanmedian(normal, axis=0)
@@ -172,7 +172,7 @@ def measure_features(bands: Bands) -> Features:
         beats=beats,
         templates=templates,
         regularity=float(nanmedian(correlation, axis=0).mean() if len(beats) else 0.0),
-        peakiness=float(consensus.max() / (np.median(consensus) + 1e-3)),
+        peakiness=float(consensus.max() / (median(consensus) + 1e-3)),
         unit_mv=unit_mv,
     )
 
@@ -195,7 +195,7 @@ def find_beats(consensus: FloatArray) -> npt.NDArray[np.intp]:
     if not len(at):
         return at
     heights = np.sort(consensus[at])[-max(3, len(at) // 2) :]
-    return at[consensus[at] > 0.35 * np.median(heights)]
+    return at[consensus[at] > 0.35 * median(heights)]
 
 
 def _templates(ecg: FloatArray, beats: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.findings.checks import negated
+from ecg_llm.findings.codes import ENCODER_STATEMENTS
 from ecg_llm.findings.families import FAMILIES, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import BY_ENCODER
@@ -190,6 +191,8 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
     code = members[0].code
     if code == "sgarbossa" and not members[0].evidence:
         return False
+    if code in ENCODER_STATEMENTS:  # a low probability of what nobody asked for
+        return False
     implied = {*_SELF_EVIDENT, *(IMPLIED_BY_SINUS if "SR" in present else ())}
     if any(rhythm in present for rhythm in ("AFIB", "AFLT", "PACE")):
         implied |= {"SR", *IMPLIED_BY_SINUS} - {"AFIB", "AFLT"}
@@ -287,11 +290,13 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     -------
     Claim
     """
-    if finding.code == "NORM":
-        text = sentence(f"otherwise {finding.label}" if otherwise else finding.label)
-        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    normal = finding.code == "NORM"
+    label = f"otherwise {finding.label}" if normal and otherwise else finding.label
     if finding.doubt:
-        text = sentence(f"probable {finding.label}, uncertain ({finding.doubt})")
+        text = sentence(f"probable {label}, uncertain ({finding.doubt})")
+        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    if normal:
+        text = sentence(label)
         return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.signal import fill_gaps, resample
+from ecg_llm.signal import fill_gaps, median, nanmedian, resample
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -67,8 +67,8 @@ def scale_leads(signal: FloatArray, fs: float) -> FloatArray:
     window = int(_SCALE_WINDOW_S * fs)
     n_windows = max(signal.shape[1] // window, 1)
     pieces = np.array_split(signal, n_windows, axis=1)
-    height = np.median([np.ptp(piece, axis=1) for piece in pieces], axis=0)
-    least = max(_LEAST_SHARE * float(np.median(height)), 1e-6)
+    height = nanmedian(np.stack([np.ptp(piece, axis=1) for piece in pieces]), axis=0)
+    least = max(_LEAST_SHARE * median(height), 1e-6)
     scaled: FloatArray = signal / np.maximum(height, least)[:, None].astype(np.float32)
     return scaled
 

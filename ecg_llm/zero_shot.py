@@ -196,5 +196,5 @@ def zero_shot_scores(
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
     prior = np.array([priors[part].mean() for part in parts], np.float32)
     logits = tower.logits(tower.records(vectors), means, prior)
-    out: FloatArray = 1 / (1 + np.exp(-logits))
+    out: FloatArray = (1 / (1 + np.exp(-logits))).astype(np.float32)
     return out

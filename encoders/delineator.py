@@ -18,11 +18,11 @@ N_WAVES = 3
 class DelineatorConfig:
     """Size of the net."""
 
-    widths: tuple[int, ...] = (16, 32, 48, 64, 96)
+    widths: tuple[int, ...] = (24, 32, 48, 64, 96, 128)
     """Channels of each level; each level but the first halves the rate."""
-    kernel: int = 7
+    kernel: int = 5
     """Taps of every convolution."""
-    stem_stride: int = 8
+    stem_stride: int = 4
     """Input samples per position of the first level."""
 
     def build(self) -> Delineator:

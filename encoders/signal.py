@@ -75,7 +75,7 @@ class SignalEncoderConfig:
         Parameters
         ----------
         size : {"mini", "small", "base", "large"}
-            About 2.5, 13, 36 and 125 million weights.
+            About 2.6, 10, 27 and 91 million weights.
 
         Returns
         -------

@@ -62,7 +62,7 @@ class TextTowerNet(nn.Module):
         self.prior = nn.Linear(config.hidden, 1)
         self.record_hidden = nn.Linear(config.record_width, config.hidden)
         self.record_out = nn.Linear(config.hidden, config.width)
-        self.log_scale = nn.Parameter(torch.tensor(2.0))
+        self.log_scale = nn.Parameter(torch.tensor(3.0))
         self.register_buffer("record_mean", torch.zeros(config.record_width))
         self.register_buffer("record_scale", torch.ones(config.record_width))
         self.drop = nn.Dropout(config.dropout)

@@ -129,6 +129,7 @@ def bootstrap(
     Returns
     -------
     low, high : float
+        NaN if nothing can be judged.
     """
     rng = np.random.default_rng(seed)
     enough = np.nansum(truth, axis=0) >= least_positives
@@ -136,7 +137,10 @@ def bootstrap(
     n = len(truth)
     draws = [rng.integers(0, n, n) for _ in range(rounds)]
     means = [macro(measure, truth[rows], score[rows])[0] for rows in draws]
-    low, high = np.nanpercentile(means, [2.5, 97.5])
+    known = [mean for mean in means if mean == mean]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -286,8 +286,8 @@ def evaluate(
     weights : Path
         The net, as ONNX.
     folds : Path, optional
-        Folder with ``fold0.onnx``, ``fold0_beat.onnx`` … from ``ecgllm train delineator --folds``:
-        each record is then read by the nets that did not see it.
+        Folder with ``fold0.onnx`` … from ``ecgllm train delineator --folds``: each record is then
+        read by the net that did not see it.
     with_neurokit : bool
         Whether neurokit2's wavelet delineator is measured beside it (about a second a record).
     progress : callable
@@ -297,7 +297,7 @@ def evaluate(
     -------
     DelineationResult
     """
-    nets = sorted(folds.glob("fold[0-9].onnx")) if folds else [weights]
+    nets = sorted(folds.glob("fold*.onnx")) if folds else [weights]
     tallies = {"ecg_llm": _Tally()} | ({"neurokit2 (dwt)": _Tally()} if with_neurokit else {})
     stems = ludb_records(data)
     for k, stem in enumerate(stems):

@@ -12,6 +12,7 @@ import numpy as np
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.encoder import truth_of
 from ecg_llm.eval.findings import ptbxl_rows, with_person
+from ecg_llm.knowledge import RHYTHM, TASKS
 from ecg_llm.record import ECGRecord
 
 BLOCK_S = 0.2
@@ -265,31 +266,22 @@ def _row(
     name: str, records: Sequence[ECGRecord], statements: Sequence[dict[str, float]]
 ) -> DisturbedRow:
     """Classify records by the head and judge what was not refused."""
-    from ecg_llm.classify import classify
-    from ecg_llm.zero_shot import Labels
+    from ecg_llm.classify import refusal
+    from ecg_llm.head import head_scores
 
-    figures = {}
-    n_refused = 0
-    for task in ("ptbxl-super", "ptbxl-rhythm"):
-        labels = Labels.of_task(task)
-        results = classify(records, labels, head=True)
-        kept = [k for k, result in enumerate(results) if result.refused is None]
-        n_refused = len(records) - len(kept)
-        if not kept:
-            figures |= {task: float("nan"), "HYP": float("nan")}
-            continue
-        truth = truth_of([statements[k] for k in kept], labels.keys)
-        scores = np.array([[results[k].scores[name] for name in labels.names] for k in kept])
-        figures[task] = macro(auc, truth, scores)[0]
-        if task == "ptbxl-super":
-            column = labels.names.index("HYP")
-            found = auc(truth[:, column], scores[:, column])
-            figures["HYP"] = float("nan") if found is None else found
+    kept = [k for k, record in enumerate(records) if refusal(record) is None]
+    scored = head_scores([records[k] for k in kept]) if kept else []
+    held = [statements[k] for k in kept]
+
+    def judged(keys: Sequence[str]) -> float:
+        scores = np.array([[row[key] for key in keys] for row in scored])
+        return macro(auc, truth_of(held, keys), scores)[0] if kept else float("nan")
+
     return DisturbedRow(
         name=name,
         n=len(records),
-        n_refused=n_refused,
-        super_auc=figures["ptbxl-super"],
-        rhythm_auc=figures["ptbxl-rhythm"],
-        hypertrophy_auc=figures["HYP"],
+        n_refused=len(records) - len(kept),
+        super_auc=judged(tuple(TASKS["ptbxl-super"].values())),
+        rhythm_auc=judged(RHYTHM),
+        hypertrophy_auc=judged(("super:HYP",)),
     )

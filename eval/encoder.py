@@ -200,7 +200,7 @@ def evaluate(
     for done, leads in enumerate(lead_sets):
         chosen = [_only(record, LEAD_SETS[leads]) for record in test]
         vectors_of = vectors if leads == "12" else encode(chosen).vector
-        scored = head_scores(chosen)
+        scored = head_scores(chosen, vectors=vectors_of)
         for task in PTBXL_TASKS:
             labels = Labels.of_task(task)
             truth = truth_of(statements, labels.keys)
@@ -334,10 +334,12 @@ def linear_scores(x: Array, truth: Array, z: Array) -> Array:
 
     Parameters
     ----------
-    x, z : np.ndarray, shape (n, D), (m, D)
-        Vectors to learn from, and to score.
+    x : np.ndarray, shape (n, D)
+        Vectors to learn from.
     truth : np.ndarray, shape (n, c)
         NaN counts as the mean.
+    z : np.ndarray, shape (m, D)
+        Vectors to score.
 
     Returns
     -------
@@ -345,7 +347,8 @@ def linear_scores(x: Array, truth: Array, z: Array) -> Array:
     """
     mean, deviation = x.mean(0), x.std(0) + 1e-6
     x, z = (x - mean) / deviation, (z - mean) / deviation
-    centre = np.nan_to_num(np.nanmean(truth, axis=0))
+    n_known = np.isfinite(truth).sum(axis=0)
+    centre = np.nansum(truth, axis=0) / np.maximum(n_known, 1)
     y = np.where(np.isnan(truth), 0.0, truth - centre)
     weights = np.linalg.solve(x.T @ x + STRENGTH * np.eye(x.shape[1]), x.T @ y)
     return np.asarray(z @ weights + centre)

@@ -85,7 +85,8 @@ def draw_map(
     axes.set_yticks([])
     axes.legend(fontsize=7, markerscale=3)
     axes.set_title("Record vectors, UMAP", fontsize=9)
-    return save(folder / "umap.png")
+    path: Path = save(folder / "umap.png")
+    return path
 
 
 def draw_features(

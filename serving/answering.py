@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ecg_llm.ground import Sentence
     from ecg_llm.report import Report
     from ecg_llm.serving.engine import EngineHost
-    from ecg_llm.serving.guard import Call
+    from ecg_llm.serving.guard import Call, Gate
     from ecg_llm.serving.metrics import Metrics
     from ecg_llm.serving.settings import Settings
 
@@ -63,10 +63,15 @@ class Answering:
         Runs the language model; without it everything is measured.
     metrics : Metrics
         Counts tokens and verdicts.
+    gate : Gate
+        Counts who waits for the engine.
     """
 
-    def __init__(self, settings: Settings, engine: EngineHost | None, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, engine: EngineHost | None, metrics: Metrics, gate: Gate
+    ) -> None:
         self.engine = engine
+        self._gate = gate
         self._settings = settings
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(
@@ -87,11 +92,13 @@ class Answering:
         """
         return list(dict.fromkeys([self.model_name, MEASURED]))
 
-    def chosen(self, name: str | None) -> str:
-        """Find the model that a client asks for.
+    def chosen(self, call: Call, name: str | None) -> str:
+        """Find the model that a client asks for, and take a place in its queue.
 
         Parameters
         ----------
+        call : Call
+            Whose request it is.
         name : str or None
             As it names it; ``default`` or nothing takes the server's own.
 
@@ -102,7 +109,7 @@ class Answering:
         Raises
         ------
         ServeError
-            If there is no such model, or it is away.
+            If there is no such model, it is away, or too many wait for it.
         """
         if name in (None, "default"):
             name = self.model_name
@@ -113,6 +120,8 @@ class Answering:
                 raise BadRequestError(
                     "There is no model of that name; GET /v1/models lists them.", status=404
                 )
+            if self.engine is not None:
+                self._gate.queue_up(call, self.engine.wait_s)
         return str(name)
 
     async def report(

@@ -24,6 +24,7 @@ class _Answer:
     room: int
     pieces: queue.SimpleQueue[str | Exception | None] = field(default_factory=queue.SimpleQueue)
     said: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
     read: int = 0
     begun: int = 0
     left: bool = False
@@ -123,7 +124,9 @@ class BatchedModel:
             for answer in self._arrived(most=self._most_rows - len(rows), wait=not rows):
                 try:
                     with self._lock:
-                        token = batch.join(self.processor(answer.prompt))
+                        inputs = self.processor(answer.prompt)
+                        answer.asked = inputs["input_ids"][0].tolist()
+                        token = self._choose(answer, batch.join(inputs))
                 except Exception as error:  # its own prompt is at fault; the others go on
                     answer.pieces.put(error)
                     continue
@@ -132,10 +135,16 @@ class BatchedModel:
             rows = self._leave(rows, batch)
             if rows:
                 with self._lock:
-                    tokens = batch.step([answer.said[-1] for answer in rows])
-                for answer, token in zip(rows, tokens, strict=True):
-                    answer.said.append(token)
+                    logits = batch.step([answer.said[-1] for answer in rows])
+                for answer, row in zip(rows, logits, strict=True):
+                    answer.said.append(self._choose(answer, row))
                 rows = self._leave(rows, batch)
+
+    def _choose(self, answer: _Answer, logits: Any) -> int:
+        """Take the likeliest token, numbers from the prompt."""
+        if self._model.numbers is None:
+            return int(logits.argmax())
+        return self._model.numbers.choose(logits.float().cpu().numpy(), answer.asked, answer.said)
 
     def _arrived(self, *, most: int, wait: bool) -> Iterator[_Answer]:
         """Give who waits, as far as there is room."""
@@ -173,8 +182,8 @@ class _Batch:
         self._cache: list[tuple[Any, Any]] = []
         self._mask: Any = None
 
-    def join(self, inputs: Any) -> int:
-        """Read a prompt, add its row and give its first token."""
+    def join(self, inputs: Any) -> Any:
+        """Read a prompt, add its row and give the logits of its first token."""
         import torch
         from torch.nn.functional import pad
         from transformers import DynamicCache
@@ -201,10 +210,10 @@ class _Batch:
                     for (k, v), (k_new, v_new) in zip(self._cache, fresh, strict=True)
                 ]
                 self._mask = under(self._mask, mask, 1)
-        return int(logits[0, -1].argmax())
+        return logits[0, -1]
 
-    def step(self, tokens: Sequence[int]) -> list[int]:
-        """Give each row its next token."""
+    def step(self, tokens: Sequence[int]) -> Any:
+        """Give the logits of each row's next token."""
         import torch
         from transformers import DynamicCache
 
@@ -222,7 +231,7 @@ class _Batch:
             ).logits
         self._cache = _rows(cache)
         self._mask = mask
-        return [int(token) for token in logits[:, -1].argmax(-1)]
+        return logits[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all rows but these, and the columns that none of them uses."""

@@ -179,7 +179,7 @@ def own_server(words: list[str], log: Path | None = None) -> Iterator[tuple[str,
         audit = f"sqlite:///{Path(folder) / 'audit.db'}"
         command = [sys.executable, "-m", "ecg_llm.cli", "serve", "--port", "0", "--audit", audit]
         process = subprocess.Popen(  # noqa: S603  our own command
-            [*command, *words], stderr=subprocess.PIPE, text=True
+            [*command, *words], stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent
         )
         lines: list[str] = []
         reader: threading.Thread | None = None
@@ -200,6 +200,14 @@ def own_server(words: list[str], log: Path | None = None) -> Iterator[tuple[str,
                 reader.join(10)
             if process.stderr is not None:
                 process.stderr.close()
+
+
+def _end_with_parent() -> None:
+    """Have the system end a server whose benchmark was killed."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _address(process: subprocess.Popen[str], lines: list[str]) -> str:

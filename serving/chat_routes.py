@@ -137,7 +137,7 @@ def chat_router(server: Server) -> APIRouter:
 
 async def _read(server: Server, call: Call, request: ChatRequest) -> _Asked:
     """Read a request: its history, and its ECGs through the reader processes."""
-    model = server.answering.chosen(request.model)
+    model = server.answering.chosen(call, request.model)
     history = _history(request.messages)
     uploads = uploads_of(request.messages, server.settings.max_files)
     await server.record(call, "/v1/chat/completions", uploads, model)

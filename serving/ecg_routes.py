@@ -116,7 +116,7 @@ def ecg_router(server: Server) -> APIRouter:
         report = await server.answering.report(
             call,
             found,
-            model=server.answering.chosen(fields.model),
+            model=server.answering.chosen(call, fields.model),
             question=fields.question,
             earlier=earlier,
         )

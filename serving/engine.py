@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ecg_llm.errors import ConfigError
@@ -33,6 +34,10 @@ LOG = logging.getLogger("ecg_llm.serving")
 State = Literal["starting", "ready", "down", "closed"]
 CONCURRENT = {"vllm": 64, "transformers": 32, "server": 16}
 """Answers that an engine writes at one time; one where it is not named."""
+FIRST_GUESS_S = 5.0
+"""What an answer is thought to take before any was given."""
+ANSWERS_A_REQUEST = 1.5
+"""Answers that a request asks for: a draft that does not hold is asked for again."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
 
@@ -56,10 +61,25 @@ class EngineSpec:
     arguments: tuple[str, ...] = ()
 
     @property
+    def folder(self) -> Path:
+        """Of the checkpoint."""
+        from ecg_llm.lm import MINI
+
+        return MINI if self.model is None else Path(self.model)
+
+    @property
+    def runs_by(self) -> str:
+        """What runs it: ``server``, ``onnx``, ``transformers`` or ``vllm``."""
+        if (self.model or "").startswith(("http://", "https://")):
+            return "server"
+        if self.kind == "auto":
+            return "onnx" if (self.folder / "decoder.onnx").is_file() else "transformers"
+        return self.kind
+
+    @property
     def concurrent(self) -> int:
         """Answers written at one time."""
-        at_server = (self.model or "").startswith(("http://", "https://"))
-        return CONCURRENT.get("server" if at_server else self.kind, 1)
+        return CONCURRENT.get(self.runs_by, 1)
 
     def load(self) -> TextModel:
         """Load the model, in the process that will run it.
@@ -73,25 +93,21 @@ class EngineSpec:
         ConfigError
             If there is none.
         """
-        from pathlib import Path
-
         from ecg_llm import lm
 
-        at_server = (self.model or "").startswith(("http://", "https://"))
-        folder = lm.MINI if self.model is None else Path(self.model)
         model: TextModel | None
-        match self.kind:
-            case "vllm" if not at_server:
+        match self.runs_by:
+            case "vllm":
                 import importlib
 
                 # By name: the module needs vLLM only here.
                 loader = importlib.import_module("ecg_llm.serving.vllm_textmodel")
-                model = loader.VllmModel(folder, **_named(self.arguments))
-            case "transformers" if not at_server:
+                model = loader.VllmModel(self.folder, **_named(self.arguments))
+            case "transformers":
                 from ecg_llm.lm_transformers import TransformersModel
                 from ecg_llm.serving.batching import BatchedModel
 
-                model = BatchedModel(TransformersModel(folder))
+                model = BatchedModel(TransformersModel(self.folder))
             case _:
                 model = lm.load(self.model)
         if model is None:
@@ -176,6 +192,8 @@ class EngineHost:
         self.restarts = 0
         self.fault = ""
         """Why the last process did not come up; empty if it did."""
+        self.mean_s = FIRST_GUESS_S
+        """What an answer takes, without waiting; of the last ones mostly."""
         self.name = "starting"
         self.hashes: dict[str, str] = {}
 
@@ -216,6 +234,20 @@ class EngineHost:
         """
         if self.state != "ready":
             raise UnavailableError("The language model is starting; try again later.")
+
+    def wait_s(self, requests: int) -> float:
+        """Give the time after which so many requests will have been answered.
+
+        Parameters
+        ----------
+        requests : int
+            Those before it, and itself.
+
+        Returns
+        -------
+        float, s
+        """
+        return requests / self._concurrent * self.mean_s * ANSWERS_A_REQUEST
 
     def close(self) -> None:
         """End the process."""
@@ -344,6 +376,8 @@ class EngineHost:
                     case ("failed", reason):
                         self.fault = reason
                         LOG.error("engine: cannot start: %s", reason)
+                    case ("took", seconds):
+                        self.mean_s += 0.1 * (seconds - self.mean_s)
                     case (kind, number, *rest):
                         with self._lock:
                             answers = self._waiting.get(number)
@@ -498,6 +532,7 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
         return
 
     def answer(number: int, operation: str, args: tuple[Any, ...], options: Any) -> None:
+        begun = time.monotonic()
         try:
             if number in cancelled:
                 return
@@ -508,6 +543,7 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
                         return
                     said.append(piece)
                     send("piece", number, piece)
+                send("took", time.monotonic() - begun)
                 send("end", number, None, _usage(model, args[0], "".join(said)))
             else:
                 send("end", number, getattr(model, operation)(*args, **options), Usage())
@@ -536,16 +572,21 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
 
 
 def _usage(model: Any, prompt: Prompt, text: str) -> Usage:
-    """Count tokens, where the model has a processor that knows them."""
+    """Count tokens, where the model has a tokenizer."""
     processor = getattr(model, "processor", None)
-    if processor is None or not hasattr(processor, "ids"):
+    if processor is not None:
+        ids = processor.ids(prompt)
+        words = processor.tokenizer.encode(text, add_special_tokens=False)
+        each = processor.tokens_per_ecg
+    elif hasattr(model, "tokens_per_ecg"):  # the bundled model, which needs no transformers
+        from ecg_llm.chat_layout import layout
+
+        each = model.tokens_per_ecg
+        ids = model.tokenizer.encode(layout(prompt.messages, each)).ids
+        words = model.tokenizer.encode(text).ids
+    else:
         return Usage()
-    words = processor.tokenizer.encode(text, add_special_tokens=False)
-    return Usage(
-        prompt=len(processor.ids(prompt)),
-        ecg=len(prompt.records) * getattr(processor, "tokens_per_ecg", 0),
-        completion=len(words),
-    )
+    return Usage(prompt=len(ids), ecg=len(prompt.records) * each, completion=len(words))
 
 
 def _end_with_parent() -> None:

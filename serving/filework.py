@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ECGError, RecordError
 from ecg_llm.stages import clocked, stage
 
 if TYPE_CHECKING:
@@ -245,9 +246,12 @@ def warm_up(settings: Settings) -> None:
 
     from ecg_llm.analysis import analyse
     from ecg_llm.data_builders.synthetic import synthetic_ecg
+    from ecg_llm.io import read_bytes
 
     PIL.Image.MAX_IMAGE_PIXELS = settings.max_pixels // 2  # Pillow refuses from twice this on
     analyse(synthetic_ecg(bpm=70, seed=1).record)
+    with contextlib.suppress(ECGError):  # what tells the formats apart
+        read_bytes(b"no ECG", "warm.csv")
 
 
 def _check_size(job: FileJob) -> None:

@@ -26,6 +26,8 @@ from ecg_llm.serving.errors import (
 from ecg_llm.serving.settings import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import HTTPConnection
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -68,6 +70,8 @@ class Call:
         ``ok``, or the kind of error.
     held_bytes : int
         Of its body, counted against the bound for all requests.
+    at_engine : bool
+        Whether it has, or waits for, the language model.
     """
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -78,6 +82,7 @@ class Call:
     audited: bool = False
     outcome: str = "ok"
     held_bytes: int = 0
+    at_engine: bool = False
 
     def add(self, stages_ms: dict[str, float]) -> None:
         """Add times by stage.
@@ -109,6 +114,7 @@ class Gate:
         self._settings = settings
         self.requests = 0
         self.bytes = 0
+        self.at_engine = 0
         self.draining = False
 
     def enter(self) -> None:
@@ -134,6 +140,28 @@ class Gate:
         self.bytes += n_bytes
         call.held_bytes += n_bytes
 
+    def queue_up(self, call: Call, wait_s: Callable[[int], float]) -> None:
+        """Let a request wait for the language model, if its turn will come in time.
+
+        Parameters
+        ----------
+        call : Call
+            Whose it is.
+        wait_s : callable
+            Gives the time after which so many requests will have been answered.
+        """
+        if call.at_engine:
+            return
+        wait = wait_s(self.at_engine + 1)
+        longest = self._settings.answer_s / 2  # the other half is for what takes longer
+        if wait > longest:
+            raise TooManyError(
+                f"{self.at_engine} requests wait for the language model already; try again later.",
+                retry_after_s=max(1, min(60, round(wait - longest))),
+            )
+        self.at_engine += 1
+        call.at_engine = True
+
     def leave(self, call: Call) -> None:
         """Take a request out.
 
@@ -144,7 +172,8 @@ class Gate:
         """
         self.requests -= 1
         self.bytes -= call.held_bytes
-        call.held_bytes = 0
+        self.at_engine -= call.at_engine
+        call.held_bytes, call.at_engine = 0, False
 
 
 class Guard:

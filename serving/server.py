@@ -113,7 +113,7 @@ class Server:
         uploads, fields = await read_form(
             request, model, files or ("file",), self.settings, self.gate, call
         )
-        chosen = self.answering.chosen(getattr(fields, "model", MEASURED))
+        chosen = self.answering.chosen(call, getattr(fields, "model", MEASURED))
         await self.record(call, request.url.path, list(uploads.values()), chosen)
         return call, uploads, fields
 

@@ -202,13 +202,14 @@ async def read_form(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise BadRequestError("Send the ECG as the field `file` of a multipart/form-data form.")
-    parser = _InMemory(
+    parser = MultiPartParser(
         request.headers,
         _limited(request, settings, gate, call),
         max_files=MAX_PARTS,
         max_fields=MAX_PARTS,
         max_part_size=MAX_TEXT_BYTES,
     )
+    # Files stay in memory: patient data reaches no disk.
     parser.spool_max_size = settings.max_upload_bytes + 1
     try:
         form = await parser.parse()
@@ -321,10 +322,6 @@ def _property_names(schema: Any) -> set[str]:
         return set()
     names = set(schema.get("properties", {}))
     return names.union(*(_property_names(value) for value in schema.values()))
-
-
-class _InMemory(MultiPartParser):
-    """A form parser whose files stay in memory: patient data reaches no disk."""
 
 
 async def _limited(

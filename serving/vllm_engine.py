@@ -38,6 +38,8 @@ ENVIRONMENT = {
     "VLLM_PLUGINS": "ecg_llm",
 }
 """What vLLM is told unless the environment says otherwise; its error log holds prompts."""
+NUMBERS = "numbers_from_prompt"
+"""What a request says to have `ecg_llm.serving.vllm_numbers` at work."""
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as the largest rank."""
 
@@ -269,6 +271,7 @@ def engine_arguments(
         "generation_config": "vllm",
         "limit_mm_per_prompt": {"ecg": most, "image": most},
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "logits_processors": ["ecg_llm.serving.vllm_numbers:NumbersFromPrompt"],
         "disable_log_stats": True,
     }
     if current_platform.is_cpu():
@@ -279,18 +282,28 @@ def engine_arguments(
             "enforce_eager": True,
         }
     if adapters:
-        rank = max(
-            json.loads((path / "adapter_config.json").read_text())["r"]
-            for path in adapters.values()
-        )
         arguments |= {
             "enable_lora": True,
             # One more than there are: vLLM 0.32 on CPU gives a request without adapter that of
             # its neighbour in the batch when all places are taken.
             "max_loras": len(adapters) + 1,
-            "max_lora_rank": next(most for most in LORA_RANKS if most >= rank),
+            "max_lora_rank": _largest_rank(adapters),
         }
     return {**arguments, **own}
+
+
+def _largest_rank(adapters: Mapping[str, Path]) -> int:
+    """Read the rank to make room for; refuse adapters that are more than low-rank changes."""
+    ranks = []
+    for name, folder in adapters.items():
+        config = json.loads((folder / "adapter_config.json").read_text())
+        if whole := config.get("modules_to_save"):
+            raise ConfigError(
+                f"adapter {name!r} replaces {', '.join(whole)} as a whole, which vLLM cannot do "
+                "for single requests; serve its folder as the model, which merges it."
+            )
+        ranks.append(config["r"])
+    return next(most for most in LORA_RANKS if most >= max(ranks))
 
 
 def _away() -> UnavailableError:

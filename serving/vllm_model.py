@@ -28,7 +28,7 @@ from vllm.sequence import IntermediateTensors
 from ecg_llm.encoders.signal import SignalEncoderConfig
 from ecg_llm.errors import ConfigError
 from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration, Projector
-from ecg_llm.model.modeling import ENCODER_WEIGHTS
+from ecg_llm.model.modeling import load_bundled_encoder
 from ecg_llm.serving.vllm_processor import (
     PARTS,
     SLOTS,
@@ -202,9 +202,7 @@ class EcgLlmForVllm(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
             weights, mapper=self.hf_to_vllm_mapper
         )
         if self.config.bundled_encoder:
-            from safetensors.torch import load_file
-
-            self.encoder.load_state_dict(load_file(ENCODER_WEIGHTS))
+            load_bundled_encoder(self.encoder)
             loaded |= {f"encoder.{name}" for name in self.encoder.state_dict()}
         return loaded
 

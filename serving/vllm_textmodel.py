@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.vllm_engine import Engine, engine_arguments
+from ecg_llm.serving.vllm_engine import NUMBERS, Engine, engine_arguments
 
 if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
@@ -27,6 +27,8 @@ class VllmModel:
         Of the checkpoint, or of an adapter, which is merged into its model.
     adapters : mapping of str to Path, optional
         Adapters that are served beside the model, unmerged, by the names to call them by.
+    read_numbers : bool
+        Whether numbers of an answer are kept to those of the prompt, see `ecg_llm.lm_numbers`.
     **engine_args
         Any of vLLM's own engine arguments, such as ``tensor_parallel_size=4``.
 
@@ -37,9 +39,15 @@ class VllmModel:
     """
 
     def __init__(
-        self, folder: Path, *, adapters: Mapping[str, Path] | None = None, **engine_args: Any
+        self,
+        folder: Path,
+        *,
+        adapters: Mapping[str, Path] | None = None,
+        read_numbers: bool = True,
+        **engine_args: Any,
     ) -> None:
         self._adapters = dict(adapters or {})
+        self._read_numbers = read_numbers
         engine_arguments(folder, self._adapters, engine_args)  # complain before anything is loaded
         from ecg_llm.model import EcgLlmConfig, EcgLlmProcessor
 
@@ -172,17 +180,21 @@ class VllmModel:
 
         tokenizer = self.processor.tokenizer
         asked = self.engine_prompt(prompt)
-        params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
 
-        async def one(answer: str) -> float:
+        async def one(before: list[int], word: int) -> float:
+            # Not prompt_logprobs: beside adapters it kills the engine of vLLM 0.32 on a CPU.
+            params = SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=[word])
+            so_far = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *before]}
+            given = [given async for given in self.engine.outputs(so_far, params)][-1]
+            return float(given.outputs[0].logprobs[0][word].logprob)
+
+        async def whole(answer: str) -> float:
             words = tokenizer.encode(answer + tokenizer.eos_token, add_special_tokens=False)
-            whole = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *words]}
-            given = [given async for given in self.engine.outputs(whole, params)][-1]
-            told = given.prompt_logprobs[-len(words) :]
-            return float(sum(at[word].logprob for at, word in zip(told, words, strict=True)))
+            each = (one(words[:k], word) for k, word in enumerate(words))
+            return sum(await asyncio.gather(*each))
 
         async def together() -> list[float]:
-            return list(await asyncio.gather(*(one(answer) for answer in answers)))
+            return list(await asyncio.gather(*map(whole, answers)))
 
         return self.engine.run(together())
 
@@ -231,6 +243,8 @@ class VllmModel:
             max_tokens=max_new_tokens,
             output_kind=RequestOutputKind.DELTA,
             structured_outputs=shape,
+            # A grammar may not allow the token that a number asks for.
+            extra_args={NUMBERS: True} if self._read_numbers and shape is None else None,
         )
         asked = self.engine_prompt(prompt)
         async for given in self.engine.outputs(asked, params, self.lora(adapter)):

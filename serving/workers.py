@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import multiprocessing
 import os
 import pickle
 import queue
+import re
 import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -29,10 +32,15 @@ from ecg_llm.serving.errors import (
 )
 from ecg_llm.serving.settings import Settings
 
+LOG = logging.getLogger("ecg_llm.serving")
 START_S = 180.0
 """A process that is not ready by then, on a machine however busy, will not be."""
 MAX_RESULT_BYTES = 512 * 2**20
 _NUMPY = {"_reconstruct", "_frombuffer", "scalar", "ndarray", "dtype"}
+_MODULES = re.compile(
+    r"ecg_llm\.(?!(serving|training|eval|data_builders|cli|app)\b)[\w.]+$|ecg_llm\.serving\.filework$"
+)
+"""Where the types of results are; their constructors do nothing but keep what they are given."""
 _PLAIN = {"set", "frozenset", "bytearray", "complex"}
 
 
@@ -52,7 +60,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
         self.deaths: Counter[str] = Counter()
-        """Processes that were replaced, by reason: ``crash`` or ``timeout``."""
+        """Processes that were replaced, by reason: ``crash``, ``timeout`` or ``untrusted``."""
 
     def start(self) -> None:
         """Start the processes; they become ready one by one."""
@@ -102,6 +110,11 @@ class WorkerPool:
                 raise BadFileError(
                     f"The file took more than {self._settings.file_s:g} s to read; cut out the "
                     "stretch to be judged."
+                ) from None
+            if death.reason == "untrusted":
+                LOG.error("a reader gave what no result holds; it was ended")
+                raise ServeError(
+                    "A fault of ecg_llm while reading the file; please report it."
                 ) from None
             raise BadFileError(
                 "The file could not be read within the limits of memory and time that are set "
@@ -195,9 +208,12 @@ class _Worker:
         except _DiedError:
             self.kill()
             raise
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError, AttributeError):
+        except (EOFError, OSError):
             self.kill()
             raise _DiedError("crash") from None
+        except Exception:  # whatever a pickle that is not ours makes of itself
+            self.kill()
+            raise _DiedError("untrusted") from None
 
     def kill(self) -> None:
         """End it now."""
@@ -219,9 +235,9 @@ class _Careful(pickle.Unpickler):
             return super().find_class(module, name)
         if module.split(".")[0] == "numpy" and name in _NUMPY:
             return super().find_class(module, name)
-        if module.split(".")[0] == "ecg_llm" and "." not in name:
+        if _MODULES.match(module) and "." not in name:
             found = super().find_class(module, name)
-            if isinstance(found, type) and is_dataclass(found):
+            if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Mapping)):
                 return found
         raise pickle.UnpicklingError("a type that no result holds")
 

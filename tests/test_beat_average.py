@@ -50,29 +50,34 @@ def test_a_single_beat_is_no_average(r_s: list[float]) -> None:
     assert average_beat(train_of_beats([1.0]), np.array(r_s)) is None
 
 
-def test_boundaries_of_a_lead_move_together_and_keep_their_differences() -> None:
+def test_t_waves_of_a_lead_move_together_and_keep_their_differences() -> None:
     r_s = [0.8 + 0.8 * k for k in range(8)]
     beat = average_beat(train_of_beats(r_s), np.array(r_s))
     assert beat is not None
-    times = np.full((2, 8, 9), np.nan)
+    times = np.full((2, 9, 9), np.nan)  # the last beat is not of the average
     jitter = np.array([0, 2, -2, 1, -1, 0, 3, -3]) / 1000
-    times[:, :, 3] = beat.centres_s - 0.040 + jitter
-    times[:, :, 4], times[:, :, 5] = beat.centres_s, beat.centres_s + 0.040
-    of_beat = {"P": [], "QRS": [(BEFORE_S - 0.050, BEFORE_S + 0.046)], "T": []}
-    settled = settle(times, beat, boxes(of_beat, N / NET_FS))
-    np.testing.assert_allclose(
-        settled[..., 3], np.tile(beat.centres_s - 0.050 + jitter, (2, 1)), atol=2e-3
-    )
-    np.testing.assert_allclose(settled[..., 5], np.tile(beat.centres_s + 0.046, (2, 1)), atol=2e-3)
-    assert np.isnan(settled[..., [0, 2, 6, 8]]).all()
+    centres = beat.centres_s
+    times[:, :8, 3], times[:, :8, 5] = centres - 0.040, centres + 0.040
+    times[:, :8, 6], times[:, :8, 7] = centres + 0.200, centres + 0.300
+    times[:, :8, 8] = centres + 0.350 + jitter
+    times[:, 8, 6:] = 7.5, 7.55, 7.6
+    qrs, t = (BEFORE_S - 0.05, BEFORE_S + 0.05), (BEFORE_S + 0.190, BEFORE_S + 0.364)
+    settled = settle(times, beat, boxes({"P": [], "QRS": [qrs], "T": [t]}, N / NET_FS))
+    np.testing.assert_allclose(settled[:, :8, 6], np.tile(centres + 0.190, (2, 1)), atol=2e-3)
+    want = np.tile(centres + 0.364 + jitter, (2, 1))
+    np.testing.assert_allclose(settled[:, :8, 8], want, atol=2e-3)
+    np.testing.assert_array_equal(settled[..., :6], times[..., :6])
+    np.testing.assert_array_equal(settled[:, 8], times[:, 8])
 
 
-def test_a_wave_that_does_not_keep_its_place_stays() -> None:
+def test_a_boundary_far_off_is_another_waves() -> None:
     r_s = [0.8 + 0.8 * k for k in range(8)]
     beat = average_beat(train_of_beats(r_s), np.array(r_s))
     assert beat is not None
     times = np.full((2, 8, 9), np.nan)
-    wandering = beat.centres_s - 0.2 + np.linspace(-0.15, 0.05, 8)
-    times[:, :, 0], times[:, :, 1], times[:, :, 2] = wandering, wandering + 0.05, wandering + 0.1
-    of_beat = {"P": [(BEFORE_S - 0.24, BEFORE_S - 0.14)], "QRS": [], "T": []}
-    np.testing.assert_array_equal(settle(times, beat, boxes(of_beat, N / NET_FS)), times)
+    times[..., 6], times[..., 8] = beat.centres_s + 0.2, beat.centres_s + 0.35
+    times[..., 7] = beat.centres_s + 0.3
+    of_beat = {"P": [], "QRS": [], "T": [(BEFORE_S + 0.18, BEFORE_S + 0.45)]}
+    settled = settle(times, beat, boxes(of_beat, N / NET_FS))
+    np.testing.assert_allclose(settled[..., 6] - times[..., 6], -0.020, atol=2e-3)
+    np.testing.assert_array_equal(settled[..., 8], times[..., 8])

@@ -117,10 +117,11 @@ def test_compose_is_closed_and_its_commands_are_known() -> None:
         assert service["cap_drop"] == ["ALL"]
         assert service["deploy"]["resources"]["limits"]["memory"]
     for service in services.values():
-        assert set(service["secrets"]) <= set(compose["secrets"])
+        assert set(service.get("secrets", ())) <= set(compose["secrets"])
         assert "no-new-privileges:true" in service["security_opt"]
         assert not re.search(r"latest", service["image"])
     check_arguments(services["server"]["command"])
+    check_arguments(services["app"]["command"])
     assert services["server"]["build"]["target"] in stages()
     secrets = {one["file"] for one in compose["secrets"].values()}
     assert all(path.startswith("./secrets/") for path in secrets)

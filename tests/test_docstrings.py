@@ -19,7 +19,7 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
 EXCLUDED = re.compile("|".join(SETTINGS["tool"]["numpydoc_validation"]["exclude"]))
 # What may be missing where a person did not install that part.
-OPTIONAL = {"torch", "onnx", "neurokit2", "sklearn", "datasets", "ray", "pyarrow"}
+OPTIONAL = {"torch", "onnx", "neurokit2", "sklearn", "datasets", "ray", "pyarrow", "vllm"}
 
 MODULES = sorted(
     module.name
@@ -51,7 +51,20 @@ def faults_of(path, is_class):
     return [fault for fault in found["errors"] if fault[0] in wanted]
 
 
-@pytest.mark.parametrize("name", MODULES)
+IMPORT_VLLM = {
+    f"ecg_llm.serving.vllm_{name}" for name in ("model", "numbers", "processor", "renderer")
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.vllm, pytest.mark.filterwarnings("ignore")])
+        if name in IMPORT_VLLM
+        else name
+        for name in MODULES
+    ],
+)
 def test_docstrings(name):
     try:
         module = importlib.import_module(name)

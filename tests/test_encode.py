@@ -51,6 +51,12 @@ def test_the_mean_of_windows_is_that_of_its_parts(weights: Path) -> None:
     np.testing.assert_allclose(whole, halves.mean(axis=0), atol=0.05)
 
 
+@pytest.mark.parametrize("n", [1, 2, 17])
+def test_any_number_of_records(weights: Path, n: int) -> None:
+    found = encode([_record(5, 100.0)] * n, weights=weights)
+    np.testing.assert_allclose(found.vector, np.repeat(found.vector[:1], n, axis=0), atol=1e-5)
+
+
 def test_leads_by_name_not_by_row(weights: Path) -> None:
     record = _record()
     turned = record.select(record.leads[::-1])

@@ -111,7 +111,8 @@ def test_an_age_that_is_not_the_patients_is_withheld(found: Analysis) -> None:
 
     known = known_of(replace(found, record=replace(found.record, age_years=56.0)))
     assert ground("A 56-year-old with sinus rhythm.", known, complete=False).text
-    assert not ground("A 75-year-old with sinus rhythm.", known, complete=False).text
+    wrong = ground("A 75-year-old with sinus rhythm.", known, complete=False).text
+    assert "75" not in wrong and wrong.startswith("Sinus rhythm")
 
 
 def test_every_alteration_of_the_measured_report_is_undone(known: Known, found: Analysis) -> None:
@@ -301,3 +302,21 @@ def test_a_refused_tracing_is_not_read() -> None:
     assert "not interpreted" in told
     assert not model.prompts
     assert interpret(found.record, model=model) == interpret(found.record, model="none")
+
+
+def test_a_value_of_one_lead_is_not_borne_out_by_anothers_evidence(
+    found: Analysis, known: Known
+) -> None:
+    """Evidence of a finding in V4 once bore out the same number told of aVL."""
+    from dataclasses import replace
+
+    from ecg_llm.phrases import measured
+
+    values = {lead: known.facts.value("t_mv", lead).value for lead in ("V4", "aVL")}
+    assert values["V4"] is not None and values["aVL"] is not None
+    assert abs(values["V4"] - values["aVL"]) > 0.15
+    fact = measured("T amplitude", values["V4"], "mV", lead="V4", criterion="≥ 0.1 mV")
+    quoted = replace(found.findings[0], evidence=(fact,))
+    other = known_of(replace(found, findings=(quoted,)))
+    text = f"The T amplitude is {values['V4']:.2f} mV in aVL."
+    assert [one.status for one in other.check(text)] == ["contradicted"]

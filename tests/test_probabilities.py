@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.knowledge import SCP
-from ecg_llm.probabilities import NOT_MEASURED, CodeModel, ProbabilityModel, head_score, joined
+from ecg_llm.probabilities import (
+    NOT_MEASURED,
+    CodeModel,
+    ProbabilityModel,
+    head_score,
+    joined,
+    with_probabilities,
+)
+from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim
 from ecg_llm.statements import doubtful_claim, finding_claims
 
@@ -165,3 +174,16 @@ def test_models_are_kept_in_a_file(tmp_path):
 def test_a_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="ecgllm train probabilities"):
         ProbabilityModel.load(tmp_path / "none.json")
+
+
+def test_what_the_encoder_cannot_read_keeps_its_findings():
+    record = ECGRecord(signal=np.ones((3, 5000), np.float32), fs=500.0, leads=("X", "Y", "Z"))
+    given = (finding("SR", "present"),)
+    assert with_probabilities(record, None, given) == given
+
+
+def test_without_weights_findings_come_from_criteria_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr("ecg_llm.probabilities.NEEDED", (tmp_path / "none.json",))
+    given = (finding("SR", "present"),)
+    record = ECGRecord(signal=np.ones((1, 5000), np.float32), fs=500.0, leads=("I",))
+    assert with_probabilities(record, None, given) == given

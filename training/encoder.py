@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.adapt import Adapt
 from ecg_llm.training.batches import batches
+from ecg_llm.training.encoder_card import LIMITS, data_card
 from ecg_llm.training.loop import fit
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
 from ecg_llm.training.pack import Pack, pack
-from ecg_llm.training.recipe import Recipe, load_recipe
+from ecg_llm.training.recipe import Recipe, load_recipe, starting_folder
 from ecg_llm.training.store import load_encoder, save_encoder
 
 Report = Callable[[str, int, int, dict[str, float]], None]
@@ -77,7 +79,7 @@ def train_encoder(
     logs: dict[str, float] = {}
     start = recipe.start
     for number, name in enumerate(recipe.stages, 1):
-        stage = load_recipe(name, size=recipe.size, start=start, seed=recipe.loop.seed)
+        stage = load_recipe(name, **{**recipe.given, "size": recipe.size, "start": start})
         last = number == len(recipe.stages)
         folder = out if last else out / f"{number}-{stage.objective}"
         logs = train_stage(stage, records, folder, resume=resume, report=report)
@@ -118,6 +120,7 @@ def train_stage(
     """
     if recipe.objective not in OBJECTIVES:
         raise ConfigError(f"objective {recipe.objective!r}: there are {', '.join(OBJECTIVES)}.")
+    began = time.monotonic()
     torch.manual_seed(recipe.loop.seed)
     encoder = starting_encoder(recipe)
     source = batches(
@@ -158,7 +161,14 @@ def train_stage(
     extra: dict[str, Tensor] = {k: names[k] for k in ("head.weight", "head.bias") if k in names}
     best = trained.get_submodule("encoder")
     assert isinstance(best, SignalEncoder)
-    card = {**_plain(identity), "figures": figures, "torch": torch.__version__}
+    card = {
+        **_plain(identity),
+        "sources": data_card(records, recipe.data),
+        "figures": figures,
+        "seconds": round(time.monotonic() - began),
+        "limits": LIMITS,
+        "torch": torch.__version__,
+    }
     save_encoder(best, out, card, extra)
     return logs
 
@@ -177,7 +187,7 @@ def starting_encoder(recipe: Recipe) -> SignalEncoder:
     """
     if not recipe.start:
         return SignalEncoderConfig.of_size(recipe.size).build()
-    return load_encoder(None if recipe.start == "bundled" else Path(recipe.start)).train()
+    return load_encoder(starting_folder(recipe)).train()
 
 
 def _plain(value: Any) -> Any:

@@ -33,9 +33,9 @@ class HeadRecipe:
 
     members: int = 4
     """Perceptrons of the committee that reads measurements."""
-    hidden: int = 96
+    hidden: int = 128
     """Width of each."""
-    steps: int = 500
+    steps: int = 800
     """Steps of each."""
     rate: float = 2e-3
     """Learning rate at the start."""

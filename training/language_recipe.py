@@ -13,6 +13,7 @@ from ecg_llm.prompt import PARTS, Part
 
 RECIPES = Path(__file__).parent / "recipes"
 _TEXT: tuple[Part, ...] = ("values", "findings")
+_VALUES: tuple[Part, ...] = ("values",)
 _TOKENS: tuple[Part, ...] = ("tokens",)
 
 
@@ -47,6 +48,8 @@ class LanguageRecipe:
     """Whether to hold the frozen language model in 4 bits (bitsandbytes)."""
     text: float = 1.0
     """Share of prompts that show values and findings only."""
+    values: float = 0.0
+    """Share of prompts that show values only: short, to learn copying from."""
     tokens: float = 0.0
     """Share of prompts that show the ECG's tokens only."""
     both: float = 0.0
@@ -82,7 +85,12 @@ class LanguageRecipe:
         >>> LanguageRecipe().mixture()
         [(('values', 'findings'), 1.0)]
         """
-        shares = ((_TEXT, self.text), (_TOKENS, self.tokens), (PARTS, self.both))
+        shares = (
+            (_TEXT, self.text),
+            (_VALUES, self.values),
+            (_TOKENS, self.tokens),
+            (PARTS, self.both),
+        )
         return [(parts, share) for parts, share in shares if share > 0]
 
 

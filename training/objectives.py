@@ -19,7 +19,8 @@ from ecg_llm.training.latent import Latent, Masked
 from ecg_llm.training.loop import Objective
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.probe import probe
-from ecg_llm.training.recipe import Recipe
+from ecg_llm.training.recipe import Recipe, starting_folder
+from ecg_llm.training.store import load_tensors
 from ecg_llm.training.supervised import (
     Supervised,
     held_out,
@@ -96,6 +97,7 @@ def make_objective(setup: Setup) -> tuple[Objective, Judge]:
 def _supervised(setup: Setup) -> tuple[Objective, Judge]:
     labels = setup.pack.labels[setup.source.rows]
     objective = Supervised(setup.encoder, positive_weights(labels), **setup.recipe.options)
+    _begin_with_head(objective, setup.recipe)
     return objective, _by_statements(setup.pack)
 
 
@@ -129,7 +131,20 @@ def _adapt(setup: Setup) -> tuple[Objective, Judge]:
     rows = setup.source.rows
     n = min(int(options.pop("labelled", 150)), len(rows))
     labelled = np.sort(np.random.default_rng(0).choice(rows, n, replace=False))
-    return Adapt(setup.encoder, torch.from_numpy(labelled), **options), _by_statements(setup.pack)
+    objective = Adapt(setup.encoder, torch.from_numpy(labelled), **options)
+    _begin_with_head(objective, setup.recipe)
+    return objective, _by_statements(setup.pack)
+
+
+def _begin_with_head(objective: Supervised, recipe: Recipe) -> None:
+    """Take the linear head that stands beside the encoder to begin with, if there is one."""
+    if not recipe.start:
+        return
+    stored = load_tensors(starting_folder(recipe))
+    if "head.weight" in stored:
+        with torch.no_grad():
+            objective.head.weight.copy_(torch.from_numpy(stored["head.weight"]))
+            objective.head.bias.copy_(torch.from_numpy(stored["head.bias"]))
 
 
 def _by_statements(pack: Pack) -> Judge:

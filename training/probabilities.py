@@ -23,7 +23,7 @@ _EDGE = 1e-4
 class ProbabilityRecipe:
     """How the probabilities are fitted."""
 
-    prior: float = 3.0
+    prior: float = 1.0
     """Strength with which a code's weights are held to those of all codes together."""
     least_positives: int = 10
     """A code with fewer keeps the common threshold."""

@@ -55,10 +55,12 @@ def ridge_scores(x: Array, labels: npt.NDArray[np.int8], z: Array, strength: flo
 
     Parameters
     ----------
-    x, z : np.ndarray, shape (n, k), (m, k)
-        Features to learn from and to score.
+    x : np.ndarray, shape (n, k)
+        Features to learn from.
     labels : np.ndarray of int8, shape (n, c)
         What is not known counts as absent.
+    z : np.ndarray, shape (m, k)
+        Features to score.
     strength : float
         Of the penalty, in standardised features.
 

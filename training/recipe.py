@@ -12,7 +12,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.training.loop import LoopConfig
 from ecg_llm.training.views import ViewConfig
 
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parent / "recipes" / "encoder"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Recipe:
     """How they are changed."""
     options: dict[str, Any] = field(default_factory=dict)
     """Of the objective."""
+    given: dict[str, Any] = field(default_factory=dict)
+    """Settings of the loop that a caller gave instead of the file's; every stage takes them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Give all settings as plain values.
@@ -58,6 +60,22 @@ class Recipe:
         dict
         """
         return asdict(self)
+
+
+def starting_folder(recipe: Recipe) -> Path | None:
+    """Give the folder of the encoder to begin with.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its ``start``.
+
+    Returns
+    -------
+    Path or None
+        None for the bundled one.
+    """
+    return None if recipe.start == "bundled" else Path(recipe.start)
 
 
 def recipe_names() -> list[str]:
@@ -104,7 +122,7 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
         key: changes.pop(key) for key in ("steps", "seed", "batch") if changes.get(key) is not None
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    made: Recipe = replace(recipe, loop=replace(recipe.loop, **loop), **given)
+    made: Recipe = replace(recipe, loop=replace(recipe.loop, **loop), given=loop, **given)
     return made
 
 

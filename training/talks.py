@@ -257,9 +257,10 @@ def posed(
     facts, slots = list(first.facts), [SLOT for _ in first.facts]
     text = "findings" in parts
     kinds = {talk.kind for talk in talks}
-    if "tokens" in parts and kinds <= _OF_TOKENS and rng.random() < pages:
+    one = len(facts) == 1
+    if "tokens" in parts and kinds <= _OF_TOKENS and one and rng.random() < pages:
         facts, slots = [unmeasured(facts[-1], first.labels, rng)], [PAGE]
-    elif text and kinds <= _OF_VALUES and rng.random() < vary:
+    elif "values" in parts and kinds <= _OF_VALUES and rng.random() < vary:
         facts = [varied(one, rng) for one in facts]
         if pool and "tokens" not in parts and rng.random() < MIXING:
             facts[-1] = mixed(facts[-1], pool, rng)
@@ -299,7 +300,7 @@ def _answer(talk: Talk, told: str, facts: Facts, parts: Sequence[Part]) -> str:
             return report_answer(facts, parts, talk.labels)
         case "stated" | "qa":
             return told
-        case "value" if text:
+        case "value" if "values" in parts:
             return value_answer(told, facts)
         case "wave" if text and facts.values:
             wave, lead = told.split(" ")
@@ -367,7 +368,7 @@ def draw(
             chosen = [rng.choice(alone)]
         else:
             of_record = together[rng.choice(names)]
-            kinds = [k for k in of_record if "findings" in parts or k in _OF_TOKENS]
+            kinds = [k for k in of_record if _fits(k, parts)]
             drawn = rng.choices(kinds, [often[kind] for kind in kinds], k=rng.choice(TURNS))
             chosen = [rng.choice(of_record[kind]) for kind in drawn]
             chosen = list({talk.turns[0]: talk for talk in chosen}.values())
@@ -385,6 +386,13 @@ def _pool(every: Iterable[Facts]) -> dict[str, list[Finding]]:
             if len(kept) < POOLED:
                 kept.append(replace(found, status="present", reason=None))
     return {code: present.get(code) or other[code] for code in sorted({*present, *other})}
+
+
+def _fits(kind: str, parts: Sequence[Part]) -> bool:
+    """Whether a prompt of these parts can bear out an answer of this kind."""
+    if "findings" in parts:
+        return True
+    return kind in ("report", "value") if "values" in parts else kind in _OF_TOKENS
 
 
 def _stands_alone(talk: Talk) -> bool:

@@ -36,16 +36,18 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 class TextRecipe:
     """How texts are aligned with records."""
 
-    steps: int = 1500
+    steps: int = 1000
     """Steps, each with fresh wordings of every statement."""
     records: int = 512
     """Records of a step."""
-    conclusions: int = 64
+    conclusions: int = 32
     """Conclusions of several statements, half of them as a reader wrote them."""
     rate: float = 2e-3
     """Highest learning rate; it falls to zero along a cosine."""
     decay: float = 0.02
     """Weight decay."""
+    signs: int = 24
+    """Signs of a step."""
     typing_errors: float = 0.3
     """Share of texts that get some."""
     average: float = 0.998
@@ -193,8 +195,9 @@ class _Teller:
         """Give texts and what is true of each record."""
         concept_truth, sign_truth = self.data.concepts[rows], self.data.signs[rows]
         texts = [self.word(self.concept_text(self.every[k])) for k in self.used]
-        texts += [self.word(self.any_of(sign.texts)) for sign in SIGNS]
-        columns = [concept_truth[:, self.used], sign_truth]
+        shown = self.rng.permutation(len(SIGNS))[: self.recipe.signs]
+        texts += [self.word(self.any_of(SIGNS[k].texts)) for k in shown]
+        columns = [concept_truth[:, self.used], sign_truth[:, shown]]
         for number in range(self.recipe.conclusions):
             made = self.conclusion(reader=number % 2 == 0)
             if made is None:
@@ -339,7 +342,7 @@ def nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: i
             chosen.append((int(rows[row]), code))
     rows = np.array([row for row, _ in chosen])
     return Cases(
-        names=tuple(names[row] for row in rows),
+        names=tuple(names[int(row)] for row in rows),
         statements=tuple(
             tuple(code for code, held in zip(SCP, stated[row], strict=True) if held) for row in rows
         ),

@@ -12,10 +12,12 @@ from ecg_llm.cli.build import build_app
 from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
+from ecg_llm.cli.evals import eval_grounding, eval_qa, eval_report
 from ecg_llm.cli.language import adapt
 from ecg_llm.cli.pages import eval_pages, train_pages
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
+from ecg_llm.cli.talk import ask, chat
 from ecg_llm.cli.train import train_encoder, train_head
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("report", short_help="Interpret an ECG.")(report)
+app.command("ask", short_help="Answer a question on an ECG, or a set of questions.")(ask)
+app.command("chat", short_help="Talk about an ECG in the terminal.")(chat)
 app.command("measure", short_help="Measure intervals, axes and amplitudes.")(measure)
 app.command("quality", short_help="Judge the technical quality.")(quality)
 app.command("classify", short_help="Score statements in your words, or a benchmark's classes.")(
@@ -41,6 +45,11 @@ app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 train_app.command("encoder", short_help="Train the signal encoder by a recipe.")(train_encoder)
 train_app.command("pages", short_help="Train the reader of page images.")(train_pages)
+eval_app.command("report", short_help="Reports claim by claim, drafts and what ships.")(eval_report)
+eval_app.command("qa", short_help="Answers against ECG-QA's.")(eval_qa)
+eval_app.command("grounding", short_help="What the check lets pass of altered sentences.")(
+    eval_grounding
+)
 eval_app.command("pages", short_help="Pages against the records they show.")(eval_pages)
 train_app.command("head", short_help="Fit the head on encoder and measurements.")(train_head)
 app.add_typer(train_app, name="train")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import typer
 
+from ecg_llm.cli.options import Model
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -251,18 +252,101 @@ def eval_encoder(
             typer.echo(str(path), err=True)
 
 
-@eval_app.command("controls", short_help="The classifier on records spoilt on purpose.")
-def eval_controls(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
-    folds: Annotated[str, typer.Option(help="Folds that judge, joined by commas.")] = "9",
-    limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
+@eval_app.command("external", short_help="Words on records of the CinC challenges.")
+def eval_external(
+    data: Annotated[Path, typer.Option(help="Folder of challenge records, with '#Dx:' codes.")],
     json_: Json = False,
 ) -> None:
-    """Classify records zeroed, shuffled in time, with leads permuted, gain halved, and with hum.
+    """Classify records of other sources by words, and hold that against their SNOMED CT codes.
 
     \b
-    ecgllm eval controls --data ptbxl/ \f
+    ecgllm eval external --data cinc2021/ \f
     """
+    from ecg_llm.eval.external import evaluate
+
+    _print(evaluate(_folder(data, "the CinC challenges")), json_)
+
+
+@eval_app.command("finetune", short_help="An encoder fine-tuned with few labels.")
+def eval_finetune(
+    data: Annotated[Path, typer.Option(help="Folder of the data sets, as train encoder takes it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    packed: Annotated[
+        Path | None, typer.Option(help="Folder of packed data; below --out if left out.")
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="bundled, or the folder of an encoder that train encoder wrote.")
+    ] = "bundled",
+    steps: Annotated[int, typer.Option(help="Of each run.", min=1)] = 200,
+    json_: Json = False,
+) -> None:
+    """Fine-tune an encoder with 1, 10 and 100 % of the labels of PTB-XL's folds 1 to 8.
+
+    The bundled encoder has learnt these labels; --start an encoder that has not (recipe latent or
+    masked) to see what its pretraining is worth.
+
+    \b
+    ecgllm eval finetune --data data/ --out runs/finetune --start runs/latent \f
+    """
+    from ecg_llm.eval.finetune import evaluate
+
+    out.mkdir(parents=True, exist_ok=True)
+    result = evaluate(
+        _folder(data, "the open data sets"),
+        out,
+        packed=packed,
+        start=start,
+        steps=steps,
+        progress=_progress("run"),
+    )
+    _print(result, json_)
+
+
+class Controlled(StrEnum):
+    """Whose dependence on the ECG is controlled."""
+
+    ENCODER = "encoder"
+    DRAFT = "draft"
+
+
+@eval_app.command("controls", short_help="What is left without the ECG: classifier, drafts.")
+def eval_controls(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    what: Annotated[
+        Controlled, typer.Option(help="encoder: the classifier; draft: the language model.")
+    ] = Controlled.ENCODER,
+    folds: Annotated[str, typer.Option(help="Folds that judge, joined by commas.")] = "9",
+    limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
+    model: Model = None,
+    json_: Json = False,
+) -> None:
+    """Spoil the ECG on purpose and look at what is left.
+
+    The classifier gets records zeroed, shuffled in time, with leads permuted, gain halved, and with
+    hum; the language model the words alone, the tracing alone, another patient's, or none.
+
+    \b
+    ecgllm eval controls --data ptbxl/
+    ecgllm eval controls --data ptbxl/ --what draft --limit 50 \f
+    """
+    if what is Controlled.DRAFT:
+        from ecg_llm.assistant import writer
+        from ecg_llm.eval.reports import VARIANTS
+        from ecg_llm.eval.reports import evaluate as of_drafts
+
+        teller = writer(model)
+        if teller is None:
+            raise ConfigError("--what draft needs a language model; none is bundled, give --model.")
+        drafts = of_drafts(
+            _folder(data, "PTB-XL"),
+            teller,
+            folds=_folds(folds),
+            limit=limit,
+            variants=VARIANTS,
+            progress=_progress("record"),
+        )
+        _print(drafts, json_)
+        return
     from ecg_llm.eval.disturbances import evaluate
 
     result = evaluate(
@@ -375,9 +459,9 @@ def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
     folds: Annotated[
-        int, typer.Option(help="0 to train on all records, k for cross-validation.", min=0)
+        int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
     ] = 0,
-    steps: Annotated[int | None, typer.Option(help="Steps of each of the two nets.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
@@ -389,10 +473,7 @@ def train_delineator(
 
     recipe = DelineatorRecipe()
     if steps is not None:
-        recipe = DelineatorRecipe(
-            dataclasses.replace(recipe.strips, steps=steps),
-            dataclasses.replace(recipe.beats, steps=steps),
-        )
+        recipe = dataclasses.replace(recipe, steps=steps)
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
@@ -424,6 +505,24 @@ def train_quality(
 
     train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
     typer.echo(str(out))
+
+
+@train_app.command("noise", short_help="Fit the kinds of noise on PTB-XL and ECG-QA.")
+def train_noise(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    items: Annotated[Path, typer.Option(help="ECG-QA's single-verify questions, JSON.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as signal_noise.npz.")],
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Fit the kinds of noise that annotators remark, on folds 1 to 8, and print the agreement.
+
+    \b
+    ecgllm train noise --data ptbxl/ --items ptbxl_single_verify.json --out signal_noise.npz \f
+    """
+    from ecg_llm.training.noise import train
+
+    card = train(_folder(data, "PTB-XL"), items, out, seed=seed, progress=_progress("record"))
+    typer.echo(json.dumps(card, indent=2))
 
 
 @train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")

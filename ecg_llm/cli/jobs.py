@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
 
 
-def report_json(record: ECGRecord) -> str:
+def report_json(record: ECGRecord, *, model: str | None = None, keep_draft: bool = False) -> str:
     """Give a record's report as one line.
 
     Parameters
     ----------
     record : ECGRecord
         What was read.
+    model : str, optional
+        As for `ecg_llm.assistant.interpret`; loaded once a process.
+    keep_draft : bool
+        Likewise.
 
     Returns
     -------
@@ -29,7 +33,7 @@ def report_json(record: ECGRecord) -> str:
     """
     from ecg_llm.assistant import interpret
 
-    return interpret(record).to_json()
+    return interpret(record, model=model, keep_draft=keep_draft).to_json()
 
 
 def measure_json(record: ECGRecord) -> str:
@@ -93,7 +97,9 @@ def of_ref(ref: RecordRef, told: Reading, job: Callable[[ECGRecord], str]) -> st
     return job(told.read_ref(ref))
 
 
-def run_description(command: str, folder: Path, told: Reading) -> dict[str, Any]:
+def run_description(
+    command: str, folder: Path, told: Reading, more: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Say what determines the lines of a folder run.
 
     Parameters
@@ -104,6 +110,8 @@ def run_description(command: str, folder: Path, told: Reading) -> dict[str, Any]
         What was given.
     told : Reading
         Options.
+    more : dict, optional
+        What else determines them.
 
     Returns
     -------
@@ -120,7 +128,31 @@ def run_description(command: str, folder: Path, told: Reading) -> dict[str, Any]
         "options": options,
         "version": ecg_llm.__version__,
         "weights": weight_hashes(),
+        **(more or {}),
     }
+
+
+def model_description(model: str | None, keep_draft: bool = False) -> dict[str, Any]:
+    """Say which language model a folder run uses.
+
+    Parameters
+    ----------
+    model : str or None
+        As for `ecg_llm.assistant.interpret`.
+    keep_draft : bool
+        Whether drafts are kept.
+
+    Returns
+    -------
+    dict
+        Empty without a model.
+    """
+    from ecg_llm.assistant import writer
+
+    made = writer(model)
+    if made is None:
+        return {}
+    return {"model": made.name, "model_hashes": made.hashes, "keep_draft": keep_draft}
 
 
 def to_line(document: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecg_llm.cli.develop import train_app
+from ecg_llm.cli.develop import Json, _print, _progress, eval_app, train_app
 
 Records = Annotated[Path, typer.Option(help="A set of records (build ptbxl).")]
 Talks = Annotated[Path | None, typer.Option(help="Conversations on that set (build instruct).")]
@@ -160,3 +160,26 @@ def adapt(
     from ecg_llm.training.few_shot import adapt_files
 
     typer.echo(str(adapt_files(base or MINI, examples, out, steps=steps, tell=_tell)))
+
+
+@eval_app.command("few-shot", short_help="5-way 5-shot: new questions from a few examples.")
+def eval_few_shot(
+    base: Annotated[Path, typer.Option(help="Checkpoint to adapt.")],
+    records: Records,
+    talks: Annotated[Path, typer.Option(help="Conversations on that set (build instruct).")],
+    features: Annotated[Path, typer.Option(help="Features of the records, kept in this NPZ file.")],
+    episodes: Annotated[int, typer.Option(help="Of each kind of question.", min=1)] = 4,
+    json_: Json = False,
+) -> None:
+    """Adapt the fusion part to 25 examples and ask 25 questions, on records nothing saw.
+
+    \b
+    ecgllm eval few-shot --base runs/sft/model --records sets/ptbxl --talks sets/talk \\
+        --features runs/sft/features.npz \f
+    """
+    from ecg_llm.eval.few_shot import evaluate
+    from ecg_llm.training.language_features import encode_set
+    from ecg_llm.training.language_stages import SHAPE
+
+    known = encode_set(records, features, pooled_tokens=SHAPE["pooled_tokens"])
+    _print(evaluate(base, talks, known, episodes=episodes, progress=_progress("episode")), json_)

@@ -64,6 +64,20 @@ Leads = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Start a folder run anew instead of resuming it.")
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="Language model of the narrative: none, a checkpoint's folder or a server's address; "
+        "by default the bundled one, where its weights are there.",
+        show_default=False,
+    ),
+]
+KeepDraft = Annotated[
+    bool,
+    typer.Option(
+        "--keep-draft", help="Put the model's draft and the verdict on each claim into the JSON."
+    ),
+]
 Jobs = Annotated[
     int | None, typer.Option(help="Processes of a folder run; by default one a core.", min=1)
 ]

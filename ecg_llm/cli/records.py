@@ -9,7 +9,7 @@ import sys
 import zipfile
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,9 @@ from ecg_llm.cli.options import (
     FileOrFolder,
     Fs,
     Jobs,
+    KeepDraft,
     Leads,
+    Model,
     Overwrite,
     Reading,
     Sex,
@@ -84,6 +86,8 @@ def report(
             help="An earlier ECG of the same patient: the report says what changed since."
         ),
     ] = None,
+    model: Model = None,
+    keep_draft: KeepDraft = False,
     age: Age = None,
     sex: Sex = None,
     fs: Fs = None,
@@ -100,6 +104,8 @@ def report(
     ecgllm report rec.hea -o rec.pdf --age 64 --sex female
     ecgllm report rec.hea --format json | jq '.alerts'
     ecgllm report today.hea --earlier last_year.hea
+    ecgllm report rec.hea --model none            measured only, no narrative by a model
+    ecgllm report rec.hea -f json --keep-draft | jq '.drafts, .changes'
     ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
 
     A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
@@ -116,7 +122,9 @@ def report(
                 f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
                 "reports.jsonl, or --format json to print them."
             )
-        _all_lines("report", path, refs, output, told, job.report_json, overwrite, jobs)
+        work = functools.partial(job.report_json, model=model, keep_draft=keep_draft)
+        more = job.model_description(model, keep_draft)
+        _all_lines("report", path, refs, output, told, work, overwrite, jobs, more)
         return
     chosen = format_ or _format_of(output)
     if chosen is Format.PDF and output is None and sys.stdout.isatty():
@@ -124,7 +132,8 @@ def report(
     from ecg_llm.assistant import interpret
 
     record = told.read(path)
-    made = interpret(record, earlier=None if earlier is None else told.read(earlier))
+    past = None if earlier is None else told.read(earlier)
+    made = interpret(record, model=model, keep_draft=keep_draft, earlier=past)
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
@@ -355,6 +364,7 @@ def _all_lines(
     record_job: Callable[[ECGRecord], str],
     overwrite: bool,
     jobs: int | None,
+    more: dict[str, Any] | None = None,
 ) -> None:
     """Write one line a record to a file, or print them."""
     from ecg_llm.batch import run_batch, run_lines
@@ -373,7 +383,7 @@ def _all_lines(
         work,
         refs,
         output,
-        run=job.run_description(command, folder, told),
+        run=job.run_description(command, folder, told, more),
         overwrite=overwrite,
         workers=jobs,
     )

@@ -75,16 +75,7 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
         loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if model.config.bundled_encoder and model.encoder is not None:
-            from safetensors.torch import load_file
-
-            if not ENCODER_WEIGHTS.is_file():
-                raise ConfigError(
-                    f"{ENCODER_WEIGHTS}: not there, but the checkpoint uses the bundled encoder; "
-                    "install ecg_llm with its weights."
-                )
-            kept = load_file(ENCODER_WEIGHTS)
-            own = {key[8:]: kept[key] for key in kept if key.startswith("encoder.")}
-            model.encoder.load_state_dict(own)
+            load_bundled_encoder(model.encoder)
         return loaded
 
     def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
@@ -309,6 +300,30 @@ def _encoder(config: EcgLlmConfig) -> nn.Module:
     }
     encoder: nn.Module = SignalEncoder(SignalEncoderConfig(**settings))
     return encoder
+
+
+def load_bundled_encoder(encoder: nn.Module) -> None:
+    """Give an encoder the weights that come with ecg_llm.
+
+    Parameters
+    ----------
+    encoder : SignalEncoder
+        Of the bundled size.
+
+    Raises
+    ------
+    ConfigError
+        If they are not installed.
+    """
+    from safetensors.torch import load_file
+
+    if not ENCODER_WEIGHTS.is_file():
+        raise ConfigError(
+            f"{ENCODER_WEIGHTS}: not there, but the checkpoint uses the bundled encoder; "
+            "install ecg_llm with its weights."
+        )
+    kept = load_file(ENCODER_WEIGHTS)
+    encoder.load_state_dict({k[8:]: kept[k] for k in kept if k.startswith("encoder.")})
 
 
 def need_bitsandbytes() -> None:

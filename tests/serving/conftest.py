@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 BASE = "http://127.0.0.1"
 
 
-def wait_until_ready(client: TestClient, seconds: float = 120) -> None:
+def wait_until_ready(client: TestClient, seconds: float = 240) -> None:
     """Wait for the first reader."""
     end = time.monotonic() + seconds
     while client.get("/readyz").status_code != 200:

@@ -201,6 +201,26 @@ def test_a_killed_engine_is_503_and_comes_back(served: TestClient, ecg: bytes) -
     assert served.post("/v1/chat/completions", json=body).status_code == 200
 
 
+def test_who_would_wait_too_long_is_told_to_come_again(served: TestClient, ecg: bytes) -> None:
+    state = served.app.state.server
+    form = {"file": ("r.zip", ecg)}
+    mean_s, state.answering.engine.mean_s = state.answering.engine.mean_s, 61.0
+    state.gate.at_engine += 1
+    try:
+        answer = served.post("/v1/ecg/reports", files=form)
+        measured = served.post("/v1/ecg/reports", files=form, data={"model": "measured"})
+    finally:
+        state.gate.at_engine -= 1
+        state.answering.engine.mean_s = mean_s
+    # Two requests of 1.5 answers of a minute each are more than half of 180 s.
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert measured.status_code == 200
+    assert served.post("/v1/ecg/reports", files=form).status_code == 200
+    assert state.gate.at_engine == 0
+    assert state.answering.engine.mean_s < 5
+
+
 def test_an_answer_that_is_not_ready_in_time_is_504(settings: Settings) -> None:
     app = create_app(replace(settings, answer_s=1.5), partial(Scripted, DRAFT, 0.5))
     with TestClient(app, base_url=BASE) as client:
@@ -264,3 +284,28 @@ def test_a_body_that_trickles_is_given_up(settings: Settings) -> None:
         kind = {"content-type": "multipart/form-data; boundary=b"}
         answer = client.post("/v1/ecg/reports", content=slowly(), headers=kind)
     assert answer.status_code in (400, 408)
+
+
+def test_a_real_checkpoint_is_served_and_its_tokens_are_counted(
+    settings: Settings, tmp_path: Path, ecg: bytes
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.serving.tiny_vllm import TOKENS, write_checkpoint
+
+    folder = tmp_path / "tiny"
+    write_checkpoint(folder)
+    app = create_app(replace(settings, engine="transformers", model=str(folder), max_new_tokens=24))
+    with TestClient(app, base_url=BASE) as client:
+        wait_until_ready(client)
+        question = "What is the QRS duration?"
+        answer = client_of(client).chat.completions.create(
+            model="tiny", messages=asked(question, file_part(ecg))
+        )
+        report = client.post("/v1/ecg/reports", files={"file": ("r.zip", ecg)}).json()
+    # Its weights are random: whatever it wrote, what was asked is answered as measured.
+    assert "QRS duration 93 ms" in answer.choices[0].message.content
+    assert answer.usage.prompt_tokens_details.model_extra["ecg_tokens"] == TOKENS
+    assert answer.usage.prompt_tokens > 100
+    assert answer.usage.completion_tokens > 0
+    assert list(report["provenance"]["model"]["hashes"]) == ["model.safetensors"]

@@ -291,6 +291,35 @@ def test_a_reader_that_was_taken_over_cannot_name_a_function() -> None:
             _loads(pickle.dumps(("ok", hostile)))
 
 
+def test_what_a_reader_gives_comes_back_whole(settings: Settings) -> None:
+    import pickle
+
+    from ecg_llm.serving.filework import analyse_file
+    from ecg_llm.serving.workers import _loads
+
+    result = analyse_file(job(zipped(), settings))
+    back = _loads(pickle.dumps(result, protocol=5))
+    assert back.analysis.findings == result.analysis.findings
+    assert back.analysis.measurements.to_dict() == result.analysis.measurements.to_dict()
+    assert back.stages_ms == result.stages_ms
+
+
+def test_a_reader_cannot_make_what_acts(tmp_path: Path) -> None:
+    """A class that does something when it is made stands in no result."""
+    import pickle
+
+    from ecg_llm.serving.audit import AuditLog
+    from ecg_llm.serving.workers import _loads
+
+    class Evil:
+        def __reduce__(self):
+            return AuditLog, (f"sqlite:///{tmp_path / 'made.db'}",)
+
+    with pytest.raises(pickle.UnpicklingError):
+        _loads(pickle.dumps(Evil()))
+    assert not (tmp_path / "made.db").exists()
+
+
 def test_waiting_readers_do_not_block_the_server(client: TestClient) -> None:
     begun = time.monotonic()
     assert client.get("/healthz").status_code == 200

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ pytestmark = [
 ]
 
 N_NEW = 24
+PAGE_NET = Path(__file__).parents[2] / "ecg_llm" / "weights" / "page.onnx"
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,17 @@ def plain_ids(model: Any, processor: Any, prompt: Any) -> list[int]:
 
 def engine_ids(model: Any, prompts: list[Any], adapters: list[str | None]) -> list[list[int]]:
     """Greedy ids of the engine, all prompts in one batch."""
+    return ids_of(model, list(map(model.engine_prompt, prompts)), adapters)
+
+
+def ids_of(model: Any, prompts: list[Any], adapters: list[str | None]) -> list[list[int]]:
+    """Greedy ids of the engine for prompts in vLLM's own form."""
     import asyncio
 
     from vllm import SamplingParams
 
-    async def one(prompt: Any, adapter: str | None) -> list[int]:
+    async def one(asked: Any, adapter: str | None) -> list[int]:
         params = SamplingParams(temperature=0.0, max_tokens=N_NEW)
-        asked = model.engine_prompt(prompt)
         got = [o async for o in model.engine.outputs(asked, params, model.lora(adapter))]
         return list(got[-1].outputs[0].token_ids)
 
@@ -63,6 +70,11 @@ def engine_ids(model: Any, prompts: list[Any], adapters: list[str | None]) -> li
         return list(await asyncio.gather(*map(one, prompts, adapters)))
 
     return model.engine.run(together())
+
+
+def letters(text: str) -> str:
+    """Leave out bytes that make no letter; detokenizers differ in how many signs they put there."""
+    return text.replace("\ufffd", "").strip()
 
 
 @pytest.fixture(scope="module")
@@ -122,18 +134,76 @@ def test_an_unknown_adapter_is_named(served, asked):
         served.model.generate([asked["text"]], adapter="clinic")
 
 
+def page_of(name: str) -> bytes:
+    """Draw an example as a page."""
+    import io
+
+    import PIL.Image
+
+    from ecg_llm.io import read_record
+    from ecg_llm.render.page import page_scene
+    from ecg_llm.render.raster import rasterise
+    from tests.serving.conftest import EXAMPLES
+
+    scene, _ = page_scene(read_record(EXAMPLES / f"{name}.hea"))
+    image = PIL.Image.fromarray(rasterise(scene, 120))
+    page = io.BytesIO()
+    image.save(page, "PNG")
+    return page.getvalue()
+
+
+@pytest.mark.skipif(not PAGE_NET.is_file(), reason="the weights of the page net are not there")
+def test_page_images_are_digitised_by_the_reader_and_told_apart_by_what_they_show(served):
+    import io
+    import uuid
+
+    import PIL.ExifTags
+    import PIL.Image
+
+    from ecg_llm.io import read_bytes
+    from ecg_llm.prompt import Prompt
+
+    asked, wanted = [], []
+    for name in ("00177_hr", "00338_hr"):
+        page = page_of(name)
+        record = read_bytes(page, "page.png")
+        assert record.origin == "page"
+        prompt = Prompt(
+            messages=({"role": "user", "content": [{"type": "image"}]},), records=(record,)
+        )
+        wanted.append(plain_ids(served.plain.model, served.plain.processor, prompt))
+        image = PIL.Image.open(io.BytesIO(page))
+        # vLLM would take this for the image's identity.
+        image.getexif()[PIL.ExifTags.Base.ImageID] = uuid.UUID(int=0)
+        laid_out = served.model.engine_prompt(prompt)
+        asked.append(laid_out | {"multi_modal_data": {"image": [image]}})
+    assert wanted[0] != wanted[1]
+    assert ids_of(served.model, asked, [None, None]) == wanted
+
+
 def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, asked):
     prompts = list(asked.values())
     answers = served.model.generate(prompts, max_new_tokens=N_NEW)
     plain = served.plain.generate(prompts, max_new_tokens=N_NEW)
-    # A letter of several bytes that the last token leaves unfinished is not said.
-    assert answers == [answer.rstrip("\ufffd").strip() for answer in plain]
+    assert list(map(letters, answers)) == list(map(letters, plain))
     pieces = list(served.model.stream(asked["two"], max_new_tokens=N_NEW))
     assert "".join(pieces) == answers[list(asked).index("two")]
     assert len(pieces) > 1
     words = ["Yes.", "No.", "72 bpm"]
     scores = served.model.score(asked["one"], words)
     assert scores == pytest.approx(served.plain.score(asked["one"], words), abs=1e-3)
+
+
+def test_numbers_are_read_from_the_prompt_as_the_transformers_engine_does(served):
+    from ecg_llm.lm_transformers import TransformersModel
+    from tests.serving.tiny_vllm import number_prompts
+
+    prompts = number_prompts()
+    wanted = served.plain.generate(prompts, max_new_tokens=60)
+    free = TransformersModel(served.folder, read_numbers=False).generate(prompts, max_new_tokens=60)
+    assert wanted != free
+    got = served.model.generate(prompts, max_new_tokens=60)
+    assert list(map(letters, got)) == list(map(letters, wanted))
 
 
 def test_an_answer_keeps_to_a_json_schema(served, asked):
@@ -159,6 +229,40 @@ def test_a_listener_who_leaves_frees_the_engine(served, asked):
     while served.model.engine.n_open and time.monotonic() < end:
         time.sleep(0.05)
     assert served.model.engine.n_open == 0
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from ecg_llm.serving.vllm_textmodel import VllmModel
+if __name__ == "__main__":
+    print("pids", *VllmModel(Path(sys.argv[1]), max_model_len=512).engine.pids(), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_an_engine_ends_with_a_server_that_was_killed(served, tmp_path):
+    script = tmp_path / "holder.py"
+    script.write_text(HOLDER)
+    holder = subprocess.Popen(
+        [sys.executable, script, served.folder], stdout=subprocess.PIPE, text=True
+    )
+    with holder, holder.stdout as said:
+        pids = next(line for line in said if line.startswith("pids")).split()[1:]
+        assert pids and all(Path(f"/proc/{pid}").exists() for pid in pids)
+        holder.kill()
+    end = time.monotonic() + 60
+    while any(_runs(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: str) -> bool:
+    """Whether a process is there and no mere entry of the table."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_killed_engine_says_so_and_comes_back(served, asked, wanted):

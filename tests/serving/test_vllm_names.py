@@ -83,6 +83,10 @@ NAMES = {
         "AsyncLLM.errored",
     ),
     "vllm.v1.engine.exceptions": ("EngineDeadError",),
+    "vllm.v1.sample.logits_processor": (
+        "AdapterLogitsProcessor.is_argmax_invariant",
+        "AdapterLogitsProcessor.new_req_logits_processor",
+    ),
 }
 
 PARAMETERS = {
@@ -100,12 +104,13 @@ PARAMETERS = {
         "prompt sampling_params request_id lora_request"
     ),
     "vllm:SamplingParams": (
-        "temperature max_tokens output_kind structured_outputs prompt_logprobs"
+        "temperature max_tokens output_kind structured_outputs logprob_token_ids extra_args"
     ),
     "vllm.engine.arg_utils:AsyncEngineArgs": (
         "model tokenizer_mode dtype generation_config limit_mm_per_prompt block_size max_model_len "
-        "structured_outputs_config disable_log_stats distributed_executor_backend enforce_eager "
-        "enable_lora max_loras max_lora_rank tensor_parallel_size pipeline_parallel_size"
+        "structured_outputs_config logits_processors disable_log_stats enforce_eager "
+        "distributed_executor_backend enable_lora max_loras max_lora_rank tensor_parallel_size "
+        "pipeline_parallel_size"
     ),
 }
 
@@ -160,3 +165,16 @@ def test_an_engine_argument_that_there_is_not_names_its_neighbour(tmp_path):
     with pytest.raises(ConfigError, match="tensor_parallel_size is near"):
         engine_arguments(tmp_path, {}, {"tensor_paralel_size": 2})
     assert engine_arguments(tmp_path, {}, {"tensor_parallel_size": 2})["tensor_parallel_size"] == 2
+
+
+def test_an_adapter_that_replaces_parts_is_to_be_merged(tmp_path):
+    from ecg_llm.errors import ConfigError
+    from ecg_llm.serving.vllm_engine import engine_arguments
+
+    config = tmp_path / "adapter_config.json"
+    config.write_text('{"r": 16, "modules_to_save": ["ecg_projector"]}')
+    with pytest.raises(ConfigError, match=r"replaces ecg_projector .* merges it"):
+        engine_arguments(tmp_path, {"ward": tmp_path}, {})
+    config.write_text('{"r": 12, "modules_to_save": null}')
+    made = engine_arguments(tmp_path, {"ward": tmp_path}, {})
+    assert (made["max_loras"], made["max_lora_rank"]) == (2, 16)

@@ -50,7 +50,7 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(merged: Path) -> Any:
     from ecg_llm.lm_transformers import TransformersModel
 
-    return TransformersModel(merged)
+    return TransformersModel(merged, read_numbers=False)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,11 @@ def file_part(data: bytes, **other: object) -> dict[str, Any]:
     return {"type": "file", "file": {"file_data": url, "filename": "ecg.zip"}, **other}
 
 
+def letters(text: str) -> str:
+    """Leave out bytes that make no letter; detokenizers differ in how many signs they put there."""
+    return text.replace("\ufffd", "").strip()
+
+
 def ask(client: Any, *parts: Any, **options: Any) -> Any:
     return client.chat.completions.create(
         model="tiny",
@@ -128,8 +133,7 @@ def wanted(plain: Any, *names: str) -> str:
 
     analyses = [analyse(read_bytes(zipped(name), "ecg.zip")) for name in names]
     (answer,) = plain.generate([build(QUESTION, analyses)], max_new_tokens=N_NEW)
-    # A letter of several bytes that the last token leaves unfinished is not said.
-    return answer.rstrip("\ufffd").strip()
+    return letters(answer)
 
 
 TEXT = {"type": "text", "text": QUESTION}
@@ -139,22 +143,22 @@ def test_a_file_part_is_answered_as_the_plain_merged_model_answers(server, plain
     client, _ = server
     first, second = zipped("00177_hr"), zipped("00338_hr")
     one = ask(client, file_part(first), TEXT)
-    assert one.choices[0].message.content.strip() == wanted(plain, "00177_hr")
+    assert letters(one.choices[0].message.content) == wanted(plain, "00177_hr")
     both = ask(client, file_part(first), file_part(second), TEXT)
-    assert both.choices[0].message.content.strip() == wanted(plain, "00177_hr", "00338_hr")
+    assert letters(both.choices[0].message.content) == wanted(plain, "00177_hr", "00338_hr")
     assert both.usage.prompt_tokens > one.usage.prompt_tokens
     told = "".join(
         chunk.choices[0].delta.content or ""
         for chunk in ask(client, file_part(first), TEXT, stream=True)
     )
-    assert told.strip() == wanted(plain, "00177_hr")
+    assert letters(told) == wanted(plain, "00177_hr")
 
 
 def test_two_patients_under_one_uuid_have_their_own_answers(server, plain):
     client, _ = server
     for name in ("00177_hr", "00338_hr"):
         given = ask(client, file_part(zipped(name), uuid="same"), TEXT)
-        assert given.choices[0].message.content.strip() == wanted(plain, name)
+        assert letters(given.choices[0].message.content) == wanted(plain, name)
 
 
 def test_an_answer_keeps_to_the_response_format(server):

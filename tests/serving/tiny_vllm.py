@@ -121,3 +121,14 @@ def prompts() -> dict[str, Prompt]:
         "two turned": _prompt([slot, slot, _text("changed?")], b, a),
         "text": _prompt([_text("What is a P wave?")]),
     }
+
+
+def number_prompts() -> list[Prompt]:
+    """Texts in which a number stands behind every letter."""
+    letters = [
+        chr(code) for code in range(33, 127) if not chr(code).isdigit() and chr(code) not in "<|>."
+    ]
+    return [
+        _prompt([_text("".join(f"{letter}{(k * step) % 97}" for k, letter in enumerate(letters)))])
+        for step in range(3, 15)
+    ]

@@ -136,6 +136,14 @@ def test_mixed_and_suspected_findings_are_in_the_prompt_and_in_the_report(facts)
             assert f"Possible {line.removeprefix('- possible ')}." in text
 
 
+def test_a_slot_is_drawn_for_every_record_also_where_pages_are_mixed_in(talks, facts):
+    two = {"records": ("a", "b"), "facts": (facts, facts), "labels": ()}
+    asked = {**talks, "qa": [Talk(kind="qa", turns=("Which is new?", "none"), **two)]}
+    mixture = [(ALL, 0.5), (TOKENS, 0.5)]
+    for talk, prompt, _ in itertools.islice(draw(asked, Random(0), mixture, pages=0.5), 300):
+        assert len(prompt.records) == len(talk.records)
+
+
 def test_only_the_assistants_words_are_learnt(talks, tokenizer):
     talk = talks["talk"][0]
     prompt, said = posed([talk], Random(0), TEXT)

@@ -57,7 +57,7 @@ def test_every_objective_learns_and_can_be_stored(
     if objective == "adapt":
         training.train_stage(_recipe(steps=1), small_pack, tmp_path / "start")
         start = str(tmp_path / "start")
-    recipe = replace(_recipe(objective, steps=6, warmup=0.0, peak_lr=2e-3), start=start)
+    recipe = replace(_recipe(objective, steps=10, warmup=0.0, peak_lr=3e-3), start=start)
     losses: list[float] = []
     training.train_stage(
         recipe,
@@ -66,7 +66,7 @@ def test_every_objective_learns_and_can_be_stored(
         report=lambda stage, step, n, logs: losses.append(logs["loss"]),
     )
     assert all(np.isfinite(losses))
-    assert losses[-1] < losses[0]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
     load_encoder(tmp_path)
 
 

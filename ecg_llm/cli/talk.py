@@ -1,0 +1,182 @@
+"""The commands that answer questions: ask, chat."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ecg_llm.cli.options import Age, File, Fs, Jobs, Leads, Model, Sex, Unit, reading
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ecg_llm.analysis import Analysis
+    from ecg_llm.ground import Sentence
+
+
+def ask(
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="An ECG.", show_default=False)
+    ] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="[QUESTION]", help="In English.", show_default=False)
+    ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(help="A set of questions in the form of ECG-QA, JSON.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder in the layout of PTB-XL, for --items.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the answers here, JSON lines.")
+    ] = None,
+    model: Model = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON with the evidence.")] = False,
+    age: Age = None,
+    sex: Sex = None,
+    fs: Fs = None,
+    unit: Unit = None,
+    leads: Leads = None,
+    jobs: Jobs = None,
+) -> None:
+    """Answer a question on an ECG, or a set of questions in the form of ECG-QA.
+
+    \b
+    ecgllm ask rec.hea "What is the QTc?"
+    ecgllm ask rec.hea "Is there atrial fibrillation?" --json
+    ecgllm ask --items items.json --data ptbxl/ --output answers.jsonl
+
+    Every sentence is held against what was measured. What an ECG cannot tell is declined. \f
+    """
+    if items is not None:
+        if path is not None or data is None:
+            raise ConfigError("--items needs --data with the records, and no file beside it.")
+        _ask_items(items, data, output, jobs)
+        return
+    if path is None or question is None:
+        raise ConfigError('ask needs a file and a question: ecgllm ask rec.hea "What is the QTc?"')
+    from ecg_llm.analysis import analyse
+    from ecg_llm.answer import respond
+    from ecg_llm.assistant import writer
+
+    found = analyse(reading(age, sex, fs, unit, leads).read(path))
+    shown = _of_noise(found, question)
+    if shown is None:
+        shown = list(respond([("user", question)], found, model=writer(model)))
+    if json_ or output is not None:
+        _write([_document(found, question, shown)], output)
+    else:
+        typer.echo("".join(one.before + one.text for one in shown if one.text).strip())
+
+
+def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
+    """Answer a question on noise, which the kinds of noise answer and no report; else None."""
+    from ecg_llm.ground import Sentence
+    from ecg_llm.noise import WEIGHTS
+    from ecg_llm.qa_answer import QARecord, answer_qa
+    from ecg_llm.qa_question import read_qa
+
+    if read_qa(question).about != "noise" or not WEIGHTS.is_file() or not found.quality.acceptable:
+        return None
+    told = answer_qa(question, [QARecord.of(found)])
+    return [Sentence(text=told.text, before="", evidence=told.evidence, kind="description")]
+
+
+def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str, Any]:
+    """Put an answer into JSON: short and in words, with evidence and what the check changed."""
+    from ecg_llm.noise import WEIGHTS
+    from ecg_llm.qa_answer import QARecord, answer_qa
+    from ecg_llm.qa_question import read_qa
+
+    asked = read_qa(question)
+    short: list[str] = []
+    can = asked.about != "any" and found.quality.acceptable
+    if can and (asked.about != "noise" or WEIGHTS.is_file()):
+        short = list(answer_qa(question, [QARecord.of(found)]).answer)
+    evidence = dict.fromkeys(item for one in shown if one.text for item in one.evidence)
+    return {
+        "record": found.record.name,
+        "question": question,
+        "answer": short,
+        "text": "".join(one.before + one.text for one in shown if one.text).strip(),
+        "evidence": [asdict(item) for item in evidence],
+        "changes": [one.change.model_dump() for one in shown if one.change is not None],
+    }
+
+
+def _write(lines: list[dict[str, Any]], output: Path | None) -> None:
+    from ecg_llm.cli.jobs import to_line
+    from ecg_llm.cli.records import check_place, write_bytes
+
+    check_place(output)
+    write_bytes("".join(to_line(line) + "\n" for line in lines).encode(), output)
+
+
+def _ask_items(items: Path, data: Path, output: Path | None, jobs: int | None) -> None:
+    """Answer a set of questions, one line each, in its order."""
+    from ecg_llm.batch import progress_bar
+    from ecg_llm.qa_items import answer_items, read_items
+
+    asked = read_items(items)
+    n = len({one for item in asked for one in item.ecg_ids})
+    with progress_bar(n) as step:
+        lines = list(answer_items(asked, data, workers=jobs, progress=lambda *_: step()))
+    _write(lines, output)
+    failed = sum("error" in line for line in lines)
+    typer.echo(f"{len(lines)} questions, {failed} without an answer", err=True)
+
+
+def chat(
+    path: File,
+    model: Model = None,
+    age: Age = None,
+    sex: Sex = None,
+    fs: Fs = None,
+    unit: Unit = None,
+    leads: Leads = None,
+) -> None:
+    """Talk about an ECG in the terminal; each sentence is checked before it is shown.
+
+    \b
+    ecgllm chat rec.hea
+    echo "What is the rhythm?" | ecgllm chat rec.hea
+
+    An empty line, exit or Ctrl-D ends it. \f
+    """
+    from rich.console import Console
+
+    from ecg_llm.analysis import analyse
+    from ecg_llm.answer import Conversation
+    from ecg_llm.assistant import writer
+
+    found = analyse(reading(age, sex, fs, unit, leads).read(path))
+    teller = writer(model)
+    talk = Conversation([found], model=teller)
+    console = Console(highlight=False, soft_wrap=True)
+    person = sys.stdin.isatty()
+    if person:
+        by = teller.name if teller is not None else "measured answers, no language model"
+        console.print(f"[dim]{found.record.name or path.name} · {by}. Empty line ends.[/dim]")
+    while True:
+        try:
+            question = console.input("[bold]> [/bold]") if person else next(sys.stdin, "")
+        except (EOFError, KeyboardInterrupt):
+            break
+        question = question.strip()
+        if not question or question.lower() in ("exit", "quit"):
+            if person or not question:
+                break
+            continue
+        if not person:
+            console.print(f"> {question}", markup=False)
+        for one in talk.ask(question):
+            if one.text:
+                console.print(one.before + one.text, end="", markup=False)
+            elif one.change is not None and person:
+                console.print(" …", end="", style="dim")
+        console.print()

@@ -1,0 +1,165 @@
+"""What fine-tuning with few labels makes of an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecg_llm.eval.encoder import SHARES
+
+if TYPE_CHECKING:
+    from ecg_llm.training.pack import Pack
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuned:
+    """One share of the labels.
+
+    Attributes
+    ----------
+    share : float
+        Of the labelled training records.
+    n_labels : int
+        Records whose labels were used.
+    figures : dict of str to float
+        Macro AUCs on fold 9.
+    """
+
+    share: float
+    n_labels: int
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneResult:
+    """All shares.
+
+    Attributes
+    ----------
+    start : str
+        The encoder that was fine-tuned.
+    steps : int
+        Of each run.
+    rows : tuple of FineTuned
+        Fewest labels first.
+    """
+
+    start: str
+    steps: int
+    rows: tuple[FineTuned, ...]
+
+    def render(self) -> str:
+        """Write the table, in Markdown.
+
+        Returns
+        -------
+        str
+        """
+        names = sorted({name for row in self.rows for name in row.figures})
+        lines = [
+            f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:",
+            "",
+            f"| labels | {' | '.join(names)} |",
+            f"| ---: |{' ---: |' * len(names)}",
+        ]
+        for row in self.rows:
+            told = [f"{row.figures[name]:.3f}" if name in row.figures else "–" for name in names]
+            lines.append(f"| {row.share:.0%} ({row.n_labels}) | {' | '.join(told)} |")
+        return "\n".join(lines)
+
+
+def evaluate(
+    data: Path,
+    out: Path,
+    *,
+    packed: Path | None = None,
+    start: str = "bundled",
+    steps: int = 200,
+    shares: Sequence[float] = SHARES,
+    progress: Callable[[int, int], None] | None = None,
+) -> FineTuneResult:
+    """Fine-tune an encoder with a hundredth, a tenth and all of the labels of folds 1 to 8.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the data sets, as `train encoder` takes it.
+    out : Path
+        Folder of the runs.
+    packed : Path, optional
+        Folder of the packed data; below ``out`` if left out.
+    start : str
+        ``bundled``, or the folder of an encoder; one that has seen no labels shows what its
+        pretraining is worth.
+    steps : int
+        Of each run.
+    shares : sequence of float
+        Of the labels.
+    progress : callable, optional
+        Called with runs done and in all.
+
+    Returns
+    -------
+    FineTuneResult
+    """
+    from ecg_llm.training.pack import pack
+    from ecg_llm.training.recipe import load_recipe
+
+    n_simulated = load_recipe("supervised").data.simulated
+    records = pack(data, packed or out / "packed", n_simulated=n_simulated)
+    return fine_tune(records, out, start=start, steps=steps, shares=shares, progress=progress)
+
+
+def fine_tune(
+    records: Pack,
+    out: Path,
+    *,
+    start: str,
+    steps: int,
+    shares: Sequence[float] = SHARES,
+    progress: Callable[[int, int], None] | None = None,
+) -> FineTuneResult:
+    """Fine-tune an encoder on packed records.
+
+    Parameters
+    ----------
+    records : Pack
+        With PTB-XL's.
+    out : Path
+        Folder of the runs.
+    start : str
+        ``bundled``, the folder of an encoder, or empty for fresh weights.
+    steps : int
+        Of each run.
+    shares : sequence of float
+        Of the labels.
+    progress : callable, optional
+        Called with runs done and in all.
+
+    Returns
+    -------
+    FineTuneResult
+    """
+    import numpy as np
+
+    from ecg_llm.training.encoder import train_stage
+    from ecg_llm.training.recipe import load_recipe
+
+    recipe = load_recipe("supervised", steps=steps, start=start)
+    labelled = np.isin(records.fold, recipe.data.folds) & records.calibrated
+    rows = []
+    for done, share in enumerate(shares, start=1):
+        few = 0 if share >= 1 else max(10, round(share * int(labelled.sum())))
+        shown = replace(recipe.data, few=few, shares={"ptbxl": 1.0})
+        loop = replace(recipe.loop, judge_every=steps)
+        logs = train_stage(
+            replace(recipe, data=shown, loop=loop), records, out / f"share-{share:g}"
+        )
+        figures = {name: value for name, value in logs.items() if "AUC" in name}
+        n_labels = few or int(labelled.sum())
+        rows.append(FineTuned(share=share, n_labels=n_labels, figures=figures))
+        if progress:
+            progress(done, len(shares))
+    return FineTuneResult(start=start or "fresh weights", steps=steps, rows=tuple(rows))

@@ -1,0 +1,180 @@
+"""Answers to ECG-QA's questions against its own, beside the answer that is commonest."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.qa_items import Item, answer_items, read_items
+from ecg_llm.qa_question import read_qa
+
+
+@dataclass(frozen=True, kw_only=True)
+class QARow:
+    """How questions of one kind fared.
+
+    Attributes
+    ----------
+    name : str
+        Kind.
+    n : int
+        Questions.
+    exact : float
+        Share answered exactly, as sets.
+    balanced : float or None
+        Mean of the shares over the true answers yes and no, of verify questions.
+    majority : float
+        Share that the commonest true answer would get.
+    f1 : float
+        Mean over questions of the F1 of the answer as a set.
+    """
+
+    name: str
+    n: int
+    exact: float
+    balanced: float | None
+    majority: float
+    f1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class QAResult:
+    """The table.
+
+    Attributes
+    ----------
+    items : str
+        Name of the file of questions.
+    folds : tuple of int or None
+        Folds of the records asked about; None for all.
+    failed : int
+        Questions without an answer; they count as wrong.
+    rows : tuple of QARow
+        All first, then by kind.
+    """
+
+    items: str
+    folds: tuple[int, ...] | None
+    failed: int
+    rows: tuple[QARow, ...]
+
+    def render(self) -> str:
+        """Write the table as text.
+
+        Returns
+        -------
+        str
+        """
+        folds = "all folds" if self.folds is None else f"folds {', '.join(map(str, self.folds))}"
+        lines = [
+            f"ECG-QA, {self.items}, records of {folds}: {self.rows[0].n} questions, "
+            f"{self.failed} without an answer",
+            "",
+            "| kind | n | exact % | balanced | majority answer, exact % | set F1 |",
+            "|---|---:|---:|---:|---:|---:|",
+        ]
+        for row in self.rows:
+            balanced = "–" if row.balanced is None else f"{row.balanced:.3f}"
+            lines.append(
+                f"| {row.name} | {row.n} | {100 * row.exact:.1f} | {balanced} "
+                f"| {100 * row.majority:.1f} | {row.f1:.3f} |"
+            )
+        lines.append("\nThe majority answer has a balanced share of 0.500.")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        return asdict(self)
+
+
+def evaluate(
+    data: Path,
+    items: Path,
+    *,
+    folds: tuple[int, ...] | None = (9,),
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> QAResult:
+    """Answer a set of questions and compare.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    items : Path
+        Questions with answers.
+    folds : tuple of int, optional
+        Only questions all of whose records are in these folds; None for all that are there.
+    workers : int, optional
+        Processes.
+    progress : callable, optional
+        Called with ECGs analysed and in all.
+
+    Returns
+    -------
+    QAResult
+    """
+    chosen_folds = tuple(range(1, 11)) if folds is None else folds
+    there = {int(float(row["ecg_id"])) for row in ptbxl_rows(data, chosen_folds, 100)}
+    asked = [
+        item
+        for item in read_items(items)
+        if item.truth is not None and all(one in there for one in item.ecg_ids)
+    ]
+    lines = list(answer_items(asked, data, workers=workers, progress=progress))
+    answers = [tuple(line.get("answer", ())) for line in lines]
+    groups: dict[str, list[int]] = defaultdict(list)
+    for k, item in enumerate(asked):
+        groups["all"].append(k)
+        groups[_kind(item)].append(k)
+    order = ["all", *sorted(name for name in groups if name != "all")]
+    return QAResult(
+        items=items.name,
+        folds=folds,
+        failed=sum("error" in line for line in lines),
+        rows=tuple(_row(name, groups[name], asked, answers) for name in order if groups[name]),
+    )
+
+
+def _kind(item: Item) -> str:
+    """Name the kind of a question."""
+    asked = read_qa(item.question, len(item.ecg_ids))
+    where = "comparison " if len(item.ecg_ids) > 1 else ""
+    kind = asked.terms[0] if asked.about == "noise" and len(asked.terms) == 1 else asked.about
+    change = f", {asked.change} {'normal' if asked.normal else 'abnormal'}" if where else ""
+    return f"{where}{asked.form} {kind}{change}"
+
+
+def _row(
+    name: str, which: Sequence[int], asked: Sequence[Item], answers: Sequence[tuple[str, ...]]
+) -> QARow:
+    """Count one kind."""
+    truths = [frozenset(asked[k].truth or ()) for k in which]
+    said = [frozenset(answers[k]) for k in which]
+    right = [truth == one for truth, one in zip(truths, said, strict=True)]
+    by_truth: dict[frozenset[str], list[bool]] = defaultdict(list)
+    for truth, good in zip(truths, right, strict=True):
+        by_truth[truth].append(good)
+    closed = set(by_truth) <= {frozenset(("yes",)), frozenset(("no",))} and len(by_truth) == 2
+    shares = [sum(goods) / len(goods) for goods in by_truth.values()]
+    f1 = [
+        2 * len(truth & one) / (len(truth) + len(one)) if truth or one else 1.0
+        for truth, one in zip(truths, said, strict=True)
+    ]
+    return QARow(
+        name=name,
+        n=len(which),
+        exact=sum(right) / len(right),
+        balanced=sum(shares) / len(shares) if closed else None,
+        majority=Counter(truths).most_common(1)[0][1] / len(truths),
+        f1=sum(f1) / len(f1),
+    )

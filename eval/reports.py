@@ -1,0 +1,625 @@
+"""Judge reports claim by claim: drafts of a model, what ships, and the measured report."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecg_llm.analysis import Analysis, analyse
+from ecg_llm.assistant import known_of, report_on
+from ecg_llm.claims import extract_claims
+from ecg_llm.errors import RecordError
+from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
+from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
+from ecg_llm.finding_check import lead_shows
+from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.ground import Grounded, Known, ground
+from ecg_llm.grounding import unheld
+from ecg_llm.io import read_record
+from ecg_llm.prompt import Prompt, build
+from ecg_llm.vocabulary import canonical_code, label, members
+
+if TYPE_CHECKING:
+    from ecg_llm.lm import TextModel
+    from ecg_llm.report import Report
+
+MAX_NEW_TOKENS = 512
+JUDGED = tuple(code for code in STATEMENTS if code.isupper() or "/" in code or code[0].isdigit())
+"""Our statements that PTB-XL may hold."""
+_LOCAL = ("qrs", "st-t")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """How the texts of one kind fared over a set of records.
+
+    Attributes
+    ----------
+    name : str
+        Which texts.
+    counts : dict of str to float
+        ``records``, ``numbers``, ``numbers_right``, ``claims``, ``contradicted``, ``tp``, ``fp``,
+        ``fn``, ``leads``, ``leads_right``, ``chains``, ``chains_whole``, and the sums of ``bleu``,
+        ``rouge_l``, ``meteor``.
+    """
+
+    name: str
+    counts: dict[str, float]
+
+    def share(self, part: str, whole: str) -> float | None:
+        """Give a share, or None of nothing.
+
+        Parameters
+        ----------
+        part, whole : str
+            Names of counts.
+
+        Returns
+        -------
+        float or None
+        """
+        return self.counts.get(part, 0) / self.counts[whole] if self.counts.get(whole) else None
+
+    @property
+    def f1(self) -> float | None:
+        """Micro F1 of the stated findings against PTB-XL's statements."""
+        tp, fp, fn = (self.counts.get(name, 0) for name in ("tp", "fp", "fn"))
+        return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None
+
+    def cells(self) -> list[str]:
+        """Write the row of the table.
+
+        Returns
+        -------
+        list of str
+        """
+
+        def percent(value: float | None) -> str:
+            return "–" if value is None else f"{100 * value:.1f}"
+
+        n = self.counts.get("records", 0) or 1
+        return [
+            self.name,
+            f"{self.counts.get('numbers', 0):.0f}",
+            percent(self.share("numbers_right", "numbers")),
+            f"{self.counts.get('contradicted', 0):.0f}",
+            "–" if self.f1 is None else f"{self.f1:.3f}",
+            percent(self.share("leads_right", "leads")),
+            percent(self.share("chains_whole", "chains")),
+            f"{self.counts.get('bleu', 0) / n:.3f}",
+            f"{self.counts.get('rouge_l', 0) / n:.3f}",
+            f"{self.counts.get('meteor', 0) / n:.3f}",
+        ]
+
+
+HEAD = (
+    *("texts", "numbers", "right %", "contradicted", "F1", "leads right %", "chains whole %"),
+    *("BLEU", "ROUGE-L", "METEOR-like"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportsResult:
+    """The table.
+
+    Attributes
+    ----------
+    model : str or None
+        Name of the language model.
+    folds : tuple of int
+        PTB-XL folds.
+    records : int
+        Records judged.
+    refused : int
+        Refused for their quality, and left out.
+    rows : tuple of Row
+        One a kind of text.
+    changes : dict of str to int
+        What the check did to the drafts.
+    """
+
+    model: str | None
+    folds: tuple[int, ...]
+    records: int
+    refused: int
+    rows: tuple[Row, ...]
+    changes: dict[str, int]
+
+    def render(self) -> str:
+        """Write the table, in Markdown that reads as plain text too.
+
+        Returns
+        -------
+        str
+        """
+        folds = ", ".join(str(fold) for fold in self.folds)
+        table = [HEAD, *(row.cells() for row in self.rows)]
+        widths = [max(len(line[k]) for line in table) for k in range(len(HEAD))]
+        lines = [
+            "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
+            for line in table
+        ]
+        lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+        done = ", ".join(f"{n} {what}" for what, n in self.changes.items()) or "nothing changed"
+        head = (
+            f"PTB-XL folds {folds}: {self.records} records, {self.refused} refused; "
+            f"model {self.model or 'none'}"
+        )
+        return "\n".join([head, "", *lines, "", f"The check: {done}."])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One record of PTB-XL with what its annotators stated."""
+
+    found: Analysis
+    known: Known
+    statements: dict[str, float]
+    reference: str
+
+
+def cases(
+    data: Path,
+    folds: tuple[int, ...],
+    fs: int = 100,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Case], int]:
+    """Analyse records of PTB-XL.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    folds : tuple of int
+        Which folds.
+    fs : {100, 500}, Hz
+        Which version of the records.
+    limit : int, optional
+        The first so many.
+    progress : callable, optional
+        Called with records done and in all.
+
+    Returns
+    -------
+    tuple of (list of Case, int)
+        Those that may be read, and how many were refused or unreadable.
+    """
+    rows = ptbxl_rows(data, folds, fs)[:limit]
+    column = "filename_lr" if fs == 100 else "filename_hr"
+    out, refused = [], 0
+    for done, row in enumerate(rows, start=1):
+        try:
+            found = analyse(with_person(read_record(data / f"{row[column]}.hea"), row))
+        except RecordError:
+            refused += 1
+            continue
+        if found.measurements is None:
+            refused += 1
+            continue
+        statements = ast.literal_eval(row["scp_codes"])
+        named = [label(code) for code in statements]
+        out.append(Case(found, known_of(found), statements, ". ".join(named)))
+        if progress:
+            progress(done, len(rows))
+    return out, refused
+
+
+def said_findings(text: str) -> set[str]:
+    """Collect the findings that a text states as present.
+
+    Parameters
+    ----------
+    text : str
+        A report.
+
+    Returns
+    -------
+    set of str
+        Codes, with the broader statements that they make true.
+    """
+    said = {
+        canonical_code(claim.subject)
+        for claim in extract_claims(text)
+        if claim.kind == "finding"
+        and claim.role == "measured"
+        and not claim.negated
+        and claim.certainty == "definite"
+    }
+    return {code for code in JUDGED if said & {code, *members(code)}}
+
+
+def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
+    """Hold stated findings against PTB-XL's statements.
+
+    Parameters
+    ----------
+    said : set of str
+        Codes.
+    statements : dict of str to float
+        ``scp_codes`` of the record.
+
+    Returns
+    -------
+    Counter
+        ``tp``, ``fp``, ``fn``; statements that the record does not judge are left out.
+    """
+    out: Counter[str] = Counter()
+    for code in JUDGED:
+        true = truth(statements, code)
+        if true is None:
+            continue
+        if code in said:
+            out["tp" if true else "fp"] += 1
+        elif true:
+            out["fn"] += 1
+    return out
+
+
+def count_leads(text: str, known: Known) -> Counter[str]:
+    """Count the leads that a text names for a sign, and those that show it by measurement.
+
+    Parameters
+    ----------
+    text : str
+        A report.
+    known : Known
+        Of the record.
+
+    Returns
+    -------
+    Counter
+        ``leads`` and ``leads_right``.
+    """
+    out: Counter[str] = Counter()
+    for claim in extract_claims(text):
+        if claim.kind != "finding" or claim.negated or not claim.all_leads:
+            continue
+        for lead in claim.leads:
+            shows = lead_shows(canonical_code(claim.subject), lead, known.facts)
+            if shows is not None:
+                out["leads"] += 1
+                out["leads_right"] += shows
+    return out
+
+
+def judge_text(text: str, case: Case) -> Counter[str]:
+    """Judge a draft, as written.
+
+    Parameters
+    ----------
+    text : str
+        The draft.
+    case : Case
+        The record.
+
+    Returns
+    -------
+    Counter
+    """
+    out: Counter[str] = Counter(records=1)
+    for one in case.known.check(text):
+        out["claims"] += 1
+        out["contradicted"] += one.status == "contradicted"
+        if one.claim.kind == "number":
+            out["numbers"] += 1
+            out["numbers_right"] += one.status == "supported"
+        if one.claim.kind == "finding" and not one.claim.negated:
+            out += _chain(one.evidence, one.claim.subject, text=text)
+    out += count_findings(said_findings(text), case.statements)
+    out += count_leads(text, case.known)
+    _overlap(out, text, case.reference)
+    return out
+
+
+def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
+    """Judge what ships of a draft; sentences written from measurements by their evidence.
+
+    Parameters
+    ----------
+    told : Grounded
+        After the check.
+    case : Case
+        The record.
+
+    Returns
+    -------
+    Counter
+    """
+    out: Counter[str] = Counter(records=1)
+    for one in told.sentences:
+        if one.kind == "told":
+            for claim in case.known.check(one.text):
+                out["claims"] += 1
+                out["contradicted"] += claim.status == "contradicted"
+                if claim.claim.kind == "number":
+                    out["numbers"] += 1
+                    out["numbers_right"] += claim.status == "supported"
+                if claim.claim.kind == "finding" and not claim.claim.negated:
+                    out += _chain(claim.evidence, claim.claim.subject, text=one.text)
+        elif one.text:
+            out += _measured_sentence(one.text, one.evidence, one.kind, case.known)
+    out += count_findings(said_findings(told.text), case.statements)
+    out += count_leads(told.text, case.known)
+    _overlap(out, told.text, case.reference)
+    return out
+
+
+def judge_measured(report: Report, case: Case) -> Counter[str]:
+    """Judge the measured report by the evidence of its sentences.
+
+    Parameters
+    ----------
+    report : Report
+        Without a model.
+    case : Case
+        The record.
+
+    Returns
+    -------
+    Counter
+    """
+    out: Counter[str] = Counter(records=1)
+    for claim in report.claims:
+        out += _measured_sentence(claim.text, claim.evidence, claim.kind, case.known)
+    text = " ".join(report.impression)
+    out += count_findings(
+        {f.code for f in case.found.findings if f.status == "present"} | said_findings(text),
+        case.statements,
+    )
+    out += count_leads(text, case.known)
+    _overlap(out, text, case.reference)
+    return out
+
+
+_DIGITS = re.compile(r"(?<![\w.])−?\d+(?:\.\d+)?")
+
+
+def _measured_sentence(text: str, evidence: Sequence[Any], kind: str, known: Known) -> Counter[str]:
+    """Count a sentence that was written from the measurements."""
+    names = [item.quantity for item in evidence]
+    names += [f.label for f in known.facts.findings.values()]
+    names += [f.reason or "" for f in known.facts.findings.values()]
+    wrong = list(unheld(text, evidence, names))
+    out: Counter[str] = Counter(claims=1)
+    if kind in ("value", "present"):
+        out["numbers"] = len(_DIGITS.findall(text))
+        out["numbers_right"] = out["numbers"] - len(wrong)
+    if kind == "present":
+        out += _chain(evidence, "", text=text)
+    return out
+
+
+def _chain(evidence: Sequence[Any], code: str, *, text: str) -> Counter[str]:
+    """Tell whether a stated finding has its whole chain: criterion, wave, lead, value, decision."""
+    whole = [
+        item
+        for item in evidence
+        if item.criterion
+        and item.quantity
+        and item.value is not None
+        and (item.lead or not _is_local(code))
+    ]
+    return Counter(chains=1, chains_whole=int(bool(whole)))
+
+
+def _is_local(code: str) -> bool:
+    """Whether a finding is read off single leads."""
+    statement = STATEMENTS.get(canonical_code(code))
+    return statement is not None and statement.section in _LOCAL
+
+
+def _overlap(out: Counter[str], text: str, reference: str) -> None:
+    """Add the overlap in words; a Counter holds fractions as well."""
+    for name, measure in (("bleu", bleu), ("rouge_l", rouge_l), ("meteor", meteor_like)):
+        out[name] += measure(text, reference)  # type: ignore[assignment]
+
+
+def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
+    """Make the prompts of one variant.
+
+    Parameters
+    ----------
+    cases_ : sequence of Case
+        The records.
+    variant : str
+        One of `VARIANTS`.
+
+    Yields
+    ------
+    Prompt
+    """
+    for k, case in enumerate(cases_):
+        match variant:
+            case "text only":
+                yield build(None, [case.found], parts=("values", "findings"))
+            case "tokens only":
+                yield build(None, [case.found], parts=("tokens",))
+            case "tokens of another patient":
+                other = cases_[(k + len(cases_) // 2) % len(cases_)].found.record
+                own = build(None, [case.found], parts=("tokens",))
+                yield replace(own, records=(other,))
+            case "tokens zeroed":
+                flat = np.zeros_like(case.found.record.signal)
+                own = build(None, [case.found], parts=("tokens",))
+                yield replace(own, records=(replace(case.found.record, signal=flat),))
+            case _:
+                yield build(None, [case.found])
+
+
+VARIANTS = ("all", "text only", "tokens only", "tokens of another patient", "tokens zeroed")
+"""What the model is shown: everything; values and findings in words; the tracing alone, its own,
+another's, or none."""
+
+
+def evaluate(
+    data: Path,
+    model: TextModel | None,
+    *,
+    folds: tuple[int, ...] = (9,),
+    fs: int = 100,
+    limit: int | None = None,
+    variants: Sequence[str] = ("all", "text only"),
+    progress: Callable[[int, int], None] | None = None,
+    on_report: Callable[[Case, Report], None] | None = None,
+    full: int = 10,
+) -> ReportsResult:
+    """Judge reports on PTB-XL.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    model : TextModel or None
+        None judges the measured report alone.
+    folds : tuple of int
+        Which folds.
+    fs : {100, 500}, Hz
+        Which version of the records.
+    limit : int, optional
+        The first so many records.
+    variants : sequence of str
+        Of `VARIANTS`.
+    progress : callable, optional
+        Called with steps done and in all.
+    on_report : callable, optional
+        Called with the first records and their shipped reports.
+    full : int
+        How many.
+
+    Returns
+    -------
+    ReportsResult
+    """
+    found, refused = cases(data, folds, fs, limit, progress)
+    rows = [
+        Row(name="measured report", counts=_sum(_measured_rows(found))),
+        Row(
+            name="findings present",
+            counts=_sum(
+                Counter(records=1)
+                + count_findings(
+                    {f.code for f in case.found.findings if f.status == "present"}, case.statements
+                )
+                for case in found
+            ),
+        ),
+    ]
+    if (classifier := _classifier(found)) is not None:
+        rows.append(Row(name="classifier, thresholded", counts=classifier))
+    changes: Counter[str] = Counter()
+    if model is not None:
+        for variant in variants:
+            drafts = _drafts(model, found, variant, progress)
+            judged = (judge_text(d, c) for d, c in zip(drafts, found, strict=True))
+            rows.append(Row(name=f"draft, {variant}", counts=_sum(judged)))
+            if variant in ("all", "text only"):
+                told = [ground(d, c.known) for d, c in zip(drafts, found, strict=True)]
+                shipped = _sum(judge_grounded(t, c) for t, c in zip(told, found, strict=True))
+                rows.append(Row(name=f"shipped, {variant}", counts=shipped))
+                if variant == "all":
+                    changes = Counter(change.action for one in told for change in one.changes)
+    if on_report is not None:
+        for case in found[:full]:
+            on_report(case, report_on(case.found, model="none" if model is None else model))
+    return ReportsResult(
+        model=None if model is None else model.name,
+        folds=folds,
+        records=len(found),
+        refused=refused,
+        rows=tuple(rows),
+        changes=dict(changes),
+    )
+
+
+def _measured_rows(found: Sequence[Case]) -> Iterator[Counter[str]]:
+    for case in found:
+        yield judge_measured(report_on(case.found, model="none"), case)
+
+
+def _classifier(found: Sequence[Case]) -> dict[str, float] | None:
+    """Judge the probabilities at their thresholds, where they are there."""
+    from ecg_llm.probabilities import available, thresholds
+
+    if not available():
+        return None
+    limits = thresholds()
+    return _sum(
+        Counter(records=1)
+        + count_findings(
+            {
+                f.code
+                for f in case.found.findings
+                if f.probability is not None and f.probability >= limits.get(f.code, 1.1)
+            },
+            case.statements,
+        )
+        for case in found
+    )
+
+
+def _sum(counters: Any) -> dict[str, float]:
+    total: Counter[str] = Counter()
+    for one in counters:
+        total.update(one)
+    return dict(total)
+
+
+BATCH = 8
+"""Prompts that a model is given at once."""
+
+
+def _drafts(
+    model: TextModel,
+    found: Sequence[Case],
+    variant: str,
+    progress: Callable[[int, int], None] | None,
+) -> list[str]:
+    """Let the model write one draft a record."""
+    asked = list(prompts(found, variant))
+    out: list[str] = []
+    for k in range(0, len(asked), BATCH):
+        out += model.generate(asked[k : k + BATCH], max_new_tokens=MAX_NEW_TOKENS)
+        if progress:
+            progress(len(out), len(asked))
+    return out
+
+
+def in_full(case: Case, report: Report) -> str:
+    """Print one report for the documentation.
+
+    Parameters
+    ----------
+    case : Case
+        The record.
+    report : Report
+        As shipped.
+
+    Returns
+    -------
+    str
+        Markdown: what PTB-XL states, the narrative, and what the check changed.
+    """
+    stated = ", ".join(f"{code} {value:g}" for code, value in case.statements.items())
+    lines = [f"### {report.record.name}", "", f"PTB-XL: {stated}.", "", report.narrative, ""]
+    lines += [
+        f"- {change.action}: “{change.draft or change.shipped}” ({change.reason})"
+        for change in report.changes
+    ]
+    return "\n".join(lines).rstrip() + "\n"

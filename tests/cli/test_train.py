@@ -1,0 +1,50 @@
+"""Training from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ecg_llm.cli.app import app
+
+pytest.importorskip("torch")
+pytest.importorskip("accelerate")
+run = CliRunner().invoke
+
+_STAGE = """
+objective = "{}"
+[loop]
+steps = 3
+batch = 4
+[data]
+simulated = 6
+"""
+
+
+def test_a_sequence_trains_and_every_stage_begins_with_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("latent", "supervised"):
+        (tmp_path / f"{name}.toml").write_text(_STAGE.format(name))
+    stages = json.dumps([str(tmp_path / "latent.toml"), str(tmp_path / "supervised.toml")])
+    recipe = tmp_path / "both.toml"
+    recipe.write_text(f'objective = "sequence"\nstages = {stages}\n[data]\nsimulated = 6\n')
+    command = ["train", "encoder", "--recipe", str(recipe), "--data", str(tmp_path / "data")]
+    done = run(app, [*command, "--out", str(tmp_path / "out"), "--steps", "1"])
+    assert done.exit_code == 0, done.output
+    card = json.loads((tmp_path / "out" / "signal_encoder.json").read_text())
+    assert card["recipe"]["loop"]["steps"] == 1
+    assert card["recipe"]["start"] == str(tmp_path / "out" / "1-latent")
+    assert card["sources"][0]["source"] == "simulated"
+    assert "supervised 1/1" in done.output
+
+
+def test_a_wrong_recipe_is_one_message(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[loop]\nstep = 3\n")
+    command = ["train", "encoder", "--recipe", str(recipe), "--data", str(tmp_path)]
+    done = run(app, [*command, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "did you mean 'steps'" in done.output

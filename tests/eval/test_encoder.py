@@ -1,0 +1,112 @@
+"""The encoder's evaluations on small folders in the layout of their data sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.errors import ConfigError
+from ecg_llm.eval import external
+from ecg_llm.eval.encoder import evaluate, linear_scores, refusal_curve, truth_of
+from ecg_llm.eval.findings import evaluate as evaluate_findings
+from ecg_llm.eval.finetune import FineTuned, FineTuneResult
+
+
+@pytest.fixture(scope="module")
+def ptbxl(tmp_path_factory):
+    """Ten simulated records, four of them in fold 9."""
+    import wfdb
+
+    folder = tmp_path_factory.mktemp("ptbxl")
+    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
+    for k in range(10):
+        rhythm, code = (("sinus", "SR"), ("af", "AFIB"))[k % 2]
+        record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
+        wfdb.wrsamp(
+            f"{k}_lr",
+            fs=100,
+            units=["mV"] * 12,
+            sig_name=list(record.leads),
+            p_signal=record.signal.T.astype(np.float64),
+            fmt=["16"] * 12,
+            write_dir=str(folder),
+        )
+        held = f"{{'{code}': 0.0, 'NORM': 100.0}}" if code == "SR" else f"{{'{code}': 0.0}}"
+        rows.append(f'{k},55.0,{k % 2},"{held}",{9 if k < 4 else k % 8 + 1},{k}_lr,')
+    (folder / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+def test_every_way_of_judging_has_its_rows(ptbxl):
+    result = evaluate(ptbxl, lead_sets=("12", "I"), rounds=10)
+    assert (result.n_test, result.n_train, result.n_refused) == (4, 6, 0)
+    ways = {(row.how, row.leads) for row in result.rows}
+    assert {("head", "12"), ("head", "I"), ("zero-shot", "I"), ("linear 10%", "12")} <= ways
+    rhythm = next(
+        r for r in result.rows if (r.task, r.how, r.leads) == ("ptbxl-rhythm", "head", "12")
+    )
+    assert rhythm.n_classes == 2 and rhythm.auc > 0.7
+    assert "ptbxl-rhythm" in result.render() and "| ptbxl-super | head |" in result.markdown()
+
+
+@pytest.mark.parametrize("by", ["encoder", "both"])
+def test_findings_are_judged_by_the_encoder_too(ptbxl, by):
+    result = evaluate_findings(ptbxl, by=by)
+    assert result.by == by and 0 < result.micro_f1 <= 1
+    assert f"by {by}" in result.render()
+
+
+def test_a_record_without_a_rhythm_statement_judges_no_rhythm():
+    truth = truth_of([{"NORM": 100.0}, {"NORM": 100.0, "SR": 0.0}], ("SR", "NORM"))
+    assert np.isnan(truth[0, 0]) and truth[1].tolist() == [1, 1] and truth[0, 1] == 1
+
+
+def test_a_linear_reader_finds_a_direction():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6))
+    y = (x[:, :1] > 0).astype(float)
+    z = rng.normal(size=(100, 6))
+    assert np.corrcoef(linear_scores(x, y, z)[:, 0], z[:, 0])[0, 1] > 0.95
+
+
+def test_refusing_the_least_sure_raises_what_is_right():
+    rng = np.random.default_rng(0)
+    scores = rng.random((500, 3))
+    truth = np.zeros((500, 3))
+    right = rng.random(500) < scores.max(1)
+    truth[np.arange(500), np.where(right, scores.argmax(1), scores.argmin(1))] = 1
+    curve = refusal_curve(truth, scores, rng.random(500).astype(np.float32))
+    assert [share for share, *_ in curve] == pytest.approx(np.linspace(1, 0.2, 9))
+    assert curve[-1][1] > curve[0][1]
+
+
+def test_challenge_records_are_judged_by_their_codes(tmp_path):
+    import wfdb
+
+    for k, (rhythm, dx) in enumerate([("sinus", "426783006"), ("af", "164889003")] * 2):
+        record = synthetic_ecg(rhythm=rhythm, seed=k + 1).record
+        wfdb.wrsamp(
+            f"E{k}",
+            fs=500,
+            units=["mV"] * 12,
+            sig_name=list(record.leads),
+            p_signal=record.signal.T.astype(np.float64),
+            fmt=["16"] * 12,
+            write_dir=str(tmp_path),
+            comments=[f"Dx: {dx}"],
+        )
+    result = external.evaluate(tmp_path)
+    assert result.n == 4 and result.n_positive == {"AFIB": 2, "SR": 2}
+    assert result.aucs["AFIB"] > 0.7
+
+
+def test_a_folder_without_codes_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="Dx"):
+        external.evaluate(tmp_path)
+
+
+def test_fine_tuning_is_told_by_share():
+    rows = (FineTuned(share=0.1, n_labels=149, figures={"super AUC": 0.8}),)
+    told = FineTuneResult(start="bundled", steps=5, rows=rows).render()
+    assert "| 10% (149) | 0.800 |" in told

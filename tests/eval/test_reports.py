@@ -1,0 +1,104 @@
+"""What the evaluations of reports count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ecg_llm.analysis import analyse
+from ecg_llm.assistant import known_of
+from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
+from ecg_llm.eval.qa import QARow, _row
+from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts, said_findings
+from ecg_llm.eval.tampering import _sentences
+from ecg_llm.ground import ground
+from ecg_llm.io import read_record
+from ecg_llm.qa_items import Item
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    """Analyse one real record."""
+    found = analyse(read_record("examples/00001_hr.hea"))
+    return Case(found, known_of(found), {"NORM": 100.0, "SR": 0.0}, "normal ECG. sinus rhythm")
+
+
+def test_overlap_is_one_for_equal_texts_and_small_for_others() -> None:
+    for measure in (bleu, rouge_l, meteor_like):
+        assert measure("sinus rhythm, normal axis and PR", "Sinus rhythm, normal axis and PR") == (
+            pytest.approx(1.0)
+        )
+        assert measure("atrial flutter", "normal axis") == 0.0
+    assert rouge_l("a b c d", "a x c d") == pytest.approx(0.75)
+
+
+def test_stated_findings_are_counted_against_the_annotators() -> None:
+    said = said_findings("Sinus rhythm with left bundle branch block. No atrial fibrillation.")
+    assert {"SR", "CLBBB"} <= said and "AFIB" not in said
+    counts = count_findings(said, {"SR": 0.0, "CRBBB": 100.0, "IMI": 35.0})
+    assert counts == Counter(tp=1, fp=1, fn=1)  # IMI at 35 % is not judged
+
+
+def test_a_draft_is_judged_claim_by_claim(case: Case) -> None:
+    qrs = case.known.facts.values["qrs_ms"].value
+    assert qrs is not None
+    counts = judge_text(f"Sinus rhythm. QRS {qrs:.0f} ms. PR 400 ms.", case)
+    assert (counts["numbers"], counts["numbers_right"], counts["contradicted"]) == (2, 1, 1)
+    row = Row(name="draft", counts=dict(counts))
+    assert row.share("numbers_right", "numbers") == 0.5
+
+
+def test_alterations_are_wrong_and_do_not_ship(case: Case) -> None:
+    from random import Random
+
+    kinds = Counter()
+    for kind, true, altered in _sentences(case, Random(0)):
+        kinds[kind] += 1
+        assert ground(true, case.known, complete=False).text == true
+        assert altered not in ground(altered, case.known, complete=False).text
+    assert kinds["number"] >= 5 and kinds["negation"] >= 5
+
+
+def test_controls_change_what_the_model_sees(case: Case) -> None:
+    other = analyse(read_record("examples/00177_hr.hea"))
+    two = [case, Case(other, known_of(other), {}, "")]
+    swapped = next(prompts(two, "tokens of another patient"))
+    assert swapped.records[0] is other.record
+    assert not next(prompts(two, "tokens zeroed")).records[0].signal.any()
+    assert not next(prompts(two, "text only")).records
+    assert "Values" not in next(prompts(two, "tokens only")).text()
+
+
+def test_balanced_agreement_and_the_majority_answer() -> None:
+    asked = [Item(question="?", ecg_ids=(1,), truth=(t,)) for t in ("no", "no", "no", "yes")]
+    row = _row("all", range(4), asked, [("no",), ("no",), ("no",), ("no",)])
+    assert row == QARow(name="all", n=4, exact=0.75, balanced=0.5, majority=0.75, f1=0.75)
+
+
+def test_the_noise_fit_reads_remarks_and_questions(tmp_path: Path) -> None:
+    from ecg_llm.training.noise import NoiseRecipe, asked_rows, remark_rows, remarked_leads
+
+    assert remarked_leads(" , I-AVR,  ") == {"I", "II", "III", "aVR"}
+    assert remarked_leads("v5-6,  ") == {"V5", "V6"}
+    assert remarked_leads(" , leicht,  ") == set()
+    columns = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
+    table = [
+        {"ecg_id": str(k), "strat_fold": "3", **dict.fromkeys(columns, "")} for k in range(1, 9)
+    ]
+    table[0]["static_noise"] = " , V2,3,  "
+    rows = remark_rows(table, NoiseRecipe(), 0)
+    there = {(row.ecg_id, row.kind, row.lead) for row in rows if row.there}
+    assert there == {
+        (1, "static noise", None),
+        *((1, kind, lead) for kind in ("static noise", "any") for lead in ("V2", "V3")),
+    }
+    items = tmp_path / "items.json"
+    items.write_text(
+        '[{"question": "Is burst noise present in lead V1?", "ecg_id": [1], "answer": ["yes"]}]'
+    )
+    asked = asked_rows(items, {1: 3}, 2.0)
+    assert [(row.kind, row.lead, row.there, row.weight) for row in asked] == [
+        ("burst noise", "V1", True, 2.0)
+    ]

@@ -1,0 +1,174 @@
+"""Questions in the form of ECG-QA: read, answered, and whole sets of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_llm.analysis import analyse
+from ecg_llm.errors import ConfigError
+from ecg_llm.io import read_record
+from ecg_llm.noise import KINDS, Forest, NoiseModel, measure_noise, save_noise_model
+from ecg_llm.qa_answer import QARecord, answer_qa
+from ecg_llm.qa_items import answer_items, read_items
+from ecg_llm.qa_question import read_qa
+from ecg_llm.record import ECGRecord
+
+
+@pytest.mark.parametrize(
+    ("question", "terms", "lead"),
+    [
+        ("Does this ECG show static noise in lead aVL?", ("static noise",), "aVL"),
+        ("Is burst noise present in lead V1 based on the ECG?", ("burst noise",), "V1"),
+        ("Is baseline drift visible in this ECG?", ("baseline drift",), None),
+        (
+            "Is lead II on this ECG showing any signs of interference or distortion?",
+            ("baseline drift", "static noise", "burst noise", "electrodes problems"),
+            "II",
+        ),
+    ],
+)
+def test_questions_on_noise(question: str, terms: tuple[str, ...], lead: str | None) -> None:
+    asked = read_qa(question)
+    assert (asked.form, asked.about, asked.terms, asked.lead) == ("verify", "noise", terms, lead)
+
+
+@pytest.mark.parametrize(
+    ("question", "change", "normal"),
+    [
+        (
+            "Which numerical features in the second ECG have returned to a normal state?",
+            "new",
+            True,
+        ),
+        ("What numeric values of the second ECG are now considered abnormal?", "new", False),
+        ("What are the numerical attributes that remain irregular?", "still", False),
+        ("Which numerical features of the second ECG are not still normal?", "still", False),
+    ],
+)
+def test_questions_on_changes(question: str, change: str, normal: bool) -> None:
+    asked = read_qa(question, 2)
+    assert (asked.about, asked.change, asked.normal) == ("numeric", change, normal)
+
+
+def test_longer_names_win() -> None:
+    asked = read_qa("Does this ECG show symptoms of complete left bundle branch block?")
+    assert asked.terms == ("complete left bundle branch block",)
+    asked = read_qa("Which symptom does this ECG show, sinus rhythm or sinus tachycardia?")
+    assert asked.form == "choose"
+    assert asked.terms == ("sinus rhythm", "sinus tachycardia")
+
+
+@pytest.fixture(scope="module")
+def ecg() -> QARecord:
+    """Prepare one real record."""
+    return QARecord.of(analyse(read_record("examples/00001_hr.hea")))
+
+
+def test_statements_are_answered_from_findings(ecg: QARecord) -> None:
+    yes = answer_qa("Does this ECG show symptoms of sinus rhythm?", [ecg])
+    assert yes.answer == ("yes",) and yes.evidence
+    no = answer_qa("Does this ECG show symptoms of complete left bundle branch block?", [ecg])
+    assert no.answer == ("no",)
+    which = answer_qa("What rhythm-related symptoms does this ECG show?", [ecg])
+    assert which.answer == ("sinus rhythm",)
+    either = answer_qa("Which does it show, sinus rhythm or atrial fibrillation?", [ecg])
+    assert either.answer == ("sinus rhythm",)
+
+
+def test_the_axis_and_values_are_measured(ecg: QARecord) -> None:
+    assert answer_qa("What direction is this ECG deviated to?", [ecg]).answer == (
+        "normal heart axis",
+    )
+    where = answer_qa("What range does the rr interval of this ECG fall in?", [ecg])
+    assert where.answer == ("within the normal range",)
+    assert where.evidence[0].unit == "ms"
+
+
+def test_an_ecg_compared_with_itself_has_nothing_new(ecg: QARecord) -> None:
+    new = answer_qa("What numeric features of the second ECG are now abnormal?", [ecg, ecg])
+    assert new.answer == ("none",)
+    still = answer_qa("What rhythm-related symptoms are still detected?", [ecg, ecg])
+    assert still.answer == ("sinus rhythm",)
+
+
+def test_more_than_two_ecgs_are_refused(ecg: QARecord) -> None:
+    with pytest.raises(ConfigError, match="one ECG or two"):
+        answer_qa("What is new?", [ecg, ecg, ecg])
+
+
+def test_noise_metrics_rise_with_noise_of_one_lead(ecg: QARecord) -> None:
+    record = ecg.known.record
+    rng = np.random.default_rng(0)
+    signal = record.signal.copy()
+    at = record.leads.index("V4")
+    n = signal.shape[1]
+    tremor = np.sin(2 * np.pi * 35 * np.arange(n) / record.fs) * rng.normal(0.1, 0.02, n)
+    signal[at] += tremor.astype(np.float32)
+    noisy = measure_noise(ECGRecord(signal=signal, fs=record.fs, leads=record.leads, name="noisy"))
+    assert noisy.fast_mv["V4"] > 3 * ecg.noise.fast_mv["V4"]
+    assert noisy.fast_mv["V1"] == pytest.approx(ecg.noise.fast_mv["V1"], rel=0.05)
+
+
+def stump(column: int, limit: float) -> Forest:
+    """Make a forest of one question."""
+    return Forest(
+        feature=np.array([column, 0, 0], dtype=np.int16),
+        threshold=np.array([limit, np.inf, np.inf], dtype=np.float32),
+        left=np.array([1, 1, 2], dtype=np.int32),
+        right=np.array([2, 1, 2], dtype=np.int32),
+        value=np.array([0.5, 0.1, 0.9], dtype=np.float16),
+        roots=np.array([0], dtype=np.int32),
+        depth=1,
+    )
+
+
+def test_a_forest_is_written_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ecg_llm.noise as noise
+
+    path = tmp_path / "noise.npz"
+    save_noise_model(NoiseModel(forest=stump(0, 1.0), limits=dict.fromkeys(KINDS, 0.4)), path)
+    monkeypatch.setattr(noise, "WEIGHTS", path)
+    noise.noise_model.cache_clear()
+    try:
+        model = noise.noise_model()
+        row = np.zeros(3, dtype=np.float32)
+        assert model.forest.probability(row) == pytest.approx(0.1, abs=1e-3)
+        row[0] = 2
+        assert model.forest.probability(row) == pytest.approx(0.9, abs=1e-3)
+        assert model.limits["any"] == 0.4
+    finally:
+        noise.noise_model.cache_clear()
+
+
+def test_a_set_is_answered_in_its_order(tmp_path: Path) -> None:
+    for part in ("hea", "dat"):
+        shutil.copy(f"examples/00001_hr.{part}", tmp_path)
+    columns = ("ecg_id", "age", "sex", "filename_lr", "filename_hr", "static_noise")
+    with (tmp_path / "ptbxl_database.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        table.writerow(dict(zip(columns, ("1", "56.0", "1", "", "00001_hr", "alles"), strict=True)))
+    rows = [
+        {"question": "Does this ECG show symptoms of sinus rhythm?", "ecg_id": [1], "answer": []},
+        {"question": "Is it there?", "ecg_id": [7], "answer": ["no"]},
+        {"question": "Does this ECG show symptoms of atrial flutter?", "ecg_id": [1]},
+    ]
+    items = tmp_path / "items.json"
+    items.write_text(json.dumps(rows))
+    lines = list(answer_items(read_items(items), tmp_path, workers=1))
+    assert [line.get("answer") for line in lines] == [["yes"], None, ["no"]]
+    assert "no ECG 7" in lines[1]["error"]
+    assert [line["ecg_id"] for line in lines] == [[1], [7], [1]]
+
+
+def test_a_file_that_is_no_set_says_what_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "items.json"
+    path.write_text('[{"question": "?"}]')
+    with pytest.raises(ConfigError, match="ecg_id"):
+        read_items(path)
