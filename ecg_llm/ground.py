@@ -107,7 +107,8 @@ class Known:
         -------
         tuple of CheckedClaim
         """
-        return check_text(text, facts=self.facts, earlier=self.earlier)
+        # What ships is the measured value at the precision shown, not one that lies near it.
+        return check_text(text, facts=self.facts, earlier=self.earlier, tolerance_scale=0)
 
 
 @dataclass(frozen=True, kw_only=True)
