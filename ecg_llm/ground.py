@@ -188,7 +188,7 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     known : Known
         Of the ECG.
     complete : bool
-        Add the present findings of more than normal urgency that the draft leaves out.
+        Add the present findings that the draft leaves out.
     strict : bool
         Leave out what claims nothing that can be held against the record; False lets general
         statements and refusals pass, as answers need them.
@@ -232,7 +232,7 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
     """
     findings = known.facts.findings
     present = {code for code, found in findings.items() if found.status == "present"}
-    for finding in missing(shipped, findings.values()):
+    for finding in (*missing(shipped, findings.values()), *_normal_left_out(shipped, known)):
         if not present.isdisjoint(SAID_BY.get(finding.code, ())):
             continue  # said more precisely by another, in the text or in what is added
         claim = present_claim(finding)
@@ -244,6 +244,19 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
                 reason=f"{finding.label} is present and was left out",
             )
             yield Sentence(text=claim.text, evidence=claim.evidence, kind="present", change=change)
+
+
+def _normal_left_out(shipped: str, known: Known) -> Iterator[Finding]:
+    """Give the rhythm, and that the ECG is normal, where a report says neither."""
+    said = {
+        canonical_code(claim.subject)
+        for claim in extract_claims(shipped)
+        if claim.kind == "finding" and not claim.negated
+    }
+    for finding in known.facts.findings.values():
+        is_normal = finding.status == "present" and finding.urgency == "normal"
+        if is_normal and not said & set(members(finding.code)):
+            yield finding
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:
