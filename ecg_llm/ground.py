@@ -590,6 +590,10 @@ _ORDINAL = re.compile(r"^[-*#\s]*(step |stage )?$", re.IGNORECASE)
 _PAPER = {("mm/s", 25.0), ("mm/s", 50.0), ("mm/mV", 10.0), ("mm/mV", 5.0), ("mm/mV", 20.0)}
 
 
+_OF_SEX = re.compile(r"\bin (men|women)\b", re.IGNORECASE)
+_GROUP = {"male": {"men"}, "female": {"women"}}
+
+
 def stray_number(text: str, known: Known) -> str | None:
     """Find a number that measures nothing of this heart and that nothing bears out.
 
@@ -604,8 +608,12 @@ def stray_number(text: str, known: Known) -> str | None:
     -------
     str or None
         What is wrong; None if every number in passing is the patient's age, the paper's speed or
-        gain, a place in a list, or stands in the evidence of a finding.
+        gain, a place in a list, or stands in the evidence of a finding, and no limit of the other
+        sex is quoted.
     """
+    named = {word.lower() for word in _OF_SEX.findall(text)}
+    if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
+        return f"the limit in {named.pop()} need not be this patient's"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue
