@@ -388,6 +388,10 @@ def _once(
 _SHOWN = re.compile(r"[-−]?\d+(?:[.,]\d+)?")
 
 
+_NOT_IN_PLACE = ("atrial_rate", "rr_cv")
+"""Quantities whose usual value means something else in a rhythm without P waves."""
+
+
 def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str | None:
     """Put the measured numbers in place of wrong ones; None if the sentence still does not hold."""
     for one in sorted(bad, key=lambda checked: -checked.claim.start):
@@ -396,6 +400,7 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
         value = _measured_value(one, known)
         if (
             claim.kind != "number"
+            or claim.subject in _NOT_IN_PLACE
             or one.status != "contradicted"
             or (claim.relation, claim.high, claim.role) != ("=", None, "measured")
             or len({item.lead for item in one.evidence}) != 1
