@@ -320,3 +320,11 @@ def test_a_value_of_one_lead_is_not_borne_out_by_anothers_evidence(
     other = known_of(replace(found, findings=(quoted,)))
     text = f"The T amplitude is {values['V4']:.2f} mV in aVL."
     assert [one.status for one in other.check(text)] == ["contradicted"]
+
+
+def test_the_rate_of_atrial_waves_is_not_replaced_by_the_heart_rate(known: Known) -> None:
+    """A wrong flutter rate once became the ventricular rate, and shipped."""
+    rate = value(known, "heart_rate_bpm")
+    told = ground("Atrial waves at 278.32 /min in II between the beats.", known, complete=False)
+    assert f"{rate:.2f}" not in told.text
+    assert "278" not in told.text

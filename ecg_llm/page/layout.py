@@ -82,6 +82,8 @@ class Layout:
         For each row, whether it is a rhythm strip.
     edges_mm : tuple of tuple of float, mm
         For each row where its columns begin, and where the last one ends.
+    slant : float
+        Millimetres to the right that the vertical of the page leads on 1 mm down.
     n_columns : int
         Columns of the rows that are not strips.
     named : int
@@ -94,6 +96,7 @@ class Layout:
     cells: Grid
     strips: tuple[bool, ...]
     edges_mm: tuple[tuple[float, ...], ...]
+    slant: float
     n_columns: int
     named: int
     against: int
@@ -248,6 +251,7 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
         cells=tuple(cells),
         strips=tuple(strips),
         edges_mm=edges,
+        slant=_slant(edges, rows),
         n_columns=n_columns,
         named=sum(best.fits),
         against=len(names) - sum(best.fits),
@@ -395,6 +399,15 @@ def _columns(
         return tuple(zip(lefts.tolist(), rights.tolist(), strict=True))
     placed = edges.at(np.arange(n_columns + 1)[None], heights[:, None])
     return tuple(tuple(row) for row in placed.tolist())
+
+
+def _slant(edges: tuple[tuple[float, ...], ...], rows: Sequence[Row]) -> float:
+    """Give how the edges of columns lean, over all of them."""
+    heights = np.array([row.at_mm for row in rows])
+    if len(rows) < 2 or np.ptp(heights) < 30.0:
+        return 0.0
+    lean = [np.polyfit(heights, column, 1)[0] for column in np.array(edges).T]
+    return float(np.clip(np.mean(lean), -0.3, 0.3))
 
 
 def _right_ends(

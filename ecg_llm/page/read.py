@@ -25,6 +25,8 @@ _LEAST_LEAD_S = 1.2
 """A lead of which less is seen is left out."""
 _LEAST_LEADS = 2
 _PULSE_SEEN = 0.5
+_UPRIGHT = 0.008
+"""Of the page's vertical: less is none."""
 _MARGIN_MM = 2.7
 """By which the net marks more than the pulse."""
 _NARROWEST_MM, _WIDE_MM = 5.0, 12.0
@@ -180,6 +182,9 @@ def read_sight(sight: Sight, label: str) -> PageReading:
             f"{label}: {len(rows)} rows of tracings, but the printed names of the leads cannot be "
             "read, so which lead is which is unknown; photograph the page closer, sharp and whole."
         )
+    if abs(layout.slant) > _UPRIGHT:
+        leaning = follow_rows(sight, paper, slant=layout.slant)
+        rows = leaning if len(leaning) == len(rows) else rows
     pulse = _pulse(sight, paper, rows)
     speed, gain = pulse or (USUAL_SPEED, USUAL_GAIN)
     fs = SAMPLES_MM * speed

@@ -76,7 +76,7 @@ class Row:
         return places[inside], self.values[inside]
 
 
-def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
+def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row, ...]:
     """Find the rows of a page and follow the tracing of each.
 
     Parameters
@@ -85,6 +85,9 @@ def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
         What the net sees.
     paper : Paper
         How the paper lies.
+    slant : float
+        By how many mm to the right the vertical of the paper leads on 1 mm down, where the paper's
+        map does not know it: tall waves lean by it.
 
     Returns
     -------
@@ -118,7 +121,8 @@ def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
         mine[mine] = _no_dust(columns[mine], levels[mine], ink.shape)
         if len(np.unique(columns[mine])) < _LEAST_ROW_MM * PX_MM:
             continue
-        first, places = _joined(u[mine], v[mine])
+        on_line = (at + slope * u[mine] - paper.box[1]) * PX_MM
+        first, places = _joined(u[mine] - slant * (v[mine] - on_line), v[mine])
         along = first + np.arange(len(places)) / 2
         values = (at + slope * along) - (paper.box[1] + places / PX_MM)
         middle = at + slope * ink.shape[1] / 2
