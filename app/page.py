@@ -71,6 +71,7 @@ def build_page(settings: AppSettings, url: str) -> gr.Blocks:
     gradio.Blocks
     """
     examples = settings.example_records()
+    page: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(300, 3600)) as page:
         session = gr.State(Session(), delete_callback=Session.forget, time_to_live=3600)
         gr.HTML(
@@ -223,9 +224,8 @@ def _shown(
     state: Session, status: str, seen: dict[str, Any] | None, made: list[str] | None = None
 ) -> tuple[Any, ...]:
     """Give a value for each thing that shows an ECG."""
-    buttons = [
-        gr.update(value=path, interactive=path is not None) for path in made or [None, None, None]
-    ]
+    paths: list[str | None] = [*made] if made else [None] * 3
+    buttons = [gr.update(value=path, interactive=path is not None) for path in paths]
     return state, status, seen, [] if made is None else gr.skip(), *buttons
 
 

@@ -193,7 +193,7 @@ def zero_shot_scores(
     starts = np.cumsum([0, *(len(texts) for texts in labels.texts)])
     parts = [slice(a, b) for a, b in pairwise(starts)]
     means = np.stack([said[part].mean(0) for part in parts])
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
+    means = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
     prior = np.array([priors[part].mean() for part in parts], np.float32)
     logits = tower.logits(tower.records(vectors), means, prior)
     out: FloatArray = (1 / (1 + np.exp(-logits))).astype(np.float32)

@@ -253,7 +253,8 @@ def _no_page(rng: np.random.Generator) -> PageTruth:
     import cv2
 
     height, width = LONG_PX * 3 // 4, LONG_PX
-    shade = np.linspace(*rng.uniform(120, 255, 2), width)[None, :, None]
+    left, right = rng.uniform(120, 255, 2).tolist()
+    shade = np.linspace(left, right, width)[None, :, None]
     image = np.broadcast_to(shade, (height, width, 3)).copy()
     image += rng.normal(0, rng.uniform(0, 12), image.shape)
     image = np.clip(image, 0, 255).astype(np.uint8)

@@ -99,7 +99,7 @@ def train_names(
     rng = np.random.default_rng(seed)
     cut = [cut_patches(load_truth(path), rng) for path in pages]
     patches, names = (np.concatenate(part) for part in zip(*cut, strict=True))
-    net = NameNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net: NameNet = NameNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     n_steps = epochs * -(-len(patches) // batch)
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=n_steps)
@@ -118,7 +118,8 @@ def train_names(
             losses.append(float(loss.detach()))
             right.append(float((logits.argmax(1) == y).float().mean()))
         on_epoch(epoch, float(np.mean(losses)), float(np.mean(right)))
-    return net.eval()
+    net.eval()
+    return net
 
 
 def _varied(patches: Patches, rng: np.random.Generator) -> npt.NDArray[np.float32]:

@@ -200,7 +200,7 @@ def _varied(image: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArr
     elif rng.random() < 0.15:
         out = out[:, :, rng.permutation(3)]
     if rng.random() < 0.7:
-        gain = rng.uniform(0.75, 1.15) * rng.uniform(0.93, 1.07, 3)
+        gain = (rng.uniform(0.75, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
         out = (out - 128) * gain + 128 + rng.uniform(-25, 25)
     if rng.random() < 0.03:
         out = 255 - out

@@ -213,7 +213,7 @@ def train_net(
         In evaluation mode.
     """
     torch.manual_seed(recipe.seed)
-    net = recipe.config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net: PageNet = recipe.config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = swa_utils.AveragedModel(
         net,
         multi_avg_fn=swa_utils.get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
@@ -249,7 +249,8 @@ def train_net(
         on_step(step, recipe.steps, float(loss.detach()))
     ahead.shutdown(cancel_futures=True)
     net.load_state_dict(average.module.state_dict())
-    return net.eval()
+    net.eval()
+    return net
 
 
 def train(

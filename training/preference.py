@@ -189,6 +189,6 @@ def train_preference(
     )
     saved = sorted(out.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     trainer.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
-    policy.save_pretrained(out / "adapter")
+    policy.save_pretrained(str(out / "adapter"))
     model.language_model = policy.merge_and_unload()
     return save(model, processor.tokenizer.backend_tokenizer, out / "model")

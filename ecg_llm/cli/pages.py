@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +30,7 @@ def train_pages(
     """
     from ecg_llm.training.pages import PageRecipe, train
 
-    given = {"pages": pages, "steps": steps, "seed": seed}
+    given: dict[str, Any] = {"pages": pages, "steps": steps, "seed": seed}
     recipe = dataclasses.replace(
         PageRecipe(), **{name: value for name, value in given.items() if value is not None}
     )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import RecordError
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
 
 Image = npt.NDArray[np.uint8]
 
@@ -78,7 +82,7 @@ def decode(data: bytes, label: str) -> Image:
             with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_size(image.size, label)
                 image.draft("RGB", (MAX_LONG_PX, MAX_LONG_PX))
-                upright = ImageOps.exif_transpose(image)
+                upright: Pillow.Image = ImageOps.exif_transpose(image)
                 if "A" in upright.getbands() or "transparency" in upright.info:
                     upright = _on_white(upright.convert("RGBA"))
                 if upright.mode.startswith(("I", "F")):
@@ -115,11 +119,10 @@ def _too_large(found: str, label: str) -> RecordError:
     )
 
 
-def _on_white(image: object) -> object:
+def _on_white(image: Pillow.Image) -> Pillow.Image:
     """Lay a transparent image on white paper."""
     from PIL import Image as Pillow
 
-    assert isinstance(image, Pillow.Image)
     paper = Pillow.new("RGBA", image.size, (255, 255, 255, 255))
     return Pillow.alpha_composite(paper, image).convert("RGB")
 

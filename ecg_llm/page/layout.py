@@ -188,7 +188,9 @@ def _suspected(sight: Sight) -> tuple[Floats, Floats]:
     rows, columns = np.nonzero((spots >= top) & (spots > _SUSPECTED))
     strongest = np.argsort(-spots[rows, columns])[:_MOST_NAMES]
     rows, columns = rows[strongest], columns[strongest]
-    places = np.stack([columns, rows], axis=-1) * float(MARK_STEP) + (MARK_STEP - 1) / 2
+    places: Floats = (
+        np.stack([columns, rows], axis=-1) * np.float64(MARK_STEP) + (MARK_STEP - 1) / 2
+    )
     return places, spots[rows, columns].astype(np.float64)
 
 
@@ -198,8 +200,8 @@ def _peaks(spots: Map, paper: Paper) -> list[tuple[tuple[float, float], float]]:
 
     top = cv2.dilate(spots, np.ones((5, 5), np.uint8))
     rows, columns = np.nonzero((spots >= top) & (spots > _SEEN))
-    pixels = np.stack([columns, rows], axis=-1) * float(MARK_STEP) + (MARK_STEP - 1) / 2
-    places = paper.mm(pixels)
+    pixels: Floats = np.stack([columns, rows], axis=-1) * np.float64(MARK_STEP)
+    places = paper.mm(pixels + (MARK_STEP - 1) / 2)
     scores = spots[rows, columns]
     return [((float(u), float(v)), float(s)) for (u, v), s in zip(places, scores, strict=True)]
 

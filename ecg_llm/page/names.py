@@ -32,7 +32,8 @@ def standardised(patches: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     flat = patches.reshape(len(patches), -1).astype(np.float32)
     flat = flat - flat.mean(axis=1, keepdims=True)
     flat /= flat.std(axis=1, keepdims=True) + 4.0
-    return flat.reshape(len(patches), 1, *PATCH_PX)
+    shaped: npt.NDArray[np.float32] = flat.reshape(len(patches), 1, *PATCH_PX)
+    return shaped
 
 
 def read_names(

@@ -121,12 +121,12 @@ def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Si
         trace=_sigmoid(trace[0, 0]),
         spots=_sigmoid(marks[0, : PULSE + 1]),
         offset_px=marks[0, OFFSET] * OFFSET_PX,
-        across=(lie[:, :, :2] + np.float32([1, 0])) * USUAL_PX_MM,
-        down=(lie[:, :, 2:4] + np.float32([0, 1])) * USUAL_PX_MM,
+        across=(lie[:, :, :2] + np.array([1, 0], np.float32)) * USUAL_PX_MM,
+        down=(lie[:, :, 2:4] + np.array([0, 1], np.float32)) * USUAL_PX_MM,
         paper=_sigmoid(lie[:, :, 4]),
     )
 
 
 def _sigmoid(logits: Map) -> Map:
-    out: Map = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    out: Map = (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
     return out

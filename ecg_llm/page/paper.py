@@ -192,7 +192,7 @@ def _boxed(paper: Paper, sight: Sight) -> Paper:
     low, high = np.percentile(places, [0.1, 99.9], axis=0)
     low, high = low - np.array([25.0, 22.0]), high + np.array([12.0, 18.0])
     middle, half = (low + high) / 2, np.minimum((high - low) / 2, MOST_MM / 2)
-    left, top, right, bottom = (*(middle - half), *(middle + half))
+    (left, top), (right, bottom) = (middle - half).tolist(), (middle + half).tolist()
     return Paper(paper.weights, paper.centre, paper.unit, (left, top, right, bottom))
 
 

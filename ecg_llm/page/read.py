@@ -213,7 +213,7 @@ def _leads(rows: tuple[Row, ...], layout: Layout, speed: float, gain: float) -> 
     """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece."""
     edges = np.array(layout.edges_mm)  # [rows, columns + 1]
     usual = float(np.diff(edges, axis=1).mean())
-    steps = np.arange(edges.shape[1]) * usual
+    steps: Floats = np.arange(edges.shape[1], dtype=np.float64) * usual
     pieces: list[tuple[str, bool, Floats, Floats]] = []
     for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
         whole = strip or layout.n_columns == 1

@@ -106,7 +106,8 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
     levels = np.clip(np.rint(v), 0, ink.shape[0] - 1).astype(int)
     base = _voted(sight, paper, lattice[levels, columns])  # mm down the page
     near = (base > paper.box[1] - _OUTSIDE_MM) & (base < paper.box[3] + _OUTSIDE_MM)
-    u, v, base, columns, levels = (x[near] for x in (u, v, base, columns, levels))
+    u, v, base = u[near], v[near], base[near]
+    columns, levels = columns[near], levels[near]
     lines = _lines(columns, base, np.ones(len(u))) if len(u) else []
     if not lines:
         return ()
@@ -148,7 +149,9 @@ def _ridge(ink: Map) -> tuple[Floats, Floats]:
     )
     aside = np.clip(aside, -0.5, 0.5)
     along = np.where(steep[v, u], aside, 0.0)
-    return u + 1.0 + along, v + 1.0 + aside - along
+    x: Floats = (u + 1.0 + along).astype(np.float64)
+    y: Floats = v + 1.0 + aside - along
+    return x, y
 
 
 def _voted(sight: Sight, paper: Paper, pixels: npt.NDArray[np.float32]) -> Floats:
