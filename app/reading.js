@@ -77,7 +77,8 @@ function trace(pen, box) {
   const first = Math.max(0, Math.floor((box.from - from_s) * fs_hz));
   const last = Math.min(lead.samples.length, Math.ceil((box.to - from_s) * fs_hz));
   pen.save();
-  pen.beginPath(); pen.rect(box.x * scale, box.y * scale, (box.to - box.from) * MM_PER_S * scale, box.h * scale); pen.clip();
+  // Tall waves may reach into the row above or below, as on paper.
+  pen.beginPath(); pen.rect(box.x * scale, 0, (box.to - box.from) * MM_PER_S * scale, 1e5); pen.clip();
   pen.strokeStyle = color("--ink"); pen.lineWidth = Math.max(0.9, scale * 0.28); pen.lineJoin = "round";
   if (lead.note) pen.globalAlpha = 0.45;
   pen.beginPath();

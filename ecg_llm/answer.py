@@ -206,10 +206,10 @@ def respond(
     if model is None:
         yield from _shown(measured_answer(asked, known, present))
         return
-    covered = False
+    covered, expected = False, expected_word(asked, known)
     try:
         for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
-            covered = covered or _covers(one, asked)
+            covered = covered or _covers(one, asked, expected)
             yield one
     except Exception as error:  # whatever fails in a model, a measured answer can be given
         reason = f"{model.name} failed ({type(error).__name__}: {error})"
@@ -389,12 +389,19 @@ def _drafted(
             if word and not (text[: word.end()].rstrip()[-1:] in ".,:;" or not rest):
                 word, rest = None, text  # "No AF." is a denial, not an answer
             if word and expected:
+                said.add(f"{expected}.")
                 yield Sentence(text=f"{expected}.", before=before if shown else "", kind="told")
                 shown = True
             if not rest:
                 continue
             rest = rest[0].upper() + rest[1:] if word else rest
             for one in check_sentence(rest, known, before=before or " ", strict=False, said=said):
+                if (
+                    expected == "Yes"
+                    and _speaks_of(one, asked)
+                    and not _covers(one, asked, expected)
+                ):
+                    continue  # what is absent is true, but no answer to what is present
                 yield one if shown else _first(one)
                 shown = shown or bool(one.text)
 
@@ -432,19 +439,29 @@ def expected_word(asked: Asked, known: Known) -> str | None:
     return "No" if states == {"absent"} else None
 
 
-def _covers(one: Sentence, asked: Asked) -> bool:
-    """Whether a shipped sentence answers what was asked."""
+def _speaks_of(one: Sentence, asked: Asked) -> list[CheckedClaim]:
+    """Give the claims of a sentence on what was asked."""
+    wanted = {code for name in asked.findings for code in (name, *members(name))}
+    wanted |= {_plain(name) for name in asked.quantities}
+    return [claim for claim in one.claims if _plain(claim.claim.subject) in wanted]
+
+
+def _plain(subject: str) -> str:
+    """Take every QTc for the same."""
+    return subject.split("_")[0] if subject.startswith("qtc") else subject
+
+
+def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
+    """Whether a shipped sentence answers what was asked; where yes is right, by what is present."""
     if not one.text:
         return False
     if not asked.named:
         return bool(one.claims) or one.kind in ("value", "present", "absent", "unknown")
-    wanted = {code for name in asked.findings for code in (name, *members(name))}
-    wanted |= {name.split("_")[0] if name.startswith("qtc") else name for name in asked.quantities}
-    told = {
-        c.claim.subject.split("_")[0] if c.claim.subject.startswith("qtc") else c.claim.subject
-        for c in one.claims
-    }
-    return bool(told & wanted) or (not one.claims and one.kind in ("value", "present", "absent"))
+    told = _speaks_of(one, asked)
+    if expected == "Yes":
+        told = [claim for claim in told if not claim.claim.negated]
+    kinds = ("present", "absent") if asked.findings else ("value",)
+    return bool(told) or (not one.claims and one.kind in kinds)
 
 
 @dataclass

@@ -107,7 +107,8 @@ class Known:
         -------
         tuple of CheckedClaim
         """
-        return check_text(text, facts=self.facts, earlier=self.earlier)
+        # What ships is the measured value at the precision shown, not one that lies near it.
+        return check_text(text, facts=self.facts, earlier=self.earlier, tolerance_scale=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +188,7 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     known : Known
         Of the ECG.
     complete : bool
-        Add the present findings of more than normal urgency that the draft leaves out.
+        Add the present findings that the draft leaves out.
     strict : bool
         Leave out what claims nothing that can be held against the record; False lets general
         statements and refusals pass, as answers need them.
@@ -231,7 +232,7 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
     """
     findings = known.facts.findings
     present = {code for code, found in findings.items() if found.status == "present"}
-    for finding in missing(shipped, findings.values()):
+    for finding in (*missing(shipped, findings.values()), *_normal_left_out(shipped, known)):
         if not present.isdisjoint(SAID_BY.get(finding.code, ())):
             continue  # said more precisely by another, in the text or in what is added
         claim = present_claim(finding)
@@ -243,6 +244,19 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
                 reason=f"{finding.label} is present and was left out",
             )
             yield Sentence(text=claim.text, evidence=claim.evidence, kind="present", change=change)
+
+
+def _normal_left_out(shipped: str, known: Known) -> Iterator[Finding]:
+    """Give the rhythm, and that the ECG is normal, where a report says neither."""
+    said = {
+        canonical_code(claim.subject)
+        for claim in extract_claims(shipped)
+        if claim.kind == "finding" and not claim.negated
+    }
+    for finding in known.facts.findings.values():
+        is_normal = finding.status == "present" and finding.urgency == "normal"
+        if is_normal and not said & set(members(finding.code)):
+            yield finding
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:
@@ -374,6 +388,10 @@ def _once(
 _SHOWN = re.compile(r"[-−]?\d+(?:[.,]\d+)?")
 
 
+_NOT_IN_PLACE = ("atrial_rate", "rr_cv")
+"""Quantities whose usual value means something else in a rhythm without P waves."""
+
+
 def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str | None:
     """Put the measured numbers in place of wrong ones; None if the sentence still does not hold."""
     for one in sorted(bad, key=lambda checked: -checked.claim.start):
@@ -382,6 +400,7 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
         value = _measured_value(one, known)
         if (
             claim.kind != "number"
+            or claim.subject in _NOT_IN_PLACE
             or one.status != "contradicted"
             or (claim.relation, claim.high, claim.role) != ("=", None, "measured")
             or len({item.lead for item in one.evidence}) != 1
@@ -571,6 +590,10 @@ _ORDINAL = re.compile(r"^[-*#\s]*(step |stage )?$", re.IGNORECASE)
 _PAPER = {("mm/s", 25.0), ("mm/s", 50.0), ("mm/mV", 10.0), ("mm/mV", 5.0), ("mm/mV", 20.0)}
 
 
+_OF_SEX = re.compile(r"\bin (men|women)\b", re.IGNORECASE)
+_GROUP = {"male": {"men"}, "female": {"women"}}
+
+
 def stray_number(text: str, known: Known) -> str | None:
     """Find a number that measures nothing of this heart and that nothing bears out.
 
@@ -585,8 +608,12 @@ def stray_number(text: str, known: Known) -> str | None:
     -------
     str or None
         What is wrong; None if every number in passing is the patient's age, the paper's speed or
-        gain, a place in a list, or stands in the evidence of a finding.
+        gain, a place in a list, or stands in the evidence of a finding, and no limit of the other
+        sex is quoted.
     """
+    named = {word.lower() for word in _OF_SEX.findall(text)}
+    if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
+        return f"the limit in {named.pop()} need not be this patient's"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue

@@ -110,7 +110,7 @@ def unheld(text: str, evidence: Iterable[Evidence], names: Iterable[str]) -> Ite
     str
         The number with its unit.
     """
-    for name in names:
+    for name in filter(None, names):
         text = re.sub(rf"(?<!\w){re.escape(name.rstrip('.'))}(?!\w)", " ", text)
     items = tuple(evidence)
     for match in _NUMBER.finditer(text):

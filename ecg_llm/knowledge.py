@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ecg_llm.knowledge_texts import NAMES, SIGNS
-from ecg_llm.scp import CODES, STATEMENTS
+from ecg_llm.scp import CODES, STATEMENTS, SUPER_CLASSES
 from ecg_llm.scp import TASKS as SCP_TASKS
 from ecg_llm.vocabulary import phrases
 
@@ -61,7 +61,7 @@ def _members(of: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-SUPER = _members("super_class")
+SUPER = {name: _members("super_class")[name] for name in SUPER_CLASSES}
 """PTB-XL's diagnostic super-classes and the statements in each."""
 SUB = _members("sub_class")
 """PTB-XL's diagnostic sub-classes and the statements in each."""

@@ -108,7 +108,12 @@ MEASURED: dict[str, MeasuredWord] = {
             "sinus rate",
         ),
     ),
-    "atrial_rate": MeasuredWord("atrial rate", ("atrial_rate_bpm",), "rate", ("atrial rate",)),
+    "atrial_rate": MeasuredWord(
+        "atrial rate",
+        ("atrial_rate_bpm",),
+        "rate",
+        ("atrial rate", "[atrial|flutter|fibrillatory] waves"),
+    ),
     "rr": MeasuredWord(
         "mean RR",
         ("rr_ms",),

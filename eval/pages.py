@@ -24,7 +24,7 @@ from ecg_llm.scp import task_columns, with_classes
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-_FINE_S = np.arange(-0.024, 0.0241, 0.004)
+_FINE_S = np.arange(-0.2, 0.2001, 0.008)
 _GOOD_CORRELATION = 0.9
 _ROUNDS = 500
 

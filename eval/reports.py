@@ -15,6 +15,7 @@ import numpy as np
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.assistant import known_of, report_on
 from ecg_llm.claims import extract_claims
+from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
@@ -240,9 +241,17 @@ def said_findings(text: str) -> set[str]:
         if claim.kind == "finding"
         and claim.role == "measured"
         and not claim.negated
-        and claim.certainty == "definite"
+        and (claim.certainty == "definite" or _is_probable(text, claim.start))
     }
     return {code for code in JUDGED if said & {code, *members(code)}}
+
+
+_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}$", re.IGNORECASE)
+
+
+def _is_probable(text: str, at: int) -> bool:
+    """Whether a finding is called probable, as reports call what the encoder alone states."""
+    return _PROBABLE.search(text[max(0, at - 14) : at]) is not None
 
 
 def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
@@ -292,11 +301,22 @@ def count_leads(text: str, known: Known) -> Counter[str]:
         if claim.kind != "finding" or claim.negated or not claim.all_leads:
             continue
         for lead in claim.leads:
-            shows = lead_shows(canonical_code(claim.subject), lead, known.facts)
+            code = canonical_code(claim.subject)
+            shows = lead_shows(code, lead, known.facts)
             if shows is not None:
                 out["leads"] += 1
-                out["leads_right"] += shows
+                out["leads_right"] += shows or _meets_its_rule(code, lead, known)
     return out
+
+
+def _meets_its_rule(code: str, lead: str, known: Known) -> bool:
+    """Whether a value of the lead, measured for the present finding, meets the finding's rule."""
+    finding = known.facts.findings.get(code)
+    return (
+        finding is not None
+        and finding.status == "present"
+        and any(item.lead == lead and fulfils(item) is not False for item in finding.evidence)
+    )
 
 
 def judge_text(text: str, case: Case) -> Counter[str]:
@@ -393,9 +413,10 @@ _DIGITS = re.compile(r"(?<![\w.])−?\d+(?:\.\d+)?")
 
 def _measured_sentence(text: str, evidence: Sequence[Any], kind: str, known: Known) -> Counter[str]:
     """Count a sentence that was written from the measurements."""
-    names = [item.quantity for item in evidence]
-    names += [f.label for f in known.facts.findings.values()]
-    names += [f.reason or "" for f in known.facts.findings.values()]
+    words = [item.quantity for item in evidence]
+    words += [f.label for f in known.facts.findings.values()]
+    words += [f.reason or "" for f in known.facts.findings.values()]
+    names = sorted({word for word in words if _DIGITS.search(word)}, key=len, reverse=True)
     wrong = list(unheld(text, evidence, names))
     out: Counter[str] = Counter(claims=1)
     if kind in ("value", "present"):
@@ -455,15 +476,19 @@ def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
                 other = cases_[(k + len(cases_) // 2) % len(cases_)].found.record
                 own = build(None, [case.found], parts=("tokens",))
                 yield replace(own, records=(other,))
-            case "tokens zeroed":
-                flat = np.zeros_like(case.found.record.signal)
+            case "tokens of a flat line":
+                # The encoder takes no lead that never changes: 1 µV of noise stands for none.
+                rng = np.random.default_rng(0)
+                flat = rng.normal(0, 0.001, case.found.record.signal.shape).astype(np.float32)
                 own = build(None, [case.found], parts=("tokens",))
                 yield replace(own, records=(replace(case.found.record, signal=flat),))
             case _:
                 yield build(None, [case.found])
 
 
-VARIANTS = ("all", "text only", "tokens only", "tokens of another patient", "tokens zeroed")
+VARIANTS = (
+    *("all", "text only", "tokens only", "tokens of another patient", "tokens of a flat line"),
+)
 """What the model is shown: everything; values and findings in words; the tracing alone, its own,
 another's, or none."""
 

@@ -21,12 +21,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @cache
 def simulated(bpm: float, seed: int = 1) -> Report:
-    return interpret(synthetic_ecg(bpm=bpm, seed=seed).record)
+    return interpret(synthetic_ecg(bpm=bpm, seed=seed).record, model="none")
 
 
 @cache
 def example(name: str) -> Report:
-    return interpret(read_record(EXAMPLES / f"{name}.hea"))
+    return interpret(read_record(EXAMPLES / f"{name}.hea"), model="none")
 
 
 def trends(now: Report, before: Report) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_what_was_not_judged_in_one_is_open() -> None:
 def test_a_refused_tracing_is_not_compared() -> None:
     record = synthetic_ecg(bpm=70, seed=3).record
     noise = np.random.default_rng(0).normal(0, 2, record.signal.shape).astype(np.float32)
-    refused = interpret(replace(record, signal=noise))
+    refused = interpret(replace(record, signal=noise), model="none")
     assert not refused.quality.acceptable
     report = with_comparison(simulated(60), refused)
     assert report.comparison is not None

@@ -111,7 +111,8 @@ def test_an_age_that_is_not_the_patients_is_withheld(found: Analysis) -> None:
 
     known = known_of(replace(found, record=replace(found.record, age_years=56.0)))
     assert ground("A 56-year-old with sinus rhythm.", known, complete=False).text
-    assert not ground("A 75-year-old with sinus rhythm.", known, complete=False).text
+    wrong = ground("A 75-year-old with sinus rhythm.", known, complete=False).text
+    assert "75" not in wrong and wrong.startswith("Sinus rhythm")
 
 
 def test_every_alteration_of_the_measured_report_is_undone(known: Known, found: Analysis) -> None:
@@ -319,3 +320,11 @@ def test_a_value_of_one_lead_is_not_borne_out_by_anothers_evidence(
     other = known_of(replace(found, findings=(quoted,)))
     text = f"The T amplitude is {values['V4']:.2f} mV in aVL."
     assert [one.status for one in other.check(text)] == ["contradicted"]
+
+
+def test_the_rate_of_atrial_waves_is_not_replaced_by_the_heart_rate(known: Known) -> None:
+    """A wrong flutter rate once became the ventricular rate, and shipped."""
+    rate = value(known, "heart_rate_bpm")
+    told = ground("Atrial waves at 278.32 /min in II between the beats.", known, complete=False)
+    assert f"{rate:.2f}" not in told.text
+    assert "278" not in told.text

@@ -36,6 +36,8 @@ TOKENIZER_TEXTS = 12_000
 """Conversations that the tokenizer is learnt from."""
 SHAPE: dict[str, Any] = {"encoder_width": 256, "pooled_tokens": 8, "vector_tokens": 2}
 """Of the bundled model's encoder, and how many tokens it gets of an ECG."""
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Linear maps of a language model that adapters sit on."""
 Tell = Callable[[str], None]
 
 
@@ -176,11 +178,10 @@ def with_adapters(model: Any, rank: int) -> Any:
     """
     from peft import LoraConfig, get_peft_model
 
-    linear = "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj"
     settings = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
-        target_modules=rf"language_model\..*\.({linear})",
+        target_modules=rf"language_model\..*\.({'|'.join(LINEAR)})",
         modules_to_save=["ecg_projector", "image_projector"],
     )
     return get_peft_model(model, settings)

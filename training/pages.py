@@ -1,4 +1,4 @@
-"""Train the page net on pages whose truth is known to a fraction of a pixel."""
+"""Train the page net and the name net on pages whose truth is known to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import swa_utils
 
+from ecg_llm.encoders.name_net import export_names
 from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
 from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
+from ecg_llm.training.page_names import train_names
 from ecg_llm.training.page_targets import Targets, crop_targets
 
 Progress = Callable[[int, int, float], None]
@@ -33,11 +35,11 @@ class PageRecipe:
     """Of PTB-XL; 9 and 10 stay unseen."""
     simulated: int = 400
     """Simulated records beside them."""
-    pages: int = 6000
+    pages: int = 1040
     """Pages drawn once and kept."""
-    steps: int = 2000
+    steps: int = 2400
     """Optimiser steps."""
-    batch: int = 8
+    batch: int = 4
     """Crops a step."""
     crop_px: int = 512
     """Side of a crop."""
@@ -45,12 +47,14 @@ class PageRecipe:
     """Until `decay_from`; then it falls to nothing."""
     warmup: int = 50
     """Steps until the peak."""
-    decay_from: float = 0.6
+    decay_from: float = 0.5
     """Share of the steps."""
     weight_decay: float = 0.01
     """Of AdamW."""
     ema: float = 0.995
     """Decay of the averaged weights, which are the ones that ship."""
+    name_epochs: int = 4
+    """Times the name net sees every patch."""
     save_every: int = 100
     """Steps between checkpoints."""
     seed: int = 0
@@ -256,14 +260,14 @@ def train(
     on_page: Callable[[int, int], None] = lambda done, total: None,
     on_step: Progress = lambda step, steps, loss: None,
 ) -> Path:
-    """Draw the pages and train the page net on them; what is there already is taken up again.
+    """Draw the pages and train both nets on them; what is there already is taken up again.
 
     Parameters
     ----------
     data : Path
         PTB-XL folder.
     out : Path
-        Folder for ``page.onnx``, its card, the checkpoint and the pages.
+        Folder for ``page.onnx``, ``page_names.onnx``, their card, the checkpoint and the pages.
     recipe : PageRecipe, optional
         How; the bundled one's if left out.
     on_page, on_step : callable
@@ -272,7 +276,7 @@ def train(
     Returns
     -------
     Path
-        The ONNX file.
+        The page net.
     """
     chosen = recipe or PageRecipe()
     records = records_of(data, chosen.folds, chosen.simulated, chosen.seed)
@@ -280,6 +284,8 @@ def train(
     net = train_net(paths, chosen, out / "page.pt", on_step)
     path = out / "page.onnx"
     export(net, str(path))
+    names = train_names(paths, epochs=chosen.name_epochs, seed=chosen.seed)
+    export_names(names, str(out / "page_names.onnx"))
     card = {
         "recipe": asdict(chosen),
         "data": "Pages drawn by the project from PTB-XL v1.0.3 (CC BY 4.0), folds "

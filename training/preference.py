@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ecg_llm.chat_layout import layout
 from ecg_llm.claims import extract_claims
 from ecg_llm.grounding import check_text, missing
-from ecg_llm.training.language_stages import save, with_adapters
+from ecg_llm.training.language_stages import LINEAR, save
 from ecg_llm.training.talks import TEXT, draw, read_talks
 from ecg_llm.vocabulary import canonical_code, members
 
@@ -132,6 +132,7 @@ def train_preference(
     import warnings
 
     from datasets import Dataset
+    from peft import LoraConfig, get_peft_model
 
     from ecg_llm.lm_transformers import load_checkpoint
 
@@ -174,8 +175,13 @@ def train_preference(
         report_to=[],
         seed=recipe.seed,
     )
+    # Prompts hold no slots, so the language model alone is the policy.
+    adapters = LoraConfig(
+        r=recipe.lora_rank, lora_alpha=2 * recipe.lora_rank, target_modules=list(LINEAR)
+    )
+    policy = get_peft_model(model.language_model, adapters)
     trainer = learner.GRPOTrainer(
-        model=with_adapters(model, recipe.lora_rank),
+        model=policy,
         reward_funcs=judged,
         args=settings,
         train_dataset=Dataset.from_dict(rows),
@@ -183,6 +189,6 @@ def train_preference(
     )
     saved = sorted(out.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     trainer.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
-    trainer.model.save_pretrained(out / "adapter")
-    merged = trainer.model.merge_and_unload()
-    return save(merged, processor.tokenizer.backend_tokenizer, out / "model")
+    policy.save_pretrained(out / "adapter")
+    model.language_model = policy.merge_and_unload()
+    return save(model, processor.tokenizer.backend_tokenizer, out / "model")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from ecg_llm.errors import RecordError
 from ecg_llm.io.raw import Channel, RawECG, ReadOptions
 from ecg_llm.io.source import Source
+from ecg_llm.record import MIN_DURATION_S
 
 NAME = "page"
 EXTENSIONS: tuple[str, ...] = (
@@ -13,6 +17,7 @@ EXTENSIONS: tuple[str, ...] = (
 
 MAX_BYTES = 64 * 2**20
 """Of an image file; its pixels are bounded besides."""
+_MOST_FILLED_S = 2.0
 
 
 def sniff(head: bytes, filename: str) -> bool:
@@ -64,7 +69,20 @@ def read(source: Source, options: ReadOptions) -> RawECG:
         )
     page = read_page(decode(source.require_size(MAX_BYTES), source.label), source.label)
     channels = tuple(
-        Channel(name=lead, values=row, fs=page.fs, unit="mV", calibrated=page.calibrated)
+        Channel(
+            name=lead,
+            values=_long_enough(row, page.fs),
+            fs=page.fs,
+            unit="mV",
+            calibrated=page.calibrated,
+        )
         for lead, row in page.leads.items()
     )
     return RawECG(channels=channels, notes=page.notes(), origin="page")
+
+
+def _long_enough(row: npt.NDArray[np.float64], fs: float) -> npt.NDArray[np.float64]:
+    """Let a page of nearly five seconds, as at 50 mm/s, count as five: the rest was not drawn."""
+    short = int(np.ceil(MIN_DURATION_S * fs)) - len(row)
+    fills = 0 < short <= _MOST_FILLED_S * fs
+    return np.concatenate([row, np.full(short, np.nan)]) if fills else row

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.page.names import read_names
 from ecg_llm.page.net import END, LABELS, MARK_STEP, START, Map, Sight
 from ecg_llm.page.paper import Paper
 from ecg_llm.page.rows import Row
@@ -38,6 +39,11 @@ ARRANGEMENTS: dict[str, Grid] = {
 _MOST_STRIPS = 4
 _SEEN = 0.25
 """Probability from which a mark counts."""
+_SUSPECTED = 0.06
+"""Probability of any name from which a place is read."""
+_READ = 0.5
+"""Probability from which a name counts."""
+_MOST_NAMES = 120
 _APART_MM = 4.0
 """Two names are never closer."""
 
@@ -74,8 +80,10 @@ class Layout:
         For each row its leads by column; empty text where the lead is unknown.
     strips : tuple of bool
         For each row, whether it is a rhythm strip.
-    left_mm, column_mm : float, mm
-        Where the first column begins, and the width of a column.
+    edges_mm : tuple of tuple of float, mm
+        For each row where its columns begin, and where the last one ends.
+    slant : float
+        Millimetres to the right that the vertical of the page leads on 1 mm down.
     n_columns : int
         Columns of the rows that are not strips.
     named : int
@@ -87,11 +95,49 @@ class Layout:
     name: str
     cells: Grid
     strips: tuple[bool, ...]
-    left_mm: float
-    column_mm: float
+    edges_mm: tuple[tuple[float, ...], ...]
+    slant: float
     n_columns: int
     named: int
     against: int
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Where columns lie: evenly spaced, slanted and narrowing as a tilted page makes them.
+
+    Attributes
+    ----------
+    left, width : float, mm
+        Of the first column's mark and between columns, at height 0.
+    slant, narrowing : float
+        Change of both with the height on the page.
+    bend : float, mm
+        By which columns widen from left to right.
+    """
+
+    left: float
+    width: float
+    slant: float = 0.0
+    narrowing: float = 0.0
+    bend: float = 0.0
+
+    def at(self, column: npt.ArrayLike, v: npt.ArrayLike) -> Floats:
+        """Give where a column's mark stands at a height.
+
+        Parameters
+        ----------
+        column : array_like
+            Which.
+        v : array_like, mm
+            Height.
+
+        Returns
+        -------
+        np.ndarray, mm
+        """
+        c, y = np.asarray(column, float), np.asarray(v, float)
+        return self.left + self.slant * y + c * (self.width + self.narrowing * y) + self.bend * c**2
 
 
 @dataclass(frozen=True)
@@ -101,8 +147,7 @@ class _Match:
     shift: int
     owner: tuple[int, ...]
     fits: tuple[bool, ...]
-    origin: float
-    width: float
+    edges: Edges
 
 
 def find_names(sight: Sight, paper: Paper) -> list[Name]:
@@ -119,15 +164,32 @@ def find_names(sight: Sight, paper: Paper) -> list[Name]:
     -------
     list of Name
     """
-    found: list[Name] = []
-    for k, lead in enumerate(LABELS):
-        for (u, v), score in _peaks(sight.spots[k], paper):
-            found.append(Name(lead, u, v, score))
+    places, hints = _suspected(sight)
+    told = read_names(sight.image, places)
+    there = told[:, : len(LABELS)]
+    best = there.argmax(axis=1)
+    score = there.max(axis=1)
+    mm = paper.mm(places)
+    order = np.argsort(-score * (0.5 + hints))
     kept: list[Name] = []
-    for name in sorted(found, key=lambda name: -name.score):
-        if all(np.hypot(name.u - k.u, name.v - k.v) > _APART_MM for k in kept):
+    for k in order[score[order] > _READ]:
+        name = Name(LABELS[best[k]], float(mm[k, 0]), float(mm[k, 1]), float(score[k]))
+        if all(np.hypot(name.u - o.u, name.v - o.v) > _APART_MM for o in kept):
             kept.append(name)
     return kept
+
+
+def _suspected(sight: Sight) -> tuple[Floats, Floats]:
+    """Give the places where some name seems to stand, in pixels, and how strongly."""
+    import cv2
+
+    spots = sight.spots[: len(LABELS)].max(axis=0)
+    top = cv2.dilate(spots, np.ones((5, 5), np.uint8))
+    rows, columns = np.nonzero((spots >= top) & (spots > _SUSPECTED))
+    strongest = np.argsort(-spots[rows, columns])[:_MOST_NAMES]
+    rows, columns = rows[strongest], columns[strongest]
+    places = np.stack([columns, rows], axis=-1) * float(MARK_STEP) + (MARK_STEP - 1) / 2
+    return places, spots[rows, columns].astype(np.float64)
 
 
 def _peaks(spots: Map, paper: Paper) -> list[tuple[tuple[float, float], float]]:
@@ -179,17 +241,17 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
         alone = len(rows) - len(grid or ()) == 1 - best.shift
         cells.append((lead or ("II" if grid is not None and index >= 0 and alone else ""),))
         strips.append(grid is not None)
-    starts = [u for (u, _), _ in _peaks(sight.spots[START], paper)]
-    ends = [u for (u, _), _ in _peaks(sight.spots[END], paper)]
-    left, width = _columns(best, n_columns, starts, ends, rows)
+    starts = [place for place, _ in _peaks(sight.spots[START], paper)]
+    ends = [place for place, _ in _peaks(sight.spots[END], paper)]
+    edges = _columns(best, n_columns, starts, ends, rows)
     extra = sum(strips)
     title = best.arrangement or f"{len(rows)}x1"
     return Layout(
         name=f"{title}+{extra}" if extra else title,
         cells=tuple(cells),
         strips=tuple(strips),
-        left_mm=left,
-        column_mm=width,
+        edges_mm=edges,
+        slant=_slant(edges, rows),
         n_columns=n_columns,
         named=sum(best.fits),
         against=len(names) - sum(best.fits),
@@ -211,7 +273,9 @@ def _best_match(names: list[Name], rows: Sequence[Row]) -> _Match | None:
              for shift in _shifts(key, len(rows))
              for below in np.arange(-0.75, 0.55, 0.05) * pitch]  # fmt: skip
     best = max((t for t in tries if t), key=lambda t: t.score, default=None)
-    return best if best and sum(best.fits) >= min(3, len(rows)) else None
+    if best is None or sum(best.fits) < min(3, len(rows)):
+        return None
+    return best if 2 * sum(best.fits) > len(names) else None
 
 
 def _shifts(key: str, n_rows: int) -> range:
@@ -246,9 +310,10 @@ def _match(
     if grid and len(grid[0]) > 1 and len(np.unique(column[right & inside])) < 2:
         return None
     u = np.array([name.u for name in names])
-    origin, width, straight = _regular(u, column, right)
+    v = np.array([name.v for name in names])
+    edges, straight = _regular(u, v, column, right)
     fits = right & straight
-    score = sum(name.score * (1.0 if fit else -0.7) for name, fit in zip(names, fits, strict=True))
+    score = sum(name.score * (1.0 if fit else -0.5) for name, fit in zip(names, fits, strict=True))
     if grid is None:
         score *= 0.85
         leads = [name.lead for name, fit in zip(names, fits, strict=True) if fit]
@@ -259,54 +324,101 @@ def _match(
     score -= 0.3 * abs(below) / pitch
     beside = tuple(int(r) if c else -1 for r, c in zip(owner, close, strict=True))
     agree = tuple(bool(fit) for fit in fits)
-    return _Match(float(score), key, shift, beside, agree, origin, width)
+    return _Match(float(score), key, shift, beside, agree, edges)
 
 
 def _regular(
-    u: Floats, column: npt.NDArray[np.int64], right: npt.NDArray[np.bool_]
-) -> tuple[float, float, npt.NDArray[np.bool_]]:
+    u: Floats, v: Floats, column: npt.NDArray[np.int64], right: npt.NDArray[np.bool_]
+) -> tuple[Edges, npt.NDArray[np.bool_]]:
     """Fit evenly spaced columns; tell which names stand where they should."""
-    there = np.unique(column[right])
-    middles = np.array([np.median(u[right & (column == c)]) for c in there])
-    if len(there) == 1:
-        left = float(middles[0])
-        # Among names of the first column a later one is the odd one out.
-        return left, 0.0, np.abs(u - left) < 12.0
-    pairs = [(middles[j] - middles[i]) / (there[j] - there[i])
-             for i in range(len(there)) for j in range(i + 1, len(there))]  # fmt: skip
-    width = float(np.median(pairs))
-    origin = float(np.median(middles - there * width))
-    straight = np.abs(u - origin - column * width) < max(6.0, 0.12 * width)
-    return origin, width, straight & (width > 12.0)
+    good = right.copy()
+    edges = Edges(float(np.median(u[right])), 0.0)
+    for reach in (25.0, 12.0, 7.0):
+        edges = _fitted(u[good], v[good], column[good])
+        miss = np.abs(u - edges.at(column, v))
+        good = right & (miss < max(reach, 0.1 * edges.width))
+        if not good.any():
+            return edges, good
+    several = len(np.unique(column[right])) > 1
+    return edges, good & (not several or edges.width > 12.0)
+
+
+def _fitted(u: Floats, v: Floats, column: npt.NDArray[np.integer]) -> Edges:
+    """Fit as much as the marks can tell: a slant needs several heights, a width several columns."""
+    several = len(np.unique(column)) > 1
+    high = float(np.ptp(v)) > 30.0 and len(u) >= 5
+    parts = [np.ones(len(u))]
+    parts += [column.astype(float)] if several else []
+    parts += [v] if high else []
+    crossed = several and high and len(u) >= 8
+    bent = crossed and len(np.unique(column)) >= 4
+    parts += [column * v] if crossed else []
+    parts += [column.astype(float) ** 2] if bent else []
+    design = np.stack(parts, axis=1)
+    # A little stiffness keeps slant and narrowing at what a photograph can have.
+    scale = np.array([1e-6 if k < 1 + several else 3.0 for k in range(design.shape[1])])
+    found = np.linalg.solve(design.T @ design + np.diag(scale), design.T @ u).tolist()
+    left = found.pop(0)
+    width = found.pop(0) if several else 0.0
+    slant = found.pop(0) if high else 0.0
+    narrowing = found.pop(0) if crossed else 0.0
+    return Edges(left, width, slant, narrowing, found.pop(0) if bent else 0.0)
 
 
 def _columns(
-    best: _Match, n_columns: int, starts: list[float], ends: list[float], rows: Sequence[Row]
-) -> tuple[float, float]:
-    """Place the columns: where tracings begin, else a little before the names."""
+    best: _Match,
+    n_columns: int,
+    starts: list[tuple[float, float]],
+    ends: list[tuple[float, float]],
+    rows: Sequence[Row],
+) -> tuple[tuple[float, ...], ...]:
+    """Place the columns in each row: where tracings begin, else a little before the names."""
+    heights = np.array([row.at_mm for row in rows])
     first = min(row.first_mm for row in rows)
     last = max(row.last_mm for row in rows)
+    edges, before = best.edges, 3.5
+    if n_columns > 1 and edges.width <= 0:
+        edges = Edges(edges.left, (last - max(first, edges.left - before)) / n_columns)
+    marks: list[tuple[int, float, float]] = []
+    for c in range(n_columns + 1 if n_columns > 1 else 1):
+        reach = min(8.0, 0.2 * edges.width) if n_columns > 1 else 14.0
+        found = (starts if c < n_columns else []) + (ends if c > 0 else [])
+        marks += [(c, u, v) for u, v in found if abs(u - edges.at(c, v) + before) < reach]
+    if marks:
+        which, where, high = (np.array(part) for part in zip(*marks, strict=True))
+        shift = float(np.median(where - edges.at(which, high)))
+        near = np.abs(where - edges.at(which, high) - shift) < 3.0
+        edges = replace(edges, left=edges.left + shift)
+        if len(np.unique(which[near])) >= min(2, n_columns) and near.sum() >= 4:
+            edges = _fitted(where[near], high[near], which[near])
+    else:
+        edges = replace(edges, left=edges.left - before)
     if n_columns == 1:
-        near = [u for u in starts if abs(u - best.origin) < 20.0]
-        left = float(np.median(near)) if near else max(first, best.origin - 12.0)
-        return left, last - left
-    width = best.width
-    if width <= 0:
-        return max(first, best.origin - 4.0), (last - max(first, best.origin - 4.0)) / n_columns
-    marks: list[tuple[int, float]] = []
-    for c in range(n_columns + 1):
-        expected = best.origin - 3.5 + c * width
-        edges = (starts if c < n_columns else []) + (ends if c > 0 else [])
-        marks += [(c, u) for u in edges if abs(u - expected) < min(7.0, 0.2 * width)]
-    if len({c for c, _ in marks}) >= 2:
-        which, where = np.array(marks).T
-        for _ in range(3):
-            width, left = (float(x) for x in np.polyfit(which, where, 1))
-            miss = np.abs(where - left - which * width)
-            good = miss < max(1.5, 2.0 * float(np.median(miss)))
-            if len(set(which[good])) < 2:
-                break
-            which, where = which[good], where[good]
-        return left, width
-    shift = float(np.median([u - best.origin - c * width for c, u in marks])) if marks else -3.5
-    return best.origin + shift, width
+        lefts = edges.at(0, heights)
+        rights = _right_ends(ends, float(lefts.max()) + 60.0, heights, last)
+        return tuple(zip(lefts.tolist(), rights.tolist(), strict=True))
+    placed = edges.at(np.arange(n_columns + 1)[None], heights[:, None])
+    return tuple(tuple(row) for row in placed.tolist())
+
+
+def _slant(edges: tuple[tuple[float, ...], ...], rows: Sequence[Row]) -> float:
+    """Give how the edges of columns lean, over all of them."""
+    heights = np.array([row.at_mm for row in rows])
+    if len(rows) < 2 or np.ptp(heights) < 30.0:
+        return 0.0
+    lean = [np.polyfit(heights, column, 1)[0] for column in np.array(edges).T]
+    return float(np.clip(np.mean(lean), -0.3, 0.3))
+
+
+def _right_ends(
+    ends: list[tuple[float, float]], beyond: float, heights: Floats, last: float
+) -> Floats:
+    """Give where rows of one column end: rows of one page are equally long in time."""
+    marks = np.array([(u, v) for u, v in ends if u > beyond]).reshape(-1, 2)
+    for _ in range(2):
+        if len(marks) < 5 or np.ptp(marks[:, 1]) < 40.0:
+            return np.full(len(heights), last)
+        slope, at = np.polyfit(marks[:, 1], marks[:, 0], 1)
+        miss = np.abs(marks[:, 0] - at - slope * marks[:, 1])
+        marks = marks[miss < max(3.0, 2 * float(np.median(miss)))]
+    return np.asarray(at + slope * heights, np.float64)

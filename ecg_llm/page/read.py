@@ -18,7 +18,6 @@ from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
 Floats = npt.NDArray[np.float64]
 
 GAINS_MM_MV = (5.0, 10.0, 20.0)
-SPEEDS_MM_S = (25.0, 50.0)
 USUAL_GAIN, USUAL_SPEED = 10.0, 25.0
 _EDGE_MM = 0.6
 """Left out on both sides of a column's edge, where the next lead begins."""
@@ -26,6 +25,13 @@ _LEAST_LEAD_S = 1.2
 """A lead of which less is seen is left out."""
 _LEAST_LEADS = 2
 _PULSE_SEEN = 0.5
+_UPRIGHT = 0.008
+"""Of the page's vertical: less is none."""
+_MARGIN_MM = 2.7
+"""By which the net marks more than the pulse."""
+_NARROWEST_MM, _WIDE_MM = 5.0, 12.0
+_SLOW_MM = 28.0
+"""Between beats: 54 a minute at 25 mm/s."""
 _FILLS = 0.82
 """Of the picture's long side: a page that fills less is looked at again, closer."""
 
@@ -176,7 +182,10 @@ def read_sight(sight: Sight, label: str) -> PageReading:
             f"{label}: {len(rows)} rows of tracings, but the printed names of the leads cannot be "
             "read, so which lead is which is unknown; photograph the page closer, sharp and whole."
         )
-    pulse = _pulse(sight, paper)
+    if abs(layout.slant) > _UPRIGHT:
+        leaning = follow_rows(sight, paper, slant=layout.slant)
+        rows = leaning if len(leaning) == len(rows) else rows
+    pulse = _pulse(sight, paper, rows)
     speed, gain = pulse or (USUAL_SPEED, USUAL_GAIN)
     fs = SAMPLES_MM * speed
     leads = _leads(rows, layout, speed, gain)
@@ -202,31 +211,42 @@ def read_sight(sight: Sight, label: str) -> PageReading:
 
 def _leads(rows: tuple[Row, ...], layout: Layout, speed: float, gain: float) -> dict[str, Floats]:
     """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece."""
-    left = layout.left_mm
-    right = max(row.last_mm for row in rows)
-    if layout.n_columns > 1:
-        ends = [row.last_mm for row, strip in zip(rows, layout.strips, strict=True) if strip]
-        right = max([left + layout.n_columns * layout.column_mm, *ends])
-    n = int((right - left) * SAMPLES_MM) + 1
-    grid = left + np.arange(n) / SAMPLES_MM
-    leads: dict[str, Floats] = {}
-    for row, names, strip in zip(rows, layout.cells, layout.strips, strict=True):
-        width = (right - left) if strip or layout.n_columns == 1 else layout.column_mm
+    edges = np.array(layout.edges_mm)  # [rows, columns + 1]
+    usual = float(np.diff(edges, axis=1).mean())
+    steps = np.arange(edges.shape[1]) * usual
+    pieces: list[tuple[str, bool, Floats, Floats]] = []
+    for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
+        whole = strip or layout.n_columns == 1
+        gap = 0.0 if whole else _EDGE_MM
         for c, name in enumerate(names):
-            lead = name.removeprefix("-")
-            if not lead or (lead in leads and not strip):
-                continue
-            edge = _EDGE_MM if len(names) > 1 else 0.0
-            places, values = row.between(left + c * width + edge, left + (c + 1) * width - edge)
-            if np.isfinite(values).sum() < 2:
-                continue
-            out = np.interp(grid, places, values, left=np.nan, right=np.nan)
-            out -= np.nanmedian(out)
-            leads[lead] = out / (-gain if name.startswith("-") else gain)
+            to = row.last_mm if whole else edges[r, c + 1] - gap
+            places, values = row.between(edges[r, 0 if whole else c] + gap, to)
+            if name and np.isfinite(values).sum() > 1:
+                pieces.append((name, strip, _evened(places, edges[r], steps), values))
+    longest = [at[-1] for _, strip, at, _ in pieces if strip or layout.n_columns == 1]
+    total = max([*longest, steps[-1] if layout.n_columns > 1 else 0.0])
+    grid = np.arange(int(total * SAMPLES_MM) + 1) / SAMPLES_MM
+    leads: dict[str, Floats] = {}
+    for name, strip, at, values in pieces:
+        lead = name.removeprefix("-")
+        if strip or lead not in leads:
+            out = np.interp(grid, at, values, left=np.nan, right=np.nan)
+            leads[lead] = (out - np.nanmedian(out)) / (-gain if name.startswith("-") else gain)
     return leads
 
 
-def _pulse(sight: Sight, paper: Paper) -> tuple[float, float] | None:
+def _evened(places: Floats, edges: Floats, steps: Floats) -> Floats:
+    """Bring places along a row to columns of one width; beyond them the last width goes on."""
+    inner = np.interp(places, edges, steps)
+    first = (steps[1] - steps[0]) / (edges[1] - edges[0])
+    last = (steps[-1] - steps[-2]) / (edges[-1] - edges[-2])
+    before, after = places < edges[0], places > edges[-1]
+    inner[before] = steps[0] + (places[before] - edges[0]) * first
+    inner[after] = steps[-1] + (places[after] - edges[-1]) * last
+    return inner
+
+
+def _pulse(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[float, float] | None:
     """Read speed and gain from the calibration pulses."""
     import cv2
 
@@ -234,22 +254,44 @@ def _pulse(sight: Sight, paper: Paper) -> tuple[float, float] | None:
 
     mask = (sight.spots[PULSE] > _PULSE_SEEN).astype(np.uint8)
     n, _names, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    speeds, gains = [], []
+    gains: list[float] = []
+    widths: list[float] = []
     for k in range(1, n):
         x, y, w, h, area = (int(value) for value in stats[k])
         if area < 0.6 * w * h or area < 6:
             continue
         box = np.array([[x - 0.5, y - 0.5], [x + w - 0.5, y + h - 0.5]]) * MARK_STEP
         (u0, v0), (u1, v1) = paper.mm(box + MARK_STEP / 2 - 0.5)
-        gain = _snapped(v1 - v0, GAINS_MM_MV)
-        # The net marks a millimetre beside the pulse on each side; it lasts 0.2 s.
-        speed = _snapped((u1 - u0 - 2.0) / 0.2, SPEEDS_MM_S)
-        if gain and speed:
+        gain = _snapped(v1 - v0 - _MARGIN_MM, GAINS_MM_MV)
+        if gain and u1 - u0 > _NARROWEST_MM:
             gains.append(gain)
-            speeds.append(speed)
+            widths.append(u1 - u0)
     if not gains:
         return None
-    return _commonest(speeds), _commonest(gains)
+    # A pulse lasts 0.2 s; with its feet it takes 8 to 13 mm at 25 mm/s, and is twice as wide at 50;
+    # beats that would be slow at 25 mm/s must agree.
+    twice = float(np.median(widths)) > _WIDE_MM and _beat_mm(rows) > _SLOW_MM
+    speed = 2 * USUAL_SPEED if twice else USUAL_SPEED
+    other = max(set(gains) - {USUAL_GAIN}, key=gains.count, default=USUAL_GAIN)
+    enough = gains.count(other) >= max(2, 0.5 * len(rows))
+    gain = other if enough and gains.count(other) > 0.6 * len(gains) else USUAL_GAIN
+    return speed, gain
+
+
+def _beat_mm(rows: tuple[Row, ...]) -> float:
+    """Give the distance between beats along the page."""
+    step = SAMPLES_MM // 2
+    total = np.zeros(int(75 * SAMPLES_MM / step))
+    for row in rows:
+        steep = np.abs(np.diff(np.nan_to_num(row.values), prepend=0.0))
+        n = len(steep) // step
+        x = np.minimum(steep[: n * step].reshape(n, step).sum(axis=1), 4.0)
+        x = np.convolve(x - x.mean(), np.ones(5) / 5, "same")
+        if n > 2 * len(total):
+            whole = np.correlate(x, x, "full")[n - 1 : n - 1 + len(total)]
+            total += whole / (n - np.arange(len(total))) / (whole[0] / n + 1e-9)
+    first = int(7 * SAMPLES_MM / step)
+    return float((first + total[first:].argmax()) * step / SAMPLES_MM)
 
 
 def _snapped(value: float, choices: tuple[float, ...]) -> float | None:
@@ -258,10 +300,6 @@ def _snapped(value: float, choices: tuple[float, ...]) -> float | None:
         return None
     best = min(choices, key=lambda choice: abs(np.log(value / choice)))
     return best if abs(np.log(value / best)) < np.log(1.4) else None
-
-
-def _commonest(values: list[float]) -> float:
-    return max(set(values), key=values.count)
 
 
 def _agreement(leads: dict[str, Floats]) -> float | None:

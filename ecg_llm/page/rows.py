@@ -14,12 +14,16 @@ Floats = npt.NDArray[np.float64]
 
 SAMPLES_MM = 2 * PX_MM
 """Samples a millimetre of a followed tracing: one in each column of pixels and one between."""
-_INK = 0.4
-"""Probability from which a pixel belongs to a tracing."""
+_INK = 0.95
+"""Probability, over two pixels side by side, from which they belong to a tracing."""
 _LEAST_ROW_MM = 15.0
 """A row has at least so much of a tracing."""
+_LEAST_SHARE = 0.3
+"""Of the longest row: what is shorter is a stamp, a rule or the edge of the paper."""
+_MOST_ROWS = 20
 _CLOSEST_MM = 6.0
 """Rows are farther apart than this."""
+_OUTSIDE_MM = 20.0
 _GAP_MM = 1.2
 """Wider gaps of a tracing stay open."""
 _SPECK_MM = 1.6
@@ -72,7 +76,7 @@ class Row:
         return places[inside], self.values[inside]
 
 
-def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
+def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row, ...]:
     """Find the rows of a page and follow the tracing of each.
 
     Parameters
@@ -81,6 +85,9 @@ def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
         What the net sees.
     paper : Paper
         How the paper lies.
+    slant : float
+        By how many mm to the right the vertical of the paper leads on 1 mm down, where the paper's
+        map does not know it: tall waves lean by it.
 
     Returns
     -------
@@ -92,31 +99,56 @@ def follow_rows(sight: Sight, paper: Paper) -> tuple[Row, ...]:
     lattice = paper.lattice()
     nothing = None
     ink = cv2.remap(sight.trace, lattice, nothing, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-    v, u = np.nonzero(ink > _INK)
+    u, v = _ridge(ink)
     if len(u) == 0:
         return ()
-    base = _voted(sight, paper, lattice[v, u])  # mm down the page
-    weight = ink[v, u].astype(np.float64)
-    lines = _lines(u, base, weight)
+    columns = np.clip(np.rint(u), 0, ink.shape[1] - 1).astype(int)
+    levels = np.clip(np.rint(v), 0, ink.shape[0] - 1).astype(int)
+    base = _voted(sight, paper, lattice[levels, columns])  # mm down the page
+    near = (base > paper.box[1] - _OUTSIDE_MM) & (base < paper.box[3] + _OUTSIDE_MM)
+    u, v, base, columns, levels = (x[near] for x in (u, v, base, columns, levels))
+    lines = _lines(columns, base, np.ones(len(u))) if len(u) else []
     if not lines:
         return ()
     heights = np.stack([at + slope * u for at, slope in lines])
     gap = np.abs(heights - base[None])
-    pitch = np.diff([at for at, _ in lines]).min() if len(lines) > 1 else 30.0
+    pitch = float(np.diff(heights, axis=0).mean(axis=1).min()) if len(lines) > 1 else 30.0
     owner = gap.argmin(axis=0)
     owner[gap.min(axis=0) > min(0.5 * pitch, 7.0)] = -1
     rows = []
     for k, (at, slope) in enumerate(lines):
         mine = owner == k
-        row = _followed(u[mine], v[mine], ink)
-        if row is None:
+        mine[mine] = _no_dust(columns[mine], levels[mine], ink.shape)
+        if len(np.unique(columns[mine])) < _LEAST_ROW_MM * PX_MM:
             continue
-        first, places = row
-        columns = first + np.arange(len(places)) / 2
-        values = (at + slope * columns) - (paper.box[1] + places / PX_MM)
+        on_line = (at + slope * u[mine] - paper.box[1]) * PX_MM
+        first, places = _joined(u[mine] - slant * (v[mine] - on_line), v[mine])
+        along = first + np.arange(len(places)) / 2
+        values = (at + slope * along) - (paper.box[1] + places / PX_MM)
         middle = at + slope * ink.shape[1] / 2
         rows.append(Row(middle, slope * PX_MM, paper.box[0] + first / PX_MM, values))
     return tuple(rows)
+
+
+def _ridge(ink: Map) -> tuple[Floats, Floats]:
+    """Thin the strokes to their middle lines: points to a fraction of a pixel."""
+    here = ink[1:-1, 1:-1]
+    left, right, above, below = ink[1:-1, :-2], ink[1:-1, 2:], ink[:-2, 1:-1], ink[2:, 1:-1]
+    across, down = left + right - 2 * here, above + below - 2 * here
+    # Where the ink falls off faster to the sides than up and down, the stroke is steep.
+    steep = across < down
+    crest = np.where(steep, (here >= left) & (here > right), (here >= above) & (here > below))
+    # A line between two pixels is shared by both.
+    beside = np.where(steep, np.maximum(left, right), np.maximum(above, below))
+    v, u = np.nonzero(crest & (here > 0.4 * _INK) & (here + beside > _INK))
+    aside = np.where(
+        steep[v, u],
+        0.5 * (left - right)[v, u] / np.minimum(across[v, u], -1e-6),
+        0.5 * (above - below)[v, u] / np.minimum(down[v, u], -1e-6),
+    )
+    aside = np.clip(aside, -0.5, 0.5)
+    along = np.where(steep[v, u], aside, 0.0)
+    return u + 1.0 + along, v + 1.0 + aside - along
 
 
 def _voted(sight: Sight, paper: Paper, pixels: npt.NDArray[np.float32]) -> Floats:
@@ -132,126 +164,98 @@ def _voted(sight: Sight, paper: Paper, pixels: npt.NDArray[np.float32]) -> Float
 def _lines(u: npt.NDArray[np.intp], base: Floats, weight: Floats) -> list[tuple[float, float]]:
     """Find the baselines: height at the left edge, and fall a column."""
     step = 0.25
+    spread = np.exp(-0.5 * (np.arange(-16, 17) * step / 1.2) ** 2)
+    tilt = _tilt(u, base, weight)
+    base = base - tilt * u
     low = base.min()
     n = int((base.max() - low) / step) + 2
-    if n > 20_000:
-        return []
-    votes = np.bincount(((base - low) / step).astype(int), weight, n)
-    spread = np.exp(-0.5 * (np.arange(-16, 17) * step / 1.2) ** 2)
-    votes = np.convolve(np.pad(votes, 16), spread, "valid")
-    peaks: list[float] = []
-    faint = 0.03 * float(votes.max())
-    while votes.max() > faint:
-        best = int(votes.argmax())
-        at = low + best * step
-        near = np.abs(base - at) < 2.5
-        if len(np.unique(u[near])) < _LEAST_ROW_MM * PX_MM:
+    cells = ((base - low) / step).astype(int)
+    left, faint = weight.copy(), None
+    lines: list[tuple[float, float]] = []
+    lengths: list[int] = []
+    while len(lines) < _MOST_ROWS:
+        votes = np.convolve(np.pad(np.bincount(cells, left, n), 16), spread, "valid")
+        faint = 0.03 * float(votes.max()) if faint is None else faint
+        if votes.max() <= faint:
             break
-        peaks.append(at)
-        width = int(_CLOSEST_MM / step)
-        votes[max(best - width, 0) : best + width + 1] = 0
-    lines = []
-    for at in sorted(peaks):
-        line = (at, 0.0)
-        for reach in (4.0, 2.5, 1.5):
-            near = np.abs(base - (line[0] + line[1] * u)) < reach
-            if near.sum() < 50 or np.ptp(u[near]) < 40 * PX_MM:
-                break
-            slope, start = np.polyfit(u[near], base[near], 1, w=weight[near])
-            line = (float(start), float(np.clip(slope, -0.02, 0.02)))
+        line = _straight(low + int(votes.argmax()) * step, u, base, left)
+        mine = np.abs(base - (line[0] + line[1] * u)) < _CLOSEST_MM / 2
+        mine |= cells == int(votes.argmax())
         lines.append(line)
-    return lines
+        lengths.append(len(np.unique(u[mine & (left > 0)])))
+        left[mine] = 0.0
+    middle = float(u.mean())
+    least = max(_LEAST_ROW_MM * PX_MM, _LEAST_SHARE * max(lengths, default=0))
+    lines = [
+        (at, slope + tilt) for (at, slope), n in zip(lines, lengths, strict=True) if n >= least
+    ]
+    return sorted(lines, key=lambda line: line[0] + line[1] * middle)
 
 
-def _followed(
-    u: npt.NDArray[np.intp], v: npt.NDArray[np.intp], ink: Map
-) -> tuple[int, Floats] | None:
-    """Give the first column of a row, and where its tracing is at and between the columns."""
+def _tilt(u: npt.NDArray[np.intp], base: Floats, weight: Floats) -> float:
+    """Give the common fall of the rows at which their votes lie closest together."""
+
+    def sharpness(fall: float) -> float:
+        level = base - fall * u
+        votes = np.bincount(((level - level.min()) / 0.8).astype(int), weight)
+        return float((votes**2).sum())
+
+    falls = np.linspace(-0.09, 0.09, 37) / PX_MM
+    return float(max(falls, key=lambda fall: sharpness(float(fall))))
+
+
+def _straight(
+    at: float, u: npt.NDArray[np.intp], base: Floats, weight: Floats
+) -> tuple[float, float]:
+    """Lay a line through the votes near a height: height at the left edge, and fall a column."""
+    line = (at, 0.0)
+    for reach in (4.0, 2.5, 1.5):
+        near = (np.abs(base - (line[0] + line[1] * u)) < reach) & (weight > 0)
+        if near.sum() < 50 or np.ptp(u[near]) < 40 * PX_MM:
+            break
+        slope, start = np.polyfit(u[near], base[near], 1, w=weight[near])
+        line = (float(start), float(np.clip(slope, -0.02, 0.02)))
+    return line
+
+
+def _no_dust(
+    u: npt.NDArray[np.intp], v: npt.NDArray[np.intp], shape: tuple[int, ...]
+) -> npt.NDArray[np.bool_]:
+    """Tell which points belong to strokes of some length."""
     import cv2
 
-    mask = np.zeros(ink.shape, np.uint8)
+    mask = np.zeros(shape[:2], np.uint8)
     mask[v, u] = 1
-    joined = cv2.dilate(mask, np.ones((3, 5), np.uint8))
+    joined = cv2.dilate(mask, np.ones((5, 5), np.uint8))
     _, names, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    keep = sizes > _SPECK_MM * PX_MM + 4
-    keep[0] = False
-    mask &= keep[names].astype(np.uint8)
-    v, u = np.nonzero(mask)
-    if len(np.unique(u)) < _LEAST_ROW_MM * PX_MM:
-        return None
-    order = np.lexsort((v, u))
-    u, v = u[order], v[order]
-    first, last = int(u[0]), int(u[-1])
-    top, bottom, middle = _strokes(u, v, ink[v, u].astype(np.float64), first, last)
-    return first, _interleaved(top, bottom, middle)
+    return np.asarray((sizes > _SPECK_MM * PX_MM + 4)[names[v, u]], bool)
 
 
-def _strokes(
-    u: npt.NDArray[np.intp], v: npt.NDArray[np.intp], p: Floats, first: int, last: int
-) -> tuple[Floats, Floats, Floats]:
-    """Give top, bottom and middle of the stroke in each column; NaN where there is none."""
-    n = last - first + 1
-    top, bottom, middle = (np.full(n, np.nan) for _ in range(3))
-    starts = np.searchsorted(u, np.arange(first, last + 2))
-    before = (np.nan, np.nan)
-    for k in range(n):
-        a, b = int(starts[k]), int(starts[k + 1])
-        if a == b:
-            continue
-        column, weight = v[a:b], p[a:b]
-        cuts = np.flatnonzero(np.diff(column) > 2) + 1
-        runs = np.split(np.arange(b - a), cuts)
-        if len(runs) > 1:
-            runs = [_nearest(runs, column, weight, before)]
-        run = runs[0]
-        top[k], bottom[k] = column[run[0]], column[run[-1]]
-        middle[k] = float(column[run] @ weight[run] / weight[run].sum())
-        before = (top[k], bottom[k])
-    return top, bottom, middle
+def _joined(u: Floats, v: Floats) -> tuple[float, Floats]:
+    """Give the first column of a row, and where its tracing is at and between the columns.
 
-
-def _nearest(
-    runs: list[npt.NDArray[np.intp]],
-    column: npt.NDArray[np.intp],
-    weight: Floats,
-    before: tuple[float, float],
-) -> npt.NDArray[np.intp]:
-    """Choose the stroke that goes on from the one before; among equals the stronger."""
-
-    def cost(run: npt.NDArray[np.intp]) -> float:
-        apart = 0.0
-        if np.isfinite(before[0]):
-            apart = max(column[run[0]] - before[1], before[0] - column[run[-1]], 0.0)
-        return float(apart) - 0.5 * float(weight[run].sum())
-
-    return min(runs, key=cost)
-
-
-def _interleaved(top: Floats, bottom: Floats, middle: Floats) -> Floats:
-    """Turn strokes into one value in each column and one between each two.
-
-    A steep stroke covers many pixels of a column: where it leaves the column both ways on the
-    same side, its far end is a peak; otherwise the line passes between where it enters and leaves.
+    The points of a steep stroke lie evenly along it, so their mean in half a column is where the
+    line passes its middle; at a peak the farthest of them counts.
     """
-    thick = float(np.nanmedian(bottom - top + 1))
-    half = thick / 2
-    thin = bottom - top + 1 <= 1.7 * thick
-    a = np.where(thin, middle, top - 0.5 + half)
-    b = np.where(thin, middle, bottom + 0.5 - half)
-    joint = (np.maximum(a[:-1], a[1:]) + np.minimum(b[:-1], b[1:])) / 2
-    left = np.concatenate([[np.nan], joint])
-    right = np.concatenate([joint, [np.nan]])
-    left, right = np.where(np.isnan(left), right, left), np.where(np.isnan(right), left, right)
-    left, right = np.where(np.isnan(left), middle, left), np.where(np.isnan(right), middle, right)
-    above = np.minimum(left, right) - a
-    below = b - np.maximum(left, right)
-    centre = np.where(above > below, a, b)
-    passing = np.maximum(above, below) < 0.5
-    centre = np.where(passing, np.where(thin, middle, (left + right) / 2), centre)
-    out = np.full(2 * len(centre) - 1, np.nan)
-    out[::2], out[1::2] = centre, joint
-    return _bridged(out, int(_GAP_MM * SAMPLES_MM))
+    first = int(np.floor(u.min()))
+    cell = np.rint(2 * (u - first)).astype(int)
+    n = int(cell.max()) + 1
+    count = np.bincount(cell, minlength=n)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(cell, v, n) / count
+    top, bottom = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(top, cell, v)
+    np.maximum.at(bottom, cell, v)
+    there = np.flatnonzero(count)
+    line = mean[there]
+    before, after = np.r_[line[0], line[:-1]], np.r_[line[1:], line[-1]]
+    peak = line < np.minimum(before, after)
+    trough = line > np.maximum(before, after)
+    line = np.where(peak, top[there], np.where(trough, bottom[there], line))
+    out = np.full(n, np.nan)
+    out[there] = line
+    return float(first), _bridged(out, int(_GAP_MM * SAMPLES_MM))
 
 
 def _bridged(values: Floats, longest: int) -> Floats:

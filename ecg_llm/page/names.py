@@ -1,0 +1,80 @@
+"""Read the printed names of leads at the places where the page net suspects one."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.page.net import LABELS, Map
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "page_names.onnx"
+PATCH_PX = (40, 64)
+"""Height and width of a patch: 10 by 16 mm on A4."""
+
+
+def standardised(patches: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Bring patches to mean 0 and deviation 1, whatever paper and light.
+
+    Parameters
+    ----------
+    patches : np.ndarray, shape (n, 40, 64)
+        Grey.
+
+    Returns
+    -------
+    np.ndarray, shape (n, 1, 40, 64)
+    """
+    flat = patches.reshape(len(patches), -1).astype(np.float32)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    flat /= flat.std(axis=1, keepdims=True) + 4.0
+    return flat.reshape(len(patches), 1, *PATCH_PX)
+
+
+def read_names(
+    image: npt.NDArray[np.uint8], places: npt.NDArray[np.float64], *, weights: Path = WEIGHTS
+) -> Map:
+    """Say which name stands at each of some places.
+
+    Parameters
+    ----------
+    image : np.ndarray, shape (height, width, 3), uint8
+        At the page net's size.
+    places : np.ndarray, shape (n, 2), px
+        Suspected centres of names.
+    weights : Path
+        The net, as ONNX.
+
+    Returns
+    -------
+    np.ndarray, shape (n, len(LABELS) + 1)
+        Probability of each name, and of none.
+    """
+    import cv2
+
+    if len(places) == 0:
+        return np.zeros((0, len(LABELS) + 1), np.float32)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    size = (PATCH_PX[1], PATCH_PX[0])
+    patches = [cv2.getRectSubPix(grey, size, (float(x), float(y))) for x, y in places]
+    (logits,) = _session(weights).run(None, {"patches": standardised(np.array(patches))})
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    told: Map = odds / odds.sum(axis=1, keepdims=True)
+    return told
+
+
+@functools.cache
+def _session(weights: Path) -> Any:
+    """Load the net once per process."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():  # one of many processes must not take all cores
+        options.intra_op_num_threads = int(threads)
+    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,78 @@
+"""The name net: which lead's name stands in a small patch of a page."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ecg_llm.page.net import LABELS
+
+
+class NameNet(nn.Module):
+    """A small classifier of patches: one of `LABELS`, or none.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the first layer.
+    """
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        n_in = 1
+        for n_out in (width, 2 * width, 4 * width, 6 * width):
+            layers += [
+                nn.Conv2d(n_in, n_out, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(n_out),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+            n_in = n_out
+        self.layers = nn.Sequential(*layers)
+        # What stands left and right in the patch matters: V1 against 1V.
+        self.last = nn.Sequential(
+            nn.AdaptiveAvgPool2d((1, 4)), nn.Flatten(), nn.Linear(4 * n_in, len(LABELS) + 1)
+        )
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Compute the logits.
+
+        Parameters
+        ----------
+        patches : Tensor, shape (n, 1, 40, 64)
+            Grey, each with mean 0 and deviation 1.
+
+        Returns
+        -------
+        Tensor, shape (n, len(LABELS) + 1)
+            Of each name, and of none.
+        """
+        out: Tensor = self.last(self.layers(patches))
+        return out
+
+
+def export_names(net: NameNet, path: str) -> None:
+    """Write the net as ONNX, for any number of patches.
+
+    Parameters
+    ----------
+    net : NameNet
+        Trained.
+    path : str
+        File to write.
+    """
+    import warnings
+
+    with warnings.catch_warnings():
+        # The exporter that keeps the number free announces its successor, which does not yet.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            net.eval(),
+            (torch.zeros(2, 1, 40, 64),),
+            path,
+            input_names=["patches"],
+            output_names=["logits"],
+            dynamic_axes={"patches": {0: "n"}, "logits": {0: "n"}},
+            dynamo=False,
+        )
