@@ -68,7 +68,7 @@ def check_claims(report: Report) -> tuple[str, ...]:
     rest = report.narrative
     for text in sorted(said, key=len, reverse=True):
         rest = rest.replace(text, "")
-    titles = {"Impression", *(section.title for section in report.sections)}
+    titles = {"", "Impression", *(section.title for section in report.sections)}
     complaints += [
         f"{part.strip()!r}: in the narrative but not among the claims"
         for part in rest.split("\n\n")

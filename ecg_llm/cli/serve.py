@@ -124,7 +124,11 @@ def keys_add(
 
 @keys_app.command("list", short_help="The keys of a file.")
 def keys_list(keys: KeyFile = Path("keys.jsonl")) -> None:
-    """List the keys of a file: name, requests a minute, since when, until when. \f"""
+    """List the keys of a file: name, requests a minute, since when, until when.
+
+    \b
+    ecgllm keys list --keys keys.jsonl \f
+    """
     from ecg_llm.serving.keys import read_keys
 
     _there(keys)
@@ -135,7 +139,11 @@ def keys_list(keys: KeyFile = Path("keys.jsonl")) -> None:
 
 @keys_app.command("revoke", short_help="Refuse a key from now on.")
 def keys_revoke(name: KeyName, keys: KeyFile = Path("keys.jsonl")) -> None:
-    """Refuse a key from now on; a running server need not be started anew. \f"""
+    """Refuse a key from now on; a running server need not be started anew.
+
+    \b
+    ecgllm keys revoke ward7 --keys keys.jsonl \f
+    """
     from ecg_llm.serving.keys import revoke_key
 
     _there(keys)
