@@ -112,7 +112,7 @@ MEASURED: dict[str, MeasuredWord] = {
         "atrial rate",
         ("atrial_rate_bpm",),
         "rate",
-        ("atrial rate", "[atrial|flutter|fibrillatory] waves"),
+        ("atrial rate", "[atrial|fibrillatory] waves"),
     ),
     "rr": MeasuredWord(
         "mean RR",

@@ -314,7 +314,7 @@ def report_schema() -> dict[str, Any]:
     Examples
     --------
     >>> sorted(report_schema()["properties"])[:3]
-    ['abstentions', 'alerts', 'claims']
+    ['abstentions', 'alerts', 'changes']
     """
     schema = Report.model_json_schema(mode="serialization", schema_generator=_PlainSchema)
     schema["title"] = f"ecg_llm report {SCHEMA_VERSION}"

@@ -154,7 +154,7 @@ class Gate:
             return
         wait = wait_s(self.at_engine + 1)
         longest = self._settings.answer_s / 2  # the other half is for what takes longer
-        if wait > longest:
+        if self.at_engine and wait > longest:
             raise TooManyError(
                 f"{self.at_engine} requests wait for the language model already; try again later.",
                 retry_after_s=max(1, min(60, round(wait - longest))),

@@ -241,6 +241,7 @@ def test_a_client_that_goes_away_frees_its_place_and_the_engine(settings: Settin
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     sock = config.bind_socket()
+    sock.listen()  # who connects before the server takes over waits
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     base = f"http://127.0.0.1:{sock.getsockname()[1]}"
