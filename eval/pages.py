@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.findings import ptbxl_rows
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.record import ECGRecord
+from ecg_llm.render.page import save_page
 from ecg_llm.scp import task_columns, with_classes
 
 Floats = npt.NDArray[np.float64]
@@ -58,7 +60,7 @@ class PagesResult:
     Attributes
     ----------
     pages : str
-        ``clean`` or ``photographed``.
+        ``clean``, ``photographed`` or ``standard``.
     n, n_read : int
         Pages, and those that were read.
     refusals : dict of str to int
@@ -126,6 +128,7 @@ def evaluate(
     *,
     folds: tuple[int, ...] = (9,),
     photographs: bool = False,
+    standard: bool = False,
     limit: int | None = None,
     size_px: int = 1400,
     seed: int = 0,
@@ -141,6 +144,8 @@ def evaluate(
         Folds of it; training used 1 to 8.
     photographs : bool
         Photograph, scan or fax the pages first.
+    standard : bool
+        Draw them as ``ecgllm show`` does instead, on standard paper.
     limit : int, optional
         Use so many records only, spread over the folds.
     size_px : int, px
@@ -162,8 +167,13 @@ def evaluate(
     errors: list[dict[str, LeadError]] = []
     refusals: dict[str, int] = {}
     seconds, drawn = [], 0
+    shown: tuple[str, ...]
     for k, (row, record) in enumerate(zip(rows, records, strict=True)):
-        packed, shown = _page(record, seed + 100_003 * int(row["ecg_id"]), size_px, photographs)
+        if standard:
+            packed, shown = _standard_page(record), record.leads
+        else:
+            chance = seed + 100_003 * int(row["ecg_id"])
+            packed, shown = _page(record, chance, size_px, photographs)
         begun = time.perf_counter()
         try:
             page = read_bytes(packed, f"{record.name}.png")
@@ -186,7 +196,7 @@ def evaluate(
 
     aucs = _aucs(rows, records, pages)
     return PagesResult(
-        pages="photographed" if photographs else "clean",
+        pages="standard" if standard else "photographed" if photographs else "clean",
         n=len(rows),
         n_read=sum(page is not None for page in pages),
         refusals=refusals,
@@ -203,6 +213,14 @@ def evaluate(
         auc_pages=aucs[1] if aucs else None,
         auc_gap=aucs[2] if aucs else None,
     )
+
+
+def _standard_page(record: ECGRecord) -> bytes:
+    """Draw a record as ``ecgllm show`` does."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "page.png"
+        save_page(record, path)
+        return path.read_bytes()
 
 
 def _page(

@@ -54,6 +54,9 @@ def eval_pages(
     photographs: Annotated[
         bool, typer.Option("--photographs", help="Photograph, scan or fax the pages first.")
     ] = False,
+    standard: Annotated[
+        bool, typer.Option("--standard", help="Pages as `ecgllm show` draws them, all alike.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(help="Use so many records only.", min=2)] = None,
     size: Annotated[
         int, typer.Option(help="Long side of the pages in pixels, about.", min=700, max=3000)
@@ -65,6 +68,7 @@ def eval_pages(
 
     \b
     ecgllm eval pages --data ptbxl/
+    ecgllm eval pages --data ptbxl/ --standard
     ecgllm eval pages --data ptbxl/ --photographs --limit 100 --json \f
     """
     from ecg_llm.eval.pages import evaluate
@@ -73,10 +77,13 @@ def eval_pages(
         chosen = tuple(int(fold) for fold in folds.split(","))
     except ValueError:
         raise ConfigError(f"--folds {folds!r}: write them as 9 or 9,10.") from None
+    if standard and photographs:
+        raise ConfigError("--standard and --photographs exclude each other.")
     result = evaluate(
         _folder(data, "PTB-XL"),
         folds=chosen,
         photographs=photographs,
+        standard=standard,
         limit=limit,
         size_px=size,
         seed=seed,
