@@ -268,7 +268,13 @@ def test_ctrl_c_stops_a_folder_run_and_the_next_one_finishes_it(tmp_path):
     words = ["quality", root, "-o", out, "--jobs", "1"]
     command = [sys.executable, "-m", "ecg_llm.cli", *map(str, words)]
     with subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A run in the background of a script inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 60
         while not (out.exists() and out.read_bytes().count(b"\n") >= 2):
