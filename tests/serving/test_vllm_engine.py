@@ -25,7 +25,6 @@ pytestmark = [
 ]
 
 N_NEW = 24
-PAGE_NET = Path(__file__).parents[2] / "ecg_llm" / "weights" / "page.onnx"
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,6 @@ def page_of(name: str) -> bytes:
     return page.getvalue()
 
 
-@pytest.mark.skipif(not PAGE_NET.is_file(), reason="the weights of the page net are not there")
 def test_page_images_are_digitised_by_the_reader_and_told_apart_by_what_they_show(served):
     import io
     import uuid
