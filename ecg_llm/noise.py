@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
-from scipy.ndimage import uniform_filter1d
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.noise_features import electrode_metrics, noise_metrics
 from ecg_llm.quality_bands import Bands, FloatArray, split_bands
 from ecg_llm.quality_features import Features, measure_features
 
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights" / "signal_noise.npz"
 KINDS = ("baseline drift", "static noise", "burst noise", "electrodes problems", "any")
 """What is scored; ``any`` is any of the others."""
+CLIP = 3.5
+"""Standard deviations beyond which an input counts no further."""
 _NEAR_BEAT = 8
 """Samples at 100 Hz around a beat that are no noise."""
-_POWER_HZ = ((0.05, 0.3), (0.3, 0.7), (0.7, 1), (15, 25), (25, 35), (35, 45), (44, 49.9))
-_SIZE_HZ = ((0.05, 0.3), (0.3, 0.7), (25, 35), (35, 45), (44, 49.9))
-_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 1.0)
-_TINY = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,9 +39,10 @@ class Noise:
     Attributes
     ----------
     leads : np.ndarray, shape (n_leads, n_metrics)
-        Metrics of the leads, most without a unit (relative to the usual QRS).
-    record : np.ndarray, shape (3,)
-        Regularity, peakiness and count of the beats.
+        From `ecg_llm.noise_features.noise_metrics`.
+    record : np.ndarray, shape (n_record_metrics,)
+        From `ecg_llm.noise_features.electrode_metrics`, then regularity, peakiness and count of the
+        beats and the logarithm of the usual QRS.
     names : tuple of str
         Leads.
     fast_mv : dict of str to float, mV
@@ -59,41 +57,42 @@ class Noise:
     fast_mv: dict[str, float]
     drift_mv: dict[str, float]
 
-    def row(self, kind: str, lead: str | None) -> FloatArray:
-        """Describe one lead beside the others, for one kind of noise.
+    def row(self, lead: str | None) -> FloatArray:
+        """Describe one lead beside the others.
 
         Parameters
         ----------
-        kind : str
-            One of `KINDS`.
         lead : str or None
-            None for the whole record.
+            None for the whole record: its second noisiest lead by each metric.
 
         Returns
         -------
         np.ndarray, shape (n_columns,)
+            NaN for what is not known.
         """
         x = self.leads
         at = None if lead is None else self.names.index(lead)
         limb = np.array([not name.startswith("V") for name in self.names])
         own = np.sort(x, axis=0)[-min(2, len(x))] if at is None else x[at]
         group = x if at is None else x[limb == limb[at]]
-        which = np.zeros(len(KINDS))
-        which[KINDS.index(kind)] = 1
-        place = 12 if lead is None else STANDARD_12.index(lead)
-        part = 0 if at is None else 1 if limb[at] else 2
+        others = x if at is None or len(x) == 1 else np.delete(x, at, axis=0)
+        middle = np.median(x, axis=0)
+        place = np.zeros(len(STANDARD_12) + 1)
+        place[-1 if lead is None else STANDARD_12.index(lead)] = 1
         row = np.concatenate(
             [
                 own,
-                own - np.median(x, axis=0),
+                own - middle,
                 (x < own).mean(axis=0),
                 own - np.median(group, axis=0),
+                own - others.max(axis=0),
+                middle,
+                x.max(axis=0),
                 self.record,
-                which,
-                [place, part],
+                place,
             ]
         )
-        return np.asarray(np.nan_to_num(row), dtype=np.float32)
+        return np.asarray(row, dtype=np.float32)
 
 
 def measure_noise(record: ECGRecord) -> Noise:
@@ -110,15 +109,16 @@ def measure_noise(record: ECGRecord) -> Noise:
     """
     bands = split_bands(record)
     features = measure_features(bands)
-    leads = np.concatenate([features.leads, _more(bands, features)], axis=1)
-    rest = [features.regularity, features.peakiness, len(features.beats)]
+    leads = noise_metrics(bands, features)
+    rest = [features.regularity, features.peakiness, len(features.beats), np.log(features.unit_mv)]
+    electrodes = electrode_metrics(bands, features, record.leads)
     kept = [k for k, name in enumerate(record.leads) if name in STANDARD_12]
     between = _between_beats(bands, features)
     fast = np.sqrt(np.square(bands.noise[:, between]).mean(axis=1))
     drift = np.asarray(np.ptp(_by_second(bands.baseline), axis=1))
     return Noise(
-        leads=leads[kept].astype(np.float32),
-        record=np.array(rest, dtype=np.float32),
+        leads=leads[kept],
+        record=np.concatenate([electrodes, rest]).astype(np.float32),
         names=tuple(record.leads[k] for k in kept),
         fast_mv={record.leads[k]: float(fast[k]) for k in kept},
         drift_mv={record.leads[k]: float(drift[k]) for k in kept},
@@ -139,114 +139,52 @@ def _by_second(rows: FloatArray) -> FloatArray:
     return np.asarray(rows[:, : n * 100].reshape(len(rows), n, -1).mean(axis=2))
 
 
-def _more(bands: Bands, features: Features) -> FloatArray:
-    """Metrics beyond those of the quality gate: bursts, drift by second, shape of the spectrum."""
-    unit = features.unit_mv
-    fast, base, ecg = bands.noise / unit, bands.baseline / unit, bands.ecg / unit
-    quiet = _between_beats(bands, features)
-    envelope = np.sqrt(uniform_filter1d(np.square(fast), 20, axis=1).clip(0))
-    levels = np.quantile(envelope[:, quiet], _LEVELS, axis=1)
-    rms = np.sqrt(np.square(fast[:, quiet]).mean(axis=1))
-    seconds = _by_second(base)
-    bends = np.abs(np.diff(ecg, 2, axis=1))[:, quiet[1:-1]]
-    bend, bend_high, bend_top = (np.quantile(bends, q, axis=1) for q in (0.5, 0.9, 0.995))
-    raw = bands.raw / unit
-    power = np.square(np.abs(fft.rfft(raw - raw.mean(axis=1, keepdims=True), axis=1)))
-    hz = fft.rfftfreq(raw.shape[1], 1 / bands.fs)
-
-    def within(low: float, high: float) -> FloatArray:
-        return np.asarray(power[:, (hz >= low) & (hz < high)].sum(axis=1))
-
-    total = power[:, (hz > 1) & (hz < 45)].sum(axis=1) + 1e-9
-    steps = np.diff(seconds, axis=1)
-    step = np.abs(steps).max(axis=1) if steps.shape[1] else np.zeros(len(raw))
-    columns = [
-        *levels,
-        rms,
-        levels[4] / (levels[0] + _TINY),
-        levels[6] / (levels[2] + _TINY),
-        levels[5] / (levels[2] + _TINY),
-        np.abs(np.diff(base, axis=1)).mean(axis=1),
-        seconds.std(axis=1),
-        np.ptp(seconds, axis=1),
-        step,
-        bend,
-        bend_high,
-        bend_top,
-        bend_top / (bend + _TINY),
-        *(np.log10(within(*band) / total + 1e-9) for band in _POWER_HZ),
-        *(np.log10(np.sqrt(within(*band)) / raw.shape[1] + 1e-9) for band in _SIZE_HZ),
-        np.full(len(raw), np.log10(unit)),
-        rms * unit,
-        np.ptp(seconds, axis=1) * unit,
-        bend * unit,
-        levels[6] * unit,
-    ]
-    return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Forest:
-    """Decision trees whose leaves hold shares; all nodes in one row.
-
-    Attributes
-    ----------
-    feature : np.ndarray, shape (n_nodes,), int16
-        Column a node asks for; 0 in a leaf.
-    threshold : np.ndarray, shape (n_nodes,), float32
-        A node goes left up to this value; infinite in a leaf.
-    left, right : np.ndarray, shape (n_nodes,), int32
-        Next node; a leaf names itself.
-    value : np.ndarray, shape (n_nodes,), float16
-        Share of the rows in a node that had the noise.
-    roots : np.ndarray, shape (n_trees,), int32
-        First nodes.
-    depth : int
-        Questions from root to leaf.
-    """
-
-    feature: npt.NDArray[np.int16]
-    threshold: FloatArray
-    left: npt.NDArray[np.int32]
-    right: npt.NDArray[np.int32]
-    value: npt.NDArray[np.float16]
-    roots: npt.NDArray[np.int32]
-    depth: int
-
-    def probability(self, row: FloatArray) -> float:
-        """Average the leaves that a row falls into.
-
-        Parameters
-        ----------
-        row : np.ndarray, shape (n_columns,)
-            From `Noise.row`.
-
-        Returns
-        -------
-        float
-            0 to 1.
-        """
-        node = self.roots
-        for _ in range(self.depth):
-            go_left = row[self.feature[node]] <= self.threshold[node]
-            node = np.where(go_left, self.left[node], self.right[node])
-        return float(self.value[node].astype(np.float64).mean())
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoiseModel:
     """How probable it is that an annotator names a kind of noise.
 
+    Some small nets of one hidden layer, whose probabilities are averaged.
+
     Attributes
     ----------
-    forest : Forest
-        Over the columns of `Noise.row`.
-    limits : dict of str to float
+    mean, spread : np.ndarray, shape (n_columns,)
+        Of the columns of `Noise.row`; a column that is not known counts as its mean.
+    hidden : np.ndarray, shape (n_nets, n_columns, n_hidden)
+        Weights of the hidden layers.
+    hidden_bias : np.ndarray, shape (n_nets, n_hidden)
+        Their offsets.
+    out : np.ndarray, shape (n_nets, n_hidden, n_kinds)
+        Weights of the kinds.
+    out_bias : np.ndarray, shape (n_nets, n_kinds)
+        Their offsets.
+    limits : np.ndarray, shape (n_kinds,)
         Probability from which each kind is said to be there.
     """
 
-    forest: Forest
-    limits: dict[str, float]
+    mean: FloatArray
+    spread: FloatArray
+    hidden: FloatArray
+    hidden_bias: FloatArray
+    out: FloatArray
+    out_bias: FloatArray
+    limits: FloatArray
+
+    def probabilities(self, rows: FloatArray) -> FloatArray:
+        """Estimate how probable each kind is.
+
+        Parameters
+        ----------
+        rows : np.ndarray, shape (n_rows, n_columns)
+            From `Noise.row`.
+
+        Returns
+        -------
+        np.ndarray, shape (n_rows, n_kinds)
+        """
+        x = scaled(rows, self.mean, self.spread)
+        inner = np.maximum(x @ self.hidden + self.hidden_bias[:, None], 0)  # [K, n, H]
+        logit = inner @ self.out + self.out_bias[:, None]
+        return np.asarray((1 / (1 + np.exp(-logit))).mean(axis=0))
 
     def probability(self, noise: Noise, kind: str, lead: str | None = None) -> float:
         """Estimate how probable a kind of noise is.
@@ -264,11 +202,44 @@ class NoiseModel:
         -------
         float
         """
-        return self.forest.probability(noise.row(kind, lead))
+        return float(self.probabilities(noise.row(lead)[None])[0, KINDS.index(kind)])
+
+    def limit(self, kind: str) -> float:
+        """Give the probability from which a kind is said to be there.
+
+        Parameters
+        ----------
+        kind : str
+            One of `KINDS`.
+
+        Returns
+        -------
+        float
+        """
+        return float(self.limits[KINDS.index(kind)])
+
+
+def scaled(rows: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
+    """Bring the columns of rows to one scale.
+
+    Parameters
+    ----------
+    rows : np.ndarray, shape (n_rows, n_columns)
+        From `Noise.row`.
+    mean, spread : np.ndarray, shape (n_columns,)
+        Of the columns.
+
+    Returns
+    -------
+    np.ndarray, shape (n_rows, n_columns)
+        Between −`CLIP` and `CLIP`; 0 where not known.
+    """
+    x = np.clip((rows - mean) / spread, -CLIP, CLIP)
+    return np.nan_to_num(x, nan=0.0).astype(np.float32)
 
 
 def save_noise_model(model: NoiseModel, path: Path) -> None:
-    """Write a model.
+    """Write a model, its weights in half precision.
 
     Parameters
     ----------
@@ -277,9 +248,14 @@ def save_noise_model(model: NoiseModel, path: Path) -> None:
     path : Path
         An ``.npz``.
     """
-    arrays = {field.name: np.asarray(getattr(model.forest, field.name)) for field in fields(Forest)}
-    limits = np.array([model.limits[kind] for kind in KINDS])
-    np.savez_compressed(path, limits=limits, **arrays)  # type: ignore[arg-type]
+    half = ("hidden", "hidden_bias", "out", "out_bias")
+    arrays = {
+        field.name: getattr(model, field.name).astype(
+            np.float16 if field.name in half else np.float32
+        )
+        for field in fields(NoiseModel)
+    }
+    np.savez_compressed(path, **arrays)
 
 
 @cache
@@ -301,7 +277,4 @@ def noise_model() -> NoiseModel:
             "fit it with 'ecgllm train noise'."
         )
     with np.load(WEIGHTS) as stored:
-        arrays = {name: stored[name] for name in stored.files if name != "limits"}
-        limits = {kind: float(x) for kind, x in zip(KINDS, stored["limits"], strict=True)}
-    depth = int(arrays.pop("depth"))
-    return NoiseModel(forest=Forest(depth=depth, **arrays), limits=limits)
+        return NoiseModel(**{name: stored[name].astype(np.float32) for name in stored.files})

@@ -231,7 +231,7 @@ class QARecord:
         if lead is not None and lead not in self.noise.names:
             return False, 0.0
         p = model.probability(self.noise, kind, lead)
-        return p >= model.limits[kind], p
+        return p >= model.limit(kind), p
 
 
 def answer_qa(question: str, records: Sequence[QARecord]) -> QAAnswer:
@@ -296,7 +296,7 @@ def _noise(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
 
 def _noise_facts(ecg: QARecord, kind: str, lead: str | None, p: float) -> Iterator[Evidence]:
     """Give the probability, and what was measured of the noise."""
-    limit = noise_model().limits[kind]
+    limit = noise_model().limit(kind)
     name = "any noise" if kind == "any" else kind
     rule = f"≥ {limit:.2f}"
     yield measured(f"probability of {name}", round(p, 3), "", lead=lead, criterion=rule)

@@ -13,7 +13,8 @@ import pytest
 from ecg_llm.analysis import analyse
 from ecg_llm.errors import ConfigError
 from ecg_llm.io import read_record
-from ecg_llm.noise import KINDS, Forest, NoiseModel, measure_noise, save_noise_model
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.noise import CLIP, KINDS, NoiseModel, measure_noise, noise_model, save_noise_model
 from ecg_llm.qa_answer import QARecord, answer_qa
 from ecg_llm.qa_items import answer_items, read_items
 from ecg_llm.qa_question import read_qa
@@ -115,33 +116,55 @@ def test_noise_metrics_rise_with_noise_of_one_lead(ecg: QARecord) -> None:
     assert noisy.fast_mv["V1"] == pytest.approx(ecg.noise.fast_mv["V1"], rel=0.05)
 
 
-def stump(column: int, limit: float) -> Forest:
-    """Make a forest of one question."""
-    return Forest(
-        feature=np.array([column, 0, 0], dtype=np.int16),
-        threshold=np.array([limit, np.inf, np.inf], dtype=np.float32),
-        left=np.array([1, 1, 2], dtype=np.int32),
-        right=np.array([2, 1, 2], dtype=np.int32),
-        value=np.array([0.5, 0.1, 0.9], dtype=np.float16),
-        roots=np.array([0], dtype=np.int32),
-        depth=1,
+def test_a_row_compares_a_lead_with_the_others(ecg: QARecord) -> None:
+    noise = ecg.noise
+    n = noise.leads.shape[1]
+    row = noise.row("V4")
+    assert row[:n] == pytest.approx(noise.leads[noise.names.index("V4")], abs=1e-5)
+    assert row[n : 2 * n] == pytest.approx(row[:n] - np.median(noise.leads, axis=0), abs=1e-4)
+    assert row[-13:].sum() == 1 and row[-13 + STANDARD_12.index("V4")] == 1
+    assert len(noise.row(None)) == len(row)
+
+
+def test_a_record_of_few_leads_is_judged_too(ecg: QARecord) -> None:
+    record = ecg.known.record
+    at = [record.leads.index(lead) for lead in ("II", "V2")]
+    few = measure_noise(
+        ECGRecord(signal=record.signal[at], fs=record.fs, leads=("II", "V2"), name="few")
     )
+    assert len(few.row("V2")) == len(ecg.noise.row("V2"))
+    p = noise_model().probability(few, "burst noise", "V2")
+    assert 0 <= p <= 1
 
 
-def test_a_forest_is_written_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nets_are_written_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ecg_llm.noise as noise
 
+    kinds = len(KINDS)
+    hidden = np.zeros((1, 2, 1), np.float32)
+    hidden[0, 0] = 2  # the first column speaks for every kind, the second for nothing
+    model = NoiseModel(
+        mean=np.zeros(2, np.float32),
+        spread=np.ones(2, np.float32),
+        hidden=hidden,
+        hidden_bias=np.zeros((1, 1), np.float32),
+        out=np.ones((1, 1, kinds), np.float32),
+        out_bias=np.zeros((1, kinds), np.float32),
+        limits=np.full(kinds, 0.4, np.float32),
+    )
     path = tmp_path / "noise.npz"
-    save_noise_model(NoiseModel(forest=stump(0, 1.0), limits=dict.fromkeys(KINDS, 0.4)), path)
+    save_noise_model(model, path)
     monkeypatch.setattr(noise, "WEIGHTS", path)
     noise.noise_model.cache_clear()
     try:
-        model = noise.noise_model()
-        row = np.zeros(3, dtype=np.float32)
-        assert model.forest.probability(row) == pytest.approx(0.1, abs=1e-3)
-        row[0] = 2
-        assert model.forest.probability(row) == pytest.approx(0.9, abs=1e-3)
-        assert model.limits["any"] == 0.4
+        read = noise.noise_model()
+        rows = np.array([[-1, 0], [1, 5], [np.nan, 0], [99, 0]], np.float32)
+        p = read.probabilities(rows)[:, 0]
+        assert p[0] == pytest.approx(0.5)
+        assert p[1] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-3)
+        assert p[2] == pytest.approx(0.5)  # not known: the mean
+        assert p[3] == pytest.approx(1 / (1 + np.exp(-2 * CLIP)), abs=1e-3)
+        assert read.limit("any") == pytest.approx(0.4)
     finally:
         noise.noise_model.cache_clear()
 

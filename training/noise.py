@@ -2,176 +2,58 @@
 
 from __future__ import annotations
 
-import csv
-import re
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import ConfigError, ECGError
-from ecg_llm.leads import STANDARD_12
-from ecg_llm.noise import (
-    KINDS,
-    Forest,
-    Noise,
-    NoiseModel,
-    measure_noise,
-    save_noise_model,
+from ecg_llm.errors import ConfigError
+from ecg_llm.noise import KINDS, NoiseModel, save_noise_model, scaled
+from ecg_llm.training.noise_data import (
+    PLACES,
+    Rows,
+    known_rows,
+    measure_all,
+    read_questions,
+    read_table,
 )
-from ecg_llm.qa_items import ptbxl_files, read_items
-from ecg_llm.qa_question import NOISES, read_qa
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier
 
 FloatArray = npt.NDArray[np.float32]
 
-COLUMNS = {
-    "baseline drift": "baseline_drift",
-    "static noise": "static_noise",
-    "burst noise": "burst_noise",
-    "electrodes problems": "electrodes_problems",
-}
-GROUPS = ((1, 2, 3, 4), (5, 6, 7, 8))
+TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
+GROUPS = ((1, 2), (3, 4), (5, 6), (7, 8))
 """Folds left out together to choose the limit."""
 VALIDATION_FOLD = 9
-_UPPER = [lead.upper() for lead in STANDARD_12]
-_RANGE = re.compile(r"(AV[RLF]|V\d|I{1,3}|\d)(?:-(AV[RLF]|V\d|I{1,3}|\d))?")
 
 
 @dataclass(frozen=True)
 class NoiseRecipe:
-    """How the trees are grown."""
+    """How the nets are trained."""
 
-    trees: int = 100
-    """Trees."""
-    smallest_leaf: int = 4
-    """Rows a leaf must hold."""
-    share: float = 0.15
-    """Share of the columns each split may choose from."""
-    negatives: float = 1.5
-    """Rows without a kind of noise for each row with it."""
+    nets: int = 6
+    """Nets whose probabilities are averaged."""
+    hidden: int = 32
+    """Width of the hidden layer."""
+    epochs: int = 30
+    """Times each row is seen."""
+    batch: int = 256
+    """Rows a step."""
+    rate: float = 2e-3
+    """Learning rate, falling to nothing."""
+    decay: float = 1e-2
+    """Weight decay."""
+    dropped_inputs: float = 0.2
+    """Share of the columns hidden at each step."""
+    dropped: float = 0.4
+    """Share of the hidden layer hidden at each step."""
+    clean_share: float = 0.35
+    """Share of the clean rows that each net sees."""
     asked_weight: float = 2.0
     """Weight of ECG-QA's questions beside the remarks."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One lead of one record, and whether a kind of noise was remarked there."""
-
-    ecg_id: int
-    kind: str
-    lead: str | None
-    there: bool
-    fold: int
-    weight: float = 1.0
-
-
-def remarked_leads(remark: str) -> set[str]:
-    """Read the leads of a remark such as ``, I-AVR,``.
-
-    Parameters
-    ----------
-    remark : str
-        A cell of PTB-XL's noise columns.
-
-    Returns
-    -------
-    set of str
-        All leads for ``alles``; empty if it names none.
-
-    Examples
-    --------
-    >>> sorted(remarked_leads(" , V2,3,  "))
-    ['V2', 'V3']
-    """
-    text = remark.upper().replace(" ", "").replace("?", "")
-    if "ALL" in text:
-        return set(STANDARD_12)
-    out: set[str] = set()
-    for part in re.split(r"[,.;/]", text):
-        found = _RANGE.match(part)
-        if not found:
-            continue
-        ends = [f"V{end}" if end.isdigit() else end for end in found.groups() if end]
-        if all(end in _UPPER for end in ends):
-            places = sorted(_UPPER.index(end) for end in ends)
-            out |= set(STANDARD_12[places[0] : places[-1] + 1])
-    return out
-
-
-def remark_rows(table: Sequence[dict[str, str]], recipe: NoiseRecipe, seed: int) -> list[Row]:
-    """Turn remarks into rows: all leads with noise, and a draw of those without.
-
-    Parameters
-    ----------
-    table : sequence of dict
-        Rows of ``ptbxl_database.csv`` whose remarks are known.
-    recipe : NoiseRecipe
-        How many without.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    list of Row
-    """
-    rng = np.random.default_rng(seed)
-    rows: dict[tuple[str, bool, bool, bool], list[Row]] = {}
-    for cells in table:
-        key, fold = int(float(cells["ecg_id"])), int(cells["strat_fold"])
-        by_kind = {kind: remarked_leads(cells[column]) for kind, column in COLUMNS.items()}
-        by_kind["any"] = set().union(*by_kind.values())
-        noisy = bool(by_kind["any"])
-        for kind in KINDS:
-            for lead in (None, *STANDARD_12):
-                if (kind == "any" and lead is None) or (kind == "baseline drift" and lead):
-                    continue
-                there = lead in by_kind[kind] if lead else bool(cells[COLUMNS[kind]].strip(" ,"))
-                row = Row(key, kind, lead, there, fold)
-                rows.setdefault((kind, lead is None, there, noisy), []).append(row)
-    kept: list[Row] = []
-    for (kind, whole, there, _), group in rows.items():
-        if there:
-            kept += group
-            continue
-        n_there = len(rows.get((kind, whole, True, True), ()))
-        chosen = rng.permutation(len(group))[: int(recipe.negatives * n_there)]
-        kept += [group[k] for k in chosen]
-    return kept
-
-
-def asked_rows(items: Path, folds: dict[int, int], weight: float) -> list[Row]:
-    """Turn ECG-QA's questions on noise into rows, each once.
-
-    Parameters
-    ----------
-    items : Path
-        The set of questions.
-    folds : dict of int to int
-        Folds of the records at hand.
-    weight : float
-        Weight of each row.
-
-    Returns
-    -------
-    list of Row
-    """
-    rows: dict[tuple[int, str, str | None], Row] = {}
-    for item in read_items(items):
-        asked = read_qa(item.question, len(item.ecg_ids))
-        key = item.ecg_ids[0]
-        fits = len(item.ecg_ids) == 1 and asked.form == "verify" and asked.about == "noise"
-        if not fits or key not in folds or not item.truth:
-            continue
-        kind = "any" if len(asked.terms) == len(NOISES) else asked.terms[0]
-        there = item.truth == ("yes",)
-        rows[key, kind, asked.lead] = Row(key, kind, asked.lead, there, folds[key], weight)
-    return list(rows.values())
 
 
 def train(
@@ -179,9 +61,11 @@ def train(
     items: Path,
     out: Path,
     *,
+    zscored: Path | None = None,
     recipe: NoiseRecipe | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Fit the model on folds 1 to 8 and write it.
 
@@ -193,67 +77,180 @@ def train(
         ECG-QA's single-verify questions.
     out : Path
         An ``.npz``; a card is written beside it.
+    zscored : Path, optional
+        Folder of further PTB-XL records, each lead scaled to a standard deviation of one.
     recipe : NoiseRecipe, optional
         How.
     seed : int
         Of every random choice.
     progress : callable, optional
         Called with records read and in all.
+    tell : callable, optional
+        Called with a line for each part of the folds that is done.
 
     Returns
     -------
     dict
         The card: agreement on questions of the folds left out in turn, and of fold 9.
 
+    Raises
+    ------
+    ConfigError
+        If no question is about a record at hand.
+
     Notes
     -----
-    The limit is one for all kinds, chosen on the questions of folds 1 to 8, each judged by trees
-    that did not see its folds, so that accuracy and balanced accuracy both are high.
+    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, each
+    judged by nets that did not see its folds, so that accuracy and balanced accuracy both are high.
     """
-    import json
-
     recipe = recipe or NoiseRecipe()
-    with (data / "ptbxl_database.csv").open(newline="", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
+    table = read_table(data)
+    in_mv = {int(float(cells["ecg_id"])) for cells in table}
+    table += [] if zscored is None else read_table(zscored)
     folds = {int(float(cells["ecg_id"])): int(cells["strat_fold"]) for cells in table}
-    known = [cells for cells in table if cells.get("row_source", "official") == "official"]
-    asked = asked_rows(items, folds, recipe.asked_weight)
-    rows = [*remark_rows(known, recipe, seed), *asked]
-    noise = _measured(data, {row.ecg_id for row in rows}, progress)
-    rows = [row for row in rows if row.ecg_id in noise]
-    asked = [row for row in asked if row.ecg_id in noise]
-    if not asked:
+    questions = read_questions(items, folds)
+    rows = known_rows(
+        table, questions, asked_weight=recipe.asked_weight, sampled_folds=TRAINING_FOLDS
+    )
+    noise = measure_all(data, zscored, set(rows.ecg_id.tolist()), progress)
+    questions = [one for one in questions if one.ecg_id in noise]
+    if not questions:
         raise ConfigError(f"{items}: no question on noise is about a record of {data}.")
-    x, x_asked = _inputs(rows, noise), _inputs(asked, noise)
-    y = np.array([row.there for row in rows])
-    fold = np.array([row.fold for row in rows])
-    weight = np.array([row.weight for row in rows])
-    truth = np.array([row.there for row in asked])
-    fold_asked = np.array([row.fold for row in asked])
-    p = np.zeros(len(asked))
+    rows = _only(rows, np.array([key in noise for key in rows.ecg_id.tolist()]))
+    x = np.stack(
+        [noise[k].row(PLACES[p]) for k, p in zip(rows.ecg_id, rows.place, strict=True)]
+    ).astype(np.float32)
+    at = {key: k for k, key in enumerate(zip(rows.ecg_id, rows.place, strict=True))}
+    where = np.array([at[one.ecg_id, PLACES.index(one.lead)] for one in questions])
+    kind = np.array([KINDS.index(one.kind) for one in questions])
+    truth = np.array([one.there for one in questions])
+    fold = np.array([one.fold for one in questions])
+    p = np.zeros(len(questions))
     for group in (*GROUPS, (VALIDATION_FOLD,)):
-        seen = ~np.isin(fold, (*group, VALIDATION_FOLD))
-        model = _grown(x[seen], y[seen], weight[seen], recipe, seed)
-        held = np.isin(fold_asked, group)
-        if held.any():
-            p[held] = model.predict_proba(x_asked[held])[:, 1]
-    tuned = fold_asked != VALIDATION_FOLD
-    limit = max(np.arange(0.2, 0.6, 0.02), key=lambda c: _worth(truth[tuned], p[tuned] >= c))
-    final = noise_forest(model)  # the last group left out fold 9 alone
-    save_noise_model(NoiseModel(forest=final, limits=dict.fromkeys(KINDS, float(limit))), out)
+        model = fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
+        held = np.isin(fold, group)
+        p[held] = model.probabilities(x[where[held]])[np.arange(held.sum()), kind[held]]
+        if tell:
+            tell(f"folds {group[0]} to {group[-1]} left out")
+    mv = np.array([one.ecg_id in in_mv for one in questions])
+    tuned = (fold != VALIDATION_FOLD) & mv
+    last = (fold == VALIDATION_FOLD) & mv
+    limit = max(np.arange(0.2, 0.6, 0.01), key=lambda c: _worth(truth[tuned], p[tuned] >= c))
+    limits = np.full(len(KINDS), limit, np.float32)
+    save_noise_model(
+        NoiseModel(**{**vars(model), "limits": limits}), out
+    )  # the last group left out fold 9 alone
+    others = ~mv & (fold != VALIDATION_FOLD)
     card = {
-        "what": "kinds of noise by lead, a forest of random trees",
-        "data": "PTB-XL 1.0.3 remarks (CC BY 4.0) and ECG-QA (CC BY 4.0), folds 1 to 8",
-        "command": "ecgllm train noise --data PTBXL_DIR --items ITEMS --out signal_noise.npz",
+        "what": "kinds of noise by lead: averaged nets of one hidden layer over measured columns",
+        "data": "PTB-XL 1.0.3 remarks (CC BY 4.0) and ECG-QA (CC BY 4.0), folds 1 to 8"
+        + ("" if zscored is None else "; some of the records with leads of unit variance"),
+        "command": "ecgllm train noise --data PTBXL_DIR --items ITEMS "
+        + ("" if zscored is None else "--zscored DIR ")
+        + f"--out signal_noise.npz --seed {seed}",
         "limits": "annotators' remarks are coarse ranges of leads; hum is gone at 100 Hz",
-        "rows": len(rows),
+        "recipe": asdict(recipe),
+        "rows": int((rows.fold != VALIDATION_FOLD).sum()),
+        "records": len(noise),
         "seed": seed,
         "limit": round(float(limit), 2),
-        "questions, folds 1 to 8 left out in turn": _agreement(truth[tuned], p[tuned] >= limit),
-        "questions, fold 9": _agreement(truth[~tuned], p[~tuned] >= limit),
+        "questions, folds 1 to 8 left out in turn": _agreement(truth[tuned], p[tuned], limit),
+        "the same, records of unit variance": _agreement(truth[others], p[others], limit),
+        "questions, fold 9": _agreement(truth[last], p[last], limit),
     }
     out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card
+
+
+def fit_nets(
+    x: FloatArray, rows: Rows, left_out: Sequence[int], recipe: NoiseRecipe, seed: int
+) -> NoiseModel:
+    """Train the nets on all folds but some.
+
+    Parameters
+    ----------
+    x : np.ndarray, shape (n_rows, n_columns)
+        Rows of `ecg_llm.noise.Noise.row`.
+    rows : Rows
+        What is known of them.
+    left_out : sequence of int
+        Folds not to learn from.
+    recipe : NoiseRecipe
+        How.
+    seed : int
+        Of every random choice.
+
+    Returns
+    -------
+    NoiseModel
+        With limits of a half.
+    """
+    seen = np.flatnonzero(~np.isin(rows.fold, left_out))
+    mean = np.nanmean(x[seen], axis=0)
+    spread = np.nanstd(x[seen], axis=0) + 1e-6
+    inputs = scaled(x[seen], mean, spread)
+    there, weight, clean = rows.there[seen], rows.weight[seen], rows.clean[seen]
+    nets = []
+    for k in range(recipe.nets):
+        rng = np.random.default_rng((seed, k))
+        kept = ~clean | (rng.random(len(clean)) < recipe.clean_share)
+        scale = np.where(clean, 1 / recipe.clean_share, 1).astype(np.float32)[:, None]
+        nets.append(
+            _fit_net(inputs[kept], there[kept], (weight * scale)[kept], recipe, 1000 * seed + k)
+        )
+    hidden, hidden_bias, out, out_bias = (np.stack(part) for part in zip(*nets, strict=True))
+    return NoiseModel(
+        mean=mean.astype(np.float32),
+        spread=spread.astype(np.float32),
+        hidden=hidden,
+        hidden_bias=hidden_bias,
+        out=out,
+        out_bias=out_bias,
+        limits=np.full(len(KINDS), 0.5, np.float32),
+    )
+
+
+def _fit_net(
+    x: FloatArray, there: FloatArray, weight: FloatArray, recipe: NoiseRecipe, seed: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Train one net; give its weights, inputs first."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    net = nn.Sequential(
+        nn.Linear(x.shape[1], recipe.hidden),
+        nn.ReLU(),
+        nn.Dropout(recipe.dropped),
+        nn.Linear(recipe.hidden, len(KINDS)),
+    )
+    loss_of = nn.BCEWithLogitsLoss(reduction="none")
+    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    tensors = [torch.from_numpy(part) for part in (x, there, weight)]
+    usual = float(weight.sum()) / len(x)  # so that the size of a step does not depend on weights
+    per_epoch = max(1, len(x) // recipe.batch)
+    steps = recipe.epochs * per_epoch
+    step = 0
+    for _ in range(recipe.epochs):
+        order = torch.randperm(len(x))
+        for k in range(per_epoch):
+            chosen = order[k * recipe.batch : (k + 1) * recipe.batch]
+            batch, wanted, counts = (part[chosen] for part in tensors)
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.rate * min(1, (step + 1) / 50) * (1 - step / steps)
+            shown = (torch.rand(x.shape[1]) >= recipe.dropped_inputs) / (1 - recipe.dropped_inputs)
+            loss = (loss_of(net(batch * shown), wanted) * counts).sum() / (usual * len(chosen))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            step += 1
+    state = [part.detach().numpy() for part in net.parameters()]
+    return state[0].T.copy(), state[1], state[2].T.copy(), state[3]
+
+
+def _only(rows: Rows, kept: npt.NDArray[np.bool_]) -> Rows:
+    """Keep some of the rows."""
+    return Rows(**{name: part[kept] for name, part in vars(rows).items()})
 
 
 def _worth(truth: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
@@ -262,91 +259,20 @@ def _worth(truth: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
 
 
 def _balanced(truth: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
+    if truth.all() or not truth.any():
+        return float("nan")
     return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
 
 
-def _agreement(truth: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _agreement(
+    truth: npt.NDArray[np.bool_], p: npt.NDArray[np.float64], limit: float
+) -> dict[str, Any]:
+    if not len(truth):
+        return {"n": 0}
+    said = p >= limit
     return {
         "n": len(truth),
         "exact": round(float((truth == said).mean()), 4),
         "balanced": round(_balanced(truth, said), 4),
         "majority": round(float(max(truth.mean(), 1 - truth.mean())), 4),
     }
-
-
-def _measured(
-    data: Path, wanted: set[int], progress: Callable[[int, int], None] | None
-) -> dict[int, Noise]:
-    """Measure the noise of records."""
-    from ecg_llm.io import read_record
-
-    files = {key: file for key, file in ptbxl_files(data).items() if key in wanted}
-    out = {}
-    for done, (key, file) in enumerate(files.items(), start=1):
-        try:
-            out[key] = measure_noise(read_record(file.path))
-        except ECGError:
-            continue
-        if progress:
-            progress(done, len(files))
-    return out
-
-
-def _inputs(rows: Sequence[Row], noise: dict[int, Noise]) -> FloatArray:
-    return np.stack([noise[row.ecg_id].row(row.kind, row.lead) for row in rows])
-
-
-def _grown(
-    x: FloatArray,
-    y: npt.NDArray[np.bool_],
-    weight: npt.NDArray[np.float64],
-    recipe: NoiseRecipe,
-    seed: int,
-) -> ExtraTreesClassifier:
-    """Grow the trees."""
-    from sklearn.ensemble import ExtraTreesClassifier
-
-    model = ExtraTreesClassifier(
-        recipe.trees,
-        min_samples_leaf=recipe.smallest_leaf,
-        max_features=recipe.share,
-        random_state=seed,
-        n_jobs=1,
-    )
-    return model.fit(x, y, sample_weight=weight)
-
-
-def noise_forest(model: ExtraTreesClassifier) -> Forest:
-    """Read the trees out of a fitted model as plain arrays.
-
-    Parameters
-    ----------
-    model : ExtraTreesClassifier
-        Fitted, for two classes.
-
-    Returns
-    -------
-    Forest
-    """
-    grown = [one.tree_ for one in model.estimators_]
-    sizes = [tree.node_count for tree in grown]
-    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
-    feature, threshold, left, right, value = [], [], [], [], []
-    for root, tree in zip(roots, grown, strict=True):
-        leaf = tree.children_left < 0
-        own = np.arange(tree.node_count)
-        feature.append(np.where(leaf, 0, tree.feature).astype(np.int16))
-        threshold.append(np.where(leaf, np.inf, tree.threshold).astype(np.float32))
-        left.append((root + np.where(leaf, own, tree.children_left)).astype(np.int32))
-        right.append((root + np.where(leaf, own, tree.children_right)).astype(np.int32))
-        counts = tree.value[:, 0, :]
-        value.append((counts[:, 1] / counts.sum(axis=1)).astype(np.float16))
-    return Forest(
-        feature=np.concatenate(feature),
-        threshold=np.concatenate(threshold),
-        left=np.concatenate(left),
-        right=np.concatenate(right),
-        value=np.concatenate(value),
-        roots=roots,
-        depth=max(tree.max_depth for tree in grown),
-    )

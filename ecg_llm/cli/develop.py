@@ -512,6 +512,13 @@ def train_noise(
     data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
     items: Annotated[Path, typer.Option(help="ECG-QA's single-verify questions, JSON.")],
     out: Annotated[Path, typer.Option(help="File to write, such as signal_noise.npz.")],
+    zscored: Annotated[
+        Path | None,
+        typer.Option(
+            help="Further PTB-XL records, each lead of unit variance: ptbxl_database.csv and "
+            "signals_*.npy, int16, thousandths, 100 Hz."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
 ) -> None:
     """Fit the kinds of noise that annotators remark, on folds 1 to 8, and print the agreement.
@@ -521,7 +528,15 @@ def train_noise(
     """
     from ecg_llm.training.noise import train
 
-    card = train(_folder(data, "PTB-XL"), items, out, seed=seed, progress=_progress("record"))
+    card = train(
+        _folder(data, "PTB-XL"),
+        items,
+        out,
+        zscored=zscored,
+        seed=seed,
+        progress=_progress("record"),
+        tell=lambda line: typer.echo(line, err=True),
+    )
     typer.echo(json.dumps(card, indent=2))
 
 
