@@ -235,7 +235,7 @@ def scaled(rows: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray
         Between −`CLIP` and `CLIP`; 0 where not known.
     """
     x = np.clip((rows - mean) / spread, -CLIP, CLIP)
-    return np.nan_to_num(x, nan=0.0).astype(np.float32)
+    return np.asarray(np.nan_to_num(x, nan=0.0), dtype=np.float32)
 
 
 def save_noise_model(model: NoiseModel, path: Path) -> None:

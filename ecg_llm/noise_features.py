@@ -45,7 +45,7 @@ def noise_metrics(bands: Bands, features: Features) -> FloatArray:
     raw = _at_working_rate(bands)
     ecg = _between(raw, 0.7, 40.0)
     rest = without_beats(ecg, features.beats)
-    own = np.quantile(np.abs(ecg), 0.98, axis=1) + 1e-3
+    own = np.asarray(np.quantile(np.abs(ecg), 0.98, axis=1) + 1e-3, dtype=np.float32)
     columns = [features.column(metric) for metric in LEAD_METRICS]
     for low, high, width in BANDS.values():
         columns += _band_metrics(_envelope(_between(rest, low, high), width), own)

@@ -63,7 +63,7 @@ def test_noise_of_the_right_arm_is_found_there(clean: ECGRecord) -> None:
     bands = split_bands(changed(clean, clean.signal + added.astype(np.float32)))
     metrics = electrode_metrics(bands, measure_features(bands), clean.leads).reshape(9, -1)
     assert metrics[:, 6].argmax() == 0  # tremor, usual size
-    assert metrics[0, 6] > metrics[1:, 6].max() + 1
+    assert metrics[0, 6] > metrics[1:, 6].max() + 0.5
 
 
 def test_without_a_limb_lead_no_electrode_is_judged(clean: ECGRecord) -> None:

@@ -28,17 +28,19 @@ TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
 GROUPS = ((1, 2), (3, 4), (5, 6), (7, 8))
 """Folds left out together to choose the limit."""
 VALIDATION_FOLD = 9
+SHARE_OF_YES = 0.3
+"""About the share of ECG-QA's questions on noise that are answered with yes."""
 
 
 @dataclass(frozen=True)
 class NoiseRecipe:
     """How the nets are trained."""
 
-    nets: int = 6
+    nets: int = 12
     """Nets whose probabilities are averaged."""
     hidden: int = 32
     """Width of the hidden layer."""
-    epochs: int = 30
+    epochs: int = 25
     """Times each row is seen."""
     batch: int = 256
     """Rows a step."""
@@ -101,7 +103,8 @@ def train(
     Notes
     -----
     The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, each
-    judged by nets that did not see its folds, so that accuracy and balanced accuracy both are high.
+    judged by nets that did not see its folds, so that exact agreement, at the usual share of yes,
+    and balanced agreement both are high.
     """
     recipe = recipe or NoiseRecipe()
     table = read_table(data)
@@ -254,8 +257,10 @@ def _only(rows: Rows, kept: npt.NDArray[np.bool_]) -> Rows:
 
 
 def _worth(truth: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
-    """Value exact and balanced agreement, each against its aim."""
-    return min(float((truth == said).mean()) / 0.80, _balanced(truth, said) / 0.72)
+    """Value exact agreement at the usual share of yes, and balanced agreement, by their aims."""
+    found, kept = said[truth].mean(), (~said[~truth]).mean()
+    exact = SHARE_OF_YES * found + (1 - SHARE_OF_YES) * kept
+    return float(min(exact / 0.80, (found + kept) / 2 / 0.72))
 
 
 def _balanced(truth: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> float:
