@@ -15,7 +15,7 @@ from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.compose import withheld
 from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.grounding import CheckedClaim, check_text, missing
+from ecg_llm.grounding import CheckedClaim, check_text, missing, stated
 from ecg_llm.lexicon import scan
 from ecg_llm.measured_words import MEASURED
 from ecg_llm.number_check import check_number
@@ -23,7 +23,14 @@ from ecg_llm.outside import says_what_no_ecg_tells
 from ecg_llm.phrases import amount, brief_reason, measured, sentence
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Change, Claim
-from ecg_llm.statements import SAID_BY, finding_claims, present_claim, value_claim
+from ecg_llm.statements import (
+    conclusion_claim,
+    finding_claims,
+    is_grave_doubt,
+    said_by_another,
+    stated_claim,
+    value_claim,
+)
 from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
@@ -205,17 +212,69 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     what has been said already is withheld too.
     """
     said: set[str] = set()
+    body, drawn = _parted(list(split(draft))) if complete else (list(split(draft)), [])
     sentences: list[Sentence] = []
-    for before, text in split(draft):
+    for before, text in body:
         sentences += check_sentence(text, known, before=before, strict=strict, said=said)
     if complete and known.facts.refused is None:
         shipped = " ".join(s.text for s in sentences)
         sentences += completing(shipped, known, said)
+        last = _concluding(drawn, known)
+        leads = bool(drawn) and draft.lstrip().startswith(drawn[0][1])
+        sentences = [last, *sentences] if leads else [*sentences, last]
     return Grounded(draft=draft, verdicts=known.check(draft), sentences=tuple(sentences))
 
 
+_CONCLUDES = re.compile(
+    r"^[-*#\d.) ]*(impression|conclusion|summary|interpretation)[*]*[:.]", re.IGNORECASE
+)
+Part = tuple[str, str]
+"""White space, and the sentence behind it."""
+
+
+def _parted(parts: list[Part]) -> tuple[list[Part], list[Part]]:
+    """Set the conclusion of a draft apart: it is drawn anew from what holds."""
+    first = next((k for k, (_, text) in enumerate(parts) if _CONCLUDES.match(text)), None)
+    if first is None:
+        return parts, []
+    last = first + 1
+    if _HEADING.match(parts[first][1]):  # the sentences below a title, up to the next one
+        while last < len(parts) and not _HEADING.match(parts[last][1]):
+            last += 1
+    return [*parts[:first], *parts[last:]], parts[first:last]
+
+
+def _concluding(drawn: Sequence[Part], known: Known) -> Sentence:
+    """Draw the conclusion from the findings that stand; a draft's own stays where it says so."""
+    claim = conclusion_claim(known.facts.findings.values())
+    text = "".join(before + part for before, part in drawn).strip()
+    before = drawn[0][0] if drawn else " "
+    checked = known.check(text) if text else ()
+    holds = bool(checked) and all(one.status == "supported" for one in checked)
+    if holds and _named(text) == _named(claim.text):
+        return Sentence(text=text, before=before, evidence=claim.evidence, claims=checked)
+    wrong = dict.fromkeys(one.reason for one in checked if one.status != "supported")
+    reason = "; ".join(wrong) or "it has to name what is present, as sure as it is"
+    reason = reason if text else "no conclusion was drawn"
+    change = Change(
+        action="corrected" if text else "added", draft=text, shipped=claim.text, reason=reason
+    )
+    return Sentence(
+        text=claim.text, before=before, evidence=claim.evidence, kind="present", change=change
+    )
+
+
+def _named(text: str) -> set[tuple[str, str, bool]]:
+    """Give the findings of a text with how sure they are, and whether they are denied."""
+    return {
+        (canonical_code(claim.subject), claim.certainty, claim.negated)
+        for claim in extract_claims(text)
+        if claim.kind == "finding"
+    }
+
+
 def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
-    """Say the present findings that a text leaves out.
+    """Say the present findings that a text leaves out, and what would be grave.
 
     Parameters
     ----------
@@ -231,32 +290,29 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
     Sentence
     """
     findings = known.facts.findings
-    present = {code for code, found in findings.items() if found.status == "present"}
-    for finding in (*missing(shipped, findings.values()), *_normal_left_out(shipped, known)):
-        if not present.isdisjoint(SAID_BY.get(finding.code, ())):
-            continue  # said more precisely by another, in the text or in what is added
-        claim = present_claim(finding)
+    present = {code: found for code, found in findings.items() if found.status == "present"}
+    told = stated(shipped)
+    left_out = list(missing(shipped, findings.values()))
+    left_out += [
+        found
+        for found in present.values()
+        if found.urgency == "normal"
+        and found.code != "NORM"
+        and not told & set(members(found.code))
+    ]
+    left_out = [found for found in left_out if not said_by_another(found, present)]
+    left_out += [found for found in findings.values() if is_grave_doubt(found)]
+    for finding in left_out:
+        claim = stated_claim(finding)
         if claim.text not in said:
             said.add(claim.text)
+            open_ = "uncertain, and would be urgent" if finding.status == "unknown" else "present"
             change = Change(
                 action="added",
                 shipped=claim.text,
-                reason=f"{finding.label} is present and was left out",
+                reason=f"{finding.label} is {open_}, and was left out",
             )
-            yield Sentence(text=claim.text, evidence=claim.evidence, kind="present", change=change)
-
-
-def _normal_left_out(shipped: str, known: Known) -> Iterator[Finding]:
-    """Give the rhythm, and that the ECG is normal, where a report says neither."""
-    said = {
-        canonical_code(claim.subject)
-        for claim in extract_claims(shipped)
-        if claim.kind == "finding" and not claim.negated
-    }
-    for finding in known.facts.findings.values():
-        is_normal = finding.status == "present" and finding.urgency == "normal"
-        if is_normal and not said & set(members(finding.code)):
-            yield finding
+            yield Sentence(text=claim.text, evidence=claim.evidence, kind=claim.kind, change=change)
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:
@@ -335,6 +391,9 @@ def check_sentence(
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
+        if reason := _less_sure(text, checked, known):
+            anew = [claim for code in _affirmed(checked) for claim in finding_says(code, known)]
+            return _once(anew, text, before, said, reason) or no(reason)
         if checked and text in said:
             return no("said already")
         said.add(text)
@@ -357,8 +416,41 @@ def check_sentence(
         )
         said.add(fixed)
         return new or no(reason)
-    written = [claim for one in bad for claim in measured_claims(one, known)]
+    right = [one for one in checked if one.status == "supported"]
+    written = [claim for code in _affirmed(right) for claim in finding_says(code, known)]
+    if written:  # numbers beside a finding are told anew with it
+        bad = [one for one in bad if one.claim.kind != "number"]
+    if strict:  # that something merely possible is absent need not be told
+        bad = [one for one in bad if one.status != "contradicted" or not _is_possible(one)]
+    written += [claim for one in bad for claim in measured_claims(one, known)]
     return _once(written, text, before, said, reason) or no(reason)
+
+
+def _is_possible(checked: CheckedClaim) -> bool:
+    return checked.claim.certainty == "possible" and not checked.claim.negated
+
+
+def _affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
+    """Give the findings that claims affirm of this ECG."""
+    return {
+        one.claim.subject: None
+        for one in checked
+        if one.claim.kind == "finding" and one.claim.role == "measured" and not one.claim.negated
+    }
+
+
+def _less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say why a sentence is surer, or less sure, of a finding than criterion and encoder are."""
+    sure = {canonical_code(code) for code in stated(text)}
+    for code in _affirmed(checked):
+        finding = known.facts.findings.get(canonical_code(code))
+        if finding is None or finding.status != "present":
+            continue
+        if finding.doubt and finding.doubt not in text:
+            return f"{finding.label} is uncertain: {finding.doubt}"
+        if not finding.doubt and canonical_code(code) not in sure:
+            return f"{finding.label} is present"
+    return None
 
 
 def _once(
@@ -539,14 +631,15 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
     judged = [known.facts.findings[c] for c in members(code) if c in known.facts.findings]
     present = [finding for finding in judged if finding.status == "present"]
     if present:
-        yield present_claim(present[0])
+        yield stated_claim(present[0])
         return
     unknown = [finding for finding in judged if finding.status == "unknown"]
     own = known.facts.findings.get(canonical_code(code))
     if own is not None and own.status == "absent":
         unknown = []
     if unknown and code == "NORM":
-        text = "Whether this is a normal ECG could not be judged."
+        why = brief_reason(unknown[0].reason).removeprefix("uncertain: ")
+        text = sentence(f"whether this is a normal ECG could not be judged: {why}")
         yield Claim(text=text, status="unverifiable", kind="unknown")
     elif unknown:
         yield from finding_claims(unknown[:1])

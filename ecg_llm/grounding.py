@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
 
 _NUMBER = re.compile(r"(?<![\w.])−?\d+(?:\.\d+)?")
-_UNIT = re.compile(r"(ms|mV|bpm|°|s|Hz|%)(?!\w)")
+_UP_TO = re.compile(r"to (?=−?\d)")
+"""Between the ends of a range, which share the unit."""
+_UNIT = re.compile(r"(ms|mV|bpm|/min|°|s|Hz|%)(?!\w)")
 
 
 def check_claims(report: Report) -> tuple[str, ...]:
@@ -115,6 +117,8 @@ def unheld(text: str, evidence: Iterable[Evidence], names: Iterable[str]) -> Ite
     items = tuple(evidence)
     for match in _NUMBER.finditer(text):
         rest = text[match.end() :].lstrip()
+        if (joint := _UP_TO.match(rest)) and (top := _NUMBER.match(rest, joint.end())):
+            rest = rest[top.end() :].lstrip()
         if not any(_holds(item, match[0], rest) for item in items):
             unit = _UNIT.match(rest)
             yield f"{match[0]} {unit[0] if unit else ''}".rstrip()
@@ -220,15 +224,34 @@ def check_text(
         if measurements is None:
             raise ValueError("check_text needs measurements or facts.")
         facts = Facts.from_measurements(measurements, findings, quality)
+    claims = [claim for claim in extract_claims(text) if claim.role not in ("context", "general")]
+    ends = [item.end for item in scan(text) if item.kind in ("end", "question")]
     return tuple(
-        _check(text, claim, facts, earlier, tolerance_scale)
-        for claim in extract_claims(text)
-        if claim.role not in ("context", "general")
+        _check(text, claim, _beside(claim, claims, ends), facts, earlier, tolerance_scale)
+        for claim in claims
+    )
+
+
+def _beside(claim: TextClaim, claims: Sequence[TextClaim], ends: Sequence[int]) -> tuple[str, ...]:
+    """Give the findings that are affirmed before a number, up to the full stop."""
+    if claim.kind != "number":
+        return ()
+    first = max((end for end in ends if end <= claim.start), default=0)
+    return tuple(
+        code
+        for other in claims
+        if other.kind == "finding" and not other.negated and first <= other.start < claim.start
+        for code in members(other.subject)
     )
 
 
 def _check(
-    text: str, claim: TextClaim, facts: Facts, earlier: Facts | None, scale: float
+    text: str,
+    claim: TextClaim,
+    beside: Sequence[str],
+    facts: Facts,
+    earlier: Facts | None,
+    scale: float,
 ) -> CheckedClaim:
     """Hold one claim against the record it is about."""
     result: Result
@@ -239,10 +262,11 @@ def _check(
     else:
         about = earlier if claim.role == "earlier" and earlier is not None else facts
         result = _judge(claim, about, scale)
-        quoted = None
-        if claim.kind == "number" and result.verdict != "supported" and about.refused is None:
-            quoted = check_quoted(text, claim, about)
-        result = quoted or result
+        if claim.kind == "number" and about.refused is None:
+            quoted = check_quoted(text, claim, about, beside) if beside else None
+            if quoted is None and result.verdict != "supported":
+                quoted = check_quoted(text, claim, about)
+            result = quoted or result
     return CheckedClaim(
         claim=claim, status=result.verdict, evidence=result.evidence, reason=result.reason
     )
@@ -306,6 +330,43 @@ _SAID_BY_STATE = {
 }
 
 
+def stated(text: str) -> set[str]:
+    """Give the findings that a text states as present, for sure or as probable.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    set of str
+        Codes and families; what is only possible is not stated.
+
+    Examples
+    --------
+    >>> sorted(stated("Probable LBBB; possible LVH; no AF; sinus rhythm."))
+    ['CLBBB', 'SR']
+    """
+    return {
+        canonical_code(claim.subject)
+        for claim in extract_claims(text)
+        if claim.kind == "finding"
+        and claim.role == "measured"
+        and not claim.negated
+        and (claim.certainty == "definite" or _is_probable(text, claim))
+    }
+
+
+_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}$", re.IGNORECASE)
+
+
+def _is_probable(text: str, claim: TextClaim) -> bool:
+    """Whether a finding is called probable, as reports call what is stated in spite of a doubt."""
+    before = text[max(0, claim.start - 14) : claim.start]
+    return claim.certainty == "possible" and _PROBABLE.search(before) is not None
+
+
 def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Give the present findings that a text leaves out.
 
@@ -322,18 +383,12 @@ def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         Those of more than normal urgency. A finding counts as said if the text affirms it or a more
         specific one; a critical or urgent one is not said by naming its family alone.
     """
-    said: set[str] = set()
-    families: set[str] = set()
+    said = stated(text)
+    families = {one for code in said & set(GROUPS) for one in members(code)}
     for claim in extract_claims(text):
         if claim.negated or claim.certainty == "unjudged" or claim.role != "measured":
             continue
-        if claim.kind == "finding":
-            code = canonical_code(claim.subject)
-            if code in GROUPS:
-                families.update(members(code))
-            else:
-                said.add(code)
-        elif claim.kind == "state":
+        if claim.kind == "state":
             said.update(_SAID_BY_STATE.get((_base(claim.subject), claim.state), ()))
         elif claim.value is not None and _base(claim.subject) == "qtc" and claim.value >= 500:
             said.add("very_long_qt")
