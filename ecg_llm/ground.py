@@ -26,7 +26,7 @@ from ecg_llm.report import Change, Claim
 from ecg_llm.statements import (
     conclusion_claim,
     finding_claims,
-    is_grave_doubt,
+    open_in_conclusion,
     said_by_another,
     stated_claim,
     value_claim,
@@ -215,7 +215,9 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     body, drawn = _parted(list(split(draft))) if complete else (list(split(draft)), [])
     sentences: list[Sentence] = []
     for before, text in body:
-        sentences += check_sentence(text, known, before=before, strict=strict, said=said)
+        sentences += check_sentence(
+            text, known, before=before, strict=strict, deny=not complete, said=said
+        )
     if complete and known.facts.refused is None:
         shipped = " ".join(s.text for s in sentences)
         sentences += completing(shipped, known, said)
@@ -251,7 +253,7 @@ def _concluding(drawn: Sequence[Part], known: Known) -> Sentence:
     before = drawn[0][0] if drawn else " "
     checked = known.check(text) if text else ()
     holds = bool(checked) and all(one.status == "supported" for one in checked)
-    if holds and _named(text) == _named(claim.text):
+    if holds and _named(claim.text) <= _named(text) and not _less_sure(text, checked, known):
         return Sentence(text=text, before=before, evidence=claim.evidence, claims=checked)
     wrong = dict.fromkeys(one.reason for one in checked if one.status != "supported")
     reason = "; ".join(wrong) or "it has to name what is present, as sure as it is"
@@ -274,7 +276,7 @@ def _named(text: str) -> set[tuple[str, str, bool]]:
 
 
 def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
-    """Say the present findings that a text leaves out, and what would be grave.
+    """Say the present findings that a text leaves out, and the open ones that the conclusion names.
 
     Parameters
     ----------
@@ -301,18 +303,52 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
         and not told & set(members(found.code))
     ]
     left_out = [found for found in left_out if not said_by_another(found, present)]
-    left_out += [found for found in findings.values() if is_grave_doubt(found)]
+    named = {code for code, _, denied in _named(shipped) if not denied}
+    left_out += [
+        found for found in open_in_conclusion(findings.values()) if found.code not in named
+    ]
+    if (values := _values(shipped, known)) is not None:
+        reason = "the measured values were left out"
+        change = Change(action="added", shipped=values.text, reason=reason)
+        yield Sentence(text=values.text, evidence=values.evidence, kind="value", change=change)
     for finding in left_out:
-        claim = stated_claim(finding)
+        claim = _brief(stated_claim(finding), said)
         if claim.text not in said:
             said.add(claim.text)
-            open_ = "uncertain, and would be urgent" if finding.status == "unknown" else "present"
+            open_ = "uncertain" if finding.status == "unknown" else "present"
             change = Change(
                 action="added",
                 shipped=claim.text,
                 reason=f"{finding.label} is {open_}, and was left out",
             )
             yield Sentence(text=claim.text, evidence=claim.evidence, kind=claim.kind, change=change)
+
+
+def _values(shipped: str, known: Known) -> Claim | None:
+    """Name the values of the record in one sentence, if the text gives no heart rate."""
+    rate = known.facts.values.get("heart_rate_bpm")
+    told = any(claim.subject == "heart_rate" for claim in extract_claims(shipped))
+    if told or rate is None or rate.value is None:
+        return None
+    found = [(said, known.facts.values.get(name)) for name, said in VALUES.items()]
+    facts = [
+        measured(said, quantity.value, quantity.unit)
+        for said, quantity in found
+        if quantity is not None and quantity.value is not None
+    ]
+    words = [f"{item.quantity} {amount(float(item.value or 0), item.unit)}" for item in facts]
+    text = sentence(", ".join(words))
+    return Claim(text=text, status="supported", evidence=tuple(facts), kind="value")
+
+
+VALUES = {
+    "heart_rate_bpm": "heart rate",
+    "pr_ms": "PR",
+    "qrs_ms": "QRS",
+    "qtc_fridericia_ms": "QTc",
+    "qrs_axis_deg": "QRS axis",
+}
+"""What the sentence on values names, in reading order."""
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:
@@ -350,6 +386,7 @@ def check_sentence(
     *,
     before: str = " ",
     strict: bool = True,
+    deny: bool = True,
     said: set[str] | None = None,
 ) -> list[Sentence]:
     """Check one sentence of a draft, and correct it if need be.
@@ -364,6 +401,8 @@ def check_sentence(
         White space before it.
     strict : bool
         As for `ground`.
+    deny : bool
+        Say of what is contradicted that it is absent; a report tells what is present instead.
     said : set of str, optional
         Sentences shipped so far; grows.
 
@@ -386,11 +425,14 @@ def check_sentence(
     if reason := stray_number(text, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
         anew = [claim for one in checked for claim in measured_claims(one, known)]
+        anew = [claim for claim in anew if deny or claim.kind != "absent"]
         return _once(anew, text, before, said, reason) or no(reason)
     bad = [claim for claim in checked if claim.status != "supported"]
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
+        if strict and _adds_nothing(text, checked, said):
+            return no("said already")
         if reason := _less_sure(text, checked, known):
             anew = [claim for code in _affirmed(checked) for claim in finding_says(code, known)]
             return _once(anew, text, before, said, reason) or no(reason)
@@ -418,16 +460,20 @@ def check_sentence(
         return new or no(reason)
     right = [one for one in checked if one.status == "supported"]
     written = [claim for code in _affirmed(right) for claim in finding_says(code, known)]
-    if written:  # numbers beside a finding are told anew with it
+    if _affirmed(checked):  # numbers beside a finding are told with it, or not at all
         bad = [one for one in bad if one.claim.kind != "number"]
-    if strict:  # that something merely possible is absent need not be told
-        bad = [one for one in bad if one.status != "contradicted" or not _is_possible(one)]
     written += [claim for one in bad for claim in measured_claims(one, known)]
+    written = [claim for claim in written if deny or claim.kind != "absent"]
     return _once(written, text, before, said, reason) or no(reason)
 
 
-def _is_possible(checked: CheckedClaim) -> bool:
-    return checked.claim.certainty == "possible" and not checked.claim.negated
+def _adds_nothing(text: str, checked: Sequence[CheckedClaim], said: Iterable[str]) -> bool:
+    """Whether a sentence tells findings, and their numbers, that were told before."""
+    told = " ".join(said)
+    codes = {canonical_code(code) for code in _affirmed(checked)}
+    states = any(one.claim.kind == "state" for one in checked)
+    known = all(number in told for number in _SHOWN.findall(text))
+    return bool(codes) and not states and known and codes <= stated(told)
 
 
 def _affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
@@ -441,14 +487,18 @@ def _affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
 
 def _less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
     """Say why a sentence is surer, or less sure, of a finding than criterion and encoder are."""
-    sure = {canonical_code(code) for code in stated(text)}
+    sure = stated(text)
+    definite = {
+        canonical_code(one.claim.subject) for one in checked if one.claim.certainty == "definite"
+    }
     for code in _affirmed(checked):
         finding = known.facts.findings.get(canonical_code(code))
         if finding is None or finding.status != "present":
             continue
-        if finding.doubt and finding.doubt not in text:
+        code = canonical_code(code)
+        if finding.doubt and (code in definite or code not in sure):
             return f"{finding.label} is uncertain: {finding.doubt}"
-        if not finding.doubt and canonical_code(code) not in sure:
+        if not finding.doubt and code not in sure:
             return f"{finding.label} is present"
     return None
 
@@ -457,7 +507,8 @@ def _once(
     claims: Iterable[Claim], draft: str, before: str, said: set[str], reason: str = ""
 ) -> list[Sentence]:
     """Ship measured sentences in the place of a drafted one, each once."""
-    new = [claim for claim in dict.fromkeys(claims) if claim.text not in said]
+    new = [_brief(claim, said) for claim in claims if claim.text not in said]
+    new = list({claim.text: claim for claim in new if claim.text not in said}.values())
     said.update(claim.text for claim in new)
     if not new:
         return []
@@ -475,6 +526,14 @@ def _once(
         )
         for k, claim in enumerate(new)
     ]
+
+
+def _brief(claim: Claim, said: set[str]) -> Claim:
+    """Leave out facts that a sentence before has told of another finding."""
+    head, _, facts = claim.text.partition(": ")
+    if claim.kind in ("present", "unknown") and facts and any(facts in text for text in said):
+        return claim.model_copy(update={"text": sentence(head)})
+    return claim
 
 
 _SHOWN = re.compile(r"[-−]?\d+(?:[.,]\d+)?")
@@ -511,7 +570,11 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
         new = f"{value / factor:.{decimals}f}".replace("-", "−")
         text = text[: claim.start] + claim.text.replace(shown[0], new) + text[claim.end :]
     held = known.check(text)
-    return text if held and all(claim.status == "supported" for claim in held) else None
+    if not held or any(claim.status != "supported" for claim in held):
+        return None
+    numbers = [one.claim for one in held if one.claim.kind == "number"]
+    told = {(claim.subject, claim.leads, claim.value) for claim in numbers}
+    return text if len(told) == len(numbers) and not _less_sure(text, held, known) else None
 
 
 def _measured_value(checked: CheckedClaim, known: Known) -> float | None:

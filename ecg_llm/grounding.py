@@ -7,7 +7,7 @@ evidence that stands beside them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ecg_llm.claim_leads import lead_groups
@@ -225,24 +225,62 @@ def check_text(
             raise ValueError("check_text needs measurements or facts.")
         facts = Facts.from_measurements(measurements, findings, quality)
     claims = [claim for claim in extract_claims(text) if claim.role not in ("context", "general")]
-    ends = [item.end for item in scan(text) if item.kind in ("end", "question")]
-    return tuple(
-        _check(text, claim, _beside(claim, claims, ends), facts, earlier, tolerance_scale)
-        for claim in claims
-    )
+    ends = [0, *(item.end for item in scan(text) if item.kind in ("end", "question"))]
+    checked = []
+    for claim in claims:
+        first = max(end for end in ends if end <= claim.start)
+        last = min((end for end in ends if end > claim.start), default=len(text))
+        beside = _beside(claim, claims, first)
+        one = _check(text, claim, beside, facts, earlier, tolerance_scale)
+        other = _of_two(text[first:last], claim, facts, earlier)
+        if other is not None and one.status == "supported":
+            one = replace(one, status=other.verdict, reason=other.reason)
+        checked.append(one)
+    return tuple(checked)
 
 
-def _beside(claim: TextClaim, claims: Sequence[TextClaim], ends: Sequence[int]) -> tuple[str, ...]:
-    """Give the findings that are affirmed before a number, up to the full stop."""
+def _beside(claim: TextClaim, claims: Sequence[TextClaim], first: int) -> tuple[str, ...]:
+    """Give the findings that are affirmed before a number in its sentence."""
     if claim.kind != "number":
         return ()
-    first = max((end for end in ends if end <= claim.start), default=0)
     return tuple(
         code
         for other in claims
         if other.kind == "finding" and not other.negated and first <= other.start < claim.start
         for code in members(other.subject)
     )
+
+
+_ECGS = r"(ECG|EKG|tracing|recording|electrocardiogram)s?"
+_TWO = re.compile(
+    rf"\b(second|third|other|another|both|two|latest|newer|later|present and \w+) {_ECGS}\b", re.I
+)
+_CHANGES = (
+    ("same", re.compile(rf"\b(unchanged|both {_ECGS}|persist(s|ent|ing)|as before)\b", re.I)),
+    ("gone", re.compile(r"\b(no longer|has (resolved|disappeared|gone)|resolved since)\b", re.I)),
+    ("new", re.compile(r"\b(new|newly|has (appeared|developed))\b(?! recording)", re.I)),
+)
+
+
+def _of_two(sentence: str, claim: TextClaim, facts: Facts, earlier: Facts | None) -> Result | None:
+    """Hold what a sentence says of a second ECG, or of a change; None if it says no such thing."""
+    kind = next((name for name, words in _CHANGES if words.search(sentence)), None)
+    if earlier is None:
+        if _TWO.search(sentence):
+            return Result("contradicted", (), "only one ECG was given")
+        if kind is not None and claim.kind == "finding":
+            return Result("unverifiable", (), "the earlier ECG is not at hand")
+        return None
+    if kind is None or claim.kind != "finding" or claim.role != "measured":
+        return None
+    now, before = (
+        check_finding(replace(claim, negated=denied), about)
+        for denied, about in (
+            (kind == "gone", facts),
+            (kind == "new", earlier),
+        )
+    )
+    return next((one for one in (now, before) if one.verdict != "supported"), None)
 
 
 def _check(

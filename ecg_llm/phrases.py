@@ -251,22 +251,30 @@ def fact_groups(
     for item in evidence:
         if not item.criterion.startswith("not "):
             rules.setdefault(replace(item, criterion="", source=""), []).append(item)
-    groups: dict[tuple[str, str], list[tuple[Evidence, str]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Evidence, list[str]]]] = {}
     told: dict[tuple[str, str], list[Evidence]] = {}
     for item, given in rules.items():
-        criteria = dict.fromkeys(wording.rule(one.criterion) for one in given if one.criterion)
-        rule = tidy(", ".join(criteria))
-        key = item.quantity, wording.without_limit(rule)
-        groups.setdefault(key, []).append((item, rule))
+        criteria = list(dict.fromkeys(wording.rule(one.criterion) for one in given))
+        key = item.quantity, wording.without_limit(criteria[0])
+        groups.setdefault(key, []).append((item, [rule for rule in criteria if rule]))
         told.setdefault(key, []).extend(given)
     out = []
     for key, members in groups.items():
-        quantity, rule = key if len(members) > 1 else (key[0], members[0][1])
+        rule = _common_rule([criteria for _, criteria in members])
         values = _range([item for item, _ in members], rule) if not when else None
         values = values or listing([reading(item, rule, when=when) for item, _ in members])
-        phrase = f"{wording.said(quantity, values)}{f' ({rule})' if rule else ''}"
+        phrase = f"{wording.said(key[0], values)}{f' ({rule})' if rule else ''}"
         out.append((tuple(told[key]), phrase))
     return out
+
+
+def _common_rule(criteria: Sequence[list[str]]) -> str:
+    """Join the rules that all facts of a group were held against; limits of one lead drop out."""
+    if len(criteria) == 1:
+        return tidy(", ".join(criteria[0]))
+    general = [[wording.without_limit(rule) for rule in rules] for rules in criteria]
+    shared = [rule for rule in general[0] if all(rule in rules for rules in general)]
+    return tidy(", ".join(shared))
 
 
 def _range(items: Sequence[Evidence], rule: str) -> str | None:

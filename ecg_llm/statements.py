@@ -50,7 +50,7 @@ SAID_BY = {
     "pause": ("long_pause",),
     "PVC": ("pvc_couplet", "ventricular_run"),
     "LNGQT": ("very_long_qt",),
-    "SR": ("STACH", "SBRAD"),
+    "SR": ("STACH", "SBRAD", "SARRH"),
     "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
     "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
 }
@@ -231,11 +231,7 @@ def present_claim(*findings: Finding) -> Claim:
     Claim
     """
     finding = findings[0]
-    when = finding.section in ("rhythm", "ectopy")
-    shown = [item for item in finding.evidence if not _goes_without_saying(item, finding)]
-    if finding.urgency == "normal":  # the rules of what is normal are told beside it
-        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
-    facts = facts_phrase(shown, SHOWN_FACTS, when=when)
+    facts = _facts(finding)
     labels = "; ".join(finding.label for finding in findings)
     text = sentence(f"{labels}: {facts}" if facts else labels)
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
@@ -254,8 +250,7 @@ def doubtful_claim(finding: Finding) -> Claim:
     Claim
         Supported if it is stated nevertheless, unverifiable if it stays open.
     """
-    measured_facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
-    facts = facts_phrase(measured_facts, SHOWN_FACTS, when=finding.section in ("rhythm", "ectopy"))
+    facts = _facts(finding)
     stated = finding.status == "present"
     text = f"{doubtful_name(finding)}, uncertain ({finding.doubt})"
     return Claim(
@@ -296,6 +291,26 @@ def stated_claim(finding: Finding) -> Claim:
     Claim
     """
     return doubtful_claim(finding) if finding.doubt else present_claim(finding)
+
+
+def _facts(finding: Finding) -> str:
+    """Say the measured facts of a finding, the telling ones."""
+    shown = [item for item in finding.evidence if item.quantity != BY_ENCODER]
+    shown = [item for item in shown if not _goes_without_saying(item, finding)]
+    if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
+        shown.sort(key=lambda item: item.quantity in _SINUS_FACTS)
+    if finding.urgency == "normal":  # the rules of what is normal are told beside it
+        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
+    return facts_phrase(shown, SHOWN_FACTS, when=finding.section in ("rhythm", "ectopy"))
+
+
+_OF_SINUS = ("STACH", "SBRAD", "SARRH")
+_SINUS_FACTS = (
+    P_BEFORE_QRS,
+    "repetition of the stretch before the QRS",
+    "P axis",
+    "change from one RR to the next",
+)
 
 
 def _bare(item: Evidence) -> Evidence:
@@ -363,20 +378,46 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
     -------
     Claim
     """
-    named = concluded(findings)
-    graver = any(finding.urgency != "normal" for finding in named)
-    normal = any(finding.code == "NORM" for finding in named)
+    findings = tuple(findings)
+    present = [finding for finding in concluded(findings) if finding.status == "present"]
+    open_ = open_in_conclusion(findings)
+    graver = any(finding.urgency != "normal" for finding in present)
+    normal = any(finding.code == "NORM" for finding in present)
+    grave = [finding for finding in open_ if is_grave_doubt(finding)]
+    named = concluded(findings) + [finding for finding in open_ if finding not in grave]
     words = [
         f"otherwise {doubtful_name(finding)}"
-        if finding.code == "NORM" and graver
+        if finding.code == "NORM" and (graver or grave)
         else doubtful_name(finding)
         for finding in named
     ]
-    if not (graver or normal):
-        words.insert(0, "no abnormality by the criteria applied")
+    if not (graver or normal or open_):
+        words.append("no abnormality by the criteria applied")
     facts = tuple(dict.fromkeys(item for finding in named for item in finding.evidence))
     text = sentence(f"Impression: {'; '.join(words)}")
     return Claim(text=text, status="supported", evidence=facts, kind="present")
+
+
+def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
+    """Choose the uncertain findings that a conclusion names: grave ones, or where it has no other.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        All of a record.
+
+    Returns
+    -------
+    list of Finding
+        Whose criterion is met and which the encoder denies.
+    """
+    findings = tuple(findings)
+    grave = [finding for finding in findings if is_grave_doubt(finding)]
+    stated = [finding for finding in findings if finding.status == "present"]
+    if grave or any(finding.urgency != "normal" or finding.code == "NORM" for finding in stated):
+        return grave
+    met = [f for f in findings if f.status == "unknown" and f.doubt and _is_met(f)]
+    return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
 
 
 def is_grave_doubt(finding: Finding) -> bool:
@@ -392,9 +433,17 @@ def is_grave_doubt(finding: Finding) -> bool:
     bool
         Then it stays open, but somebody must look at it.
     """
-    met = any(item.quantity != BY_ENCODER for item in finding.evidence)
     open_ = finding.status == "unknown" and finding.doubt is not None
-    return open_ and met and finding.urgency in ALERTING
+    return open_ and _is_met(finding) and finding.urgency in ALERTING
+
+
+def _is_met(finding: Finding) -> bool:
+    """Whether the criterion of a doubtful finding is met: its facts are more than the encoder's."""
+    return any(item.quantity != BY_ENCODER for item in finding.evidence)
+
+
+MOST_OPEN = 2
+"""Open findings that a conclusion names where it has nothing else."""
 
 
 ALERTING = ("critical", "urgent")

@@ -253,10 +253,23 @@ def with_broader(codes: Collection[str]) -> set[str]:
 
     Examples
     --------
-    >>> sorted(with_broader({"STACH", "ASMI"}))
-    ['ASMI', 'QWAVE', 'SR', 'STACH']
+    >>> sorted(with_broader({"STACH", "ASMI", "very_long_qt"}))
+    ['ASMI', 'LNGQT', 'QWAVE', 'SR', 'STACH']
     """
-    return {code for code in JUDGED if not set(codes).isdisjoint(INCLUDES.get(code, (code,)))}
+    return {
+        code
+        for code in JUDGED
+        if not set(codes).isdisjoint((*INCLUDES.get(code, (code,)), *OWN.get(code, ())))
+    }
+
+
+OWN = {
+    "LNGQT": ("very_long_qt",),
+    "PVC": ("pvc_couplet", "ventricular_run"),
+    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
+    "PACE": ("atrial_pacing", "ventricular_pacing", "dual_pacing"),
+}
+"""Codes of this project that say a statement of PTB-XL more precisely."""
 
 
 def present_codes(case: Case) -> set[str]:
