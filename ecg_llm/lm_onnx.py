@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,12 +151,14 @@ class OnnxModel:
         int
         """
         asked = self.tokenizer.encode(layout(prompt.messages, self.tokens_per_ecg)).ids
+        numbers = self.numbers.reader(asked)
         said: list[int] = []
         embedded = self.embed(prompt)
         state, length = None, 0
         for _ in range(max_new_tokens):
             logits, state, length = self._step(embedded, state, length, wanted=1)
-            token = self.numbers.choose(logits[0, -1], asked, said)
+            row = logits[0, -1]
+            token = numbers.choose(int(row.argmax()), said, partial(np.asarray, row))
             if token == _END or length >= self._longest:
                 return
             said.append(token)

@@ -214,5 +214,5 @@ def _prompts(number: int) -> list[Prompt]:
     from ecg_llm.data_builders.synthetic import synthetic_ecg
     from ecg_llm.prompt import build
 
-    records = [synthetic_ecg(bpm=50 + 9 * k, seed=k).record for k in range(number)]
+    records = [synthetic_ecg(bpm=50 + k % 100, seed=k).record for k in range(number)]
     return [build(None, [analyse(record)]) for record in records]
