@@ -98,35 +98,11 @@ class OnnxModel:
         self._longest = text["max_position_embeddings"]
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts, one after the other.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, one after the other."""
         return ["".join(self.stream(prompt, max_new_tokens=max_new_tokens)) for prompt in prompts]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-        """
+        """Answer a prompt piece by piece."""
         said: list[int] = []
         told = ""
         for token in self.ids(prompt, max_new_tokens=max_new_tokens):
@@ -166,19 +142,7 @@ class OnnxModel:
             embedded = self._words[None, [token]]
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers, each with its end."""
         first, state, length = self._step(self.embed(prompt), None, 0, wanted=1)
         scores = []
         for answer in answers:

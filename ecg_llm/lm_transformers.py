@@ -45,19 +45,7 @@ class TransformersModel:
         self.numbers = numbers_of(tokenizer.backend_tokenizer) if read_numbers else None
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts together.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, all in one batch."""
         import torch
 
         if not prompts:
@@ -80,19 +68,7 @@ class TransformersModel:
         return [] if self.numbers is None else [_ReadNumbers(self.numbers, n_asked)]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-        """
+        """Answer a prompt piece by piece."""
         import torch
         from transformers import DynamicCache
 
@@ -124,19 +100,7 @@ class TransformersModel:
             }
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers, each with its end."""
         import torch
 
         tokenizer = self.processor.tokenizer
@@ -168,9 +132,7 @@ class _ReadNumbers:
         return written_over(scores, dict(enumerate(zip(self.readers, said, strict=True))))
 
 
-def written_over(
-    scores: Any, rows: Mapping[int, tuple[NumberReader, Sequence[int]]]
-) -> Any:
+def written_over(scores: Any, rows: Mapping[int, tuple[NumberReader, Sequence[int]]]) -> Any:
     """Leave one token in the rows whose likeliest is not what the prompt says.
 
     Parameters

@@ -61,37 +61,12 @@ class BatchedModel:
         threading.Thread(target=self._work, daemon=True, name="ecg-batches").start()
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts together.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, beside those that other callers ask."""
         answers = [self._ask(prompt, max_new_tokens) for prompt in prompts]
         return ["".join(_told(answer)) for answer in answers]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece; to stop listening ends the answer.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-            Joined, the answer that `generate` gives.
-        """
+        """Answer a prompt piece by piece; to stop listening ends the answer."""
         answer = self._ask(prompt, max_new_tokens)
         try:
             yield from _told(answer)
@@ -99,19 +74,7 @@ class BatchedModel:
             answer.left = True
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers, each with its end."""
         with self._lock:
             return self._model.score(prompt, answers)
 

@@ -672,6 +672,12 @@ def bench_engines(
     ] = "1,8,32",
     max_new_tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 64,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 2,
+    ecgs: Annotated[
+        int,
+        typer.Option(
+            min=1, max=2560, help="Different ECGs; vLLM reads a prompt that comes again only once."
+        ),
+    ] = 8,
     json_: Json = False,
 ) -> None:
     """Time engines on the same model and prompts, in one run, one after the other.
@@ -695,5 +701,6 @@ def bench_engines(
         concurrent=numbers,
         max_new_tokens=max_new_tokens,
         rounds=rounds,
+        ecgs=ecgs,
     )
     _print(result, json_)
