@@ -87,8 +87,8 @@ class EngineBench:
         speed = {(row.engine, row.concurrent): row.answers_per_second for row in self.rows}
         beside = "".join(f"{'beside ' + name:>22}" for name in names[:-1])
         lines = [
-            f"model {self.model}, {os.cpu_count()} processors; reports of {self.ecgs} simulated ECGs, "
-            "asked for by turns",
+            f"model {self.model}, {os.cpu_count()} processors; reports of {self.ecgs} simulated "
+            "ECGs, asked for by turns",
             f"prompts of {prompt:.0f} tokens, {ecg:.0f} of them the tracing's; answers of "
             f"{answer:.0f}; the likeliest words, numbers read from the prompt",
             f"engine        at a time  tokens/s  answers/s  first piece  as {names[0]}{beside}",
