@@ -281,12 +281,13 @@ def engine_arguments(
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
         arguments |= {
             "block_size": 32,
-            # By name: "uni" is taken for "mp", whose process more takes time and memory, and gains
-            # nothing on one machine without GPU.
-            "distributed_executor_backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor",
             # Compiling needs a C++ compiler and a minute, and gains nothing on small models.
             "enforce_eager": True,
         }
+        if not {"tensor_parallel_size", "pipeline_parallel_size"} & own.keys():
+            # By name: "uni" is taken for "mp", whose process more gains nothing here.
+            name = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+            arguments["distributed_executor_backend"] = name
     if adapters:
         arguments |= {
             "enable_lora": True,
