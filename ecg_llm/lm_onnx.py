@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ecg_llm.chat_layout import END, SPECIAL, layout
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session_options
 from ecg_llm.lm_numbers import numbers_of
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ class OnnxModel:
             }
             for kind in ("ecg", "image")
         }
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options = session_options(threads)
         own = [name for name in weights if name.startswith(_LM)]
         # Linear maps are stored [out, in]; the graph multiplies from the left.
         handed = [
