@@ -35,7 +35,7 @@ class PageRecipe:
     """Of PTB-XL; 9 and 10 stay unseen."""
     simulated: int = 400
     """Simulated records beside them."""
-    pages: int = 1040
+    pages: int = 2400
     """Pages drawn once and kept."""
     steps: int = 2400
     """Optimiser steps."""
