@@ -19,6 +19,8 @@ from ecg_llm.inference import session
 from ecg_llm.record import ECGRecord
 
 WEIGHTS = Path(__file__).parent / "weights" / "signal_encoder.onnx"
+PAGE_WEIGHTS = WEIGHTS.with_name("page_encoder.onnx")
+"""For what was read from pages: the same space, learnt from what the page shows."""
 TOKEN_S = SAMPLES_PER_TOKEN / FS
 """Time one token covers."""
 _BATCH = 16
@@ -61,7 +63,8 @@ def encode(records: Sequence[ECGRecord], *, weights: Path | None = None) -> Enco
     records : sequence of ECGRecord
         At least one; any of the standard leads, any rate, 2.5 s and more.
     weights : Path, optional
-        ONNX file of another encoder than the bundled one.
+        ONNX file of one encoder for all; if left out, the bundled ones: that of pages for records
+        whose ``origin`` is a page, the signal encoder for the others.
 
     Returns
     -------
@@ -79,7 +82,35 @@ def encode(records: Sequence[ECGRecord], *, weights: Path | None = None) -> Enco
     Records longer than 10 s are encoded in windows. Where the last two windows overlap, a token's
     value is that of the later one; vectors of windows are averaged, and so are their variances.
     """
-    net = session(weights or WEIGHTS)
+    chosen = [weights or _bundled(record) for record in records]
+    parts = {
+        path: [k for k, of in enumerate(chosen) if of == path] for path in dict.fromkeys(chosen)
+    }
+    if len(parts) == 1:
+        return _encode(records, chosen[0])
+    found = {
+        k: (part, j)
+        for path, numbers in parts.items()
+        for part in [_encode([records[k] for k in numbers], path)]
+        for j, k in enumerate(numbers)
+    }
+    order = [found[k] for k in range(len(records))]
+    return Encoded(
+        tokens=tuple(part.tokens[j] for part, j in order),
+        times_s=tuple(part.times_s[j] for part, j in order),
+        vector=np.stack([part.vector[j] for part, j in order]),
+        log_var=np.stack([part.log_var[j] for part, j in order]),
+    )
+
+
+def _bundled(record: ECGRecord) -> Path:
+    """Choose the encoder of a record."""
+    return PAGE_WEIGHTS if record.origin == "page" and PAGE_WEIGHTS.is_file() else WEIGHTS
+
+
+def _encode(records: Sequence[ECGRecord], weights: Path) -> Encoded:
+    """Encode records by one encoder."""
+    net = session(weights)
     inputs = [encoder_input(record) for record in records]
     signal, present, calibrated, origin = stack_inputs(inputs)
     parts = [

@@ -237,9 +237,10 @@ class OnnxModel:
         -------
         np.ndarray, shape (n_records, tokens_per_ecg, width)
         """
-        from ecg_llm.encode import encode
+        from ecg_llm.encode import WEIGHTS, encode
 
-        found = encode([record.segment(0, WINDOW_S) for record in records])
+        # The projector for pages learnt from the signal encoder's tokens.
+        found = encode([record.segment(0, WINDOW_S) for record in records], weights=WEIGHTS)
         out = []
         for k, record in enumerate(records):
             weights = self._projectors["image" if record.origin == "page" else "ecg"]
