@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ecg_llm.chat_layout import END, SPECIAL, layout
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session_options
 from ecg_llm.lm_numbers import numbers_of
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class OnnxModel:
             }
             for kind in ("ecg", "image")
         }
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options = session_options(threads)
         own = [name for name in weights if name.startswith(_LM)]
         # Linear maps are stored [out, in]; the graph multiplies from the left.
         handed = [
@@ -205,9 +204,10 @@ class OnnxModel:
         -------
         np.ndarray, shape (n_records, tokens_per_ecg, width)
         """
-        from ecg_llm.encode import encode
+        from ecg_llm.encode import WEIGHTS, encode
 
-        found = encode([record.segment(0, WINDOW_S) for record in records])
+        # The projector for pages learnt from the signal encoder's tokens.
+        found = encode([record.segment(0, WINDOW_S) for record in records], weights=WEIGHTS)
         out = []
         for k, record in enumerate(records):
             weights = self._projectors["image" if record.origin == "page" else "ecg"]

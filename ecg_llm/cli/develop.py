@@ -400,6 +400,22 @@ def bench_page(
     _print(bench(dpi=dpi), json_)
 
 
+@bench_app.command("encoder", short_help="Records to tokens beside PyTorch.")
+def bench_encoder(
+    batch: Annotated[int, typer.Option(help="Records of the large batch.", min=16)] = 256,
+    json_: Json = False,
+) -> None:
+    """Time the signal encoder beside PyTorch running the same net, in one run.
+
+    \b
+    ecgllm bench encoder
+    ecgllm bench encoder --batch 1024 --json \f
+    """
+    from ecg_llm.eval.bench_encoder import bench_encoder as bench
+
+    _print(bench(batch=batch), json_)
+
+
 @bench_app.command("instruct", short_help="Writing conversations.")
 def bench_instruct(
     shards: Annotated[
