@@ -190,9 +190,7 @@ def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
     assert max(corner) < 130
 
 
-def test_a_page_is_shown_with_findings_and_without_values(
-    page: sync.Page, tmp_path: Path
-) -> None:
+def test_a_page_is_shown_with_findings_and_without_values(page: sync.Page, tmp_path: Path) -> None:
     """A scan: the page itself, what was read from it, and why nothing was measured."""
     scan = tmp_path / "scan.pdf"
     save_page(read_record(EXAMPLES / "00177_hr.hea"), scan)
