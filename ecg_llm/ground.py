@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.compose import withheld
 from ecg_llm.facts import Facts
-from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.finding import URGENCIES, Evidence
 from ecg_llm.grounding import CheckedClaim, check_text, missing, stated
 from ecg_llm.lexicon import scan
 from ecg_llm.measured_words import MEASURED
@@ -34,6 +34,7 @@ from ecg_llm.statements import (
 from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
+    from ecg_llm.findings.finding import Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
     from ecg_llm.record import ECGRecord
@@ -311,6 +312,7 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
         reason = "the measured values were left out"
         change = Change(action="added", shipped=values.text, reason=reason)
         yield Sentence(text=values.text, evidence=values.evidence, kind="value", change=change)
+    left_out.sort(key=lambda found: (found.section != "rhythm", URGENCIES.index(found.urgency)))
     for finding in left_out:
         claim = _brief(stated_claim(finding), said)
         if claim.text not in said:
@@ -412,6 +414,7 @@ def check_sentence(
         What takes its place: itself, corrected ones, or one that is withheld.
     """
     said = set() if said is None else said
+    text = _A_MINUTE.sub(lambda rate: f"{float(rate[1]):.0f}/min", text)
 
     def no(reason: str, *, evidence: tuple[Evidence, ...] = ()) -> list[Sentence]:
         change = Change(action="withheld", draft=text, reason=reason)
@@ -462,9 +465,21 @@ def check_sentence(
     written = [claim for code in _affirmed(right) for claim in finding_says(code, known)]
     if _affirmed(checked):  # numbers beside a finding are told with it, or not at all
         bad = [one for one in bad if one.claim.kind != "number"]
+    if not deny:
+        bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
     written += [claim for one in bad for claim in measured_claims(one, known)]
     written = [claim for claim in written if deny or claim.kind != "absent"]
     return _once(written, text, before, said, reason) or no(reason)
+
+
+_A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
+"""Rates are told in whole numbers."""
+
+
+def _is_doubted(checked: CheckedClaim, known: Known) -> bool:
+    """Whether criterion and encoder disagree on a finding."""
+    finding = known.facts.findings.get(canonical_code(checked.claim.subject))
+    return finding is not None and finding.doubt is not None
 
 
 def _adds_nothing(text: str, checked: Sequence[CheckedClaim], said: Iterable[str]) -> bool:

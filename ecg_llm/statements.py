@@ -295,6 +295,8 @@ def stated_claim(finding: Finding) -> Claim:
 
 def _facts(finding: Finding) -> str:
     """Say the measured facts of a finding, the telling ones."""
+    if finding.section == "technical":  # what looks wrong; the explanation stands beside it
+        return "; ".join(item.quantity for item in finding.evidence)
     shown = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     shown = [item for item in shown if not _goes_without_saying(item, finding)]
     if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
