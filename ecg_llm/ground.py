@@ -785,6 +785,9 @@ def stray_number(text: str, known: Known) -> str | None:
     named = {word.lower() for word in _OF_SEX.findall(text)}
     if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
         return f"the limit in {named.pop()} need not be this patient's"
+    for part, whole in _SHARE.findall(text):
+        if not _is_share(float(part), whole, known):
+            return f"nothing that was measured bears out '{part} of {whole}'"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue
@@ -800,6 +803,19 @@ def stray_number(text: str, known: Known) -> str | None:
             continue
         return f"nothing that was measured bears out {claim.text!r}"
     return None
+
+
+_SHARE = re.compile(r"\b(\d+) of (?:the )?(\d+)\b")
+
+
+def _is_share(part: float, whole: str, known: Known) -> bool:
+    """Whether so many of so many were counted for a present finding."""
+    return any(
+        item.value == part and item.unit.split()[:2] == ["of", whole]
+        for finding in known.facts.findings.values()
+        if finding.status == "present"
+        for item in finding.evidence
+    )
 
 
 def _counted(shown: str, known: Known) -> bool:
