@@ -436,7 +436,7 @@ def check_sentence(
             return no(reason)
         if strict and _adds_nothing(text, checked, said):
             return no("said already")
-        if reason := _less_sure(text, checked, known):
+        if reason := _less_sure(text, checked, known) or _without_facts(text, checked, known):
             anew = [claim for code in _affirmed(checked) for claim in finding_says(code, known)]
             return _once(anew, text, before, said, reason) or no(reason)
         if checked and text in said:
@@ -470,6 +470,20 @@ def check_sentence(
     written += [claim for one in bad for claim in measured_claims(one, known)]
     written = [claim for claim in written if deny or claim.kind != "absent"]
     return _once(written, text, before, said, reason) or no(reason)
+
+
+def _without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a sentence gives no fact where it sets out to: ``LVH: R in V5 of the shape``."""
+    head, _, facts = text.partition(": ")
+    if not facts or re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)):
+        return None
+    found = [known.facts.findings.get(canonical_code(code)) for code in _affirmed(checked)]
+    if len(found) == 1 and found[0] is not None and found[0].status == "present":
+        return f"no fact stands behind {head!r}"
+    return None
+
+
+_LEAD_NAMES = re.compile(r"\b(V[1-9]R?|I{1,3}|aV[RLF])\b")
 
 
 _A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
@@ -571,6 +585,7 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
             or (claim.relation, claim.high, claim.role) != ("=", None, "measured")
             or len({item.lead for item in one.evidence}) != 1
             or len(shown) != 1
+            or claim.text == shown[0]  # without its unit, something else may be meant
             or not claim.value
             or value is None
         ):
