@@ -1,5 +1,6 @@
 // Runs once when the component appears; `element`, `props` and `watch` come from Gradio.
-// props.value is {tracing, report}: what /v1/ecg/tracings and /v1/ecg/reports gave, or null.
+// props.value is {tracing, report, page}: what /v1/ecg/tracings and /v1/ecg/reports gave, and an image
+// of the page if the ECG was read from one; or null.
 const MM_PER_S = 25, MM_PER_MV = 10, ROW_MM = 30, STRIP_MM = 26, LEAD_MM = 24;
 const PAGE = [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"]];
 const WORDS = { supported: "✓ supported", contradicted: "✗ contradicted", unverifiable: "? not judged" };
@@ -283,6 +284,14 @@ function values() {
 
 const doubt = (it) => typeof it === "string" ? it : Object.values(it).filter((part) => typeof part === "string").join("; ");
 
+function page() {
+  const panel = $(".original");
+  panel.hidden = !data.page;
+  if (!data.page) return;
+  panel.querySelector("img").src = data.page;
+  panel.querySelector(".notes").replaceChildren(...data.tracing.record.notes.map((note) => make("li", {}, note)));
+}
+
 // ---- together ----------------------------------------------------------------------------------
 
 function refresh() {
@@ -295,7 +304,7 @@ function refresh() {
   if (!data) return;
   const one = data.tracing.record;
   $("canvas").setAttribute("aria-label", `ECG ${one.name}, ${data.tracing.leads.length} leads, ${(data.tracing.to_s - data.tracing.from_s).toFixed(1)} s at 25 mm/s and 10 mm/mV`);
-  report(); values(); draw(); listen();
+  page(); report(); values(); draw(); listen();
 }
 
 function listen() {

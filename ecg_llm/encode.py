@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +15,7 @@ from ecg_llm.encoders.signal_input import (
     encoder_input,
     stack_inputs,
 )
-from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session
 from ecg_llm.record import ECGRecord
 
 WEIGHTS = Path(__file__).parent / "weights" / "signal_encoder.onnx"
@@ -113,11 +110,11 @@ def _bundled(record: ECGRecord) -> Path:
 
 def _encode(records: Sequence[ECGRecord], weights: Path) -> Encoded:
     """Encode records by one encoder."""
-    session = _session(weights)
+    net = session(weights)
     inputs = [encoder_input(record) for record in records]
     signal, present, calibrated, origin = stack_inputs(inputs)
     parts = [
-        session.run(
+        net.run(
             ["tokens", "vector", "log_var"],
             {
                 "signal": signal[k : k + _BATCH],
@@ -149,21 +146,3 @@ def _encode(records: Sequence[ECGRecord], weights: Path) -> Encoded:
         vector=mean / count,
         log_var=np.log(variance / count),
     )
-
-
-@lru_cache(maxsize=4)
-def _session(path: Path) -> Any:
-    """Load a graph once."""
-    if not path.is_file():
-        raise ConfigError(
-            f"{path}: the signal encoder is not there; reinstall the package, or train one with "
-            "`ecgllm train encoder`."
-        )
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():  # one of many processes must not take all cores
-        options.intra_op_num_threads = int(threads)
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

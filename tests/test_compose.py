@@ -157,7 +157,7 @@ def test_the_worst_comes_first():
     report = made_report()
     assert [alert.code for alert in report.alerts] == ["stemi"]
     assert report.impression == (
-        "STEMI pattern (V2, V3).",
+        "STEMI pattern (ST raised in V2 and V3).",
         "First-degree AV block (PR 224 ms).",
         "Sinus rhythm.",
     )
@@ -501,6 +501,6 @@ def test_the_impression_names_the_leads_concerned_not_the_reciprocal_ones():
     )
     report = build_report(RECORD, QUALITY, made_measurements(), (stemi, q_waves))
     assert report.impression == (
-        "STEMI pattern (V2, V3).",
-        "Anteroseptal infarction, age undetermined (V1, V2).",
+        "STEMI pattern (ST raised in V2 and V3).",
+        "Anteroseptal infarction, age undetermined (QS in V1, Q in V2).",
     )

@@ -400,6 +400,22 @@ def bench_page(
     _print(bench(dpi=dpi), json_)
 
 
+@bench_app.command("encoder", short_help="Records to tokens beside PyTorch.")
+def bench_encoder(
+    batch: Annotated[int, typer.Option(help="Records of the large batch.", min=16)] = 256,
+    json_: Json = False,
+) -> None:
+    """Time the signal encoder beside PyTorch running the same net, in one run.
+
+    \b
+    ecgllm bench encoder
+    ecgllm bench encoder --batch 1024 --json \f
+    """
+    from ecg_llm.eval.bench_encoder import bench_encoder as bench
+
+    _print(bench(batch=batch), json_)
+
+
 @bench_app.command("instruct", short_help="Writing conversations.")
 def bench_instruct(
     shards: Annotated[
@@ -672,6 +688,12 @@ def bench_engines(
     ] = "1,8,32",
     max_new_tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 64,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 2,
+    ecgs: Annotated[
+        int,
+        typer.Option(
+            min=1, max=2560, help="Different ECGs; vLLM reads a prompt that comes again only once."
+        ),
+    ] = 8,
     json_: Json = False,
 ) -> None:
     """Time engines on the same model and prompts, in one run, one after the other.
@@ -695,5 +717,6 @@ def bench_engines(
         concurrent=numbers,
         max_new_tokens=max_new_tokens,
         rounds=rounds,
+        ecgs=ecgs,
     )
     _print(result, json_)

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ecg_llm.io import read_record
+from ecg_llm.render.page import save_page
+
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -185,6 +188,33 @@ def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
         " return [...c.getContext('2d').getImageData(c.width - 2, 1, 1, 1).data].slice(0, 3); }"
     )
     assert max(corner) < 130
+
+
+def test_a_page_is_shown_with_findings_and_without_values(page: sync.Page, tmp_path: Path) -> None:
+    """A scan: the page itself, what was read from it, and why nothing was measured."""
+    scan = tmp_path / "scan.pdf"
+    save_page(read_record(EXAMPLES / "00177_hr.hea"), scan)
+    _upload(page, scan)
+    page.wait_for_selector(".reading button.claim")
+    image = page.locator(".original img")
+    assert image.is_visible()
+    assert image.evaluate("image => image.complete && image.naturalWidth") > 1000
+    assert "layout 3x4" in page.locator(".original").inner_text()
+    values = page.locator(".values").inner_text()
+    assert "Heart rate" in values
+    assert "read from a page image: not measured" in values
+    assert "bpm" not in values
+    assert "%" in values  # probabilities
+    page.get_by_label("Question", exact=True).fill("What is the PR interval?")
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_function(
+        "() => document.querySelector('#chat').innerText.includes('not measured')", timeout=SLOW_MS
+    )
+    _example(page)
+    page.wait_for_function(
+        "() => document.querySelector('.values').innerText.includes('94 bpm')", timeout=SLOW_MS
+    )
+    assert not image.is_visible()
 
 
 @pytest.mark.parametrize("kind", ["broken", "huge", "cat"])
