@@ -33,6 +33,7 @@ from ecg_llm.statements import (
     finding_claims,
     impression_claim,
     is_grave_doubt,
+    nothing_found,
     stated_claim,
     value_claims,
 )
@@ -224,10 +225,7 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
     if not normal and not graver:
-        unknown = any(finding.status == "unknown" for finding in findings)
-        limits = "; some could not be judged" if unknown else ""
-        text = f"No abnormality by the criteria applied{limits}."
-        lines.append(Claim(text=text, status="supported"))
+        lines.append(Claim(text=sentence(nothing_found(findings)), status="supported"))
     grave = [f for f in findings if f.urgency == "critical" and f not in present]
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
 

@@ -369,6 +369,27 @@ def said_by_another(finding: Finding, present: Mapping[str, Finding]) -> bool:
     return any(other.doubt is None or finding.doubt is not None for other in others)
 
 
+def nothing_found(findings: Iterable[Finding]) -> str:
+    """Say that no abnormality was found, and how much that means.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        All of a record; none of them an abnormality that is present.
+
+    Returns
+    -------
+    str
+        Where no criterion could be judged, as on a page image, nothing is excluded.
+    """
+    judged = {finding.status for finding in findings}
+    if "unknown" not in judged:
+        return "no abnormality by the criteria applied"
+    if "absent" not in judged:
+        return "no abnormality is probable enough to be stated, and none is excluded"
+    return "no abnormality by the criteria applied; some could not be judged"
+
+
 def conclusion_claim(findings: Iterable[Finding]) -> Claim:
     """Name what is concluded in one sentence, most urgent first.
 
@@ -395,7 +416,7 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
         for finding in named
     ]
     if not (graver or normal or open_):
-        words.append("no abnormality by the criteria applied")
+        words.append(nothing_found(findings).partition(";")[0])
     facts = tuple(dict.fromkeys(item for finding in named for item in finding.evidence))
     text = sentence(f"Impression: {'; '.join(words)}")
     return Claim(text=text, status="supported", evidence=facts, kind="present")

@@ -357,6 +357,15 @@ def test_nothing_found_is_said_as_such():
     assert report.impression == ("Sinus rhythm.", "No abnormality by the criteria applied.")
 
 
+def test_where_nothing_was_judged_nothing_is_excluded():
+    open_ = [replace(finding, status="unknown", reason="a page is not measured", evidence=())
+             for finding in FINDINGS[1:]]  # fmt: skip
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *open_))
+    assert report.impression[1] == (
+        "No abnormality is probable enough to be stated, and none is excluded."
+    )
+
+
 def test_limits_follow_sex_and_age():
     def limits(**patient: object) -> str:
         record = replace(RECORD, **patient)
