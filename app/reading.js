@@ -270,9 +270,10 @@ function values() {
       one.value === null ? one.reason : one.spread === null ? "" : `± ${one.spread.toFixed(0)}`];
   });
   if (rows.length) panel.append(table("Measurements", ["Quantity", "Value", "Spread, or why not"], rows, ["", "number"]));
+  const measured = Object.values(report.measurements).some((one) => one.value !== null);
   const likely = report.findings.filter((one) => one.status === "present" || (one.probability ?? 0) >= 0.3 || one.doubt);
   if (likely.length) {
-    panel.append(table("Findings", ["Finding", "Status", "Probability"], likely.map((one) => [
+    panel[measured ? "append" : "prepend"](table("Findings", ["Finding", "Status", "Probability"], likely.map((one) => [
       one.doubt ? make("span", {}, one.label, make("details", {}, make("summary", {}, "uncertain"), doubt(one.doubt))) : one.label, one.status,
       one.probability === null ? "criteria only" : make("span", {}, make("meter", { min: 0, max: 1, value: one.probability }), ` ${(100 * one.probability).toFixed(0)} %`)])));
   }
@@ -304,6 +305,7 @@ function refresh() {
   if (!data) return;
   const one = data.tracing.record;
   $("canvas").setAttribute("aria-label", `ECG ${one.name}, ${data.tracing.leads.length} leads, ${(data.tracing.to_s - data.tracing.from_s).toFixed(1)} s at 25 mm/s and 10 mm/mV`);
+  $(".readout").textContent = "25 mm/s · 10 mm/mV";
   page(); report(); values(); draw(); listen();
 }
 

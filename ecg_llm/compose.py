@@ -53,6 +53,7 @@ MEANINGLESS_IN = {
 
 ALERTING = ("critical", "urgent")
 """Urgencies of present findings that become alerts."""
+NOTHING_ON_PAGE = "Nothing more can be stated from a page image, which excludes no abnormality."
 
 
 def build_report(
@@ -95,7 +96,7 @@ def build_report(
         measurements = replace(measurements, values=withheld(measurements.values, findings))
         values = measurements.values
         table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
-        impression = _impression(findings)
+        impression = _impression(findings, of_page=record.origin == "page")
         sections = _sections(record, quality, measurements, findings)
     claims = _unique([*impression, *(claim for part in sections for claim in part.statements)])
     return Report(
@@ -225,7 +226,7 @@ def _present(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(present, key=lambda finding: URGENCIES.index(finding.urgency))
 
 
-def _impression(findings: Sequence[Finding]) -> list[Claim]:
+def _impression(findings: Sequence[Finding], *, of_page: bool = False) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
     present = _present(findings)
     codes = {finding.code for finding in present}
@@ -240,6 +241,8 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
         unknown = any(finding.status == "unknown" for finding in findings)
         limits = "; some could not be judged" if unknown else ""
         text = f"No abnormality by the criteria applied{limits}."
+        if of_page:  # most criteria need values, and were not applied
+            text = NOTHING_ON_PAGE
         lines.append(Claim(text=text, status="supported"))
     grave = [finding for finding in findings if finding.urgency == "critical"]
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecg_llm.compose import build_report
+from ecg_llm.compose import NOTHING_ON_PAGE, build_report
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
@@ -355,6 +355,13 @@ def test_a_normal_ecg_is_a_conclusion_not_a_rhythm():
 def test_nothing_found_is_said_as_such():
     report = build_report(RECORD, QUALITY, made_measurements(), FINDINGS[:1])
     assert report.impression == ("Sinus rhythm.", "No abnormality by the criteria applied.")
+
+
+def test_of_a_page_nothing_found_is_no_conclusion():
+    page = replace(RECORD, origin="page")
+    report = build_report(page, QUALITY, made_measurements(), FINDINGS[:1])
+    assert report.impression == ("Sinus rhythm.", NOTHING_ON_PAGE)
+    assert check_claims(report) == ()
 
 
 def test_limits_follow_sex_and_age():

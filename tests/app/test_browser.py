@@ -190,6 +190,22 @@ def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
     assert max(corner) < 130
 
 
+def test_an_earlier_ecg_is_compared_and_what_was_left_empty_is_not_told(page: sync.Page) -> None:
+    page.get_by_text("Patient, earlier ECG, tables").click()
+    page.get_by_label("Age in years").wait_for()
+    earlier = [str(EXAMPLES / f"00001_hr.{end}") for end in ("hea", "dat")]
+    page.set_input_files("#earlier input[type=file]", earlier)
+    page.wait_for_function(
+        "() => document.querySelector('#earlier').innerText.includes('.dat')", timeout=SLOW_MS
+    )
+    _example(page)
+    assert "Compared with" in page.locator(".findings").inner_text()
+    page.get_by_label("Age in years").fill("seventy")
+    page.locator("#read").click()
+    page.wait_for_selector("#status [role=alert]")
+    assert "age is not valid" in page.locator("#status").inner_text()
+
+
 def test_a_page_is_shown_with_findings_and_without_values(page: sync.Page, tmp_path: Path) -> None:
     """A scan: the page itself, what was read from it, and why nothing was measured."""
     scan = tmp_path / "scan.pdf"
