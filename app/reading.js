@@ -247,10 +247,11 @@ function report() {
   }
   const said = new Map(report.claims.map((one) => [one.text, one]));
   block("Impression, most urgent first", ...report.impression.map((text) => claim(said.get(text) ?? { text, status: "supported", evidence: [] })));
-  if (report.comparison?.claims?.length) block(`Compared with ${report.comparison.earlier_name}`, ...report.comparison.claims.map((one) => claim(one)));
+  const beside = report.comparison ? report.sections.find((part) => part.title.startsWith("Comparison")) : null;
+  if (beside) block(`Compared with ${report.comparison.earlier_name}`, ...beside.statements.map((one) => claim(one)));
   const told = report.claims.filter((one) => one.kind === "told");
   if (told.length) block("In words, checked", ...told.map((one) => claim(one)));
-  for (const section of report.sections) block(section.title, ...section.statements.map((one) => claim(one)));
+  for (const section of report.sections) if (section !== beside) block(section.title, ...section.statements.map((one) => claim(one)));
   if (report.changes?.length) {
     panel.append(make("details", { class: "changes" }, make("summary", {}, `What the check changed in the model's text (${report.changes.length})`),
       make("ul", {}, ...report.changes.map((change) => make("li", {}, make("strong", {}, `${change.action}: `),
