@@ -103,9 +103,14 @@ def _objection(wrong: Sequence[CheckedClaim]) -> str:
 
 
 def _is_better(known: Known, new: str, old: str) -> bool:
-    """Whether a second draft says something, and less that does not hold."""
-    checked = known.check(new)
-    return bool(checked) and len(_wrong(checked)) < len(_wrong(known.check(old)))
+    """Whether more of a second draft holds, what is contradicted counting twice against it."""
+
+    def worth(draft: str) -> int:
+        checked = known.check(draft)
+        held = sum(claim.status == "supported" for claim in checked)
+        return held - 2 * len(_wrong(checked))
+
+    return worth(new) > worth(old)
 
 
 def draft_block(draft: str, known: Known) -> DraftBlock:

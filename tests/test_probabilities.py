@@ -21,7 +21,7 @@ from ecg_llm.probabilities import (
 )
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim
-from ecg_llm.statements import doubtful_claim, finding_claims
+from ecg_llm.statements import doubtful_claim, finding_claims, is_grave_doubt
 
 PLAIN = CodeModel(
     slope=1.0,
@@ -95,6 +95,22 @@ def test_what_is_critical_stays_present_although_the_encoder_denies_it():
     assert STATEMENTS["3AVB"].urgency == "critical"
     found = one("3AVB", "present", 0.02)
     assert found.status == "present" and "criterion is met" in found.doubt
+
+
+def test_what_is_urgent_and_denied_stays_open_and_alerts():
+    assert STATEMENTS["INJIL"].urgency == "urgent"
+    found = one("INJIL", "present", 0.02)
+    assert found.status == "unknown" and "criterion is met" in found.doubt
+    assert is_grave_doubt(found)
+    assert not is_grave_doubt(one("INJIL", "absent", 0.02))
+
+
+@pytest.mark.parametrize(("score", "status"), [(0.45, "unknown"), (0.55, "present")])
+def test_a_disagreement_is_stated_from_even_odds_on(score, status):
+    """Stated as probable at its threshold, it was once so more often wrongly than rightly."""
+    found = one("IMI", "absent", score)
+    assert found.status == status and "criterion is not met" in found.doubt
+    assert MODEL.codes["IMI"].threshold < 0.45
 
 
 def test_a_code_that_the_head_does_not_know_stays_as_it_came():

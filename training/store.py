@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import warnings
@@ -95,7 +96,9 @@ def save_page_encoder(
         for key, x in encoder.state_dict().items():
             x.copy_(halves[f"encoder.{key}"])
     _export(encoder, folder / f"{PAGE_NAME}.onnx", [shared, own])
-    document = {"config": vars(encoder.config), **card}
+    # The graph points into the signal encoder's file, which must stay the same.
+    digest = hashlib.sha256(shared.read_bytes()).hexdigest()
+    document = {"config": vars(encoder.config), "base": digest, **card}
     text = json.dumps(document, indent=1) + "\n"
     (folder / f"{PAGE_NAME}.json").write_text(text, encoding="utf-8")
 

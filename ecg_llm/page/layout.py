@@ -275,7 +275,11 @@ def _best_match(names: list[Name], rows: Sequence[Row]) -> _Match | None:
              for shift in _shifts(key, len(rows))
              for below in np.arange(-0.75, 0.55, 0.05) * pitch]  # fmt: skip
     best = max((t for t in tries if t), key=lambda t: t.score, default=None)
-    if best is None or sum(best.fits) < min(3, len(rows)):
+    if best is None:
+        return None
+    # Rows in no known arrangement are told by their own names alone.
+    least = min(3, len(rows)) if best.arrangement else -(-len(rows) // 2)
+    if sum(best.fits) < least:
         return None
     return best if 2 * sum(best.fits) > len(names) else None
 
