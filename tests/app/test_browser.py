@@ -54,8 +54,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     line = app.stdout.readline()
     assert str(port) in line, "the app did not start"
     yield f"http://127.0.0.1:{port}"
-    app.send_signal(signal.SIGINT)
+    children = Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
+    assert children, "the app has no server of its own"
+    app.send_signal(signal.SIGTERM)
     app.wait(60)
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     app.stdout.close()
 
 
@@ -199,7 +202,9 @@ def test_an_earlier_ecg_is_compared_and_what_was_left_empty_is_not_told(page: sy
         "() => document.querySelector('#earlier').innerText.includes('.dat')", timeout=SLOW_MS
     )
     _example(page)
-    assert "Compared with" in page.locator(".findings").inner_text()
+    said = page.locator(".findings").inner_text()
+    assert "Compared with 00001_hr" in said
+    assert said.index("Compared with") < said.index("Technical quality")
     page.get_by_label("Age in years").fill("seventy")
     page.locator("#read").click()
     page.wait_for_selector("#status [role=alert]")
