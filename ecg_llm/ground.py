@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.compose import withheld
 from ecg_llm.facts import Facts
-from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.finding import URGENCIES, Evidence
 from ecg_llm.grounding import CheckedClaim, check_text, missing, stated
 from ecg_llm.lexicon import scan
 from ecg_llm.measured_words import MEASURED
@@ -34,6 +34,7 @@ from ecg_llm.statements import (
 from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
+    from ecg_llm.findings.finding import Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
     from ecg_llm.record import ECGRecord
@@ -311,6 +312,7 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
         reason = "the measured values were left out"
         change = Change(action="added", shipped=values.text, reason=reason)
         yield Sentence(text=values.text, evidence=values.evidence, kind="value", change=change)
+    left_out.sort(key=lambda found: (found.section != "rhythm", URGENCIES.index(found.urgency)))
     for finding in left_out:
         claim = _brief(stated_claim(finding), said)
         if claim.text not in said:
@@ -412,6 +414,7 @@ def check_sentence(
         What takes its place: itself, corrected ones, or one that is withheld.
     """
     said = set() if said is None else said
+    text = _A_MINUTE.sub(lambda rate: f"{float(rate[1]):.0f}/min", text)
 
     def no(reason: str, *, evidence: tuple[Evidence, ...] = ()) -> list[Sentence]:
         change = Change(action="withheld", draft=text, reason=reason)
@@ -433,7 +436,7 @@ def check_sentence(
             return no(reason)
         if strict and _adds_nothing(text, checked, said):
             return no("said already")
-        if reason := _less_sure(text, checked, known):
+        if reason := _less_sure(text, checked, known) or _without_facts(text, checked, known):
             anew = [claim for code in _affirmed(checked) for claim in finding_says(code, known)]
             return _once(anew, text, before, said, reason) or no(reason)
         if checked and text in said:
@@ -462,9 +465,35 @@ def check_sentence(
     written = [claim for code in _affirmed(right) for claim in finding_says(code, known)]
     if _affirmed(checked):  # numbers beside a finding are told with it, or not at all
         bad = [one for one in bad if one.claim.kind != "number"]
+    if not deny:
+        bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
     written += [claim for one in bad for claim in measured_claims(one, known)]
     written = [claim for claim in written if deny or claim.kind != "absent"]
     return _once(written, text, before, said, reason) or no(reason)
+
+
+def _without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a sentence gives no fact where it sets out to: ``LVH: R in V5 of the shape``."""
+    head, _, facts = text.partition(": ")
+    if not facts or re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)):
+        return None
+    found = [known.facts.findings.get(canonical_code(code)) for code in _affirmed(checked)]
+    if len(found) == 1 and found[0] is not None and found[0].status == "present":
+        return f"no fact stands behind {head!r}"
+    return None
+
+
+_LEAD_NAMES = re.compile(r"\b(V[1-9]R?|I{1,3}|aV[RLF])\b")
+
+
+_A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
+"""Rates are told in whole numbers."""
+
+
+def _is_doubted(checked: CheckedClaim, known: Known) -> bool:
+    """Whether criterion and encoder disagree on a finding."""
+    finding = known.facts.findings.get(canonical_code(checked.claim.subject))
+    return finding is not None and finding.doubt is not None
 
 
 def _adds_nothing(text: str, checked: Sequence[CheckedClaim], said: Iterable[str]) -> bool:
@@ -556,6 +585,7 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
             or (claim.relation, claim.high, claim.role) != ("=", None, "measured")
             or len({item.lead for item in one.evidence}) != 1
             or len(shown) != 1
+            or claim.text == shown[0]  # without its unit, something else may be meant
             or not claim.value
             or value is None
         ):
@@ -770,6 +800,9 @@ def stray_number(text: str, known: Known) -> str | None:
     named = {word.lower() for word in _OF_SEX.findall(text)}
     if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
         return f"the limit in {named.pop()} need not be this patient's"
+    for part, whole in _SHARE.findall(text):
+        if not _is_share(float(part), whole, known):
+            return f"nothing that was measured bears out '{part} of {whole}'"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue
@@ -785,6 +818,19 @@ def stray_number(text: str, known: Known) -> str | None:
             continue
         return f"nothing that was measured bears out {claim.text!r}"
     return None
+
+
+_SHARE = re.compile(r"\b(\d+) of (?:the )?(\d+)\b")
+
+
+def _is_share(part: float, whole: str, known: Known) -> bool:
+    """Whether so many of so many were counted for a present finding."""
+    return any(
+        item.value == part and item.unit.split()[:2] == ["of", whole]
+        for finding in known.facts.findings.values()
+        if finding.status == "present"
+        for item in finding.evidence
+    )
 
 
 def _counted(shown: str, known: Known) -> bool:

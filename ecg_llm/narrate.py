@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.compare import TITLE
 from ecg_llm.ground import Known, ground
 from ecg_llm.grounding import CheckedClaim
 from ecg_llm.prompt import REPORT_QUESTION, build
@@ -84,11 +85,18 @@ def narrate(
     if told.text:
         claims = {s.text: s.as_claim() for s in told.sentences if s.text}
         measured = {claim.text: claim for claim in report.claims}
-        update["narrative"] = told.text
+        update["narrative"] = "\n\n".join([told.text, *_comparison(report, question)])
         update["claims"] = tuple({**claims, **measured}.values())
     if keep_draft:
         update["drafts"] = tuple(draft_block(draft, known) for draft in drafts)
     return report.model_copy(update=update)
+
+
+def _comparison(report: Report, question: str | None) -> Iterator[str]:
+    """Tell what changed since an earlier ECG, as measured, behind a report on two."""
+    for part in report.sections:
+        if part.title == TITLE and question is None:
+            yield " ".join(claim.text for claim in part.statements)
 
 
 def _wrong(checked: Sequence[CheckedClaim]) -> list[CheckedClaim]:

@@ -201,10 +201,11 @@ def check_quoted(
                 value = abs(float(shown[0].replace("−", "-")))
                 if shown[0][0] in "-−" and item.value > 0:
                     continue
-                unit = "bpm" if item.unit == "/min" else item.unit
-                same_unit = not claim.unit or not unit or claim.unit == unit
-                # A decimal without unit after an interval's name was taken for seconds.
-                same_unit = same_unit or claim.text == shown[0]
+                bare = claim.text == shown[0]
+                if item.unit in _SHOWN_UNITS:
+                    same_unit = not bare and claim.unit == _AS_READ.get(item.unit, item.unit)
+                else:  # a decimal without unit after an interval's name was taken for seconds
+                    same_unit = bare or not (claim.unit and item.unit) or claim.unit == item.unit
                 if same_unit and abs(abs(item.value) - value) <= 0.5 * 10.0**-decimals + 1e-6:
                     return Result("supported", (item,), f"{says} is {item.value:g} {item.unit}")
     return None
@@ -218,6 +219,9 @@ def _is_named(item: Evidence, window: str, beside: bool) -> bool:
     return bool(words) and re.search(rf"\b{re.escape(words)}\b", window) is not None
 
 
+_AS_READ = {"/min": "bpm", "%": "ratio"}
+_SHOWN_UNITS = ("ms", "mV", "mV·ms", "mV/s", "bpm", "/min", "deg", "%", "s")
+"""Units that a number has to be told with."""
 QUOTE_REACH = 90
 """Characters before a number in which the name of its quantity is looked for."""
 

@@ -46,6 +46,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 other code that the head knows, its own."""
 EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 """Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
+WHOLE = {"IRBBB": "CRBBB", "ILBBB": "CLBBB"}
+"""A block is complete or incomplete: beside the one, the encoder alone does not state the other."""
 NOT_MEASURED = "its criterion needs values measured from a recording"
 BESIDE_NORMAL = ("PVC", "BIGU", "TRIGU", "STACH", "1AVB", "LNGQT")
 """Abnormal findings beside which readers call an ECG otherwise normal."""
@@ -400,6 +402,7 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
     """State one rhythm, and a normal ECG only where nothing abnormal is stated for sure."""
     rhythms = [code for code in EXCLUSIVE if code in out and out[code].status == "present"]
     sure = [code for code in rhythms if code in given and given[code].status == "present"]
+    met = [code for code, finding in given.items() if finding.status == "present"]
     best = max(rhythms, key=lambda code: out[code].probability or 0.0, default=None)
     for code, finding in out.items():
         if code == "NORM" and finding.status == "present" and finding.doubt:
@@ -411,7 +414,12 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
         group = "SR" if code in OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
         loses = loses and finding.status == "present"
-        if loses:
+        whole = out.get(WHOLE.get(code, ""))
+        if whole is not None and whole.status == "present" and code not in met:
+            yield replace(
+                finding, status="absent", reason=None, doubt=None, evidence=whole.evidence
+            )
+        elif loses:
             rival = out[str(best)]
             yield replace(
                 finding,

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from ecg_llm.quantity import Quantity
     from ecg_llm.record import ECGRecord
 
-SHOWN_FACTS = 3
-"""Measured quantities a sentence names; all of them stand in its evidence."""
+SHOWN_FACTS, SHOWN_OF_LEADS = 3, 2
+"""Measured quantities a sentence names, and of findings read off leads; its evidence has all."""
 
 SAID_BY = {
     "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
@@ -295,13 +295,16 @@ def stated_claim(finding: Finding) -> Claim:
 
 def _facts(finding: Finding) -> str:
     """Say the measured facts of a finding, the telling ones."""
+    if finding.section == "technical":  # what looks wrong; the explanation stands beside it
+        return "; ".join(item.quantity for item in finding.evidence)
     shown = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     shown = [item for item in shown if not _goes_without_saying(item, finding)]
     if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
         shown.sort(key=lambda item: item.quantity in _SINUS_FACTS)
     if finding.urgency == "normal":  # the rules of what is normal are told beside it
         shown = [item if "not " in item.criterion else _bare(item) for item in shown]
-    return facts_phrase(shown, SHOWN_FACTS, when=finding.section in ("rhythm", "ectopy"))
+    count = SHOWN_OF_LEADS if finding.section in ("qrs", "st-t") else SHOWN_FACTS
+    return facts_phrase(shown, count, when=finding.section in ("rhythm", "ectopy"))
 
 
 _OF_SINUS = ("STACH", "SBRAD", "SARRH")

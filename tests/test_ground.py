@@ -366,7 +366,9 @@ def test_a_number_beside_a_finding_is_judged_by_its_evidence(
     text = f"Atrial flutter: atrial waves at {rate} /min in II between the beats."
     told = ground(text, known, complete=False)
     shown = "Atrial flutter: atrial waves at 278/min in II between the beats"
-    assert told.text == (text if holds else f"{shown} (220 to 350/min, of one frequency).")
+    assert told.text == (f"{shown}." if holds else f"{shown} (220 to 350/min, of one frequency).")
+    garbled = ground("Atrial flutter: atrial waves at 278 ms96 beats.", known, complete=False)
+    assert "ms96" not in garbled.text
 
 
 @pytest.mark.parametrize(
@@ -451,3 +453,16 @@ def test_an_open_normal_ecg_is_told_with_its_reason(found: Analysis) -> None:
     assert told.text == (
         "Whether this is a normal ECG could not be judged: the criterion of low T waves is met."
     )
+
+
+def test_a_count_of_other_beats_is_withheld(found: Analysis) -> None:
+    """Beats of the first of two ECGs were once told of the second."""
+    from ecg_llm.phrases import measured
+
+    fact = measured("P wave before the QRS", 15.0, "of 15", criterion="≥ 60 % of the beats")
+    sinus = made("SR", evidence=(fact, measured("P axis", 10.0, "deg")))
+    known = with_findings(found, sinus)
+    right = "Sinus rhythm: P wave before 15 of 15 beats."
+    assert ground(right, known, complete=False).text == right
+    told = ground("Sinus rhythm: P wave before 10 of 10 beats.", known, complete=False).text
+    assert "10 of 10" not in told and told.startswith("Sinus rhythm")

@@ -145,6 +145,13 @@ def test_only_the_likeliest_rhythm_is_stated():
     assert found["STACH"].status == "unknown"
 
 
+def test_a_complete_block_is_not_incomplete_too():
+    scores = dict.fromkeys(SCP, 0.02) | {"CRBBB": 0.9, "IRBBB": 0.8}
+    given = (finding("CRBBB", "present"), finding("IRBBB", "absent"))
+    found = {item.code: item for item in joined(scores, given, MODEL)}
+    assert (found["CRBBB"].status, found["IRBBB"].status) == ("present", "absent")
+
+
 def test_two_rhythms_whose_criteria_both_hold_are_both_stated():
     scores = dict.fromkeys(SCP, 0.02) | {"PACE": 0.9, "AFIB": 0.8}
     given = (finding("PACE", "present"), finding("AFIB", "present"))
