@@ -23,6 +23,8 @@ IDLE = (
 DONE = "Choose a statement to see on the tracing what it rests on."
 DOCUMENTS = ("PDF", "JSON", "FHIR")
 """What can be downloaded, in the order of its buttons."""
+FIELDS = ("age", "sex", "fs", "unit", "leads")
+"""What a person may tell of a recording, in the order of the page."""
 
 Shown = tuple[Any, ...]
 """A value for the session, the status, the reading, the chat and each document's button."""
@@ -153,17 +155,9 @@ def _shown(
     return session, status, seen, [] if made is None else gr.skip(), *buttons
 
 
-def _told(
-    age: float | None, sex: str | None, fs: float | None, unit: str | None, leads: str | None
-) -> dict[str, str]:
+def _told(*fields: str | None) -> dict[str, str]:
     """Give the server's form fields; what was left empty is not sent."""
-    told = {
-        "age": f"{age:g}" if age is not None else "",
-        "sex": sex or "",
-        "fs": f"{fs:g}" if fs is not None else "",
-        "unit": unit or "",
-        "leads": (leads or "").strip(),
-    }
+    told = {name: (text or "").strip() for name, text in zip(FIELDS, fields, strict=True)}
     return {name: text for name, text in told.items() if text}
 
 

@@ -26,6 +26,7 @@ STYLE = """
 #title p { margin: 0.1rem 0 0; }
 #status { min-height: 1.6rem; }
 #status .problem { border-left: 4px solid #b00020; padding: 0.4rem 0.7rem; }
+#files .download, #earlier .download { display: none; } /* so that the name has room */
 footer { display: none !important; }
 """
 
@@ -129,7 +130,8 @@ def _given(examples: Iterable[str]) -> _Given:
         elem_id="example",
     )
     with gr.Accordion("Patient, earlier ECG, tables", open=False):
-        age = gr.Number(label="Age in years", minimum=0, maximum=130, value=None)
+        # Not gr.Number, which makes 0 of an empty field: a newborn.
+        age = gr.Textbox(label="Age in years", max_length=8)
         sex = gr.Dropdown(label="Sex", choices=[("not stated", ""), "female", "male"], value="")
         earlier = gr.File(
             label="Earlier ECG of the same patient",
@@ -137,7 +139,7 @@ def _given(examples: Iterable[str]) -> _Given:
             height=110,
             elem_id="earlier",
         )
-        fs = gr.Number(label="Sampling rate in Hz (CSV, NPY)", value=None)
+        fs = gr.Textbox(label="Sampling rate in Hz (CSV, NPY)", max_length=12)
         unit = gr.Dropdown(
             label="Unit (CSV, NPY)", choices=[("as stated", ""), "mV", "uV", "V"], value=""
         )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ecg_llm.serving.errors import UnavailableError
 from ecg_llm.serving.guard import HEADERS, error_response
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
 
 ASK_S = 30.0
 """Time in which the head of a request has to arrive; its body has a time of its own."""
@@ -61,7 +58,7 @@ class Connection(H11Protocol):
             self._asking = None
 
 
-async def _full(scope: Scope, receive: Receive, send: Send) -> None:
+async def _full(scope: Any, receive: Any, send: Any) -> None:
     """Answer who comes when all connections are taken."""
     response = error_response(
         UnavailableError("Too many connections are open already; try again later.")
