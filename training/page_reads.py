@@ -80,9 +80,9 @@ class PageData:
 
     images: str = ""
     """A set that ``ecgllm build images`` made of packed records; pages are drawn if left out."""
-    pages: int = 1600
+    pages: int = 1400
     """Pages to draw."""
-    held: int = 240
+    held: int = 150
     """Pages of held-out records to draw, to judge by."""
     photographed: float = 0.5
     """Part of the drawn pages that is photographed, scanned or faxed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +137,18 @@ def test_pages_of_a_built_set_belong_to_the_records_of_their_names(
     strangers = replace(records, name=np.array([f"x{k}" for k in range(len(records))]))
     with pytest.raises(ConfigError, match="none of its pages"):
         list(page_reads.built_pages(strangers, Path("set"), 0))
+
+
+def test_what_ships_fits_the_signal_encoder_that_ships() -> None:
+    folder = encoding.WEIGHTS.parent
+    card = json.loads((folder / "page_encoder.json").read_text())
+    shared = (folder / "signal_encoder.safetensors").read_bytes()
+    assert card["base"] == hashlib.sha256(shared).hexdigest(), "train the page encoder anew"
+    record = synthetic_ecg(bpm=72, seed=3).record
+    page = read_bytes(draw_page(record, dpi=110).to_png(), "page.png")
+    near, other, far = encode([page, record, synthetic_ecg(bpm=140, seed=9).record]).vector
+    # Both encoders share one space: a page lies near the record it shows.
+    assert np.corrcoef(near, other)[0, 1] > np.corrcoef(near, far)[0, 1]
 
 
 def test_it_needs_an_encoder_to_begin_with(records: Pack, tmp_path: Path) -> None:
