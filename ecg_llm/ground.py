@@ -272,7 +272,7 @@ def _named(text: str) -> set[tuple[str, str, bool]]:
     return {
         (canonical_code(claim.subject), claim.certainty, claim.negated)
         for claim in extract_claims(text)
-        if claim.kind == "finding"
+        if claim.kind == "finding" and claim.role == "measured"
     }
 
 

@@ -227,6 +227,8 @@ def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False
     'Q duration 42 ms in II and 38 ms in aVF (≥ 30 ms)'
     >>> facts_phrase([q_wave("II", 41.6), q_wave("III", 52.3), q_wave("aVF", 38.0)], 3)
     'Q duration 38 to 52 ms in II, III and aVF (≥ 30 ms)'
+    >>> facts_phrase([q_wave("II", 41.6), q_wave("III", 42.3)], 3)
+    'Q duration 42 ms in II and III (≥ 30 ms)'
     """
     return "; ".join(phrase for _, phrase in fact_groups(evidence, when=when)[:shown])
 
@@ -278,16 +280,18 @@ def _common_rule(criteria: Sequence[list[str]]) -> str:
 
 
 def _range(items: Sequence[Evidence], rule: str) -> str | None:
-    """Say the range of a quantity over several leads; None if it is not of several leads."""
+    """Say a value of several leads once, or their range; None where each has to be told."""
     leads = [item.lead for item in items if item.lead and item.lead not in item.quantity.split()]
     values = [item.value for item in items if isinstance(item.value, int | float)]
-    if len(set(leads)) < RANGE_FROM or len(set(leads)) != len(items) != len(values):
+    if len(items) < 2 or len(set(leads)) != len(items) or len(values) != len(items):
         return None
     low, high = sorted((min(values), max(values)), key=abs)
     unit = items[0].unit
-    ends = number(low, unit, rule), number(high, unit, rule)
-    shown = f"{ends[0]} to {amount(high, unit, rule)}" if ends[0] != ends[1] else None
-    return f"{shown or amount(high, unit, rule)} in {leads_text(leads)}"
+    alike = number(low, unit, rule) == number(high, unit, rule)
+    if not alike and len(items) < RANGE_FROM:
+        return None
+    shown = "" if alike else f"{number(low, unit, rule)} to "
+    return f"{shown}{amount(high, unit, rule)} in {leads_text(leads)}"
 
 
 def leads_text(leads: Sequence[str]) -> str:

@@ -376,7 +376,7 @@ def judge_text(text: str, case: Case) -> Counter[str]:
             out["numbers"] += 1
             out["numbers_right"] += one.status == "supported"
         if one.claim.kind == "finding" and not one.claim.negated:
-            out += _chain(one.evidence, one.claim.subject, text=text)
+            out += _chain(one.evidence, one.claim.subject)
     out += count_findings(said_findings(text), case.statements)
     out += count_leads(text, case.known)
     _overlap(out, text, case.reference)
@@ -407,7 +407,7 @@ def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
                     out["numbers"] += 1
                     out["numbers_right"] += claim.status == "supported"
                 if claim.claim.kind == "finding" and not claim.claim.negated:
-                    out += _chain(claim.evidence, claim.claim.subject, text=one.text)
+                    out += _chain(claim.evidence, claim.claim.subject)
         elif one.text:
             out += _measured_sentence(one.text, one.evidence, one.kind, case.known)
     out += count_findings(said_findings(told.text), case.statements)
@@ -455,11 +455,14 @@ def _measured_sentence(text: str, evidence: Sequence[Any], kind: str, known: Kno
         out["numbers"] = len(_DIGITS.findall(text))
         out["numbers_right"] = out["numbers"] - len(wrong)
     if kind == "present":
-        out += _chain(evidence, "", text=text)
+        for code in sorted(stated(text)):
+            finding = known.facts.findings.get(code)
+            own = finding is not None and finding.status == "present"
+            out += _chain(finding.evidence if finding and own else evidence, code)
     return out
 
 
-def _chain(evidence: Sequence[Any], code: str, *, text: str) -> Counter[str]:
+def _chain(evidence: Sequence[Any], code: str) -> Counter[str]:
     """Tell whether a stated finding has its whole chain: criterion, wave, lead, value, decision."""
     whole = [
         item
