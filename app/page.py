@@ -82,8 +82,14 @@ def build_page(settings: AppSettings, url: str) -> gr.Blocks:
             do.open_files,
             [session, given.key, given.files, *about],
             shown,
+            trigger_mode="always_last",  # what is chosen while another ECG is read comes next
         )
-        given.example.input(do.open_example, [session, given.key, given.example, *about], shown)
+        given.example.input(
+            do.open_example,
+            [session, given.key, given.example, *about],
+            shown,
+            trigger_mode="always_last",
+        )
         gr.on(
             [view.question.submit, view.ask.click],
             do.answer,

@@ -201,7 +201,7 @@ def _add_watching(app: FastAPI, server: Server) -> None:
         summary="Whether the server can serve now",
         responses={503: {"description": "Not now."}},
     )
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
         parts: dict[str, Any] = {
             "readers": server.pool.ready > 0,
             "engine": "none" if engine is None else engine.state,
@@ -216,6 +216,7 @@ def _add_watching(app: FastAPI, server: Server) -> None:
         )
         if ready:
             return JSONResponse({"status": "ready", **parts})
+        call_of(request).outcome = UnavailableError.kind
         later = {"retry-after": str(UnavailableError.retry_after_s)}
         return JSONResponse({"status": "not ready", **parts}, 503, later)
 
