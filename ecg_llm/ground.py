@@ -312,6 +312,11 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
         reason = "the measured values were left out"
         change = Change(action="added", shipped=values.text, reason=reason)
         yield Sentence(text=values.text, evidence=values.evidence, kind="value", change=change)
+    sinus = findings.get("SR")
+    if sinus is not None and sinus.status == "unknown" and present.keys().isdisjoint(RHYTHMS):
+        for claim in finding_claims([sinus]):
+            change = Change(action="added", shipped=claim.text, reason="no rhythm was told")
+            yield Sentence(text=claim.text, evidence=claim.evidence, kind=claim.kind, change=change)
     left_out.sort(key=lambda found: (found.section != "rhythm", URGENCIES.index(found.urgency)))
     for finding in left_out:
         claim = _brief(stated_claim(finding), said)
@@ -324,6 +329,14 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
                 reason=f"{finding.label} is {open_}, and was left out",
             )
             yield Sentence(text=claim.text, evidence=claim.evidence, kind=claim.kind, change=change)
+
+
+RHYTHMS = (
+    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE"),
+    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
+    *("wide_qrs_tachycardia", "asystole_or_vf"),
+)
+"""Without one of these, a report says why no rhythm can be told."""
 
 
 def _values(shipped: str, known: Known) -> Claim | None:
@@ -434,7 +447,7 @@ def check_sentence(
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
-        if strict and _adds_nothing(text, checked, said):
+        if strict and _adds_nothing(text, checked, said, numbers=deny):
             return no("said already")
         if reason := _less_sure(text, checked, known) or _without_facts(text, checked, known):
             anew = [claim for code in _affirmed(checked) for claim in finding_says(code, known)]
@@ -496,12 +509,14 @@ def _is_doubted(checked: CheckedClaim, known: Known) -> bool:
     return finding is not None and finding.doubt is not None
 
 
-def _adds_nothing(text: str, checked: Sequence[CheckedClaim], said: Iterable[str]) -> bool:
-    """Whether a sentence tells findings, and their numbers, that were told before."""
+def _adds_nothing(
+    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
+) -> bool:
+    """Whether a sentence tells findings that were told before; with the same numbers, if asked."""
     told = " ".join(said)
     codes = {canonical_code(code) for code in _affirmed(checked)}
     states = any(one.claim.kind == "state" for one in checked)
-    known = all(number in told for number in _SHOWN.findall(text))
+    known = not numbers or all(number in told for number in _SHOWN.findall(text))
     return bool(codes) and not states and known and codes <= stated(told)
 
 
@@ -536,6 +551,8 @@ def _once(
     claims: Iterable[Claim], draft: str, before: str, said: set[str], reason: str = ""
 ) -> list[Sentence]:
     """Ship measured sentences in the place of a drafted one, each once."""
+    heads = {text.partition(": ")[0] for text in said if ": " in text}
+    claims = [c for c in claims if c.kind != "present" or c.text.partition(": ")[0] not in heads]
     new = [_brief(claim, said) for claim in claims if claim.text not in said]
     new = list({claim.text: claim for claim in new if claim.text not in said}.values())
     said.update(claim.text for claim in new)

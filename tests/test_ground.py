@@ -466,3 +466,16 @@ def test_a_count_of_other_beats_is_withheld(found: Analysis) -> None:
     assert ground(right, known, complete=False).text == right
     told = ground("Sinus rhythm: P wave before 10 of 10 beats.", known, complete=False).text
     assert "10 of 10" not in told and told.startswith("Sinus rhythm")
+
+
+def test_a_report_without_a_rhythm_says_why(found: Analysis) -> None:
+    known = with_findings(found, made("SR", "unknown", reason="too few beats"), made("left_axis"))
+    assert "Not judged (too few beats): sinus rhythm." in ground("Left axis deviation.", known).text
+    known = with_findings(found, made("SR", "unknown", reason="too few beats"), flutter())
+    assert "Not judged" not in ground("Atrial flutter.", known).text
+
+
+def test_a_finding_is_told_once(found: Analysis) -> None:
+    known = with_findings(found, flutter())
+    told = ground("Atrial flutter. There is atrial flutter. Possible atrial flutter.", known).text
+    assert told.lower().count("atrial flutter") == 2  # and in the impression
