@@ -234,12 +234,13 @@ def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
     says = f"{finding.label} is {status}"
     if status == "unknown":
         why = finding.reason or "it could not be judged"
+        open_ = f"is {why}" if finding.doubt else f"could not be judged: {why}"
         if claim.certainty == "unjudged":
-            return Result("supported", evidence, f"{finding.label} could not be judged: {why}")
+            return Result("supported", evidence, f"{finding.label} {open_}")
         p = finding.probability
         if claim.certainty == "possible" and not claim.negated and p is not None and p >= POSSIBLE:
             return Result("supported", evidence, f"{finding.label} has a probability of {p:.2f}")
-        return Result("unverifiable", evidence, f"{finding.label} could not be judged: {why}")
+        return Result("unverifiable", evidence, f"{finding.label} {open_}")
     if claim.certainty == "unjudged":
         return Result("contradicted", evidence, says)
     if (status == "present") != claim.negated:

@@ -261,7 +261,9 @@ def read_pages(pages: Callable[[int], Iterator[Page]], out: Path) -> PageReads:
     coming = pages(done * CHUNK)
     while chunk := list(itertools.islice(coming, CHUNK)):
         made = [one for one in map(_read, chunk) if one is not None]
-        columns = {f.name: np.array([one[f.name] for one in made]) for f in fields(PageReads)}
+        columns: dict[str, Any] = {
+            f.name: np.array([one[f.name] for one in made]) for f in fields(PageReads)
+        }
         path = out / f"{done:05d}.npz"
         with path.with_suffix(".new").open("wb") as file:
             np.savez_compressed(file, **columns)

@@ -151,7 +151,7 @@ def _perceptron(
     for epoch in range(recipe.epochs):
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate * (1 - epoch / recipe.epochs)
-        for rows in torch.randperm(len(x)).split(128):
+        for rows in torch.randperm(len(x)).split(128):  # type: ignore[no-untyped-call]
             loss = functional.binary_cross_entropy_with_logits(net(x[rows])[:, 0], y[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

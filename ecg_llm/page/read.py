@@ -22,8 +22,8 @@ GAINS_MM_MV = (5.0, 10.0, 20.0)
 USUAL_GAIN, USUAL_SPEED = 10.0, 25.0
 _EDGE_MM = 0.6
 """Left out on both sides of a column's edge, where the next lead begins."""
-_LEAST_LEAD_S = 1.2
-"""A lead of which less is seen is left out."""
+_LEAST_LEAD_S = 1.0
+"""A lead of which less is seen is left out: the encoder would not look at it."""
 _LEAST_LEADS = 2
 _PULSE_SEEN = 0.5
 _UPRIGHT = 0.008
