@@ -59,7 +59,7 @@ class Actions:
         self, session: Session, secret: str | None, name: str | None, before: Any, *fields: Any
     ) -> Iterator[Shown]:
         """Open one of the examples."""
-        if name in self.examples:
+        if name is not None and name in self.examples:
             yield from self.open_files(session, secret, self.examples[name], before, *fields)
 
     def open_files(

@@ -49,6 +49,8 @@ EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 WHOLE = {"IRBBB": "CRBBB", "ILBBB": "CLBBB"}
 """A block is complete or incomplete: beside the one, the encoder alone does not state the other."""
 NOT_MEASURED = "its criterion needs values measured from a recording"
+NOT_NORMAL_BY_PAGE = "grave findings need values that a page does not give"
+"""Why a page is never called normal, however probable that is."""
 BESIDE_NORMAL = ("PVC", "BIGU", "TRIGU", "STACH", "1AVB", "LNGQT")
 """Abnormal findings beside which readers call an ECG otherwise normal."""
 RULED_OUT = 0.2
@@ -292,7 +294,15 @@ def with_probabilities(
         scores = head_scores([record], None if measurements is None else [measurements])[0]
     except RecordError:
         return findings
-    return joined(scores, findings)
+    found = joined(scores, findings)
+    if record.origin != "page":
+        return found
+    return tuple(
+        replace(finding, status="unknown", reason=NOT_NORMAL_BY_PAGE, doubt=None)
+        if finding.code == "NORM" and finding.status == "present"
+        else finding
+        for finding in found
+    )
 
 
 def joined(

@@ -199,6 +199,18 @@ def test_a_missing_file_says_what_to_do(tmp_path):
         ProbabilityModel.load(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize("origin", ["page", "recording"])
+def test_a_page_is_never_called_normal(monkeypatch, origin):
+    import ecg_llm.head
+
+    scores = dict.fromkeys(ecg_llm.head.bundled_head().columns.tolist(), 0.01) | {"NORM": 0.99}
+    monkeypatch.setattr(ecg_llm.head, "head_scores", lambda records, found: [scores])
+    record = ECGRecord(signal=np.ones((1, 5000)), fs=500.0, leads=("I",), origin=origin)
+    (normal,) = (f for f in with_probabilities(record, None, ()) if f.code == "NORM")
+    assert normal.status == ("unknown" if origin == "page" else "present")
+    assert normal.probability is not None and normal.probability > 0.9
+
+
 def test_what_the_encoder_cannot_read_keeps_its_findings():
     record = ECGRecord(signal=np.ones((3, 5000), np.float32), fs=500.0, leads=("X", "Y", "Z"))
     given = (finding("SR", "present"),)

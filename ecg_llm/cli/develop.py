@@ -112,6 +112,22 @@ def eval_delineation(
     _print(result, json_)
 
 
+@eval_app.command("rhythms", short_help="Waves of simulated rhythms, blocks, rates and leads.")
+def eval_rhythms(
+    per_kind: Annotated[int, typer.Option(help="Records of each kind.", min=1)] = 8,
+    json_: Json = False,
+) -> None:
+    """Compare the delineator with the truth of simulated records, kind by kind.
+
+    \b
+    ecgllm eval rhythms
+    ecgllm eval rhythms --per-kind 40 --json \f
+    """
+    from ecg_llm.eval.rhythms import evaluate
+
+    _print(evaluate(per_kind, progress=_progress("kind")), json_)
+
+
 @eval_app.command("quality", short_help="The quality gate against CinC 2011's marks.")
 def eval_quality(
     data: Annotated[Path, typer.Option(help="CinC 2011 set a folder, with quality.csv.")],
