@@ -105,7 +105,7 @@ def encode(records: Sequence[ECGRecord], *, weights: Path | None = None) -> Enco
 
 def _bundled(record: ECGRecord) -> Path:
     """Choose the encoder of a record."""
-    return PAGE_WEIGHTS if record.origin == "page" and PAGE_WEIGHTS.is_file() else WEIGHTS
+    return PAGE_WEIGHTS if record.origin == "page" else WEIGHTS
 
 
 def _encode(records: Sequence[ECGRecord], weights: Path) -> Encoded:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.page.rows import SAMPLES_MM, Row
 
 Floats = npt.NDArray[np.float64]
@@ -87,6 +88,12 @@ def _repeats(slope: Floats) -> Floats:
 
 @functools.cache
 def _reader(path: Path) -> dict[str, Floats]:
+    """Load the perceptrons once per process."""
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: the reader of paper speed is not there; reinstall the package, or train one "
+            "with `ecgllm train pages`."
+        )
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name].astype(np.float64) for name in stored.files}
 
@@ -103,9 +110,14 @@ def told_speed(rows: Sequence[Row]) -> float | None:
     -------
     float or None, mm/s
         25 or 50; None if too little is drawn to tell.
+
+    Raises
+    ------
+    ConfigError
+        If the trained reader is not there.
     """
     features = speed_features(rows)
-    if features is None or not WEIGHTS.is_file():
+    if features is None:
         return None
     net = _reader(WEIGHTS)
     x = (features - net["mean"]) / net["deviation"]
