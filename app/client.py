@@ -112,6 +112,26 @@ class Client:
         tracing: dict[str, Any] = answer.json()
         return tracing
 
+    def page(self, case: Case) -> bytes:
+        """Ask for the page that an ECG was read from.
+
+        Parameters
+        ----------
+        case : Case
+            The image of a page.
+
+        Returns
+        -------
+        bytes
+            JPEG.
+
+        Raises
+        ------
+        ServerError
+            If the file is no page, or the server cannot be reached.
+        """
+        return self._post("/v1/ecg/pages", case, {}, accept="image/jpeg").content
+
     def report(self, case: Case, kind: Kind = "json") -> bytes:
         """Ask for the report.
 
@@ -155,7 +175,12 @@ class Client:
         messages: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in turns]
         parts = [_part(upload) for upload in (*case.earlier, *case.files)]
         messages[0]["content"] = [*parts, {"type": "text", "text": messages[0]["content"]}]
-        body = {"model": "default", "stream": True, "messages": messages}
+        body = {
+            "model": "default",
+            "stream": True,
+            "messages": messages,
+            "ecg": case.fields,
+        }
         try:
             with (
                 httpx.Client(timeout=_SECONDS) as client,

@@ -1,5 +1,6 @@
 // Runs once when the component appears; `element`, `props` and `watch` come from Gradio.
-// props.value is {tracing, report}: what /v1/ecg/tracings and /v1/ecg/reports gave, or null.
+// props.value is {tracing, report, page}: what /v1/ecg/tracings and /v1/ecg/reports gave, and an image
+// of the page if the ECG was read from one; or null.
 const MM_PER_S = 25, MM_PER_MV = 10, ROW_MM = 30, STRIP_MM = 26, LEAD_MM = 24;
 const PAGE = [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"]];
 const WORDS = { supported: "✓ supported", contradicted: "✗ contradicted", unverifiable: "? not judged" };
@@ -246,10 +247,11 @@ function report() {
   }
   const said = new Map(report.claims.map((one) => [one.text, one]));
   block("Impression, most urgent first", ...report.impression.map((text) => claim(said.get(text) ?? { text, status: "supported", evidence: [] })));
-  if (report.comparison?.claims?.length) block(`Compared with ${report.comparison.earlier_name}`, ...report.comparison.claims.map((one) => claim(one)));
+  const beside = report.comparison ? report.sections.find((part) => part.title.startsWith("Comparison")) : null;
+  if (beside) block(`Compared with ${report.comparison.earlier_name}`, ...beside.statements.map((one) => claim(one)));
   const told = report.claims.filter((one) => one.kind === "told");
   if (told.length) block("In words, checked", ...told.map((one) => claim(one)));
-  for (const section of report.sections) block(section.title, ...section.statements.map((one) => claim(one)));
+  for (const section of report.sections) if (section !== beside) block(section.title, ...section.statements.map((one) => claim(one)));
   if (report.changes?.length) {
     panel.append(make("details", { class: "changes" }, make("summary", {}, `What the check changed in the model's text (${report.changes.length})`),
       make("ul", {}, ...report.changes.map((change) => make("li", {}, make("strong", {}, `${change.action}: `),
@@ -269,9 +271,10 @@ function values() {
       one.value === null ? one.reason : one.spread === null ? "" : `± ${one.spread.toFixed(0)}`];
   });
   if (rows.length) panel.append(table("Measurements", ["Quantity", "Value", "Spread, or why not"], rows, ["", "number"]));
+  const measured = Object.values(report.measurements).some((one) => one.value !== null);
   const likely = report.findings.filter((one) => one.status === "present" || (one.probability ?? 0) >= 0.3 || one.doubt);
   if (likely.length) {
-    panel.append(table("Findings", ["Finding", "Status", "Probability"], likely.map((one) => [
+    panel[measured ? "append" : "prepend"](table("Findings", ["Finding", "Status", "Probability"], likely.map((one) => [
       one.doubt ? make("span", {}, one.label, make("details", {}, make("summary", {}, "uncertain"), doubt(one.doubt))) : one.label, one.status,
       one.probability === null ? "criteria only" : make("span", {}, make("meter", { min: 0, max: 1, value: one.probability }), ` ${(100 * one.probability).toFixed(0)} %`)])));
   }
@@ -282,6 +285,14 @@ function values() {
 }
 
 const doubt = (it) => typeof it === "string" ? it : Object.values(it).filter((part) => typeof part === "string").join("; ");
+
+function page() {
+  const panel = $(".original");
+  panel.hidden = !data.page;
+  if (!data.page) return;
+  panel.querySelector("img").src = data.page;
+  panel.querySelector(".notes").replaceChildren(...data.tracing.record.notes.map((note) => make("li", {}, note)));
+}
 
 // ---- together ----------------------------------------------------------------------------------
 
@@ -295,7 +306,8 @@ function refresh() {
   if (!data) return;
   const one = data.tracing.record;
   $("canvas").setAttribute("aria-label", `ECG ${one.name}, ${data.tracing.leads.length} leads, ${(data.tracing.to_s - data.tracing.from_s).toFixed(1)} s at 25 mm/s and 10 mm/mV`);
-  report(); values(); draw(); listen();
+  $(".readout").textContent = "25 mm/s · 10 mm/mV";
+  page(); report(); values(); draw(); listen();
 }
 
 function listen() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -69,6 +70,8 @@ def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: No
     ConfigError
         If the server cannot be started or reached, or other machines could use it without a key.
     """
+    # uvicorn hands SIGTERM on once it has ended: as an exit, so that server and folder go too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="ecg-app-") as folder:
         # Read by Gradio at its import: uploads stay in a folder that goes with the app, and
         # nothing is told to anybody.
@@ -161,7 +164,7 @@ def server_of(settings: AppSettings) -> Iterator[str]:
     command += ["--engine", settings.engine]
     command += ["--model", settings.model] if settings.model else []
     command += ["--keys", str(settings.keys)] if settings.keys else []
-    process = subprocess.Popen(command)  # noqa: S603 - our own program
+    process = subprocess.Popen(command, preexec_fn=_end_with_parent)  # noqa: S603 - our own program
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process)
@@ -172,6 +175,14 @@ def server_of(settings: AppSettings) -> Iterator[str]:
             process.wait(40)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _end_with_parent() -> None:
+    """Have the system end a server whose app was killed."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

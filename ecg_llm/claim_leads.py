@@ -205,11 +205,14 @@ def _after(
         elif kind == "stop":
             if not (found and j + 1 < len(items) and items[j + 1].kind == "neg"):
                 break
+        elif _is_sign(items, j):
+            continue
         elif kind in ("end", "question", "quantity", "verb", "dash") or (
             kind == ","
             and found
             and items[j + 1 : j + 2]
             and items[j + 1].kind not in ("neg", "lead")
+            and not _is_sign(items, j + 1)
         ):
             break
         elif kind == "word" and items[j].data not in _LINKS:
@@ -217,6 +220,14 @@ def _after(
     return _merge(found)
 
 
+def _is_sign(items: list[Item], j: int) -> bool:
+    """Whether a sign behind a finding goes before its leads: ``ST elevation (ST raised in V2)``."""
+    words = tuple(item.raw for item in items[j : j + 2])
+    return words in _SIGNS
+
+
+_SIGNS = (("ST", "raised"), ("ST", "down"), ("T", "negative"), ("T", "low"), ("small", "R"))
+"""As `ecg_llm.statements.impression_claim` names them."""
 _LINKS = (
     "in",
     "the",

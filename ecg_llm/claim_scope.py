@@ -75,6 +75,8 @@ def scopes(items: list[Item]) -> list[Scope]:
             stack.append(state)
             outer = state.outer ^ (state.denials % 2 == 1)
             state = replace(state, denials=0, since_named=True, outer=outer, unjudged=False)
+            if k and items[k - 1].kind == "unjudged":  # the reason why
+                state = replace(state, role="general")
         elif kind == ")" and stack:
             state = stack.pop()
         else:

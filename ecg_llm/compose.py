@@ -28,11 +28,13 @@ from ecg_llm.report import (
     Section,
 )
 from ecg_llm.statements import (
-    SAID_BY,
-    doubtful_claim,
+    ALERTING,
+    concluded,
     finding_claims,
     impression_claim,
-    present_claim,
+    is_grave_doubt,
+    nothing_found,
+    stated_claim,
     value_claims,
 )
 
@@ -50,9 +52,6 @@ MEANINGLESS_IN = {
     "3AVB": ("pr_",),
 }
 """Values that a report does not give beside these findings, by the beginning of their names."""
-
-ALERTING = ("critical", "urgent")
-"""Urgencies of present findings that become alerts."""
 
 
 def build_report(
@@ -219,29 +218,15 @@ def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
     ]
 
 
-def _present(findings: Sequence[Finding]) -> list[Finding]:
-    """Give the present findings, most urgent first."""
-    present = [finding for finding in findings if finding.status == "present"]
-    return sorted(present, key=lambda finding: URGENCIES.index(finding.urgency))
-
-
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
-    present = _present(findings)
-    codes = {finding.code for finding in present}
+    present = concluded(findings)
     graver = any(finding.urgency != "normal" for finding in present)
-    lines = [
-        impression_claim(finding, otherwise=graver)
-        for finding in present
-        if codes.isdisjoint(SAID_BY.get(finding.code, ()))
-    ]
+    lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
     if not normal and not graver:
-        unknown = any(finding.status == "unknown" for finding in findings)
-        limits = "; some could not be judged" if unknown else ""
-        text = f"No abnormality by the criteria applied{limits}."
-        lines.append(Claim(text=text, status="supported"))
-    grave = [finding for finding in findings if finding.urgency == "critical"]
+        lines.append(Claim(text=sentence(nothing_found(findings)), status="supported"))
+    grave = [f for f in findings if f.urgency == "critical" and f not in present]
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
 
 
@@ -257,12 +242,12 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
             code=finding.code,
             label=finding.label,
             urgency=finding.urgency,
-            text=(doubtful_claim(finding) if finding.doubt else present_claim(finding)).text,
+            text=stated_claim(finding).text,
             advice=advice(finding.code),
             evidence=finding.evidence,
         )
-        for finding in _present(findings)
-        if finding.urgency in ALERTING
+        for finding in sorted(findings, key=lambda finding: URGENCIES.index(finding.urgency))
+        if finding.urgency in ALERTING and (finding.status == "present" or is_grave_doubt(finding))
     )
 
 

@@ -84,6 +84,8 @@ class Delineation:
 
 _EXIST_LEVEL = (0.3, 0.5, 0.3)
 """Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
+_SHARED_P = 1 / 3
+"""A P wave that so many of the leads show lies in all of them."""
 _REFRACTORY_S = 0.18
 """Two ventricular beats cannot be closer."""
 
@@ -147,6 +149,11 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     Returns
     -------
     Delineation
+
+    Notes
+    -----
+    A P wave is too flat to be seen in some leads. Where enough of the others show it, it takes
+    their median times there, as a reader lays a ruler through the leads.
     """
     together = probability.mean(axis=0)
     exist = find_runs(together[None], _EXIST_LEVEL)
@@ -172,6 +179,9 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
         per_lead[lead, beats, column] = triple
     p_peaks = _peaks(deflection, p)
     overall = nanmedian(per_lead, axis=0)
+    p_times = per_lead[:, :, :3]
+    unseen = np.isnan(p_times)
+    p_times[:] = np.where(unseen & (unseen.mean(axis=0) <= 1 - _SHARED_P), overall[:, :3], p_times)
     middle = (overall[:, 3] + overall[:, 5]) / 2  # steadier from beat to beat than a peak
     return Delineation(
         leads=leads,

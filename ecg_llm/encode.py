@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +15,12 @@ from ecg_llm.encoders.signal_input import (
     encoder_input,
     stack_inputs,
 )
-from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session
 from ecg_llm.record import ECGRecord
 
 WEIGHTS = Path(__file__).parent / "weights" / "signal_encoder.onnx"
+PAGE_WEIGHTS = WEIGHTS.with_name("page_encoder.onnx")
+"""For what was read from pages: the same space, learnt from what the page shows."""
 TOKEN_S = SAMPLES_PER_TOKEN / FS
 """Time one token covers."""
 _BATCH = 16
@@ -64,7 +63,8 @@ def encode(records: Sequence[ECGRecord], *, weights: Path | None = None) -> Enco
     records : sequence of ECGRecord
         At least one; any of the standard leads, any rate, 2.5 s and more.
     weights : Path, optional
-        ONNX file of another encoder than the bundled one.
+        ONNX file of one encoder for all; if left out, the bundled ones: that of pages for records
+        whose ``origin`` is a page, the signal encoder for the others.
 
     Returns
     -------
@@ -82,11 +82,39 @@ def encode(records: Sequence[ECGRecord], *, weights: Path | None = None) -> Enco
     Records longer than 10 s are encoded in windows. Where the last two windows overlap, a token's
     value is that of the later one; vectors of windows are averaged, and so are their variances.
     """
-    session = _session(weights or WEIGHTS)
+    chosen = [weights or _bundled(record) for record in records]
+    parts = {
+        path: [k for k, of in enumerate(chosen) if of == path] for path in dict.fromkeys(chosen)
+    }
+    if len(parts) == 1:
+        return _encode(records, chosen[0])
+    found = {
+        k: (part, j)
+        for path, numbers in parts.items()
+        for part in [_encode([records[k] for k in numbers], path)]
+        for j, k in enumerate(numbers)
+    }
+    order = [found[k] for k in range(len(records))]
+    return Encoded(
+        tokens=tuple(part.tokens[j] for part, j in order),
+        times_s=tuple(part.times_s[j] for part, j in order),
+        vector=np.stack([part.vector[j] for part, j in order]),
+        log_var=np.stack([part.log_var[j] for part, j in order]),
+    )
+
+
+def _bundled(record: ECGRecord) -> Path:
+    """Choose the encoder of a record."""
+    return PAGE_WEIGHTS if record.origin == "page" else WEIGHTS
+
+
+def _encode(records: Sequence[ECGRecord], weights: Path) -> Encoded:
+    """Encode records by one encoder."""
+    net = session(weights)
     inputs = [encoder_input(record) for record in records]
     signal, present, calibrated, origin = stack_inputs(inputs)
     parts = [
-        session.run(
+        net.run(
             ["tokens", "vector", "log_var"],
             {
                 "signal": signal[k : k + _BATCH],
@@ -118,21 +146,3 @@ def encode(records: Sequence[ECGRecord], *, weights: Path | None = None) -> Enco
         vector=mean / count,
         log_var=np.log(variance / count),
     )
-
-
-@lru_cache(maxsize=4)
-def _session(path: Path) -> Any:
-    """Load a graph once."""
-    if not path.is_file():
-        raise ConfigError(
-            f"{path}: the signal encoder is not there; reinstall the package, or train one with "
-            "`ecgllm train encoder`."
-        )
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():  # one of many processes must not take all cores
-        options.intra_op_num_threads = int(threads)
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

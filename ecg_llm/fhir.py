@@ -46,7 +46,14 @@ LOINC_OF = {
     "qrs_axis_deg": "8632-2",
     "t_axis_deg": "8638-9",
 }
-"""LOINC codes of the measurements that are handed over, in reading order."""
+"""LOINC codes of the measurements that are handed over, in reading order.
+
+Sources: HL7 US Core 5.0.1, value set "US Core Clinical Test Codes" (8625-6 P-R interval, 8626-4
+P wave axis, 8632-2 QRS axis, 8633-0 QRS duration, 8634-8 Q-T interval, 8638-9 T wave axis, 8601-7
+EKG impression); LOINC's own definition of 8636-3, which names 76634-5 for Fridericia and 76635-2
+for Bazett; HL7 FHIR's profile of the heart rate (8867-4); Open mHealth's FHIR guide, RR interval
+(8637-1 R-R interval by EKG).
+"""
 UCUM_OF = {
     "bpm": "/min",
     "/min": "/min",

@@ -107,12 +107,13 @@ def _tall(facts: Facts, lead: str) -> Sign:
 def _q(facts: Facts, lead: str) -> Sign:
     """A Q wave wide and deep enough, or a QS complex."""
     depth, width = facts.value("q_mv", lead).value, facts.value("q_ms", lead).value
-    tallest = facts.value("qrs_max_mv", lead).value
+    tallest, deepest = (facts.value(f"qrs_{end}_mv", lead).value for end in ("max", "min"))
     if depth is None or width is None:
         return set(), ()
     limit_ms = Q_V2_V3_MS if lead in ("V2", "V3") else Q_MS
     wide = {depth + d <= Q_MV and width + 3 * e >= limit_ms for d in (-0.02, 0.02) for e in (-1, 1)}
-    is_qs = depth <= Q_MV and tallest is not None and tallest < NO_R_MV
+    # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
+    is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
     return ({True} if is_qs else wide), _evidence(
         lead, "Q amplitude", depth, "mV", f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
     )
@@ -233,12 +234,13 @@ def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
     says = f"{finding.label} is {status}"
     if status == "unknown":
         why = finding.reason or "it could not be judged"
+        open_ = f"is {why}" if finding.doubt else f"could not be judged: {why}"
         if claim.certainty == "unjudged":
-            return Result("supported", evidence, f"{finding.label} could not be judged: {why}")
+            return Result("supported", evidence, f"{finding.label} {open_}")
         p = finding.probability
         if claim.certainty == "possible" and not claim.negated and p is not None and p >= POSSIBLE:
             return Result("supported", evidence, f"{finding.label} has a probability of {p:.2f}")
-        return Result("unverifiable", evidence, f"{finding.label} could not be judged: {why}")
+        return Result("unverifiable", evidence, f"{finding.label} {open_}")
     if claim.certainty == "unjudged":
         return Result("contradicted", evidence, says)
     if (status == "present") != claim.negated:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ecg_llm.claims import TextClaim, extract_claims
 from ecg_llm.compose import withheld
 from ecg_llm.facts import Facts
-from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.grounding import CheckedClaim, check_text, missing
+from ecg_llm.findings.finding import URGENCIES, Evidence
+from ecg_llm.grounding import CheckedClaim, check_text, missing, stated
 from ecg_llm.lexicon import scan
 from ecg_llm.measured_words import MEASURED
 from ecg_llm.number_check import check_number
@@ -23,10 +23,18 @@ from ecg_llm.outside import says_what_no_ecg_tells
 from ecg_llm.phrases import amount, brief_reason, measured, sentence
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Change, Claim
-from ecg_llm.statements import SAID_BY, finding_claims, present_claim, value_claim
+from ecg_llm.statements import (
+    conclusion_claim,
+    finding_claims,
+    open_in_conclusion,
+    said_by_another,
+    stated_claim,
+    value_claim,
+)
 from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
+    from ecg_llm.findings.finding import Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
     from ecg_llm.record import ECGRecord
@@ -205,17 +213,71 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     what has been said already is withheld too.
     """
     said: set[str] = set()
+    body, drawn = _parted(list(split(draft))) if complete else (list(split(draft)), [])
     sentences: list[Sentence] = []
-    for before, text in split(draft):
-        sentences += check_sentence(text, known, before=before, strict=strict, said=said)
+    for before, text in body:
+        sentences += check_sentence(
+            text, known, before=before, strict=strict, deny=not complete, said=said
+        )
     if complete and known.facts.refused is None:
         shipped = " ".join(s.text for s in sentences)
         sentences += completing(shipped, known, said)
+        last = _concluding(drawn, known)
+        leads = bool(drawn) and draft.lstrip().startswith(drawn[0][1])
+        sentences = [last, *sentences] if leads else [*sentences, last]
     return Grounded(draft=draft, verdicts=known.check(draft), sentences=tuple(sentences))
 
 
+_CONCLUDES = re.compile(
+    r"^[-*#\d.) ]*(impression|conclusion|summary|interpretation)[*]*[:.]", re.IGNORECASE
+)
+Part = tuple[str, str]
+"""White space, and the sentence behind it."""
+
+
+def _parted(parts: list[Part]) -> tuple[list[Part], list[Part]]:
+    """Set the conclusion of a draft apart: it is drawn anew from what holds."""
+    first = next((k for k, (_, text) in enumerate(parts) if _CONCLUDES.match(text)), None)
+    if first is None:
+        return parts, []
+    last = first + 1
+    if _HEADING.match(parts[first][1]):  # the sentences below a title, up to the next one
+        while last < len(parts) and not _HEADING.match(parts[last][1]):
+            last += 1
+    return [*parts[:first], *parts[last:]], parts[first:last]
+
+
+def _concluding(drawn: Sequence[Part], known: Known) -> Sentence:
+    """Draw the conclusion from the findings that stand; a draft's own stays where it says so."""
+    claim = conclusion_claim(known.facts.findings.values())
+    text = "".join(before + part for before, part in drawn).strip()
+    before = drawn[0][0] if drawn else " "
+    checked = known.check(text) if text else ()
+    holds = bool(checked) and all(one.status == "supported" for one in checked)
+    if holds and _named(claim.text) <= _named(text) and not _less_sure(text, checked, known):
+        return Sentence(text=text, before=before, evidence=claim.evidence, claims=checked)
+    wrong = dict.fromkeys(one.reason for one in checked if one.status != "supported")
+    reason = "; ".join(wrong) or "it has to name what is present, as sure as it is"
+    reason = reason if text else "no conclusion was drawn"
+    change = Change(
+        action="corrected" if text else "added", draft=text, shipped=claim.text, reason=reason
+    )
+    return Sentence(
+        text=claim.text, before=before, evidence=claim.evidence, kind="present", change=change
+    )
+
+
+def _named(text: str) -> set[tuple[str, str, bool]]:
+    """Give the findings of a text with how sure they are, and whether they are denied."""
+    return {
+        (canonical_code(claim.subject), claim.certainty, claim.negated)
+        for claim in extract_claims(text)
+        if claim.kind == "finding" and claim.role == "measured"
+    }
+
+
 def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
-    """Say the present findings that a text leaves out.
+    """Say the present findings that a text leaves out, and the open ones that the conclusion names.
 
     Parameters
     ----------
@@ -231,32 +293,77 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
     Sentence
     """
     findings = known.facts.findings
-    present = {code for code, found in findings.items() if found.status == "present"}
-    for finding in (*missing(shipped, findings.values()), *_normal_left_out(shipped, known)):
-        if not present.isdisjoint(SAID_BY.get(finding.code, ())):
-            continue  # said more precisely by another, in the text or in what is added
-        claim = present_claim(finding)
+    present = {code: found for code, found in findings.items() if found.status == "present"}
+    told = stated(shipped)
+    left_out = list(missing(shipped, findings.values()))
+    left_out += [
+        found
+        for found in present.values()
+        if found.urgency == "normal"
+        and found.code != "NORM"
+        and not told & set(members(found.code))
+    ]
+    left_out = [found for found in left_out if not said_by_another(found, present)]
+    named = {code for code, _, denied in _named(shipped) if not denied}
+    left_out += [
+        found for found in open_in_conclusion(findings.values()) if found.code not in named
+    ]
+    if (values := _values(shipped, known)) is not None:
+        reason = "the measured values were left out"
+        change = Change(action="added", shipped=values.text, reason=reason)
+        yield Sentence(text=values.text, evidence=values.evidence, kind="value", change=change)
+    sinus = findings.get("SR")
+    if sinus is not None and sinus.status == "unknown" and present.keys().isdisjoint(RHYTHMS):
+        for claim in finding_claims([sinus]):
+            change = Change(action="added", shipped=claim.text, reason="no rhythm was told")
+            yield Sentence(text=claim.text, evidence=claim.evidence, kind=claim.kind, change=change)
+    left_out.sort(key=lambda found: (found.section != "rhythm", URGENCIES.index(found.urgency)))
+    for finding in left_out:
+        claim = _brief(stated_claim(finding), said)
         if claim.text not in said:
             said.add(claim.text)
+            open_ = "uncertain" if finding.status == "unknown" else "present"
             change = Change(
                 action="added",
                 shipped=claim.text,
-                reason=f"{finding.label} is present and was left out",
+                reason=f"{finding.label} is {open_}, and was left out",
             )
-            yield Sentence(text=claim.text, evidence=claim.evidence, kind="present", change=change)
+            yield Sentence(text=claim.text, evidence=claim.evidence, kind=claim.kind, change=change)
 
 
-def _normal_left_out(shipped: str, known: Known) -> Iterator[Finding]:
-    """Give the rhythm, and that the ECG is normal, where a report says neither."""
-    said = {
-        canonical_code(claim.subject)
-        for claim in extract_claims(shipped)
-        if claim.kind == "finding" and not claim.negated
-    }
-    for finding in known.facts.findings.values():
-        is_normal = finding.status == "present" and finding.urgency == "normal"
-        if is_normal and not said & set(members(finding.code)):
-            yield finding
+RHYTHMS = (
+    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE"),
+    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
+    *("wide_qrs_tachycardia", "asystole_or_vf"),
+)
+"""Without one of these, a report says why no rhythm can be told."""
+
+
+def _values(shipped: str, known: Known) -> Claim | None:
+    """Name the values of the record in one sentence, if the text gives no heart rate."""
+    rate = known.facts.values.get("heart_rate_bpm")
+    told = any(claim.subject == "heart_rate" for claim in extract_claims(shipped))
+    if told or rate is None or rate.value is None:
+        return None
+    found = [(said, known.facts.values.get(name)) for name, said in VALUES.items()]
+    facts = [
+        measured(said, quantity.value, quantity.unit)
+        for said, quantity in found
+        if quantity is not None and quantity.value is not None
+    ]
+    words = [f"{item.quantity} {amount(float(item.value or 0), item.unit)}" for item in facts]
+    text = sentence(", ".join(words))
+    return Claim(text=text, status="supported", evidence=tuple(facts), kind="value")
+
+
+VALUES = {
+    "heart_rate_bpm": "heart rate",
+    "pr_ms": "PR",
+    "qrs_ms": "QRS",
+    "qtc_fridericia_ms": "QTc",
+    "qrs_axis_deg": "QRS axis",
+}
+"""What the sentence on values names, in reading order."""
 
 
 def split(text: str) -> Iterator[tuple[str, str]]:
@@ -294,6 +401,7 @@ def check_sentence(
     *,
     before: str = " ",
     strict: bool = True,
+    deny: bool = True,
     said: set[str] | None = None,
 ) -> list[Sentence]:
     """Check one sentence of a draft, and correct it if need be.
@@ -308,6 +416,8 @@ def check_sentence(
         White space before it.
     strict : bool
         As for `ground`.
+    deny : bool
+        Say of what is contradicted that it is absent; a report tells what is present instead.
     said : set of str, optional
         Sentences shipped so far; grows.
 
@@ -317,6 +427,7 @@ def check_sentence(
         What takes its place: itself, corrected ones, or one that is withheld.
     """
     said = set() if said is None else said
+    text = _A_MINUTE.sub(lambda rate: f"{float(rate[1]):.0f}/min", text)
 
     def no(reason: str, *, evidence: tuple[Evidence, ...] = ()) -> list[Sentence]:
         change = Change(action="withheld", draft=text, reason=reason)
@@ -330,11 +441,17 @@ def check_sentence(
     if reason := stray_number(text, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
         anew = [claim for one in checked for claim in measured_claims(one, known)]
+        anew = [claim for claim in anew if deny or claim.kind != "absent"]
         return _once(anew, text, before, said, reason) or no(reason)
     bad = [claim for claim in checked if claim.status != "supported"]
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
+        if strict and _adds_nothing(text, checked, said, numbers=deny):
+            return no("said already")
+        if reason := _less_sure(text, checked, known) or _without_facts(text, checked, known):
+            anew = [claim for code in _affirmed(checked) for claim in finding_says(code, known)]
+            return _once(anew, text, before, said, reason) or no(reason)
         if checked and text in said:
             return no("said already")
         said.add(text)
@@ -357,15 +474,87 @@ def check_sentence(
         )
         said.add(fixed)
         return new or no(reason)
-    written = [claim for one in bad for claim in measured_claims(one, known)]
+    right = [one for one in checked if one.status == "supported"]
+    written = [claim for code in _affirmed(right) for claim in finding_says(code, known)]
+    if _affirmed(checked):  # numbers beside a finding are told with it, or not at all
+        bad = [one for one in bad if one.claim.kind != "number"]
+    if not deny:
+        bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
+    written += [claim for one in bad for claim in measured_claims(one, known)]
+    written = [claim for claim in written if deny or claim.kind != "absent"]
     return _once(written, text, before, said, reason) or no(reason)
+
+
+def _without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a sentence gives no fact where it sets out to: ``LVH: R in V5 of the shape``."""
+    head, _, facts = text.partition(": ")
+    if not facts or re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)):
+        return None
+    found = [known.facts.findings.get(canonical_code(code)) for code in _affirmed(checked)]
+    if len(found) == 1 and found[0] is not None and found[0].status == "present":
+        return f"no fact stands behind {head!r}"
+    return None
+
+
+_LEAD_NAMES = re.compile(r"\b(V[1-9]R?|I{1,3}|aV[RLF])\b")
+
+
+_A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
+"""Rates are told in whole numbers."""
+
+
+def _is_doubted(checked: CheckedClaim, known: Known) -> bool:
+    """Whether criterion and encoder disagree on a finding."""
+    finding = known.facts.findings.get(canonical_code(checked.claim.subject))
+    return finding is not None and finding.doubt is not None
+
+
+def _adds_nothing(
+    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
+) -> bool:
+    """Whether a sentence tells findings that were told before; with the same numbers, if asked."""
+    told = " ".join(said)
+    codes = {canonical_code(code) for code in _affirmed(checked)}
+    states = any(one.claim.kind == "state" for one in checked)
+    known = not numbers or all(number in told for number in _SHOWN.findall(text))
+    return bool(codes) and not states and known and codes <= stated(told)
+
+
+def _affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
+    """Give the findings that claims affirm of this ECG."""
+    return {
+        one.claim.subject: None
+        for one in checked
+        if one.claim.kind == "finding" and one.claim.role == "measured" and not one.claim.negated
+    }
+
+
+def _less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say why a sentence is surer, or less sure, of a finding than criterion and encoder are."""
+    sure = stated(text)
+    definite = {
+        canonical_code(one.claim.subject) for one in checked if one.claim.certainty == "definite"
+    }
+    for code in _affirmed(checked):
+        finding = known.facts.findings.get(canonical_code(code))
+        if finding is None or finding.status != "present":
+            continue
+        code = canonical_code(code)
+        if finding.doubt and (code in definite or code not in sure):
+            return f"{finding.label} is uncertain: {finding.doubt}"
+        if not finding.doubt and code not in sure:
+            return f"{finding.label} is present"
+    return None
 
 
 def _once(
     claims: Iterable[Claim], draft: str, before: str, said: set[str], reason: str = ""
 ) -> list[Sentence]:
     """Ship measured sentences in the place of a drafted one, each once."""
-    new = [claim for claim in dict.fromkeys(claims) if claim.text not in said]
+    heads = {text.partition(": ")[0] for text in said if ": " in text}
+    claims = [c for c in claims if c.kind != "present" or c.text.partition(": ")[0] not in heads]
+    new = [_brief(claim, said) for claim in claims if claim.text not in said]
+    new = list({claim.text: claim for claim in new if claim.text not in said}.values())
     said.update(claim.text for claim in new)
     if not new:
         return []
@@ -383,6 +572,14 @@ def _once(
         )
         for k, claim in enumerate(new)
     ]
+
+
+def _brief(claim: Claim, said: set[str]) -> Claim:
+    """Leave out facts that a sentence before has told of another finding."""
+    head, _, facts = claim.text.partition(": ")
+    if claim.kind in ("present", "unknown") and facts and any(facts in text for text in said):
+        return claim.model_copy(update={"text": sentence(head)})
+    return claim
 
 
 _SHOWN = re.compile(r"[-−]?\d+(?:[.,]\d+)?")
@@ -405,6 +602,7 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
             or (claim.relation, claim.high, claim.role) != ("=", None, "measured")
             or len({item.lead for item in one.evidence}) != 1
             or len(shown) != 1
+            or claim.text == shown[0]  # without its unit, something else may be meant
             or not claim.value
             or value is None
         ):
@@ -419,7 +617,11 @@ def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str |
         new = f"{value / factor:.{decimals}f}".replace("-", "−")
         text = text[: claim.start] + claim.text.replace(shown[0], new) + text[claim.end :]
     held = known.check(text)
-    return text if held and all(claim.status == "supported" for claim in held) else None
+    if not held or any(claim.status != "supported" for claim in held):
+        return None
+    numbers = [one.claim for one in held if one.claim.kind == "number"]
+    told = {(claim.subject, claim.leads, claim.value) for claim in numbers}
+    return text if len(told) == len(numbers) and not _less_sure(text, held, known) else None
 
 
 def _measured_value(checked: CheckedClaim, known: Known) -> float | None:
@@ -539,14 +741,15 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
     judged = [known.facts.findings[c] for c in members(code) if c in known.facts.findings]
     present = [finding for finding in judged if finding.status == "present"]
     if present:
-        yield present_claim(present[0])
+        yield stated_claim(present[0])
         return
     unknown = [finding for finding in judged if finding.status == "unknown"]
     own = known.facts.findings.get(canonical_code(code))
     if own is not None and own.status == "absent":
         unknown = []
     if unknown and code == "NORM":
-        text = "Whether this is a normal ECG could not be judged."
+        why = brief_reason(unknown[0].reason).removeprefix("uncertain: ")
+        text = sentence(f"whether this is a normal ECG could not be judged: {why}")
         yield Claim(text=text, status="unverifiable", kind="unknown")
     elif unknown:
         yield from finding_claims(unknown[:1])
@@ -614,6 +817,9 @@ def stray_number(text: str, known: Known) -> str | None:
     named = {word.lower() for word in _OF_SEX.findall(text)}
     if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
         return f"the limit in {named.pop()} need not be this patient's"
+    for part, whole in _SHARE.findall(text):
+        if not _is_share(float(part), whole, known):
+            return f"nothing that was measured bears out '{part} of {whole}'"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue
@@ -629,6 +835,19 @@ def stray_number(text: str, known: Known) -> str | None:
             continue
         return f"nothing that was measured bears out {claim.text!r}"
     return None
+
+
+_SHARE = re.compile(r"\b(\d+) of (?:the )?(\d+)\b")
+
+
+def _is_share(part: float, whole: str, known: Known) -> bool:
+    """Whether so many of so many were counted for a present finding."""
+    return any(
+        item.value == part and item.unit.split()[:2] == ["of", whole]
+        for finding in known.facts.findings.values()
+        if finding.status == "present"
+        for item in finding.evidence
+    )
 
 
 def _counted(shown: str, known: Known) -> bool:

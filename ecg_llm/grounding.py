@@ -7,7 +7,7 @@ evidence that stands beside them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ecg_llm.claim_leads import lead_groups
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
 
 _NUMBER = re.compile(r"(?<![\w.])−?\d+(?:\.\d+)?")
-_UNIT = re.compile(r"(ms|mV|bpm|°|s|Hz|%)(?!\w)")
+_UP_TO = re.compile(r"to (?=−?\d)")
+"""Between the ends of a range, which share the unit."""
+_UNIT = re.compile(r"(ms|mV|bpm|/min|°|s|Hz|%)(?!\w)")
 
 
 def check_claims(report: Report) -> tuple[str, ...]:
@@ -115,6 +117,8 @@ def unheld(text: str, evidence: Iterable[Evidence], names: Iterable[str]) -> Ite
     items = tuple(evidence)
     for match in _NUMBER.finditer(text):
         rest = text[match.end() :].lstrip()
+        if (joint := _UP_TO.match(rest)) and (top := _NUMBER.match(rest, joint.end())):
+            rest = rest[top.end() :].lstrip()
         if not any(_holds(item, match[0], rest) for item in items):
             unit = _UNIT.match(rest)
             yield f"{match[0]} {unit[0] if unit else ''}".rstrip()
@@ -220,15 +224,72 @@ def check_text(
         if measurements is None:
             raise ValueError("check_text needs measurements or facts.")
         facts = Facts.from_measurements(measurements, findings, quality)
+    claims = [claim for claim in extract_claims(text) if claim.role not in ("context", "general")]
+    ends = [0, *(item.end for item in scan(text) if item.kind in ("end", "question"))]
+    checked = []
+    for claim in claims:
+        first = max(end for end in ends if end <= claim.start)
+        last = min((end for end in ends if end > claim.start), default=len(text))
+        beside = _beside(claim, claims, first)
+        one = _check(text, claim, beside, facts, earlier, tolerance_scale)
+        other = _of_two(text[first:last], claim, facts, earlier)
+        if other is not None and one.status == "supported":
+            one = replace(one, status=other.verdict, reason=other.reason)
+        checked.append(one)
+    return tuple(checked)
+
+
+def _beside(claim: TextClaim, claims: Sequence[TextClaim], first: int) -> tuple[str, ...]:
+    """Give the findings that are affirmed before a number in its sentence."""
+    if claim.kind != "number":
+        return ()
     return tuple(
-        _check(text, claim, facts, earlier, tolerance_scale)
-        for claim in extract_claims(text)
-        if claim.role not in ("context", "general")
+        code
+        for other in claims
+        if other.kind == "finding" and not other.negated and first <= other.start < claim.start
+        for code in members(other.subject)
     )
 
 
+_ECGS = r"(ECG|EKG|tracing|recording|electrocardiogram)s?"
+_TWO = re.compile(
+    rf"\b(second|third|other|another|both|two|latest|newer|later|present and \w+) {_ECGS}\b", re.I
+)
+_CHANGES = (
+    ("same", re.compile(rf"\b(unchanged|both {_ECGS}|persist(s|ent|ing)|as before)\b", re.I)),
+    ("gone", re.compile(r"\b(no longer|has (resolved|disappeared|gone)|resolved since)\b", re.I)),
+    ("new", re.compile(r"\b(new|newly|has (appeared|developed))\b(?! recording)", re.I)),
+)
+
+
+def _of_two(sentence: str, claim: TextClaim, facts: Facts, earlier: Facts | None) -> Result | None:
+    """Hold what a sentence says of a second ECG, or of a change; None if it says no such thing."""
+    kind = next((name for name, words in _CHANGES if words.search(sentence)), None)
+    if earlier is None:
+        if _TWO.search(sentence):
+            return Result("contradicted", (), "only one ECG was given")
+        if kind is not None and claim.kind == "finding":
+            return Result("unverifiable", (), "the earlier ECG is not at hand")
+        return None
+    if kind is None or claim.kind != "finding" or claim.role != "measured":
+        return None
+    now, before = (
+        check_finding(replace(claim, negated=denied), about)
+        for denied, about in (
+            (kind == "gone", facts),
+            (kind == "new", earlier),
+        )
+    )
+    return next((one for one in (now, before) if one.verdict != "supported"), None)
+
+
 def _check(
-    text: str, claim: TextClaim, facts: Facts, earlier: Facts | None, scale: float
+    text: str,
+    claim: TextClaim,
+    beside: Sequence[str],
+    facts: Facts,
+    earlier: Facts | None,
+    scale: float,
 ) -> CheckedClaim:
     """Hold one claim against the record it is about."""
     result: Result
@@ -239,10 +300,11 @@ def _check(
     else:
         about = earlier if claim.role == "earlier" and earlier is not None else facts
         result = _judge(claim, about, scale)
-        quoted = None
-        if claim.kind == "number" and result.verdict != "supported" and about.refused is None:
-            quoted = check_quoted(text, claim, about)
-        result = quoted or result
+        if claim.kind == "number" and about.refused is None:
+            quoted = check_quoted(text, claim, about, beside) if beside else None
+            if quoted is None and result.verdict != "supported":
+                quoted = check_quoted(text, claim, about)
+            result = quoted or result
     return CheckedClaim(
         claim=claim, status=result.verdict, evidence=result.evidence, reason=result.reason
     )
@@ -306,6 +368,43 @@ _SAID_BY_STATE = {
 }
 
 
+def stated(text: str) -> set[str]:
+    """Give the findings that a text states as present, for sure or as probable.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    set of str
+        Codes and families; what is only possible is not stated.
+
+    Examples
+    --------
+    >>> sorted(stated("Probable LBBB; possible LVH; no AF; sinus rhythm."))
+    ['CLBBB', 'SR']
+    """
+    return {
+        canonical_code(claim.subject)
+        for claim in extract_claims(text)
+        if claim.kind == "finding"
+        and claim.role == "measured"
+        and not claim.negated
+        and (claim.certainty == "definite" or _is_probable(text, claim))
+    }
+
+
+_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}$", re.IGNORECASE)
+
+
+def _is_probable(text: str, claim: TextClaim) -> bool:
+    """Whether a finding is called probable, as reports call what is stated in spite of a doubt."""
+    before = text[max(0, claim.start - 14) : claim.start]
+    return claim.certainty == "possible" and _PROBABLE.search(before) is not None
+
+
 def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Give the present findings that a text leaves out.
 
@@ -322,18 +421,12 @@ def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         Those of more than normal urgency. A finding counts as said if the text affirms it or a more
         specific one; a critical or urgent one is not said by naming its family alone.
     """
-    said: set[str] = set()
-    families: set[str] = set()
+    said = stated(text)
+    families = {one for code in said & set(GROUPS) for one in members(code)}
     for claim in extract_claims(text):
         if claim.negated or claim.certainty == "unjudged" or claim.role != "measured":
             continue
-        if claim.kind == "finding":
-            code = canonical_code(claim.subject)
-            if code in GROUPS:
-                families.update(members(code))
-            else:
-                said.add(code)
-        elif claim.kind == "state":
+        if claim.kind == "state":
             said.update(_SAID_BY_STATE.get((_base(claim.subject), claim.state), ()))
         elif claim.value is not None and _base(claim.subject) == "qtc" and claim.value >= 500:
             said.add("very_long_qt")

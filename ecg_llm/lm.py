@@ -19,6 +19,8 @@ MAX_NEW_TOKENS = 256
 class TextModel(Protocol):
     """A language model that answers prompts on ECGs, always with its likeliest words.
 
+    Its engines document in one line what they do in their own way.
+
     Attributes
     ----------
     name : str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from ecg_llm.chat_layout import END, SPECIAL, layout
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session_options
 from ecg_llm.lm_numbers import numbers_of
 
 if TYPE_CHECKING:
@@ -74,9 +76,7 @@ class OnnxModel:
             }
             for kind in ("ecg", "image")
         }
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options = session_options(threads)
         own = [name for name in weights if name.startswith(_LM)]
         # Linear maps are stored [out, in]; the graph multiplies from the left.
         handed = [
@@ -97,35 +97,11 @@ class OnnxModel:
         self._longest = text["max_position_embeddings"]
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts, one after the other.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, one after the other."""
         return ["".join(self.stream(prompt, max_new_tokens=max_new_tokens)) for prompt in prompts]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-        """
+        """Answer a prompt piece by piece."""
         said: list[int] = []
         told = ""
         for token in self.ids(prompt, max_new_tokens=max_new_tokens):
@@ -150,12 +126,14 @@ class OnnxModel:
         int
         """
         asked = self.tokenizer.encode(layout(prompt.messages, self.tokens_per_ecg)).ids
+        numbers = self.numbers.reader(asked)
         said: list[int] = []
         embedded = self.embed(prompt)
         state, length = None, 0
         for _ in range(max_new_tokens):
             logits, state, length = self._step(embedded, state, length, wanted=1)
-            token = self.numbers.choose(logits[0, -1], asked, said)
+            row = logits[0, -1]
+            token = numbers.choose(int(row.argmax()), said, partial(np.asarray, row))
             if token == _END or length >= self._longest:
                 return
             said.append(token)
@@ -163,19 +141,7 @@ class OnnxModel:
             embedded = self._words[None, [token]]
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers, each with its end."""
         first, state, length = self._step(self.embed(prompt), None, 0, wanted=1)
         scores = []
         for answer in answers:
@@ -238,9 +204,10 @@ class OnnxModel:
         -------
         np.ndarray, shape (n_records, tokens_per_ecg, width)
         """
-        from ecg_llm.encode import encode
+        from ecg_llm.encode import WEIGHTS, encode
 
-        found = encode([record.segment(0, WINDOW_S) for record in records])
+        # The projector for pages learnt from the signal encoder's tokens.
+        found = encode([record.segment(0, WINDOW_S) for record in records], weights=WEIGHTS)
         out = []
         for k, record in enumerate(records):
             weights = self._projectors["image" if record.origin == "page" else "ecg"]

@@ -54,19 +54,7 @@ class OpenAIModel:
         self.name = name or self._first_model()
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts, one request each.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, one request each."""
         out = []
         for prompt in prompts:
             reply = self._send("POST", "/chat/completions", self._body(prompt, max_new_tokens))
@@ -77,19 +65,7 @@ class OpenAIModel:
         return out
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-        """
+        """Answer a prompt piece by piece."""
         import httpx
 
         body = self._body(prompt, max_new_tokens) | {"stream": True}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.lm_numbers import Numbers, numbers_of
+from ecg_llm.lm_numbers import NumberReader, Numbers, numbers_of
 
 if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
@@ -44,19 +45,7 @@ class TransformersModel:
         self.numbers = numbers_of(tokenizer.backend_tokenizer) if read_numbers else None
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts together.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, all in one batch."""
         import torch
 
         if not prompts:
@@ -79,19 +68,7 @@ class TransformersModel:
         return [] if self.numbers is None else [_ReadNumbers(self.numbers, n_asked)]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-        """
+        """Answer a prompt piece by piece."""
         import torch
         from transformers import DynamicCache
 
@@ -101,12 +78,14 @@ class TransformersModel:
         told = ""
         mask = inputs["attention_mask"]
         asked = inputs["input_ids"][0].tolist()
+        numbers = None if self.numbers is None else self.numbers.reader(asked)
         for _ in range(max_new_tokens):
             with torch.inference_mode():
                 logits = self.model(**inputs, past_key_values=cache, use_cache=True).logits
-            token = int(logits[0, -1].argmax())
-            if self.numbers is not None:
-                token = self.numbers.choose(logits[0, -1].float().cpu().numpy(), asked, said)
+            row = logits[0, -1]
+            token = int(row.argmax())
+            if numbers is not None:
+                token = numbers.choose(token, said, partial(as_numpy, row))
             if token in self._end:
                 break
             said.append(token)
@@ -121,19 +100,7 @@ class TransformersModel:
             }
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers, each with its end."""
         import torch
 
         tokenizer = self.processor.tokenizer
@@ -151,21 +118,60 @@ class TransformersModel:
 
 
 class _ReadNumbers:
-    """`Numbers` in the form that generate takes."""
+    """`Numbers` in the form that generate takes, for one batch."""
 
     def __init__(self, numbers: Numbers, n_asked: int) -> None:
         self.numbers = numbers
         self.n_asked = n_asked
+        self.readers: list[NumberReader] = []
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        out = scores.clone()
-        for row, ids in enumerate(input_ids.tolist()):
-            asked, said = ids[: self.n_asked], ids[self.n_asked :]
-            token = self.numbers.choose(scores[row].float().cpu().numpy(), asked, said)
-            if token != int(scores[row].argmax()):
-                out[row] = float("-inf")
-                out[row, token] = 0.0
-        return out
+        if not self.readers:
+            self.readers = [self.numbers.reader(row) for row in input_ids.tolist()]
+        said = input_ids[:, self.n_asked :].tolist()
+        return written_over(scores, dict(enumerate(zip(self.readers, said, strict=True))))
+
+
+def written_over(scores: Any, rows: Mapping[int, tuple[NumberReader, Sequence[int]]]) -> Any:
+    """Leave one token in the rows whose likeliest is not what the prompt says.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (batch, vocabulary)
+        Logits of the next tokens.
+    rows : mapping of int to tuple of (NumberReader, sequence of int)
+        By row, what reads its numbers and what its answer says so far.
+
+    Returns
+    -------
+    Tensor
+        ``scores``, changed in its place.
+    """
+    best = scores.argmax(-1).tolist()
+    chosen = {
+        row: numbers.choose(best[row], said, partial(as_numpy, scores[row]))
+        for row, (numbers, said) in rows.items()
+    }
+    changed = {row: token for row, token in chosen.items() if token != best[row]}
+    if changed:
+        scores[list(changed)] = float("-inf")
+        scores[list(changed), list(changed.values())] = 0.0
+    return scores
+
+
+def as_numpy(row: Any) -> Any:
+    """Give logits as NumPy has them.
+
+    Parameters
+    ----------
+    row : Tensor, shape (vocabulary,)
+        On any device, of any precision.
+
+    Returns
+    -------
+    np.ndarray, shape (vocabulary,), float32
+    """
+    return row.float().cpu().numpy()
 
 
 def load_checkpoint(folder: Path, *, four_bit: bool = False) -> tuple[Any, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.compare import TITLE
 from ecg_llm.ground import Known, ground
 from ecg_llm.grounding import CheckedClaim
 from ecg_llm.prompt import REPORT_QUESTION, build
@@ -84,11 +85,18 @@ def narrate(
     if told.text:
         claims = {s.text: s.as_claim() for s in told.sentences if s.text}
         measured = {claim.text: claim for claim in report.claims}
-        update["narrative"] = told.text
+        update["narrative"] = "\n\n".join([told.text, *_comparison(report, question)])
         update["claims"] = tuple({**claims, **measured}.values())
     if keep_draft:
         update["drafts"] = tuple(draft_block(draft, known) for draft in drafts)
     return report.model_copy(update=update)
+
+
+def _comparison(report: Report, question: str | None) -> Iterator[str]:
+    """Tell what changed since an earlier ECG, as measured, behind a report on two."""
+    for part in report.sections:
+        if part.title == TITLE and question is None:
+            yield " ".join(claim.text for claim in part.statements)
 
 
 def _wrong(checked: Sequence[CheckedClaim]) -> list[CheckedClaim]:
@@ -103,9 +111,14 @@ def _objection(wrong: Sequence[CheckedClaim]) -> str:
 
 
 def _is_better(known: Known, new: str, old: str) -> bool:
-    """Whether a second draft says something, and less that does not hold."""
-    checked = known.check(new)
-    return bool(checked) and len(_wrong(checked)) < len(_wrong(known.check(old)))
+    """Whether more of a second draft holds, what is contradicted counting twice against it."""
+
+    def worth(draft: str) -> int:
+        checked = known.check(draft)
+        held = sum(claim.status == "supported" for claim in checked)
+        return held - 2 * len(_wrong(checked))
+
+    return worth(new) > worth(old)
 
 
 def draft_block(draft: str, known: Known) -> DraftBlock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ecg_llm.measured_words import (
     MeasuredWord,
 )
 from ecg_llm.quantity import Quantity
+from ecg_llm.wording import before
 
 Verdict = Literal["supported", "contradicted", "unverifiable"]
 
@@ -157,7 +159,9 @@ def _spread(
     return Result(verdict, (_evidence(measured, lead, shown, claim, tolerance),), says)
 
 
-def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
+def check_quoted(
+    text: str, claim: TextClaim, facts: Facts, codes: Collection[str] | None = None
+) -> Result | None:
     """Find a number among the evidence of the findings, by the name of what was measured.
 
     Scores, shares and sums that criteria compute stand only in their evidence.
@@ -170,6 +174,8 @@ def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
         Of kind ``number``.
     facts : Facts
         Of the record.
+    codes : collection of str, optional
+        Look at these findings only: a number beside a finding is first of its evidence.
 
     Returns
     -------
@@ -178,10 +184,11 @@ def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
     """
     window = text[max(0, claim.start - QUOTE_REACH) : claim.start].lower()
     shown = _NUMBER.findall(claim.text)
-    for finding in facts.findings.values():
+    for code, finding in facts.findings.items():
+        if codes is not None and code not in codes:
+            continue
         for item in finding.evidence:
-            at = window.rfind(item.quantity.lower())
-            if at < 0 or not item.quantity:
+            if not _is_named(item, window, codes is not None):
                 continue
             if claim.leads and item.lead is not None and item.lead not in claim.leads:
                 continue
@@ -194,15 +201,27 @@ def check_quoted(text: str, claim: TextClaim, facts: Facts) -> Result | None:
                 value = abs(float(shown[0].replace("−", "-")))
                 if shown[0][0] in "-−" and item.value > 0:
                     continue
-                unit = "bpm" if item.unit == "/min" else item.unit
-                same_unit = not claim.unit or not unit or claim.unit == unit
-                # A decimal without unit after an interval's name was taken for seconds.
-                same_unit = same_unit or claim.text == shown[0]
+                bare = claim.text == shown[0]
+                if item.unit in _SHOWN_UNITS:
+                    same_unit = not bare and claim.unit == _AS_READ.get(item.unit, item.unit)
+                else:  # a decimal without unit after an interval's name was taken for seconds
+                    same_unit = bare or not (claim.unit and item.unit) or claim.unit == item.unit
                 if same_unit and abs(abs(item.value) - value) <= 0.5 * 10.0**-decimals + 1e-6:
                     return Result("supported", (item,), f"{says} is {item.value:g} {item.unit}")
     return None
 
 
+def _is_named(item: Evidence, window: str, beside: bool) -> bool:
+    """Whether the name of a quantity stands before a number, in full or as reports say it."""
+    if item.quantity and item.quantity.lower() in window:
+        return True
+    words = before(item.quantity).lower() if beside else ""
+    return bool(words) and re.search(rf"\b{re.escape(words)}\b", window) is not None
+
+
+_AS_READ = {"/min": "bpm", "%": "ratio"}
+_SHOWN_UNITS = ("ms", "mV", "mV·ms", "mV/s", "bpm", "/min", "deg", "%", "s")
+"""Units that a number has to be told with."""
 QUOTE_REACH = 90
 """Characters before a number in which the name of its quantity is looked for."""
 

@@ -17,7 +17,10 @@ MOMENT_S = 4.0
 """A fact of a longer stretch holds for the record: saying when tells nothing."""
 
 _LEAD_MISSING = re.compile(r"lead (\S+) is missing")
-_DECIMALS = {"ms": 0, "bpm": 0, "deg": 0, "Hz": 0, "%": 1, "mV": 2, "s": 2}
+_DECIMALS = {"ms": 0, "bpm": 0, "/min": 0, "deg": 0, "Hz": 0, "%": 1, "mV": 2, "s": 2}
+_DECIMALS |= {"mV·ms": 1, "mV/s": 1}
+RANGE_FROM = 3
+"""Leads of one quantity from which their range is told in place of each value."""
 
 
 def number(value: float, unit: str, rule: str = "") -> str:
@@ -74,11 +77,13 @@ def amount(value: float, unit: str, rule: str = "") -> str:
 
     Examples
     --------
-    >>> amount(-32.4, "deg"), amount(161.6, "ms")
-    ('−32°', '162 ms')
+    >>> amount(-32.4, "deg"), amount(161.6, "ms"), amount(278.32, "/min")
+    ('−32°', '162 ms', '278/min')
     """
     if unit == "deg":
         return f"{number(value, unit, rule)}°"
+    if unit.startswith("/"):
+        return f"{number(value, unit, rule)}{unit}"
     return f"{number(value, unit, rule)} {unit}".rstrip()
 
 
@@ -220,20 +225,105 @@ def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False
     ...     return measured("Q duration", ms, "ms", lead=lead, criterion="≥ 30 ms")
     >>> facts_phrase([q_wave("II", 41.6), q_wave("aVF", 38.0)], 3)
     'Q duration 42 ms in II and 38 ms in aVF (≥ 30 ms)'
+    >>> facts_phrase([q_wave("II", 41.6), q_wave("III", 52.3), q_wave("aVF", 38.0)], 3)
+    'Q duration 38 to 52 ms in II, III and aVF (≥ 30 ms)'
+    >>> facts_phrase([q_wave("II", 41.6), q_wave("III", 42.3)], 3)
+    'Q duration 42 ms in II and III (≥ 30 ms)'
     """
-    rules: dict[Evidence, list[str]] = {}
+    return "; ".join(phrase for _, phrase in fact_groups(evidence, when=when)[:shown])
+
+
+def fact_groups(
+    evidence: Sequence[Evidence], *, when: bool = False
+) -> list[tuple[tuple[Evidence, ...], str]]:
+    """Put the facts of one quantity and rule together, each group in words.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+        The facts.
+    when : bool
+        As for `facts_phrase`.
+
+    Returns
+    -------
+    list of (tuple of Evidence, str)
+    """
+    rules: dict[Evidence, list[Evidence]] = {}
     for item in evidence:
         if not item.criterion.startswith("not "):
-            rules.setdefault(replace(item, criterion="", source=""), []).append(item.criterion)
-    groups: dict[tuple[str, str], list[str]] = {}
-    for item, criteria in rules.items():
-        rule = tidy(", ".join(dict.fromkeys(wording.rule(c) for c in criteria if c)))
-        groups.setdefault((item.quantity, rule), []).append(reading(item, rule, when=when))
-    phrases = [
-        f"{wording.said(quantity, listing(readings))}{f' ({rule})' if rule else ''}"
-        for (quantity, rule), readings in groups.items()
-    ]
-    return "; ".join(phrases[:shown])
+            rules.setdefault(replace(item, criterion="", source=""), []).append(item)
+    groups: dict[tuple[str, str], list[tuple[Evidence, list[str]]]] = {}
+    told: dict[tuple[str, str], list[Evidence]] = {}
+    for item, given in rules.items():
+        criteria = list(dict.fromkeys(wording.rule(one.criterion) for one in given))
+        key = item.quantity, wording.without_limit(criteria[0])
+        groups.setdefault(key, []).append((item, [rule for rule in criteria if rule]))
+        told.setdefault(key, []).extend(given)
+    out = []
+    for key, members in groups.items():
+        rule = _common_rule([criteria for _, criteria in members])
+        values = _range([item for item, _ in members], rule) if not when else None
+        values = values or listing([reading(item, rule, when=when) for item, _ in members])
+        phrase = f"{wording.said(key[0], values)}{f' ({rule})' if rule else ''}"
+        out.append((tuple(told[key]), phrase))
+    return out
+
+
+def _common_rule(criteria: Sequence[list[str]]) -> str:
+    """Join the rules that all facts of a group were held against; limits of one lead drop out."""
+    if len(criteria) == 1:
+        return tidy(", ".join(criteria[0]))
+    general = [[wording.without_limit(rule) for rule in rules] for rules in criteria]
+    shared = [rule for rule in general[0] if all(rule in rules for rules in general)]
+    return tidy(", ".join(shared))
+
+
+def _range(items: Sequence[Evidence], rule: str) -> str | None:
+    """Say a value of several leads once, or their range; None where each has to be told."""
+    leads = [item.lead for item in items if item.lead and item.lead not in item.quantity.split()]
+    values = [item.value for item in items if isinstance(item.value, int | float)]
+    if len(items) < 2 or len(set(leads)) != len(items) or len(values) != len(items):
+        return None
+    low, high = sorted((min(values), max(values)), key=abs)
+    unit = items[0].unit
+    alike = number(low, unit, rule) == number(high, unit, rule)
+    if not alike and len(items) < RANGE_FROM:
+        return None
+    shown = "" if alike else f"{number(low, unit, rule)} to "
+    return f"{shown}{amount(high, unit, rule)} in {leads_text(leads)}"
+
+
+def leads_text(leads: Sequence[str]) -> str:
+    """Name leads in their usual order, neighbours in the chest as a stretch.
+
+    Parameters
+    ----------
+    leads : sequence of str
+        At least one.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> leads_text(["V4", "V5", "V6", "II"]), leads_text(["V2", "V1"])
+    ('II and V4–V6', 'V1 and V2')
+    """
+    order = (*STANDARD_12, *leads)
+    known = sorted(dict.fromkeys(leads), key=order.index)
+    runs: list[list[str]] = []
+    for lead in known:
+        before = runs[-1][-1] if runs else ""
+        follows = lead in STANDARD_12 and before in STANDARD_12
+        follows = follows and STANDARD_12.index(lead) == STANDARD_12.index(before) + 1
+        if follows and before.startswith("V"):
+            runs[-1].append(lead)
+        else:
+            runs.append([lead])
+    words = [[f"{run[0]}–{run[-1]}"] if len(run) >= RANGE_FROM else run for run in runs]
+    return listing([word for run in words for word in run])
 
 
 def reading(item: Evidence, rule: str = "", *, when: bool = False) -> str:

@@ -46,11 +46,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 other code that the head knows, its own."""
 EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 """Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
+WHOLE = {"IRBBB": "CRBBB", "ILBBB": "CLBBB"}
+"""A block is complete or incomplete: beside the one, the encoder alone does not state the other."""
 NOT_MEASURED = "its criterion needs values measured from a recording"
+NOT_NORMAL_BY_PAGE = "grave findings need values that a page does not give"
+"""Why a page is never called normal, however probable that is."""
 BESIDE_NORMAL = ("PVC", "BIGU", "TRIGU", "STACH", "1AVB", "LNGQT")
 """Abnormal findings beside which readers call an ECG otherwise normal."""
 RULED_OUT = 0.2
 """Below it, a criterion that is met does not keep the encoder from stating a normal ECG."""
+STATED_IN_DOUBT = 0.5
+"""Probability from which a finding is stated although criterion and encoder disagree on it: it is
+then called probable, which what is rather absent than present must not be."""
 OF_SINUS = ("STACH", "SBRAD", "SARRH")
 _EDGE = 1e-4
 
@@ -287,7 +294,15 @@ def with_probabilities(
         scores = head_scores([record], None if measurements is None else [measurements])[0]
     except RecordError:
         return findings
-    return joined(scores, findings)
+    found = joined(scores, findings)
+    if record.origin != "page":
+        return found
+    return tuple(
+        replace(finding, status="unknown", reason=NOT_NORMAL_BY_PAGE, doubt=None)
+        if finding.code == "NORM" and finding.status == "present"
+        else finding
+        for finding in found
+    )
 
 
 def joined(
@@ -309,9 +324,9 @@ def joined(
     Returns
     -------
     tuple of Finding
-        A finding is present if its probability reaches its threshold or, for what is urgent, if its
-        criterion is met. Where criterion and encoder disagree, ``doubt`` says what each of them
-        says.
+        A finding is present if its probability reaches its threshold, and one half where criterion
+        and encoder disagree; or, for what is critical, if its criterion is met. Where they
+        disagree, ``doubt`` says what each of them says, whatever the status.
     """
     model = model or bundled()
     given = {finding.code: finding for finding in findings}
@@ -336,8 +351,11 @@ def _judged(
     """Decide one finding."""
     alone = model.alone(score)
     both = model.together(score, finding.status) if finding is not None else alone
-    said = both >= model.threshold
     p, limit = _shown(both), model.threshold
+    by_criterion = finding is not None and finding.status == "present"
+    agree = not by_criteria or (by_criterion and alone >= limit)
+    said = both >= (limit if agree else max(limit, STATED_IN_DOUBT))
+    open_ = both >= limit and not said
     fact = Evidence(
         lead=None,
         from_s=None,
@@ -351,59 +369,50 @@ def _judged(
     if finding is None:
         statement = STATEMENTS.get(code) or ENCODER_STATEMENTS[code]
         what = "no criterion applies" if by_criteria else "nothing was measured on this page"
+        doubt = f"by the encoder alone, {what}" if by_criteria and (said or open_) else None
+        status: Status = "present" if said else "absent" if by_criteria and not open_ else "unknown"
+        reason = f"uncertain: {doubt}" if doubt else "seen by the encoder alone, below its limit"
         return Finding(
             code=code,
             label=statement.label,
             snomed=statement.snomed,
             section=statement.section,
             urgency=statement.urgency,
-            status="present" if said else "absent" if by_criteria else "unknown",
+            status=status,
             probability=p,
-            reason=None if said or by_criteria else "seen by the encoder alone, below its limit",
+            reason=reason if status == "unknown" else None,
             evidence=(fact,),
-            doubt=f"by the encoder alone, {what}" if said and by_criteria else None,
+            doubt=doubt,
         )
-    disagree = f"the encoder gives a probability of {_shown(alone):.2f}"
-    match finding.status:
-        case "present" if said:
-            doubt = None if alone >= limit else f"the criterion is met, {disagree}"
-            return replace(
-                finding, probability=p, doubt=doubt, evidence=_with(finding, fact, doubt)
-            )
-        case "present" if finding.urgency in ("critical", "urgent"):
-            doubt = f"the criterion is met, {disagree}"
-            return replace(
-                finding, probability=p, doubt=doubt, evidence=_with(finding, fact, doubt)
-            )
-        case "present":
-            doubt = f"the criterion is met, {disagree}"
-            return replace(
-                finding,
-                status="unknown",
-                probability=p,
-                doubt=doubt,
-                reason=f"uncertain: {doubt}",
-                evidence=(*finding.evidence, fact),
-            )
-        case "absent" if said:
-            doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion is not met"
-            return replace(finding, status="present", probability=p, doubt=doubt, evidence=(fact,))
-        case "unknown" if said:
-            doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion was not judged"
-            return replace(
-                finding, status="present", probability=p, reason=None, doubt=doubt, evidence=(fact,)
-            )
-    return replace(finding, probability=p)
-
-
-def _with(finding: Finding, fact: Evidence, doubt: str | None) -> tuple[Evidence, ...]:
-    return (*finding.evidence, fact) if doubt else finding.evidence
+    if by_criterion:
+        doubt = f"the criterion is met, the encoder gives a probability of {_shown(alone):.2f}"
+        if said or finding.urgency == "critical":
+            if alone >= limit:
+                return replace(finding, probability=p)
+            return replace(finding, probability=p, doubt=doubt, evidence=(*finding.evidence, fact))
+        evidence: tuple[Evidence, ...] = (*finding.evidence, fact)
+    elif said or (open_ and finding.status == "absent"):
+        judged = "is not met" if finding.status == "absent" else "was not judged"
+        doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion {judged}"
+        evidence = (fact,)
+    else:
+        return replace(finding, probability=p)
+    stated = said and not by_criterion
+    return replace(
+        finding,
+        status="present" if stated else "unknown",
+        probability=p,
+        doubt=doubt,
+        reason=None if stated else f"uncertain: {doubt}",
+        evidence=evidence,
+    )
 
 
 def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterable[Finding]:
     """State one rhythm, and a normal ECG only where nothing abnormal is stated for sure."""
     rhythms = [code for code in EXCLUSIVE if code in out and out[code].status == "present"]
     sure = [code for code in rhythms if code in given and given[code].status == "present"]
+    met = [code for code, finding in given.items() if finding.status == "present"]
     best = max(rhythms, key=lambda code: out[code].probability or 0.0, default=None)
     for code, finding in out.items():
         if code == "NORM" and finding.status == "present" and finding.doubt:
@@ -415,7 +424,12 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
         group = "SR" if code in OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
         loses = loses and finding.status == "present"
-        if loses:
+        whole = out.get(WHOLE.get(code, ""))
+        if whole is not None and whole.status == "present" and code not in met:
+            yield replace(
+                finding, status="absent", reason=None, doubt=None, evidence=whole.evidence
+            )
+        elif loses:
             rival = out[str(best)]
             yield replace(
                 finding,

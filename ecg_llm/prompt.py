@@ -352,6 +352,8 @@ def finding_words(finding: Finding) -> str:
 
 def _fact(finding: Finding) -> str:
     """Say the first measured fact of a finding, with its rule if that is a plain limit."""
+    if finding.section == "technical":
+        return ""
     told = [
         item
         for item in finding.evidence
@@ -364,7 +366,11 @@ def _fact(finding: Finding) -> str:
         for item in first
         if item.quantity != P_BEFORE_QRS
     ] or [replace(item, criterion="") for item in first]
-    return _waves_named(facts_phrase(shown, 1)) if shown else ""
+    words = _waves_named(facts_phrase(shown, 1)) if shown else ""
+    for item in shown:  # as the bundled model has learnt to copy it; `ground` rounds what ships
+        if item.unit == "/min" and isinstance(item.value, int | float):
+            words = words.replace(amount(item.value, "/min"), f"{item.value:.2f} /min")
+    return words
 
 
 _UNITS = ("ms", "mV", "mV·ms", "bpm", "deg", "s", "%")

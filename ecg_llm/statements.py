@@ -10,12 +10,13 @@ from ecg_llm.findings.checks import negated
 from ecg_llm.findings.codes import ENCODER_STATEMENTS
 from ecg_llm.findings.families import FAMILIES, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
-from ecg_llm.findings.finding import BY_ENCODER
+from ecg_llm.findings.finding import BY_ENCODER, URGENCIES
 from ecg_llm.phrases import (
     amount,
     brief_reason,
     evidence_phrase,
     facts_phrase,
+    leads_text,
     measured,
     reading,
     sentence,
@@ -26,15 +27,15 @@ from ecg_llm.report import Claim
 from ecg_llm.wording import said
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from ecg_llm.findings.finding import Evidence, Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quantity import Quantity
     from ecg_llm.record import ECGRecord
 
-SHOWN_FACTS = 4
-"""Measured quantities a sentence names; all of them stand in its evidence."""
+SHOWN_FACTS, SHOWN_OF_LEADS = 3, 2
+"""Measured quantities a sentence names, and of findings read off leads; its evidence has all."""
 
 SAID_BY = {
     "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
@@ -47,9 +48,9 @@ SAID_BY = {
     "left_axis": ("LAFB",),
     "right_axis": ("LPFB",),
     "pause": ("long_pause",),
-    "PVC": ("BIGU", "TRIGU", "ventricular_run"),
+    "PVC": ("pvc_couplet", "ventricular_run"),
     "LNGQT": ("very_long_qt",),
-    "SR": ("STACH", "SBRAD"),
+    "SR": ("STACH", "SBRAD", "SARRH"),
     "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
     "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
 }
@@ -230,11 +231,7 @@ def present_claim(*findings: Finding) -> Claim:
     Claim
     """
     finding = findings[0]
-    when = finding.section in ("rhythm", "ectopy")
-    shown = [item for item in finding.evidence if not _goes_without_saying(item, finding)]
-    if finding.urgency == "normal":  # the rules of what is normal are told beside it
-        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
-    facts = facts_phrase(shown, SHOWN_FACTS, when=when)
+    facts = _facts(finding)
     labels = "; ".join(finding.label for finding in findings)
     text = sentence(f"{labels}: {facts}" if facts else labels)
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
@@ -253,17 +250,70 @@ def doubtful_claim(finding: Finding) -> Claim:
     Claim
         Supported if it is stated nevertheless, unverifiable if it stays open.
     """
-    measured_facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
-    facts = facts_phrase(measured_facts, SHOWN_FACTS, when=finding.section in ("rhythm", "ectopy"))
-    word = "probable" if finding.status == "present" else "possible"
-    text = f"{word}, uncertain: {finding.label} ({finding.doubt})"
+    facts = _facts(finding)
     stated = finding.status == "present"
+    text = f"{doubtful_name(finding)}, uncertain ({finding.doubt})"
     return Claim(
         text=sentence(f"{text}: {facts}" if facts else text),
         status="supported" if stated else "unverifiable",
         evidence=finding.evidence,
         kind="present" if stated else "unknown",
     )
+
+
+def doubtful_name(finding: Finding) -> str:
+    """Name a finding as sure as it is: probable, or possible, where there is a doubt.
+
+    Parameters
+    ----------
+    finding : Finding
+        Present, or unknown with a doubt.
+
+    Returns
+    -------
+    str
+    """
+    if finding.doubt is None:
+        return finding.label
+    return f"{'probable' if finding.status == 'present' else 'possible'} {finding.label}"
+
+
+def stated_claim(finding: Finding) -> Claim:
+    """State one finding, with its doubt if there is one.
+
+    Parameters
+    ----------
+    finding : Finding
+        Present, or unknown with a doubt.
+
+    Returns
+    -------
+    Claim
+    """
+    return doubtful_claim(finding) if finding.doubt else present_claim(finding)
+
+
+def _facts(finding: Finding) -> str:
+    """Say the measured facts of a finding, the telling ones."""
+    if finding.section == "technical":  # what looks wrong; the explanation stands beside it
+        return "; ".join(item.quantity for item in finding.evidence)
+    shown = [item for item in finding.evidence if item.quantity != BY_ENCODER]
+    shown = [item for item in shown if not _goes_without_saying(item, finding)]
+    if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
+        shown.sort(key=lambda item: item.quantity in _SINUS_FACTS)
+    if finding.urgency == "normal":  # the rules of what is normal are told beside it
+        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
+    count = SHOWN_OF_LEADS if finding.section in ("qrs", "st-t") else SHOWN_FACTS
+    return facts_phrase(shown, count, when=finding.section in ("rhythm", "ectopy"))
+
+
+_OF_SINUS = ("STACH", "SBRAD", "SARRH")
+_SINUS_FACTS = (
+    P_BEFORE_QRS,
+    "repetition of the stretch before the QRS",
+    "P axis",
+    "change from one RR to the next",
+)
 
 
 def _bare(item: Evidence) -> Evidence:
@@ -274,6 +324,154 @@ def _goes_without_saying(item: Evidence, finding: Finding) -> bool:
     """Whether a fact adds nothing to the P waves that were counted."""
     counted = any(other.quantity == P_BEFORE_QRS for other in finding.evidence)
     return counted and item.quantity == "repetition of the stretch before the QRS"
+
+
+def concluded(findings: Iterable[Finding]) -> list[Finding]:
+    """Choose what a conclusion names, most urgent first.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        All of a record.
+
+    Returns
+    -------
+    list of Finding
+        The present ones that no other says more precisely and as surely, and what would be grave
+        and whose criterion is met, though the encoder denies it.
+    """
+    findings = tuple(findings)
+    present = {finding.code: finding for finding in findings if finding.status == "present"}
+    chosen = [
+        finding
+        for finding in findings
+        if (finding.code in present and not said_by_another(finding, present))
+        or is_grave_doubt(finding)
+    ]
+    return sorted(chosen, key=lambda finding: URGENCIES.index(finding.urgency))
+
+
+def said_by_another(finding: Finding, present: Mapping[str, Finding]) -> bool:
+    """Tell whether another present finding says one more precisely, and as surely.
+
+    Parameters
+    ----------
+    finding : Finding
+        Present.
+    present : mapping of str to Finding
+        All present ones by code.
+
+    Returns
+    -------
+    bool
+    """
+    others = (present[code] for code in SAID_BY.get(finding.code, ()) if code in present)
+    return any(other.doubt is None or finding.doubt is not None for other in others)
+
+
+def nothing_found(findings: Iterable[Finding]) -> str:
+    """Say that no abnormality was found, and how much that means.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        All of a record; none of them an abnormality that is present.
+
+    Returns
+    -------
+    str
+        Where no criterion could be judged, as on a page image, nothing is excluded.
+    """
+    judged = {finding.status for finding in findings}
+    if "unknown" not in judged:
+        return "no abnormality by the criteria applied"
+    if "absent" not in judged:
+        return "no abnormality is probable enough to be stated, and none is excluded"
+    return "no abnormality by the criteria applied; some could not be judged"
+
+
+def conclusion_claim(findings: Iterable[Finding]) -> Claim:
+    """Name what is concluded in one sentence, most urgent first.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        All of a record.
+
+    Returns
+    -------
+    Claim
+    """
+    findings = tuple(findings)
+    present = [finding for finding in concluded(findings) if finding.status == "present"]
+    open_ = open_in_conclusion(findings)
+    graver = any(finding.urgency != "normal" for finding in present)
+    normal = any(finding.code == "NORM" for finding in present)
+    grave = [finding for finding in open_ if is_grave_doubt(finding)]
+    named = concluded(findings) + [finding for finding in open_ if finding not in grave]
+    words = [
+        f"otherwise {doubtful_name(finding)}"
+        if finding.code == "NORM" and (graver or grave)
+        else doubtful_name(finding)
+        for finding in named
+    ]
+    if not (graver or normal or open_):
+        words.append(nothing_found(findings).partition(";")[0])
+    facts = tuple(dict.fromkeys(item for finding in named for item in finding.evidence))
+    text = sentence(f"Impression: {'; '.join(words)}")
+    return Claim(text=text, status="supported", evidence=facts, kind="present")
+
+
+def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
+    """Choose the uncertain findings that a conclusion names: grave ones, or where it has no other.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        All of a record.
+
+    Returns
+    -------
+    list of Finding
+        Whose criterion is met and which the encoder denies.
+    """
+    findings = tuple(findings)
+    grave = [finding for finding in findings if is_grave_doubt(finding)]
+    stated = [finding for finding in findings if finding.status == "present"]
+    if grave or any(finding.urgency != "normal" or finding.code == "NORM" for finding in stated):
+        return grave
+    met = [f for f in findings if f.status == "unknown" and f.doubt and _is_met(f)]
+    return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
+
+
+def is_grave_doubt(finding: Finding) -> bool:
+    """Tell whether a finding would be urgent, its criterion is met, and the encoder denies it.
+
+    Parameters
+    ----------
+    finding : Finding
+        Any.
+
+    Returns
+    -------
+    bool
+        Then it stays open, but somebody must look at it.
+    """
+    open_ = finding.status == "unknown" and finding.doubt is not None
+    return open_ and _is_met(finding) and finding.urgency in ALERTING
+
+
+def _is_met(finding: Finding) -> bool:
+    """Whether the criterion of a doubtful finding is met: its facts are more than the encoder's."""
+    return any(item.quantity != BY_ENCODER for item in finding.evidence)
+
+
+MOST_OPEN = 2
+"""Open findings that a conclusion names where it has nothing else."""
+
+
+ALERTING = ("critical", "urgent")
+"""Urgencies of findings that become alerts."""
 
 
 def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
@@ -293,8 +491,9 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     normal = finding.code == "NORM"
     label = f"otherwise {finding.label}" if normal and otherwise else finding.label
     if finding.doubt:
-        text = sentence(f"probable {label}, uncertain ({finding.doubt})")
-        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+        word = "probable" if finding.status == "present" else "possible"
+        text = sentence(f"{word} {label}, uncertain ({finding.doubt})")
+        return doubtful_claim(finding).model_copy(update={"text": text})
     if normal:
         text = sentence(label)
         return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
@@ -305,14 +504,43 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     if finding.section == "technical":
         brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):
-        first = facts[0].quantity if facts else ""
-        # Behind the first quantity of ST come reciprocal leads; of Q waves, further walls.
-        alike = [item for item in facts if finding.section == "qrs" or item.quantity == first]
-        concerned = [item.lead for item in alike if item.lead]
-        leads = list(dict.fromkeys(concerned))
-        brackets = ", ".join(leads) if len(leads) > 1 else brackets
+        brackets = _signs(facts) or brackets
     text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+
+
+def _signs(facts: Sequence[Evidence]) -> str:
+    """Say which leads show which sign: ``Q in II and aVF, small R in V3``; empty without leads."""
+    signs = [(sign, item.lead) for item in facts if item.lead and (sign := _sign(item))]
+    whole = {lead for sign, lead in signs if sign == "QS"}
+    leads: dict[str, dict[str, None]] = {}
+    for sign, lead in signs:
+        if sign == "QS" or lead not in whole:
+            leads.setdefault(sign, {})[lead] = None
+    if "ST raised" in leads:
+        leads.pop("ST down", None)  # in the leads opposite to the elevation
+    return ", ".join(f"{sign} in {leads_text(list(named))}" for sign, named in leads.items())
+
+
+def _sign(item: Evidence) -> str | None:
+    """Name the deviation that a measured wave of one lead shows."""
+    value = float(item.value) if isinstance(item.value, int | float) else 0.0
+    match item.quantity.split()[0]:
+        case "Q":
+            return "Q"
+        case "tallest" if item.criterion == "QS complex":
+            return "QS"
+        case "tallest" if item.criterion.startswith("≤"):
+            return "small R"
+        case "ST":
+            return "ST raised" if value > 0 else "ST down"
+        case "T" if not item.criterion.startswith(">"):
+            return "T negative" if value < 0 else "T low" if value < TALL_T_MV else "T tall"
+    return None
+
+
+TALL_T_MV = 0.5
+"""Between low and tall T waves, far from both."""
 
 
 def _is_telling(item: Evidence, finding: Finding) -> bool:

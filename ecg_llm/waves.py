@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.inference import session
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.signal import fill_gaps, median, nanmedian, resample
 
@@ -90,19 +89,6 @@ def net_input(record: ECGRecord) -> FloatArray:
     return scale_leads(even, NET_FS)
 
 
-@functools.cache
-def _session(weights: Path) -> Any:
-    """Load a net once per process."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():  # one of many processes must not take all cores
-        options.intra_op_num_threads = int(threads)
-    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-
-
 def wave_probabilities(
     signal: FloatArray, leads: tuple[str, ...], *, weights: Path = BUNDLED
 ) -> FloatArray:
@@ -124,7 +110,7 @@ def wave_probabilities(
     """
     n = signal.shape[1]
     padded = np.pad(signal, ((0, 0), (0, -n % NET_MULTIPLE)), mode="edge")
-    (logits,) = _session(weights).run(None, {"signal": padded, "lead_id": lead_ids(leads)})
+    (logits,) = session(weights).run(None, {"signal": padded, "lead_id": lead_ids(leads)})
     kept = np.clip(logits[:, :, :n], -30, 30)  # beyond that a float32 probability is 0 or 1
     probability: FloatArray = 1 / (1 + np.exp(-kept))
     return probability

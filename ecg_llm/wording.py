@@ -30,9 +30,9 @@ _NAMES = {
     "T amplitude": "T",
 }
 _OTHER_WAVE = re.compile(
-    r"> (?:(?P<times>[\d.]+) × )?(?P<name>tallest upward|deepest downward) QRS deflection "
-    r"\((?P<limit>[\d.]+) mV\)"
+    r"> (?:(?P<times>[\d.]+) × )?(?P<name>[A-Za-z][\w', ]*?) \((?P<limit>[\d.]+) mV\)"
 )
+_LIMIT_OF_A_LEAD = re.compile(r"(more than [^:;,()]+): [\d.]+ mV")
 
 
 def said(quantity: str, values: str) -> str:
@@ -75,10 +75,52 @@ def rule(criterion: str) -> str:
     --------
     >>> rule("> 2 × tallest upward QRS deflection (0.50 mV)"), rule("> 100/min")
     ('more than 2 × R: 0.50 mV', '> 100/min')
+    >>> rule("> 10 × T amplitude (0.67 mV)")
+    'more than 10 × T: 0.67 mV'
     """
     found = _OTHER_WAVE.fullmatch(criterion)
     if found is None:
         return criterion
-    wave = "R" if found["name"].startswith("tallest") else "S"
+    wave = _NAMES.get(found["name"], found["name"])
     times = f"{found['times']} × " if found["times"] else ""
     return f"more than {times}{wave}: {found['limit']} mV"
+
+
+def without_limit(told: str) -> str:
+    """Leave out what another wave measures in one lead, where the rule is told of several.
+
+    Parameters
+    ----------
+    told : str
+        From `rule`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> without_limit("≥ 0.3 mV, more than 10 × T: 0.67 mV")
+    '≥ 0.3 mV, more than 10 × T'
+    """
+    return _LIMIT_OF_A_LEAD.sub(r"\1", told)
+
+
+def before(quantity: str) -> str:
+    """Give the words that stand before the value of a quantity in a sentence.
+
+    Parameters
+    ----------
+    quantity : str
+        As in an evidence item.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> before("atrial waves between the beats"), before("QRS axis")
+    ('atrial waves at', 'QRS axis')
+    """
+    return said(quantity, "\0").partition("\0")[0].strip()

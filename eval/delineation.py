@@ -196,8 +196,14 @@ def match(
     return np.array(errors), int((~used_found).sum())
 
 
-class _Tally:
-    """Collects one method's figures over records."""
+class Tally:
+    """Collects one method's figures over records.
+
+    Attributes
+    ----------
+    extra : dict of str to int
+        By boundary (``P on`` …): how many were found that are not marked.
+    """
 
     def __init__(self) -> None:
         self.intervals: dict[str, list[float]] = {name: [] for name in INTERVALS}
@@ -207,7 +213,15 @@ class _Tally:
         self.n: dict[str, int] = {}
 
     def add(self, marks: LudbMarks, read: Delineation) -> None:
-        """Count one record."""
+        """Count one record.
+
+        Parameters
+        ----------
+        marks : LudbMarks
+            Its truth.
+        read : Delineation
+            What was found.
+        """
         truth = marks.delineation()
         ours, theirs = record_intervals_ms(read), record_intervals_ms(truth)
         for name in INTERVALS:
@@ -232,7 +246,12 @@ class _Tally:
                     self.n[name] = self.n.get(name, 0) + len(theirs_s)
 
     def score(self) -> MethodScore:
-        """Give the figures."""
+        """Give the figures.
+
+        Returns
+        -------
+        MethodScore
+        """
         boundaries = {}
         for name, parts in self.errors.items():
             errors = np.concatenate(parts)
@@ -245,11 +264,11 @@ class _Tally:
             )
         rate = _known(self.rate)
         return MethodScore(
-            interval_error_ms={k: float(np.mean(_known(v))) for k, v in self.intervals.items()},
+            interval_error_ms={k: _mean(_known(v)) for k, v in self.intervals.items()},
             interval_records={k: len(_known(v)) for k, v in self.intervals.items()},
             boundaries=boundaries,
-            heart_rate_error_bpm=float(rate.mean()),
-            heart_rate_within_half_bpm=float((rate <= 0.5).mean()),
+            heart_rate_error_bpm=_mean(rate),
+            heart_rate_within_half_bpm=_mean(rate <= 0.5),
         )
 
 
@@ -258,6 +277,11 @@ def _known(values: Iterable[float]) -> npt.NDArray[np.float64]:
     array = np.asarray(list(values), float)
     known: npt.NDArray[np.float64] = array[np.isfinite(array)]
     return known
+
+
+def _mean(values: npt.NDArray[Any]) -> float:
+    """Give the mean, NaN if there is nothing."""
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _rate_error(marks_s: npt.NDArray[np.float64], found_s: npt.NDArray[np.float64]) -> float:
@@ -298,7 +322,7 @@ def evaluate(
     DelineationResult
     """
     nets = sorted(folds.glob("fold*.onnx")) if folds else [weights]
-    tallies = {"ecg_llm": _Tally()} | ({"neurokit2 (dwt)": _Tally()} if with_neurokit else {})
+    tallies = {"ecg_llm": Tally()} | ({"neurokit2 (dwt)": Tally()} if with_neurokit else {})
     stems = ludb_records(data)
     for k, stem in enumerate(stems):
         record, marks = read_ludb(stem)

@@ -28,6 +28,8 @@ Progress = Callable[[int, int], None]
 
 _FINE_S = np.arange(-0.2, 0.2001, 0.008)
 _GOOD_CORRELATION = 0.9
+_CLEARLY = 0.1
+"""By so much must leads correlate better if columns are taken to show the same stretch."""
 _ROUNDS = 500
 
 
@@ -249,8 +251,8 @@ def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
     Returns
     -------
     dict of str to LeadError
-        By lead of the page that the record has. Where in the record the page begins is found from
-        all leads together.
+        By lead of the page that the record has. Where in the record the page begins, and whether
+        its columns all show the same stretch, is found from all leads together.
     """
     times = np.arange(page.n_samples) / page.fs
     grid = np.arange(record.n_samples) / record.fs
@@ -262,12 +264,12 @@ def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
             pairs[lead] = (times[seen], page.row(lead)[seen].astype(np.float64), truth)
     if not pairs:
         return {}
-
-    def correlations(shift: float) -> float:
-        return float(np.mean([_correlation(v, np.interp(t + shift, grid, y))
-                              for t, v, y in pairs.values()]))  # fmt: skip
-
-    begin = max(_candidates(record, page, pairs, grid), key=correlations)
+    begin, fit = _begin(record, pairs, grid)
+    # Columns follow each other in time, but for pages on which all show the same stretch.
+    beside = {lead: (at - at[0], v, y) for lead, (at, v, y) in pairs.items()}
+    begin_beside, fit_beside = _begin(record, beside, grid)
+    if fit_beside > fit + _CLEARLY:
+        begin, pairs = begin_beside, beside
     errors = {}
     for lead, (at, values, truth) in pairs.items():
         best = max(
@@ -286,18 +288,22 @@ def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
     return errors
 
 
-def _candidates(
-    record: ECGRecord,
-    page: ECGRecord,
-    pairs: Mapping[str, tuple[Floats, Floats, Floats]],
-    grid: Floats,
-) -> list[float]:
-    """List places in the record where the page may begin, by its longest lead."""
+def _begin(
+    record: ECGRecord, pairs: Mapping[str, tuple[Floats, Floats, Floats]], grid: Floats
+) -> tuple[float, float]:
+    """Find where in the record the page begins, and how well all leads then correlate."""
+
+    def correlations(shift: float) -> float:
+        return float(np.mean([_correlation(v, np.interp(t + shift, grid, y))
+                              for t, v, y in pairs.values()]))  # fmt: skip
+
     at, values, truth = max(pairs.values(), key=lambda pair: len(pair[0]))
-    spare = max(record.duration_s - page.duration_s, 0.0) + 0.4
+    longest = max(float(t[-1]) for t, _, _ in pairs.values())
+    spare = max(record.duration_s - longest, 0.0) + 0.4
     shifts = np.arange(-0.4, spare + 0.001, 0.008)
     scored = [(_correlation(values, np.interp(at + s, grid, truth)), float(s)) for s in shifts]
-    return [shift for _, shift in sorted(scored, reverse=True)[:12]]
+    places = [shift for _, shift in sorted(scored, reverse=True)[:12]]
+    return max(((place, correlations(place)) for place in places), key=lambda one: one[1])
 
 
 def _correlation(one: Floats, other: Floats) -> float:

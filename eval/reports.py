@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,15 @@ from ecg_llm.assistant import known_of, report_on
 from ecg_llm.claims import extract_claims
 from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
+from ecg_llm.eval.findings import INCLUDES, ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.finding_check import lead_shows
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground import Grounded, Known, ground
-from ecg_llm.grounding import unheld
+from ecg_llm.grounding import stated, unheld
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
-from ecg_llm.vocabulary import canonical_code, label, members
+from ecg_llm.vocabulary import canonical_code, label
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
@@ -235,23 +235,56 @@ def said_findings(text: str) -> set[str]:
     set of str
         Codes, with the broader statements that they make true.
     """
-    said = {
-        canonical_code(claim.subject)
-        for claim in extract_claims(text)
-        if claim.kind == "finding"
-        and claim.role == "measured"
-        and not claim.negated
-        and (claim.certainty == "definite" or _is_probable(text, claim.start))
+    return with_broader(stated(text))
+
+
+def with_broader(codes: Collection[str]) -> set[str]:
+    """Add the broader statements that codes make true, as they do where PTB-XL states them.
+
+    Parameters
+    ----------
+    codes : collection of str
+        Stated or present.
+
+    Returns
+    -------
+    set of str
+        Those that PTB-XL may hold.
+
+    Examples
+    --------
+    >>> sorted(with_broader({"STACH", "ASMI", "very_long_qt"}))
+    ['ASMI', 'LNGQT', 'QWAVE', 'SR', 'STACH']
+    """
+    return {
+        code
+        for code in JUDGED
+        if not set(codes).isdisjoint((*INCLUDES.get(code, (code,)), *OWN.get(code, ())))
     }
-    return {code for code in JUDGED if said & {code, *members(code)}}
 
 
-_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}$", re.IGNORECASE)
+OWN = {
+    "LNGQT": ("very_long_qt",),
+    "PVC": ("pvc_couplet", "ventricular_run"),
+    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
+    "PACE": ("atrial_pacing", "ventricular_pacing", "dual_pacing"),
+}
+"""Codes of this project that say a statement of PTB-XL more precisely."""
 
 
-def _is_probable(text: str, at: int) -> bool:
-    """Whether a finding is called probable, as reports call what the encoder alone states."""
-    return _PROBABLE.search(text[max(0, at - 14) : at]) is not None
+def present_codes(case: Case) -> set[str]:
+    """Give the findings that criteria and encoder together call present, with broader ones.
+
+    Parameters
+    ----------
+    case : Case
+        The record.
+
+    Returns
+    -------
+    set of str
+    """
+    return with_broader({f.code for f in case.found.findings if f.status == "present"})
 
 
 def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
@@ -300,6 +333,8 @@ def count_leads(text: str, known: Known) -> Counter[str]:
     for claim in extract_claims(text):
         if claim.kind != "finding" or claim.negated or not claim.all_leads:
             continue
+        if claim.certainty == "unjudged":  # its leads stand in the reason
+            continue
         for lead in claim.leads:
             code = canonical_code(claim.subject)
             shows = lead_shows(code, lead, known.facts)
@@ -315,7 +350,7 @@ def _meets_its_rule(code: str, lead: str, known: Known) -> bool:
     return (
         finding is not None
         and finding.status == "present"
-        and any(item.lead == lead and fulfils(item) is not False for item in finding.evidence)
+        and any(item.lead == lead and fulfils(item) for item in finding.evidence)
     )
 
 
@@ -341,7 +376,7 @@ def judge_text(text: str, case: Case) -> Counter[str]:
             out["numbers"] += 1
             out["numbers_right"] += one.status == "supported"
         if one.claim.kind == "finding" and not one.claim.negated:
-            out += _chain(one.evidence, one.claim.subject, text=text)
+            out += _chain(one.evidence, one.claim.subject)
     out += count_findings(said_findings(text), case.statements)
     out += count_leads(text, case.known)
     _overlap(out, text, case.reference)
@@ -372,7 +407,7 @@ def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
                     out["numbers"] += 1
                     out["numbers_right"] += claim.status == "supported"
                 if claim.claim.kind == "finding" and not claim.claim.negated:
-                    out += _chain(claim.evidence, claim.claim.subject, text=one.text)
+                    out += _chain(claim.evidence, claim.claim.subject)
         elif one.text:
             out += _measured_sentence(one.text, one.evidence, one.kind, case.known)
     out += count_findings(said_findings(told.text), case.statements)
@@ -399,10 +434,7 @@ def judge_measured(report: Report, case: Case) -> Counter[str]:
     for claim in report.claims:
         out += _measured_sentence(claim.text, claim.evidence, claim.kind, case.known)
     text = " ".join(report.impression)
-    out += count_findings(
-        {f.code for f in case.found.findings if f.status == "present"} | said_findings(text),
-        case.statements,
-    )
+    out += count_findings(said_findings(text), case.statements)
     out += count_leads(text, case.known)
     _overlap(out, text, case.reference)
     return out
@@ -423,11 +455,14 @@ def _measured_sentence(text: str, evidence: Sequence[Any], kind: str, known: Kno
         out["numbers"] = len(_DIGITS.findall(text))
         out["numbers_right"] = out["numbers"] - len(wrong)
     if kind == "present":
-        out += _chain(evidence, "", text=text)
+        for code in sorted(stated(text)):
+            finding = known.facts.findings.get(code)
+            own = finding is not None and finding.status == "present"
+            out += _chain(finding.evidence if finding and own else evidence, code)
     return out
 
 
-def _chain(evidence: Sequence[Any], code: str, *, text: str) -> Counter[str]:
+def _chain(evidence: Sequence[Any], code: str) -> Counter[str]:
     """Tell whether a stated finding has its whole chain: criterion, wave, lead, value, decision."""
     whole = [
         item
@@ -538,10 +573,7 @@ def evaluate(
         Row(
             name="findings present",
             counts=_sum(
-                Counter(records=1)
-                + count_findings(
-                    {f.code for f in case.found.findings if f.status == "present"}, case.statements
-                )
+                Counter(records=1) + count_findings(present_codes(case), case.statements)
                 for case in found
             ),
         ),
@@ -588,11 +620,13 @@ def _classifier(found: Sequence[Case]) -> dict[str, float] | None:
     return _sum(
         Counter(records=1)
         + count_findings(
-            {
-                f.code
-                for f in case.found.findings
-                if f.probability is not None and f.probability >= limits.get(f.code, 1.1)
-            },
+            with_broader(
+                {
+                    f.code
+                    for f in case.found.findings
+                    if f.probability is not None and f.probability >= limits.get(f.code, 1.1)
+                }
+            ),
             case.statements,
         )
         for case in found

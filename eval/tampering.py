@@ -125,8 +125,8 @@ def _sentences(case: Case, rng: Random) -> Iterator[tuple[str, str, str]]:
             yield "number", form.format(v=value), form.format(v=wrong)
     for code in DENIED:
         finding = facts.findings.get(code)
-        if finding is None or finding.status == "unknown":
-            continue
+        if finding is None or finding.status == "unknown" or finding.doubt:
+            continue  # neither a plain yes nor a plain no is true of what is in doubt
         yes, no = f"There is {label(code)}.", f"There is no {label(code)}."
         there = finding.status == "present"
         yield "negation", yes if there else no, no if there else yes

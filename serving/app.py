@@ -21,7 +21,12 @@ from ecg_llm.serving.audit import AuditLog
 from ecg_llm.serving.chat_routes import chat_router
 from ecg_llm.serving.ecg_routes import ecg_router
 from ecg_llm.serving.engine import EngineHost, EngineSpec
-from ecg_llm.serving.errors import BadFileError, BadRequestError, ServeError
+from ecg_llm.serving.errors import (
+    BadFileError,
+    BadRequestError,
+    ServeError,
+    UnavailableError,
+)
 from ecg_llm.serving.guard import Gate, Guard, call_of, error_response
 from ecg_llm.serving.intake import Intake
 from ecg_llm.serving.keys import KeyRing
@@ -196,7 +201,7 @@ def _add_watching(app: FastAPI, server: Server) -> None:
         summary="Whether the server can serve now",
         responses={503: {"description": "Not now."}},
     )
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
         parts: dict[str, Any] = {
             "readers": server.pool.ready > 0,
             "engine": "none" if engine is None else engine.state,
@@ -209,9 +214,11 @@ def _add_watching(app: FastAPI, server: Server) -> None:
             and parts["audit"]
             and not parts["draining"]
         )
-        return JSONResponse(
-            {"status": "ready" if ready else "not ready", **parts}, 200 if ready else 503
-        )
+        if ready:
+            return JSONResponse({"status": "ready", **parts})
+        call_of(request).outcome = UnavailableError.kind
+        later = {"retry-after": str(UnavailableError.retry_after_s)}
+        return JSONResponse({"status": "not ready", **parts}, 503, later)
 
     @app.get(
         "/metrics",

@@ -6,9 +6,13 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.lm_transformers import as_numpy
+
 if TYPE_CHECKING:
+    from ecg_llm.lm_numbers import NumberReader
     from ecg_llm.lm_transformers import TransformersModel
     from ecg_llm.prompt import Prompt
 
@@ -24,7 +28,7 @@ class _Answer:
     room: int
     pieces: queue.SimpleQueue[str | Exception | None] = field(default_factory=queue.SimpleQueue)
     said: list[int] = field(default_factory=list)
-    asked: list[int] = field(default_factory=list)
+    numbers: NumberReader | None = None
     read: int = 0
     begun: int = 0
     left: bool = False
@@ -57,37 +61,12 @@ class BatchedModel:
         threading.Thread(target=self._work, daemon=True, name="ecg-batches").start()
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts together.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, beside those that other callers ask."""
         answers = [self._ask(prompt, max_new_tokens) for prompt in prompts]
         return ["".join(_told(answer)) for answer in answers]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece; to stop listening ends the answer.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-            Joined, the answer that `generate` gives.
-        """
+        """Answer a prompt piece by piece; to stop listening ends the answer."""
         answer = self._ask(prompt, max_new_tokens)
         try:
             yield from _told(answer)
@@ -95,19 +74,7 @@ class BatchedModel:
             answer.left = True
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers, each with its end."""
         with self._lock:
             return self._model.score(prompt, answers)
 
@@ -125,8 +92,11 @@ class BatchedModel:
                 try:
                     with self._lock:
                         inputs = self.processor(answer.prompt)
-                        answer.asked = inputs["input_ids"][0].tolist()
-                        token = self._choose(answer, batch.join(inputs))
+                        if self._model.numbers is not None:
+                            asked = inputs["input_ids"][0].tolist()
+                            answer.numbers = self._model.numbers.reader(asked)
+                        logits = batch.join(inputs)
+                        token = _choose(answer, int(logits.argmax()), logits)
                 except Exception as error:  # its own prompt is at fault; the others go on
                     answer.pieces.put(error)
                     continue
@@ -136,15 +106,10 @@ class BatchedModel:
             if rows:
                 with self._lock:
                     logits = batch.step([answer.said[-1] for answer in rows])
-                for answer, row in zip(rows, logits, strict=True):
-                    answer.said.append(self._choose(answer, row))
+                best = logits.argmax(-1).tolist()
+                for answer, token, row in zip(rows, best, logits, strict=True):
+                    answer.said.append(_choose(answer, token, row))
                 rows = self._leave(rows, batch)
-
-    def _choose(self, answer: _Answer, logits: Any) -> int:
-        """Take the likeliest token, numbers from the prompt."""
-        if self._model.numbers is None:
-            return int(logits.argmax())
-        return self._model.numbers.choose(logits.float().cpu().numpy(), answer.asked, answer.said)
 
     def _arrived(self, *, most: int, wait: bool) -> Iterator[_Answer]:
         """Give who waits, as far as there is room."""
@@ -248,6 +213,13 @@ class _Batch:
 def _rows(cache: Any) -> list[tuple[Any, Any]]:
     """Give keys and values of each layer."""
     return [(layer.keys, layer.values) for layer in cache.layers]
+
+
+def _choose(answer: _Answer, best: int, logits: Any) -> int:
+    """Take the likeliest token, numbers from the prompt."""
+    if answer.numbers is None:
+        return best
+    return answer.numbers.choose(best, answer.said, partial(as_numpy, logits))
 
 
 def _tell(answer: _Answer, tokenizer: Any, *, last: bool) -> None:

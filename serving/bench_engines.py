@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,10 @@ class Throughput:
         Whole answers.
     first_ms : float, ms
         Mean time to the first piece of an answer.
+    tokens : tuple of float
+        Of a prompt, of those the tracing's, and of an answer; on average.
+    same : int
+        Answers that are, word for word, those of the first engine.
     """
 
     engine: str
@@ -48,6 +53,8 @@ class Throughput:
     tokens_per_second: float
     answers_per_second: float
     first_ms: float
+    tokens: tuple[float, float, float]
+    same: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +65,14 @@ class EngineBench:
     ----------
     model : str
         Which was asked.
+    ecgs : int
+        Different ones that were asked about.
     rows : tuple of Throughput
         By engine and requests at a time.
     """
 
     model: str
+    ecgs: int
     rows: tuple[Throughput, ...]
 
     def render(self) -> str:
@@ -72,17 +82,24 @@ class EngineBench:
         -------
         str
         """
-        first = self.rows[0].engine
-        base = {row.concurrent: row for row in self.rows if row.engine == first}
+        names = list(dict.fromkeys(row.engine for row in self.rows))
+        prompt, ecg, answer = self.rows[0].tokens
+        speed = {(row.engine, row.concurrent): row.answers_per_second for row in self.rows}
+        beside = "".join(f"{'beside ' + name:>22}" for name in names[:-1])
         lines = [
-            f"model {self.model}",
-            f"engine        at a time  tokens/s  answers/s  first piece  beside {first}",
+            f"model {self.model}, {os.cpu_count()} processors; reports of {self.ecgs} simulated "
+            "ECGs, asked for by turns",
+            f"prompts of {prompt:.0f} tokens, {ecg:.0f} of them the tracing's; answers of "
+            f"{answer:.0f}; the likeliest words, numbers read from the prompt",
+            f"engine        at a time  tokens/s  answers/s  first piece  as {names[0]}{beside}",
         ]
         for row in self.rows:
-            ratio = row.answers_per_second / base[row.concurrent].answers_per_second
+            ratios = (row.answers_per_second / speed[name, row.concurrent] for name in names[:-1])
+            same = f"{row.same} of {row.answers}"
             lines.append(
                 f"{row.engine:<14}{row.concurrent:>9}{row.tokens_per_second:>10.1f}"
-                f"{row.answers_per_second:>11.2f}{row.first_ms:>10.0f} ms{ratio:>12.1f} ×"
+                f"{row.answers_per_second:>11.2f}{row.first_ms:>10.0f} ms"
+                f"{same:>{len(names[0]) + 5}}" + "".join(f"{ratio:>20.1f} ×" for ratio in ratios)
             )
         return "\n".join(lines)
 
@@ -94,6 +111,7 @@ def bench_engines(
     concurrent: Sequence[int] = (1, 8, 32),
     max_new_tokens: int = 64,
     rounds: int = 2,
+    ecgs: int = 8,
 ) -> EngineBench:
     """Time engines on the same model and prompts, one after the other.
 
@@ -110,6 +128,9 @@ def bench_engines(
         Longest answer.
     rounds : int
         Answers that each of the askers waits for.
+    ecgs : int
+        Different ECGs that are asked about, by turns. An engine may keep what it has read of a
+        prompt, as vLLM does; with as many ECGs as there are answers, nothing comes twice.
 
     Returns
     -------
@@ -122,8 +143,9 @@ def bench_engines(
     """
     if not all(1 <= n <= MOST_CONCURRENT for n in concurrent):
         raise ConfigError(f"1 to {MOST_CONCURRENT} requests at one time are allowed.")
-    prompts = _prompts(8)
-    rows = []
+    prompts = _prompts(ecgs)
+    rows: list[Throughput] = []
+    wanted: dict[int, str] = {}
     name = ""
     for kind in engines:
         host = _host(kind, model)
@@ -133,10 +155,12 @@ def bench_engines(
                 raise ConfigError(f"engine {kind} did not start: {host.fault or 'no word'}")
             name = host.name
             _ask(host, prompts, 1, 1, max_new_tokens)  # what is compiled at first use
-            rows += [_timed(host, kind, prompts, n, rounds, max_new_tokens) for n in concurrent]
+            rows += [
+                _timed(host, kind, prompts, n, rounds, max_new_tokens, wanted) for n in concurrent
+            ]
         finally:
             host.close()
-    return EngineBench(model=name, rows=tuple(rows))
+    return EngineBench(model=name, ecgs=ecgs, rows=tuple(rows))
 
 
 def _host(kind: str, model: str | None) -> EngineHost:
@@ -173,20 +197,27 @@ def _timed(
     concurrent: int,
     rounds: int,
     max_new_tokens: int,
+    wanted: dict[int, str],
 ) -> Throughput:
+    """Time one engine; its answers are compared with those of the first one, by prompt."""
     begun = time.perf_counter()
-    models = _ask(host, prompts, concurrent, rounds, max_new_tokens)
+    answers = _ask(host, prompts, concurrent, rounds, max_new_tokens)
     seconds = time.perf_counter() - begun
+    n = len(answers)
     usage = Usage()
-    for one in models:
+    same = 0
+    for number, (one, text) in enumerate(answers):
         usage = usage.plus(one.usage)
+        same += wanted.setdefault(number % len(prompts), text) == text
     return Throughput(
         engine=kind,
         concurrent=concurrent,
-        answers=len(models),
+        answers=n,
         tokens_per_second=usage.completion / seconds,
-        answers_per_second=len(models) / seconds,
-        first_ms=sum(one.stages_ms["prefill"] for one in models) / len(models),
+        answers_per_second=n / seconds,
+        first_ms=sum(one.stages_ms["prefill"] for one, _ in answers) / n,
+        tokens=(usage.prompt / n, usage.ecg / n, usage.completion / n),
+        same=same,
     )
 
 
@@ -196,13 +227,13 @@ def _ask(
     concurrent: int,
     rounds: int,
     max_new_tokens: int,
-) -> list[RemoteModel]:
+) -> list[tuple[RemoteModel, str]]:
     """Ask from so many threads, each one answer after the other."""
 
-    def one(number: int) -> RemoteModel:
+    def one(number: int) -> tuple[RemoteModel, str]:
         model = RemoteModel(host, ANSWER_S)
-        model.generate([prompts[number % len(prompts)]], max_new_tokens=max_new_tokens)
-        return model
+        prompt = prompts[number % len(prompts)]
+        return model, model.generate([prompt], max_new_tokens=max_new_tokens)[0]
 
     with ThreadPoolExecutor(concurrent) as pool:
         return list(pool.map(one, range(concurrent * rounds)))
@@ -214,5 +245,5 @@ def _prompts(number: int) -> list[Prompt]:
     from ecg_llm.data_builders.synthetic import synthetic_ecg
     from ecg_llm.prompt import build
 
-    records = [synthetic_ecg(bpm=50 + 9 * k, seed=k).record for k in range(number)]
+    records = [synthetic_ecg(bpm=50 + k % 100, seed=k).record for k in range(number)]
     return [build(None, [analyse(record)]) for record in records]

@@ -18,7 +18,7 @@ from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.errors import BadRequestError
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
-from ecg_llm.serving.uploads import ReadingFields
+from ecg_llm.serving.uploads import ReadingFields, job
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
@@ -191,6 +191,18 @@ def ecg_router(server: Server) -> APIRouter:
             "draw", report, found.record, kind, fields.dpi or 150.0, from_s
         )
         return Response(data, media_type=MEDIA[kind])
+
+    @router.post(
+        "/pages",
+        summary="The page that an ECG is read from, upright",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {"schema": {"type": "string"}}}}},
+        openapi_extra=form_body(ReadingFields),
+    )
+    async def pages(request: Request) -> Response:
+        _, uploads, fields = await server.form(request, ReadingFields)
+        data = await server.intake.run("page", job(uploads["file"], fields, server.settings))
+        return Response(data, media_type="image/jpeg")
 
     return router
 

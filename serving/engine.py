@@ -431,38 +431,14 @@ class RemoteModel:
         """Why the engine gave no answer, if it was away, went away or took too long."""
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
-        """Answer prompts, each as a stream of its own.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts, each as a stream of its own."""
         return [
             "".join(self.stream(prompt, max_new_tokens=max_new_tokens)).strip()
             for prompt in prompts
         ]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
-        """Answer a prompt piece by piece; to stop listening ends the answer.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-
-        Yields
-        ------
-        str
-        """
+        """Answer a prompt piece by piece; to stop listening ends the answer."""
         stage = "prefill"
         answer = self._call("stream", prompt, max_new_tokens=max_new_tokens)
         with contextlib.closing(answer):
@@ -480,19 +456,7 @@ class RemoteModel:
                     self.usage = self.usage.plus(said[2])
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
+        """Give the log-probability of answers."""
         scores: list[float] = [*self._call("score", prompt, list(answers))][-1][1]
         return scores
 

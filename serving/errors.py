@@ -22,6 +22,10 @@ class ServeError(ECGError):
     kind = "internal_error"
     retry_after_s: int | None = None
 
+    def __init_subclass__(cls, *, status: int, kind: str, retry_after_s: int | None = None) -> None:
+        super().__init_subclass__()
+        cls.status, cls.kind, cls.retry_after_s = status, kind, retry_after_s
+
     def __init__(
         self, message: str, *, status: int | None = None, retry_after_s: int | None = None
     ) -> None:
@@ -32,66 +36,37 @@ class ServeError(ECGError):
             self.retry_after_s = retry_after_s
 
 
-class BadRequestError(ServeError):
+class BadRequestError(ServeError, status=400, kind="invalid_request_error"):
     """The request itself is wrong."""
 
-    status = 400
-    kind = "invalid_request_error"
 
-
-class UnauthorisedError(ServeError):
+class UnauthorisedError(ServeError, status=401, kind="authentication_error"):
     """No key, or none that is known."""
 
-    status = 401
-    kind = "authentication_error"
 
-
-class ForbiddenError(ServeError):
+class ForbiddenError(ServeError, status=403, kind="permission_error"):
     """A page of another site may not use this server."""
 
-    status = 403
-    kind = "permission_error"
 
-
-class NotAcceptableError(ServeError):
+class NotAcceptableError(ServeError, status=406, kind="not_acceptable"):
     """None of the formats that the client accepts is there."""
 
-    status = 406
-    kind = "not_acceptable"
 
-
-class TooLargeError(ServeError):
+class TooLargeError(ServeError, status=413, kind="too_large"):
     """More bytes than are taken in."""
 
-    status = 413
-    kind = "too_large"
 
-
-class BadFileError(ServeError):
+class BadFileError(ServeError, status=422, kind="unreadable_ecg"):
     """The file is not an ECG that can be read as it stands."""
 
-    status = 422
-    kind = "unreadable_ecg"
 
-
-class TooManyError(ServeError):
+class TooManyError(ServeError, status=429, kind="rate_limit_error", retry_after_s=1):
     """The queue is full, or a key has used up its requests."""
 
-    status = 429
-    kind = "rate_limit_error"
-    retry_after_s = 1
 
-
-class UnavailableError(ServeError):
+class UnavailableError(ServeError, status=503, kind="unavailable", retry_after_s=5):
     """A part of the server is away and will be back."""
 
-    status = 503
-    kind = "unavailable"
-    retry_after_s = 5
 
-
-class TookTooLongError(ServeError):
+class TookTooLongError(ServeError, status=504, kind="timeout"):
     """The answer was not ready in time."""
-
-    status = 504
-    kind = "timeout"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
     from ecg_llm.serving.settings import Settings
 
+PAGE_PX = 1800
+"""Long side of a page that is shown to a person."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileJob:
@@ -225,11 +228,44 @@ def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_
     return encode_png(rasterise(scene, dpi), dpi)
 
 
+def page_image(job: FileJob) -> bytes:
+    """Give the page that an ECG is read from, upright, as a browser shows it.
+
+    Parameters
+    ----------
+    job : FileJob
+        An image or a PDF.
+
+    Returns
+    -------
+    bytes
+        JPEG, its long side `PAGE_PX` at most.
+
+    Raises
+    ------
+    RecordError
+        If it is neither, or cannot be read.
+    """
+    import PIL.Image
+
+    from ecg_llm.page.decode import decode, is_image
+
+    if not is_image(job.data[:64]):
+        raise RecordError(f"{job.filename}: a recording, not the image of a page.")
+    _check_size(job)
+    image = PIL.Image.fromarray(decode(job.data, job.filename))
+    image.thumbnail((PAGE_PX, PAGE_PX))
+    packed = io.BytesIO()
+    image.save(packed, "JPEG", quality=85)
+    return packed.getvalue()
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     "analyse": analyse_file,
     "classify": classify_record,
     "render": render_report,
     "draw": draw_tracing,
+    "page": page_image,
 }
 """What a reader process can be asked to do."""
 

@@ -25,6 +25,7 @@ def run(settings: Settings) -> None:
     import uvicorn
 
     from ecg_llm.serving.app import create_app
+    from ecg_llm.serving.connections import Connection
 
     app = create_app(settings)
     _log_to_stderr()
@@ -38,6 +39,7 @@ def run(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        http=Connection,
         h11_max_incomplete_event_size=64 * 1024,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.drain_s),

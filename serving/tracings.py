@@ -33,8 +33,9 @@ def tracing(
     Returns
     -------
     dict
-        ``leads`` hold samples in mV, null where nothing was recorded; ``marks`` the numbered
-        evidence; ``claims`` the sentences of the report with the numbers of their marks.
+        ``origin`` is ``page`` if it was read from the image of one; ``leads`` hold samples in mV,
+        null where nothing was recorded; ``marks`` the numbered evidence; ``claims`` the sentences
+        of the report with the numbers of their marks.
     """
     from ecg_llm.render.tracing import lead_notes, number_evidence
 
@@ -49,6 +50,7 @@ def tracing(
     begin, end = first / record.fs, last / record.fs
     return {
         "record": report.record.model_dump(),
+        "origin": record.origin,
         "from_s": begin,
         "to_s": end,
         "fs_hz": record.fs / step,

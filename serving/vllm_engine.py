@@ -273,14 +273,21 @@ def engine_arguments(
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "logits_processors": ["ecg_llm.serving.vllm_numbers:NumbersFromPrompt"],
         "disable_log_stats": True,
+        # Nobody hears less than a sentence; the first token is passed on at once all the same.
+        "stream_interval": 8,
     }
     if current_platform.is_cpu():
+        # One processor is left to who takes requests in and hands answers out.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
         arguments |= {
             "block_size": 32,
-            "distributed_executor_backend": "uni",
             # Compiling needs a C++ compiler and a minute, and gains nothing on small models.
             "enforce_eager": True,
         }
+        if not {"tensor_parallel_size", "pipeline_parallel_size"} & own.keys():
+            # By name: "uni" is taken for "mp", whose process more gains nothing here.
+            name = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+            arguments["distributed_executor_backend"] = name
     if adapters:
         arguments |= {
             "enable_lora": True,

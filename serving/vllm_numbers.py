@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoTokenizer
-from vllm.v1.sample.logits_processor import AdapterLogitsProcessor
+from vllm.v1.sample.logits_processor import LogitsProcessor
+from vllm.v1.sample.logits_processor.builtin import process_dict_updates
 
-from ecg_llm.lm_numbers import numbers_of
+from ecg_llm.lm_numbers import NumberReader, numbers_of
+from ecg_llm.lm_transformers import written_over
 from ecg_llm.serving.vllm_engine import NUMBERS
 
 
-class NumbersFromPrompt(AdapterLogitsProcessor):
+class NumbersFromPrompt(LogitsProcessor):
     """Leaves one token where a number is written that the prompt holds.
 
     Parameters
@@ -27,9 +29,9 @@ class NumbersFromPrompt(AdapterLogitsProcessor):
     """
 
     def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:
-        super().__init__(vllm_config, device, is_pin_memory)
         tokenizer = AutoTokenizer.from_pretrained(vllm_config.model_config.tokenizer)
         self._numbers = numbers_of(tokenizer.backend_tokenizer)
+        self._rows: dict[int, tuple[NumberReader, list[int]]] = {}
 
     def is_argmax_invariant(self) -> bool:
         """Tell that the likeliest token may become another.
@@ -40,24 +42,35 @@ class NumbersFromPrompt(AdapterLogitsProcessor):
         """
         return False
 
-    def new_req_logits_processor(self, params: Any) -> Any:
-        """Give what is done with the logits of a request.
+    def update_state(self, batch_update: Any) -> None:
+        """Follow who comes into the batch, leaves it and moves in it.
 
         Parameters
         ----------
-        params : SamplingParams
-            Of the request.
+        batch_update : BatchUpdate or None
+            What changed.
+        """
+        process_dict_updates(self._rows, batch_update, self._new_row)
+
+    def apply(self, logits: Tensor) -> Tensor:
+        """Write over the rows in which the prompt says another number.
+
+        Parameters
+        ----------
+        logits : Tensor, shape (batch, vocabulary)
+            Of the next tokens.
 
         Returns
         -------
-        callable or None
+        Tensor
+            ``logits``, changed in its place.
         """
-        return self._choose if (params.extra_args or {}).get(NUMBERS) else None
+        return written_over(logits, self._rows) if self._rows else logits
 
-    def _choose(self, asked: list[int], said: list[int], logits: Tensor) -> Tensor:
-        row = logits.float().cpu().numpy()
-        token = self._numbers.choose(row, asked, said)
-        if token != int(row.argmax()):
-            logits = torch.full_like(logits, float("-inf"))
-            logits[token] = 0.0
-        return logits
+    def _new_row(
+        self, params: Any, asked: list[int] | None, said: list[int]
+    ) -> tuple[NumberReader, list[int]] | None:
+        """Begin an answer; ``said`` is the list that the engine goes on filling."""
+        if asked is None or not (params.extra_args or {}).get(NUMBERS):
+            return None
+        return self._numbers.reader(asked), said

@@ -112,29 +112,7 @@ class VllmModel:
         schema: Mapping[str, Any] | None = None,
         adapter: str | None = None,
     ) -> Iterator[str]:
-        """Answer a prompt piece by piece; to stop listening ends the answer.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-        schema : mapping, optional
-            JSON schema that the answer keeps to.
-        adapter : str, optional
-            Name of the adapter to answer with.
-
-        Yields
-        ------
-        str
-            Joined, the answer that `generate` gives.
-
-        Raises
-        ------
-        UnavailableError
-            If the engine is away.
-        """
+        """Answer a prompt piece by piece, as `generate` does; to stop listening ends the answer."""
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
         async def pump() -> None:
@@ -158,24 +136,7 @@ class VllmModel:
             future.cancel()
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-
-        Raises
-        ------
-        UnavailableError
-            If the engine is away.
-        """
+        """Give the log-probability of answers, each with its end."""
         from vllm import SamplingParams
 
         tokenizer = self.processor.tokenizer

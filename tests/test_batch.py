@@ -144,9 +144,10 @@ def test_an_empty_list_makes_an_empty_file(tmp_path):
 
 def threads_of(ref: Ref) -> str:
     """Tell how many threads the delineator's net takes in a worker."""
-    from ecg_llm.waves import BUNDLED, _session
+    from ecg_llm.inference import session
+    from ecg_llm.waves import BUNDLED
 
-    threads = _session(BUNDLED).get_session_options().intra_op_num_threads
+    threads = session(BUNDLED).get_session_options().intra_op_num_threads
     return json.dumps({"record": ref.name, "threads": threads})
 
 

@@ -157,7 +157,7 @@ def test_the_worst_comes_first():
     report = made_report()
     assert [alert.code for alert in report.alerts] == ["stemi"]
     assert report.impression == (
-        "STEMI pattern (V2, V3).",
+        "STEMI pattern (ST raised in V2 and V3).",
         "First-degree AV block (PR 224 ms).",
         "Sinus rhythm.",
     )
@@ -357,6 +357,15 @@ def test_nothing_found_is_said_as_such():
     assert report.impression == ("Sinus rhythm.", "No abnormality by the criteria applied.")
 
 
+def test_where_nothing_was_judged_nothing_is_excluded():
+    open_ = [replace(finding, status="unknown", reason="a page is not measured", evidence=())
+             for finding in FINDINGS[1:]]  # fmt: skip
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *open_))
+    assert report.impression[1] == (
+        "No abnormality is probable enough to be stated, and none is excluded."
+    )
+
+
 def test_limits_follow_sex_and_age():
     def limits(**patient: object) -> str:
         record = replace(RECORD, **patient)
@@ -501,6 +510,6 @@ def test_the_impression_names_the_leads_concerned_not_the_reciprocal_ones():
     )
     report = build_report(RECORD, QUALITY, made_measurements(), (stemi, q_waves))
     assert report.impression == (
-        "STEMI pattern (V2, V3).",
-        "Anteroseptal infarction, age undetermined (V1, V2).",
+        "STEMI pattern (ST raised in V2 and V3).",
+        "Anteroseptal infarction, age undetermined (QS in V1, Q in V2).",
     )

@@ -41,6 +41,19 @@ def test_a_p_wave_without_a_beat_is_kept_apart() -> None:
     assert read.column("p_on")[1] == pytest.approx(2.8, abs=2e-3)
 
 
+@pytest.mark.parametrize(("n_showing", "shared"), [(1, False), (2, True)])
+def test_a_p_wave_too_flat_for_some_leads_has_the_times_of_the_others(
+    n_showing: int, shared: bool
+) -> None:
+    one = boxes({"P": [(1.0, 1.1)], "QRS": [(1.2, 1.3)], "T": [(1.4, 1.6)]})[:1]
+    probability = np.repeat(one, 4, axis=0)
+    probability[n_showing:, [0, 2]] *= 0.45  # below the level of a lead
+    read = decode(np.ones((4, one.shape[2]), np.float32), probability, ("I", "II", "III", "aVR"))
+    there = read.column("p_on", "aVR")[0] == read.column("p_on", "I")[0]
+    assert there == shared
+    assert np.isnan(read.column("t_on", "aVR")).all()  # a flat T wave is not made up
+
+
 def test_nothing_is_found_where_nothing_is() -> None:
     read = decode(np.zeros((1, 3000), np.float32), np.zeros((1, 3, 3000), np.float32), ("I",))
     assert read.n_beats == 0

@@ -87,5 +87,5 @@ def test_no_signal_is_refused_not_encoded(weights: Path) -> None:
 
 
 def test_no_weights(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="the signal encoder is not there"):
+    with pytest.raises(ConfigError, match="these weights are not there"):
         encode([_record()], weights=tmp_path / "none.onnx")

@@ -152,8 +152,9 @@ def test_a_finding_left_out_is_added(found: Analysis) -> None:
     )
     known = known_of(replace(found, findings=(urgent,)))
     told = ground("The QRS is narrow.", known)
-    assert told.text.endswith("Ventricular premature complexes.")
-    assert [change.action for change in told.changes][-1] == "added"
+    assert told.text.startswith("The QRS is narrow.")
+    assert "Ventricular premature complexes. Impression: ventricular premature" in told.text
+    assert {change.action for change in told.changes} == {"added"}
 
 
 def test_a_sentence_said_twice_ships_once(known: Known) -> None:
@@ -328,3 +329,153 @@ def test_the_rate_of_atrial_waves_is_not_replaced_by_the_heart_rate(known: Known
     told = ground("Atrial waves at 278.32 /min in II between the beats.", known, complete=False)
     assert f"{rate:.2f}" not in told.text
     assert "278" not in told.text
+
+
+def with_findings(found: Analysis, *findings: Any) -> Known:
+    """Give what is known of the record with these findings only."""
+    from dataclasses import replace
+
+    return known_of(replace(found, findings=findings))
+
+
+def made(code: str, status: str = "present", **more: Any) -> Any:
+    """Make a finding with its published name."""
+    from ecg_llm.findings.codes import STATEMENTS
+    from ecg_llm.findings.finding import Finding
+
+    of = STATEMENTS[code]
+    values = {"label": of.label, "section": of.section, "urgency": of.urgency, **more}
+    return Finding(code=code, snomed=None, status=status, **values)
+
+
+def flutter() -> Any:
+    """Make an atrial flutter with its evidence."""
+    from ecg_llm.phrases import measured
+
+    rule = "220 to 350/min, of one frequency"
+    fact = measured("atrial waves between the beats", 278.32, "/min", lead="II", criterion=rule)
+    return made("AFLT", evidence=(fact,))
+
+
+@pytest.mark.parametrize(("rate", "holds"), [("278", True), ("278.32", True), ("264", False)])
+def test_a_number_beside_a_finding_is_judged_by_its_evidence(
+    found: Analysis, rate: str, holds: bool
+) -> None:
+    """The rate of flutter waves was once held against that of the P waves, and withheld."""
+    known = with_findings(found, flutter())
+    text = f"Atrial flutter: atrial waves at {rate} /min in II between the beats."
+    told = ground(text, known, complete=False)
+    shown = "Atrial flutter: atrial waves at 278/min in II between the beats"
+    assert told.text == (f"{shown}." if holds else f"{shown} (220 to 350/min, of one frequency).")
+    garbled = ground("Atrial flutter: atrial waves at 278 ms96 beats.", known, complete=False)
+    assert "ms96" not in garbled.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The second ECG shows sinus rhythm.", "Both ECGs show sinus rhythm.", "New sinus rhythm."],
+)
+def test_no_second_ecg_is_told_of_where_one_was_given(found: Analysis, text: str) -> None:
+    known = known_of(found)
+    assert all(one.status != "supported" for one in known.check(text))
+    told = ground(text, known).text
+    assert "second" not in told and "Both" not in told and "New" not in told
+    assert "Sinus rhythm" in told
+
+
+def test_what_two_ecgs_show_is_held_against_both(found: Analysis) -> None:
+    from dataclasses import replace
+
+    now = with_findings(found, made("SR"), made("left_axis"), made("PVC", "absent"))
+    before = with_findings(found, made("SR"), made("left_axis", "absent"), made("PVC"))
+    known = replace(now, earlier=before.facts)
+    verdicts = {
+        "The second ECG shows left axis deviation.": "supported",
+        "Both ECGs show sinus rhythm.": "supported",
+        "New left axis deviation.": "supported",
+        "Both ECGs show left axis deviation.": "contradicted",
+        "New sinus rhythm.": "contradicted",
+        "The first ECG shows PVC.": "supported",
+        "The second ECG shows PVC.": "contradicted",
+    }
+    for text, status in verdicts.items():
+        assert {one.status for one in known.check(text)} == {status}, text
+
+
+def test_the_impression_is_drawn_from_what_stands(found: Analysis) -> None:
+    doubt = "the criterion is met, the encoder gives a probability of 0.30"
+    known = with_findings(
+        found,
+        made("SR"),
+        made("LVH", doubt=doubt),
+        made("PVC", "absent"),
+        made("INJIN", "unknown", doubt=doubt, evidence=flutter().evidence),
+    )
+    told = ground("Sinus rhythm. Impression: PVC; LVH; sinus rhythm.", known)
+    assert told.text.endswith(
+        "Impression: possible ST depression of injury, inferior; probable left ventricular "
+        "hypertrophy; sinus rhythm."
+    )
+    assert f"Probable left ventricular hypertrophy, uncertain ({doubt})." in told.text
+    assert told.changes[-1].action == "corrected"
+    kept = "Impression: left axis deviation; sinus rhythm."
+    known = with_findings(found, made("SR"), made("left_axis"))
+    assert ground(f"Sinus rhythm. {kept}", known).text.endswith(kept)
+
+
+def test_a_text_states_what_the_findings_state(found: Analysis) -> None:
+    """Present, uncertain and absent findings come out as they are, whatever the draft says."""
+    from ecg_llm.grounding import stated
+
+    doubt = "by the encoder, probability 0.80; the criterion is not met"
+    known = with_findings(
+        found, made("SR"), made("LVH", doubt=doubt), made("CLBBB"), made("1AVB", "absent")
+    )
+    for draft in (
+        "",
+        "Possible left bundle branch block. LVH.",
+        "First-degree AV block. Possible LVH.",
+        "No LVH. No sinus rhythm. First-degree AV block; LBBB.",
+    ):
+        assert stated(ground(draft, known).text) == {"SR", "LVH", "CLBBB"}, draft
+
+
+def test_values_left_out_are_added(known: Known) -> None:
+    told = ground("Sinus rhythm.", known)
+    rate, qrs = value(known, "heart_rate_bpm"), value(known, "qrs_ms")
+    assert f"Heart rate {rate:.0f} bpm" in told.text and f"QRS {qrs:.0f} ms" in told.text
+
+
+def test_an_open_normal_ecg_is_told_with_its_reason(found: Analysis) -> None:
+    why = "uncertain: the criterion of low T waves is met"
+    known = with_findings(found, made("NORM", "unknown", reason=why), made("SR"))
+    told = ground("Normal ECG.", known, complete=False)
+    assert told.text == (
+        "Whether this is a normal ECG could not be judged: the criterion of low T waves is met."
+    )
+
+
+def test_a_count_of_other_beats_is_withheld(found: Analysis) -> None:
+    """Beats of the first of two ECGs were once told of the second."""
+    from ecg_llm.phrases import measured
+
+    fact = measured("P wave before the QRS", 15.0, "of 15", criterion="≥ 60 % of the beats")
+    sinus = made("SR", evidence=(fact, measured("P axis", 10.0, "deg")))
+    known = with_findings(found, sinus)
+    right = "Sinus rhythm: P wave before 15 of 15 beats."
+    assert ground(right, known, complete=False).text == right
+    told = ground("Sinus rhythm: P wave before 10 of 10 beats.", known, complete=False).text
+    assert "10 of 10" not in told and told.startswith("Sinus rhythm")
+
+
+def test_a_report_without_a_rhythm_says_why(found: Analysis) -> None:
+    known = with_findings(found, made("SR", "unknown", reason="too few beats"), made("left_axis"))
+    assert "Not judged (too few beats): sinus rhythm." in ground("Left axis deviation.", known).text
+    known = with_findings(found, made("SR", "unknown", reason="too few beats"), flutter())
+    assert "Not judged" not in ground("Atrial flutter.", known).text
+
+
+def test_a_finding_is_told_once(found: Analysis) -> None:
+    known = with_findings(found, flutter())
+    told = ground("Atrial flutter. There is atrial flutter. Possible atrial flutter.", known).text
+    assert told.lower().count("atrial flutter") == 2  # and in the impression

@@ -38,14 +38,14 @@ def ids(text):
 
 def written(prompt, wished, length=30):
     """Decode with logits that like ``wished``, whatever was said before."""
-    numbers, said = Numbers(IDS), []
+    numbers, said = Numbers(IDS).reader(ids(prompt)), []
     wish = ids(wished)
     for _ in range(length):
         if len(said) >= len(wish):
             break
         logits = np.zeros(len(WORDS))
         logits[wish[len(said)]] = 5.0
-        said.append(numbers.choose(logits, ids(prompt), said))
+        said.append(numbers.choose(int(logits.argmax()), said, lambda row=logits: row))
     return "".join(WORDS[k] for k in said)
 
 

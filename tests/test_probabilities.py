@@ -21,7 +21,7 @@ from ecg_llm.probabilities import (
 )
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim
-from ecg_llm.statements import doubtful_claim, finding_claims
+from ecg_llm.statements import doubtful_claim, finding_claims, is_grave_doubt
 
 PLAIN = CodeModel(
     slope=1.0,
@@ -97,6 +97,22 @@ def test_what_is_critical_stays_present_although_the_encoder_denies_it():
     assert found.status == "present" and "criterion is met" in found.doubt
 
 
+def test_what_is_urgent_and_denied_stays_open_and_alerts():
+    assert STATEMENTS["INJIL"].urgency == "urgent"
+    found = one("INJIL", "present", 0.02)
+    assert found.status == "unknown" and "criterion is met" in found.doubt
+    assert is_grave_doubt(found)
+    assert not is_grave_doubt(one("INJIL", "absent", 0.02))
+
+
+@pytest.mark.parametrize(("score", "status"), [(0.45, "unknown"), (0.55, "present")])
+def test_a_disagreement_is_stated_from_even_odds_on(score, status):
+    """Stated as probable at its threshold, it was once so more often wrongly than rightly."""
+    found = one("IMI", "absent", score)
+    assert found.status == status and "criterion is not met" in found.doubt
+    assert MODEL.codes["IMI"].threshold < 0.45
+
+
 def test_a_code_that_the_head_does_not_know_stays_as_it_came():
     given = finding("stemi", "present")
     assert [item for item in joined({"NORM": 0.1}, (given,), MODEL) if item.code == "stemi"] == [
@@ -127,6 +143,13 @@ def test_only_the_likeliest_rhythm_is_stated():
     assert found["AFIB"].status == "present"
     assert found["SR"].status == "unknown" and "more probable" in found["SR"].reason
     assert found["STACH"].status == "unknown"
+
+
+def test_a_complete_block_is_not_incomplete_too():
+    scores = dict.fromkeys(SCP, 0.02) | {"CRBBB": 0.9, "IRBBB": 0.8}
+    given = (finding("CRBBB", "present"), finding("IRBBB", "absent"))
+    found = {item.code: item for item in joined(scores, given, MODEL)}
+    assert (found["CRBBB"].status, found["IRBBB"].status) == ("present", "absent")
 
 
 def test_two_rhythms_whose_criteria_both_hold_are_both_stated():
@@ -174,6 +197,18 @@ def test_models_are_kept_in_a_file(tmp_path):
 def test_a_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="ecgllm train probabilities"):
         ProbabilityModel.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("origin", ["page", "recording"])
+def test_a_page_is_never_called_normal(monkeypatch, origin):
+    import ecg_llm.head
+
+    scores = dict.fromkeys(ecg_llm.head.bundled_head().columns.tolist(), 0.01) | {"NORM": 0.99}
+    monkeypatch.setattr(ecg_llm.head, "head_scores", lambda records, found: [scores])
+    record = ECGRecord(signal=np.ones((1, 5000)), fs=500.0, leads=("I",), origin=origin)
+    (normal,) = (f for f in with_probabilities(record, None, ()) if f.code == "NORM")
+    assert normal.status == ("unknown" if origin == "page" else "present")
+    assert normal.probability is not None and normal.probability > 0.9
 
 
 def test_what_the_encoder_cannot_read_keeps_its_findings():

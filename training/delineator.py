@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, DelineatorConfig, FlatDelineator
 from ecg_llm.eval.ludb import ludb_records, read_ludb
+from ecg_llm.eval.rhythms import Marks, simulated_marks
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import fill_gaps, resample
 from ecg_llm.waves import (
@@ -31,11 +32,7 @@ from ecg_llm.waves import (
     scale_leads,
 )
 
-if TYPE_CHECKING:
-    from ecg_llm.data_builders.synthetic import SyntheticECG
-
 FloatArray = npt.NDArray[np.float32]
-Marks = dict[str, dict[str, npt.NDArray[np.float64]]]
 _LOG_STRETCH = (-0.25, 0.45)
 """Logarithm of the change of tempo; wider towards fast rates, of which LUDB has few."""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
@@ -406,30 +403,6 @@ def simulated_records(recipe: DelineatorRecipe) -> list[MarkedRecord]:
         for ecg in drawn
         if not ecg.truth.electrode_swap
     ]
-
-
-def simulated_marks(ecg: SyntheticECG) -> Marks:
-    """Give the true marks of a simulated record, as training uses them.
-
-    Parameters
-    ----------
-    ecg : SyntheticECG
-        With its truth.
-
-    Returns
-    -------
-    dict of str to dict of str to np.ndarray, shape (n, 3), s
-        By lead and wave; P waves hidden under a QRS are left out.
-    """
-    truth = ecg.truth
-    marks = {}
-    for k, lead in enumerate(ecg.record.leads):
-        marks[lead] = {
-            "P": truth.p_leads_s[k][~truth.p_hidden],
-            "QRS": truth.complete.times_s[k, :, 3:6],
-            "T": truth.complete.times_s[k, :, 6:9],
-        }
-    return marks
 
 
 def _save(parts: dict[str, Any], out: Path, recipe: DelineatorRecipe, step: int) -> None:

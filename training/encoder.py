@@ -19,8 +19,9 @@ from ecg_llm.training.encoder_card import LIMITS, data_card
 from ecg_llm.training.loop import fit
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
 from ecg_llm.training.pack import Pack, pack
+from ecg_llm.training.page_encoder import PageEncoder
 from ecg_llm.training.recipe import Recipe, load_recipe, starting_folder
-from ecg_llm.training.store import load_encoder, save_encoder
+from ecg_llm.training.store import load_encoder, save_encoder, save_page_encoder
 
 Report = Callable[[str, int, int, dict[str, float]], None]
 
@@ -130,7 +131,7 @@ def train_stage(
         recipe.loop.batch,
         labelled=OBJECTIVES[recipe.objective].labelled,
     )
-    objective, judge = make_objective(Setup(recipe, encoder, records, source))
+    made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))
     logs: dict[str, float] = {}
     figures: dict[str, float] = {}
 
@@ -144,13 +145,15 @@ def train_stage(
         "data": records.fingerprint,
         "code": ecg_llm.__version__,
     }
+    if made.fingerprint:
+        identity["pages"] = made.fingerprint
     trained = fit(
-        objective,
-        source.draw,
+        made.objective,
+        made.draw,
         recipe.loop,
         out,
         identity=_plain(identity),
-        judge=judge,
+        judge=made.judge,
         on_step=step_done,
         resume=resume,
         stop_at=stop_at,
@@ -169,7 +172,10 @@ def train_stage(
         "limits": LIMITS,
         "torch": torch.__version__,
     }
-    save_encoder(best, out, card, extra)
+    if isinstance(trained, PageEncoder):
+        save_page_encoder(best, out, card, starting_folder(recipe))
+    else:
+        save_encoder(best, out, card, extra)
     return logs
 
 

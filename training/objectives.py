@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from ecg_llm.training.adapt import Adapt
 from ecg_llm.training.batches import Batches
 from ecg_llm.training.contrast import Contrast
 from ecg_llm.training.latent import Latent, Masked
-from ecg_llm.training.loop import Objective
+from ecg_llm.training.loop import Batch, Objective
 from ecg_llm.training.pack import Pack
+from ecg_llm.training.page_encoder import PageBatches, PageEncoder, judge_pages
+from ecg_llm.training.page_reads import DATA_OPTIONS, PageData, held_reads, page_reads
 from ecg_llm.training.probe import probe
 from ecg_llm.training.recipe import Recipe, starting_folder
 from ecg_llm.training.store import load_tensors
@@ -29,6 +32,7 @@ from ecg_llm.training.supervised import (
 )
 
 Judge = Callable[[nn.Module], dict[str, float]]
+Draw = Callable[[np.random.Generator], Batch]
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,37 @@ class Setup:
         All records.
     source : Batches
         Those that train.
+    pages : Path
+        Folder for pages that were read, or of which images.
     """
 
     recipe: Recipe
     encoder: SignalEncoder
     pack: Pack
     source: Batches
+    pages: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """An objective that is ready to be trained.
+
+    Attributes
+    ----------
+    objective : Objective
+        Net and loss.
+    judge : callable
+        From the trained objective to figures on held-out records.
+    draw : callable
+        Makes its batches.
+    fingerprint : str
+        Of what it learns from beside the packed records.
+    """
+
+    objective: Objective
+    judge: Judge
+    draw: Draw
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,16 +89,16 @@ class Kind:
     Attributes
     ----------
     make : callable
-        Builds it and its judge.
+        Builds it with its judge and its batches.
     labelled : bool
         Whether it takes records with statements only.
     """
 
-    make: Callable[[Setup], tuple[Objective, Judge]]
+    make: Callable[[Setup], Made]
     labelled: bool
 
 
-def make_objective(setup: Setup) -> tuple[Objective, Judge]:
+def make_objective(setup: Setup) -> Made:
     """Build the objective of a recipe.
 
     Parameters
@@ -79,9 +108,7 @@ def make_objective(setup: Setup) -> tuple[Objective, Judge]:
 
     Returns
     -------
-    objective : Objective
-    judge : callable
-        From the trained objective to figures on held-out records.
+    Made
 
     Raises
     ------
@@ -94,22 +121,24 @@ def make_objective(setup: Setup) -> tuple[Objective, Judge]:
         raise ConfigError(f"[options] of objective {setup.recipe.objective!r}: {error}.") from None
 
 
-def _supervised(setup: Setup) -> tuple[Objective, Judge]:
+def _supervised(setup: Setup) -> Made:
     labels = setup.pack.labels[setup.source.rows]
     objective = Supervised(setup.encoder, positive_weights(labels), **setup.recipe.options)
     _begin_with_head(objective, setup.recipe)
-    return objective, _by_statements(setup.pack)
+    return Made(objective, _by_statements(setup.pack), setup.source.draw)
 
 
-def _latent(setup: Setup) -> tuple[Objective, Judge]:
-    return Latent(setup.encoder, **setup.recipe.options), _by_probe(setup.pack)
+def _latent(setup: Setup) -> Made:
+    objective = Latent(setup.encoder, **setup.recipe.options)
+    return Made(objective, _by_probe(setup.pack), setup.source.draw)
 
 
-def _masked(setup: Setup) -> tuple[Objective, Judge]:
-    return Masked(setup.encoder, **setup.recipe.options), _by_probe(setup.pack)
+def _masked(setup: Setup) -> Made:
+    objective = Masked(setup.encoder, **setup.recipe.options)
+    return Made(objective, _by_probe(setup.pack), setup.source.draw)
 
 
-def _contrast(setup: Setup) -> tuple[Objective, Judge]:
+def _contrast(setup: Setup) -> Made:
     from ecg_llm.encoders.text import TextTowerConfig
     from ecg_llm.knowledge import concepts
 
@@ -123,17 +152,38 @@ def _contrast(setup: Setup) -> tuple[Objective, Judge]:
         config.width,
         **setup.recipe.options,
     )
-    return objective, _by_probe(setup.pack)
+    return Made(objective, _by_probe(setup.pack), setup.source.draw)
 
 
-def _adapt(setup: Setup) -> tuple[Objective, Judge]:
+def _adapt(setup: Setup) -> Made:
     options: dict[str, Any] = dict(setup.recipe.options)
     rows = setup.source.rows
     n = min(int(options.pop("labelled", 150)), len(rows))
     labelled = np.sort(np.random.default_rng(0).choice(rows, n, replace=False))
     objective = Adapt(setup.encoder, torch.from_numpy(labelled), **options)
     _begin_with_head(objective, setup.recipe)
-    return objective, _by_statements(setup.pack)
+    return Made(objective, _by_statements(setup.pack), setup.source.draw)
+
+
+def _page(setup: Setup) -> Made:
+    options: dict[str, Any] = dict(setup.recipe.options)
+    chosen = PageData(**{k: options.pop(k) for k in DATA_OPTIONS if k in options})
+    if not setup.recipe.start:
+        raise ConfigError(
+            "the page encoder begins with a trained signal encoder: give --start FOLDER or bundled."
+        )
+    train = page_reads(setup.pack, setup.source.rows, chosen, setup.pages, setup.recipe.loop.seed)
+    held = held_reads(setup.pack, held_out(setup.pack), chosen, setup.pages)
+    labels = setup.pack.labels[setup.source.rows]
+    objective = PageEncoder(setup.encoder, positive_weights(labels), **options)
+    _begin_with_head(objective, setup.recipe)
+    drawn = PageBatches(setup.source, train, chosen.share)
+    return Made(
+        objective,
+        lambda net: judge_pages(net, setup.pack, held) if held else {},
+        drawn.draw,
+        train.fingerprint,
+    )
 
 
 def _begin_with_head(objective: Supervised, recipe: Recipe) -> None:
@@ -167,5 +217,6 @@ OBJECTIVES: dict[str, Kind] = {
     "masked": Kind(_masked, labelled=False),
     "contrast": Kind(_contrast, labelled=True),
     "adapt": Kind(_adapt, labelled=False),
+    "page": Kind(_page, labelled=True),
 }
 """By the name that a recipe gives; another one joins by a line here."""

@@ -17,6 +17,7 @@ from ecg_llm.data_builders.photo_settings import PhotoSettings, draw_photo
 from ecg_llm.data_builders.photo_warp import Warp, warp_of
 from ecg_llm.data_builders.photograph import decode_image, encode_image, photograph_as
 from ecg_llm.page.net import LABELS, LONG_PX
+from ecg_llm.page.read import USUAL_GAIN, USUAL_SPEED
 from ecg_llm.record import ECGRecord
 from ecg_llm.render.raster import MM_PER_INCH, Image
 from ecg_llm.render.scene import text_mm
@@ -27,6 +28,11 @@ FOREIGN_SHARE = 0.35
 """Of the pages: drawn with lines, letters and sheets beyond those of the set builder."""
 SMALL_SHARE = 0.25
 """Of the pages: drawn with few pixels and enlarged."""
+HARD_SHARE = 0.35
+"""Of the pages: drawn until one of twelve rows, of fast paper or of another gain comes."""
+_HARD_TRIES = 8
+_APART = 1_000_003
+"""Between the seeds of one page's tries."""
 NO_PAGE_SHARE = 0.03
 """Of the examples: images without an ECG."""
 
@@ -85,7 +91,8 @@ def page_truth(record: ECGRecord, seed: int) -> PageTruth:
         return _no_page(rng)
     small = rng.random() < SMALL_SHARE
     size = int(rng.uniform(640, 1000) if small else rng.uniform(1150, 1600))
-    settings = draw_settings(record, seed, size_px=size)
+    hard = rng.random() < HARD_SHARE
+    settings = _settings(record, seed, size, hard)
     if rng.random() < FOREIGN_SHARE:
         settings = _foreign(settings, rng)
     page = render_page(record, settings)
@@ -97,6 +104,17 @@ def page_truth(record: ECGRecord, seed: int) -> PageTruth:
     taken = photograph_as(page, photo)
     packed = encode_image(taken.image, "jpeg", photo.quality)
     return _scaled(_truth(record, settings, page, photo, taken), decode_image(packed), rng)
+
+
+def _settings(record: ECGRecord, seed: int, size_px: int, hard: bool) -> PageSettings:
+    """Draw how the record is printed, again and again if it is to be hard to read."""
+    settings = draw_settings(record, seed, size_px=size_px)
+    for again in range(1, _HARD_TRIES if hard else 1):
+        usual = settings.speed_mm_s == USUAL_SPEED and settings.gain_mm_mv == USUAL_GAIN
+        if not usual or settings.layout == "12x1":
+            break
+        settings = draw_settings(record, seed + again * _APART, size_px=size_px)
+    return settings
 
 
 def save_truth(truth: PageTruth, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Train the page net and the name net on pages whose truth is known to a fraction of a pixel."""
+"""Train what reads pages, on pages whose truth is known to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
 from ecg_llm.training.page_names import train_names
+from ecg_llm.training.page_speed import SpeedRecipe, train_speed
 from ecg_llm.training.page_targets import Targets, crop_targets
 
 Progress = Callable[[int, int, float], None]
@@ -35,7 +36,7 @@ class PageRecipe:
     """Of PTB-XL; 9 and 10 stay unseen."""
     simulated: int = 400
     """Simulated records beside them."""
-    pages: int = 1040
+    pages: int = 2400
     """Pages drawn once and kept."""
     steps: int = 2400
     """Optimiser steps."""
@@ -261,14 +262,15 @@ def train(
     on_page: Callable[[int, int], None] = lambda done, total: None,
     on_step: Progress = lambda step, steps, loss: None,
 ) -> Path:
-    """Draw the pages and train both nets on them; what is there already is taken up again.
+    """Draw the pages and train the nets on them; what is there already is taken up again.
 
     Parameters
     ----------
     data : Path
         PTB-XL folder.
     out : Path
-        Folder for ``page.onnx``, ``page_names.onnx``, their card, the checkpoint and the pages.
+        Folder for ``page.onnx``, ``page_names.onnx``, ``page_speed.npz``, their card, the
+        checkpoint and the pages.
     recipe : PageRecipe, optional
         How; the bundled one's if left out.
     on_page, on_step : callable
@@ -287,6 +289,7 @@ def train(
     export(net, str(path))
     names = train_names(paths, epochs=chosen.name_epochs, seed=chosen.seed)
     export_names(names, str(out / "page_names.onnx"))
+    train_speed(records, out / "page_speed.npz", SpeedRecipe(seed=chosen.seed))
     card = {
         "recipe": asdict(chosen),
         "data": "Pages drawn by the project from PTB-XL v1.0.3 (CC BY 4.0), folds "

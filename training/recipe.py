@@ -34,7 +34,7 @@ class Recipe:
     """One stage of training, or several in sequence."""
 
     objective: str = "supervised"
-    """``supervised``, ``latent``, ``masked``, ``contrast``, ``adapt`` or ``sequence``."""
+    """``supervised``, ``latent``, ``masked``, ``contrast``, ``adapt``, ``page`` or ``sequence``."""
     size: str = "mini"
     """Size of the encoder: ``mini``, ``small``, ``base`` or ``large``."""
     start: str = ""

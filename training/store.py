@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from ecg_llm.encoders.signal import EncoderOutput, SignalEncoder, SignalEncoderC
 from ecg_llm.encoders.signal_input import WINDOW
 from ecg_llm.errors import ConfigError
 
-NAME = "signal_encoder"
+NAME, PAGE_NAME = "signal_encoder", "page_encoder"
 WEIGHTS = Path(ecg_llm.__file__).parent / "weights"
 
 
@@ -54,9 +56,51 @@ def save_encoder(
     with torch.no_grad():
         for key, x in encoder.state_dict().items():
             x.copy_(tensors[f"encoder.{key}"])
-    _export(encoder, folder / f"{name}.onnx", folder / f"{name}.safetensors")
+    _export(encoder, folder / f"{name}.onnx", [folder / f"{name}.safetensors"])
     document = {"config": vars(encoder.config), **card}
     (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def save_page_encoder(
+    encoder: SignalEncoder, folder: Path, card: dict[str, Any], base: Path | None = None
+) -> None:
+    """Write an encoder for pages: only the weights that are not the signal encoder's.
+
+    Parameters
+    ----------
+    encoder : SignalEncoder
+        Trained from that of ``base``.
+    folder : Path
+        Where to; it gets a copy of the signal encoder, into which the graph points too.
+    card : dict
+        Data, recipe, figures.
+    base : Path, optional
+        Folder of the signal encoder; the bundled one if left out.
+    """
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    base = base or WEIGHTS
+    shared, own = folder / f"{NAME}.safetensors", folder / f"{PAGE_NAME}.safetensors"
+    if base.resolve() != folder.resolve():
+        for end in ("safetensors", "json", "onnx"):
+            shutil.copyfile(base / f"{NAME}.{end}", folder / f"{NAME}.{end}")
+    before = load_file(shared)
+    encoder = encoder.cpu().eval()
+    halves = {f"encoder.{key}": _half(x) for key, x in encoder.state_dict().items()}
+    changed = {key: x for key, x in halves.items() if not torch.equal(x, before[key])}
+    save_file(changed, own)
+    with torch.no_grad():
+        for key, x in encoder.state_dict().items():
+            x.copy_(halves[f"encoder.{key}"])
+    _export(encoder, folder / f"{PAGE_NAME}.onnx", [shared, own])
+    # The graph points into the signal encoder's file, which must stay the same.
+    digest = hashlib.sha256(shared.read_bytes()).hexdigest()
+    document = {"config": vars(encoder.config), "base": digest, **card}
+    text = json.dumps(document, indent=1) + "\n"
+    (folder / f"{PAGE_NAME}.json").write_text(text, encoding="utf-8")
 
 
 def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
@@ -84,7 +128,9 @@ def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
     folder = folder or WEIGHTS
     try:
         card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / f"{name}.safetensors")
+        tensors = load_file(folder / f"{NAME if name == PAGE_NAME else name}.safetensors")
+        if name == PAGE_NAME:
+            tensors |= load_file(folder / f"{PAGE_NAME}.safetensors")
         config: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in card["config"].items()
         }
@@ -137,8 +183,8 @@ def _half(x: Tensor) -> Tensor:
     return x.detach().half().contiguous() if x.is_floating_point() else x.detach().contiguous()
 
 
-def _export(encoder: SignalEncoder, path: Path, weights: Path) -> None:
-    """Write the graph; its weights stay in the safetensors file beside it."""
+def _export(encoder: SignalEncoder, path: Path, weights: Sequence[Path]) -> None:
+    """Write the graph; its weights stay in the files beside it: in the last that has them."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -165,17 +211,17 @@ def _export(encoder: SignalEncoder, path: Path, weights: Path) -> None:
             dynamo=False,
         )
     model = onnx.load(path)
-    places = _places(weights)
+    places = {name: (file.name, *at) for file in weights for name, at in _places(file).items()}
     kept, casts = [], []
     for item in model.graph.initializer:
         if item.name not in places:
             kept.append(item)
             continue
-        first, length, shape = places[item.name]
+        location, first, length, shape = places[item.name]
         assert list(item.dims) == shape
         half = TensorProto(name=f"{item.name}.half", data_type=TensorProto.FLOAT16, dims=shape)
         half.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", weights.name), ("offset", first), ("length", length)):
+        for key, value in (("location", location), ("offset", first), ("length", length)):
             half.external_data.add(key=key, value=str(value))
         kept.append(half)
         casts.append(helper.make_node("Cast", [half.name], [item.name], to=TensorProto.FLOAT))

@@ -112,6 +112,22 @@ def eval_delineation(
     _print(result, json_)
 
 
+@eval_app.command("rhythms", short_help="Waves of simulated rhythms, blocks, rates and leads.")
+def eval_rhythms(
+    per_kind: Annotated[int, typer.Option(help="Records of each kind.", min=1)] = 8,
+    json_: Json = False,
+) -> None:
+    """Compare the delineator with the truth of simulated records, kind by kind.
+
+    \b
+    ecgllm eval rhythms
+    ecgllm eval rhythms --per-kind 40 --json \f
+    """
+    from ecg_llm.eval.rhythms import evaluate
+
+    _print(evaluate(per_kind, progress=_progress("kind")), json_)
+
+
 @eval_app.command("quality", short_help="The quality gate against CinC 2011's marks.")
 def eval_quality(
     data: Annotated[Path, typer.Option(help="CinC 2011 set a folder, with quality.csv.")],
@@ -398,6 +414,22 @@ def bench_page(
     from ecg_llm.eval.bench_page import bench_page as bench
 
     _print(bench(dpi=dpi), json_)
+
+
+@bench_app.command("encoder", short_help="Records to tokens beside PyTorch.")
+def bench_encoder(
+    batch: Annotated[int, typer.Option(help="Records of the large batch.", min=16)] = 256,
+    json_: Json = False,
+) -> None:
+    """Time the signal encoder beside PyTorch running the same net, in one run.
+
+    \b
+    ecgllm bench encoder
+    ecgllm bench encoder --batch 1024 --json \f
+    """
+    from ecg_llm.eval.bench_encoder import bench_encoder as bench
+
+    _print(bench(batch=batch), json_)
 
 
 @bench_app.command("instruct", short_help="Writing conversations.")
@@ -687,6 +719,12 @@ def bench_engines(
     ] = "1,8,32",
     max_new_tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 64,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 2,
+    ecgs: Annotated[
+        int,
+        typer.Option(
+            min=1, max=2560, help="Different ECGs; vLLM reads a prompt that comes again only once."
+        ),
+    ] = 8,
     json_: Json = False,
 ) -> None:
     """Time engines on the same model and prompts, in one run, one after the other.
@@ -710,5 +748,6 @@ def bench_engines(
         concurrent=numbers,
         max_new_tokens=max_new_tokens,
         rounds=rounds,
+        ecgs=ecgs,
     )
     _print(result, json_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,8 @@ def train_encoder(
     recipe: Annotated[
         str,
         typer.Option(
-            help="supervised, latent, masked, contrast, adapt, full, or the path of a TOML file."
+            help="supervised, latent, masked, contrast, adapt, page, full, or the path of a TOML "
+            "file."
         ),
     ],
     data: Data,
@@ -37,6 +39,13 @@ def train_encoder(
     seed: Annotated[int | None, typer.Option(help="Of weights and batches.")] = None,
     start: Annotated[
         str | None, typer.Option(help="Folder of a trained encoder to begin with, or bundled.")
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="For page: a set of page images that `ecgllm build images` made of the records; "
+            "pages are drawn if left out."
+        ),
     ] = None,
     packed: Packed = None,
     workers: Annotated[int, typer.Option(help="Processes that pack the data.", min=1)] = 1,
@@ -49,6 +58,7 @@ def train_encoder(
     \b
     ecgllm train encoder --recipe supervised --data data/ --out runs/encoder
     ecgllm train encoder --recipe latent --data data/ --out runs/latent --steps 2000
+    ecgllm train encoder --recipe page --data data/ --out runs/page --images sets/pages
     ecgllm train encoder --recipe full --data data/ --out runs/large --size large --resume
     accelerate launch -m ecg_llm.cli train encoder --recipe full --data data/ --out runs/full \f
     """
@@ -56,6 +66,9 @@ def train_encoder(
     from ecg_llm.training.recipe import load_recipe
 
     chosen = load_recipe(recipe, size=size, start=start, steps=steps, batch=batch, seed=seed)
+    if images is not None:
+        options = {**chosen.options, "images": str(_folder(images, "the page images"))}
+        chosen = dataclasses.replace(chosen, options=options)
 
     def report(stage: str, step: int, total: int, logs: dict[str, float]) -> None:
         judged = any("AUC" in key for key in logs)
@@ -73,7 +86,8 @@ def train_encoder(
         report=report,
         pack_progress=_progress("record"),
     )
-    typer.echo(str(out / "signal_encoder.safetensors"))
+    name = "page_encoder" if chosen.objective == "page" else "signal_encoder"
+    typer.echo(str(out / f"{name}.safetensors"))
 
 
 def train_head(

@@ -246,7 +246,7 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
     starts = [place for place, _ in _peaks(sight.spots[START], paper)]
     ends = [place for place, _ in _peaks(sight.spots[END], paper)]
     edges = _columns(best, n_columns, starts, ends, rows)
-    extra = sum(strips)
+    extra = sum(strips) - (best.shift < 0)
     title = best.arrangement or f"{len(rows)}x1"
     return Layout(
         name=f"{title}+{extra}" if extra else title,
@@ -275,17 +275,24 @@ def _best_match(names: list[Name], rows: Sequence[Row]) -> _Match | None:
              for shift in _shifts(key, len(rows))
              for below in np.arange(-0.75, 0.55, 0.05) * pitch]  # fmt: skip
     best = max((t for t in tries if t), key=lambda t: t.score, default=None)
-    if best is None or sum(best.fits) < min(3, len(rows)):
+    if best is None:
+        return None
+    # Rows in no known arrangement are told by their own names alone.
+    least = min(3, len(rows)) if best.arrangement else -(-len(rows) // 2)
+    if sum(best.fits) < least:
         return None
     return best if 2 * sum(best.fits) > len(names) else None
 
 
 def _shifts(key: str, n_rows: int) -> range:
-    """How many rows of an arrangement may be cut off above; few strips stand below it."""
+    """How many rows of an arrangement may be cut off above; few strips stand below it.
+
+    -1: a first row that is none, as the edge of the paper.
+    """
     if not key:
         return range(1)
     n = len(ARRANGEMENTS[key])
-    return range(max(min(n - 1, n + _MOST_STRIPS - n_rows) + 1, 0))
+    return range(-1 if n_rows > n else 0, max(min(n - 1, n + _MOST_STRIPS - n_rows) + 1, 0))
 
 
 def _match(
@@ -321,7 +328,7 @@ def _match(
         leads = [name.lead for name, fit in zip(names, fits, strict=True) if fit]
         score -= 2.0 * (len(leads) - len(set(leads)))
     else:
-        score -= 0.4 * max(len(grid) - shift - apart.shape[0], 0) + 0.2 * shift
+        score -= 0.4 * max(len(grid) - shift - apart.shape[0], 0) + max(0.2 * shift, -0.05 * shift)
     # Names beside their row beat names far from it, all else alike.
     score -= 0.3 * abs(below) / pitch
     beside = tuple(int(r) if c else -1 for r, c in zip(owner, close, strict=True))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.inference import session
 from ecg_llm.page.net import LABELS, Map
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "page_names.onnx"
@@ -62,20 +60,7 @@ def read_names(
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     size = (PATCH_PX[1], PATCH_PX[0])
     patches = [cv2.getRectSubPix(grey, size, (float(x), float(y))) for x, y in places]
-    (logits,) = _session(weights).run(None, {"patches": standardised(np.array(patches))})
+    (logits,) = session(weights).run(None, {"patches": standardised(np.array(patches))})
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     told: Map = odds / odds.sum(axis=1, keepdims=True)
     return told
-
-
-@functools.cache
-def _session(weights: Path) -> Any:
-    """Load the net once per process."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():  # one of many processes must not take all cores
-        options.intra_op_num_threads = int(threads)
-    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.page.decode import Image
 
@@ -66,24 +63,6 @@ class Sight:
     paper: Map
 
 
-@functools.cache
-def _session(weights: Path) -> Any:
-    """Load the net once per process."""
-    if not weights.is_file():
-        raise ConfigError(
-            f"{weights}: the page net is not there; reinstall the package, or train one with "
-            "`ecgllm train pages`."
-        )
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():  # one of many processes must not take all cores
-        options.intra_op_num_threads = int(threads)
-    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-
-
 def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Sight:
     """Run the net over an image.
 
@@ -114,7 +93,7 @@ def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Si
     filled = np.full((height + -height % _MULTIPLE, width + -width % _MULTIPLE, 3), 128, np.uint8)
     filled[:height, :width] = sized
     batch = filled.transpose(2, 0, 1)[None].astype(np.float32)
-    trace, marks, lie = _session(weights).run(None, {"image": batch})
+    trace, marks, lie = session(weights).run(None, {"image": batch})
     lie = lie[0].transpose(1, 2, 0)
     return Sight(
         image=filled,

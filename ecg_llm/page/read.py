@@ -14,6 +14,7 @@ from ecg_llm.page.layout import Layout, find_layout
 from ecg_llm.page.net import LONG_PX, PULSE, Sight, look
 from ecg_llm.page.paper import Paper, find_paper
 from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
+from ecg_llm.page.speed import told_speed
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,17 +22,15 @@ GAINS_MM_MV = (5.0, 10.0, 20.0)
 USUAL_GAIN, USUAL_SPEED = 10.0, 25.0
 _EDGE_MM = 0.6
 """Left out on both sides of a column's edge, where the next lead begins."""
-_LEAST_LEAD_S = 1.2
-"""A lead of which less is seen is left out."""
+_LEAST_LEAD_S = 1.0
+"""A lead of which less is seen is left out: the encoder would not look at it."""
 _LEAST_LEADS = 2
 _PULSE_SEEN = 0.5
 _UPRIGHT = 0.008
 """Of the page's vertical: less is none."""
 _MARGIN_MM = 2.7
 """By which the net marks more than the pulse."""
-_NARROWEST_MM, _WIDE_MM = 5.0, 12.0
-_SLOW_MM = 28.0
-"""Between beats: 54 a minute at 25 mm/s."""
+_NARROWEST_MM = 5.0
 _FILLS = 0.82
 """Of the picture's long side: a page that fills less is looked at again, closer."""
 
@@ -51,9 +50,9 @@ class PageReading:
     paper : Paper
         How the paper lay.
     speed_mm_s, gain_mm_mv : float
-        Paper speed and height of a millivolt.
+        Paper speed, told from the tracings, and height of a millivolt.
     pulse_seen : bool
-        Whether a calibration pulse told them; else the usual ones are taken.
+        Whether a calibration pulse told the height; else the usual one is taken.
     agreement : float or None
         Correlation of II with I + III where all three are drawn at one time.
     """
@@ -86,15 +85,14 @@ class PageReading:
             + (f", {self.layout.against} do not" if self.layout.against else "")
             + "."
         ]
-        if self.pulse_seen:
-            told.append(
-                f"Calibration pulse: {self.speed_mm_s:g} mm/s and {self.gain_mm_mv:g} mm/mV."
+        told.append(
+            f"Paper speed by the shape of the tracings: {self.speed_mm_s:g} mm/s. "
+            + (
+                f"Calibration pulse: {self.gain_mm_mv:g} mm/mV."
+                if self.pulse_seen
+                else f"No calibration pulse was found; {self.gain_mm_mv:g} mm/mV are assumed."
             )
-        else:
-            told.append(
-                f"No calibration pulse was found; {self.speed_mm_s:g} mm/s and "
-                f"{self.gain_mm_mv:g} mm/mV are assumed."
-            )
+        )
         if not self.paper.grid_seen:
             told.append("No ruling was found; the scale is estimated from the page as a whole.")
         missing = [lead for lead in STANDARD_12 if lead not in self.leads]
@@ -185,8 +183,9 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     if abs(layout.slant) > _UPRIGHT:
         leaning = follow_rows(sight, paper, slant=layout.slant)
         rows = leaning if len(leaning) == len(rows) else rows
-    pulse = _pulse(sight, paper, rows)
-    speed, gain = pulse or (USUAL_SPEED, USUAL_GAIN)
+    pulse = _pulse_gain(sight, paper, len(rows))
+    gain = pulse or USUAL_GAIN
+    speed = told_speed(rows) or USUAL_SPEED
     fs = SAMPLES_MM * speed
     leads = _leads(rows, layout, speed, gain)
     drawn = {
@@ -246,8 +245,8 @@ def _evened(places: Floats, edges: Floats, steps: Floats) -> Floats:
     return inner
 
 
-def _pulse(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[float, float] | None:
-    """Read speed and gain from the calibration pulses."""
+def _pulse_gain(sight: Sight, paper: Paper, n_rows: int) -> float | None:
+    """Read the gain from the calibration pulses."""
     import cv2
 
     from ecg_llm.page.net import MARK_STEP
@@ -255,7 +254,6 @@ def _pulse(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[float, fl
     mask = (sight.spots[PULSE] > _PULSE_SEEN).astype(np.uint8)
     n, _names, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     gains: list[float] = []
-    widths: list[float] = []
     for k in range(1, n):
         x, y, w, h, area = (int(value) for value in stats[k])
         if area < 0.6 * w * h or area < 6:
@@ -265,33 +263,11 @@ def _pulse(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[float, fl
         gain = _snapped(v1 - v0 - _MARGIN_MM, GAINS_MM_MV)
         if gain and u1 - u0 > _NARROWEST_MM:
             gains.append(gain)
-            widths.append(u1 - u0)
     if not gains:
         return None
-    # A pulse lasts 0.2 s; with its feet it takes 8 to 13 mm at 25 mm/s, and is twice as wide at 50;
-    # beats that would be slow at 25 mm/s must agree.
-    twice = float(np.median(widths)) > _WIDE_MM and _beat_mm(rows) > _SLOW_MM
-    speed = 2 * USUAL_SPEED if twice else USUAL_SPEED
     other = max(set(gains) - {USUAL_GAIN}, key=gains.count, default=USUAL_GAIN)
-    enough = gains.count(other) >= max(2, 0.5 * len(rows))
-    gain = other if enough and gains.count(other) > 0.6 * len(gains) else USUAL_GAIN
-    return speed, gain
-
-
-def _beat_mm(rows: tuple[Row, ...]) -> float:
-    """Give the distance between beats along the page."""
-    step = SAMPLES_MM // 2
-    total = np.zeros(int(75 * SAMPLES_MM / step))
-    for row in rows:
-        steep = np.abs(np.diff(np.nan_to_num(row.values), prepend=0.0))
-        n = len(steep) // step
-        x = np.minimum(steep[: n * step].reshape(n, step).sum(axis=1), 4.0)
-        x = np.convolve(x - x.mean(), np.ones(5) / 5, "same")
-        if n > 2 * len(total):
-            whole = np.correlate(x, x, "full")[n - 1 : n - 1 + len(total)]
-            total += whole / (n - np.arange(len(total))) / (whole[0] / n + 1e-9)
-    first = int(7 * SAMPLES_MM / step)
-    return float((first + total[first:].argmax()) * step / SAMPLES_MM)
+    enough = gains.count(other) >= max(2, 0.5 * n_rows)
+    return other if enough and gains.count(other) > 0.6 * len(gains) else USUAL_GAIN
 
 
 def _snapped(value: float, choices: tuple[float, ...]) -> float | None:

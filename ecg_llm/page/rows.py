@@ -16,6 +16,8 @@ SAMPLES_MM = 2 * PX_MM
 """Samples a millimetre of a followed tracing: one in each column of pixels and one between."""
 _INK = 0.95
 """Probability, over two pixels side by side, from which they belong to a tracing."""
+_FAINT = 0.5
+"""The same, where a row has no such points."""
 _LEAST_ROW_MM = 15.0
 """A row has at least so much of a tracing."""
 _LEAST_SHARE = 0.3
@@ -99,16 +101,16 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
     lattice = paper.lattice()
     nothing = None
     ink = cv2.remap(sight.trace, lattice, nothing, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-    u, v = _ridge(ink)
-    if len(u) == 0:
+    u, v, sure = _ridge(ink)
+    if not sure.any():
         return ()
     columns = np.clip(np.rint(u), 0, ink.shape[1] - 1).astype(int)
     levels = np.clip(np.rint(v), 0, ink.shape[0] - 1).astype(int)
     base = _voted(sight, paper, lattice[levels, columns])  # mm down the page
     near = (base > paper.box[1] - _OUTSIDE_MM) & (base < paper.box[3] + _OUTSIDE_MM)
-    u, v, base = u[near], v[near], base[near]
+    u, v, base, sure = u[near], v[near], base[near], sure[near]
     columns, levels = columns[near], levels[near]
-    lines = _lines(columns, base, np.ones(len(u))) if len(u) else []
+    lines = _lines(columns[sure], base[sure], np.ones(int(sure.sum()))) if sure.any() else []
     if not lines:
         return ()
     heights = np.stack([at + slope * u for at, slope in lines])
@@ -120,8 +122,9 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
     for k, (at, slope) in enumerate(lines):
         mine = owner == k
         mine[mine] = _no_dust(columns[mine], levels[mine], ink.shape)
-        if len(np.unique(columns[mine])) < _LEAST_ROW_MM * PX_MM:
+        if len(np.unique(columns[mine & sure])) < _LEAST_ROW_MM * PX_MM:
             continue
+        mine[mine] = _filling(u[mine], sure[mine])
         on_line = (at + slope * u[mine] - paper.box[1]) * PX_MM
         first, places = _joined(u[mine] - slant * (v[mine] - on_line), v[mine])
         along = first + np.arange(len(places)) / 2
@@ -131,8 +134,8 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
     return tuple(rows)
 
 
-def _ridge(ink: Map) -> tuple[Floats, Floats]:
-    """Thin the strokes to their middle lines: points to a fraction of a pixel."""
+def _ridge(ink: Map) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Thin the strokes to their middle lines: points to a fraction of a pixel; which are sure."""
     here = ink[1:-1, 1:-1]
     left, right, above, below = ink[1:-1, :-2], ink[1:-1, 2:], ink[:-2, 1:-1], ink[2:, 1:-1]
     across, down = left + right - 2 * here, above + below - 2 * here
@@ -141,7 +144,7 @@ def _ridge(ink: Map) -> tuple[Floats, Floats]:
     crest = np.where(steep, (here >= left) & (here > right), (here >= above) & (here > below))
     # A line between two pixels is shared by both.
     beside = np.where(steep, np.maximum(left, right), np.maximum(above, below))
-    v, u = np.nonzero(crest & (here > 0.4 * _INK) & (here + beside > _INK))
+    v, u = np.nonzero(crest & (here > 0.4 * _FAINT) & (here + beside > _FAINT))
     aside = np.where(
         steep[v, u],
         0.5 * (left - right)[v, u] / np.minimum(across[v, u], -1e-6),
@@ -151,7 +154,18 @@ def _ridge(ink: Map) -> tuple[Floats, Floats]:
     along = np.where(steep[v, u], aside, 0.0)
     x: Floats = (u + 1.0 + along).astype(np.float64)
     y: Floats = v + 1.0 + aside - along
-    return x, y
+    return x, y, (here[v, u] > 0.4 * _INK) & ((here + beside)[v, u] > _INK)
+
+
+def _filling(u: Floats, sure: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Keep the sure points of a row, and fainter ones where there are no sure ones nearby."""
+    column = np.rint(u).astype(int) - int(u.min())
+    taken = np.zeros(int(column.max()) + 3, bool)
+    taken[column[sure]] = True
+    near = taken.copy()
+    near[1:] |= taken[:-1]
+    near[:-1] |= taken[1:]
+    return np.asarray(sure | ~near[column], bool)
 
 
 def _voted(sight: Sight, paper: Paper, pixels: npt.NDArray[np.float32]) -> Floats:

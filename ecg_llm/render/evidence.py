@@ -6,7 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from ecg_llm import wording
-from ecg_llm.phrases import MOMENT_S, amount, evidence_phrase, facts_phrase, number, reading, tidy
+from ecg_llm.phrases import (
+    MOMENT_S,
+    amount,
+    evidence_phrase,
+    fact_groups,
+    facts_phrase,
+    number,
+    reading,
+    tidy,
+)
 from ecg_llm.render.scene import printable
 
 if TYPE_CHECKING:
@@ -162,11 +171,15 @@ def below_present(evidence: Iterable[Evidence], said: str) -> str:
     places: dict[str, None] = {}
     more: list[Evidence] = []
     limits: dict[str, None] = {}
+    evidence = tuple(evidence)
+    told = {item for items, phrase in fact_groups(evidence) if phrase in said for item in items}
     for item in evidence:
         place = place_of(item)
         if place is not None and place[2] - place[1] < MOMENT_S:
             places[where_text(item)] = None
-        rule = tidy(wording.rule(item.criterion))
+        if item in told:
+            continue
+        rule = tidy(wording.without_limit(wording.rule(item.criterion)))
         if wording.said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
             reading(item, rule) not in said
         ):

@@ -58,7 +58,9 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-CASE = Case(files=(Upload("a.hea", b"head"), Upload("a.dat", b"data")))
+CASE = Case(
+    files=(Upload("a.hea", b"head"), Upload("a.dat", b"data")), fields={"age": "64", "sex": "male"}
+)
 
 
 def test_a_key_is_asked_for_only_where_it_is_needed(url: str) -> None:
@@ -72,6 +74,7 @@ def test_the_files_go_with_the_first_message_and_the_answer_comes_in_pieces(url:
     first, *others = _Fake.asked[0]["messages"]  # type: ignore[misc]
     assert [part["type"] for part in first["content"]] == ["file", "file", "text"]
     assert [turn["content"] for turn in others] == ["Sinus rhythm.", "Sure?"]
+    assert _Fake.asked[0]["ecg"] == CASE.fields
 
 
 def test_what_the_server_says_is_told_with_when_to_try_again(url: str) -> None:

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ecg_llm.io import read_record
+from ecg_llm.render.page import save_page
+
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -51,8 +54,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     line = app.stdout.readline()
     assert str(port) in line, "the app did not start"
     yield f"http://127.0.0.1:{port}"
-    app.send_signal(signal.SIGINT)
+    children = Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
+    assert children, "the app has no server of its own"
+    app.send_signal(signal.SIGTERM)
     app.wait(60)
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     app.stdout.close()
 
 
@@ -185,6 +191,51 @@ def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
         " return [...c.getContext('2d').getImageData(c.width - 2, 1, 1, 1).data].slice(0, 3); }"
     )
     assert max(corner) < 130
+
+
+def test_an_earlier_ecg_is_compared_and_what_was_left_empty_is_not_told(page: sync.Page) -> None:
+    page.get_by_text("Patient, earlier ECG, tables").click()
+    page.get_by_label("Age in years").wait_for()
+    earlier = [str(EXAMPLES / f"00001_hr.{end}") for end in ("hea", "dat")]
+    page.set_input_files("#earlier input[type=file]", earlier)
+    page.wait_for_function(
+        "() => document.querySelector('#earlier').innerText.includes('.dat')", timeout=SLOW_MS
+    )
+    _example(page)
+    said = page.locator(".findings").inner_text()
+    assert "Compared with 00001_hr" in said
+    assert said.index("Compared with") < said.index("Technical quality")
+    page.get_by_label("Age in years").fill("seventy")  # while the documents are being made
+    page.locator("#read").click()
+    page.wait_for_selector("#status [role=alert]")
+    assert "age is not valid" in page.locator("#status").inner_text()
+
+
+def test_a_page_is_shown_with_findings_and_without_values(page: sync.Page, tmp_path: Path) -> None:
+    """A scan: the page itself, what was read from it, and why nothing was measured."""
+    scan = tmp_path / "scan.pdf"
+    save_page(read_record(EXAMPLES / "00177_hr.hea"), scan)
+    _upload(page, scan)
+    page.wait_for_selector(".reading button.claim")
+    image = page.locator(".original img")
+    assert image.is_visible()
+    assert image.evaluate("image => image.complete && image.naturalWidth") > 1000
+    assert "layout 3x4" in page.locator(".original").inner_text()
+    values = page.locator(".values").inner_text()
+    assert "Heart rate" in values
+    assert "read from a page image: not measured" in values
+    assert "bpm" not in values
+    assert "%" in values  # probabilities
+    page.get_by_label("Question", exact=True).fill("What is the PR interval?")
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_function(
+        "() => document.querySelector('#chat').innerText.includes('not measured')", timeout=SLOW_MS
+    )
+    _example(page)
+    page.wait_for_function(
+        "() => document.querySelector('.values').innerText.includes('94 bpm')", timeout=SLOW_MS
+    )
+    assert not image.is_visible()
 
 
 @pytest.mark.parametrize("kind", ["broken", "huge", "cat"])

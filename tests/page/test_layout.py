@@ -48,6 +48,20 @@ def test_a_page_whose_top_row_is_cut_off_is_known_by_the_rest():
     assert best is not None and best.arrangement == "3x4" and best.shift == 1
 
 
+@pytest.mark.parametrize("key", ["3x4", "6x2"])
+def test_the_edge_of_the_paper_above_is_no_row_of_the_page(key):
+    grid = ARRANGEMENTS[key]
+    names = [Name(n.lead, n.u, n.v + 25.0, n.score) for n in _names(grid)]
+    best = _best_match(names, _rows(len(grid) + 1))
+    assert best is not None and best.arrangement == key and best.shift == -1
+
+
+def test_rows_without_arrangement_need_names_for_half_of_them():
+    strangers = [Name(lead, 14.0, 24.0 + 25.0 * k, 0.9) for k, lead in enumerate(("V2", "I", "V5"))]
+    assert _best_match(strangers, _rows(3)) is not None
+    assert _best_match(strangers, _rows(7)) is None
+
+
 def test_without_names_nothing_is_assumed():
     assert _best_match([], _rows(4)) is None
     assert _best_match([Name("II", 10.0, 25.0, 0.5)], _rows(4)) is None

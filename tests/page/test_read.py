@@ -24,31 +24,30 @@ def record():
     return synthetic_ecg(bpm=72, seed=3, noise=None).record
 
 
-def _check(record, page, least, n_leads=12):
+def _check(record, page, least):
     assert page.origin == "page"
-    assert set(page.leads) <= set(STANDARD_12)
-    assert len(page.leads) >= n_leads
+    assert set(page.leads) == set(STANDARD_12)
     errors = compare(record, page).values()
     assert np.median([error.correlation for error in errors]) > least
     # The thin tips of QRS complexes are the first to fade.
-    assert 0.65 < np.median([error.gain for error in errors]) < 1.1
+    assert 0.7 < np.median([error.gain for error in errors]) < 1.1
     assert np.median([abs(error.shift_ms) for error in errors]) <= 16
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 def test_our_own_pages_are_read_back(record, layout):
     page = read_bytes(draw_page(record, layout=LAYOUTS[layout], dpi=150).to_png(), "page.png")
-    # Of twelve rows on one page, tall waves of V2 to V4 cross, and these rows may be lost.
-    _check(record, page, 0.9, n_leads=9 if layout == "12x1" else 12)
+    # Of twelve rows on one page, tall waves of V2 to V4 cross.
+    _check(record, page, 0.9 if layout == "12x1" else 0.95)
     assert page.calibrated
     assert f"layout {layout}" in page.notes[0]
     seen = np.isfinite(page.signal).sum(axis=1) / page.fs
-    assert seen.min() > {"6x2": 3.5, "12x1": 6.0}.get(layout, 1.4)
+    assert seen.min() > {"6x2": 4.5, "12x1": 9.0}.get(layout, 2.2)
 
 
-@pytest.mark.parametrize("dpi", [100, 250])
+@pytest.mark.parametrize("dpi", [80, 100, 250])
 def test_few_and_many_pixels(record, dpi):
-    _check(record, read_bytes(draw_page(record, dpi=dpi).to_png(), "page.png"), 0.85)
+    _check(record, read_bytes(draw_page(record, dpi=dpi).to_png(), "page.png"), 0.93)
 
 
 def test_most_photographs_are_read(record):

@@ -56,7 +56,7 @@ def _beats(n, bpm=72.0, tall=12.0):
     return spike + 2.0 * np.exp(-((phase - 0.3) ** 2) / 0.005)
 
 
-@pytest.mark.parametrize("scale", [3.4, 4.0])
+@pytest.mark.parametrize("scale", [3.4, 4.0, 4.6])
 @pytest.mark.parametrize("turn", [-2.0, 0.0, 2.0])
 def test_a_drawn_curve_is_read_back(scale, turn):
     heights = _beats(900)

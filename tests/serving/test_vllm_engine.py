@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -88,6 +89,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     model = VllmModel(folder, adapters={"ward": adapter}, max_model_len=1024)
     yield Served(model, TransformersModel(folder), adapted, folder)
     model.close()
+    gc.collect()  # vLLM leaves its sockets' context to it, and the warning to whoever comes next
 
 
 @pytest.fixture(scope="module")

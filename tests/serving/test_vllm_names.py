@@ -83,10 +83,13 @@ NAMES = {
         "AsyncLLM.errored",
     ),
     "vllm.v1.engine.exceptions": ("EngineDeadError",),
+    "vllm.v1.executor.uniproc_executor": ("UniProcExecutor",),
     "vllm.v1.sample.logits_processor": (
-        "AdapterLogitsProcessor.is_argmax_invariant",
-        "AdapterLogitsProcessor.new_req_logits_processor",
+        "LogitsProcessor.apply",
+        "LogitsProcessor.is_argmax_invariant",
+        "LogitsProcessor.update_state",
     ),
+    "vllm.v1.sample.logits_processor.builtin": ("process_dict_updates",),
 }
 
 PARAMETERS = {

@@ -9,12 +9,12 @@ import torch
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.encoders.delineator import DelineatorConfig
+from ecg_llm.eval.rhythms import simulated_marks
 from ecg_llm.training.delineator import (
     DelineatorRecipe,
     MarkedRecord,
     export,
     marked_record,
-    simulated_marks,
     targets,
     train,
     train_one,

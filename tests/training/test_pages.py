@@ -77,3 +77,20 @@ def test_a_tiny_net_trains_resumes_and_runs_without_torch(record, tmp_path):
     with torch.no_grad():
         trace = torch.sigmoid(whole(batch)[0])[0, 0].numpy()
     np.testing.assert_allclose(sight.trace, trace, atol=1e-3)
+
+
+def test_paper_speed_is_learnt_from_records_laid_out_in_mm(tmp_path, monkeypatch):
+    import ecg_llm.page.speed as told
+    from ecg_llm.training.page_speed import SpeedRecipe, rows_in_mm, train_speed
+
+    drawn = [synthetic_ecg(bpm=45 + 5 * k, seed=k, fs=100).record for k in range(15)]
+    path = tmp_path / "page_speed.npz"
+    wrong = train_speed(drawn, path, SpeedRecipe(draws=8, members=2, epochs=60))
+    assert max(wrong) < 0.35
+    monkeypatch.setattr(told, "WEIGHTS", path)
+    rng = np.random.default_rng(9)
+    right = [
+        told.told_speed(rows_in_mm(record, speed, rng)) == speed
+        for record in drawn for speed in (told.SLOW, told.FAST)
+    ]  # fmt: skip
+    assert np.mean(right) > 0.8

@@ -1,0 +1,70 @@
+"""Load the small nets that run without torch."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.errors import ConfigError
+
+
+def session_options(threads: int | None = None) -> Any:
+    """Give the settings of every ONNX session of the program.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Of one run; by default ``OMP_NUM_THREADS``, or all cores if that is not set.
+
+    Returns
+    -------
+    onnxruntime.SessionOptions
+
+    Notes
+    -----
+    Idle threads sleep instead of turning in circles: on a machine that others use as well (a
+    server, a folder run) a record takes half the time so, on an idle one a fifth longer.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    elif asked.isdigit():  # one of many processes must not take all cores
+        options.intra_op_num_threads = int(asked)
+    return options
+
+
+@functools.cache
+def session(weights: Path) -> Any:
+    """Load a net once per process.
+
+    Parameters
+    ----------
+    weights : Path
+        ONNX file.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+
+    Raises
+    ------
+    ConfigError
+        If the file is not there.
+    """
+    if not weights.is_file():
+        raise ConfigError(
+            f"{weights}: these weights are not there; reinstall the package, or train them anew "
+            "(`ecgllm train --help` lists how)."
+        )
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(
+        str(weights), session_options(), providers=["CPUExecutionProvider"]
+    )
