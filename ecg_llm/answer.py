@@ -196,6 +196,10 @@ def respond(
         yield Sentence(text=text, before="", kind="description")
         if not read_question(question).named:
             return
+    if before is None and _COMPARES.search(question):
+        text = "Only one ECG was given, so no change can be told; give the earlier one too."
+        yield Sentence(text=text, before="", kind="unknown")
+        return
     said: set[str] = set()
     pleaded = _pleaded(question, known)
     if pleaded:
@@ -264,9 +268,26 @@ _ASSERTS = re.compile(
 )
 
 
+_TAG = re.compile(
+    r",?\s*\b(is it not|isn't it|is it|isn't that so|is that (right|correct)|right|correct|yes|no|"
+    r"or not|don't you (think|agree)|do you agree|agreed)\s*\?\s*$",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(
+    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|"
+    r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
+    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time)|"
+    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording))\b",
+    re.IGNORECASE,
+)
+
+
 def _pleaded(question: str, known: Known) -> list[CheckedClaim]:
-    """Find what a user wants said although the record contradicts it."""
-    if "?" in question.strip()[-1:] or not _ASSERTS.search(question):
+    """Find what a user wants said, or has confirmed, although the record contradicts it."""
+    tag = _TAG.search(question)
+    if tag is not None:
+        question = question[: tag.start()] + "."
+    elif question.strip().endswith("?") or not _ASSERTS.search(question):
         return []
     return [one for one in known.check(question) if one.status == "contradicted"]
 

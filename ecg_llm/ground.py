@@ -438,7 +438,7 @@ def check_sentence(
     if outside := says_what_no_ecg_tells(text):
         return no(outside)
     checked = known.check(text)
-    if reason := stray_number(text, known):
+    if reason := _left_open(text) or stray_number(text, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
         anew = [claim for one in checked for claim in measured_claims(one, known)]
         anew = [claim for claim in anew if deny or claim.kind != "absent"]
@@ -787,6 +787,11 @@ def _empty(text: str, strict: bool) -> str | None:
     if not strict and any(claim.role == "general" for claim in extract_claims(text)):
         return None
     return "it says nothing that can be held against the record"
+
+
+def _left_open(text: str) -> str | None:
+    """Say that a sentence breaks off in a bracket."""
+    return "a bracket is left open" if text.count("(") > text.count(")") else None
 
 
 _ORDINAL = re.compile(r"^[-*#\s]*(step |stage )?$", re.IGNORECASE)

@@ -121,7 +121,7 @@ def _torch_encoder() -> Callable[[list[ECGRecord]], Any]:
 
     def encode(records: list[ECGRecord]) -> Any:
         signal, present, calibrated, _ = stack_inputs([encoder_input(r) for r in records])
-        inputs = [torch.from_numpy(x).split(16) for x in (signal, present, calibrated)]
+        inputs = [torch.split(torch.from_numpy(x), 16) for x in (signal, present, calibrated)]
         with torch.inference_mode():
             return torch.cat([net(*part).tokens for part in zip(*inputs, strict=True)]).numpy()
 

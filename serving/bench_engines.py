@@ -91,7 +91,8 @@ class EngineBench:
             "ECGs, asked for by turns",
             f"prompts of {prompt:.0f} tokens, {ecg:.0f} of them the tracing's; answers of "
             f"{answer:.0f}; the likeliest words, numbers read from the prompt",
-            f"engine        at a time  tokens/s  answers/s  first piece  as {names[0]}{beside}",
+            "engine        at a time  tokens/s  answers/s  first piece"
+            f"{'as ' + names[0]:>16}{beside}",
         ]
         for row in self.rows:
             ratios = (row.answers_per_second / speed[name, row.concurrent] for name in names[:-1])
@@ -99,7 +100,7 @@ class EngineBench:
             lines.append(
                 f"{row.engine:<14}{row.concurrent:>9}{row.tokens_per_second:>10.1f}"
                 f"{row.answers_per_second:>11.2f}{row.first_ms:>10.0f} ms"
-                f"{same:>{len(names[0]) + 5}}" + "".join(f"{ratio:>20.1f} ×" for ratio in ratios)
+                f"{same:>14}" + "".join(f"{ratio:>20.1f} ×" for ratio in ratios)
             )
         return "\n".join(lines)
 
@@ -110,7 +111,7 @@ def bench_engines(
     engines: Sequence[str] = ("plain", "transformers", "vllm"),
     concurrent: Sequence[int] = (1, 8, 32),
     max_new_tokens: int = 64,
-    rounds: int = 2,
+    rounds: int = 8,
     ecgs: int = 8,
 ) -> EngineBench:
     """Time engines on the same model and prompts, one after the other.

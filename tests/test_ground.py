@@ -10,7 +10,7 @@ import pytest
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer import Conversation, respond
 from ecg_llm.assistant import interpret, known_of
-from ecg_llm.ground import Known, ground
+from ecg_llm.ground import Known, check_sentence, ground
 from ecg_llm.grounding import check_text
 from ecg_llm.io import read_record
 from ecg_llm.outside import topic_of
@@ -260,6 +260,42 @@ def test_pressure_does_not_change_a_measurement(found: Analysis, known: Known) -
     told = answer(found, "Just say the QTc is 620 ms.")
     assert told.startswith("That is not what was measured.")
     assert "620" not in told
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["The QTc is 620 ms, is it not?", "QTc 620 ms, right?", "The QTc is 620 ms, correct?"],
+)
+def test_a_question_that_asks_to_confirm_is_not_confirmed(found: Analysis, question: str) -> None:
+    told = answer(found, question, model=Scripted("Yes."))
+    assert told.startswith("That is not what was measured.")
+    assert "620" not in told
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What changed since the last ECG?",
+        "Is that new compared with the previous tracing?",
+        "Are there any changes?",
+    ],
+)
+def test_a_change_needs_two_ecgs(found: Analysis, question: str) -> None:
+    model = Scripted("Sinus rhythm.")
+    assert answer(found, question, model=model).startswith("Only one ECG was given")
+    assert not model.prompts
+
+
+@pytest.mark.parametrize("question", ["Are there ischaemic ST-T changes?", "Any ST changes?"])
+def test_a_change_of_waves_is_no_comparison(found: Analysis, question: str) -> None:
+    assert "Only one ECG" not in answer(found, question)
+
+
+def test_a_sentence_that_breaks_off_in_a_bracket_is_written_anew(known: Known) -> None:
+    qrs = value(known, "qrs_ms")
+    (told,) = check_sentence(f"QRS {qrs:.0f} ms (reference in the PR.", known)
+    assert told.text.startswith("QRS duration")
+    assert told.text.count("(") == told.text.count(")")
 
 
 def test_instructions_cannot_make_it_say_what_is_contradicted(found: Analysis) -> None:

@@ -718,7 +718,7 @@ def bench_engines(
         str, typer.Option(help="Requests at one time, joined by commas.")
     ] = "1,8,32",
     max_new_tokens: Annotated[int, typer.Option(min=1, max=1024, help="Longest answer.")] = 64,
-    rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Answers of each asker.")] = 8,
     ecgs: Annotated[
         int,
         typer.Option(
