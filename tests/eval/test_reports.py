@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -76,30 +75,3 @@ def test_balanced_agreement_and_the_majority_answer() -> None:
     asked = [Item(question="?", ecg_ids=(1,), truth=(t,)) for t in ("no", "no", "no", "yes")]
     row = _row("all", range(4), asked, [("no",), ("no",), ("no",), ("no",)])
     assert row == QARow(name="all", n=4, exact=0.75, balanced=0.5, majority=0.75, f1=0.75)
-
-
-def test_the_noise_fit_reads_remarks_and_questions(tmp_path: Path) -> None:
-    from ecg_llm.training.noise import NoiseRecipe, asked_rows, remark_rows, remarked_leads
-
-    assert remarked_leads(" , I-AVR,  ") == {"I", "II", "III", "aVR"}
-    assert remarked_leads("v5-6,  ") == {"V5", "V6"}
-    assert remarked_leads(" , leicht,  ") == set()
-    columns = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems")
-    table = [
-        {"ecg_id": str(k), "strat_fold": "3", **dict.fromkeys(columns, "")} for k in range(1, 9)
-    ]
-    table[0]["static_noise"] = " , V2,3,  "
-    rows = remark_rows(table, NoiseRecipe(), 0)
-    there = {(row.ecg_id, row.kind, row.lead) for row in rows if row.there}
-    assert there == {
-        (1, "static noise", None),
-        *((1, kind, lead) for kind in ("static noise", "any") for lead in ("V2", "V3")),
-    }
-    items = tmp_path / "items.json"
-    items.write_text(
-        '[{"question": "Is burst noise present in lead V1?", "ecg_id": [1], "answer": ["yes"]}]'
-    )
-    asked = asked_rows(items, {1: 3}, 2.0)
-    assert [(row.kind, row.lead, row.there, row.weight) for row in asked] == [
-        ("burst noise", "V1", True, 2.0)
-    ]

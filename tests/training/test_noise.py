@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,7 @@ from ecg_llm.training.noise_data import (
     Rows,
     known_rows,
     lead_scales,
+    read_questions,
     remarked_leads,
 )
 
@@ -106,3 +110,47 @@ def test_nets_learn_what_is_there_and_ignore_what_is_not_known() -> None:
     again = fit_nets(x, rows, (9,), recipe, seed=0)
     assert np.array_equal(again.hidden, model.hidden)
     assert len(PLACES) == 13
+
+
+def test_questions_are_read_once_and_remarks_give_their_leads(tmp_path: Path) -> None:
+    lines = [
+        {"question": "Is burst noise present in lead V1?", "ecg_id": [2], "answer": ["yes"]},
+        {
+            "question": "Does this ECG show burst noise in lead V1?",
+            "ecg_id": [2],
+            "answer": ["yes"],
+        },
+        {
+            "question": "Does this ECG show static noise in lead V2?",
+            "ecg_id": [1],
+            "answer": ["yes"],
+        },
+        {
+            "question": "Does this ECG show static noise in lead V2?",
+            "ecg_id": [9],
+            "answer": ["no"],
+        },
+        {"question": "Does this ECG show static noise?", "ecg_id": [1], "answer": ["yes"]},
+    ]
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps(lines))
+    questions = read_questions(path, {1: 3, 2: 3})  # 9 is not at hand
+    assert questions == [
+        Question(2, "burst noise", "V1", True, 3),
+        Question(1, "static noise", "V2", True, 3),
+        Question(1, "static noise", None, True, 3),
+    ]
+    table = [cells(1, 3, static_noise=" , V2,3,  "), cells(2, 3)]
+    rows = known_rows(table, questions, asked_weight=2.0, sampled_folds=range(1, 9))
+    found = {
+        (int(rows.ecg_id[n]), KINDS[k], PLACES[rows.place[n]])
+        for n, k in zip(*np.nonzero(rows.there * rows.weight), strict=True)
+    }
+    assert found == {
+        (1, "static noise", None),
+        (1, "static noise", "V2"),
+        (1, "static noise", "V3"),
+        (2, "burst noise", "V1"),
+    }
+    asked = (rows.ecg_id == 2) & (rows.place == PLACES.index("V1"))
+    assert rows.weight[asked, KINDS.index("burst noise")] == pytest.approx(2.0)
