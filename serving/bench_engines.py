@@ -128,7 +128,7 @@ def bench_engines(
     max_new_tokens : int
         Longest answer.
     rounds : int
-        Answers that each of the askers waits for.
+        Answers that each of the askers waits for, after one more that is not timed.
     ecgs : int
         Different ECGs that are asked about, by turns. An engine may keep what it has read of a
         prompt, as vLLM does; with as many ECGs as there are answers, nothing comes twice.
@@ -155,10 +155,9 @@ def bench_engines(
             if not _ready(host):
                 raise ConfigError(f"engine {kind} did not start: {host.fault or 'no word'}")
             name = host.name
-            _ask(host, prompts, 1, 1, max_new_tokens)  # what is compiled at first use
-            rows += [
-                _timed(host, kind, prompts, n, rounds, max_new_tokens, wanted) for n in concurrent
-            ]
+            for n in concurrent:
+                _ask(host, prompts, n, 1, max_new_tokens)  # what is made ready at first use
+                rows.append(_timed(host, kind, prompts, n, rounds, max_new_tokens, wanted))
         finally:
             host.close()
     return EngineBench(model=name, ecgs=ecgs, rows=tuple(rows))
