@@ -50,11 +50,17 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def client(settings: Settings) -> Iterator[TestClient]:
+def shared_client(settings: Settings) -> Iterator[TestClient]:
     """A client of the shared server."""
     with TestClient(create_app(settings), base_url=BASE) as made:
-        wait_until_ready(made)
         yield made
+
+
+@pytest.fixture
+def client(shared_client: TestClient) -> TestClient:
+    """The same, once its reader is there: a test before may have had it replaced."""
+    wait_until_ready(shared_client)
+    return shared_client
 
 
 @pytest.fixture(scope="session")

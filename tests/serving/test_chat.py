@@ -15,7 +15,7 @@ from ecg_llm.io import read_record
 from tests.serving.conftest import EXAMPLES, zipped
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def openai_client(client: TestClient) -> openai.OpenAI:
     return openai.OpenAI(
         base_url="http://127.0.0.1/v1", api_key="none", http_client=client, max_retries=0

@@ -58,7 +58,7 @@ def test_who_the_patient_is_stands_in_no_answer_log_or_audit_entry(
     told += [repr(asdict(entry)) for entry in client.app.state.server.audit.entries(20)]
     everything = "\n".join(told)
     assert "QRS duration" in everything  # it was read
-    for value in (*IDENTITY.values(), "Mustermann", "Margarethe", "1931"):
+    for value in (*IDENTITY.values(), "Mustermann", "Margarethe", "1931-02-29"):
         assert value not in everything, value
 
 
@@ -122,10 +122,15 @@ def test_the_model_is_not_shown_what_a_file_says_beside_its_samples() -> None:
 
 
 @pytest.fixture(scope="module")
-def port(client: TestClient) -> Iterator[int]:
+def port(shared_client: TestClient) -> Iterator[int]:
     """The shared server on a real connection."""
     config = uvicorn.Config(
-        client.app, port=0, http=Connection, lifespan="off", log_config=None, limit_concurrency=64
+        shared_client.app,
+        port=0,
+        http=Connection,
+        lifespan="off",
+        log_config=None,
+        limit_concurrency=64,
     )
     server = uvicorn.Server(config)
     bound = config.bind_socket()
