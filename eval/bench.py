@@ -85,14 +85,14 @@ def bench_measure(record: ECGRecord, *, repeats: int = 20, peer_repeats: int = 3
         "delineate": lambda: delineate(record),
         "measure": lambda: measure(record, quality, delineation),
     }
-    steps_ms = {name: _shortest_ms(step, repeats) for name, step in steps.items()}
+    steps_ms = {name: shortest_ms(step, repeats) for name, step in steps.items()}
 
     def lane() -> None:
         judged = assess(record)
         measure(record, judged, delineate(record))
 
-    ours = _shortest_ms(lane, repeats)
-    peer = _shortest_ms(lambda: delineate_with_neurokit(record), peer_repeats)
+    ours = shortest_ms(lane, repeats)
+    peer = shortest_ms(lambda: delineate_with_neurokit(record), peer_repeats)
     return MeasureBench(
         record=f"{record.name}: {len(record.leads)} leads, {record.duration_s:g} s, "
         f"{record.fs:g} Hz",
@@ -103,8 +103,21 @@ def bench_measure(record: ECGRecord, *, repeats: int = 20, peer_repeats: int = 3
     )
 
 
-def _shortest_ms(work: Callable[[], object], repeats: int) -> float:
-    """Give the shortest of some runs, after one that warms up."""
+def shortest_ms(work: Callable[[], object], repeats: int) -> float:
+    """Time some work.
+
+    Parameters
+    ----------
+    work : callable
+        What to time.
+    repeats : int
+        How often, after one run that warms up.
+
+    Returns
+    -------
+    float, ms
+        Of the shortest run, as it is disturbed least.
+    """
     work()
     times = []
     for _ in range(repeats):

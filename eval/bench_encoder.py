@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ecg_llm.eval.bench import shortest_ms
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -99,10 +100,10 @@ def bench_encoder(*, batch: int = 256, repeats: int = 20) -> EncoderBench:
     ours, theirs = encode(some[:1]).tokens[0], with_torch(some[:1])[0]
     return EncoderBench(
         cores=os.cpu_count() or 1,
-        single_ms=1000 * _shortest_s(lambda: encode(some[:1]), repeats),
-        torch_single_ms=1000 * _shortest_s(lambda: with_torch(some[:1]), repeats),
-        batched_per_s=batch / _shortest_s(lambda: encode(many), 2),
-        torch_batched_per_s=batch / _shortest_s(lambda: with_torch(many), 2),
+        single_ms=shortest_ms(lambda: encode(some[:1]), repeats),
+        torch_single_ms=shortest_ms(lambda: with_torch(some[:1]), repeats),
+        batched_per_s=1000 * batch / shortest_ms(lambda: encode(many), 2),
+        torch_batched_per_s=1000 * batch / shortest_ms(lambda: with_torch(many), 2),
         largest_difference=float(np.abs(ours - theirs).max()),
         classify_cold_s=_classify_cold_s(),
     )
@@ -112,12 +113,10 @@ def _torch_encoder() -> Callable[[list[ECGRecord]], Any]:
     """Give the same from records to tokens in PyTorch, for records of 10 s."""
     import torch
 
-    from ecg_llm.encoders.signal import SignalEncoderConfig
     from ecg_llm.encoders.signal_input import encoder_input, stack_inputs
-    from ecg_llm.model.modeling import load_bundled_encoder
+    from ecg_llm.training.store import load_encoder
 
-    net = SignalEncoderConfig.of_size("mini").build().eval()
-    load_bundled_encoder(net)
+    net = load_encoder()
 
     def encode(records: list[ECGRecord]) -> Any:
         signal, present, calibrated, _ = stack_inputs([encoder_input(r) for r in records])
@@ -142,15 +141,4 @@ def _classify_cold_s() -> float:
         def run() -> None:
             subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own words
 
-        return _shortest_s(run, _COLD_RUNS)
-
-
-def _shortest_s(work: Callable[[], object], repeats: int) -> float:
-    """Give the shortest of some runs, after one that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    return min(times)
+        return shortest_ms(run, _COLD_RUNS) / 1000

@@ -368,19 +368,7 @@ def judge_text(text: str, case: Case) -> Counter[str]:
     -------
     Counter
     """
-    out: Counter[str] = Counter(records=1)
-    for one in case.known.check(text):
-        out["claims"] += 1
-        out["contradicted"] += one.status == "contradicted"
-        if one.claim.kind == "number":
-            out["numbers"] += 1
-            out["numbers_right"] += one.status == "supported"
-        if one.claim.kind == "finding" and not one.claim.negated:
-            out += _chain(one.evidence, one.claim.subject)
-    out += count_findings(said_findings(text), case.statements)
-    out += count_leads(text, case.known)
-    _overlap(out, text, case.reference)
-    return out
+    return _read_claims(text, case.known) + _whole(text, case)
 
 
 def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
@@ -397,22 +385,12 @@ def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
     -------
     Counter
     """
-    out: Counter[str] = Counter(records=1)
+    out = _whole(told.text, case)
     for one in told.sentences:
         if one.kind == "told":
-            for claim in case.known.check(one.text):
-                out["claims"] += 1
-                out["contradicted"] += claim.status == "contradicted"
-                if claim.claim.kind == "number":
-                    out["numbers"] += 1
-                    out["numbers_right"] += claim.status == "supported"
-                if claim.claim.kind == "finding" and not claim.claim.negated:
-                    out += _chain(claim.evidence, claim.claim.subject)
+            out += _read_claims(one.text, case.known)
         elif one.text:
             out += _measured_sentence(one.text, one.evidence, one.kind, case.known)
-    out += count_findings(said_findings(told.text), case.statements)
-    out += count_leads(told.text, case.known)
-    _overlap(out, told.text, case.reference)
     return out
 
 
@@ -430,11 +408,29 @@ def judge_measured(report: Report, case: Case) -> Counter[str]:
     -------
     Counter
     """
-    out: Counter[str] = Counter(records=1)
+    out = _whole(" ".join(report.impression), case)
     for claim in report.claims:
         out += _measured_sentence(claim.text, claim.evidence, claim.kind, case.known)
-    text = " ".join(report.impression)
-    out += count_findings(said_findings(text), case.statements)
+    return out
+
+
+def _read_claims(text: str, known: Known) -> Counter[str]:
+    """Count what the check reads in a text, and what holds of it."""
+    out: Counter[str] = Counter()
+    for one in known.check(text):
+        out["claims"] += 1
+        out["contradicted"] += one.status == "contradicted"
+        if one.claim.kind == "number":
+            out["numbers"] += 1
+            out["numbers_right"] += one.status == "supported"
+        if one.claim.kind == "finding" and not one.claim.negated:
+            out += _chain(one.evidence, one.claim.subject)
+    return out
+
+
+def _whole(text: str, case: Case) -> Counter[str]:
+    """Judge a text as a whole: its findings, its leads, and its words beside the reference."""
+    out = Counter(records=1) + count_findings(said_findings(text), case.statements)
     out += count_leads(text, case.known)
     _overlap(out, text, case.reference)
     return out
