@@ -285,7 +285,7 @@ _COMPARES = re.compile(
 def _pleaded(question: str, known: Known) -> list[CheckedClaim]:
     """Find what a user wants said, or has confirmed, although the record contradicts it."""
     tag = _TAG.search(question)
-    if tag is not None:
+    if tag is not None and not _CLOSED.match(question.strip()):
         question = question[: tag.start()] + "."
     elif question.strip().endswith("?") or not _ASSERTS.search(question):
         return []

@@ -286,6 +286,11 @@ def test_a_change_needs_two_ecgs(found: Analysis, question: str) -> None:
     assert not model.prompts
 
 
+def test_a_question_that_leaves_it_open_is_no_plea(found: Analysis) -> None:
+    told = answer(found, "Is there atrial fibrillation or not?")
+    assert told.startswith("No. No atrial fibrillation")
+
+
 @pytest.mark.parametrize("question", ["Are there ischaemic ST-T changes?", "Any ST changes?"])
 def test_a_change_of_waves_is_no_comparison(found: Analysis, question: str) -> None:
     assert "Only one ECG" not in answer(found, question)
