@@ -314,11 +314,15 @@ def test_any_order_of_words_can_be_read(text):
     ["no ", "(", "V1-", "12 ", "1,", "LBBB, ", "PR and ", "- ", "not absent ", "QT/", "'", "I "],
 )
 def test_time_grows_with_length_only(unit):
-    spent = []
-    for count in (600, 2_400):
-        start = time.process_time()
-        extract_claims(unit * count)
-        spent.append(time.process_time() - start)
+    def shortest(count):  # a collection of garbage in the middle is none of its time
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            extract_claims(unit * count)
+            times.append(time.process_time() - start)
+        return min(times)
+
+    spent = [shortest(600), shortest(2_400)]
     assert spent[1] < 0.2 + 12 * spent[0]  # four times as long; a square would take 16 times
 
 
