@@ -14,6 +14,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.assistant import Analysis, known_of
+from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.lexicon import scan
+from ecg_llm.claims.measured_words import MEASURED, without_formula
 from ecg_llm.compose import build_report
 from ecg_llm.ground import (
     Known,
@@ -25,9 +28,6 @@ from ecg_llm.ground import (
     split,
     value_says,
 )
-from ecg_llm.grounding import CheckedClaim
-from ecg_llm.lexicon import scan
-from ecg_llm.measured_words import MEASURED
 from ecg_llm.outside import topic_of
 from ecg_llm.phrases import listing, sentence
 from ecg_llm.prompt import build
@@ -57,7 +57,7 @@ class Asked:
     findings : tuple of str
         Codes and families it names.
     quantities : tuple of str
-        Names of `ecg_llm.measured_words.MEASURED`.
+        Names of `ecg_llm.claims.measured_words.MEASURED`.
     leads : tuple of str
         Leads it names.
     about : str or None
@@ -463,13 +463,8 @@ def expected_word(asked: Asked, known: Known) -> str | None:
 def _speaks_of(one: Sentence, asked: Asked) -> list[CheckedClaim]:
     """Give the claims of a sentence on what was asked."""
     wanted = {code for name in asked.findings for code in (name, *members(name))}
-    wanted |= {_plain(name) for name in asked.quantities}
-    return [claim for claim in one.claims if _plain(claim.claim.subject) in wanted]
-
-
-def _plain(subject: str) -> str:
-    """Take every QTc for the same."""
-    return subject.split("_")[0] if subject.startswith("qtc") else subject
+    wanted |= {without_formula(name) for name in asked.quantities}
+    return [claim for claim in one.claims if without_formula(claim.claim.subject) in wanted]
 
 
 def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:

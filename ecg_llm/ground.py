@@ -1,6 +1,6 @@
 """Make what a language model wrote hold: correct, withhold or add, sentence by sentence.
 
-`ecg_llm.grounding` gives verdicts; this module acts on them. No model is needed here: what is
+`ecg_llm.claims.check` gives verdicts; this module acts on them. No model is needed here: what is
 corrected is written anew from what was measured.
 """
 
@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ecg_llm.claims import TextClaim, extract_claims
+from ecg_llm.claims.check import CheckedClaim, check_text
+from ecg_llm.claims.extract import TextClaim, extract_claims
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.lexicon import scan
+from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.claims.number_check import check_number
+from ecg_llm.claims.stated import missing, stated
 from ecg_llm.compose import withheld
-from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import URGENCIES, Evidence
-from ecg_llm.grounding import CheckedClaim, check_text, missing, stated
-from ecg_llm.lexicon import scan
-from ecg_llm.measured_words import MEASURED
-from ecg_llm.number_check import check_number
 from ecg_llm.outside import says_what_no_ecg_tells
 from ecg_llm.phrases import amount, brief_reason, measured, sentence
 from ecg_llm.references import REFERENCES

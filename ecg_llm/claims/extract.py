@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ecg_llm.claim_leads import lead_groups, leads_of_findings
-from ecg_llm.claim_numbers import read_numbers
-from ecg_llm.claim_scope import NAMED, Scope, scopes
-from ecg_llm.claim_states import read_states
-from ecg_llm.lexicon import Item, scan
+from ecg_llm.claims.leads import lead_groups, leads_of_findings
+from ecg_llm.claims.lexicon import Item, scan
+from ecg_llm.claims.numbers import read_numbers
+from ecg_llm.claims.scope import NAMED, Scope, scopes
+from ecg_llm.claims.states import read_states
 
 ClaimKind = Literal["number", "finding", "state"]
 Certainty = Literal["definite", "possible", "unjudged"]
@@ -30,7 +30,7 @@ class TextClaim:
         Their place in the text.
     subject : str
         Finding code or family (`ecg_llm.vocabulary`), or name of a quantity
-        (`ecg_llm.measured_words.MEASURED`); empty for a number of something unknown.
+        (`ecg_llm.claims.measured_words.MEASURED`); empty for a number of something unknown.
     leads : tuple of str
         The leads it names, or those of the wall.
     all_leads : bool

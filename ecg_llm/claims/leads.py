@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ecg_llm.claims.lexicon import Item
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.lexicon import Item
 from ecg_llm.vocabulary import members
 
 _ORDER = {lead: k for k, lead in enumerate(STANDARD_12)}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims.extract import extract_claims
 from ecg_llm.vocabulary import phrases
 
 

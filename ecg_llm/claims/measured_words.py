@@ -436,6 +436,27 @@ TERRITORIES: dict[str, tuple[str, ...]] = {
 }
 """Walls and regions, and the leads that look at them."""
 
+
+def without_formula(subject: str) -> str:
+    """Take the QTc by whatever formula for the same quantity.
+
+    Parameters
+    ----------
+    subject : str
+        A name of `MEASURED`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> without_formula("qtc_bazett"), without_formula("qt")
+    ('qtc', 'qt')
+    """
+    return "qtc" if subject.startswith("qtc") else subject
+
+
 BY_SEX_QTC = {
     sex: min(v for (s, _), v in LONG_QTC_MS.items() if s == sex) for sex in ("female", "male")
 }

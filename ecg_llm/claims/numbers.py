@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecg_llm.lexicon import Item
-from ecg_llm.measured_words import ASIDE_OF, MEASURED, UNIT_OF, UNITS, UnitKind
+from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED, UNIT_OF, UNITS, UnitKind
 
 Place = tuple[int, str, bool, int]
 _REACH = 40

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ecg_llm.claims.measured_words import MEASURED, TERRITORIES, UNITS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.measured_words import MEASURED, TERRITORIES, UNITS
 from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases
 
 _TOKEN = re.compile(

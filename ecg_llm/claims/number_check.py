@@ -7,17 +7,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from ecg_llm.claims import TextClaim
-from ecg_llm.facts import Facts
-from ecg_llm.findings.finding import Evidence
-from ecg_llm.measured_words import (
+from ecg_llm.claims.extract import TextClaim
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
     KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
     MeasuredWord,
+    without_formula,
 )
+from ecg_llm.findings.finding import Evidence
 from ecg_llm.quantity import Quantity
 from ecg_llm.wording import before
 
@@ -321,7 +322,7 @@ def _criterion(claim: TextClaim, facts: Facts) -> Result:
     """Hold a quoted limit against the published ones and those the findings name."""
     if not claim.subject or claim.value is None:
         return Result("unverifiable", (), "it is not clear what the limit is for")
-    base = "qtc" if claim.subject.startswith("qtc") else claim.subject
+    base = without_formula(claim.subject)
     known = set(KNOWN_THRESHOLDS.get(base, ()))
     measured = MEASURED.get(claim.subject)
     for finding in facts.findings.values():
@@ -369,7 +370,7 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
         return Result("contradicted", (shown,), f"{measured.label} is {_show(known[0][1])}")
     if not known:
         return Result("unverifiable", (), f"{measured.label} is unknown: {why}")
-    base = "qtc" if claim.subject.startswith("qtc") else claim.subject
+    base = without_formula(claim.subject)
     limits = _limits(base, facts)
     if limits is None:
         return Result("unverifiable", (), f"no limits of {measured.label} are set")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ecg_llm.claims import TextClaim
-from ecg_llm.facts import Facts
+from ecg_llm.claims.extract import TextClaim
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.number_check import SLACK, Result
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.infarction import BY_WALL
 from ecg_llm.findings.repolarization import (
@@ -15,7 +16,6 @@ from ecg_llm.findings.repolarization import (
 from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
 from ecg_llm.findings.territories import contiguous
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.number_check import SLACK, Result
 from ecg_llm.vocabulary import canonical_code, label, members
 
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ecg_llm.lexicon import Item
+from ecg_llm.claims.lexicon import Item
 
 About = Literal["measured", "general", "earlier", "history"]
 Sure = Literal["definite", "possible", "unjudged"]

@@ -6,17 +6,13 @@ import re
 
 import pytest
 
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims.check import check_text
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.same import same_claims
+from ecg_llm.claims.stated import missing
 from ecg_llm.errors import RecordError
-from ecg_llm.facts import Facts
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.grounding import (
-    check_text,
-    contradicted,
-    missing,
-    same_claims,
-    supported_share,
-)
 from ecg_llm.vocabulary import label
 
 UNITS = {"bpm": "bpm", "ms": "ms", "deg": "deg", "mv": "mV", "cv": "ratio"}
@@ -477,7 +473,8 @@ def test_largest_deviation():
 
 
 def test_each_verdict_names_what_it_was_held_against():
-    (claim,) = contradicted(check_text("PR 162 ms.", facts=block()))
+    (claim,) = check_text("PR 162 ms.", facts=block())
+    assert claim.status == "contradicted"
     assert claim.evidence[0].value == 240.0
     assert "240 ms" in claim.reason
     assert "162 ms" in claim.reason
@@ -527,11 +524,9 @@ def test_numbers_of_the_findings_own_evidence():
     assert statuses("LVH: Romhilt-Estes score 7", facts) == ["supported", "unverifiable"]
 
 
-def test_shares():
-    checked = check_text("PR 240 ms. QRS 98 ms. LVH. LBBB.", facts=block())
-    assert supported_share(checked) == pytest.approx(0.5)
-    assert [c.claim.text for c in contradicted(checked)] == ["98 ms"]
-    assert supported_share(()) is None
+def test_each_claim_of_a_text_has_its_own_verdict():
+    text = "PR 240 ms. QRS 98 ms. LVH. LBBB."
+    assert statuses(text, block()) == ["supported", "contradicted", "unverifiable", "supported"]
 
 
 def test_facts_are_needed_and_read_with_care():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ecg_llm.claim_scope import Scope
-from ecg_llm.lexicon import Item
+from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.scope import Scope
 from ecg_llm.vocabulary import GROUPS
 
 State = tuple[int, int, str, str, bool]
