@@ -14,7 +14,7 @@ from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
     from ecg_llm.analysis import Analysis
-    from ecg_llm.ground import Sentence
+    from ecg_llm.ground.sentence import Sentence
 
 
 def ask(
@@ -61,7 +61,7 @@ def ask(
     if path is None or question is None:
         raise ConfigError('ask needs a file and a question: ecgllm ask rec.hea "What is the QTc?"')
     from ecg_llm.analysis import analyse
-    from ecg_llm.answer import respond
+    from ecg_llm.answer.conversation import respond
     from ecg_llm.assistant import writer
 
     found = analyse(reading(age, sex, fs, unit, leads).read(path))
@@ -76,7 +76,7 @@ def ask(
 
 def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
     """Answer a question on noise, which the kinds of noise answer and no report; else None."""
-    from ecg_llm.ground import Sentence
+    from ecg_llm.ground.sentence import Sentence
     from ecg_llm.noise import WEIGHTS
     from ecg_llm.qa_answer import QARecord, answer_qa
     from ecg_llm.qa_question import read_qa
@@ -151,7 +151,7 @@ def chat(
     from rich.console import Console
 
     from ecg_llm.analysis import analyse
-    from ecg_llm.answer import Conversation
+    from ecg_llm.answer.conversation import Conversation
     from ecg_llm.assistant import writer
 
     found = analyse(reading(age, sex, fs, unit, leads).read(path))
