@@ -14,7 +14,7 @@ from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts,
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
 from ecg_llm.io import read_record
-from ecg_llm.qa_items import Item
+from ecg_llm.qa.items import Item
 
 
 @pytest.fixture(scope="module")
