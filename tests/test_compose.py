@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.compose import build_report
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
 from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.grounding import check_claims
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Beat, LeadMeasurements, Measurements
 from ecg_llm.quality import LeadQuality, Quality, Suspicion

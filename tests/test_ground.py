@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ecg_llm.analysis import Analysis, analyse
-from ecg_llm.answer import Conversation, respond
+from ecg_llm.answer.conversation import Conversation, respond
 from ecg_llm.assistant import interpret, known_of
-from ecg_llm.ground import Known, check_sentence, ground
-from ecg_llm.grounding import check_text
+from ecg_llm.claims.check import check_text
+from ecg_llm.ground.check import check_sentence
+from ecg_llm.ground.draft import ground
+from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
 from ecg_llm.outside import topic_of
 from ecg_llm.report import Report
@@ -164,7 +166,7 @@ def test_a_sentence_said_twice_ships_once(known: Known) -> None:
 
 
 def test_wide_qrs_or_another_tachycardia_denies_no_wide_qrs() -> None:
-    from ecg_llm.facts import Facts
+    from ecg_llm.claims.facts import Facts
 
     facts = Facts.from_json(
         {"qrs_ms": {"value": 146.0, "unit": "ms"}},
@@ -466,7 +468,7 @@ def test_the_impression_is_drawn_from_what_stands(found: Analysis) -> None:
 
 def test_a_text_states_what_the_findings_state(found: Analysis) -> None:
     """Present, uncertain and absent findings come out as they are, whatever the draft says."""
-    from ecg_llm.grounding import stated
+    from ecg_llm.claims.stated import stated
 
     doubt = "by the encoder, probability 0.80; the criterion is not met"
     known = with_findings(

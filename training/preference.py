@@ -10,14 +10,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.chat_layout import layout
-from ecg_llm.claims import extract_claims
-from ecg_llm.grounding import check_text, missing
+from ecg_llm.claims.check import check_text
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.stated import missing
 from ecg_llm.training.language_stages import LINEAR, save
 from ecg_llm.training.talks import TEXT, draw, read_talks
 from ecg_llm.vocabulary import canonical_code, members
 
 if TYPE_CHECKING:
-    from ecg_llm.facts import Facts
+    from ecg_llm.claims.facts import Facts
     from ecg_llm.training.language_recipe import LanguageRecipe
 
 PROMPTS = 2000
@@ -75,7 +76,7 @@ def reward(text: str, facts: Facts, stated: Sequence[str] = ()) -> Reward:
 
     Examples
     --------
-    >>> from ecg_llm.facts import Facts
+    >>> from ecg_llm.claims.facts import Facts
     >>> facts = Facts.from_json({"qrs_ms": {"value": 94.0, "unit": "ms"}})
     >>> reward("QRS 94 ms.", facts).total > reward("QRS 140 ms.", facts).total
     True
