@@ -381,8 +381,9 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if None in verdicts:
         return Result("unverifiable", evidence, f"{measured.label} cannot be called {claim.state}")
     # Between the limits of men and women nothing is settled without the sex.
+    ends = [end for end in high if end is not None]
     between = [
-        claim.state in ("normal", "high") and high[0] != high[1] and high[0] <= q.value < high[1]
+        claim.state in ("normal", "high") and len({float(q.value or 0.0) >= x for x in ends}) > 1
         for _, q in known
     ]
     wanted = not claim.negated
