@@ -18,6 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ecg_llm
+from ecg_llm.claims.check import check_text
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.instruct_card import write_instruct_card
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
@@ -36,8 +39,6 @@ from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
 from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.errors import ConfigError
-from ecg_llm.facts import Facts
-from ecg_llm.grounding import check_text, missing
 from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1

@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from ecg_llm.claims.lexicon import scan
 from ecg_llm.data_builders.card import save_card, shard_counts, table_lines
 from ecg_llm.data_builders.listing import SPLITS, Listed
 from ecg_llm.data_builders.shards import load_manifest, read_shards
-from ecg_llm.lexicon import scan
 
 _COUNTED = ("kind", "form", "messages", "answer", "records", "pair", "split", "patient", "licence")
 _READ = (*_COUNTED, "rewritten", "tally", "chain")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecg_llm.claims.facts import Facts
 from ecg_llm.compose import MEANINGLESS_IN
-from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.quantity import Quantity
 from ecg_llm.statements import SAID_BY

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from ecg_llm.claims.check import check_text
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_draft import Draft, draft
 from ecg_llm.data_builders.instruct_report import asked
 from ecg_llm.data_builders.instruct_say import VALUE_NAMES
 from ecg_llm.data_builders.instruct_terms import CODES, FEATURES, PLACES, TERM_OF, place
 from ecg_llm.data_builders.instruct_words import Voice, capital, names, with_article
-from ecg_llm.grounding import check_text
 from ecg_llm.phrases import listing
 
 _CHANGES = ("now normal", "now abnormal", "still abnormal", "new", "gone", "remaining")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims.extract import extract_claims
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_draft import Draft, draft
 from ecg_llm.data_builders.instruct_report import asked, conclusion

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
+from ecg_llm.claims.check import check_text
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_draft import Draft, draft
 from ecg_llm.data_builders.instruct_report import asked
@@ -22,7 +23,6 @@ from ecg_llm.data_builders.instruct_terms import (
 )
 from ecg_llm.data_builders.instruct_words import Voice
 from ecg_llm.findings.finding import Finding
-from ecg_llm.grounding import check_text
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.phrases import listing
 from ecg_llm.vocabulary import members

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_draft import STEPS, Draft, draft, link
 from ecg_llm.data_builders.instruct_say import Point, Teller, articled, joined
 from ecg_llm.data_builders.instruct_words import Voice, capital, draw, names, with_article
 from ecg_llm.findings.finding import Finding
-from ecg_llm.grounding import missing
 from ecg_llm.phrases import listing
 
 _INFARCTION = ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI")

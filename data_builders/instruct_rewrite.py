@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.claims.same import same_claims
 from ecg_llm.errors import ConfigError
-from ecg_llm.grounding import same_claims
 
 if TYPE_CHECKING:
     import httpx

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ecg_llm.claims.check import check_text
+from ecg_llm.claims.measured_words import BY_SEX_QTC, LIMITS
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_words import (
     Voice,
@@ -15,8 +17,6 @@ from ecg_llm.data_builders.instruct_words import (
     with_article,
 )
 from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.grounding import check_text
-from ecg_llm.measured_words import BY_SEX_QTC, LIMITS
 from ecg_llm.phrases import brief_reason, listing, tidy
 
 TRIES = 6

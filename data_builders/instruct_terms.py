@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ecg_llm.claims.measured_words import BY_SEX_QTC
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_say import widened
-from ecg_llm.measured_words import BY_SEX_QTC
 
 DIAGNOSES = {
     "complete left bundle branch block": "CLBBB",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from ecg_llm.facts import Facts
+from ecg_llm.claims.facts import Facts
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.phrases import amount, sentence
 from ecg_llm.prompt import (

@@ -11,6 +11,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ecg_llm.claims.check import check_text
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.card import CARD
 from ecg_llm.data_builders.instruct import instruct_schema
 from ecg_llm.data_builders.instruct_card import assistant_texts, count_conversations
@@ -19,9 +22,7 @@ from ecg_llm.data_builders.instruct_draft import KINDS, MAY_EXPLAIN, STEPS
 from ecg_llm.data_builders.instruct_say import VALUE_NAMES
 from ecg_llm.data_builders.shards import Manifest, read_shards
 from ecg_llm.data_builders.verify import Fault
-from ecg_llm.facts import Facts
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.grounding import check_text, missing
 from ecg_llm.vocabulary import canonical_code, members
 
 MOST_UNVERIFIABLE = 0.05

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.compare import TITLE
-from ecg_llm.ground import Known, ground
-from ecg_llm.grounding import CheckedClaim
+from ecg_llm.ground.draft import ground
+from ecg_llm.ground.known import Known
 from ecg_llm.prompt import REPORT_QUESTION, build
 from ecg_llm.report import Change, DraftBlock, DraftClaim, ModelInfo, Report
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.lexicon import scan
 from ecg_llm.errors import ConfigError
-from ecg_llm.facts import Facts
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import URGENCIES, Evidence, Finding
-from ecg_llm.lexicon import scan
 from ecg_llm.phrases import amount, brief_reason, facts_phrase, sentence, tidy
 from ecg_llm.vocabulary import GROUPS, canonical_code, label, members
 

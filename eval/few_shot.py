@@ -169,7 +169,7 @@ def _words(share: Interval) -> str:
 
 
 def _prompt(item: Item) -> Prompt:
-    from ecg_llm.facts import Facts
+    from ecg_llm.claims.facts import Facts
 
     return build_from_facts(item.question, [Facts()], [SLOT], parts=("tokens",))
 

@@ -14,15 +14,17 @@ import numpy as np
 
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.assistant import known_of, report_on
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.finding_check import lead_shows
+from ecg_llm.claims.report_numbers import unheld
+from ecg_llm.claims.stated import stated
 from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import INCLUDES, ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
-from ecg_llm.finding_check import lead_shows
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.ground import Grounded, Known, ground
-from ecg_llm.grounding import stated, unheld
+from ecg_llm.ground.draft import Grounded, ground
+from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
 from ecg_llm.vocabulary import canonical_code, label

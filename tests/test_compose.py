@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.compose import build_report
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
 from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.grounding import check_claims
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Beat, LeadMeasurements, Measurements
 from ecg_llm.quality import LeadQuality, Quality, Suspicion
@@ -442,6 +442,43 @@ def test_an_absent_family_is_denied_with_the_value_that_decides():
     (claim,) = (claim for claim in report.claims if claim.kind == "absent")
     assert claim.text == "No AV block (PR 161 ms, ≤ 200 ms)."
     assert claim.evidence == (fact,)
+    assert check_claims(report) == ()
+
+
+def test_t_waves_are_not_denied_by_a_qt_interval():
+    family = next(family for family in FAMILIES if "DIG" in family.codes)
+    fact = evidence("QTc (Fridericia)", 411.0, "ms", "< 410 ms")
+    findings = tuple(
+        replace(f, status="absent", reason=None, evidence=(fact,) if f.code == "DIG" else ())
+        for f in unknown_of(*family.codes)
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    (claim,) = (claim for claim in report.claims if claim.kind == "absent")
+    assert claim.text == "No T-wave and minor ST changes."
+
+
+def test_values_that_are_unknown_for_one_reason_are_said_together():
+    measurements = made_measurements()
+    reason = "read from a page image: not measured"
+    for name in ("pr_ms", "qrs_ms"):
+        measurements.values[name] = Quantity(None, "ms", reason=reason)
+    report = build_report(RECORD, QUALITY, measurements, ())
+    assert statements(report, "Intervals and conduction")[:2] == [
+        "PR interval and QRS duration could not be measured: read from a page image.",
+        "QT interval 402 ms.",
+    ]
+    assert {item.reason for item in report.abstentions} >= {reason}
+
+
+def test_the_qrs_over_all_leads_that_criteria_use_stands_among_the_values():
+    measurements = made_measurements()
+    assert "over all leads" not in build_report(RECORD, QUALITY, measurements, ()).narrative
+    measurements.values["qrs_global_ms"] = Quantity(104.2, "ms", spread=2.0, n=12)
+    report = build_report(RECORD, QUALITY, measurements, ())
+    assert statements(report, "Intervals and conduction")[1:3] == [
+        "QRS duration 96 ms.",
+        "QRS duration over all leads 104 ms (spread 2 ms).",
+    ]
     assert check_claims(report) == ()
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ecg_llm.analysis import analyse
+from ecg_llm.claims.facts import Facts
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
-from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import Finding
 from ecg_llm.prompt import build, describe, facts_of, possible_findings, status_words
 from ecg_llm.quantity import Quantity

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED, TERRITORIES, UNITS
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.measured_words import ASIDE_OF, MEASURED, TERRITORIES, UNITS
 from ecg_llm.vocabulary import CODES, GROUPS, canonical_code, expand, label, members, phrases
 
 

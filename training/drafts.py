@@ -27,7 +27,7 @@ from ecg_llm.training.reward import Reward, reward
 from ecg_llm.training.talks import TEXT
 
 if TYPE_CHECKING:
-    from ecg_llm.facts import Facts
+    from ecg_llm.claims.facts import Facts
     from ecg_llm.prompt import Prompt
     from ecg_llm.training.language import Features
     from ecg_llm.training.language_recipe import LanguageRecipe

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from ecg_llm.claims import extract_claims
+from ecg_llm.claims.check import check_text
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.talk import REPORT_VALUES
 from ecg_llm.eval.reports import count_findings, said_findings
-from ecg_llm.grounding import check_text, missing
 from ecg_llm.vocabulary import canonical_code
 
 if TYPE_CHECKING:
-    from ecg_llm.facts import Facts
+    from ecg_llm.claims.facts import Facts
 
 LONG_WORDS = 120
 """Words beyond which a report costs reward."""
@@ -80,7 +81,7 @@ def reward(text: str, facts: Facts, statements: Mapping[str, float] | None = Non
 
     Examples
     --------
-    >>> from ecg_llm.facts import Facts
+    >>> from ecg_llm.claims.facts import Facts
     >>> facts = Facts.from_json({"qrs_ms": {"value": 94.0, "unit": "ms"}})
     >>> reward("QRS 94 ms.", facts).total > reward("QRS 140 ms.", facts).total
     True

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.lexicon import scan
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of
 from ecg_llm.data_builders.instruct_terms import CODES
 from ecg_llm.data_builders.shards import load_manifest
@@ -28,10 +30,8 @@ from ecg_llm.data_builders.talk import (
     wave_answer,
 )
 from ecg_llm.errors import ConfigError
-from ecg_llm.facts import Facts
 from ecg_llm.findings.finding import Finding
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.lexicon import scan
 from ecg_llm.prompt import SHORT, SHOWN_VALUES, SHOWN_WAVES, Part, Prompt, build_from_facts
 from ecg_llm.record import ECGRecord
 from ecg_llm.vocabulary import label, phrases

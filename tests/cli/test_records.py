@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.cli.app import app
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.grounding import check_claims
 from ecg_llm.report import Report
 
 ROOT = Path(__file__).parents[2]

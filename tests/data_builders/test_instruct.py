@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 import ecg_llm.data_builders.build as engine
+from ecg_llm.claims.check import check_text
 from ecg_llm.data_builders.instruct import (
     CONVERSATIONS,
     Instruct,
@@ -36,7 +37,6 @@ from ecg_llm.data_builders.shards import (
 from ecg_llm.data_builders.verify import verify
 from ecg_llm.data_builders.verify_instruct import check_conversation
 from ecg_llm.errors import ConfigError
-from ecg_llm.grounding import check_text
 
 
 def refuse(row):

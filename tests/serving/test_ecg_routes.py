@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ecg_llm.assistant import interpret
-from ecg_llm.grounding import check_claims
+from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
 from ecg_llm.serving.settings import Settings

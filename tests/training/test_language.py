@@ -16,6 +16,8 @@ pytest.importorskip("peft")
 
 from ecg_llm.analysis import analyse  # noqa: E402
 from ecg_llm.chat_layout import END, SPECIAL, layout  # noqa: E402
+from ecg_llm.claims.check import check_text  # noqa: E402
+from ecg_llm.claims.stated import missing  # noqa: E402
 from ecg_llm.data_builders.synthetic import synthetic_ecg  # noqa: E402
 from ecg_llm.data_builders.talk import (  # noqa: E402
     Talk,
@@ -28,7 +30,6 @@ from ecg_llm.data_builders.talk import (  # noqa: E402
     verify_answer,
 )
 from ecg_llm.errors import ConfigError  # noqa: E402
-from ecg_llm.grounding import check_text, missing  # noqa: E402
 from ecg_llm.lm_onnx import OnnxModel, projected, read_safetensors  # noqa: E402
 from ecg_llm.lm_transformers import TransformersModel, load_checkpoint  # noqa: E402
 from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration  # noqa: E402

@@ -1,0 +1,322 @@
+"""Hold the findings that a text states or denies against those that were judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ecg_llm.claims.extract import TextClaim
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.number_check import SLACK, Result
+from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.infarction import BY_WALL
+from ecg_llm.findings.repolarization import (
+    ST_DEPRESSION_MV,
+    T_INVERSION_MV,
+)
+from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
+from ecg_llm.findings.territories import contiguous
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.vocabulary import canonical_code, label, members
+
+LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
+Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
+_SLACK_MV = SLACK["mV"]
+POSSIBLE = 0.5
+"""Probability from which a finding that no criterion decides may be called possible."""
+
+Sign = tuple[set[bool], tuple[Evidence, ...]]
+"""Which truth values are acceptable in a lead (both near the limit, none if unknown)."""
+Test = Callable[[Facts, str], Sign]
+
+
+def _evidence(
+    lead: str, quantity: str, value: float, unit: str, criterion: str
+) -> tuple[Evidence, ...]:
+    return (
+        Evidence(
+            lead=lead,
+            from_s=None,
+            to_s=None,
+            quantity=quantity,
+            value=round(value, 3),
+            unit=unit,
+            criterion=criterion,
+            source="median beat",
+        ),
+    )
+
+
+def _elevated(facts: Facts, lead: str) -> Sign:
+    """ST elevation at J, still there after 60 ms, by the limits of sex and age."""
+    at_j, later = (facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv"))
+    if at_j is None:
+        return set(), ()
+    height = at_j if later is None else min(at_j, later)
+    limits = {ST_ELEVATION_MV}
+    if lead in ("V2", "V3"):
+        sexes = (facts.sex,) if facts.sex in ("male", "female") else ("male", "female")
+        young = (facts.age_years < 40,) if facts.age_years is not None else (True, False)
+        limits = {ST_ELEVATION_V2_V3_MV[str(sex), y] for sex in sexes for y in young}
+    holds = {height + d >= x for x in limits for d in (-_SLACK_MV, _SLACK_MV)}
+    return holds, _evidence(lead, "ST at J and J+60 ms", height, "mV", f"≥ {min(limits):g} mV")
+
+
+def _depressed(facts: Facts, lead: str) -> Sign:
+    """ST depression at J or 80 ms later."""
+    found = [facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv", "st_j80_mv")]
+    known = [height for height in found if height is not None]
+    if not known:
+        return set(), ()
+    lowest = min(known)
+    holds = {lowest + d <= ST_DEPRESSION_MV for d in (-_SLACK_MV, _SLACK_MV)}
+    return holds, _evidence(lead, "lowest ST", lowest, "mV", f"≤ {ST_DEPRESSION_MV:g} mV")
+
+
+def _inverted(facts: Facts, lead: str) -> Sign:
+    """A negative T wave, or the negative part of one that goes both ways."""
+    found = [facts.value(name, lead).value for name in ("t_mv", "t_neg_mv")]
+    known = [height for height in found if height is not None]
+    if not known:
+        return set(), ()
+    lowest = min(known)
+    main = found[0] if found[0] is not None else lowest
+    holds = {x + d <= T_INVERSION_MV for x in (lowest, main) for d in (-_SLACK_MV, _SLACK_MV)}
+    return holds, _evidence(lead, "T amplitude", main, "mV", f"≤ {T_INVERSION_MV:g} mV")
+
+
+def _low(facts: Facts, lead: str) -> Sign:
+    """A T wave lower than 0.1 mV either way."""
+    height = facts.value("t_mv", lead).value
+    if height is None:
+        return set(), ()
+    holds = {abs(height) + d < LOW_T_MV for d in (-_SLACK_MV, _SLACK_MV)}
+    return holds, _evidence(lead, "T amplitude", height, "mV", f"within ±{LOW_T_MV:g} mV")
+
+
+def _tall(facts: Facts, lead: str) -> Sign:
+    """A tall T wave."""
+    height = facts.value("t_mv", lead).value
+    if height is None:
+        return set(), ()
+    limit = TALL_T_MV if lead.startswith("V") else TALL_T_LIMB_MV
+    return {height >= limit - _SLACK_MV}, _evidence(
+        lead, "T amplitude", height, "mV", f"≥ {limit:g} mV"
+    )
+
+
+def _q(facts: Facts, lead: str) -> Sign:
+    """A Q wave wide and deep enough, or a QS complex."""
+    depth, width = facts.value("q_mv", lead).value, facts.value("q_ms", lead).value
+    tallest, deepest = (facts.value(f"qrs_{end}_mv", lead).value for end in ("max", "min"))
+    if depth is None or width is None:
+        return set(), ()
+    limit_ms = Q_V2_V3_MS if lead in ("V2", "V3") else Q_MS
+    wide = {depth + d <= Q_MV and width + 3 * e >= limit_ms for d in (-0.02, 0.02) for e in (-1, 1)}
+    # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
+    is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
+    return ({True} if is_qs else wide), _evidence(
+        lead, "Q amplitude", depth, "mV", f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
+    )
+
+
+def _either(*tests: Test) -> Test:
+    """Hold if one of several signs does."""
+
+    def check(facts: Facts, lead: str) -> Sign:
+        signs = [test(facts, lead) for test in tests]
+        known = [sign for sign in signs if sign[0]]
+        if not known:
+            return set(), ()
+        best = next((sign for sign in known if sign[0] == {True}), None)
+        if best is None:
+            best = next((sign for sign in known if True in sign[0]), known[0])
+        return best
+
+    return check
+
+
+_ISCHEMIC = _either(_depressed, _inverted)
+_TESTS: dict[str, Test] = {
+    "STE_": _elevated,
+    "stemi": _elevated,
+    "early_repolarization": _elevated,
+    "brugada_1": _elevated,
+    "pericarditis": _elevated,
+    "ANEUR": _elevated,
+    "STD_": _depressed,
+    "injury": _depressed,
+    **dict.fromkeys(members("injury"), _depressed),
+    "INVT": _inverted,
+    "LOWT": _low,
+    "NDT": _either(_inverted, _low),
+    "NT_": _either(_inverted, _low),
+    "TAB_": _either(_inverted, _low),
+    "tall_t": _tall,
+    "QWAVE": _q,
+    "mi": _q,
+    **dict.fromkeys((*BY_WALL.values(), "IPMI", "IPLMI"), _q),
+    **dict.fromkeys(members("ISC_"), _ISCHEMIC),
+    "st_changes": _either(_elevated, _depressed),
+    "NST_": _either(_elevated, _depressed),
+    "st_t_changes": _either(_elevated, _depressed, _inverted, _low),
+}
+"""How a finding shows in one lead."""
+_EVERYWHERE = ("STE_", "STD_", "INVT", "QWAVE", "st_changes", "tall_t")
+"""Findings that the measured values alone decide where no criterion judged them."""
+
+
+def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
+    """Tell whether a lead shows a sign by its measured waves alone.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    lead : str
+        Lead name.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    bool or None
+        Near the limit, True; None if the sign is not one of single leads, or was not measured.
+    """
+    if code not in _TESTS:
+        return None
+    holds, _ = _TESTS[code](facts, lead)
+    return True in holds if holds else None
+
+
+def check_finding(claim: TextClaim, facts: Facts) -> Result:
+    """Hold a stated or denied finding against what was judged and measured.
+
+    Parameters
+    ----------
+    claim : TextClaim
+        Of kind ``finding``.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    Result
+    """
+    code = canonical_code(claim.subject)
+    if claim.leads and code in _TESTS and claim.certainty != "unjudged":
+        return _in_leads(claim, code, facts)
+    judged = [facts.findings[one] for one in members(code) if one in facts.findings]
+    if code == "NORM" and not judged:
+        return _nothing_else(claim, facts)
+    if not judged:
+        if code in _EVERYWHERE and claim.certainty != "unjudged" and facts.leads:
+            return _anywhere(claim, code, facts)
+        return Result("unverifiable", (), f"{label(code)} was not judged")
+    return _against(claim, code, judged)
+
+
+def _status(code: str, judged: list[Finding]) -> tuple[str, Finding]:
+    """Give the status of a finding or family, and the finding that decides it."""
+    for finding in judged:
+        if finding.status == "present":
+            return "present", finding
+    own = next((f for f in judged if canonical_code(f.code) == code), None)
+    if own is not None:
+        return own.status, own
+    unknown = next((f for f in judged if f.status == "unknown"), None)
+    return ("unknown", unknown) if unknown is not None else ("absent", judged[0])
+
+
+def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
+    """Compare a claim with the status of its finding."""
+    status, finding = _status(code, judged)
+    evidence = finding.evidence
+    says = f"{finding.label} is {status}"
+    if status == "unknown":
+        why = finding.reason or "it could not be judged"
+        open_ = f"is {why}" if finding.doubt else f"could not be judged: {why}"
+        if claim.certainty == "unjudged":
+            return Result("supported", evidence, f"{finding.label} {open_}")
+        p = finding.probability
+        if claim.certainty == "possible" and not claim.negated and p is not None and p >= POSSIBLE:
+            return Result("supported", evidence, f"{finding.label} has a probability of {p:.2f}")
+        return Result("unverifiable", evidence, f"{finding.label} {open_}")
+    if claim.certainty == "unjudged":
+        return Result("contradicted", evidence, says)
+    if (status == "present") != claim.negated:
+        return Result("supported", evidence, says)
+    return Result("contradicted", evidence, says)
+
+
+def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
+    """Hold a finding against the measured waves of the leads it names."""
+    signs = {lead: _TESTS[code](facts, lead) for lead in claim.leads}
+    for lead in signs:
+        if not claim.negated and _rests_on(claim, code, lead, facts):
+            signs[lead] = ({True}, signs[lead][1])
+    evidence = tuple(item for _, items in signs.values() for item in items)
+    wanted = not claim.negated
+    fitting = [lead for lead, (holds, _) in signs.items() if wanted in holds]
+    open_ = [lead for lead, (holds, _) in signs.items() if not holds]
+    failing = [lead for lead, (holds, _) in signs.items() if holds and wanted not in holds]
+    name = label(code)
+    if claim.negated or claim.all_leads:
+        if failing:
+            shows = "shows" if claim.negated else "does not show"
+            return Result("contradicted", evidence, f"{failing[0]} {shows} {name}")
+        if open_:
+            why = facts.value("st_j_mv", open_[0]).reason or "unknown"
+            return Result("unverifiable", evidence, f"{name} in {open_[0]} is unknown: {why}")
+        return Result("supported", evidence, f"{name} as measured in {', '.join(fitting)}")
+    needed = min(2, len(signs))
+    if len(fitting) >= needed:
+        return Result("supported", evidence, f"{name} in {', '.join(fitting)}")
+    if len(fitting) + len(open_) >= needed:
+        return Result(
+            "unverifiable", evidence, f"too few leads of this wall could be read for {name}"
+        )
+    return Result("contradicted", evidence, f"{name} shows in {len(fitting)} leads of this wall")
+
+
+def _rests_on(claim: TextClaim, code: str, lead: str, facts: Facts) -> bool:
+    """Whether a present finding names the lead in its evidence."""
+    exact = facts.findings.get(code)
+    return (
+        exact is not None
+        and exact.status == "present"
+        and code in ("QWAVE", *BY_WALL.values(), "INVT", "STD_", "STE_", "LOWT")
+        and any(item.lead == lead for item in exact.evidence)
+    )
+
+
+def _anywhere(claim: TextClaim, code: str, facts: Facts) -> Result:
+    """Look for a sign in contiguous leads where no criterion judged it."""
+    leads = [lead for lead in STANDARD_12 if lead in facts.leads and lead not in ("aVR", "V1")]
+    signs = {lead: _TESTS[code](facts, lead) for lead in leads}
+    sure = contiguous([lead for lead, (holds, _) in signs.items() if holds == {True}])
+    perhaps = contiguous([lead for lead, (holds, _) in signs.items() if True in holds])
+    evidence = tuple(item for lead in sure or leads[:3] for item in signs[lead][1])
+    if sure:
+        there = True
+    elif not perhaps:
+        there = False
+    else:
+        return Result("unverifiable", evidence, f"{label(code)} is near its limit")
+    where = f"in {', '.join(sure)}" if there else "in no two contiguous leads"
+    fits = there != claim.negated
+    return Result("supported" if fits else "contradicted", evidence, f"{label(code)} {where}")
+
+
+def _nothing_else(claim: TextClaim, facts: Facts) -> Result:
+    """Hold ``normal ECG`` against all other findings."""
+    if not facts.findings:
+        return Result("unverifiable", (), "no findings were judged")
+    found = [
+        f
+        for f in facts.findings.values()
+        if f.status == "present" and f.urgency not in ("normal", "borderline")
+    ]
+    evidence = tuple(item for f in found for item in f.evidence)[:12]
+    fits = bool(found) == claim.negated
+    says = f"present: {', '.join(f.label for f in found)}" if found else "no abnormal finding"
+    return Result("supported" if fits else "contradicted", evidence, says)

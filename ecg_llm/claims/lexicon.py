@@ -1,0 +1,703 @@
+"""Cut clinical English into the words and phrases that claims are made of."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ecg_llm.claims.measured_words import MEASURED, TERRITORIES, UNITS
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases
+
+_TOKEN = re.compile(
+    r"(?P<num>\d+(?:[.,]\d+)*)"
+    r"|(?P<word>[Vv][1-9]R?(?![^\W_])|[^\W\d_]+n['’]t\b|[^\W\d_]+\d*(?:['’′](?!\w))?)"
+    r"|(?P<line>\n\s*)"
+    r"|(?P<mark>[^\w\s]|_)"
+)
+_DASHES = "-–—−‐‑"
+
+
+class Item(NamedTuple):
+    """A word, number, mark or known phrase of a text.
+
+    Attributes
+    ----------
+    kind : str
+        ``finding``, ``quantity``, ``number``, ``unit``, ``lead``, a kind of `_PHRASES`, a mark such
+        as ``,``, ``end`` (of a sentence) or ``word``.
+    data : object
+        Code, name, value …, by kind.
+    start, end : int
+        Place in the text.
+    raw : str
+        As written.
+    """
+
+    kind: str
+    data: Any
+    start: int
+    end: int
+    raw: str
+
+
+class Number(NamedTuple):
+    """A number as written: its value and the worth of one unit of its last digit."""
+
+    value: float
+    step: float
+
+
+_PHRASES: dict[str, tuple[str, ...]] = {
+    "neg": (
+        "no",
+        "not",
+        "without",
+        "[|the ][absence|lack] of",
+        "no [evidence|sign|indication|suggestion|proof] of",
+        "free of",
+        "free from",
+        "lacks",
+        "lacking",
+        "[rules|ruling|ruled] out",
+        "[excludes|excluding|exclude|excluded]",
+        "argues against",
+        "[speaks|speaking] against",
+        "negative for",
+        "rather than",
+        "instead of",
+        "as opposed to",
+        "neither",
+        "nor",
+        "never",
+        "none of",
+        "denies",
+        "cannot",
+        "does not have",
+        "fails to show",
+        "except[| for| in]",
+        "apart from",
+        "other than",
+        "sparing",
+    ),
+    "neg_post": (
+        "[is|are|was|were] [absent|excluded|missing|lacking]",
+        "absent",
+        "[|is |are |was |were ]not "
+        "[present|seen|evident|found|identified|detected|visible|met|fulfilled|satisfied|there"
+        "|demonstrated|noted|shown|observed|confirmed|supported|apparent|recorded]",
+        "[is|are|was|were|can be|has been|have been] [excluded|ruled out]",
+        "not [present|seen]",
+        "cannot be [seen|found|identified|detected|confirmed]",
+    ),
+    "unlikely": ("unlikely", "improbable", "doubtful"),
+    "plain": (
+        "not only",
+        "no doubt",
+        "without doubt",
+        "no question",
+        "not [absent|unusual|uncommon]",
+        "no change [|in|from|since]",
+        "whether or not",
+        "not without",
+        "no absence of",
+        "there is no denying",
+        "cannot be denied",
+        "no less than",
+    ),
+    "possible": (
+        "possible",
+        "possibly",
+        "probable",
+        "probably",
+        "likely",
+        "may",
+        "might",
+        "could",
+        "suggest",
+        "suggests",
+        "suggesting",
+        "suggestive of",
+        "suspicious for",
+        "suspicion of",
+        "suspected",
+        "suspect",
+        "consider",
+        "questionable",
+        "perhaps",
+        "presumed",
+        "[concern|concerning] for",
+        "consistent with",
+        "compatible with",
+        "in keeping with",
+        "[cannot|can not|could not|does not|do not] [exclude|rule out]",
+        "not [exclude|excluding]",
+        "borderline",
+        "query",
+        "appears to be",
+    ),
+    "possible_post": (
+        "[cannot|can not|could not] be [excluded|ruled out]",
+        "not [excluded|ruled out]",
+        "[should|must|has to] be considered",
+        "[is|are|was|were] [possible|likely|probable|suspected|suggested]",
+    ),
+    "unjudged": (
+        "[cannot|could not|can not] be "
+        "[judged|assessed|determined|measured|evaluated|read|interpreted|made out|given|told]",
+        "[|is |are |was |were ]not "
+        "[judged|assessed|assessable|measured|measurable|evaluable|determined|available|known]",
+        "[is |was |][unmeasurable|indeterminate|unknown|undetermined]",
+        "[unable|impossible] to [judge|assess|determine|measure|evaluate]",
+        "[cannot|could not] [judge|assess|determine|measure|evaluate]",
+    ),
+    "general": (
+        "if",
+        "means when",
+        "is defined [as|by]",
+        "are defined [as|by]",
+        "refers to",
+        "would [be|have|show|require|need|suggest]",
+        "is diagnosed when",
+        "is said to be",
+        "is called when",
+        "for example",
+        "in general",
+        "criteria for",
+        "[|the ][original|written|first] report [says|states|gives|reads|names|mentions]",
+        "normally",
+        "typically",
+    ),
+    "earlier": (
+        "[|the ][previous|prior|earlier|last|old|first] "
+        "[ECG|EKG|tracing|recording|electrocardiogram]",
+        "[previously|formerly]",
+        "[|the ][previous|prior|earlier] "
+        "[one|QTc|QT|PR|QRS|rate|heart rate|axis|value|measurement|record]",
+    ),
+    "history": ("history of", "known", "by history", "[family|past|medical] history"),
+    "stop": (
+        "but",
+        "however",
+        "although",
+        "though",
+        "while",
+        "whereas",
+        "with",
+        "because",
+        "since",
+        "therefore",
+        "so",
+        "yet",
+        "despite",
+        "in spite of",
+        "otherwise",
+        "then",
+        "hence",
+        "which",
+        "due to",
+        "as well as",
+        "plus",
+        "accompanied by",
+        "associated with",
+        "thus",
+        "there is",
+        "there are",
+        "in the presence of",
+    ),
+    "and": ("and", "&"),
+    "or": ("or", "and/or"),
+    "verb": (
+        "is",
+        "are",
+        "was",
+        "were",
+        "has",
+        "have",
+        "had",
+        "shows",
+        "show",
+        "shown",
+        "measures",
+        "measuring",
+        "remains",
+        "lies",
+        "seems",
+        "appears",
+        "demonstrates",
+        "reveals",
+        "exhibits",
+        "equals",
+        "averages",
+        "reads",
+        "runs",
+        "stands at",
+        "comes to",
+    ),
+    "seen": (
+        "[is |are |was |were |][seen|present|noted|evident|found|identified]",
+        "[is |are |was |were |][detected|visible|observed]",
+    ),
+    ">": (
+        "[more|greater|longer|higher|larger|wider|faster|taller|deeper|later] than",
+        "above",
+        "over",
+        "exceeds",
+        "exceeding",
+        "exceed",
+        "in excess of",
+        "beyond",
+    ),
+    ">=": ("at least", "no less than", "not less than", "a minimum of"),
+    "<": (
+        "[less|shorter|lower|smaller|slower|narrower|earlier] than",
+        "below",
+        "under",
+        "short of",
+    ),
+    "<=": ("at most", "no more than", "not more than", "a maximum of"),
+    "max": ("up to", "as [much|high|deep|long] as", "maximum[| of]", "maximal[|ly]", "max"),
+    "or_more": ("or [more|longer|greater|above|higher|wider|over|faster]", "and [above|over|more]"),
+    "or_less": ("or [less|shorter|below|lower|under|fewer|slower]", "and below"),
+    "about": (
+        "about",
+        "approximately",
+        "around",
+        "roughly",
+        "circa",
+        "approx",
+        "nearly",
+        "almost",
+        "ca",
+    ),
+    "criterion": (
+        "criteri[on|a]",
+        "threshold",
+        "limit",
+        "[upper|lower] limit[| of normal]",
+        "cut-off",
+        "cutoff",
+        "reference[| range| value]",
+        "normal [range|limits|value|values]",
+        "required",
+        "requires",
+        "by definition",
+        "defined as",
+        "needs",
+        "needed",
+    ),
+    "spread": ("spread", "standard deviation", "SD", "scatter", "±"),
+    "formula": ("[Bazett|Bazett's|Fridericia|Fridericia's]",),
+    "high": (
+        "prolonged",
+        "long",
+        "lengthened",
+        "prolongation",
+        "wide",
+        "widened",
+        "broad",
+        "widening",
+        "broadened",
+        "fast",
+        "rapid",
+        "increased",
+        "high",
+        "delayed",
+    ),
+    "low": ("short", "shortened", "slow", "low", "reduced", "shortening"),
+    "narrow": ("narrow", "slender"),
+    "normal": (
+        "normal",
+        "unremarkable",
+        "within[| the] normal [limits|range]",
+        "in the normal range",
+        "within normal bounds",
+        "WNL",
+        "physiological",
+    ),
+    "abnormal": ("abnormal", "outside [the |]normal [limits|range]"),
+    "shape": (
+        "elevated",
+        "depressed",
+        "isoelectric",
+        "inverted",
+        "negative",
+        "upright",
+        "positive",
+        "flat",
+        "flattened",
+        "peaked",
+        "tall",
+        "tented",
+        "leftward",
+        "rightward",
+        "[|deviated |shifted ]to the left",
+        "[|deviated |shifted ]to the right",
+    ),
+    "regular": ("regular", "regularly", "constant"),
+    "irregular": ("irregular", "irregularly", "irregularly irregular"),
+    "state": ("tachycardia", "tachycardic", "bradycardia", "bradycardic"),
+    "nsr": ("normal sinus rhythm", "NSR"),
+    "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]",),
+    "good_r": (
+        "[normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression",
+        "R-wave progression [is |][normal|preserved|good]",
+    ),
+    "intervals": ("intervals",),
+    "axes": ("[P-QRS-T|P/QRS/T|P, QRS and T|P, QRS, and T|P QRS T] axes",),
+    "both": ("both", "all"),
+    "between": ("between",),
+    "age": (
+        "year old",
+        "year",
+        "years",
+        "year of age",
+        "years old",
+        "yo",
+        "y/o",
+        "yr old",
+        "yr",
+    ),
+    "other_unit": (
+        "mm/s",
+        "mm/sec",
+        "mm per second",
+        "mm/mV",
+        "mm per mV",
+        "Hz",
+        "hertz",
+        "kg",
+        "cm",
+        "mmHg",
+        "channel",
+        "mg",
+        "point",
+        "points",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "week",
+        "month",
+        "minute",
+        "minutes",
+        "small squares",
+        "small boxes",
+        "large squares",
+        "boxes",
+        "mmol/l",
+    ),
+    "counted": ("beat", "beats", "complex", "complexes", "QRS complexes", "cycle"),
+    "territory_word": ("leads", "lead", "wall", "region", "derivations"),
+}
+
+_SPELLING = (
+    ("ischaem", "ischem"),
+    ("kalaem", "kalem"),
+    ("repolaris", "repolariz"),
+    ("fibre", "fiber"),
+    ("millimetre", "millimeter"),
+)
+_IRREGULAR = {
+    "axes": "axis",
+    "criteria": "criterion",
+    "stimuli": "stimulus",
+    "atria": "atria",
+    "ms": "ms",
+    "t's": "t",
+    "is": "is",
+    "was": "was",
+    "has": "has",
+    "this": "this",
+    "lacks": "lacks",
+}
+
+
+@lru_cache(maxsize=20_000)
+def _norm(raw: str) -> str:
+    """Bring a word to the form in which it is looked up: small letters, singular, one spelling."""
+    word = raw.lower().replace("’", "'").replace("′", "'")
+    if word.endswith("n't"):
+        return "cannot" if word == "can't" else "not"
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    for british, american in _SPELLING:
+        if british in word:
+            word = word.replace(british, american)
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        if word.endswith("ies"):
+            return word[:-3] + "y"
+        return word[:-2] if word.endswith("xes") else word[:-1]
+    return word
+
+
+class _Token(NamedTuple):
+    """A word, number or mark, before phrases are recognized."""
+
+    norm: str
+    raw: str
+    start: int
+    end: int
+    kind: str
+
+
+def _tokens(text: str) -> list[_Token]:
+    """Cut a text into words, numbers and marks; hyphens within compounds are left out."""
+    found = [
+        _Token(
+            _norm(match[0]) if match.lastgroup == "word" else match[0],
+            match[0],
+            match.start(),
+            match.end(),
+            str(match.lastgroup),
+        )
+        for match in _TOKEN.finditer(text)
+    ]
+    kept: list[_Token] = []
+    for k, token in enumerate(found):
+        if token.raw in _DASHES and 0 < k < len(found) - 1:
+            before, after = found[k - 1], found[k + 1]
+            touches = before.end == token.start and token.end == after.start
+            words = before.kind in ("word", "num") and after.kind == "word"
+            both_leads = _lead(before) is not None and _lead(after) is not None
+            if touches and words and not both_leads:
+                continue
+        kept.append(token)
+    return kept
+
+
+_LEADS = {name.lower(): name for name in STANDARD_12 if name != "I"}
+
+
+def _lead(token: _Token) -> str | None:
+    """Give the lead that a token surely or (``I``) perhaps names."""
+    if token.raw == "I":
+        return "I"
+    found = _LEADS.get(token.norm)
+    return None if found in ("II", "III") and token.raw.islower() else found
+
+
+Trie = dict[str, Any]
+
+
+@lru_cache(maxsize=1)
+def _lexicon() -> Trie:
+    """Put all phrases into one tree of words."""
+    tree: Trie = {}
+
+    def add(pattern: str, kind: str, data: object) -> None:
+        for phrase in expand(pattern):
+            node = tree
+            for token in _tokens(phrase):
+                node = node.setdefault(token.norm, {})
+            node.setdefault("", (kind, data))
+
+    for code in (*CODES, *GROUPS):
+        for phrase in phrases(code):
+            add(phrase, "finding", code)
+    for name, measured in MEASURED.items():
+        for phrase in measured.phrases:
+            add(phrase, "quantity", name)
+    for unit in UNITS:
+        add(unit, "unit", unit)
+    for territory, leads in TERRITORIES.items():
+        for ending in ("", "ly") if territory.isalpha() and not territory.endswith("ly") else ("",):
+            add(territory + ending, "lead", (leads, False))
+    for kind, patterns in _PHRASES.items():
+        for pattern in patterns:
+            for phrase in expand(pattern):
+                add(phrase, kind, phrase.lower())
+    return tree
+
+
+_MARKS = {
+    ",": ",",
+    ";": "end",
+    "!": "end",
+    "?": "question",
+    "(": "(",
+    "[": "(",
+    "{": "(",
+    ")": ")",
+    "]": ")",
+    "}": ")",
+    "/": "/",
+    ":": ":",
+    "=": "verb",
+    "≈": "about",
+    "~": "about",
+    ">": ">",
+    "<": "<",
+    "≥": ">=",
+    "≤": "<=",
+    "+": "+",
+    "&": "and",
+    "°": "unit",
+    "%": "unit",
+    "•": "end",
+    "*": "end",
+    "|": "end",
+}
+_ABBREVIATED = frozenset(("approx", "vs", "e", "g", "i", "cf", "fig", "ca", "resp", "Dr"))
+_GOES_ON = frozenset(
+    ("and", "or", "nor", "of", "no", "not", "the", "a", "an", "in", "with", "to", "is")
+)
+
+
+def scan(text: str) -> list[Item]:
+    """Read a text as a list of known phrases, numbers, marks and other words.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of Item
+        In order, not overlapping. The longest phrase wins.
+
+    Examples
+    --------
+    >>> [(item.kind, item.data) for item in scan("No LBBB; QRS 98 ms")][:3]
+    [('neg', 'no'), ('finding', 'CLBBB'), ('end', ';')]
+    """
+    tokens = _tokens(text)
+    tree = _lexicon()
+    items: list[Item] = []
+    k = 0
+    while k < len(tokens):
+        stop, found = _longest(tokens, k, tree)
+        token = tokens[k]
+        if found is not None and not _is_letter(tokens, k, stop):
+            kind, data = found
+            end = tokens[stop - 1].end
+            items.append(Item(kind, data, token.start, end, text[token.start : end]))
+            k = stop
+            continue
+        if not (token.raw in _DASHES and k + 1 < len(tokens) and _is_sign(tokens, k + 1)):
+            items.append(_single(tokens, k))
+        k += 1
+    return items
+
+
+def _longest(tokens: list[_Token], k: int, tree: Trie) -> tuple[int, tuple[str, Any] | None]:
+    """Find the longest phrase that begins at a token."""
+    found, stop, node = None, k, tree
+    for j in range(k, len(tokens)):
+        step = node.get(tokens[j].norm)
+        if step is None:
+            break
+        node = step
+        if "" in node:
+            found, stop = node[""], j + 1
+    return stop, found
+
+
+def _is_letter(tokens: list[_Token], k: int, stop: int) -> bool:
+    """Whether a match is only a capital that names a lead or a wave (S is no second)."""
+    return stop == k + 1 and tokens[k].raw in ("I", "S")
+
+
+def _single(tokens: list[_Token], k: int) -> Item:
+    """Read a token that begins no phrase."""
+    token = tokens[k]
+    kind: str
+    data: Any
+    start, raw = token.start, token.raw
+    if token.kind == "num":
+        negative = _is_sign(tokens, k)
+        kind, data = "number", _number(token.raw, negative)
+        if negative:
+            start = tokens[k - 1].start
+    elif token.kind == "line":
+        kind, data = ("word", "\n") if _wraps(tokens, k) else ("end", "\n")
+    elif token.kind == "mark":
+        kind, data = _mark(tokens, k)
+    else:
+        lead = _lead(token)
+        if lead == "I" and not _beside_lead(tokens, k):
+            lead = None
+        kind, data = ("lead", ((lead,), True)) if lead else ("word", token.norm)
+    return Item(kind, data, start, token.end, raw)
+
+
+def _mark(tokens: list[_Token], k: int) -> tuple[str, Any]:
+    """Read a punctuation mark."""
+    token = tokens[k]
+    if token.raw == ".":
+        before = tokens[k - 1] if k else None
+        short = before is not None and before.raw in _ABBREVIATED and before.end == token.start
+        ends = k + 1 == len(tokens) or tokens[k + 1].start > token.end
+        return ("end", ".") if ends and not short else ("word", ".")
+    if token.raw in _DASHES:
+        spaced = k > 0 and tokens[k - 1].end < token.start
+        spaced = spaced and k + 1 < len(tokens) and token.end < tokens[k + 1].start
+        return ("dash", "spaced" if spaced else "")
+    return _MARKS.get(token.raw, "word"), token.raw
+
+
+def _is_sign(tokens: list[_Token], k: int) -> bool:
+    """Whether a dash before a number, or the word minus, makes it negative."""
+    if k == 0 or tokens[k].kind != "num":
+        return False
+    before = tokens[k - 1]
+    if before.norm in ("minus", "negative"):
+        return True
+    if before.raw not in _DASHES or before.end != tokens[k].start:
+        return False
+    if k == 1:
+        return True
+    prior = tokens[k - 2]
+    return prior.end < before.start or prior.raw in "([{/:=,<>≥≤≈~"
+
+
+def _number(raw: str, negative: bool) -> Number:
+    """Read a number; a comma stands for thousands (1,200) or for the decimal point (0,16)."""
+    if re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?", raw):
+        raw = raw.replace(",", "")
+    parts = raw.replace(",", ".").split(".")
+    text = parts[0] + ("." + parts[1] if len(parts) > 1 else "")
+    step = 10.0 ** -(len(parts[1]) if len(parts) > 1 else 0)
+    value = float(text) if len(text) < 30 else float("inf")
+    return Number(-value if negative else value, step)
+
+
+def _wraps(tokens: list[_Token], k: int) -> bool:
+    """Whether a line break only wraps a sentence."""
+    if tokens[k].raw.count("\n") > 1 or k + 1 == len(tokens) or k == 0:
+        return False
+    return (
+        tokens[k + 1].raw[:1].islower()
+        or tokens[k - 1].norm in _GOES_ON
+        or tokens[k - 1].raw == ","
+    )
+
+
+_NOT_LEAD_BEFORE = frozenset(
+    ("type", "mobitz", "class", "grade", "phase", "part", "stage", "degree")
+)
+_JOINS = frozenset((",", "/", "and", "or", "&", "-", "–", "to", "through"))
+
+
+def _beside_lead(tokens: list[_Token], k: int) -> bool:
+    """Whether a capital I is the lead and not the pronoun or a numeral."""
+    before = tokens[k - 1] if k else None
+    after = tokens[k + 1] if k + 1 < len(tokens) else None
+    if before is not None and before.norm in _NOT_LEAD_BEFORE:
+        return False
+    if before is not None and before.norm in ("lead", "in"):
+        return True
+    far_after = tokens[k + 2] if k + 2 < len(tokens) else None
+    far_before = tokens[k - 2] if k > 1 else None
+    if after is not None and after.norm in _JOINS and far_after is not None:
+        if _lead(far_after) not in (None, "I"):
+            return True
+        if far_after.norm in _JOINS and k + 3 < len(tokens):
+            return _lead(tokens[k + 3]) not in (None, "I")
+    joined = before is not None and before.norm in _JOINS and far_before is not None
+    if joined and far_before is not None and _lead(far_before) is not None:
+        return after is None or after.kind != "word" or after.norm in _JOINS
+    single = before is not None and before.raw in ("R", "S", "Q", "T", "P")
+    return single or after is None or (after.kind == "mark" and after.raw in ":=")

@@ -1,0 +1,278 @@
+"""Read findings, and quantities that are called normal, prolonged, short, irregular …"""
+
+from __future__ import annotations
+
+from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.scope import Scope
+from ecg_llm.vocabulary import GROUPS
+
+State = tuple[int, int, str, str, bool]
+"""First item, last item, quantity, state, whether it is denied."""
+Place = tuple[int, str, bool, int]
+
+_SHAPES: dict[tuple[str, str], tuple[str, bool]] = {
+    ("st", "elevated"): ("STE_", False),
+    ("st", "depressed"): ("STD_", False),
+    ("st", "isoelectric"): ("st_changes", True),
+    ("st", "normal"): ("st_changes", True),
+    ("st", "abnormal"): ("st_changes", False),
+    ("t_amp", "inverted"): ("INVT", False),
+    ("t_amp", "negative"): ("INVT", False),
+    ("t_amp", "upright"): ("INVT", True),
+    ("t_amp", "positive"): ("INVT", True),
+    ("t_amp", "flat"): ("LOWT", False),
+    ("t_amp", "flattened"): ("LOWT", False),
+    ("t_amp", "low"): ("LOWT", False),
+    ("t_amp", "peaked"): ("tall_t", False),
+    ("t_amp", "tall"): ("tall_t", False),
+    ("t_amp", "tented"): ("tall_t", False),
+    ("t_amp", "normal"): ("TAB_", True),
+    ("t_amp", "abnormal"): ("TAB_", False),
+    ("p_amp", "normal"): ("atrial_enlargement", True),
+    ("p_amp", "abnormal"): ("atrial_enlargement", False),
+    ("qrs_axis", "leftward"): ("left_axis", False),
+    ("qrs_axis", "rightward"): ("right_axis", False),
+    ("qrs_axis", "to the left"): ("left_axis", False),
+    ("qrs_axis", "to the right"): ("right_axis", False),
+}
+_JUDGED = (
+    "heart_rate",
+    "atrial_rate",
+    "pr",
+    "qrs",
+    "qt",
+    "qtc",
+    "qtc_fridericia",
+    "qtc_bazett",
+    "p",
+    "qrs_axis",
+    "p_axis",
+    "t_axis",
+    "rr",
+)
+_WORDS = ("high", "low", "narrow", "normal", "abnormal", "shape", "borderline")
+_BEFORE_GAP = ("word", "and", "possible", "high", "low", "normal", "about")
+_AFTER_GAP = {"word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")"}
+_AFTER_GAP |= {"max", "unlikely", "possible", "plain", "dash", "general", "territory_word"}
+_AFTER_GAP |= {"possible_post"}
+_STOPS_BEFORE = ("at", "in", ".", "for", "with")
+
+
+def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], list[Place]]:
+    """Read the findings of a sentence, and what is said of quantities without a number.
+
+    Parameters
+    ----------
+    items : list of Item
+        One sentence, leads joined.
+    reach : list of Scope
+        From `scopes`.
+
+    Returns
+    -------
+    tuple of (states, findings)
+    """
+    states: list[State] = []
+    findings: list[Place] = []
+    for k, item in enumerate(items):
+        match item.kind:
+            case "finding":
+                if not _is_heading(items, k):
+                    findings.append((k, item.data, False, k))
+            case "nsr":
+                findings.append((k, "SR", False, k))
+                states.append((k, k, "heart_rate", "normal", reach[k].negated))
+            case "good_r":
+                findings.append((k, "poor_r_progression", True, k))
+            case "abnormal_ecg":
+                findings.append((k, "NORM", True, k))
+            case "state":
+                high = item.data.startswith("tachy")
+                name = "high" if high else "low"
+                states.append((k, k, "heart_rate", name, reach[k].negated))
+            case "regular" | "irregular":
+                if not _is_sinus_phrase(items, k):
+                    states.append((k, k, "rr_cv", item.kind, reach[k].negated))
+            case "quantity" if item.data == "p_amp":
+                if (negated := _p_waves(items, reach, k)) is not None:
+                    states.append((k, k, "p_wave", "present", negated))
+            case kind if kind in _WORDS or (kind == "possible" and item.data == "borderline"):
+                _judge_word(items, reach, k, states, findings)
+            case _:
+                pass
+    _unjudged(items, reach, states)
+    return states, findings
+
+
+def _is_heading(items: list[Item], k: int) -> bool:
+    """Whether a word such as ``Ischaemia:`` only opens a part of a report."""
+    if k + 2 >= len(items) or items[k + 1].kind != ":" or items[k].data not in _HEADINGS:
+        return False
+    after = items[k + 2]
+    return after.kind not in ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
+
+
+_HEADINGS = ("ISC_", *GROUPS)
+
+
+def _is_sinus_phrase(items: list[Item], k: int) -> bool:
+    """Whether the word tells something else than the rhythm (``at regular intervals``)."""
+    after = items[k + 1] if k + 1 < len(items) else None
+    return after is not None and after.kind in ("intervals",)
+
+
+def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
+    """Tell whether P waves are denied (True), affirmed (False) or only named (None)."""
+    if k + 1 < len(items) and items[k + 1].kind in ("number", "shape", "normal"):
+        return None
+    if reach[k].negated:
+        return True
+    for item in items[k + 1 : k + 6]:
+        if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
+            return False
+        if item.kind in ("number", "quantity", "finding", "end", "stop", ",", "neg"):
+            return None
+    return None
+
+
+def _judge_word(
+    items: list[Item], reach: list[Scope], k: int, states: list[State], findings: list[Place]
+) -> None:
+    """Apply one judging word to the quantities it belongs to."""
+    word = items[k]
+    if _is_wide_tachycardia(items, k):
+        findings.append((k, "wide_qrs_tachycardia", False, k + 1))
+        return
+    after = _quantities_after(items, k)
+    names = after or _quantities_before(items, k)
+    if not names or _is_reference(items, k):
+        return
+    # Before its quantity the word shares the quantity's scope; after it, a "not" stands between.
+    scope = reach[k]
+    shown = (
+        word.data
+        if word.kind == "shape"
+        else "borderline"
+        if word.kind == "possible"
+        else word.kind
+    )
+    shown = shown.removeprefix("deviated ").removeprefix("shifted ")
+    for place, name in names:
+        turned = (name, shown if word.kind == "shape" else _generic(word))
+        if turned in _SHAPES:
+            code, flip = _SHAPES[turned]
+            first = min(place, k)
+            findings.append(
+                (first, code, flip ^ (reach[first].negated != scope.local), max(place, k))
+            )
+        elif name in _JUDGED and word.kind != "shape":
+            subject = {"qt": "qtc", "rr": "heart_rate"}.get(name, name)
+            state = {"narrow": "high"}.get(shown, shown)
+            if name == "rr":
+                state = {"high": "low", "low": "high"}.get(state, state)
+            denied = scope.local ^ (word.kind == "narrow")
+            if word.kind == "abnormal":
+                state, denied = "normal", not denied
+            states.append((min(place, k), max(place, k), subject, state, denied))
+
+
+def _is_wide_tachycardia(items: list[Item], k: int) -> bool:
+    """Whether ``wide-QRS`` shares its noun with what follows: ``wide-QRS or sinus tachycardia``."""
+    if items[k].raw.lower() not in ("wide", "broad") or len(items) < k + 3:
+        return False
+    if items[k + 1].kind != "quantity" or items[k + 1].data != "qrs":
+        return False
+    for item in items[k + 2 : k + 7]:
+        if item.kind in ("finding", "state"):
+            return item.raw.lower().endswith(("tachycardia", "tachycardias"))
+        if item.kind not in ("or", "(", ")", "/") and item.data not in _BETWEEN:
+            return False
+    return False
+
+
+_BETWEEN = ("ventricular", "complex", "\n")
+
+
+def _generic(word: Item) -> str:
+    """Name a judging word for the table of shapes."""
+    return str(word.data) if word.kind in ("shape", "low") else word.kind
+
+
+def _quantities_after(items: list[Item], k: int) -> list[tuple[int, str]]:
+    """Read ``normal PR, QRS and QTc``."""
+    found: list[tuple[int, str]] = []
+    j = k + 1
+    while j < min(len(items), k + 12):
+        item = items[j]
+        if item.kind == "quantity":
+            found.append((j, item.data))
+        elif item.kind == "intervals":
+            found += [] if found else [(j, name) for name in ("pr", "qrs", "qtc")]
+            break
+        elif found and item.kind in (",", "and", "or", "/"):
+            # The list goes on only if another quantity follows at once.
+            if not _another_follows(items, j + 1):
+                break
+        elif found or item.kind not in _BEFORE_GAP or j > k + 3 or item.data in _STOPS_BEFORE:
+            break
+        j += 1
+    return found
+
+
+def _another_follows(items: list[Item], j: int) -> bool:
+    """Whether a list of quantities goes on, and not a new statement on another one."""
+    if j < len(items) and items[j].kind in ("and", "or"):
+        j += 1
+    if j >= len(items) or items[j].kind not in ("quantity", "intervals"):
+        return False
+    after = items[j + 1].kind if j + 1 < len(items) else "end"
+    return after not in ("verb", "neg", "number", "neg_post", "unjudged", ":")
+
+
+def _quantities_before(items: list[Item], k: int) -> list[tuple[int, str]]:
+    """Read ``PR, QRS and QTc are normal``."""
+    found: list[tuple[int, str]] = []
+    everything = any(item.kind == "both" for item in items[max(0, k - 3) : k])
+    single = any(item.raw in ("is", "was") for item in items[max(0, k - 3) : k])
+    for j in range(k - 1, max(-1, k - 30), -1):
+        item = items[j]
+        if item.kind == "quantity":
+            found.append((j, item.data))
+        elif item.kind == "intervals":
+            return [(j, name) for name in ("pr", "qrs", "qtc")]
+        elif found and not everything:
+            if single or item.kind not in (",", "and", "or", "/", "word") or not _listed(items, j):
+                break
+        elif not found and (item.kind in ("lead", "shape") or item.data == "which"):
+            continue
+        elif item.kind not in _AFTER_GAP and item.kind not in ("and", "quantity"):
+            break
+    return found
+
+
+def _listed(items: list[Item], j: int) -> bool:
+    """Whether another quantity stands right before a comma or ``and``."""
+    if items[j].kind == "word":
+        return items[j].data in ("the",) and j > 0 and items[j - 1].kind in (",", "and")
+    before = items[j - 1].kind if j else "end"
+    return before in ("quantity", ",")
+
+
+def _is_reference(items: list[Item], k: int) -> bool:
+    """Whether the word opens a range of normal values: ``(normal 120–200 ms)``."""
+    if items[k].kind != "normal" or k == 0:
+        return False
+    after = items[k + 1].kind if k + 1 < len(items) else "end"
+    after_that = items[k + 2].kind if k + 2 < len(items) else "end"
+    limits = ("number", "<", ">", "<=", ">=", "max")
+    if after == ":" or (after == "word" and items[k + 1].data == "is"):
+        after = after_that
+    return items[k - 1].kind in ("(", ",") and after in limits
+
+
+def _unjudged(items: list[Item], reach: list[Scope], states: list[State]) -> None:
+    """Read ``PR cannot be measured``: quantities said to be unknown."""
+    done = {place for first, last, *_ in states for place in (first, last)}
+    for k, item in enumerate(items):
+        if item.kind == "quantity" and reach[k].certainty == "unjudged" and k not in done:
+            states.append((k, k, item.data, "unknown", False))

@@ -1,0 +1,195 @@
+"""Answer sets of questions in the form of ECG-QA on records in the layout of PTB-XL."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ecg_llm.batch import run_tasks
+from ecg_llm.errors import ConfigError, ECGError
+from ecg_llm.qa.answer import QARecord, answer_qa, to_json
+from ecg_llm.record import Sex
+
+_SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One question of a set.
+
+    Attributes
+    ----------
+    question : str
+        In English.
+    ecg_ids : tuple of int
+        The ECGs it is about, the first one first.
+    truth : tuple of str or None
+        The answer of the set, if it has one; never looked at while answering.
+    """
+
+    question: str
+    ecg_ids: tuple[int, ...]
+    truth: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ECGFile:
+    """Where an ECG of a set is, and whose it is."""
+
+    ecg_id: int
+    path: Path
+    age_years: float | None = None
+    sex: Sex | None = None
+
+
+def read_items(path: Path) -> list[Item]:
+    """Read a set of questions.
+
+    Parameters
+    ----------
+    path : Path
+        JSON: a list of ``{"question", "ecg_id": [...], "answer": [...]}``, or one such a line.
+
+    Returns
+    -------
+    list of Item
+
+    Raises
+    ------
+    ConfigError
+        If it is no such file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        try:
+            rows = json.loads(text)
+        except ValueError:
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [_item(row) for row in rows]
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'{path}: not a set of questions ({error}); a JSON list of {{"question": "...", '
+            '"ecg_id": [1], "answer": ["yes"]}} is needed.'
+        ) from None
+
+
+def _item(row: dict[str, Any]) -> Item:
+    ids, truth = row["ecg_id"], row.get("answer")
+    return Item(
+        question=str(row["question"]),
+        ecg_ids=tuple(int(one) for one in (ids if isinstance(ids, list) else [ids])),
+        truth=None if truth is None else tuple(truth if isinstance(truth, list) else [truth]),
+    )
+
+
+def ptbxl_files(data: Path) -> dict[int, ECGFile]:
+    """Find the records of a folder in the layout of PTB-XL, those of 500 Hz where they are there.
+
+    Parameters
+    ----------
+    data : Path
+        With ``ptbxl_database.csv``. Of its columns only identity, age, sex and file names are read.
+
+    Returns
+    -------
+    dict of int to ECGFile
+        By ``ecg_id``.
+
+    Raises
+    ------
+    ConfigError
+        If the table is missing.
+    """
+    table = data / "ptbxl_database.csv"
+    if not table.is_file():
+        raise ConfigError(f"{table}: not found; --data needs a folder in the layout of PTB-XL.")
+    out = {}
+    with table.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            for column in ("filename_hr", "filename_lr"):
+                path = data / f"{row[column]}.hea"
+                if row[column] and path.is_file():
+                    key = int(float(row["ecg_id"]))
+                    age = float(row["age"]) if row.get("age") else None
+                    sex = _SEXES.get((row.get("sex") or "").split(".")[0])
+                    out[key] = ECGFile(key, path, age, sex)
+                    break
+    return out
+
+
+def load_ecg(file: ECGFile) -> QARecord | str:
+    """Read and analyse an ECG of a set.
+
+    Parameters
+    ----------
+    file : ECGFile
+        Which.
+
+    Returns
+    -------
+    QARecord or str
+        What is wrong with it, if it cannot be read.
+    """
+    from ecg_llm.io import read_record
+
+    try:
+        record = read_record(file.path)
+        return QARecord.read(replace(record, age_years=file.age_years, sex=file.sex))
+    except (ECGError, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _died(file: ECGFile) -> str:
+    return f"WorkerDied: the process reading ECG {file.ecg_id} died"
+
+
+def answer_items(
+    items: Sequence[Item],
+    data: Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Answer a set of questions in its order.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        The questions.
+    data : Path
+        Folder in the layout of PTB-XL.
+    workers : int, optional
+        Processes; by default one a core.
+    progress : callable, optional
+        Called with ECGs analysed and in all.
+
+    Yields
+    ------
+    dict
+        ``question``, ``ecg_id``, ``answer`` (a list in ECG-QA's vocabulary), ``text`` and
+        ``evidence``; or ``error`` in place of the last three.
+    """
+    files = ptbxl_files(data)
+    wanted = list(dict.fromkeys(one for item in items for one in item.ecg_ids if one in files))
+    ready: dict[int, QARecord | str] = {}
+    results = run_tasks(load_ecg, [files[one] for one in wanted], on_death=_died, workers=workers)
+    for done, (one, made) in enumerate(zip(wanted, results, strict=True), start=1):
+        ready[one] = made
+        if progress:
+            progress(done, len(wanted))
+    for item in items:
+        line: dict[str, Any] = {"question": item.question, "ecg_id": list(item.ecg_ids)}
+        ecgs = [ready.get(one, f"RecordError: {data} has no ECG {one}") for one in item.ecg_ids]
+        bad = [one for one in ecgs if isinstance(one, str)]
+        if bad:
+            yield {**line, "error": "; ".join(bad)}
+            continue
+        try:
+            found = answer_qa(item.question, [one for one in ecgs if isinstance(one, QARecord)])
+            yield {**line, **to_json(found)}
+        except ECGError as error:
+            yield {**line, "error": f"{type(error).__name__}: {error}"}

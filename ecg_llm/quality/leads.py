@@ -1,0 +1,135 @@
+"""Say of every lead whether it can be read, and if not, why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecg_llm.quality.bands import Bands
+from ecg_llm.quality.features import Features
+from ecg_llm.signal import median
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadQuality:
+    """Whether one lead can be read, and if not, why not.
+
+    Attributes
+    ----------
+    usable : bool
+        Whether measurements may be taken from this lead.
+    reasons : tuple of str
+        What was found, worst first: ``flat``, ``saturated``, ``wander``, ``muscle noise``,
+        ``mains``, ``disconnected``, ``gaps``. A usable lead may have (mild) ones too.
+    metrics : dict of str to float
+        The measured values behind the reasons, units in the names.
+    """
+
+    usable: bool
+    reasons: tuple[str, ...]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From where a metric is worth a word, and from where the lead cannot be read.
+
+    Attributes
+    ----------
+    metric : str
+        One that `judge_leads` computes.
+    reason : str
+        What it means.
+    mild, bad : float
+        The two limits.
+    """
+
+    metric: str
+    reason: str
+    mild: float
+    bad: float
+
+
+# The mild limits lie beyond what 98 to 99.5 % of the leads of PTB-XL and LUDB at hand show.
+LIMITS = (
+    Limit("gap_share", "gaps", 0.02, 0.2),
+    Limit("flat_share", "flat", 0.2, 0.5),
+    Limit("saturated_share", "saturated", 0.01, 0.05),
+    Limit("disturbed_second_share", "disconnected", 0.25, 0.5),
+    Limit("wander_ratio", "wander", 1.0, 3.0),
+    Limit("noise_ratio", "muscle noise", 0.08, 0.18),
+    Limit("mains_ratio", "mains", 0.1, 1.0),
+)
+SMALLEST_REL = 0.06
+"""A lead whose whole range is less, against twice the median QRS complex, has no wave to read."""
+
+
+def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dict[str, LeadQuality]:
+    """Judge every lead of a stretch.
+
+    Parameters
+    ----------
+    leads : tuple of str
+        Row names.
+    bands : Bands
+        The stretch, split by frequency.
+    features : Features
+        What was measured of it.
+
+    Returns
+    -------
+    dict of str to LeadQuality
+        In the order of ``leads``. ``noise_ratio``, ``wander_ratio`` and ``mains_ratio`` are
+        amplitudes over the lead's own QRS amplitude.
+    """
+    qrs_rel = features.column("qrs_rel")
+    mains_mv = np.fmax.reduce(bands.mains_mv, axis=1, initial=0)  # NaN where it cannot be told
+    columns = {
+        "gap_share": bands.gaps,
+        "flat_share": np.where(bands.gaps < 1, features.column("flat_share"), 0),
+        "saturated_share": features.column("saturated_share"),
+        "disturbed_second_share": features.column("disturbed_second_share"),
+        "wander_ratio": features.column("wander_ratio"),
+        "noise_ratio": features.column("noise_ratio"),
+        "mains_ratio": mains_mv / (features.unit_mv * (qrs_rel + 0.02)),
+        "synchrony": features.column("synchrony"),
+        "template_correlation": features.column("template_correlation"),
+        "qrs_mv": qrs_rel * features.unit_mv,
+        "baseline_mv": features.column("baseline_rel") * features.unit_mv,
+        "noise_mv": features.column("noise_rel") * features.unit_mv,
+        "mains_mv": mains_mv,
+    }
+    small = features.column("range_rel") < SMALLEST_REL
+    lost = _lost(features)
+    table = np.stack(list(columns.values()), axis=1).tolist()
+    out = {}
+    for i, lead in enumerate(leads):
+        values = dict(zip(columns, table[i], strict=True))
+        found = [
+            (values[limit.metric] / limit.bad, limit.reason)
+            for limit in LIMITS
+            if values[limit.metric] >= limit.mild
+        ]
+        if values["flat_share"] >= 0.5 or values["gap_share"] == 1:
+            # A line is at its own highest and lowest value all the time: that is not clipping.
+            found = [(size, reason) for size, reason in found if reason in ("flat", "gaps")]
+        elif small[i]:
+            found.append((2.0, "flat"))
+        elif lost[i]:
+            found.append((2.0, "disconnected"))
+        found.sort(reverse=True)
+        out[lead] = LeadQuality(
+            usable=not any(size >= 1 for size, _ in found),
+            reasons=tuple(dict.fromkeys(reason for _, reason in found)),
+            metrics=values,
+        )
+    return out
+
+
+def _lost(features: Features) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Leads that do not show the beats which most others show."""
+    synchrony = features.column("synchrony")
+    if len(features.beats) < 3 or median(synchrony) < 0.8:
+        return np.zeros(len(synchrony), dtype=np.bool_)
+    return (synchrony < 0.3) & (features.column("template_correlation") < 0.4)
