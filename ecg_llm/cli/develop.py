@@ -490,22 +490,32 @@ def bench_images(
 def train_delineator(
     data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
+    unmarked: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of records without marks, such as PTB-XL; may be given again."),
+    ] = None,
     folds: Annotated[
         int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
     ] = 0,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Fewer or more steps of the net that ships.", min=1)
+    ] = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
+    Records without marks are read by four nets of the marks first; the net that ships learns from
+    what they say.
+
     \b
-    ecgllm train delineator --data ludb/ --out runs/delineator
-    ecgllm train delineator --data ludb/ --out runs/delineator --folds 3 \f
+    ecgllm train delineator --data ludb/ --unmarked ptbxl/ --out runs/delineator
+    ecgllm train delineator --data ludb/ --unmarked ptbxl/ --out runs/folds --folds 3 \f
     """
     from ecg_llm.training.delineator import DelineatorRecipe, train
 
     recipe = DelineatorRecipe()
     if steps is not None:
-        recipe = dataclasses.replace(recipe, steps=steps)
+        student = dataclasses.replace(recipe.student, steps=steps)
+        recipe = dataclasses.replace(recipe, student=student)
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
@@ -515,6 +525,7 @@ def train_delineator(
     for path in train(
         _folder(data, "LUDB"),
         out,
+        unmarked=[_folder(path, "the records without marks") for path in unmarked or ()],
         recipe=recipe,
         folds=folds,
         on_step=on_step,
