@@ -79,8 +79,8 @@ LISTENER = NetRecipe(
 """Teacher whose leads hear each other: it tells best which waves there are."""
 STUDENT = NetRecipe(
     config=DelineatorConfig(),
-    steps=6000,
-    last_steps=2000,
+    steps=8000,
+    last_steps=2500,
     rows=96,
     together=0.9,
     crop_s=5.12,
