@@ -14,8 +14,8 @@ from ecg_llm.data_builders.synthetic_conditions import CATALOGUE, ECTOPY
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE, RHYTHMS
 from ecg_llm.data_builders.synthetic_simulate import SyntheticECG, synthetic_ecg
-from ecg_llm.electrodes import SWAPS
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.quality.electrodes import SWAPS
 from ecg_llm.record import Sex
 
 __all__ = ["SyntheticECG", "draw_conditions", "generate", "random_ecg", "synthetic_ecg"]

@@ -36,9 +36,9 @@ from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, el
 from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, make_course
 from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
 from ecg_llm.data_builders.synthetic_waves import add_waves
-from ecg_llm.electrodes import swap_electrodes
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.quality.electrodes import swap_electrodes
 from ecg_llm.record import ECGRecord, Sex
 
 Array = npt.NDArray[np.float64]
@@ -110,7 +110,7 @@ def synthetic_ecg(
     qrs_axis_deg : float, deg, optional
         Set axis of the conducted beat.
     electrode_swap : str
-        One of `ecg_llm.electrodes.SWAPS`; empty for none.
+        One of `ecg_llm.quality.electrodes.SWAPS`; empty for none.
     ratio : int
         Atrial events to a ventricular one in flutter and second-degree block; 0 lets them vary.
     escape_bpm : float, /min, optional

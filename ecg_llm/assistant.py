@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.analysis import Analysis, analyse
 
 if TYPE_CHECKING:
-    from ecg_llm.ground import Known
+    from ecg_llm.ground.known import Known
     from ecg_llm.lm import TextModel
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
@@ -147,7 +147,7 @@ def known_of(found: Analysis, before: Analysis | None = None) -> Known:
     -------
     Known
     """
-    from ecg_llm.ground import Known
+    from ecg_llm.ground.known import Known
 
     return Known.of(
         found.record,

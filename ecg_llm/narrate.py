@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.compare import TITLE
-from ecg_llm.ground import Known, ground
+from ecg_llm.ground.draft import ground
+from ecg_llm.ground.known import Known
 from ecg_llm.prompt import REPORT_QUESTION, build
 from ecg_llm.report import Change, DraftBlock, DraftClaim, ModelInfo, Report
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise_features import electrode_metrics, noise_metrics
-from ecg_llm.quality_bands import Bands, FloatArray, split_bands
-from ecg_llm.quality_features import Features, measure_features
+from ecg_llm.quality.bands import Bands, FloatArray, split_bands
+from ecg_llm.quality.features import Features, measure_features
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy import fft
 from scipy.ndimage import uniform_filter1d
 
-from ecg_llm.quality_bands import WORKING_FS, Bands, FloatArray
-from ecg_llm.quality_features import LEAD_METRICS, Features
+from ecg_llm.quality.bands import WORKING_FS, Bands, FloatArray
+from ecg_llm.quality.features import LEAD_METRICS, Features
 from ecg_llm.signal import resample
 
 BANDS: dict[str, tuple[float, float, int]] = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecg_llm.quality_model import bundled_model
-from ecg_llm.reversal import name_exchange
+from ecg_llm.quality.model import bundled_model
+from ecg_llm.quality.reversal import name_exchange
 from ecg_llm.training.quality_gate import SWAP_KINDS, VALIDATION_FOLD, exchange, ptbxl_beats
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.eval.findings import ptbxl_rows
-from ecg_llm.qa_items import Item, answer_items, read_items
-from ecg_llm.qa_question import read_qa
+from ecg_llm.qa.items import Item, answer_items, read_items
+from ecg_llm.qa.question import read_qa
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ecg_llm.eval.shares import wilson
 from ecg_llm.quality import ACCEPT_FROM
-from ecg_llm.quality_model import bundled_model
+from ecg_llm.quality.model import bundled_model
 from ecg_llm.training.quality_gate import GateConfig, MarkedRecords, fit_gate, measure_marked
 
 if TYPE_CHECKING:

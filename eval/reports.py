@@ -23,7 +23,8 @@ from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import INCLUDES, ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.ground import Grounded, Known, ground
+from ecg_llm.ground.draft import Grounded, ground
+from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
 from ecg_llm.vocabulary import canonical_code, label

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from ecg_llm.eval.reports import Case, cases
-from ecg_llm.ground import ground
+from ecg_llm.ground.draft import ground
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.vocabulary import label
 

@@ -15,7 +15,7 @@ from ecg_llm.serving.errors import BadRequestError, TookTooLongError
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
-    from ecg_llm.ground import Sentence
+    from ecg_llm.ground.sentence import Sentence
     from ecg_llm.report import Report
     from ecg_llm.serving.engine import EngineHost
     from ecg_llm.serving.guard import Call, Gate
@@ -203,7 +203,7 @@ class Answering:
         Sentence
         """
         if not found:
-            from ecg_llm.ground import Sentence
+            from ecg_llm.ground.sentence import Sentence
 
             answer.sentences.append(Sentence(text=NO_ECG, before="", kind="description"))
             yield answer.sentences[0]
@@ -212,7 +212,7 @@ class Answering:
         remote = self._remote(answer.model, stop)
 
         def say() -> Iterator[Sentence]:
-            from ecg_llm.answer import respond
+            from ecg_llm.answer.conversation import respond
 
             begun = time.perf_counter()
             for one in respond(history, found, model=remote, max_new_tokens=max_new_tokens):
@@ -300,7 +300,7 @@ class Answering:
 
 def _answered(report: Report, found: Analysis, question: str, earlier: Analysis | None) -> Report:
     """Answer a question in measured sentences, as the narrative of a report."""
-    from ecg_llm.answer import respond
+    from ecg_llm.answer.conversation import respond
 
     analyses = [found] if earlier is None else [earlier, found]
     told = [one for one in respond([("user", question)], analyses) if one.text]

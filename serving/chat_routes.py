@@ -25,7 +25,7 @@ from ecg_llm.serving.uploads import checked
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
-    from ecg_llm.ground import Sentence
+    from ecg_llm.ground.sentence import Sentence
     from ecg_llm.serving.guard import Call
 
 REPORT = "Report this ECG."

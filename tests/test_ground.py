@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ecg_llm.analysis import Analysis, analyse
-from ecg_llm.answer import Conversation, respond
+from ecg_llm.answer.conversation import Conversation, respond
 from ecg_llm.assistant import interpret, known_of
 from ecg_llm.claims.check import check_text
-from ecg_llm.ground import Known, check_sentence, ground
+from ecg_llm.ground.check import check_sentence
+from ecg_llm.ground.draft import ground
+from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
 from ecg_llm.outside import topic_of
 from ecg_llm.report import Report

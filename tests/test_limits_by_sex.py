@@ -8,7 +8,7 @@ import pytest
 
 from ecg_llm.assistant import analyse, known_of
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.ground import stray_number
+from ecg_llm.ground.stray import stray_number
 
 
 @pytest.mark.parametrize(("sex", "fits"), [("male", True), ("female", False), (None, False)])

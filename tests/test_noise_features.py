@@ -8,8 +8,8 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.noise_features import electrode_metrics, noise_metrics, without_beats
-from ecg_llm.quality_bands import split_bands
-from ecg_llm.quality_features import measure_features
+from ecg_llm.quality.bands import split_bands
+from ecg_llm.quality.features import measure_features
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import resample
 

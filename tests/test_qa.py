@@ -15,9 +15,9 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import CLIP, KINDS, NoiseModel, measure_noise, noise_model, save_noise_model
-from ecg_llm.qa_answer import QARecord, answer_qa
-from ecg_llm.qa_items import answer_items, read_items
-from ecg_llm.qa_question import read_qa
+from ecg_llm.qa.answer import QARecord, answer_qa
+from ecg_llm.qa.items import answer_items, read_items
+from ecg_llm.qa.question import read_qa
 from ecg_llm.record import ECGRecord
 
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError, ECGError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import KINDS, Noise, measure_noise
-from ecg_llm.qa_items import ptbxl_files, read_items
-from ecg_llm.qa_question import NOISES, read_qa
+from ecg_llm.qa.items import ptbxl_files, read_items
+from ecg_llm.qa.question import NOISES, read_qa
 from ecg_llm.record import ECGRecord
 
 COLUMNS = {

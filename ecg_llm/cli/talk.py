@@ -14,7 +14,7 @@ from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
     from ecg_llm.analysis import Analysis
-    from ecg_llm.ground import Sentence
+    from ecg_llm.ground.sentence import Sentence
 
 
 def ask(
@@ -61,7 +61,7 @@ def ask(
     if path is None or question is None:
         raise ConfigError('ask needs a file and a question: ecgllm ask rec.hea "What is the QTc?"')
     from ecg_llm.analysis import analyse
-    from ecg_llm.answer import respond
+    from ecg_llm.answer.conversation import respond
     from ecg_llm.assistant import writer
 
     found = analyse(reading(age, sex, fs, unit, leads).read(path))
@@ -76,10 +76,10 @@ def ask(
 
 def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
     """Answer a question on noise, which the kinds of noise answer and no report; else None."""
-    from ecg_llm.ground import Sentence
+    from ecg_llm.ground.sentence import Sentence
     from ecg_llm.noise import WEIGHTS
-    from ecg_llm.qa_answer import QARecord, answer_qa
-    from ecg_llm.qa_question import read_qa
+    from ecg_llm.qa.answer import QARecord, answer_qa
+    from ecg_llm.qa.question import read_qa
 
     if read_qa(question).about != "noise" or not WEIGHTS.is_file() or not found.quality.acceptable:
         return None
@@ -90,8 +90,8 @@ def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
 def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str, Any]:
     """Put an answer into JSON: short and in words, with evidence and what the check changed."""
     from ecg_llm.noise import WEIGHTS
-    from ecg_llm.qa_answer import QARecord, answer_qa
-    from ecg_llm.qa_question import read_qa
+    from ecg_llm.qa.answer import QARecord, answer_qa
+    from ecg_llm.qa.question import read_qa
 
     asked = read_qa(question)
     short: list[str] = []
@@ -120,7 +120,7 @@ def _write(lines: list[dict[str, Any]], output: Path | None) -> None:
 def _ask_items(items: Path, data: Path, output: Path | None, jobs: int | None) -> None:
     """Answer a set of questions, one line each, in its order."""
     from ecg_llm.batch import progress_bar
-    from ecg_llm.qa_items import answer_items, read_items
+    from ecg_llm.qa.items import answer_items, read_items
 
     asked = read_items(items)
     n = len({one for item in asked for one in item.ecg_ids})
@@ -151,7 +151,7 @@ def chat(
     from rich.console import Console
 
     from ecg_llm.analysis import analyse
-    from ecg_llm.answer import Conversation
+    from ecg_llm.answer.conversation import Conversation
     from ecg_llm.assistant import writer
 
     found = analyse(reading(age, sex, fs, unit, leads).read(path))

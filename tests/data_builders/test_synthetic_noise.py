@@ -3,9 +3,9 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.data_builders.synthetic_noise import NoiseConfig, electrode_noise
-from ecg_llm.electrodes import SWAPS, swap_electrodes
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.quality.electrodes import SWAPS, swap_electrodes
 
 LOUD = NoiseConfig(
     wander_mv=0.2, mains_mv=0.1, muscle_mv=0.05, white_mv=0.01, motion_mv=0.5, steps_mv=0.4,

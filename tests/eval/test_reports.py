@@ -12,9 +12,9 @@ from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.qa import QARow, _row
 from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts, said_findings
 from ecg_llm.eval.tampering import _sentences
-from ecg_llm.ground import ground
+from ecg_llm.ground.draft import ground
 from ecg_llm.io import read_record
-from ecg_llm.qa_items import Item
+from ecg_llm.qa.items import Item
 
 
 @pytest.fixture(scope="module")

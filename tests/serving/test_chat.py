@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ecg_llm.analysis import analyse
-from ecg_llm.answer import respond
+from ecg_llm.answer.conversation import respond
 from ecg_llm.io import read_record
 from tests.serving.conftest import EXAMPLES, zipped
 

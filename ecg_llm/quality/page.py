@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecg_llm.quality_leads import LeadQuality
+from ecg_llm.quality.leads import LeadQuality
 from ecg_llm.record import ECGRecord, FloatArray
 
 LEAST_SEEN_S = 1.5

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from ecg_llm.quality_bands import WORKING_FS, Bands, FloatArray
+from ecg_llm.quality.bands import WORKING_FS, Bands, FloatArray
 from ecg_llm.signal import median, nanmedian
 
 BEFORE_S, AFTER_S = 0.3, 0.5

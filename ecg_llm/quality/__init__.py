@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ecg_llm.pacing import find_pacing_spikes
-from ecg_llm.quality_bands import Bands, split_bands
-from ecg_llm.quality_features import Features, measure_features
-from ecg_llm.quality_leads import LeadQuality, judge_leads
-from ecg_llm.quality_model import QualityModel, bundled_model
-from ecg_llm.quality_page import judge_page
+from ecg_llm.quality.bands import Bands, split_bands
+from ecg_llm.quality.features import Features, measure_features
+from ecg_llm.quality.leads import LeadQuality, judge_leads
+from ecg_llm.quality.model import QualityModel, bundled_model
+from ecg_llm.quality.pacing import find_pacing_spikes
+from ecg_llm.quality.page import judge_page
+from ecg_llm.quality.reversal import Suspicion, suspect_electrodes, suspect_rows
 from ecg_llm.record import MAX_DURATION_S, MIN_DURATION_S, ECGRecord
-from ecg_llm.reversal import Suspicion, suspect_electrodes, suspect_rows
 
 __all__ = ["LeadQuality", "Quality", "Suspicion", "Verdict", "assess"]
 

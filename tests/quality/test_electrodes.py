@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ecg_llm.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, SWAPS, swap_electrodes
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12, derive_limb_leads
+from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, SWAPS, swap_electrodes
 
 
 def rows_from_potentials(ra, la, ll, chest):

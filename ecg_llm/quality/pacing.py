@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
-from ecg_llm.quality_bands import Bands
+from ecg_llm.quality.bands import Bands
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import median
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecg_llm.quality_bands import Bands
-from ecg_llm.quality_features import Features
+from ecg_llm.quality.bands import Bands
+from ecg_llm.quality.features import Features
 
 
 @dataclass(frozen=True, kw_only=True)

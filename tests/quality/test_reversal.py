@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.electrodes import swap_electrodes
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.quality import assess
+from ecg_llm.quality.electrodes import swap_electrodes
 from ecg_llm.record import ECGRecord
 
 SEEDS = range(6)

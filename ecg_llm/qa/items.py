@@ -11,7 +11,7 @@ from typing import Any
 
 from ecg_llm.batch import run_tasks
 from ecg_llm.errors import ConfigError, ECGError
-from ecg_llm.qa_answer import QARecord, answer_qa, to_json
+from ecg_llm.qa.answer import QARecord, answer_qa, to_json
 from ecg_llm.record import Sex
 
 _SEXES: dict[str, Sex] = {"0": "male", "1": "female"}

@@ -11,10 +11,11 @@ from ecg_llm.analysis import Analysis
 from ecg_llm.assistant import known_of
 from ecg_llm.errors import ConfigError
 from ecg_llm.findings.finding import Evidence
-from ecg_llm.ground import Known, finding_says, value_says
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.says import finding_says, value_says
 from ecg_llm.noise import Noise, measure_noise, noise_model
 from ecg_llm.phrases import amount, measured, sentence
-from ecg_llm.qa_question import (
+from ecg_llm.qa.question import (
     AXES,
     CATEGORIES,
     DIAGNOSES,

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, STANDARD_12
-from ecg_llm.quality_features import Features
-from ecg_llm.quality_model import SwapNet
+from ecg_llm.quality.features import Features
+from ecg_llm.quality.model import SwapNet
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -110,7 +110,7 @@ def wave_features(templates: FloatArray) -> FloatArray:
     Parameters
     ----------
     templates : np.ndarray, shape (n_records, 12, n_template), mV
-        Median beats from `ecg_llm.quality_features`, in the order of `STANDARD_12`.
+        Median beats from `ecg_llm.quality.features`, in the order of `STANDARD_12`.
 
     Returns
     -------

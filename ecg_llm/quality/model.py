@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 
-WEIGHTS = Path(__file__).parent / "weights" / "quality.npz"
+WEIGHTS = Path(__file__).parent.parent / "weights" / "quality.npz"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +49,7 @@ class Trees:
         Parameters
         ----------
         features : np.ndarray, shape (n_features,)
-            From `ecg_llm.quality_features.Features.pooled`.
+            From `ecg_llm.quality.features.Features.pooled`.
 
         Returns
         -------
@@ -101,7 +101,7 @@ class SwapNet:
         Parameters
         ----------
         waves : np.ndarray, shape (n_records, n_features)
-            From `ecg_llm.reversal.wave_features`.
+            From `ecg_llm.quality.reversal.wave_features`.
 
         Returns
         -------

@@ -1,0 +1,1 @@
+"""Answer questions on an ECG, sentence by sentence, each checked before it is shown."""

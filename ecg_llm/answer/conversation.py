@@ -1,0 +1,258 @@
+"""Hold a conversation on an ECG.
+
+`respond` is what chat, server and app call. A language model words the answer where there is one;
+without it the answer is measured sentences. Either way nothing that the record contradicts is
+yielded, a question that no ECG answers is declined, and a refused tracing is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ecg_llm.analysis import Analysis
+from ecg_llm.answer.measured import expected_word, measured_answer
+from ecg_llm.answer.question import COMPARES, Asked, in_context, pleaded, read_question
+from ecg_llm.assistant import known_of
+from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.measured_words import without_formula
+from ecg_llm.ground.check import check_sentence
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.says import measured_claims
+from ecg_llm.ground.sentence import Sentence, split
+from ecg_llm.outside import topic_of
+from ecg_llm.phrases import sentence
+from ecg_llm.prompt import build
+from ecg_llm.report import Change, Claim
+from ecg_llm.vocabulary import members
+
+if TYPE_CHECKING:
+    from ecg_llm.lm import TextModel
+
+MAX_NEW_TOKENS = 256
+"""Longest answer a model may draft."""
+
+
+class Turn(NamedTuple):
+    """One message of a conversation; a plain ``(role, text)`` tuple serves too."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+def respond(
+    history: Sequence[tuple[str, str]],
+    found: Analysis | Sequence[Analysis],
+    *,
+    model: TextModel | None = None,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> Iterator[Sentence]:
+    """Answer the last message of a conversation, one checked sentence after the other.
+
+    Parameters
+    ----------
+    history : sequence of (role, text)
+        ``"user"`` and ``"assistant"`` by turns (`Turn`); the last is the user's.
+    found : Analysis or sequence of Analysis
+        From `ecg_llm.assistant.analyse`: of the ECG, or of an earlier ECG and the present one.
+    model : TextModel, optional
+        Words the answer; without it the answer is measured sentences.
+    max_new_tokens : int
+        Longest draft.
+
+    Yields
+    ------
+    Sentence
+        Show ``before + text``; a sentence that was withheld has an empty text. ``evidence`` is what
+        it rests on, ``change`` what the check did to what the model wrote. They come while the
+        model still writes.
+
+    Notes
+    -----
+    What the user or a file says is never taken as measured: a message that asserts what the record
+    contradicts is answered with the measurement. Instructions in the conversation cannot turn the
+    check off, as it reads only what is about to be shown.
+
+    Examples
+    --------
+    >>> from ecg_llm.assistant import analyse
+    >>> from ecg_llm.io import read_record
+    >>> found = analyse(read_record("examples/00001_hr.hea"))  # doctest: +SKIP
+    >>> "".join(s.before + s.text for s in respond([("user", "QRS?")], found))  # doctest: +SKIP
+    'QRS duration 91 ms (spread 4 ms).'
+    """
+    analyses = [found] if isinstance(found, Analysis) else list(found)
+    present, before = analyses[-1], analyses[-2] if len(analyses) > 1 else None
+    known = known_of(present, before)
+    question = history[-1][1]
+    if known.facts.refused is not None:
+        yield from _shown(_refusals(present))
+        return
+    own = read_question(question)
+    asked = in_context(own, history)
+    topic = topic_of(question)
+    if topic is not None:
+        text = sentence(f"an ECG does not tell this ({topic.name}): {topic.why}")
+        yield Sentence(text=text, before="", kind="description")
+        if not own.named:
+            return
+    if before is None and COMPARES.search(question):
+        text = "Only one ECG was given, so no change can be told; give the earlier one too."
+        yield Sentence(text=text, before="", kind="unknown")
+        return
+    said: set[str] = set()
+    if wrong := pleaded(question, known):
+        yield Sentence(text="That is not what was measured.", before="", kind="description")
+        claims = [claim for one in wrong for claim in measured_claims(one, known)]
+        yield from _shown(dict.fromkeys(claims), first=" ")
+        return
+    if model is None:
+        yield from _shown(measured_answer(asked, known, present))
+        return
+    covered, expected = False, expected_word(asked, known)
+    try:
+        for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
+            covered = covered or _covers(one, asked, expected)
+            yield one
+    except Exception as error:  # whatever fails in a model, a measured answer can be given
+        reason = f"{model.name} failed ({type(error).__name__}: {error})"
+        text = "The language model failed; this is the measured answer."
+        change = Change(action="failed", reason=reason)
+        yield Sentence(text=text, kind="description", change=change)
+        covered = False
+    if not covered:
+        rest = [c for c in measured_answer(asked, known, present) if c.text not in said]
+        yield from _shown(rest, first=" ")
+
+
+def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:
+    """Turn measured claims into sentences of an answer."""
+    for k, claim in enumerate(claims):
+        yield Sentence.of(claim, before=" " if k else first)
+
+
+def _refusals(present: Analysis) -> list[Claim]:
+    """Say that a tracing is not read, and why."""
+    reasons = "; ".join(present.quality.reasons) or "insufficient technical quality"
+    text = sentence(f"this tracing is not interpreted, it should be recorded again: {reasons}")
+    return [Claim(text=text, status="supported")]
+
+
+_WORD = re.compile(r"^(yes|no)\b[\s.,:;–-]*", re.IGNORECASE)
+
+
+def _drafted(
+    history: Sequence[tuple[str, str]],
+    analyses: Sequence[Analysis],
+    model: TextModel,
+    known: Known,
+    asked: Asked,
+    max_new_tokens: int,
+    said: set[str],
+) -> Iterator[Sentence]:
+    """Check a model's answer while it is written."""
+    texts = [text for _, text in history]
+    prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
+    buffer, shown = "", False
+    expected = expected_word(asked, known)
+    for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
+        buffer += piece or ""
+        parts = list(split(buffer))
+        if piece is None:
+            done, buffer = parts, ""
+        elif len(parts) > 1:
+            done = parts[:-1]
+            buffer = parts[-1][0] + parts[-1][1] + (" " if buffer[-1:].isspace() else "")
+        else:
+            continue
+        for before, text in done:
+            word = _WORD.match(text)
+            rest = text[word.end() :] if word else text
+            if word and not (text[: word.end()].rstrip()[-1:] in ".,:;" or not rest):
+                word, rest = None, text  # "No AF." is a denial, not an answer
+            if word and expected:
+                said.add(f"{expected}.")
+                yield Sentence(text=f"{expected}.", before=before if shown else "", kind="told")
+                shown = True
+            if not rest:
+                continue
+            rest = rest[0].upper() + rest[1:] if word else rest
+            for one in check_sentence(rest, known, before=before or " ", strict=False, said=said):
+                if (
+                    expected == "Yes"
+                    and _speaks_of(one, asked)
+                    and not _covers(one, asked, expected)
+                ):
+                    continue  # what is absent is true, but no answer to what is present
+                yield one if shown else replace(one, before="")
+                shown = shown or bool(one.text)
+
+
+def _speaks_of(one: Sentence, asked: Asked) -> list[CheckedClaim]:
+    """Give the claims of a sentence on what was asked."""
+    wanted = {code for name in asked.findings for code in (name, *members(name))}
+    wanted |= {without_formula(name) for name in asked.quantities}
+    return [claim for claim in one.claims if without_formula(claim.claim.subject) in wanted]
+
+
+def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
+    """Whether a shipped sentence answers what was asked; where yes is right, by what is present."""
+    if not one.text:
+        return False
+    if not asked.named:
+        return bool(one.claims) or one.kind in ("value", "present", "absent", "unknown")
+    told = _speaks_of(one, asked)
+    if expected == "Yes":
+        told = [claim for claim in told if not claim.claim.negated]
+    kinds = ("present", "absent") if asked.findings else ("value",)
+    return bool(told) or (not one.claims and one.kind in kinds)
+
+
+@dataclass
+class Conversation:
+    """A conversation on one ECG, or on an earlier one and the present one.
+
+    Attributes
+    ----------
+    found : sequence of Analysis
+        Of the ECGs, the earlier one first.
+    model : TextModel or None
+        Words the answers.
+    history : list of Turn
+        What was said.
+
+    Examples
+    --------
+    >>> from ecg_llm.assistant import analyse
+    >>> from ecg_llm.data_builders.synthetic import synthetic_ecg  # doctest: +SKIP
+    >>> talk = Conversation([analyse(synthetic_ecg().record)])  # doctest: +SKIP
+    >>> for sentence in talk.ask("What is the heart rate?"):  # doctest: +SKIP
+    ...     print(sentence.before + sentence.text, end="")
+    """
+
+    found: Sequence[Analysis]
+    model: TextModel | None = None
+    history: list[Turn] = field(default_factory=list)
+
+    def ask(self, question: str) -> Iterator[Sentence]:
+        """Answer a question; what was shown becomes part of the history.
+
+        Parameters
+        ----------
+        question : str
+            Of the user.
+
+        Yields
+        ------
+        Sentence
+        """
+        self.history.append(Turn("user", question))
+        shown: list[str] = []
+        for one in respond(self.history, list(self.found), model=self.model):
+            if one.text:
+                shown.append(one.before + one.text)
+            yield one
+        self.history.append(Turn("assistant", "".join(shown).strip()))

@@ -1,0 +1,128 @@
+"""Answer from the measurements and findings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ecg_llm.analysis import Analysis
+from ecg_llm.answer.question import Asked
+from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.compose import build_report
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.says import finding_says, lead_values, value_says
+from ecg_llm.ground.sentence import evidence_of
+from ecg_llm.phrases import listing, sentence
+from ecg_llm.report import Claim
+from ecg_llm.vocabulary import label, members
+
+
+def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+    """Answer from the measurements and findings alone.
+
+    Parameters
+    ----------
+    asked : Asked
+        What the question is about.
+    known : Known
+        Of the ECG.
+    present : Analysis
+        Of the same ECG.
+
+    Returns
+    -------
+    list of Claim
+        Measured sentences, the most telling first.
+    """
+    out: list[Claim] = []
+    word = expected_word(asked, known)
+    if word is not None and asked.closed:
+        out.append(Claim(text=f"{word}.", status="supported"))
+    for code in asked.findings:
+        told = list(_in_leads(code, asked.leads, known)) or list(finding_says(code, known))
+        if not told:
+            text = sentence(f"{label(code)} was not judged")
+            told = [Claim(text=text, status="unverifiable", kind="unknown")]
+        out += told
+    for subject in asked.quantities:
+        if asked.leads and MEASURED[subject].per_lead:
+            out += lead_values(subject, asked.leads, known)
+        else:
+            out += value_says(subject, known)
+            if asked.about == "normal":
+                out += _judged(subject, known)
+    if out and asked.findings != ("NORM",):
+        return list(dict.fromkeys(out))
+    return [*out, *_overview(asked, present)]
+
+
+def _judged(subject: str, known: Known) -> Iterator[Claim]:
+    """Say whether a value lies within its limits."""
+    for text in (
+        f"The {MEASURED[subject].label} is normal",
+        f"The {MEASURED[subject].label} is not normal",
+    ):
+        checked = known.check(f"{text}.")
+        if checked and all(one.status == "supported" for one in checked):
+            yield Claim(text=f"{text}.", status="supported", evidence=evidence_of(checked))
+            return
+
+
+def _overview(asked: Asked, present: Analysis) -> list[Claim]:
+    """Answer a question that names nothing: quality, rhythm, reasons, or all in short."""
+    report = build_report(present.record, present.quality, present.measurements, present.findings)
+    sections = {part.title: part.statements for part in report.sections}
+    if asked.about == "quality" and "Technical quality" in sections:
+        return list(sections["Technical quality"])
+    if asked.about == "rhythm" and "Rate and rhythm" in sections:
+        return [c for c in sections["Rate and rhythm"] if c.kind in ("value", "present")]
+    if asked.about == "why":
+        facts = [c for part in report.sections for c in part.statements if c.kind == "present"]
+        if facts:
+            return facts[:MOST_REASONS]
+    claims = {claim.text: claim for claim in report.claims}
+    return [claims[text] for text in report.impression]
+
+
+MOST_REASONS = 4
+"""Findings whose facts are told when a user asks why."""
+
+
+def _in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
+    """Say whether named leads show a finding, by their measured waves."""
+    if not leads:
+        return
+    where, name = listing(list(leads)), label(code)
+    for text in (f"{name} in {where}", f"no {name} in {where}"):
+        checked = known.check(sentence(text))
+        if checked and all(one.status == "supported" for one in checked):
+            facts = evidence_of(checked)
+            yield Claim(text=sentence(text), status="supported", evidence=facts, kind="present")
+            return
+
+
+def expected_word(asked: Asked, known: Known) -> str | None:
+    """Give the right short answer to a question for one finding.
+
+    Parameters
+    ----------
+    asked : Asked
+        What is asked.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    str or None
+        ``Yes`` or ``No``; None if the question is another, or the finding could not be judged.
+    """
+    if len(asked.findings) != 1 or asked.quantities or asked.leads:
+        return None
+    judged = [
+        known.facts.findings[code]
+        for code in members(asked.findings[0])
+        if code in known.facts.findings
+    ]
+    states = {finding.status for finding in judged}
+    if "present" in states:
+        return "Yes"
+    return "No" if states == {"absent"} else None

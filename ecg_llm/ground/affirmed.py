@@ -1,0 +1,120 @@
+"""What a sentence affirms, and whether it is as sure of it as criterion and encoder are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.stated import stated
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.numbers import NUMBER
+from ecg_llm.vocabulary import canonical_code
+
+
+def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
+    """Give the findings that claims affirm of this ECG.
+
+    Parameters
+    ----------
+    checked : sequence of CheckedClaim
+        Of one sentence.
+
+    Returns
+    -------
+    dict of str to None
+        Codes and families as they were named, in reading order.
+    """
+    return {
+        one.claim.subject: None
+        for one in checked
+        if one.claim.kind == "finding" and one.claim.role == "measured" and not one.claim.negated
+    }
+
+
+def adds_nothing(
+    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
+) -> bool:
+    """Whether a sentence tells only findings that were told before.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    checked : sequence of CheckedClaim
+        What it claims.
+    said : iterable of str
+        Sentences shipped so far.
+    numbers : bool
+        Whether the numbers must have been told too.
+
+    Returns
+    -------
+    bool
+    """
+    told = " ".join(said)
+    codes = {canonical_code(code) for code in affirmed(checked)}
+    states = any(one.claim.kind == "state" for one in checked)
+    known = not numbers or all(number in told for number in NUMBER.findall(text))
+    return bool(codes) and not states and known and codes <= stated(told)
+
+
+def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say why a sentence is surer, or less sure, of a finding than criterion and encoder are.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    checked : sequence of CheckedClaim
+        What it claims.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    str or None
+        None if it is as sure as they are.
+    """
+    sure = stated(text)
+    definite = {
+        canonical_code(one.claim.subject) for one in checked if one.claim.certainty == "definite"
+    }
+    for code in map(canonical_code, affirmed(checked)):
+        finding = known.facts.findings.get(code)
+        if finding is None or finding.status != "present":
+            continue
+        if finding.doubt and (code in definite or code not in sure):
+            return f"{finding.label} is uncertain: {finding.doubt}"
+        if not finding.doubt and code not in sure:
+            return f"{finding.label} is present"
+    return None
+
+
+def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a sentence gives no fact where it sets out to: ``LVH: R in V5 of the shape``.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    checked : sequence of CheckedClaim
+        What it claims.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    str or None
+        None if it gives one, or does not set out to.
+    """
+    head, _, facts = text.partition(": ")
+    if not facts or re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)):
+        return None
+    found = [known.facts.findings.get(canonical_code(code)) for code in affirmed(checked)]
+    if len(found) == 1 and found[0] is not None and found[0].status == "present":
+        return f"no fact stands behind {head!r}"
+    return None
+
+
+_LEAD_NAMES = re.compile(r"\b(V[1-9]R?|I{1,3}|aV[RLF])\b")

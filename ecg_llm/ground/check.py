@@ -1,0 +1,185 @@
+"""Check one sentence of a draft: let it pass, write it anew, or withhold it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.ground.affirmed import adds_nothing, affirmed, less_sure, without_facts
+from ecg_llm.ground.in_place import with_numbers
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.says import finding_says, measured_claims
+from ecg_llm.ground.sentence import HEADING, Sentence, evidence_of
+from ecg_llm.ground.stray import stray_number
+from ecg_llm.ground.technical import on_quality
+from ecg_llm.outside import says_what_no_ecg_tells
+from ecg_llm.phrases import sentence
+from ecg_llm.report import Change, Claim
+from ecg_llm.vocabulary import canonical_code
+
+
+def check_sentence(
+    text: str,
+    known: Known,
+    *,
+    before: str = " ",
+    strict: bool = True,
+    deny: bool = True,
+    said: set[str] | None = None,
+) -> list[Sentence]:
+    """Check one sentence of a draft, and correct it if need be.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    known : Known
+        Of the ECG.
+    before : str
+        White space before it.
+    strict : bool
+        As for `ecg_llm.ground.draft.ground`.
+    deny : bool
+        Say of what is contradicted that it is absent; a report tells what is present instead.
+    said : set of str, optional
+        Sentences shipped so far; grows.
+
+    Returns
+    -------
+    list of Sentence
+        What takes its place: itself, corrected ones, or one that is withheld.
+    """
+    said = set() if said is None else said
+    text = _A_MINUTE.sub(lambda rate: f"{float(rate[1]):.0f}/min", text)
+
+    def no(reason: str) -> list[Sentence]:
+        change = Change(action="withheld", draft=text, reason=reason)
+        return [Sentence(text="", before=before, change=change)]
+
+    def anew(claims: Iterable[Claim], reason: str) -> list[Sentence]:
+        return _once(claims, text, before, said, reason) or no(reason)
+
+    def yes(
+        fit: str, claims: tuple[CheckedClaim, ...], change: Change | None = None
+    ) -> list[Sentence]:
+        said.add(fit)
+        evidence = evidence_of(claims)
+        return [Sentence(text=fit, before=before, evidence=evidence, claims=claims, change=change)]
+
+    if (quality := on_quality(text, known)) is not None:
+        return _once(quality, text, before, said, "") or no(SAID_ALREADY)
+    if outside := says_what_no_ecg_tells(text):
+        return no(outside)
+    checked = known.check(text)
+    if reason := _left_open(text) or stray_number(text, known):
+        # A wrong count beside a finding: the finding is told anew with its own facts.
+        claims = [claim for one in checked for claim in measured_claims(one, known)]
+        return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+    bad = [claim for claim in checked if claim.status != "supported"]
+    if not bad:
+        if not checked and (reason := _empty(text, strict)):
+            return no(reason)
+        if strict and adds_nothing(text, checked, said, numbers=deny):
+            return no(SAID_ALREADY)
+        if reason := less_sure(text, checked, known) or without_facts(text, checked, known):
+            return anew(_findings(checked, known), reason)
+        if checked and text in said:
+            return no(SAID_ALREADY)
+        return yes(text, checked)
+    reason = "; ".join(dict.fromkeys(claim.reason for claim in bad))
+    if (fixed := with_numbers(text, bad, known)) is not None:
+        change = Change(action="corrected", draft=text, shipped=fixed, reason=reason)
+        return no(reason) if fixed in said else yes(fixed, known.check(fixed), change)
+    claims = _findings([one for one in checked if one.status == "supported"], known)
+    if affirmed(checked):  # numbers beside a finding are told with it, or not at all
+        bad = [one for one in bad if one.claim.kind != "number"]
+    if not deny:
+        bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
+    claims += [claim for one in bad for claim in measured_claims(one, known)]
+    return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+
+
+SAID_ALREADY = "said already"
+"""Why a sentence that holds is withheld."""
+
+_A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
+"""Rates are told in whole numbers."""
+
+
+def _findings(checked: list[CheckedClaim], known: Known) -> list[Claim]:
+    """Tell the findings that claims affirm."""
+    return [claim for code in affirmed(checked) for claim in finding_says(code, known)]
+
+
+def _is_doubted(checked: CheckedClaim, known: Known) -> bool:
+    """Whether criterion and encoder disagree on a finding."""
+    finding = known.facts.findings.get(canonical_code(checked.claim.subject))
+    return finding is not None and finding.doubt is not None
+
+
+def _once(
+    claims: Iterable[Claim], draft: str, before: str, said: set[str], reason: str
+) -> list[Sentence]:
+    """Ship measured sentences in the place of a drafted one, each once."""
+    heads = {text.partition(": ")[0] for text in said if ": " in text}
+    claims = [c for c in claims if c.kind != "present" or c.text.partition(": ")[0] not in heads]
+    new = [brief(claim, said) for claim in claims if claim.text not in said]
+    new = list({claim.text: claim for claim in new if claim.text not in said}.values())
+    said.update(claim.text for claim in new)
+    shipped = " ".join(claim.text for claim in new)
+    change = None
+    if shipped != draft:
+        change = Change(action="corrected", draft=draft, shipped=shipped, reason=reason)
+    return [
+        Sentence.of(claim, before=" " if k else before, change=None if k else change)
+        for k, claim in enumerate(new)
+    ]
+
+
+def brief(claim: Claim, said: set[str]) -> Claim:
+    """Leave out facts that a sentence before has told of another finding.
+
+    Parameters
+    ----------
+    claim : Claim
+        A measured sentence.
+    said : set of str
+        Sentences shipped so far.
+
+    Returns
+    -------
+    Claim
+        The name of the finding alone, or the claim as it is.
+    """
+    head, _, facts = claim.text.partition(": ")
+    if claim.kind in ("present", "unknown") and facts and any(facts in text for text in said):
+        return claim.model_copy(update={"text": sentence(head)})
+    return claim
+
+
+_DECLINES = re.compile(
+    r"\b(cannot|can't|can not|not (be )?(answer|tell|guess|diagnos|hold|show|foretell|read)\w*|"
+    r"does not|do not|no (laboratory|outcome|value)|goes beyond|decline|will not|other tests|"
+    r"not in the signal|would not|ignore|keep to|stay with|stands|report what was measured|"
+    r"has to follow|look it up|blood sample|echocardiography|sorry|tracing says otherwise)\b",
+    re.IGNORECASE,
+)
+_SHORT = re.compile(r"^(yes|no|neither|both|none( of them)?)[.:,!]?$", re.IGNORECASE)
+
+
+def _empty(text: str, strict: bool) -> str | None:
+    """Say why a sentence that claims nothing is left out; None if it may stay."""
+    if HEADING.match(text.strip()):
+        return None
+    if not strict and (_DECLINES.search(text) or _SHORT.match(text.strip())):
+        return None
+    if not strict and any(claim.role == "general" for claim in extract_claims(text)):
+        return None
+    return "it says nothing that can be held against the record"
+
+
+def _left_open(text: str) -> str | None:
+    """Say that a sentence breaks off in a bracket."""
+    return "a bracket is left open" if text.count("(") > text.count(")") else None

@@ -1,0 +1,140 @@
+"""Say what was measured and found, in the sentences of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.ground.known import Known
+from ecg_llm.phrases import amount, brief_reason, measured, sentence
+from ecg_llm.references import REFERENCES
+from ecg_llm.report import Claim
+from ecg_llm.statements import finding_claims, stated_claim, value_claim
+from ecg_llm.vocabulary import canonical_code, label, members
+
+
+def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
+    """Say what was measured and found on the subject of a claim.
+
+    Parameters
+    ----------
+    checked : CheckedClaim
+        That does not hold.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+    """
+    claim = checked.claim
+    if claim.role == "earlier" or known.facts.refused is not None:
+        return
+    if claim.kind == "finding":
+        yield from finding_says(claim.subject, known)
+        return
+    subject = claim.subject
+    if subject not in MEASURED:
+        return
+    if claim.leads and MEASURED[subject].per_lead:
+        yield from lead_values(subject, claim.leads, known)
+    else:
+        yield from value_says(subject, known)
+
+
+def value_says(subject: str, known: Known) -> Iterator[Claim]:
+    """Say a record-level value, or why there is none.
+
+    Parameters
+    ----------
+    subject : str
+        A name of `MEASURED`.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+        At most one.
+    """
+    if subject == "p_wave":
+        yield from finding_says("AFIB", known)
+        return
+    for name in (*MEASURED[subject].names, *_ELSE.get(subject, ())):
+        if name in REFERENCES and name in known.facts.values:
+            yield value_claim(known.record, name, known.facts.values[name])
+            return
+    if not known.facts.values and subject in MEASURED and not MEASURED[subject].per_lead:
+        text = f"{MEASURED[subject].label} is not measured on a page image"
+        yield Claim(text=sentence(text), status="unverifiable", kind="unknown")
+
+
+_ELSE = {"rr_cv": ("heart_rate_bpm",), "qtc": ("qtc_fridericia_ms", "qtc_bazett_ms")}
+
+
+def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
+    """Say a value in each lead that was named.
+
+    Parameters
+    ----------
+    subject : str
+        A per-lead name of `MEASURED`.
+    leads : sequence of str
+        Lead names.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+    """
+    word = MEASURED[subject]
+    for lead in leads:
+        quantity = known.facts.value(word.names[0], lead)
+        if quantity.value is not None:
+            name = _ST_AT.get(word.names[0], word.label)
+            fact = measured(name, quantity.value, quantity.unit, lead=lead)
+            shown = amount(quantity.value, quantity.unit)
+            text = sentence(f"{name} {shown} in {lead}")
+            yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+
+
+_ST_AT = {"st_j_mv": "ST at J", "st_j60_mv": "ST at J+60 ms", "st_j80_mv": "ST at J+80 ms"}
+
+
+def finding_says(code: str, known: Known) -> Iterator[Claim]:
+    """Say whether a finding, or one of a family, is present, absent or unknown.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+        Nothing if it was not judged at all.
+    """
+    judged = [known.facts.findings[c] for c in members(code) if c in known.facts.findings]
+    present = [finding for finding in judged if finding.status == "present"]
+    if present:
+        yield stated_claim(present[0])
+        return
+    unknown = [finding for finding in judged if finding.status == "unknown"]
+    own = known.facts.findings.get(canonical_code(code))
+    if own is not None and own.status == "absent":
+        unknown = []
+    if unknown and code == "NORM":
+        why = brief_reason(unknown[0].reason).removeprefix("uncertain: ")
+        text = sentence(f"whether this is a normal ECG could not be judged: {why}")
+        yield Claim(text=text, status="unverifiable", kind="unknown")
+    elif unknown:
+        yield from finding_claims(unknown[:1])
+    elif judged:
+        facts = tuple(item for finding in judged for item in finding.evidence[:1])[:2]
+        name = "a normal ECG" if code == "NORM" else label(code)
+        text = sentence(f"not {name}" if code == "NORM" else f"no {name}")
+        yield Claim(text=text, status="supported", evidence=facts, kind="absent")

@@ -1,0 +1,98 @@
+"""Numbers in passing that nothing bears out: shares, counts, limits, ages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ecg_llm.claims.extract import TextClaim, extract_claims
+from ecg_llm.claims.number_check import check_number
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.numbers import NUMBER, shown_value
+
+_ORDINAL = re.compile(r"^[-*#\s]*(step |stage )?$", re.IGNORECASE)
+_PAPER = {("mm/s", 25.0), ("mm/s", 50.0), ("mm/mV", 10.0), ("mm/mV", 5.0), ("mm/mV", 20.0)}
+
+
+_OF_SEX = re.compile(r"\bin (men|women)\b", re.IGNORECASE)
+_GROUP = {"male": {"men"}, "female": {"women"}}
+
+
+def stray_number(text: str, known: Known) -> str | None:
+    """Find a number that measures nothing of this heart and that nothing bears out.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    str or None
+        What is wrong; None if every number in passing is the patient's age, the paper's speed or
+        gain, a place in a list, or stands in the evidence of a finding, and no limit of the other
+        sex is quoted.
+    """
+    named = {word.lower() for word in _OF_SEX.findall(text)}
+    if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
+        return f"the limit in {named.pop()} need not be this patient's"
+    for part, whole in _SHARE.findall(text):
+        if not _is_share(float(part), whole, known):
+            return f"nothing that was measured bears out '{part} of {whole}'"
+    for claim in extract_claims(text):
+        if claim.kind != "number" or claim.role not in ("context", "general"):
+            continue
+        if _ORDINAL.match(text[: claim.start]) or claim.value is None:
+            continue
+        unit = claim.text.lstrip("0123456789.,-− ")
+        if unit.startswith("lead") or (unit, claim.value) in _PAPER:
+            continue
+        age = known.record.age_years
+        if unit.lstrip("-").startswith("year") and age is not None and abs(age - claim.value) <= 1:
+            continue
+        if _counted(claim.text, known) or (claim.role == "general" and _is_limit(claim, known)):
+            continue
+        return f"nothing that was measured bears out {claim.text!r}"
+    return None
+
+
+_SHARE = re.compile(r"\b(\d+) of (?:the )?(\d+)\b")
+
+
+def _is_share(part: float, whole: str, known: Known) -> bool:
+    """Whether so many of so many were counted for a present finding."""
+    return any(
+        item.value == part and item.unit.split()[:2] == ["of", whole]
+        for finding in known.facts.findings.values()
+        if finding.status == "present"
+        for item in finding.evidence
+    )
+
+
+def _counted(shown: str, known: Known) -> bool:
+    """Whether a number stands in the evidence of a present finding, as a value or a time."""
+    digits = NUMBER.findall(shown)
+    for finding in known.facts.findings.values():
+        if finding.status != "present":
+            continue
+        for item in finding.evidence:
+            told = [t for t in (item.from_s, item.to_s) if t is not None]
+            told += [float(n) for n in NUMBER.findall(item.unit)]
+            if isinstance(item.value, int | float):
+                told += [float(item.value), 100 * float(item.value)]  # a share may be in percent
+            if digits and all(any(_rounds_to(value, n) for value in told) for n in digits):
+                return True
+    return False
+
+
+def _rounds_to(value: float, shown: str) -> bool:
+    """Whether a value is what a number shows, at its precision."""
+    wanted, decimals = shown_value(shown)
+    return abs(value - wanted) <= 0.5 * 10.0**-decimals + 1e-9
+
+
+def _is_limit(claim: TextClaim, known: Known) -> bool:
+    """Whether a number of a general statement is a limit that the criteria use."""
+    return check_number(replace(claim, role="criterion"), known.facts, 1.0).verdict == "supported"
