@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.beat_average import average_beat, settle
 from ecg_llm.errors import MeasurementError
 from ecg_llm.signal import nanmedian
 from ecg_llm.wave_runs import Runs, find_runs, match_runs
@@ -115,21 +114,14 @@ def delineate(
     -----
     A learned net gives the probability of each wave at every moment; the leads together decide
     which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
-    left out. The net also reads the average of the beats, which tells more surely where each lead's
-    T wave ends.
+    left out.
     """
     chosen = record if leads is None else record.select(leads)
     if not chosen.leads:
         raise MeasurementError(f"{record.source}: no lead is left to read.")
     signal = net_input(chosen)
     probability = wave_probabilities(signal, weights=weights)
-    read = decode(signal, probability, chosen.leads)
-    beat = average_beat(signal, read.r_s)
-    if beat is None:
-        return read
-    of_beat = wave_probabilities(beat.signal, weights=weights)
-    times_s = settle(read.times_s, beat, of_beat)
-    return replace(read, times_s=times_s, global_s=nanmedian(times_s, axis=0))
+    return decode(signal, probability, chosen.leads)
 
 
 def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) -> Delineation:
