@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import Delineation
-from ecg_llm.signal import median
+from ecg_llm.signal import median, quantile
 from ecg_llm.windows import BeatWindows
 
 Array = npt.NDArray[np.float64]
@@ -188,24 +188,12 @@ def _early(r_s: Array, other: npt.NDArray[np.bool_] | None = None) -> npt.NDArra
     there = (places >= 0) & (places < len(rr))
     around = np.where(there, usual[np.clip(places, 0, max(len(rr) - 1, 0))], np.nan)
     # In bigeminy half of the RR are short: the upper half is the usual one.
-    short = rr < PREMATURE * _quantile_of_rows(around, 0.6)
+    enough = np.isfinite(around).sum(axis=1) >= 2
+    short = enough & (rr < PREMATURE * quantile(around, 0.6))
     for k in np.flatnonzero(short):
         # Sinus arrhythmia shortens RR little by little, an early beat at once.
         early[k + 1] = k == 0 or early[k] or rr[k] < ABRUPT * rr[k - 1]
     return early
-
-
-def _quantile_of_rows(rows: Array, share: float) -> Array:
-    """Take a quantile of each row's values, NaN where there are fewer than two."""
-    ordered = np.sort(rows, axis=1)  # NaN last
-    count = np.isfinite(rows).sum(axis=1, keepdims=True)
-    place = np.maximum(count - 1, 0) * share
-    low = place.astype(int)
-    high = np.minimum(low + 1, rows.shape[1] - 1)
-    below = np.take_along_axis(ordered, low, axis=1)
-    above = np.take_along_axis(ordered, high, axis=1)
-    quantile = above - (above - below) * (1 - (place - low))
-    return np.where(count >= 2, quantile, np.nan)[:, 0]
 
 
 def _usual_group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from fractions import Fraction
 from typing import TypeVar
 
@@ -13,8 +14,9 @@ Float = TypeVar("Float", np.float32, np.float64)
 
 _PAD_S = 1.0
 _MAX_DENOMINATOR = 1000
-_FEW, _MANY = 16, 4000
-"""Up to so many values each, and from so many medians on, comparing columns beats sorting rows."""
+_FEW, _MANY = 32, 80
+"""Up to so many values each, and from so many medians a value on, comparing columns beats sorting
+rows."""
 
 
 def fill_gaps(signal: FloatArray) -> FloatArray:
@@ -87,35 +89,94 @@ def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
     np.ndarray
         Without that axis; NaN where there is no value.
     """
-    rows = np.moveaxis(values, axis, -1)
-    n = rows.shape[-1]
-    if n <= _FEW and values.size >= n * _MANY:
-        middle = _median_of_few([rows[..., k] for k in range(n)])
+    n = values.shape[axis]
+    before = (slice(None),) * axis
+    if n <= _FEW and values.size >= n * n * _MANY:
+        middle = _median_of_few([values[(*before, k)] for k in range(n)])
         holed = np.isnan(middle)
-        ordered = np.sort(rows[holed], axis=-1)
+        if not holed.any():
+            return middle
+        ordered = np.sort(np.moveaxis(values, axis, -1)[holed], axis=-1)
     else:
-        sorted_rows = np.sort(rows, axis=-1)  # NaN last
-        middle = np.asarray(sorted_rows[..., (n - 1) // 2] + sorted_rows[..., n // 2])
-        middle = np.asarray(middle / 2, values.dtype)
-        holed = np.isnan(sorted_rows[..., -1])
-        ordered = sorted_rows[holed]
-    if len(ordered):
-        count = np.isfinite(ordered).sum(axis=-1)
-        at = np.arange(len(ordered))
-        low = ordered[at, np.maximum(count - 1, 0) // 2]
-        high = ordered[at, np.minimum(count // 2, n - 1)]
-        middle[holed] = np.where(count > 0, (low + high) / 2, np.nan)
+        rows = np.sort(values, axis=axis)  # NaN last
+        middle = np.asarray((rows[(*before, (n - 1) // 2)] + rows[(*before, n // 2)]) / 2)
+        holed = np.isnan(rows[(*before, -1)])
+        if not holed.any():
+            return middle
+        ordered = np.moveaxis(rows, axis, -1)[holed]
+    count = n - np.isnan(ordered).sum(axis=-1)
+    at = np.arange(len(ordered))
+    low = ordered[at, np.maximum(count - 1, 0) // 2]
+    high = ordered[at, np.minimum(count // 2, n - 1)]
+    middle[holed] = np.where(count > 0, (low + high) / 2, np.nan)
     return middle
+
+
+def quantile(rows: npt.NDArray[Float], share: float) -> npt.NDArray[Float]:
+    """Take a quantile of each row, leaving out NaN.
+
+    Parameters
+    ----------
+    rows : np.ndarray, shape (n_rows, n)
+        At least one column.
+    share : float
+        0 for the least value, 1 for the largest; between two values in a straight line.
+
+    Returns
+    -------
+    np.ndarray, shape (n_rows,)
+        NaN where there is no value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> quantile(np.array([[3.0, 1.0, 2.0], [5.0, np.nan, 4.0]]), 0.25).tolist()
+    [1.5, 4.25]
+    """
+    ordered = np.sort(rows, axis=1)  # NaN last
+    last = np.maximum(rows.shape[1] - 1 - np.isnan(rows).sum(axis=1), 0)
+    place = last * share
+    low = place.astype(int)
+    at = np.arange(len(rows))
+    below, above = ordered[at, low], ordered[at, np.minimum(low + 1, last)]
+    return np.asarray(above - (above - below) * (1 - (place - low)), rows.dtype)
 
 
 def _median_of_few(columns: list[npt.NDArray[Float]]) -> npt.NDArray[Float]:
     """Sort some equally long columns against each other, place by place; NaN spreads."""
     n = len(columns)
-    for turn in range(n):
-        for k in range(turn % 2, n - 1, 2):
-            a, b = columns[k], columns[k + 1]
-            columns[k], columns[k + 1] = np.minimum(a, b), np.maximum(a, b)
-    return np.asarray((columns[(n - 1) // 2] + columns[n // 2]) / 2, columns[0].dtype)
+    for low, high, low_matters, high_matters in _comparisons(n):
+        a, b = columns[low], columns[high]
+        if low_matters:
+            columns[low] = np.minimum(a, b)
+        if high_matters:
+            columns[high] = np.maximum(a, b)
+    return np.asarray((columns[(n - 1) // 2] + columns[n // 2]) / 2)
+
+
+@functools.cache
+def _comparisons(n: int) -> tuple[tuple[int, int, bool, bool], ...]:
+    """Give what to compare, in turn, until the middle of ``n`` values stands in its place.
+
+    Batcher's sorting network (Knuth, The Art of Computer Programming 3, 5.2.2 M) without what the
+    middle does not depend on: the two places, and which of them matters afterwards.
+    """
+    pairs = []
+    half = 1 << max((n - 1).bit_length() - 1, 0)
+    p = half
+    while p:
+        q, r, d = half, 0, p
+        while d:
+            pairs += [(k, k + d) for k in range(n - d) if k & p == r]
+            d, q, r = q - p, q >> 1, p
+        p >>= 1
+    matter = {(n - 1) // 2, n // 2}
+    kept = []
+    for low, high in reversed(pairs):
+        if low in matter or high in matter:
+            kept.append((low, high, low in matter, high in matter))
+            matter |= {low, high}
+    return tuple(reversed(kept))
 
 
 def resample(
@@ -158,27 +219,36 @@ def resample(
     >>> half.shape, bool(np.abs(half[0, 50:450] - wave[0, 100:900:2]).max() < 1e-2)
     ((1, 500), True)
     """
-    ratio = Fraction(fs_out / fs).limit_denominator(_MAX_DENOMINATOR)
-    up, down = ratio.numerator, ratio.denominator
+    from scipy import fft
+
+    up, down = _ratio(fs, fs_out)
     n = signal.shape[1]
     n_out = round(n * fs_out / fs)
     before = max(round(_PAD_S * fs / down), 1) * down
     total = _smooth_length(-(-(n + 2 * before) // down)) * down
     padded = _reflect(signal, before, total - n - before)
-    spectrum = np.fft.rfft(padded, axis=1)
-    frequency = np.fft.rfftfreq(total, 1 / fs)
-    spectrum *= _gain(frequency, highpass_hz, lowpass_hz)
     total_out = total // down * up
-    bins = min(spectrum.shape[1], total_out // 2 + 1)
-    out = np.fft.irfft(spectrum[:, :bins], total_out, axis=1)
+    bins = min(total // 2, total_out // 2) + 1
+    spectrum = fft.rfft(padded, axis=1)[:, :bins]
+    spectrum *= _gain(total, fs, highpass_hz, lowpass_hz)[:bins] * np.float32(up / down)
+    out = fft.irfft(spectrum, total_out, axis=1)
     first = before // down * up
-    return (out[:, first : first + n_out] * (up / down)).astype(np.float32)
+    return np.asarray(out[:, first : first + n_out], np.float32)
 
 
+@functools.cache
+def _ratio(fs: float, fs_out: float) -> tuple[int, int]:
+    """Give the whole numbers by which to multiply and divide the sampling rate."""
+    ratio = Fraction(fs_out / fs).limit_denominator(_MAX_DENOMINATOR)
+    return ratio.numerator, ratio.denominator
+
+
+@functools.lru_cache(maxsize=16)
 def _gain(
-    frequency: npt.NDArray[np.floating], highpass_hz: float, lowpass_hz: float | None
+    n: int, fs: float, highpass_hz: float, lowpass_hz: float | None
 ) -> npt.NDArray[np.float32]:
     """Give the filter's gain at each frequency (fourth-order Butterworth magnitude, squared)."""
+    frequency = np.fft.rfftfreq(n, 1 / fs)
     gain = np.ones_like(frequency)
     if highpass_hz > 0:
         power = (frequency / highpass_hz) ** 4
@@ -192,12 +262,17 @@ def _reflect(signal: FloatArray, before: int, after: int) -> FloatArray:
     """Extend by odd reflection; where the record is shorter than that, by its end value."""
     n = signal.shape[1]
     left, right = min(before, n - 1), min(after, n - 1)
-    head = 2 * signal[:, :1] - signal[:, left:0:-1]
-    tail = 2 * signal[:, -1:] - signal[:, -2 : -right - 2 : -1]
-    inner = np.concatenate([head, signal, tail], axis=1)
-    return np.pad(inner, ((0, 0), (before - left, after - right)), mode="edge")
+    first, last = signal[:, :1], signal[:, -1:]
+    out = np.empty((len(signal), before + n + after), signal.dtype)
+    out[:, before : before + n] = signal
+    out[:, before - left : before] = 2 * first - signal[:, left:0:-1]
+    out[:, before + n : before + n + right] = 2 * last - signal[:, -2 : -right - 2 : -1]
+    out[:, : before - left] = out[:, before - left, None]
+    out[:, before + n + right :] = out[:, before + n + right - 1, None]
+    return out
 
 
+@functools.cache
 def _smooth_length(n: int) -> int:
     """Give the next length whose only prime factors are 2, 3 and 5, for a fast FFT."""
     while True:

@@ -46,10 +46,11 @@ def scale_leads(signal: FloatArray, fs: float) -> FloatArray:
         Each lead over its typical peak-to-peak height in windows of two seconds; a lead that is
         much lower than the others is raised by a bounded factor, so that noise stays noise.
     """
-    window = int(_SCALE_WINDOW_S * fs)
-    n_windows = max(signal.shape[1] // window, 1)
-    pieces = np.array_split(signal, n_windows, axis=1)
-    height = nanmedian(np.stack([np.ptp(piece, axis=1) for piece in pieces]), axis=0)
+    n = signal.shape[1]
+    n_windows = max(n // int(_SCALE_WINDOW_S * fs), 1)
+    starts = -(-n * np.arange(n_windows) // n_windows)
+    top = np.maximum.reduceat(signal, starts, axis=1)
+    height = nanmedian(top - np.minimum.reduceat(signal, starts, axis=1), axis=1)
     least = max(_LEAST_SHARE * median(height), 1e-6)
     scaled: FloatArray = signal / np.maximum(height, least)[:, None].astype(np.float32)
     return scaled
@@ -87,7 +88,8 @@ def wave_probabilities(signal: FloatArray, *, weights: Path = BUNDLED) -> FloatA
     np.ndarray, shape (n_leads, 3, n)
         For `WAVES`, at `NET_FS`.
     """
-    n = signal.shape[1]
-    padded = np.pad(signal, ((0, 0), (0, -n % NET_MULTIPLE)), mode="edge")
+    n_leads, n = signal.shape
+    padded = np.empty((n_leads, n + -n % NET_MULTIPLE), np.float32)
+    padded[:, :n], padded[:, n:] = signal, signal[:, -1:]
     (probability,) = session(weights).run(None, {"signal": padded})
     return np.asarray(probability[:, :, :n])

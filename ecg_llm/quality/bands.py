@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from ecg_llm.record import ECGRecord
-from ecg_llm.signal import nanmedian
+from ecg_llm.signal import fill_gaps, nanmedian
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -67,55 +68,47 @@ def split_bands(record: ECGRecord) -> Bands:
     The filters are masks with raised-cosine edges on one Fourier transform, so they shift no phase.
     The line through both ends is taken off first: the transform would else see a step there.
     """
-    raw, gaps = _bridge_gaps(record.signal)
+    raw = fill_gaps(record.signal)
+    gaps = np.zeros(len(raw), np.float32)
+    if raw is not record.signal:
+        gaps = (~np.isfinite(record.signal)).mean(axis=1, dtype=np.float32)
     n = raw.shape[1]
     end = max(1, round(0.3 * record.fs))
-    first = nanmedian(raw[:, :end], axis=1)[:, None]
-    last = nanmedian(raw[:, -end:], axis=1)[:, None]
-    ramp = np.linspace(0, 1, n, dtype=np.float32)
-    line = first + (last - first) * ramp
+    first, last = nanmedian(np.stack([raw[:, :end], raw[:, -end:]]), axis=2)[..., None]
+    line = first + (last - first) * _ramp(n)
     n_fft = fft.next_fast_len(n, real=True)
     spectrum = fft.rfft(raw - line, n_fft, axis=1)
-    hz = np.arange(spectrum.shape[1], dtype=np.float32) * np.float32(record.fs / n_fft)
+    step_hz = np.float32(record.fs / n_fft)
     n_low = round(n_fft * WORKING_FS / record.fs)
     n_working = round(n * WORKING_FS / record.fs)
     kept = min(n_low // 2 + 1, spectrum.shape[1])
-    low, low_hz = spectrum[:, :kept] * np.float32(n_low / n_fft), hz[:kept]
-    masks = (
-        _pass(low_hz, 0.0, BASELINE_HZ),
-        _pass(low_hz, *ECG_HZ),
-        _pass(low_hz, *QRS_HZ),
-        _pass(low_hz, *NOISE_HZ),
-    )
-    stacked = np.stack([low * mask for mask in masks])
-    baseline, ecg, qrs, noise = fft.irfft(stacked, n_low, axis=2)[:, :, :n_working]
-    slow = np.linspace(0, 1, n_working, dtype=np.float32)
+    low = spectrum[:, :kept] * np.float32(n_low / n_fft)
+    filtered = fft.irfft(low * _masks(kept, step_hz), n_low, axis=2)
+    baseline, ecg, qrs, noise = filtered[:, :, :n_working]
     return Bands(
         raw=raw,
         gaps=gaps,
         fs=record.fs,
-        baseline=baseline + first + (last - first) * slow,
+        baseline=baseline + first + (last - first) * _ramp(n_working),
         ecg=ecg,
         qrs=qrs,
         noise=noise,
-        mains_mv=_mains(spectrum, hz, n),
+        mains_mv=_mains(spectrum, step_hz, n),
     )
 
 
-def _bridge_gaps(signal: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Put straight lines over the gaps; a lead with no sample at all becomes zero."""
-    missing = ~np.isfinite(signal)
-    gaps = missing.mean(axis=1, dtype=np.float32)
-    if not gaps.any():
-        return signal, gaps
-    filled = signal.copy()
-    at = np.arange(signal.shape[1])
-    for row, holes in zip(filled, missing, strict=True):
-        if holes.all():
-            row[:] = 0
-        elif holes.any():
-            row[holes] = np.interp(at[holes], at[~holes], row[~holes])
-    return filled, gaps
+@functools.lru_cache(maxsize=16)
+def _ramp(n: int) -> FloatArray:
+    """Rise from 0 to 1."""
+    return np.linspace(0, 1, n, dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=16)
+def _masks(n: int, step_hz: np.float32) -> FloatArray:
+    """Stack the masks of baseline, ECG, QRS and noise, shape (4, 1, n)."""
+    hz = np.arange(n, dtype=np.float32) * step_hz
+    bands = ((0.0, BASELINE_HZ), ECG_HZ, QRS_HZ, NOISE_HZ)
+    return np.stack([_pass(hz, low, high) for low, high in bands])[:, None]
 
 
 def _pass(hz: FloatArray, low: float, high: float) -> FloatArray:
@@ -132,12 +125,12 @@ def _edge(hz: FloatArray, at: float) -> FloatArray:
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * position), dtype=np.float32)
 
 
-def _mains(spectrum: npt.NDArray[np.complex64], hz: FloatArray, n: int) -> FloatArray:
+def _mains(spectrum: npt.NDArray[np.complex64], step_hz: np.float32, n: int) -> FloatArray:
     """Amplitude of 50 and 60 Hz over what its neighbourhood would give."""
     out = np.full((len(spectrum), 2), np.nan, dtype=np.float32)
-    step = float(hz[1])
+    step = float(step_hz)
     for column, centre in enumerate((50.0, 60.0)):
-        if centre + 4 > hz[-1]:
+        if centre + 4 > (spectrum.shape[1] - 1) * step_hz:
             continue
         a, b, c, d = (round((centre + offset) / step) for offset in (-4.0, -0.6, 0.6, 4.0))
         power = np.square(np.abs(spectrum[:, a : d + 1]))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from ecg_llm.quality.bands import WORKING_FS, Bands, FloatArray
-from ecg_llm.signal import median, nanmedian
+from ecg_llm.signal import median, nanmedian, quantile
 
 BEFORE_S, AFTER_S = 0.3, 0.5
 """What of a beat, around its QRS complex, the templates hold."""
@@ -121,51 +121,48 @@ def measure_features(bands: Bands) -> Features:
     Nothing depends on the gain: records are scaled so that the median lead's QRS complexes measure
     0.5 in their band. Low voltage is a finding, not poor quality, and gains are often misstated.
     """
-    envelope = np.sqrt(uniform_filter1d(np.square(bands.qrs), 9, axis=1, mode="nearest").clip(0))
-    top = np.partition(envelope, int(0.95 * envelope.shape[1]), axis=1)
-    qrs_mv = np.sqrt(2) * top[:, int(0.95 * envelope.shape[1])]
+    qrs_power = np.square(bands.qrs)
+    energy = uniform_filter1d(qrs_power, 9, axis=1, mode="nearest").clip(0)
+    envelope = np.sqrt(energy)
+    n = envelope.shape[1]
+    at = int(0.95 * n)
+    qrs_mv = np.sqrt(2) * np.partition(envelope, at, axis=1)[:, at]
     unit_mv = 2 * max(median(qrs_mv), MIN_QRS_MV)
     scale = np.float32(1 / unit_mv)
     normal = envelope / (qrs_mv[:, None] / np.sqrt(2) + EPS)
     consensus = nanmedian(normal, axis=0)
     beats = find_beats(consensus)
     templates, correlation = _templates(bands.ecg, beats)
-    typical = nanmedian(correlation, axis=1)
     raw = _raw_metrics(bands, scale)
     noise = _noise(bands.noise * scale)
     seconds = _seconds(bands, scale)
-    baseline = bands.baseline * scale
-    wander = baseline.std(axis=1)
+    power, fourth = _moments(bands.ecg)
+    slow, _ = _moments(bands.baseline)
+    wander = np.sqrt(slow / n) * scale
     qrs_mv = qrs_mv * scale
-    centred = bands.ecg - bands.ecg.mean(axis=1, keepdims=True)
-    squares = np.square(centred)
-    power = squares.sum(axis=1)
-    slow = np.square(bands.baseline - bands.baseline.mean(axis=1, keepdims=True)).sum(axis=1)
-    n = bands.ecg.shape[1]
-    fourth = np.square(squares).sum(axis=1) * n
     synchrony, synchrony_worst = _synchrony(normal.clip(0, 2), consensus.clip(0, 2))
     columns = {
         "range_rel": raw["range_rel"],
         "qrs_rel": qrs_mv,
         "baseline_rel": wander,
-        "baseline_step_rel": _by_second(baseline, np.ptp).max(axis=1),
+        "baseline_step_rel": seconds["step"],
         "noise_rel": noise[0],
         "noise_peak_rel": noise[1],
         "noise_ratio": noise[0] / (qrs_mv + 0.02),
         "wander_ratio": wander / (qrs_mv + 0.02),
         "flat_share": raw["flat_share"],
         "saturated_share": raw["saturated_share"],
-        "kurtosis": fourth / (np.square(power) + EPS * n),
-        "qrs_power_share": np.square(bands.qrs).sum(axis=1) / (power + EPS),
+        "kurtosis": fourth * n / (np.square(power) + EPS * n),
+        "qrs_power_share": qrs_power.sum(axis=1) / (power + EPS),
         "above_baseline_share": power / (power + slow + EPS),
-        "template_correlation": typical,
-        "template_correlation_worst": np.quantile(correlation, 0.1, axis=1),
+        "template_correlation": nanmedian(correlation, axis=1),
+        "template_correlation_worst": quantile(correlation, 0.1),
         "synchrony": synchrony,
         "synchrony_worst": synchrony_worst,
-        "beat_energy_share": _beat_share(envelope, beats),
+        "beat_energy_share": _beat_share(energy, beats),
         "jump_rel": raw["jump_rel"],
-        "disturbed_second_share": seconds[0],
-        "flat_second_share": seconds[1],
+        "disturbed_second_share": seconds["disturbed"],
+        "flat_second_share": seconds["flat"],
     }
     return Features(
         leads=np.stack([columns[name] for name in LEAD_METRICS], axis=1).astype(np.float32),
@@ -175,6 +172,12 @@ def measure_features(bands: Bands) -> Features:
         peakiness=float(consensus.max() / (median(consensus) + 1e-3)),
         unit_mv=unit_mv,
     )
+
+
+def _moments(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sum the second and fourth powers of what each row deviates from its mean."""
+    squares = np.square(rows - rows.mean(axis=1, keepdims=True))
+    return squares.sum(axis=1), np.square(squares).sum(axis=1)
 
 
 def find_beats(consensus: FloatArray) -> npt.NDArray[np.intp]:
@@ -237,35 +240,39 @@ def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     return {
         "range_rel": (some[:, -1 - cut] - some[:, cut]) * scale,
         "flat_share": ((high - low) * scale < FLAT_REL).mean(axis=1, dtype=np.float32),
-        "saturated_share": clipped.mean(axis=1, dtype=np.float32),
+        "saturated_share": np.float32(clipped.sum(axis=1)) / clipped.shape[1],
         "jump_rel": step * scale,
     }
 
 
 def _noise(noise: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Root mean square of the fast noise in the median and the 90th-percentile 0.1 s."""
-    m = max(1, noise.shape[1] // 10)
-    blocks = np.square(noise[:, : m * 10]).reshape(len(noise), m, -1).mean(axis=2)
-    ordered = np.sqrt(np.sort(blocks, axis=1))
+    blocks = _stretches(noise, 0.1)
+    m = blocks.shape[1]
+    ordered = np.sqrt(np.sort(np.einsum("lbt,lbt->lb", blocks, blocks), axis=1) / blocks.shape[2])
     return ordered[:, m // 2], ordered[:, int(m * 0.9)]
 
 
-def _by_second(rows: FloatArray, what: object) -> FloatArray:
-    """Apply a reduction to every whole second of every lead."""
-    k = max(1, rows.shape[1] // round(WORKING_FS))
-    cut = rows[:, : k * round(WORKING_FS)].reshape(len(rows), k, -1)
-    return np.asarray(what(cut, axis=2), dtype=np.float32)  # type: ignore[operator]
+def _stretches(rows: FloatArray, length_s: float) -> FloatArray:
+    """Cut every lead into whole stretches, shape (n_leads, n_stretches, n_samples)."""
+    width = round(length_s * WORKING_FS)
+    m = max(1, rows.shape[1] // width)
+    return rows[:, : m * width].reshape(len(rows), m, -1)
 
 
-def _seconds(bands: Bands, scale: np.float32) -> tuple[FloatArray, FloatArray]:
-    """Share of the seconds that are far out, and of those that hardly move."""
+def _seconds(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
+    """Share of the seconds that are far out, of those that hardly move; the baseline's most."""
     middle = nanmedian(bands.baseline, axis=1)[:, None]
-    whole = (bands.ecg + bands.baseline - middle) * scale
-    span = _by_second(whole, np.ptp)
-    away = np.abs(_by_second(whole, nanmedian))
+    whole = _stretches((bands.ecg + bands.baseline - middle) * scale, 1.0)
+    span = np.ptp(whole, axis=2)
+    away = np.abs(nanmedian(whole, axis=2))
     usual = nanmedian(span, axis=1)[:, None]
     disturbed = (span > np.maximum(3 * usual, 1.0)) | (away > np.maximum(1.5 * usual, 1.5))
-    return disturbed.mean(axis=1, dtype=np.float32), (span < 0.04).mean(axis=1, dtype=np.float32)
+    return {
+        "disturbed": disturbed.mean(axis=1, dtype=np.float32),
+        "flat": (span < 0.04).mean(axis=1, dtype=np.float32),
+        "step": np.ptp(_stretches(bands.baseline, 1.0), axis=2).max(axis=1) * scale,
+    }
 
 
 def _synchrony(normal: FloatArray, consensus: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -282,10 +289,9 @@ def _synchrony(normal: FloatArray, consensus: FloatArray) -> tuple[FloatArray, F
     return overall, (cross / np.sqrt(own * all_leads + EPS)).min(axis=1)
 
 
-def _beat_share(envelope: FloatArray, beats: npt.NDArray[np.intp]) -> FloatArray:
+def _beat_share(energy: FloatArray, beats: npt.NDArray[np.intp]) -> FloatArray:
     """Share of the QRS-band energy that lies within 60 ms of a beat."""
-    near = np.zeros(envelope.shape[1], dtype=np.float32)
+    near = np.zeros(energy.shape[1], dtype=np.float32)
     if len(beats):
         near[np.clip(beats[:, None] + np.arange(-6, 7), 0, len(near) - 1)] = 1
-    energy = np.square(envelope)
     return np.asarray(energy @ near / (energy.sum(axis=1) + EPS), dtype=np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ecg_llm.quality.bands import Bands
 from ecg_llm.quality.features import Features
+from ecg_llm.signal import median
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
         amplitudes over the lead's own QRS amplitude.
     """
     qrs_rel = features.column("qrs_rel")
-    mains_mv = np.nan_to_num(bands.mains_mv).max(axis=1)
+    mains_mv = np.fmax.reduce(bands.mains_mv, axis=1, initial=0)  # NaN where it cannot be told
     columns = {
         "gap_share": bands.gaps,
         "flat_share": np.where(bands.gaps < 1, features.column("flat_share"), 0),
@@ -94,8 +95,6 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
         "mains_ratio": mains_mv / (features.unit_mv * (qrs_rel + 0.02)),
         "synchrony": features.column("synchrony"),
         "template_correlation": features.column("template_correlation"),
-    }
-    absolute = {
         "qrs_mv": qrs_rel * features.unit_mv,
         "baseline_mv": features.column("baseline_rel") * features.unit_mv,
         "noise_mv": features.column("noise_rel") * features.unit_mv,
@@ -103,9 +102,10 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
     }
     small = features.column("range_rel") < SMALLEST_REL
     lost = _lost(features)
+    table = np.stack(list(columns.values()), axis=1).tolist()
     out = {}
     for i, lead in enumerate(leads):
-        values = {name: float(column[i]) for name, column in columns.items()}
+        values = dict(zip(columns, table[i], strict=True))
         found = [
             (values[limit.metric] / limit.bad, limit.reason)
             for limit in LIMITS
@@ -122,7 +122,7 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
         out[lead] = LeadQuality(
             usable=not any(size >= 1 for size, _ in found),
             reasons=tuple(dict.fromkeys(reason for _, reason in found)),
-            metrics=values | {name: float(column[i]) for name, column in absolute.items()},
+            metrics=values,
         )
     return out
 
@@ -130,6 +130,6 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
 def _lost(features: Features) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Leads that do not show the beats which most others show."""
     synchrony = features.column("synchrony")
-    if len(features.beats) < 3 or np.median(synchrony) < 0.8:
+    if len(features.beats) < 3 or median(synchrony) < 0.8:
         return np.zeros(len(synchrony), dtype=np.bool_)
     return (synchrony < 0.3) & (features.column("template_correlation") < 0.4)

@@ -56,14 +56,15 @@ class Trees:
         float
             0 to 1.
         """
-        tree = np.arange(len(self.feature))
-        node = np.zeros(len(self.feature), dtype=np.int16)
+        n_trees, n_nodes = self.feature.shape
+        root = n_nodes * np.arange(n_trees)
+        node = root  # counted through all the trees
         for _ in range(self.depth):
-            go_left = features[self.feature[tree, node]] <= self.threshold[tree, node]
-            node = np.where(go_left, self.left[tree, node], self.right[tree, node])
-        leaves = self.value[tree, node].astype(np.float64)
+            go_left = features[self.feature.take(node)] <= self.threshold.take(node)
+            node = root + np.where(go_left, self.left.take(node), self.right.take(node))
+        leaves = self.value.take(node).astype(np.float64)
         odds = self.start + leaves.reshape(len(self.start), -1).sum(axis=1)
-        return float(np.mean(1 / (1 + np.exp(-odds))))
+        return float((1 / (1 + np.exp(-odds))).mean())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
 
 from ecg_llm.quality.bands import Bands
 from ecg_llm.record import ECGRecord
@@ -59,12 +58,16 @@ def find_pacing_spikes(
     near = _height(raw, round(NARROW_S * record.fs))
     far = _height(raw, round(WIDE_S * record.fs))
     reach = max(1, round(0.25 * record.fs))
-    peak = near == maximum_filter1d(near, round(0.05 * record.fs) | 1)
     usual = median(near)
     highest = np.sort(far[: len(far) // reach * reach].reshape(-1, reach).max(axis=1))
     qrs = float(highest[int(0.9 * (len(highest) - 1))])
     tall = near > max(OVER_NOISE * usual, OVER_QRS * qrs)
-    at = np.flatnonzero(peak & tall & (near > NARROWNESS * far))
+    at = np.flatnonzero(tall & (near > NARROWNESS * far))
+    if len(at) < MIN_SPIKES:
+        return ()
+    half = round(0.05 * record.fs) // 2
+    around = np.clip(at[:, None] + np.arange(-half, half + 1), 0, len(near) - 1)
+    at = at[near[at] == near[around].max(axis=1)]
     at = at[near[at] > ISOLATION * _stir_before(raw, at, record.fs)]
     return tuple(float(t) for t in np.round(at / record.fs, 4)) if len(at) >= MIN_SPIKES else ()
 
@@ -72,8 +75,10 @@ def find_pacing_spikes(
 def _height(raw: npt.NDArray[np.float32], span: int) -> npt.NDArray[np.float32]:
     """Root mean square, over leads, of a sample over the mean of its two neighbours."""
     out = np.zeros(raw.shape[1], dtype=np.float32)
-    middle = raw[:, span:-span] - (raw[:, 2 * span :] + raw[:, : -2 * span]) / 2
-    out[span:-span] = np.sqrt(np.square(middle).mean(axis=0))
+    height = raw[:, 2 * span :] + raw[:, : -2 * span]
+    height *= -0.5
+    height += raw[:, span:-span]
+    out[span:-span] = np.sqrt(np.einsum("lt,lt->t", height, height) / len(raw))
     return out
 
 

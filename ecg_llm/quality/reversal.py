@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, STANDARD_12
 from ecg_llm.quality.features import Features
 from ecg_llm.quality.model import SwapNet
+from ecg_llm.signal import nanmedian
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -117,25 +118,21 @@ def wave_features(templates: FloatArray) -> FloatArray:
     np.ndarray, shape (n_records, 96)
         Each kind of wave relative to its size over all leads: no gain matters.
     """
-    beats = templates - np.median(templates[:, :, 19:23], axis=2, keepdims=True)
+    beats = templates - nanmedian(templates[:, :, 19:23], axis=2)[..., None]
     p, qrs, t = beats[:, :, 6:21], beats[:, :, 23:40], beats[:, :, 42:76]
-    peak = np.take_along_axis(p, np.abs(p).argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
+    high, low = p.max(axis=2), p.min(axis=2)
+    parts = (qrs, qrs[:, :, 2:7], qrs[:, :, 8:14])
     groups = (
-        (p.mean(axis=2), peak),
-        (
-            qrs.max(axis=2),
-            -qrs.min(axis=2),
-            qrs.mean(axis=2),
-            qrs[:, :, 2:7].mean(axis=2),
-            qrs[:, :, 8:14].mean(axis=2),
-        ),
+        (p.mean(axis=2), np.where(high >= -low, high, low)),
+        (qrs.max(axis=2), -qrs.min(axis=2), *(part.mean(axis=2) for part in parts)),
         (t.mean(axis=2),),
     )
-    overall = 1e-3 * np.sqrt(np.square(qrs).mean(axis=(1, 2)))[:, None] + 1e-6
+    overall = 1e-3 * np.sqrt(np.square(qrs).mean(axis=(1, 2))) + 1e-6
     scaled = []
     for group in groups:
-        size = np.sqrt(np.mean([np.square(wave).mean(axis=1) for wave in group], axis=0))[:, None]
-        scaled += [wave / (size + overall) for wave in group]
+        waves = np.concatenate(group, axis=1)
+        size = np.sqrt(np.square(waves).mean(axis=1)) + overall
+        scaled.append(waves / size[:, None])
     return np.concatenate(scaled, axis=1).astype(np.float32)
 
 
