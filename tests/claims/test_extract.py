@@ -236,6 +236,7 @@ def test_shared_and_separate_leads():
         ("irregularly irregular", [("rr_cv", "irregular", False)]),
         ("no P waves", [("p_wave", "present", True)]),
         ("the PR interval could not be measured", [("pr", "unknown", False)]),
+        ("Intervals and axis: PR interval unknown.", [("pr", "unknown", False)]),
         ("an abnormal axis of sorts, QRS abnormal", [("qrs", "normal", True)]),
     ],
 )
