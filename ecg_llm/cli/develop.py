@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecg_llm.cli.figures import (
+    Folds,
+    Json,
+    Ludb,
+    Markdown,
+    PtbXl,
+    Seed,
+    Steps,
+    folder,
+    progress,
+    read_folds,
+    show,
+)
 from ecg_llm.cli.options import Model
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 eval_app = typer.Typer(
     no_args_is_help=True,
@@ -40,52 +52,9 @@ class By(StrEnum):
     BOTH = "both"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-class Result(Protocol):
-    """What an evaluation or a benchmark gives: a frozen dataclass that can show itself."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def render(self) -> str:
-        """Give the result as text."""
-
-
-def _print(result: Result, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False))
-    else:
-        typer.echo(result.render())
-
-
-def _progress(what: str) -> Callable[[int, int], None]:
-    """Count on stderr while a person is watching."""
-
-    def step(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            typer.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)
-
-    return step
-
-
-def _folds(text: str) -> tuple[int, ...]:
-    """Read folds joined by commas."""
-    try:
-        return tuple(int(fold) for fold in text.split(","))
-    except ValueError:
-        raise ConfigError(f"--folds {text!r}: write them as 9 or 1,2,3.") from None
-
-
-def _folder(data: Path, what: str) -> Path:
-    if not data.is_dir():
-        raise ConfigError(f"--data {data}: no such folder; give the folder of {what}.")
-    return data
-
-
 @eval_app.command("delineation", short_help="Intervals and boundaries against LUDB's marks.")
 def eval_delineation(
-    data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
+    data: Ludb,
     folds: Annotated[
         Path | None,
         typer.Option(
@@ -107,9 +76,9 @@ def eval_delineation(
     from ecg_llm.eval.delineation import evaluate
 
     result = evaluate(
-        _folder(data, "LUDB"), folds=folds, with_neurokit=neurokit, progress=_progress("record")
+        folder(data, "LUDB"), folds=folds, with_neurokit=neurokit, progress=progress("record")
     )
-    _print(result, json_)
+    show(result, json_)
 
 
 @eval_app.command("rhythms", short_help="Waves of simulated rhythms, blocks, rates and leads.")
@@ -125,7 +94,7 @@ def eval_rhythms(
     """
     from ecg_llm.eval.rhythms import evaluate
 
-    _print(evaluate(per_kind, progress=_progress("kind")), json_)
+    show(evaluate(per_kind, progress=progress("kind")), json_)
 
 
 @eval_app.command("quality", short_help="The quality gate against CinC 2011's marks.")
@@ -141,13 +110,13 @@ def eval_quality(
     """
     from ecg_llm.eval.quality import evaluate
 
-    data = _folder(data, "the CinC 2011 challenge, set a")
-    _print(evaluate(data, seed=seed, progress=_progress("step")), json_)
+    data = folder(data, "the CinC 2011 challenge, set a")
+    show(evaluate(data, seed=seed, progress=progress("step")), json_)
 
 
 @eval_app.command("electrodes", short_help="Suspected reversals on exchanged PTB-XL records.")
 def eval_electrodes(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     json_: Json = False,
 ) -> None:
     """Exchange electrodes of records no fitting saw, and count which exchanges are suspected.
@@ -157,7 +126,7 @@ def eval_electrodes(
     """
     from ecg_llm.eval.electrodes import evaluate
 
-    _print(evaluate(_folder(data, "PTB-XL"), progress=_progress("record")), json_)
+    show(evaluate(folder(data, "PTB-XL"), progress=progress("record")), json_)
 
 
 @eval_app.command("simulation", short_help="The simulator against real ECGs.")
@@ -173,12 +142,12 @@ def eval_simulation(
     """
     from ecg_llm.eval.simulation import compare
 
-    _print(compare(_folder(data, "PTB-XL"), n=n), json_)
+    show(compare(folder(data, "PTB-XL"), n=n), json_)
 
 
 @eval_app.command("findings", short_help="Statements against PTB-XL's.")
 def eval_findings(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     folds: Annotated[
         str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
     ] = "9",
@@ -186,9 +155,7 @@ def eval_findings(
     by: Annotated[
         By, typer.Option(help="Who finds: criteria, the encoder's head alone, or both together.")
     ] = By.BOTH,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table for the documentation.")
-    ] = False,
+    markdown: Markdown = False,
     json_: Json = False,
 ) -> None:
     """Compare the findings with PTB-XL's statements: sensitivity, specificity, PPV.
@@ -204,21 +171,21 @@ def eval_findings(
     if fs not in (100, 500):
         raise ConfigError(f"--fs {fs}: PTB-XL has its records at 100 and at 500 Hz.")
     result = evaluate(
-        _folder(data, "PTB-XL"),
-        folds=_folds(folds),
+        folder(data, "PTB-XL"),
+        folds=read_folds(folds),
         fs=fs,
         by=by.value,
-        progress=_progress("record"),
+        progress=progress("record"),
     )
     if markdown:
         typer.echo(result.markdown())
     else:
-        _print(result, json_)
+        show(result, json_)
 
 
 @eval_app.command("encoder", short_help="Head, words and linear readers on PTB-XL's six tasks.")
 def eval_encoder(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     folds: Annotated[
         str, typer.Option(help="Folds that judge, joined by commas; 1 to 8 trained the encoder.")
     ] = "9",
@@ -230,9 +197,7 @@ def eval_encoder(
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for reliability, refusal, UMAP and SHAP pictures.")
     ] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table for the documentation.")
-    ] = False,
+    markdown: Markdown = False,
     json_: Json = False,
 ) -> None:
     """Judge the bundled encoder: macro AUC and AUPRC with limits, fewer leads, calibration.
@@ -249,16 +214,16 @@ def eval_encoder(
     if unknown or "12" not in chosen:
         raise ConfigError(f"--leads {leads!r}: give 12 and any of {'; '.join(LEAD_SETS)}.")
     result = evaluate(
-        _folder(data, "PTB-XL"),
-        folds=_folds(folds),
+        folder(data, "PTB-XL"),
+        folds=read_folds(folds),
         lead_sets=chosen,
         rounds=rounds,
-        progress=_progress("step"),
+        progress=progress("step"),
     )
     if markdown:
         typer.echo(result.markdown())
     else:
-        _print(result, json_)
+        show(result, json_)
     if pictures is not None:
         from ecg_llm.eval.pictures import draw_trust
         from ecg_llm.eval.representation import draw
@@ -280,7 +245,7 @@ def eval_external(
     """
     from ecg_llm.eval.external import evaluate
 
-    _print(evaluate(_folder(data, "the CinC challenges")), json_)
+    show(evaluate(folder(data, "the CinC challenges")), json_)
 
 
 @eval_app.command("finetune", short_help="An encoder fine-tuned with few labels.")
@@ -308,14 +273,14 @@ def eval_finetune(
 
     out.mkdir(parents=True, exist_ok=True)
     result = evaluate(
-        _folder(data, "the open data sets"),
+        folder(data, "the open data sets"),
         out,
         packed=packed,
         start=start,
         steps=steps,
-        progress=_progress("run"),
+        progress=progress("run"),
     )
-    _print(result, json_)
+    show(result, json_)
 
 
 class Controlled(StrEnum):
@@ -327,11 +292,11 @@ class Controlled(StrEnum):
 
 @eval_app.command("controls", short_help="What is left without the ECG: classifier, drafts.")
 def eval_controls(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     what: Annotated[
         Controlled, typer.Option(help="encoder: the classifier; draft: the language model.")
     ] = Controlled.ENCODER,
-    folds: Annotated[str, typer.Option(help="Folds that judge, joined by commas.")] = "9",
+    folds: Folds = "9",
     limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
     model: Model = None,
     json_: Json = False,
@@ -354,24 +319,24 @@ def eval_controls(
         if teller is None:
             raise ConfigError("--what draft needs a language model; none is bundled, give --model.")
         drafts = of_drafts(
-            _folder(data, "PTB-XL"),
+            folder(data, "PTB-XL"),
             teller,
-            folds=_folds(folds),
+            folds=read_folds(folds),
             limit=limit,
             variants=VARIANTS,
-            progress=_progress("record"),
+            progress=progress("record"),
         )
-        _print(drafts, json_)
+        show(drafts, json_)
         return
     from ecg_llm.eval.disturbances import evaluate
 
     result = evaluate(
-        _folder(data, "PTB-XL"),
-        folds=_folds(folds),
+        folder(data, "PTB-XL"),
+        folds=read_folds(folds),
         limit=limit,
-        progress=_progress("disturbance"),
+        progress=progress("disturbance"),
     )
-    _print(result, json_)
+    show(result, json_)
 
 
 @bench_app.command("measure", short_help="The measuring lane beside neurokit2.")
@@ -397,7 +362,7 @@ def bench_measure(
         from ecg_llm.io import read_record
 
         chosen = read_record(record)
-    _print(bench(chosen), json_)
+    show(bench(chosen), json_)
 
 
 @bench_app.command("page", short_help="Page drawing beside matplotlib.")
@@ -413,7 +378,7 @@ def bench_page(
     """
     from ecg_llm.eval.bench_page import bench_page as bench
 
-    _print(bench(dpi=dpi), json_)
+    show(bench(dpi=dpi), json_)
 
 
 @bench_app.command("encoder", short_help="Records to tokens beside PyTorch.")
@@ -429,7 +394,7 @@ def bench_encoder(
     """
     from ecg_llm.eval.bench_encoder import bench_encoder as bench
 
-    _print(bench(batch=batch), json_)
+    show(bench(batch=batch), json_)
 
 
 @bench_app.command("instruct", short_help="Writing conversations.")
@@ -448,7 +413,7 @@ def bench_instruct(
     """
     from ecg_llm.eval.bench_instruct import bench_instruct as bench
 
-    _print(bench(_folder(shards, "a built set"), limit=limit), json_)
+    show(bench(folder(shards, "a built set"), limit=limit), json_)
 
 
 @bench_app.command("build", short_help="Building data sets.")
@@ -467,7 +432,7 @@ def bench_build(
     """
     from ecg_llm.eval.bench_build import bench_build as bench
 
-    _print(bench(None if data is None else _folder(data, "PTB-XL"), n=n), json_)
+    show(bench(None if data is None else folder(data, "PTB-XL"), n=n), json_)
 
 
 @bench_app.command("images", short_help="Page images a second, beside matplotlib.")
@@ -483,17 +448,17 @@ def bench_images(
     """
     from ecg_llm.eval.bench_images import bench_images as bench
 
-    _print(bench(pages=pages), json_)
+    show(bench(pages=pages), json_)
 
 
 @train_app.command("delineator", short_help="Train the delineator on LUDB.")
 def train_delineator(
-    data: Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")],
+    data: Ludb,
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
     folds: Annotated[
         int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
     ] = 0,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Steps = None,
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
@@ -513,7 +478,7 @@ def train_delineator(
             typer.echo(f"{name} step {step + 1}/{total} loss {loss:.4f}", err=True)
 
     for path in train(
-        _folder(data, "LUDB"),
+        folder(data, "LUDB"),
         out,
         recipe=recipe,
         folds=folds,
@@ -526,7 +491,7 @@ def train_delineator(
 def train_quality(
     data: Annotated[Path, typer.Option(help="Folder with challenge2011_set_a/ and ptbxl/.")],
     out: Annotated[Path, typer.Option(help="File to write, such as quality.npz.")],
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Fit the quality gate to experts' marks, and the detectors of exchanged electrodes.
 
@@ -535,13 +500,13 @@ def train_quality(
     """
     from ecg_llm.training.quality_gate import train
 
-    train(_folder(data, "the open data sets"), out, seed=seed, progress=_progress("record"))
+    train(folder(data, "the open data sets"), out, seed=seed, progress=progress("record"))
     typer.echo(str(out))
 
 
 @train_app.command("noise", short_help="Fit the kinds of noise on PTB-XL and ECG-QA.")
 def train_noise(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     items: Annotated[Path, typer.Option(help="ECG-QA's single-verify questions, JSON.")],
     out: Annotated[Path, typer.Option(help="File to write, such as signal_noise.npz.")],
     zscored: Annotated[
@@ -551,7 +516,7 @@ def train_noise(
             "signals_*.npy, int16, thousandths, 100 Hz."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Fit the kinds of noise that annotators remark, on folds 1 to 8, and print the agreement.
 
@@ -561,12 +526,12 @@ def train_noise(
     from ecg_llm.training.noise import train
 
     card = train(
-        _folder(data, "PTB-XL"),
+        folder(data, "PTB-XL"),
         items,
         out,
         zscored=zscored,
         seed=seed,
-        progress=_progress("record"),
+        progress=progress("record"),
         tell=lambda line: typer.echo(line, err=True),
     )
     typer.echo(json.dumps(card, indent=2))
@@ -574,7 +539,7 @@ def train_noise(
 
 @train_app.command("rhythm", short_help="Fit the probability of atrial fibrillation on PTB-XL.")
 def train_rhythm(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     out: Annotated[Path, typer.Option(help="Folder for rhythm.json.")],
     seed: Annotated[int, typer.Option(help="Of the solver.")] = 0,
 ) -> None:
@@ -585,15 +550,15 @@ def train_rhythm(
     """
     from ecg_llm.training.rhythm import train
 
-    train(_folder(data, "PTB-XL"), out, seed=seed, progress=_progress("record"))
+    train(folder(data, "PTB-XL"), out, seed=seed, progress=progress("record"))
     typer.echo(str(out / "rhythm.json"))
 
 
 @train_app.command("text", short_help="Align the text tower with the signal encoder on PTB-XL.")
 def train_text(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     out: Annotated[Path, typer.Option(help="Folder for text.npz, its card and cases.npz.")],
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Steps = None,
     withhold: Annotated[
         str | None,
         typer.Option(
@@ -601,7 +566,7 @@ def train_text(
             "found of them on fold 9 is truly zero-shot. Writes nothing."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Train the text tower: statements in many wordings beside the encoder's record vectors.
 
@@ -619,11 +584,11 @@ def train_text(
             typer.echo(f"step {step}/{total} loss {loss:.4f}", err=True)
 
     figures = train(
-        _folder(data, "PTB-XL"),
+        folder(data, "PTB-XL"),
         out,
         recipe=recipe,
         withheld=tuple(withhold.split(",")) if withhold else (),
-        progress=_progress("record"),
+        progress=progress("record"),
         on_step=on_step,
     )
     for name, value in figures.items():
@@ -632,7 +597,7 @@ def train_text(
 
 @train_app.command("probabilities", short_help="Fit the probabilities of findings on PTB-XL.")
 def train_probabilities(
-    data: Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")],
+    data: PtbXl,
     blind: Annotated[
         Path,
         typer.Option(
@@ -653,12 +618,12 @@ def train_probabilities(
     from ecg_llm.training.probabilities import train_probabilities as train
 
     figures = train(
-        _folder(data, "PTB-XL"),
+        folder(data, "PTB-XL"),
         out,
-        blind=_folder(blind, "an encoder that has not seen the folds"),
-        head=_folder(head, "its head"),
-        folds=_folds(folds),
-        progress=_progress("record"),
+        blind=folder(blind, "an encoder that has not seen the folds"),
+        head=folder(head, "its head"),
+        folds=read_folds(folds),
+        progress=progress("record"),
     )
     for name, value in figures.items():
         typer.echo(f"{name}: {value:.3f}")
@@ -697,7 +662,7 @@ def bench_serve(
         workers=workers,
         queue=queue,
     )
-    _print(result, json_)
+    show(result, json_)
     if result.errors:
         raise typer.Exit(1)
 
@@ -750,4 +715,4 @@ def bench_engines(
         rounds=rounds,
         ecgs=ecgs,
     )
-    _print(result, json_)
+    show(result, json_)

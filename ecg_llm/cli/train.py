@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ecg_llm.cli.develop import _folder, _progress
+from ecg_llm.cli.figures import Steps, folder, progress
 
 Data = Annotated[
     Path,
@@ -34,7 +34,7 @@ def train_encoder(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for weights, card, curve and checkpoint.")],
     size: Annotated[str | None, typer.Option(help="mini, small, base or large.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Steps = None,
     batch: Annotated[int | None, typer.Option(help="Records a step.", min=2)] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights and batches.")] = None,
     start: Annotated[
@@ -67,7 +67,7 @@ def train_encoder(
 
     chosen = load_recipe(recipe, size=size, start=start, steps=steps, batch=batch, seed=seed)
     if images is not None:
-        options = {**chosen.options, "images": str(_folder(images, "the page images"))}
+        options = {**chosen.options, "images": str(folder(images, "the page images"))}
         chosen = dataclasses.replace(chosen, options=options)
 
     def report(stage: str, step: int, total: int, logs: dict[str, float]) -> None:
@@ -78,13 +78,13 @@ def train_encoder(
 
     train(
         chosen,
-        _folder(data, "the data sets"),
+        folder(data, "the data sets"),
         out,
         packed=packed,
         workers=workers,
         resume=resume,
         report=report,
-        pack_progress=_progress("record"),
+        pack_progress=progress("record"),
     )
     name = "page_encoder" if chosen.objective == "page" else "signal_encoder"
     typer.echo(str(out / f"{name}.safetensors"))
@@ -118,11 +118,11 @@ def train_head(
     folder = packed or encoder / "packed"
     pack = load_pack(folder)
     features = measured_features(
-        _folder(data, "the data sets"),
+        folder(data, "the data sets"),
         folder,
         pack,
         workers=workers,
-        progress=_progress("record"),
+        progress=progress("record"),
     )
     figures = train(
         pack,
