@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ecg_llm.cli.develop import eval_app, train_app
+from ecg_llm.cli.evals import eval_app
 from ecg_llm.cli.figures import Json, progress, show
+from ecg_llm.cli.train import train_app
 
 Records = Annotated[Path, typer.Option(help="A set of records (build ptbxl).")]
 Talks = Annotated[Path | None, typer.Option(help="Conversations on that set (build instruct).")]
