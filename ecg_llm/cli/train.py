@@ -30,6 +30,10 @@ train_app = typer.Typer(
 def train_delineator(
     data: Ludb,
     out: Annotated[Path, typer.Option(help="Folder for weights, cards and checkpoints.")],
+    unmarked: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of records without marks, such as PTB-XL; may be given again."),
+    ] = None,
     folds: Annotated[
         int, typer.Option(help="0 for one net on all records, k for cross-validation.", min=0)
     ] = 0,
@@ -37,15 +41,19 @@ def train_delineator(
 ) -> None:
     """Train the delineator from cardiologists' marks and simulated beats; resumes if stopped.
 
+    Records without marks are read by four nets of the marks first; the net that ships learns from
+    what they say.
+
     \b
-    ecgllm train delineator --data ludb/ --out runs/delineator
-    ecgllm train delineator --data ludb/ --out runs/delineator --folds 3 \f
+    ecgllm train delineator --data ludb/ --unmarked ptbxl/ --out runs/delineator
+    ecgllm train delineator --data ludb/ --unmarked ptbxl/ --out runs/folds --folds 3 \f
     """
     from ecg_llm.training.delineator import DelineatorRecipe, train
 
     recipe = DelineatorRecipe()
     if steps is not None:
-        recipe = dataclasses.replace(recipe, steps=steps)
+        student = dataclasses.replace(recipe.student, steps=steps)
+        recipe = dataclasses.replace(recipe, student=student)
     out.mkdir(parents=True, exist_ok=True)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
@@ -55,6 +63,7 @@ def train_delineator(
     for path in train(
         folder(data, "LUDB"),
         out,
+        unmarked=[folder(path, "the records without marks") for path in unmarked or ()],
         recipe=recipe,
         folds=folds,
         on_step=on_step,
