@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ecg_llm.cli.develop import Json, _print, _progress, eval_app, train_app
+from ecg_llm.cli.evals import eval_app
+from ecg_llm.cli.figures import Json, progress, show
+from ecg_llm.cli.train import train_app
 
 Records = Annotated[Path, typer.Option(help="A set of records (build ptbxl).")]
 Talks = Annotated[Path | None, typer.Option(help="Conversations on that set (build instruct).")]
@@ -211,4 +213,4 @@ def eval_few_shot(
     from ecg_llm.training.language_stages import SHAPE
 
     known = encode_set(records, features, pooled_tokens=SHAPE["pooled_tokens"])
-    _print(evaluate(base, talks, known, episodes=episodes, progress=_progress("episode")), json_)
+    show(evaluate(base, talks, known, episodes=episodes, progress=progress("episode")), json_)
