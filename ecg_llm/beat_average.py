@@ -200,8 +200,8 @@ def settle(times_s: Array, beat: AverageBeat, probability: FloatArray) -> Array:
     if not len(known):
         return times_s
     place = nanmedian(known, axis=0)
-    together = Runs(np.zeros(1, np.int64), place[:1], place[2:], np.zeros(1))
-    lead, _, found = match_runs(find_runs(probability).of_wave(wave), together)
+    together = Runs(np.array([wave]), place[:1], place[2:], np.zeros(1))
+    lead, _, found = match_runs(find_runs(probability), together)
     move = np.column_stack([found.on_s, found.off_s]) - usual[lead][:, [0, 2]]
     move[~(np.abs(move) < _MOST_S)] = 0  # NaN too
     settled = times_s.copy()
