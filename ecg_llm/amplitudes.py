@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 import numpy.typing as npt
 
@@ -90,40 +87,26 @@ def _intervals(at: dict[str, Array]) -> dict[str, Array]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class _Between:
-    """The samples between two times of every lead and beat."""
+def _between(windows: BeatWindows, begin_s: Array, end_s: Array) -> tuple[Spans, Array]:
+    """Give the samples between two times of every lead and beat, shape (..., L, B), and in mV."""
+    first = np.searchsorted(windows.times_s, begin_s)
+    count = np.searchsorted(windows.times_s, end_s, side="right") - first
+    known = np.isfinite(begin_s) & np.isfinite(end_s)
+    n_leads, n_beats, n = windows.signal.shape
+    window = n * np.arange(n_leads * n_beats).reshape(n_leads, n_beats)
+    spans = Spans(window + first, np.where(known & (count > 0), count, 0))
+    return spans, windows.signal.take(spans.place).astype(np.float64)
 
-    windows: BeatWindows
-    begin_s: Array  # [..., L, B]
-    end_s: Array
 
-    @cached_property
-    def spans(self) -> Spans:
-        """Where they lie in their windows laid end to end."""
-        times_s = self.windows.times_s
-        first = np.searchsorted(times_s, self.begin_s)
-        count = np.searchsorted(times_s, self.end_s, side="right") - first
-        n_leads, n_beats, n = self.windows.signal.shape
-        window = n * np.arange(n_leads * n_beats).reshape(n_leads, n_beats)
-        known = np.isfinite(self.begin_s) & np.isfinite(self.end_s)
-        return Spans(window + first, np.where(known & (count > 0), count, 0))
-
-    @cached_property
-    def x(self) -> Array:
-        """Height of each sample, mV."""
-        return self.windows.signal.take(self.spans.place).astype(np.float64)
-
-    @cached_property
-    def t(self) -> Array:
-        """Time of each sample in its window, s."""
-        return self.windows.times_s.take(self.spans.place % len(self.windows.times_s))
+def _times(windows: BeatWindows, spans: Spans) -> Array:
+    """Give the time of each sample in its window, s."""
+    return windows.times_s.take(spans.place % len(windows.times_s))
 
 
 def _means(windows: BeatWindows, begin_s: list[Array], end_s: list[Array]) -> Array:
     """Average between some pairs of times, shape (n_pairs, L, B); NaN where nothing lies there."""
-    part = _Between(windows, np.stack(begin_s), np.stack(end_s))
-    return part.spans.sum(part.x) / np.maximum(part.spans.count, 1)
+    spans, x = _between(windows, np.array(begin_s), np.array(end_s))
+    return spans.sum(x) / np.maximum(spans.count, 1)
 
 
 def _p_wave(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
@@ -135,9 +118,9 @@ def _p_wave(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     # The level runs from P onset to P offset, so that a wandering line does not tilt the wave.
     rise = np.where(np.isfinite(after), after - before, 0)
     slope = rise / np.maximum(at["p_off"] - onset, 1e-9)
-    wave = _Between(windows, onset, offset)
-    spans, t = wave.spans, wave.t
-    x = wave.x - spans.repeat(before - slope * onset) - spans.repeat(slope) * t
+    spans, x = _between(windows, onset, offset)
+    t = _times(windows, spans)
+    x = x - spans.repeat(before - slope * onset) - spans.repeat(slope) * t
     high, low = spans.max(x), spans.min(x)
     peak = spans.min(np.where(x >= spans.repeat(high), t, np.inf))
     ends_down = (low < -MIN_WAVE_MV) & (high < MIN_WAVE_MV)
@@ -155,10 +138,10 @@ def _p_wave(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
 def _qrs(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     """Split each QRS into its waves."""
     onset, offset = at["qrs_on"], at["qrs_off"]
-    part = _Between(windows, np.maximum(onset, -0.16), np.minimum(offset, 0.20))
-    spans, t = part.spans, part.t
-    recorded = np.isfinite(part.x)
-    x = np.where(recorded, part.x, 0.0)
+    spans, x = _between(windows, np.maximum(onset, -0.16), np.minimum(offset, 0.20))
+    t = _times(windows, spans)
+    recorded = np.isfinite(x)
+    x = np.where(recorded, x, 0.0)
     row = spans.repeat(np.arange(spans.count.size))
     heights, widths, peaks = _split_waves(x, row, spans.count.size)
     shape = spans.count.shape
@@ -254,8 +237,8 @@ def _st_t(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     st_j, st_j60, st_j80 = _means(windows, begin, [level + 0.005 for level in levels])
     out = {"st_j_mv": st_j, "st_j60_mv": st_j60, "st_j80_mv": st_j80}
     out["st_slope_mv_s"] = (st_j80 - st_j) / 0.080
-    wave = _Between(windows, np.maximum(np.fmax(at["t_on"], j_point + 0.040), 0), offset)
-    spans, x = wave.spans, wave.x
+    onset = np.maximum(np.fmax(at["t_on"], j_point + 0.040), 0)
+    spans, x = _between(windows, onset, offset)
     high, low = spans.max(x), spans.min(x)
     values = {
         "t_mv": np.where(high >= -low, high, low),

@@ -74,13 +74,14 @@ class BeatWindows:
         BeatWindows
             One beat. A fiducial that fewer than half of the beats have is missing.
         """
-        fiducials = self.fiducials_s[:, chosen]
+        pooled = np.flatnonzero(chosen)
+        fiducials = self.fiducials_s.take(pooled, axis=1)
         middle = nanmedian(fiducials, axis=1)
-        middle[np.isfinite(fiducials).mean(axis=1) < 0.5] = np.nan
+        middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * len(pooled)] = np.nan
         return BeatWindows(
             leads=self.leads,
             times_s=self.times_s,
-            signal=nanmedian(self.signal[:, chosen], axis=1)[:, None],
+            signal=nanmedian(self.signal.take(pooled, axis=1), axis=1)[:, None],
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
@@ -179,10 +180,11 @@ def _with_global_qrs(delineation: Delineation) -> Array:
 def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     """Draw the isoelectric line through the ends of the PR segments."""
     n = signal.shape[1]
-    onset, p_off = fiducials[..., _QRS_ON], fiducials[..., _P_OFF]
+    known = np.isfinite(fiducials[..., _QRS_ON])
+    onset, p_off = np.where(known, fiducials[..., _QRS_ON], 0), fiducials[..., _P_OFF]
     start = np.fmin(np.fmax(p_off, onset - 0.040), onset - 0.016)
-    first = np.clip(np.nan_to_num(np.round(start * fs)), 0, n - 1).astype(int)
-    last = np.clip(np.nan_to_num(np.round((onset - 0.004) * fs)), 0, n - 1).astype(int) + 1
+    first = np.round(start * fs).clip(0, n - 1).astype(int)
+    last = np.round((onset - 0.004) * fs).clip(0, n - 1).astype(int) + 1
     rows = np.arange(len(signal))[:, None]
     # An end of a PR segment is short, so all of them are summed at once.
     span = np.arange(max(int((last - first).max()), 1))
@@ -190,7 +192,7 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     samples = signal[rows[..., None], np.minimum(places, n - 1)].astype(np.float64)
     within = (places < last[..., None]) & np.isfinite(samples)
     level = np.where(within, samples, 0).sum(axis=-1) / np.maximum(last - first, 1)
-    there = np.isfinite(onset) & np.isfinite(signal[rows, first]) & (last > first)
+    there = known & np.isfinite(signal[rows, first]) & (last > first)
     there &= np.isfinite(signal[rows, last - 1])
     middle = (first + last) / 2
     line = np.full_like(signal, np.nan)
