@@ -252,9 +252,10 @@ function report() {
   const told = report.claims.filter((one) => one.kind === "told");
   if (told.length) block("In words, checked", ...told.map((one) => claim(one)));
   for (const section of report.sections) if (section !== beside) block(section.title, ...section.statements.map((one) => claim(one)));
-  if (report.changes?.length) {
-    panel.append(make("details", { class: "changes" }, make("summary", {}, `What the check changed in the model's text (${report.changes.length})`),
-      make("ul", {}, ...report.changes.map((change) => make("li", {}, make("strong", {}, `${change.action}: `),
+  const changes = (report.changes ?? []).filter((change) => change.reason !== "said already");
+  if (changes.length) {
+    panel.append(make("details", { class: "changes" }, make("summary", {}, `What the check changed in the model's text (${changes.length})`),
+      make("ul", {}, ...changes.map((change) => make("li", {}, make("strong", {}, `${change.action}: `),
         change.draft ? make("del", {}, change.draft) : null, change.draft && change.shipped ? " → " : null,
         change.shipped || null, make("span", { class: "muted" }, ` (${change.reason})`))))));
   }

@@ -191,6 +191,8 @@ def _sections(
     def found(*parts: str) -> tuple[Claim, ...]:
         return tuple(finding_claims(_of(findings, *parts)))
 
+    qrs = measurements.values.get("qrs_global_ms")
+    whole = () if qrs is None or qrs.value is None else ("qrs_global_ms",)  # criteria use it
     parts = {
         "Technical quality": _quality(record, quality, findings),
         "Rate and rhythm": (
@@ -200,7 +202,7 @@ def _sections(
         ),
         "Axis": (*values("qrs_axis_deg", "p_axis_deg", "t_axis_deg"), *found("axis")),
         "Intervals and conduction": (
-            *values("pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms"),
+            *values("pr_ms", "qrs_ms", *whole, "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms"),
             *found("conduction", "qt"),
         ),
         "P wave": (*values("p_ms"), *found("p wave")),

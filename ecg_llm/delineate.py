@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.beat_average import average_beat, settle
 from ecg_llm.errors import MeasurementError
 from ecg_llm.signal import nanmedian
 from ecg_llm.wave_runs import LEVEL, Runs, find_runs, match_runs
-from ecg_llm.waves import BUNDLED, NET_FS, WAVES, FloatArray, net_input, wave_probabilities
+from ecg_llm.waves import (
+    BUNDLED,
+    EXIST_LEVEL,
+    NET_FS,
+    WAVES,
+    FloatArray,
+    net_input,
+    wave_probabilities,
+)
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -82,8 +89,6 @@ class Delineation:
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
 
 
-_EXIST_LEVEL = (0.3, 0.5, 0.3)
-"""Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
 _SHARED_P = 1 / 3
 """A P wave that so many of the leads show lies in all of them."""
 _REFRACTORY_S = 0.18
@@ -117,21 +122,14 @@ def delineate(
     -----
     A learned net gives the probability of each wave at every moment; the leads together decide
     which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
-    left out. The net also reads the average of the beats, which tells more surely where each lead's
-    T wave ends.
+    left out.
     """
     chosen = record if leads is None else record.select(leads)
     if not chosen.leads:
         raise MeasurementError(f"{record.source}: no lead is left to read.")
     signal = net_input(chosen)
-    probability = wave_probabilities(signal, chosen.leads, weights=weights)
-    read = decode(signal, probability, chosen.leads)
-    beat = average_beat(signal, read.r_s)
-    if beat is None:
-        return read
-    of_beat = wave_probabilities(beat.signal, chosen.leads, weights=weights)
-    times_s = settle(read.times_s, beat, of_beat)
-    return replace(read, times_s=times_s, global_s=nanmedian(times_s, axis=0))
+    probability = wave_probabilities(signal, weights=weights)
+    return decode(signal, probability, chosen.leads)
 
 
 def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) -> Delineation:
@@ -158,7 +156,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     n_leads = len(leads)
     together = probability.mean(axis=0, keepdims=True)
     levels = np.full((n_leads + 1, len(WAVES)), LEVEL)
-    levels[n_leads] = _EXIST_LEVEL
+    levels[n_leads] = EXIST_LEVEL
     runs = find_runs(np.concatenate([probability, together]), levels)
     in_leads = runs.keep(runs.row < n_leads * len(WAVES))
     exist = _apart(runs.keep(runs.row >= n_leads * len(WAVES)))

@@ -151,6 +151,10 @@ class Change(_Block):
     """Why."""
 
 
+SAID_ALREADY = "said already"
+"""Why a sentence that holds is withheld: no reader needs to know."""
+
+
 class DraftClaim(_Block):
     """One claim of a language model's draft, and the verdict on it."""
 

@@ -17,6 +17,7 @@ from ecg_llm.phrases import (
     evidence_phrase,
     facts_phrase,
     leads_text,
+    listing,
     measured,
     reading,
     sentence,
@@ -65,7 +66,7 @@ IMPLIED_BY_SINUS = (
 _WORTH_DENYING = ("critical", "urgent", "abnormal")
 _SELF_EVIDENT = ("extreme_tachycardia", "extreme_bradycardia")
 """Nobody denies them beside the rate itself."""
-_WITHOUT_VALUE = ("SR", "junctional_rhythm", "LAFB", "LPFB")
+_WITHOUT_VALUE = ("SR", "junctional_rhythm", "LAFB", "LPFB", "DIG")
 """Families that no single value rules out."""
 _LIMIT = re.compile(r"[<>≤≥] −?[\d.]+ ?[^\d\s]*")
 _DECIDED_BY_LEADS = ("qrs", "st-t")
@@ -90,8 +91,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     """
     entry = reference(name, record.age_years, record.sex)
     if quantity.value is None:
-        text = sentence(f"{entry.name} could not be measured: {quantity.reason}")
-        return Claim(text=text, status="unverifiable", kind="unknown")
+        return _unmeasured([entry.name], quantity.reason)
     fact = measured(
         entry.name,
         quantity.value,
@@ -108,7 +108,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
 
 
 def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> Iterator[Claim]:
-    """State several record-level values.
+    """State several record-level values, those together that are unknown for the same reason.
 
     Parameters
     ----------
@@ -123,9 +123,23 @@ def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> 
     ------
     Claim
     """
-    for name in names:
-        if name in measurements.values:
-            yield value_claim(record, name, measurements.values[name])
+    values = {name: measurements.values[name] for name in names if name in measurements.values}
+    unknown: dict[str | None, list[str]] = {}
+    for name, quantity in values.items():
+        if quantity.value is None:
+            unknown.setdefault(quantity.reason, []).append(reference(name, None, None).name)
+    for name, quantity in values.items():
+        if quantity.value is not None:
+            yield value_claim(record, name, quantity)
+        elif quantity.reason in unknown:
+            yield _unmeasured(unknown.pop(quantity.reason), quantity.reason)
+
+
+def _unmeasured(names: Sequence[str], reason: str | None) -> Claim:
+    """Say why values are unknown."""
+    why = (reason or "").removesuffix(": not measured")
+    text = sentence(f"{listing(names)} could not be measured: {why}")
+    return Claim(text=text, status="unverifiable", kind="unknown")
 
 
 def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.beat_average import align_beats
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
 from ecg_llm.signal import fill_gaps, nanmedian, resample
@@ -20,6 +19,8 @@ BEFORE_S, AFTER_S = 0.45, 0.75
 """What a window holds around the beat."""
 _QRS_ON, _P_OFF = FIDUCIALS.index("qrs_on"), FIDUCIALS.index("p_off")
 _MAX_SHIFT = 12
+_ALIGN_S = 0.10
+"""Around the centre of a QRS: the part by which beats are aligned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,37 @@ class BeatWindows:
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
+
+
+def align_beats(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int64]:
+    """Find the shift of each beat that lays its steep parts over those of the median beat.
+
+    Parameters
+    ----------
+    signal : np.ndarray, shape (n_leads, n)
+        Without NaN.
+    fs : float, Hz
+        Its rate.
+    r_s : np.ndarray, shape (n_beats,), s
+        About the middle of each QRS.
+
+    Returns
+    -------
+    np.ndarray of int, shape (n_beats,)
+        Samples to add to each rounded time, 12 at most.
+    """
+    steep = np.abs(np.diff(signal, axis=1)).sum(axis=0)
+    half = round(_ALIGN_S * fs) + _MAX_SHIFT
+    padded = np.pad(steep, half)
+    where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
+    around = padded[np.clip(where, 0, len(padded) - 1)]
+    template = nanmedian(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
+    shift = np.zeros(len(r_s), int)
+    views = np.lib.stride_tricks.sliding_window_view(around, len(template), axis=1)
+    for _ in range(2):
+        shift = np.argmax(views @ template, axis=1)
+        template = nanmedian(views[np.arange(len(r_s)), shift], axis=0)
+    return shift - _MAX_SHIFT
 
 
 def with_typical(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> BeatWindows:

@@ -445,6 +445,43 @@ def test_an_absent_family_is_denied_with_the_value_that_decides():
     assert check_claims(report) == ()
 
 
+def test_t_waves_are_not_denied_by_a_qt_interval():
+    family = next(family for family in FAMILIES if "DIG" in family.codes)
+    fact = evidence("QTc (Fridericia)", 411.0, "ms", "< 410 ms")
+    findings = tuple(
+        replace(f, status="absent", reason=None, evidence=(fact,) if f.code == "DIG" else ())
+        for f in unknown_of(*family.codes)
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), findings)
+    (claim,) = (claim for claim in report.claims if claim.kind == "absent")
+    assert claim.text == "No T-wave and minor ST changes."
+
+
+def test_values_that_are_unknown_for_one_reason_are_said_together():
+    measurements = made_measurements()
+    reason = "read from a page image: not measured"
+    for name in ("pr_ms", "qrs_ms"):
+        measurements.values[name] = Quantity(None, "ms", reason=reason)
+    report = build_report(RECORD, QUALITY, measurements, ())
+    assert statements(report, "Intervals and conduction")[:2] == [
+        "PR interval and QRS duration could not be measured: read from a page image.",
+        "QT interval 402 ms.",
+    ]
+    assert {item.reason for item in report.abstentions} >= {reason}
+
+
+def test_the_qrs_over_all_leads_that_criteria_use_stands_among_the_values():
+    measurements = made_measurements()
+    assert "over all leads" not in build_report(RECORD, QUALITY, measurements, ()).narrative
+    measurements.values["qrs_global_ms"] = Quantity(104.2, "ms", spread=2.0, n=12)
+    report = build_report(RECORD, QUALITY, measurements, ())
+    assert statements(report, "Intervals and conduction")[1:3] == [
+        "QRS duration 96 ms.",
+        "QRS duration over all leads 104 ms (spread 2 ms).",
+    ]
+    assert check_claims(report) == ()
+
+
 def test_a_family_with_an_unknown_member_is_not_denied_whole():
     fact = evidence("PR interval", 161.0, "ms", "> 200 ms")
     first, second = unknown_of("1AVB", "2AVB")

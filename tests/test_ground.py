@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,7 +110,6 @@ def test_what_no_record_bears_out_is_withheld(known: Known, text: str) -> None:
 
 
 def test_an_age_that_is_not_the_patients_is_withheld(found: Analysis) -> None:
-    from dataclasses import replace
 
     known = known_of(replace(found, record=replace(found.record, age_years=56.0)))
     assert ground("A 56-year-old with sinus rhythm.", known, complete=False).text
@@ -141,7 +141,6 @@ def test_a_finding_that_is_absent_is_denied_instead(known: Known) -> None:
 
 
 def test_a_finding_left_out_is_added(found: Analysis) -> None:
-    from dataclasses import replace
 
     urgent = replace(
         found.findings[0],
@@ -352,7 +351,6 @@ def test_a_value_of_one_lead_is_not_borne_out_by_anothers_evidence(
     found: Analysis, known: Known
 ) -> None:
     """Evidence of a finding in V4 once bore out the same number told of aVL."""
-    from dataclasses import replace
 
     from ecg_llm.phrases import measured
 
@@ -376,7 +374,6 @@ def test_the_rate_of_atrial_waves_is_not_replaced_by_the_heart_rate(known: Known
 
 def with_findings(found: Analysis, *findings: Any) -> Known:
     """Give what is known of the record with these findings only."""
-    from dataclasses import replace
 
     return known_of(replace(found, findings=findings))
 
@@ -427,7 +424,6 @@ def test_no_second_ecg_is_told_of_where_one_was_given(found: Analysis, text: str
 
 
 def test_what_two_ecgs_show_is_held_against_both(found: Analysis) -> None:
-    from dataclasses import replace
 
     now = with_findings(found, made("SR"), made("left_axis"), made("PVC", "absent"))
     before = with_findings(found, made("SR"), made("left_axis", "absent"), made("PVC"))
@@ -522,3 +518,60 @@ def test_a_finding_is_told_once(found: Analysis) -> None:
     known = with_findings(found, flutter())
     told = ground("Atrial flutter. There is atrial flutter. Possible atrial flutter.", known).text
     assert told.lower().count("atrial flutter") == 2  # and in the impression
+
+
+def with_qtc(found: Analysis, qtc_ms: float, sex: Any) -> Analysis:
+    """Give the analysis another QTc by either formula, and a sex."""
+    assert found.measurements is not None
+    qtc = replace(found.measurements.values["qtc_fridericia_ms"], value=qtc_ms)
+    values = {**found.measurements.values, "qtc_fridericia_ms": qtc, "qtc_bazett_ms": qtc}
+    return replace(
+        found,
+        record=replace(found.record, sex=sex),
+        measurements=replace(found.measurements, values=values),
+    )
+
+
+@pytest.mark.parametrize("drafts", [None, "QTc {} ms."])
+@pytest.mark.parametrize("question", ["Is the QTc normal?", "Is the QTc prolonged?"])
+@pytest.mark.parametrize(
+    ("qtc_ms", "sex", "told", "word"),
+    [
+        (421.0, None, "lies below the limits in men (450 ms) and in women (460 ms)", "is normal"),
+        (455.0, None, "reaches the limit in men (450 ms) and lies below the limit in women", None),
+        (471.0, None, "reaches the limits in men (450 ms) and in women (460 ms)", "is not normal"),
+        (455.0, "male", "", "is not normal"),
+        (455.0, "female", "", "is normal"),
+    ],
+)
+def test_a_qtc_is_held_against_the_limits_of_both_sexes_where_it_is_not_known(
+    found: Analysis,
+    qtc_ms: float,
+    sex: str | None,
+    told: str,
+    word: str | None,
+    question: str,
+    drafts: str | None,
+) -> None:
+    model = None if drafts is None else Scripted(drafts.format(f"{qtc_ms:.0f}"))
+    text = answer(with_qtc(found, qtc_ms, sex), question, model=model)
+    assert f"{qtc_ms:.0f} ms" in text
+    assert told in text
+    assert ("limit" in text) is (sex is None)
+    said = [w for w in ("is normal", "is not normal") if f"The QTc {w}." in text]
+    assert said == ([] if word is None else [word])
+
+
+def test_a_qtc_between_the_limits_is_not_called_normal_without_the_sex(found: Analysis) -> None:
+    unknown = known_of(with_qtc(found, 455.0, None))
+    for text in ("The QTc is normal.", "The QTc is prolonged."):
+        (claim,) = unknown.check(text)
+        assert claim.status == "unverifiable"
+        assert "sex" in claim.reason
+    (claim,) = known_of(with_qtc(found, 455.0, "male")).check("The QTc is prolonged.")
+    assert claim.status == "supported"
+
+
+def test_a_corrected_sentence_on_something_else_is_no_answer(found: Analysis, known: Known) -> None:
+    text = answer(found, "What is the QRS duration?", model=Scripted("QT interval is long."))
+    assert f"QRS duration {value(known, 'qrs_ms'):.0f} ms" in text

@@ -14,10 +14,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.measured import expected_word, measured_answer
+from ecg_llm.answer.measured import expected_word, judged, measured_answer
 from ecg_llm.answer.question import COMPARES, Asked, in_context, pleaded, read_question
 from ecg_llm.assistant import known_of
-from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.extract import TextClaim, extract_claims
 from ecg_llm.claims.measured_words import without_formula
 from ecg_llm.ground.check import check_sentence
 from ecg_llm.ground.known import Known
@@ -112,10 +112,11 @@ def respond(
     if model is None:
         yield from _shown(measured_answer(asked, known, present))
         return
-    covered, expected = False, expected_word(asked, known)
+    covered, judges, expected = False, False, expected_word(asked, known)
     try:
         for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
             covered = covered or _covers(one, asked, expected)
+            judges = judges or any(claim.kind == "state" for claim in _speaks_of(one, asked))
             yield one
     except Exception as error:  # whatever fails in a model, a measured answer can be given
         reason = f"{model.name} failed ({type(error).__name__}: {error})"
@@ -123,9 +124,10 @@ def respond(
         change = Change(action="failed", reason=reason)
         yield Sentence(text=text, kind="description", change=change)
         covered = False
+    rest = [] if judges else list(judged(asked, known))
     if not covered:
-        rest = [c for c in measured_answer(asked, known, present) if c.text not in said]
-        yield from _shown(rest, first=" ")
+        rest = measured_answer(asked, known, present)
+    yield from _shown([claim for claim in rest if claim.text not in said], first=" ")
 
 
 def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:
@@ -191,11 +193,12 @@ def _drafted(
                 shown = shown or bool(one.text)
 
 
-def _speaks_of(one: Sentence, asked: Asked) -> list[CheckedClaim]:
+def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
     """Give the claims of a sentence on what was asked."""
     wanted = {code for name in asked.findings for code in (name, *members(name))}
     wanted |= {without_formula(name) for name in asked.quantities}
-    return [claim for claim in one.claims if without_formula(claim.claim.subject) in wanted]
+    claims = [claim.claim for claim in one.claims] or extract_claims(one.text)
+    return [claim for claim in claims if without_formula(claim.subject) in wanted]
 
 
 def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
@@ -206,9 +209,9 @@ def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
         return bool(one.claims) or one.kind in ("value", "present", "absent", "unknown")
     told = _speaks_of(one, asked)
     if expected == "Yes":
-        told = [claim for claim in told if not claim.claim.negated]
+        told = [claim for claim in told if not claim.negated]
     kinds = ("present", "absent") if asked.findings else ("value",)
-    return bool(told) or (not one.claims and one.kind in kinds)
+    return bool(told) and (bool(one.claims) or one.kind in kinds)
 
 
 @dataclass

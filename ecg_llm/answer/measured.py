@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.question import Asked
-from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.claims.measured_words import BY_SEX_QTC, MEASURED
 from ecg_llm.compose import build_report
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, lead_values, value_says
 from ecg_llm.ground.sentence import evidence_of
-from ecg_llm.phrases import listing, sentence
+from ecg_llm.phrases import amount, listing, measured, sentence
+from ecg_llm.references import reference
 from ecg_llm.report import Claim
 from ecg_llm.vocabulary import label, members
 
@@ -48,15 +49,40 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
             out += lead_values(subject, asked.leads, known)
         else:
             out += value_says(subject, known)
-            if asked.about == "normal":
-                out += _judged(subject, known)
+    out += judged(asked, known)
     if out and asked.findings != ("NORM",):
         return list(dict.fromkeys(out))
     return [*out, *_overview(asked, present)]
 
 
+def judged(asked: Asked, known: Known) -> Iterator[Claim]:
+    """Say whether the values that a question names lie within their limits, if it asks for that.
+
+    Parameters
+    ----------
+    asked : Asked
+        What the question is about.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+        None for a value that is unknown or has no limits.
+    """
+    if asked.about == "normal":
+        for subject in asked.quantities:
+            yield from _judged(subject, known)
+
+
 def _judged(subject: str, known: Known) -> Iterator[Claim]:
-    """Say whether a value lies within its limits."""
+    """Say whether a value lies within its limits, and where sex is not given, within whose."""
+    if subject.startswith("qt") and known.facts.sex is None:
+        claim, settled = _by_sex(subject, known)
+        if claim is not None:
+            yield claim
+        if not settled:
+            return
     for text in (
         f"The {MEASURED[subject].label} is normal",
         f"The {MEASURED[subject].label} is not normal",
@@ -65,6 +91,34 @@ def _judged(subject: str, known: Known) -> Iterator[Claim]:
         if checked and all(one.status == "supported" for one in checked):
             yield Claim(text=f"{text}.", status="supported", evidence=evidence_of(checked))
             return
+
+
+def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:
+    """Hold a QTc against the limits in men and in women, and say whether they agree."""
+    values, age = known.facts.values, known.record.age_years
+    for name in (*MEASURED[subject].names, *MEASURED["qtc"].names):
+        entry, value = reference(name, age, None), values[name].value if name in values else None
+        if value is not None and entry.limits:
+            break
+    else:
+        return None, True
+    limits = {"in men": BY_SEX_QTC["male"], "in women": BY_SEX_QTC["female"]}
+    reached = [f"{group} ({limit:g} ms)" for group, limit in limits.items() if value >= limit]
+    below = [f"{group} ({limit:g} ms)" for group, limit in limits.items() if value < limit]
+    shown = f"{entry.name} {amount(value, 'ms', entry.limits)}"
+    if reached and below:
+        rest = (
+            f"reaches the limit {reached[0]} and lies below the limit {below[0]}; "
+            "the sex is not given"
+        )
+    elif reached:
+        rest = f"reaches the limits {listing(reached)}"
+    else:
+        rest = f"lies below the limits {listing(below)}"
+    fact = measured(entry.name, value, "ms", criterion=entry.limits, source=entry.source)
+    text = sentence(f"{shown} {rest}")
+    claim = Claim(text=text, status="supported", evidence=(fact,), kind="value")
+    return claim, not (reached and below)
 
 
 def _overview(asked: Asked, present: Analysis) -> list[Claim]:

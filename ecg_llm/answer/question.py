@@ -48,7 +48,7 @@ _ABOUT = (
         r"\b(quality|nois[ey]\w*|artefacts?|artifacts?|readable|baseline (drift|wander))\b",
     ),
     ("rhythm", r"\brhythm\b"),
-    ("normal", r"\b(normal|abnormal|wrong|okay|ok)\b"),
+    ("normal", r"\b(normal|abnormal|wrong|okay|ok|prolonged|shortened|too (long|short|wide))\b"),
     ("report", r"\b(report|interpret|read|summar\w+|describe|findings?|show|see|conclusion)\b"),
 )
 

@@ -380,9 +380,18 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     says = f"{measured.label} was measured as {_show(known[0][1])}, normal {words}"
     if None in verdicts:
         return Result("unverifiable", evidence, f"{measured.label} cannot be called {claim.state}")
+    # Between the limits of men and women nothing is settled without the sex.
+    ends = [end for end in high if end is not None]
+    between = [
+        claim.state in ("normal", "high") and len({float(q.value or 0.0) >= x for x in ends}) > 1
+        for _, q in known
+    ]
     wanted = not claim.negated
-    if any(wanted in verdict for verdict in verdicts if verdict is not None):
+    if any(wanted in v for v, open_ in zip(verdicts, between, strict=True) if v and not open_):
         return Result("supported", evidence, says)
+    if any(between):
+        reason = f"{says}; the limit depends on sex, which is not given"
+        return Result("unverifiable", evidence, reason)
     return Result("contradicted", evidence, says)
 
 

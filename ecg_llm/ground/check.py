@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
@@ -16,7 +16,7 @@ from ecg_llm.ground.stray import stray_number
 from ecg_llm.ground.technical import on_quality
 from ecg_llm.outside import says_what_no_ecg_tells
 from ecg_llm.phrases import sentence
-from ecg_llm.report import Change, Claim
+from ecg_llm.report import SAID_ALREADY, Change, Claim
 from ecg_llm.vocabulary import canonical_code
 
 
@@ -101,14 +101,11 @@ def check_sentence(
     return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
 
 
-SAID_ALREADY = "said already"
-"""Why a sentence that holds is withheld."""
-
 _A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
 """Rates are told in whole numbers."""
 
 
-def _findings(checked: list[CheckedClaim], known: Known) -> list[Claim]:
+def _findings(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:
     """Tell the findings that claims affirm."""
     return [claim for code in affirmed(checked) for claim in finding_says(code, known)]
 

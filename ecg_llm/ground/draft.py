@@ -82,9 +82,8 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     what has been said already is withheld too.
     """
     said: set[str] = set()
-    body, drawn = list(split(draft)), []
-    if complete:
-        body, drawn = _parted(body)
+    parts = list(split(draft))
+    body, drawn = _parted(parts) if complete else (parts, [])
     sentences: list[Sentence] = []
     for before, text in body:
         sentences += check_sentence(

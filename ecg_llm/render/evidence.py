@@ -188,7 +188,7 @@ def below_present(evidence: Iterable[Evidence], said: str) -> str:
             limits[f"{item.quantity} {rule}"] = None
     parts = [f"seen at {', '.join(places)}"] if places else []
     if facts := facts_phrase(more, len(more)):
-        parts.append(f"also {facts}")
+        parts.append(f"also {facts}" if told or places else facts)
     if limits:
         parts.append(f"limits: {', '.join(limits)}")
     return "; ".join(parts)

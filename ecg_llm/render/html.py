@@ -24,7 +24,15 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import capital, patient_text, told_changes, unjudged, value_rows
+from ecg_llm.render.words import (
+    capital,
+    lead_rows,
+    made_by,
+    patient_text,
+    told_changes,
+    unjudged,
+    value_rows,
+)
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
@@ -325,41 +333,32 @@ def _quality(report: Report) -> Iterable[str]:
     quality = report.quality
     verdict = {"accept": "Accepted", "limit": "Accepted with limits", "refuse": "Refused"}
     reasons = f": {'; '.join(quality.reasons)}" if quality.reasons else ""
-    yield '<section aria-labelledby="quality"><h2 id="quality">Technical quality</h2>'
+    yield '<section aria-labelledby="quality"><h2 id="quality">Quality of the leads</h2>'
     yield f"<p>{_e(verdict[quality.verdict] + reasons)}.</p>"
     for doubt in quality.suspicions:
         yield f"<p>Suspected {_e(doubt.kind)}: {_e(doubt.explanation)}</p>"
     if quality.pacing_spikes_s:
         times = ", ".join(number(t, "s") for t in quality.pacing_spikes_s)
         yield f"<p>Pacing spikes at {_e(times)} s.</p>"
-    yield '<div class="scroll"><table><thead><tr>'
-    yield from (f'<th scope="col">{title}</th>' for title in ("Lead", "Usable", "Remarks"))
-    yield "</tr></thead><tbody>"
-    for name, lead in quality.leads.items():
-        remarks = list(lead.reasons)
-        if name in report.record.derived_leads:
-            remarks.append("derived, not recorded")
-        yield (
-            f'<tr><th scope="row">{_e(name)}</th><td>{"yes" if lead.usable else "no"}</td>'
-            f"<td>{_e(', '.join(remarks))}</td></tr>"
-        )
-    yield "</tbody></table></div></section>"
+    clean, rows = lead_rows(report)
+    if clean:
+        yield f"<p>{_e(', '.join(clean))}: usable, without remarks.</p>"
+    if rows:
+        yield '<div class="scroll"><table><thead><tr>'
+        yield from (f'<th scope="col">{title}</th>' for title in ("Lead", "Usable", "Remarks"))
+        yield "</tr></thead><tbody>"
+        for name, usable, remarks in rows:
+            yield f'<tr><th scope="row">{_e(name)}</th><td>{usable}</td><td>{_e(remarks)}</td></tr>'
+        yield "</tbody></table></div>"
+    yield "</section>"
 
 
 def _provenance(report: Report) -> Iterable[str]:
     """Say what made the report, from what, and what it is not."""
     made = report.provenance
-    rows = {
-        "Software": f"{made.software} {made.version}",
-        "Report schema": report.schema_version,
-        "Criteria": made.criteria_version,
-        "File": report.record.source,
-        "SHA-256 of the input": made.input_sha256,
-        **{f"Weights {name}": digest for name, digest in made.weights.items()},
-    }
-    yield '<section aria-labelledby="made"><h2 id="made">Provenance</h2><dl>'
-    yield from (f"<dt>{_e(k)}</dt><dd>{_e(v)}</dd>" for k, v in rows.items() if v)
-    yield f'</dl><p class="disclaimer">{_e(made.disclaimer)}</p></section>'
+    yield '<section aria-labelledby="made"><h2 id="made">Provenance</h2>'
+    yield f"<p>{_e(report.record.source)}: {_e(made_by(report))}</p>"
+    yield f'<p class="disclaimer">{_e(made.disclaimer)}</p></section>'
 
 
 def _bare(quantity: Quantity | None) -> str:

@@ -21,7 +21,14 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import patient_text, unjudged, value_rows
+from ecg_llm.render.words import (
+    lead_rows,
+    made_by,
+    patient_text,
+    told_changes,
+    unjudged,
+    value_rows,
+)
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -149,6 +156,7 @@ class _Story:
         for k, text in enumerate(self.report.impression, start=1):
             evidence = next((c.evidence for c in self.report.claims if c.text == text), ())
             yield self._line(f"{k}. {_e(text)}{self._tags(evidence)}", indent=14)
+        yield from self._told()
         yield from self._measurements()
         for section in self.report.sections:
             yield self._head(section.title)
@@ -199,6 +207,17 @@ class _Story:
             if alert.advice:
                 yield self._line(_e(alert.advice), left=10)
 
+    def _told(self) -> Iterator[Flowable]:
+        """Give what the language model wrote, as checked, and what the check changed."""
+        if self.report.provenance.model is None:
+            return
+        yield self._head("In words, each claim checked")
+        for part in self.report.narrative.split("\n"):
+            if part.strip():
+                yield self._line(_e(part))
+        for line in told_changes(self.report):
+            yield from self._facts(line)
+
     def _measurements(self) -> Iterator[Flowable]:
         yield self._head("Measurements")
         rows = value_rows(self.report)
@@ -221,21 +240,12 @@ class _Story:
                 yield self._line(_e(sentence(f"{reason}: {'; '.join(names)}")))
 
     def _quality(self) -> Iterator[Flowable]:
-        yield self._head("Leads")
-        rows: list[tuple[str, ...]] = [("Lead", "Usable", "Remarks")]
-        clean = []
-        for name, lead in self.report.quality.leads.items():
-            remarks = list(lead.reasons)
-            if name in self.report.record.derived_leads:
-                remarks.append("derived, not recorded")
-            if lead.usable and not remarks:
-                clean.append(name)
-            else:
-                rows.append((name, "yes" if lead.usable else "no", ", ".join(remarks)))
+        yield self._head("Quality of the leads")
+        clean, rows = lead_rows(self.report)
         if clean:
-            yield self._line(_e(f"Usable, without remarks: {', '.join(clean)}."))
-        if len(rows) > 1:
-            yield self._table(rows, (22, 22, 134))
+            yield self._line(_e(f"{', '.join(clean)}: usable, without remarks."))
+        if rows:
+            yield self._table([("Lead", "Usable", "Remarks"), *rows], (22, 22, 134))
 
     def _made(self) -> Iterator[Flowable]:
         if self.cited.sources:
@@ -243,17 +253,11 @@ class _Story:
             for source, k in self.cited.sources.items():
                 yield self._line(_e(f"[{k}] {source}"), size=7.5, colour=SOFT, indent=18)
         yield self._head("Provenance")
-        made = self.report.provenance
-        parts = [f"{made.software} {made.version}", f"report schema {self.report.schema_version}"]
-        parts += [f"criteria {made.criteria_version}"] if made.criteria_version else []
-        parts += [f"input SHA-256 {made.input_sha256}"] if made.input_sha256 else []
-        parts += [f"weights {name} {digest}" for name, digest in made.weights.items()]
-        for part in parts:
-            yield self._line(_e(part), size=7.5, colour=SOFT)
-        yield self._line(f"<b>{_e(made.disclaimer)}</b>")
+        yield self._line(_e(made_by(self.report)), size=7.5, colour=SOFT)
+        yield self._line(f"<b>{_e(self.report.provenance.disclaimer)}</b>")
 
     def _facts(self, facts: str) -> Iterator[Flowable]:
-        """Set evidence below its statement."""
+        """Set evidence, or a change, below its statement."""
         if facts:
             yield self._line(_e(facts), size=7.5, colour=SOFT, left=10)
 

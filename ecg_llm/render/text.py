@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.phrases import sentence
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.scene import printable
-from ecg_llm.render.words import patient_text, told_changes, unjudged
+from ecg_llm.render.words import made_by, patient_text, told_changes, unjudged
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -154,17 +154,9 @@ class _Writer:
             yield from self._wrap(source, f"{f'[{k}]':>5} ", "      ")
 
     def _provenance(self) -> Iterator[str]:
-        made = self.report.provenance
-        parts = [f"{made.software} {made.version}", f"schema {self.report.schema_version}"]
-        if made.criteria_version:
-            parts.append(f"criteria {made.criteria_version}")
-        if made.input_sha256:
-            parts.append(f"input SHA-256 {made.input_sha256}")
-        parts += [f"weights {name} {digest}" for name, digest in made.weights.items()]
-        for part in parts:
-            for line in self._wrap(part, "", "  "):
-                yield self._paint(line, "faint")
-        yield from self._wrap(made.disclaimer, "", "")
+        for line in self._wrap(made_by(self.report), "", ""):
+            yield self._paint(line, "faint")
+        yield from self._wrap(self.report.provenance.disclaimer, "", "")
 
     def _wrap(self, text: str, first: str, rest: str) -> list[str]:
         """Break a text into lines; the first may begin with a bullet."""

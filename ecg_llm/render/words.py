@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.findings.families import family_names
 from ecg_llm.phrases import amount, sentence
 from ecg_llm.references import REFERENCES, reference
+from ecg_llm.report import SAID_ALREADY
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Finding
@@ -52,9 +53,10 @@ def value_rows(report: Report) -> list[tuple[str, tuple[str, str, str, str, str,
     for name in dict.fromkeys((*known, *values)):
         quantity = values[name]
         entry = reference(name, patient.age_years, patient.sex)
-        value = "–" if quantity.value is None else amount(quantity.value, quantity.unit)
+        unit = "" if quantity.unit == "ratio" else quantity.unit
+        value = "–" if quantity.value is None else amount(quantity.value, unit)
         spread = quantity.spread
-        apart = "" if spread is None else f"± {amount(spread, quantity.unit)}"
+        apart = "" if spread is None else f"± {amount(spread, unit)}"
         how = quantity.method if quantity.value is not None else quantity.reason or ""
         count = str(quantity.n) if quantity.n else ""
         rows.append((name, (capital(entry.name), value, apart, count, entry.limits, how)))
@@ -120,9 +122,9 @@ def told_changes(report: Report) -> list[str]:
     Returns
     -------
     list of str
-        One line a change.
+        One line a change; none for a sentence that was left out because another says the same.
     """
-    return [_change_line(change) for change in report.changes]
+    return [_change_line(change) for change in report.changes if change.reason != SAID_ALREADY]
 
 
 def _change_line(change: Change) -> str:
@@ -138,6 +140,53 @@ def _change_line(change: Change) -> str:
             return f"asked for again, with the evidence: {change.reason}"
         case _:
             return change.reason
+
+
+def made_by(report: Report) -> str:
+    """Say in one line what made the report.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    str
+        Software, criteria and language model, and where the hashes are.
+    """
+    made = report.provenance
+    parts = [f"{made.software} {made.version}"]
+    if made.criteria_version:
+        parts.append(f"criteria {made.criteria_version}")
+    if made.model is not None:
+        parts.append(f"words by {made.model.name}")
+    return f"{', '.join(parts)}. Hashes of file and weights: the JSON's provenance."
+
+
+def lead_rows(report: Report) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """Part the leads into those without remarks and a table of the others.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    tuple of (list of str, list of tuple of str)
+        Names of usable leads without remarks; name, usable or not, and remarks of the others.
+    """
+    clean, rows = [], []
+    for name, lead in report.quality.leads.items():
+        remarks = list(lead.reasons)
+        if name in report.record.derived_leads:
+            remarks.append("derived, not recorded")
+        if lead.usable and not remarks:
+            clean.append(name)
+        else:
+            rows.append((name, "yes" if lead.usable else "no", ", ".join(remarks)))
+    return clean, rows
 
 
 LONGEST_QUOTE = 160

@@ -1,9 +1,14 @@
 """The text report holds every statement with its evidence, and nothing a terminal would obey."""
 
+import pypdfium2
 import pytest
 
-from ecg_llm.render.evidence import value_text, where_text
+from ecg_llm.findings.finding import Evidence
+from ecg_llm.render.evidence import below_present, value_text, where_text
+from ecg_llm.render.html import to_html
+from ecg_llm.render.pdf import to_pdf
 from ecg_llm.render.text import to_text
+from ecg_llm.report import SAID_ALREADY, Change, ModelInfo
 
 
 def flat(text):
@@ -80,3 +85,47 @@ def test_what_was_not_judged_stands_with_its_reason(report):
     text = flat(to_text(report))
     assert "Wander: lead aVF." in text
     assert "No P wave seen: left atrial enlargement." in text
+
+
+def test_one_line_says_what_made_it_and_where_the_hashes_are(report):
+    *_, made, disclaimer = to_text(report).splitlines()
+    assert made.startswith(f"ecg_llm {report.provenance.version}, criteria 1.")
+    assert "the JSON's provenance" in made
+    assert disclaimer == report.provenance.disclaimer
+    assert "ab" * 32 not in to_text(report)
+
+
+def told(report):
+    """Give a report that a model worded, with a sentence corrected and one left out."""
+    changes = (
+        Change(action="withheld", draft="It is sinus rhythm again.", reason=SAID_ALREADY),
+        Change(action="withheld", draft="The outlook is good.", reason="no ECG tells the course"),
+    )
+    model = ModelInfo(name="teller")
+    made = report.provenance.model_copy(update={"model": model})
+    update = {"changes": changes, "provenance": made, "narrative": "Sinus rhythm, as told."}
+    return report.model_copy(update=update)
+
+
+def test_what_was_only_said_twice_is_no_news(report, record):
+    pdf = pypdfium2.PdfDocument(to_pdf(told(report), record))
+    pages = "".join(page.get_textpage().get_text_range() for page in pdf)
+    for text in (to_text(told(report)), to_html(told(report), record), pages):
+        assert "Sinus rhythm, as told." in text
+        assert "The outlook is good." in text
+        assert "words by teller" in text
+        assert "sinus rhythm again" not in text
+
+
+def test_the_only_fact_of_a_finding_is_not_said_as_one_more():
+    item = Evidence(
+        lead=None,
+        from_s=None,
+        to_s=None,
+        quantity="probability by the encoder",
+        value=0.97,
+        unit="",
+        criterion="≥ 0.42",
+        source="",
+    )
+    assert below_present((item,), "Sinus rhythm.") == "probability by the encoder 0.97 (≥ 0.42)"
