@@ -155,7 +155,7 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     """
     n_leads = len(leads)
     together = probability.mean(axis=0, keepdims=True)
-    levels = np.full((n_leads + 1, len(WAVES)), LEVEL)
+    levels = np.full((n_leads + 1, len(WAVES)), LEVEL, np.float32)
     levels[n_leads] = EXIST_LEVEL
     runs = find_runs(np.concatenate([probability, together]), levels)
     in_leads = runs.keep(runs.row < n_leads * len(WAVES))

@@ -68,15 +68,15 @@ class Runs:
         return self.keep(np.flatnonzero(self.row % len(WAVES) == k))
 
 
-def find_runs(probability: FloatArray, levels: npt.ArrayLike = LEVEL) -> Runs:
+def find_runs(probability: FloatArray, levels: FloatArray) -> Runs:
     """Find the runs above the level in every row.
 
     Parameters
     ----------
     probability : np.ndarray, shape (n_leads, 3, n)
         Of `WAVES`.
-    levels : array_like, shape (n_leads, 3) or less
-        One for each row, for each wave, or for all.
+    levels : np.ndarray, shape (n_leads, 3)
+        One for each row.
 
     Returns
     -------
@@ -85,10 +85,8 @@ def find_runs(probability: FloatArray, levels: npt.ArrayLike = LEVEL) -> Runs:
         an end or shorter than `SHORTEST_S` are left out.
     """
     n_leads, n_waves, n = probability.shape
-    level = np.empty((n_leads, n_waves), np.float32)
-    level[:] = levels
     above = np.zeros((n_leads, n_waves, n + 2), bool)
-    np.greater(probability, level[..., None], out=above[..., 1:-1])
+    np.greater(probability, levels[..., None], out=above[..., 1:-1])
     flat = above.ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1])  # beginnings and ends take turns
     row, first = np.divmod(edges[::2], n + 2)
@@ -101,7 +99,7 @@ def find_runs(probability: FloatArray, levels: npt.ArrayLike = LEVEL) -> Runs:
     values = probability.ravel()
     start, stop = row * n + first, row * n + last
     area = np.add.reduceat(values, np.stack([start, stop], axis=1).ravel())[::2] / NET_FS
-    own = level.ravel()[row]
+    own = levels.ravel()[row]
     on_s = (first - _crossing(values[start], values[start - 1], own)) / NET_FS
     off_s = (last - 1 + _crossing(values[stop - 1], values[stop], own)) / NET_FS
     long = off_s - on_s >= np.array(SHORTEST_S)[row % n_waves]

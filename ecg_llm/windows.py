@@ -105,17 +105,18 @@ def align_beats(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int
     np.ndarray of int, shape (n_beats,)
         Samples to add to each rounded time, 12 at most.
     """
-    steep = np.abs(np.diff(signal, axis=1)).sum(axis=0)
-    half = round(_ALIGN_S * fs) + _MAX_SHIFT
-    padded = np.pad(steep, half)
-    where = np.round(r_s * fs).astype(int)[:, None] + np.arange(2 * half + 1)
-    around = padded[np.clip(where, 0, len(padded) - 1)]
-    template = nanmedian(around[:, _MAX_SHIFT:-_MAX_SHIFT], axis=0)
-    shift = np.zeros(len(r_s), int)
-    views = np.lib.stride_tricks.sliding_window_view(around, len(template), axis=1)
+    steep = np.zeros(signal.shape[1])
+    steep[:-1] = np.abs(np.diff(signal, axis=1)).sum(axis=0)
+    half = round(_ALIGN_S * fs)
+    reach = np.arange(-half - _MAX_SHIFT, half + _MAX_SHIFT + 1)
+    where = np.round(r_s * fs).astype(int)[:, None] + reach
+    inside = (where >= 0) & (where < len(steep))
+    around = np.where(inside, steep.take(where, mode="clip"), 0)
+    views = np.lib.stride_tricks.sliding_window_view(around, 2 * half + 1, axis=1)
+    shift = np.full(len(r_s), _MAX_SHIFT)
     for _ in range(2):
-        shift = np.argmax(views @ template, axis=1)
         template = nanmedian(views[np.arange(len(r_s)), shift], axis=0)
+        shift = np.argmax(views @ template, axis=1)
     return shift - _MAX_SHIFT
 
 
