@@ -319,10 +319,11 @@ def train_head(
     from ecg_llm.training.measured import measured_features
     from ecg_llm.training.pack import load_pack
 
+    data = folder(data, "the data sets")
     where = packed or encoder / "packed"
     pack = load_pack(where)
     features = measured_features(
-        folder(data, "the data sets"),
+        data,
         where,
         pack,
         workers=workers,
