@@ -48,7 +48,8 @@ def train_delineator(
     ecgllm train delineator --data ludb/ --unmarked ptbxl/ --out runs/delineator
     ecgllm train delineator --data ludb/ --unmarked ptbxl/ --out runs/folds --folds 3 \f
     """
-    from ecg_llm.training.delineator import DelineatorRecipe, train
+    from ecg_llm.training.delineator import train
+    from ecg_llm.training.delineator_recipe import DelineatorRecipe
 
     recipe = DelineatorRecipe()
     if steps is not None:
@@ -318,11 +319,12 @@ def train_head(
     from ecg_llm.training.measured import measured_features
     from ecg_llm.training.pack import load_pack
 
-    folder = packed or encoder / "packed"
-    pack = load_pack(folder)
+    data = folder(data, "the data sets")
+    where = packed or encoder / "packed"
+    pack = load_pack(where)
     features = measured_features(
-        folder(data, "the data sets"),
-        folder,
+        data,
+        where,
         pack,
         workers=workers,
         progress=progress("record"),
