@@ -92,7 +92,8 @@ def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
     n = values.shape[axis]
     before = (slice(None),) * axis
     if 2 <= n <= _FEW and values.size >= n * n * _MANY:
-        return _median_of_few([values[(*before, k)] for k in range(n)])
+        columns = [values[(*before, k)] for k in range(n)]
+        return _median_of_few(columns, gaps=bool(np.isnan(values).any()))
     rows = np.sort(values, axis=axis)  # NaN last
     middle = np.asarray((rows[(*before, (n - 1) // 2)] + rows[(*before, n // 2)]) / 2)
     holed = np.isnan(rows[(*before, -1)])
@@ -136,12 +137,12 @@ def quantile(rows: npt.NDArray[Float], share: float) -> npt.NDArray[Float]:
     return np.asarray(above - (above - below) * (1 - (place - low)), rows.dtype)
 
 
-def _median_of_few(columns: list[npt.NDArray[Float]]) -> npt.NDArray[Float]:
+def _median_of_few(columns: list[npt.NDArray[Float]], gaps: bool) -> npt.NDArray[Float]:
     """Sort two or more equally long columns against each other until the middle is known."""
     n = len(columns)
     endless = np.array(np.inf, columns[0].dtype)
     missing = np.zeros(columns[0].shape, np.int8)
-    for k, column in enumerate(columns):
+    for k, column in enumerate(columns if gaps else []):
         gap = np.isnan(column)
         if gap.any():
             missing += gap
