@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import FIDUCIALS
+from ecg_llm.spans import Array, Index, Mask, Spans
 from ecg_llm.windows import WORK_FS, BeatWindows
-
-Array = npt.NDArray[np.float64]
 
 QRS_WAVES = ("q", "r", "s", "r2", "s2")
 """Waves of a QRS in order: the first upward one is R, what goes before it Q, and so on. A QRS that
@@ -16,6 +15,8 @@ only goes down is a Q (a QS complex)."""
 MIN_WAVE_MV, MIN_WAVE_MS = 0.020, 6.0
 """A deflection must be this high and wide to count as a wave (CSE)."""
 _STEP_MS = 1000 / WORK_FS
+_P_LATEST_S = 0.02
+"""Nothing after the centre of the QRS is taken for P."""
 UNITS = {
     "p_mv": "mV",
     "p_pos_mv": "mV",
@@ -72,26 +73,12 @@ def measure_windows(windows: BeatWindows) -> dict[str, Array]:
     .. [1] CSE Working Party. Eur Heart J 1985;6:815-825 (definitions of the waves).
     .. [2] Kligfield P et al. Circulation 2007;115:1306-1324 (recommendations, part I).
     """
-    return _p_wave(windows) | _qrs(windows) | _st_t(windows) | _intervals(windows)
+    at = {name: windows.fiducials_s[..., k] for k, name in enumerate(FIDUCIALS)}
+    return _p_wave(windows, at) | _qrs(windows, at) | _st_t(windows, at) | _intervals(at)
 
 
-def _column(windows: BeatWindows, name: str) -> Array:
-    """Give one fiducial, shape (n_leads, n_beats, 1)."""
-    return windows.fiducials_s[..., FIDUCIALS.index(name), None]
-
-
-def _part(windows: BeatWindows, from_s: float, to_s: float, first: Array, last: Array) -> slice:
-    """Give the samples between two times, but none that lies beyond all the waves."""
-    least_s, margin_s = 0.1, 0.02
-    begin = np.fmax(from_s, np.fmin.reduce(first, axis=None) - margin_s)  # NaN limits nothing
-    end = np.fmin(to_s, np.fmax.reduce(last, axis=None) + margin_s)
-    begin = min(begin, to_s - least_s)
-    return windows.slice(begin, max(end, begin + least_s))
-
-
-def _intervals(windows: BeatWindows) -> dict[str, Array]:
+def _intervals(at: dict[str, Array]) -> dict[str, Array]:
     """Subtract the fiducials of each lead and beat."""
-    at = {name: _column(windows, name)[..., 0] for name in FIDUCIALS}
     return {
         "p_ms": 1000 * (at["p_off"] - at["p_on"]),
         "pr_ms": 1000 * (at["qrs_on"] - at["p_on"]),
@@ -100,187 +87,164 @@ def _intervals(windows: BeatWindows) -> dict[str, Array]:
     }
 
 
-def _p_wave(windows: BeatWindows) -> dict[str, Array]:
+def _between(windows: BeatWindows, begin_s: Array, end_s: Array) -> tuple[Spans, Array]:
+    """Give the samples between two times of every lead and beat, shape (..., L, B), and in mV."""
+    first = np.searchsorted(windows.times_s, begin_s)
+    count = np.searchsorted(windows.times_s, end_s, side="right") - first
+    known = np.isfinite(begin_s) & np.isfinite(end_s)
+    n_leads, n_beats, n = windows.signal.shape
+    window = n * np.arange(n_leads * n_beats).reshape(n_leads, n_beats)
+    spans = Spans(window + first, np.where(known & (count > 0), count, 0))
+    return spans, windows.signal.take(spans.place).astype(np.float64)
+
+
+def _times(windows: BeatWindows, spans: Spans) -> Array:
+    """Give the time of each sample in its window, s."""
+    return windows.times_s.take(spans.place % len(windows.times_s))
+
+
+def _means(windows: BeatWindows, begin_s: list[Array], end_s: list[Array]) -> Array:
+    """Average between some pairs of times, shape (n_pairs, L, B); NaN where nothing lies there."""
+    spans, x = _between(windows, np.array(begin_s), np.array(end_s))
+    return spans.sum(x) / np.maximum(spans.count, 1)
+
+
+def _p_wave(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     """Measure P above the level at its onset."""
-    onset, offset = _column(windows, "p_on"), _column(windows, "p_off")
-    part = _part(windows, -0.45, 0.02, onset, offset)
-    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
-    before = (t >= onset - 0.016) & (t <= onset)
+    onset, offset = at["p_on"], np.minimum(at["p_off"], _P_LATEST_S)
+    before, after = _means(
+        windows, [onset - 0.016, at["p_off"]], [onset, np.minimum(at["p_off"] + 0.008, _P_LATEST_S)]
+    )
     # The level runs from P onset to P offset, so that a wandering line does not tilt the wave.
-    first = _mean_where(x, before)[..., None]
-    last = _mean_where(x, (t >= offset) & (t <= offset + 0.008))[..., None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.clip((t - onset) / (offset - onset), 0, 1)
-    x = x - (first + (np.where(np.isfinite(last), last, first) - first) * share)
-    inside = (t >= onset) & (t <= offset)
-    high, low = _max_where(x, inside), -_max_where(-x, inside)
-    peak = _first_time(x, inside & (x >= high[..., None]), t)[..., None]
+    rise = np.where(np.isfinite(after), after - before, 0)
+    slope = rise / np.maximum(at["p_off"] - onset, 1e-9)
+    spans, x = _between(windows, onset, offset)
+    t = _times(windows, spans)
+    x = x - spans.repeat(before - slope * onset) - spans.repeat(slope) * t
+    high, low = spans.max(x), spans.min(x)
+    peak = spans.min(np.where(x >= spans.repeat(high), t, np.inf))
     ends_down = (low < -MIN_WAVE_MV) & (high < MIN_WAVE_MV)
-    tail = inside & (x < 0) & ((t > peak) | ends_down[..., None])
-    terminal_low = np.where(tail.any(-1), -_max_where(-x, tail), 0.0)
-    terminal = terminal_low * tail.sum(-1) * _STEP_MS
-    there = inside.any(axis=-1) & np.isfinite(high)
-    out = {
+    tail = (x < 0) & ((t > spans.repeat(peak)) | spans.repeat(ends_down))
+    terminal = spans.min(np.where(tail, x, 0)) * spans.sum(tail) * _STEP_MS
+    return {
         "p_mv": np.where(high >= -low, high, low),
         "p_pos_mv": np.maximum(high, 0),
         "p_neg_mv": np.minimum(low, 0),
-        "p_terminal_mv_ms": terminal,
-        "p_area_mv_ms": np.where(inside, x, 0).sum(-1) * _STEP_MS,
+        "p_terminal_mv_ms": np.where(np.isfinite(high), terminal, np.nan),
+        "p_area_mv_ms": spans.sum(x) * _STEP_MS,
     }
-    return {name: np.where(there, values, np.nan) for name, values in out.items()}
 
 
-def _qrs(windows: BeatWindows) -> dict[str, Array]:
+def _qrs(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     """Split each QRS into its waves."""
-    onset, offset = _column(windows, "qrs_on"), _column(windows, "qrs_off")
-    part = _part(windows, -0.16, 0.20, onset, offset)
-    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
-    inside = (t >= onset) & (t <= offset) & np.isfinite(x)
-    there = inside.any(axis=-1)
-    shown = np.where(inside, x, 0.0)
-    heights, widths, peaks = _split_waves(shown)
+    onset, offset = at["qrs_on"], at["qrs_off"]
+    spans, x = _between(windows, np.maximum(onset, -0.16), np.minimum(offset, 0.20))
+    t = _times(windows, spans)
+    recorded = np.isfinite(x)
+    x = np.where(recorded, x, 0.0)
+    row = spans.repeat(np.arange(spans.count.size))
+    heights, widths, peaks = _split_waves(x, row, spans.count.size)
+    shape = spans.count.shape
     out: dict[str, Array] = {}
     for k, name in enumerate(QRS_WAVES):
-        out[f"{name}_mv"], out[f"{name}_ms"] = heights[..., k], widths[..., k]
-    out["qrs_max_mv"] = np.maximum(shown.max(-1), 0)
-    out["qrs_min_mv"] = np.minimum(shown.min(-1), 0)
-    out["qrs_area_mv_ms"] = shown.sum(-1) * _STEP_MS
-    last_r = np.where(np.isfinite(peaks[..., 3]), peaks[..., 3], peaks[..., 1])
-    out["r_peak_ms"] = t[0] * 1000 + last_r * _STEP_MS - 1000 * onset[..., 0]
-    slope = np.diff(x, axis=-1)
-    within = inside[..., 1:] & inside[..., :-1]
-    span = out["qrs_max_mv"] - out["qrs_min_mv"]
-    out["notches"] = _turns(slope, within, span) - (np.isfinite(heights).sum(-1))
-    out["notches"] = np.maximum(out["notches"], 0)
-    early = within & (t[1:] <= onset + 0.030)
+        out[f"{name}_mv"], out[f"{name}_ms"] = heights[k].reshape(shape), widths[k].reshape(shape)
+    high, low = np.maximum(spans.max(x), 0), np.minimum(spans.min(x), 0)
+    last_r = np.where(peaks[3] >= 0, peaks[3], peaks[1])
+    r_s = np.where(last_r >= 0, np.append(t, np.nan)[last_r], np.nan)
+    out["r_peak_ms"] = 1000 * (r_s.reshape(shape) - onset)
+    # What lies between a sample and the next; nothing after the last one.
+    within = np.append(recorded[1:] & recorded[:-1] & (row[1:] == row[:-1]), False)
+    slope = np.where(within, np.append(np.diff(x), 0), 0)
+    turns = _turns(slope, row, (high - low).ravel()).reshape(shape)
+    early = within & (np.append(t[1:], np.inf) <= spans.repeat(onset + 0.030))
+    steep = np.abs(slope)
     with np.errstate(invalid="ignore", divide="ignore"):
-        steep = np.abs(slope)
-        mean_early = np.where(early, steep, 0).sum(-1) / np.maximum(early.sum(-1), 1)
-        out["slur"] = mean_early / _max_where(steep, within)
-    out["slur"] = np.where(np.isfinite(out["slur"]), out["slur"], np.nan)
-    for name in ("qrs_max_mv", "qrs_min_mv", "qrs_area_mv_ms", "notches", "slur"):
-        out[name] = np.where(there, out[name], np.nan)
-    return out
-
-
-def _split_waves(x: Array) -> tuple[Array, Array, Array]:
-    """Give height, width and peak sample of the waves of every row, shape (..., 5) each.
-
-    A wave is a run of samples on one side of the isoelectric line; runs that are too low or too
-    short are left out and their neighbours joined. Outside the QRS ``x`` is zero.
-    """
-    shape, width = x.shape[:-1], x.shape[-1]
-    flat = x.reshape(-1, width)
-    sign = np.sign(flat).astype(np.int8)
-    row, start, stop = _runs(sign)
-    side = sign[row, start]
-    flat_abs = np.abs(flat)
-    peak_height = np.maximum.reduceat(flat_abs.ravel(), row * width + start) if len(row) else None
-    out = [np.full((flat.shape[0], len(QRS_WAVES)), np.nan) for _ in range(3)]
-    if peak_height is not None:
-        kept = (
-            (side != 0) & (peak_height >= MIN_WAVE_MV) & ((stop - start) * _STEP_MS >= MIN_WAVE_MS)
-        )
-        row, start, stop, side = row[kept], start[kept], stop[kept], side[kept]
-        fresh = np.ones(len(row), bool)
-        fresh[1:] = (row[1:] != row[:-1]) | (side[1:] != side[:-1])
-        head = np.flatnonzero(fresh)
-        if len(head):
-            stop = stop[np.append(head[1:] - 1, len(stop) - 1)]
-            row, start, side = row[head], start[head], side[head]
-            _place(flat, flat_abs, row, start, stop, side, out)
-    return tuple(values.reshape(*shape, len(QRS_WAVES)) for values in out)  # type: ignore[return-value]
-
-
-def _place(
-    flat: Array,
-    flat_abs: Array,
-    row: npt.NDArray[np.int_],
-    start: npt.NDArray[np.int_],
-    stop: npt.NDArray[np.int_],
-    side: npt.NDArray[np.int8],
-    out: list[Array],
-) -> None:
-    """Write joined runs into their wave's column: position in the row, after a Q or not."""
-    first_of_row = np.ones(len(row), bool)
-    first_of_row[1:] = row[1:] != row[:-1]
-    head = np.flatnonzero(first_of_row)
-    order = np.arange(len(row)) - np.repeat(head, np.diff(np.append(head, len(row))))
-    column = order + np.repeat(side[head] > 0, np.diff(np.append(head, len(row))))
-    width = flat.shape[1]
-    inside_run = (np.arange(width) >= start[:, None]) & (np.arange(width) < stop[:, None])
-    # Joined runs may hold a small part of the other side; only the wave's own side counts.
-    own = np.where(inside_run & (np.sign(flat[row]) == side[:, None]), flat_abs[row], -1.0)
-    peak = own.argmax(axis=1)
-    fits = column < len(QRS_WAVES)
-    row, column, peak = row[fits], column[fits], peak[fits]
-    out[0][row, column] = flat[row, peak]
-    out[1][row, column] = (stop - start)[fits] * _STEP_MS
-    out[2][row, column] = peak
-
-
-def _runs(
-    sign: npt.NDArray[np.int8],
-) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_], npt.NDArray[np.int_]]:
-    """Give row, first and end sample of all runs of equal values."""
-    change = np.ones(sign.shape, bool)
-    change[:, 1:] = sign[:, 1:] != sign[:, :-1]
-    row, start = np.nonzero(change)
-    flat_start = row * sign.shape[1] + start
-    stop = start + np.diff(np.append(flat_start, sign.size))
-    return row, start, stop
-
-
-def _turns(slope: Array, within: npt.NDArray[np.bool_], span: Array) -> Array:
-    """Count the turning points of the QRS that stand out by a twentieth of its height."""
-    steep = np.where(within, slope, 0.0)
-    rows = steep.reshape(-1, steep.shape[-1])
-    row, start, _ = _runs(np.sign(rows).astype(np.int8))
-    if not len(row):
-        return np.zeros(span.shape)
-    travel = np.abs(np.add.reduceat(rows.ravel(), row * rows.shape[1] + start))
-    tall = travel >= np.maximum(0.05 * span.ravel()[row], 0.05)
-    moves = np.bincount(row[tall], minlength=len(rows))
-    return np.maximum(moves - 1, 0).reshape(span.shape).astype(np.float64)
-
-
-def _st_t(windows: BeatWindows) -> dict[str, Array]:
-    """Measure ST and T above the isoelectric line."""
-    j_point, offset = _column(windows, "qrs_off"), _column(windows, "t_off")
-    part = _part(windows, 0.0, 0.75, j_point, np.fmax(offset, j_point + 0.080))
-    x, t = windows.signal[:, :, part].astype(np.float64), windows.times_s[part]
-    out = {
-        name: _mean_where(x, np.abs(t - j_point - after) <= 0.005)
-        for name, after in (("st_j_mv", 0.0), ("st_j60_mv", 0.060), ("st_j80_mv", 0.080))
-    }
-    out["st_slope_mv_s"] = (out["st_j80_mv"] - out["st_j_mv"]) / 0.080
-    start = np.fmax(_column(windows, "t_on"), j_point + 0.040)
-    inside = (t >= start) & (t <= offset)
-    there = inside.sum(-1) * _STEP_MS >= 40
-    high, low = _max_where(x, inside), -_max_where(-x, inside)
+        mean_early = spans.sum(np.where(early, steep, 0)) / np.maximum(spans.sum(early), 1)
+        slur = mean_early / spans.max(steep)
+    there = spans.max(recorded) > 0
     values = {
-        "t_mv": np.where(high >= -low, high, low),
-        "t_pos_mv": np.maximum(high, 0),
-        "t_neg_mv": np.minimum(low, 0),
-        "t_area_mv_ms": np.where(inside, x, 0).sum(-1) * _STEP_MS,
+        "qrs_max_mv": high,
+        "qrs_min_mv": low,
+        "qrs_area_mv_ms": spans.sum(x) * _STEP_MS,
+        "notches": np.maximum(turns - np.isfinite(heights).sum(axis=0).reshape(shape), 0),
+        "slur": np.where(np.isfinite(slur), slur, np.nan),
     }
     return out | {name: np.where(there, value, np.nan) for name, value in values.items()}
 
 
-def _mean_where(x: Array, mask: npt.NDArray[np.bool_]) -> Array:
-    """Average over the last axis where the mask holds, NaN where it never does."""
-    count = mask.sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(mask, x, 0).sum(axis=-1) / np.where(count, count, np.nan))
+def _split_waves(x: Array, row: Index, n_rows: int) -> tuple[Array, Array, Index]:
+    """Give height, width and peak sample (or -1) of the waves of every row, shape (5, n_rows) each.
+
+    A wave is a run of samples on one side of the isoelectric line; runs that are too low or too
+    short are left out and their neighbours joined.
+    """
+    heights, widths = np.full((2, len(QRS_WAVES), n_rows), np.nan)
+    peaks = np.full((len(QRS_WAVES), n_rows), -1)
+    side = np.sign(x)
+    start = _starts(side, row)
+    stop = np.append(start[1:], len(x))
+    wide = (stop - start) * _STEP_MS >= MIN_WAVE_MS
+    high = np.maximum.reduceat(np.abs(x), start) >= MIN_WAVE_MV
+    kept = wide & high
+    start, stop = start[kept], stop[kept]
+    if not len(start):
+        return heights, widths, peaks
+    fresh = np.flatnonzero(_changes(side[start], row[start]))
+    start, stop = start[fresh], stop[np.append(fresh[1:], len(stop)) - 1]
+    side, row = side[start], row[start]
+    # Joined runs may hold a small part of the other side; only the wave's own side counts.
+    waves = Spans(start, stop - start)
+    own = x[waves.place] * waves.repeat(side)
+    top = waves.max(own)
+    peak = waves.min(np.where(own == waves.repeat(top), waves.place, len(x))).astype(np.int64)
+    begins = np.flatnonzero(_changes(row, row))
+    order = np.arange(len(row)) - np.repeat(begins, np.diff(np.append(begins, len(row))))
+    # The first upward wave is R, whether or not a Q goes before it.
+    column = order + np.repeat(side[begins] > 0, np.diff(np.append(begins, len(row))))
+    fits = column < len(QRS_WAVES)
+    where = column[fits], row[fits]
+    heights[where], peaks[where] = x[peak[fits]], peak[fits]
+    widths[where] = (stop - start)[fits] * _STEP_MS
+    return heights, widths, peaks
 
 
-def _max_where(x: Array, mask: npt.NDArray[np.bool_]) -> Array:
-    """Take the maximum over the last axis where the mask holds, NaN where it never does."""
-    top = np.where(mask, x, -np.inf).max(axis=-1)
-    return np.where(np.isfinite(top), top, np.nan)
+def _changes(values: npt.NDArray[np.generic], row: Index) -> Mask:
+    """Mark the first of each run of equal values in one row."""
+    change = np.ones(len(values), bool)
+    change[1:] = (values[1:] != values[:-1]) | (row[1:] != row[:-1])
+    return change
 
 
-def _first_time(x: Array, mask: npt.NDArray[np.bool_], t: Array) -> Array:
-    """Give the time of the first sample where the mask holds, NaN where it never does."""
-    found = mask.any(axis=-1)
-    return np.where(found, t[mask.argmax(axis=-1)], np.nan)
+def _starts(values: npt.NDArray[np.generic], row: Index) -> Index:
+    """Give where the runs of equal values in one row begin."""
+    return np.flatnonzero(_changes(values, row))
+
+
+def _turns(slope: Array, row: Index, span: Array) -> Array:
+    """Count the turning points of the QRS that stand out by a twentieth of its height."""
+    start = _starts(np.sign(slope), row)
+    travel = np.abs(np.add.reduceat(slope, start))
+    own = row[start]
+    tall = travel >= np.maximum(0.05 * span[own], 0.05)
+    return np.maximum(np.bincount(own[tall], minlength=len(span)) - 1.0, 0)
+
+
+def _st_t(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
+    """Measure ST and T above the isoelectric line."""
+    j_point, offset = at["qrs_off"], at["t_off"]
+    levels = [j_point + after for after in (0.0, 0.060, 0.080)]
+    begin = [np.maximum(level - 0.005, 0) for level in levels]
+    st_j, st_j60, st_j80 = _means(windows, begin, [level + 0.005 for level in levels])
+    out = {"st_j_mv": st_j, "st_j60_mv": st_j60, "st_j80_mv": st_j80}
+    out["st_slope_mv_s"] = (st_j80 - st_j) / 0.080
+    onset = np.maximum(np.fmax(at["t_on"], j_point + 0.040), 0)
+    spans, x = _between(windows, onset, offset)
+    high, low = spans.max(x), spans.min(x)
+    values = {
+        "t_mv": np.where(high >= -low, high, low),
+        "t_pos_mv": np.maximum(high, 0),
+        "t_neg_mv": np.minimum(low, 0),
+        "t_area_mv_ms": spans.sum(x) * _STEP_MS,
+    }
+    there = spans.count * _STEP_MS >= 40
+    return out | {name: np.where(there, value, np.nan) for name, value in values.items()}

@@ -39,8 +39,10 @@ def similarity(windows: BeatWindows) -> Array:
     """
     qrs = windows.signal[:, :, windows.slice(-0.10, 0.14)]
     n_leads, n_beats, width = qrs.shape
-    cut = np.isnan(qrs).mean(axis=(0, 2)) > 0.2
-    coarse = np.nan_to_num(qrs[:, :, : width // 4 * 4]).reshape(n_leads, n_beats, -1, 4).mean(-1)
+    missing = np.isnan(qrs)
+    cut = missing.sum(axis=(0, 2)) > 0.2 * n_leads * width
+    filled = np.where(missing, np.float32(0), qrs)[:, :, : width // 4 * 4]
+    coarse = sum(filled[:, :, k::4] for k in range(4)) / 4
     vectors = coarse.transpose(1, 0, 2).reshape(n_beats, -1).astype(np.float64)
     vectors -= vectors.mean(axis=1, keepdims=True)
     products = vectors @ vectors.T

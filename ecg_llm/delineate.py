@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.beat_average import average_beat, settle
 from ecg_llm.errors import MeasurementError
 from ecg_llm.signal import nanmedian
-from ecg_llm.wave_runs import Runs, find_runs, match_runs
-from ecg_llm.waves import BUNDLED, NET_FS, FloatArray, net_input, wave_probabilities
+from ecg_llm.wave_runs import LEVEL, Runs, find_runs, match_runs
+from ecg_llm.waves import (
+    BUNDLED,
+    EXIST_LEVEL,
+    NET_FS,
+    WAVES,
+    FloatArray,
+    net_input,
+    wave_probabilities,
+)
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -82,8 +89,6 @@ class Delineation:
         return self.global_s[:, k] if lead is None else self.times_s[self.leads.index(lead), :, k]
 
 
-_EXIST_LEVEL = (0.3, 0.5, 0.3)
-"""Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
 _SHARED_P = 1 / 3
 """A P wave that so many of the leads show lies in all of them."""
 _REFRACTORY_S = 0.18
@@ -117,21 +122,14 @@ def delineate(
     -----
     A learned net gives the probability of each wave at every moment; the leads together decide
     which waves exist, each lead where it begins and ends. Waves cut by an end of the record are
-    left out. The net also reads the average of the beats, which tells more surely where each lead's
-    T wave ends.
+    left out.
     """
     chosen = record if leads is None else record.select(leads)
     if not chosen.leads:
         raise MeasurementError(f"{record.source}: no lead is left to read.")
     signal = net_input(chosen)
-    probability = wave_probabilities(signal, chosen.leads, weights=weights)
-    read = decode(signal, probability, chosen.leads)
-    beat = average_beat(signal, read.r_s)
-    if beat is None:
-        return read
-    of_beat = wave_probabilities(beat.signal, chosen.leads, weights=weights)
-    times_s = settle(read.times_s, beat, of_beat)
-    return replace(read, times_s=times_s, global_s=nanmedian(times_s, axis=0))
+    probability = wave_probabilities(signal, weights=weights)
+    return decode(signal, probability, chosen.leads)
 
 
 def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) -> Delineation:
@@ -155,29 +153,31 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     A P wave is too flat to be seen in some leads. Where enough of the others show it, it takes
     their median times there, as a reader lays a ruler through the leads.
     """
-    together = probability.mean(axis=0)
-    exist = find_runs(together[None], _EXIST_LEVEL)
-    p, qrs, t = exist.of_wave(0), _apart(exist.of_wave(1)), exist.of_wave(2)
-    in_leads = find_runs(probability)
+    n_leads = len(leads)
+    together = probability.mean(axis=0, keepdims=True)
+    levels = np.full((n_leads + 1, len(WAVES)), LEVEL, np.float32)
+    levels[n_leads] = EXIST_LEVEL
+    runs = find_runs(np.concatenate([probability, together]), levels)
+    in_leads = runs.keep(runs.row < n_leads * len(WAVES))
+    exist = _apart(runs.keep(runs.row >= n_leads * len(WAVES)))
+    p, qrs, t = (exist.of_wave(k) for k in range(len(WAVES)))
     deflection = np.abs(signal).mean(axis=0)[None]
-    r_s = _peaks(deflection, qrs)
+    r_s = _peaks(deflection, 0, qrs)
     n_beats = len(r_s)
-    per_lead = np.full((len(leads), n_beats, len(FIDUCIALS)), np.nan)
-    centre_p, centre_t = (p.on_s + p.off_s) / 2, (t.on_s + t.off_s) / 2
-    next_beat_p = np.searchsorted(r_s, centre_p)
-    last_beat_t = np.searchsorted(r_s, centre_t) - 1
-    chosen_p = _last(next_beat_p, n_beats)
-    chosen_t = _largest(last_beat_t, t.area, n_beats)
-    chosen_qrs = np.arange(n_beats)
-    for k, (runs, chosen) in enumerate([(p, chosen_p), (qrs, chosen_qrs), (t, chosen_t)]):
-        has = chosen >= 0
-        column = slice(3 * k, 3 * k + 3)
-        wave = runs.keep(chosen[has])
-        lead, which, found = match_runs(in_leads.of_wave(k), wave)
-        beats = np.flatnonzero(has)[which]
-        triple = np.column_stack([found.on_s, _peaks(signal, found), found.off_s])
-        per_lead[lead, beats, column] = triple
-    p_peaks = _peaks(deflection, p)
+    next_beat_p = np.searchsorted(r_s, (p.on_s + p.off_s) / 2)
+    last_beat_t = np.searchsorted(r_s, (t.on_s + t.off_s) / 2) - 1
+    of_beat = np.stack(  # which P, QRS and T belongs to each beat, counted each for itself
+        [_last(next_beat_p, n_beats), np.arange(n_beats), _largest(last_beat_t, t.area, n_beats)]
+    )
+    wave, beat = np.nonzero(of_beat >= 0)
+    counted_from = np.array([0, len(p.row), len(p.row) + n_beats])
+    own = exist.keep(counted_from[wave] + of_beat[wave, beat])
+    lead, which, found = match_runs(in_leads, own)
+    per_lead = np.full((n_leads, n_beats, len(WAVES), 3), np.nan)
+    triple = np.column_stack([found.on_s, _peaks(signal, lead, found), found.off_s])
+    per_lead[lead, beat[which], wave[which]] = triple
+    per_lead = per_lead.reshape(n_leads, n_beats, len(FIDUCIALS))
+    p_peaks = _peaks(deflection, 0, p)
     overall = nanmedian(per_lead, axis=0)
     p_times = per_lead[:, :, :3]
     unseen = np.isnan(p_times)
@@ -193,19 +193,19 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     )
 
 
-def _apart(qrs: Runs) -> Runs:
+def _apart(exist: Runs) -> Runs:
     """Of QRS complexes that are too close to be two beats keep the surer one."""
     kept: list[int] = []
-    centre = (qrs.on_s + qrs.off_s) / 2
-    for k in range(len(centre)):
+    which = exist.row % len(WAVES) != WAVES.index("QRS")
+    centre = (exist.on_s + exist.off_s) / 2
+    for k in np.flatnonzero(~which):
         if kept and centre[k] - centre[kept[-1]] < _REFRACTORY_S:
-            if qrs.area[k] > qrs.area[kept[-1]]:
+            if exist.area[k] > exist.area[kept[-1]]:
                 kept[-1] = k
         else:
             kept.append(k)
-    which = np.zeros(len(centre), bool)
     which[kept] = True
-    return qrs.keep(which)
+    return exist.keep(which)
 
 
 def _last(beat: npt.NDArray[np.int64], n_beats: int) -> npt.NDArray[np.int64]:
@@ -226,16 +226,14 @@ def _largest(
     return chosen
 
 
-def _peaks(signal: FloatArray, runs: Runs) -> npt.NDArray[np.float64]:
-    """Give the time of the largest deflection within each run."""
-    if not len(runs.row):
-        return np.zeros(0)
+def _peaks(
+    signal: FloatArray, lead: npt.NDArray[np.int64] | int, runs: Runs
+) -> npt.NDArray[np.float64]:
+    """Give the time of the largest deflection within each run from the line through its ends."""
     first = np.ceil(runs.on_s * NET_FS).astype(np.int64)
-    last = np.maximum(np.floor(runs.off_s * NET_FS).astype(np.int64), first)
-    offset = np.arange(int((last - first).max()) + 1)
-    index = np.minimum(first[:, None] + offset, last[:, None])
-    values = signal[runs.row[:, None], index]
-    share = np.minimum(offset / np.maximum(last - first, 1)[:, None], 1)
-    baseline = values[:, :1] * (1 - share) + values[:, -1:] * share
-    time_s: npt.NDArray[np.float64] = (first + np.abs(values - baseline).argmax(axis=1)) / NET_FS
-    return time_s
+    length = np.maximum(np.floor(runs.off_s * NET_FS).astype(np.int64) - first, 0)[:, None]
+    inside = np.minimum(np.arange(length.max(initial=0) + 1), length)
+    values = signal.take(inside + (lead * signal.shape[1] + first)[:, None])
+    rise = (values[:, -1:] - values[:, :1]) / np.maximum(length, 1)
+    peak = np.abs(values - values[:, :1] - rise * inside).argmax(axis=1)
+    return np.asarray((first + peak) / NET_FS)

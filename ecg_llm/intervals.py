@@ -175,18 +175,23 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
         "qt_ms": ("qrs_on", "t_off", "end of the T wave"),
         "jt_ms": ("qrs_off", "t_off", "end of the T wave"),
     }
-    values: dict[str, Quantity] = {}
     times_ms = 1000 * delineation.times_s[:, usual]  # [L, B, 9]
     earliest_ms, latest_ms = _outermost(times_ms)
-    for name, (first, last, what) in spans.items():
-        start, stop = FIDUCIALS.index(first), FIDUCIALS.index(last)
-        within = times_ms[..., stop] - times_ms[..., start]
-        values[name] = _pooled(within, f"no {what} found", _POOLED)
-        over_all = latest_ms[:, stop] - earliest_ms[:, start]
-        key = name.replace("_ms", "_global_ms")
-        values[key] = _pooled(over_all, f"no {what} found", _GLOBAL)
+    starts = [FIDUCIALS.index(first) for first, _, _ in spans.values()]
+    stops = [FIDUCIALS.index(last) for _, last, _ in spans.values()]
+    within = times_ms[..., stops] - times_ms[..., starts]  # [L, B, 5]
+    over_all = latest_ms[:, stops] - earliest_ms[:, starts]
+    reasons = [f"no {what} found" for _, _, what in spans.values()]
+    values: dict[str, Quantity] = {}
+    pooled = _pooled(within.reshape(-1, len(spans)), reasons, _POOLED)
+    for name, one, all_leads in zip(
+        spans, pooled, _pooled(over_all, reasons, _GLOBAL), strict=True
+    ):
+        values[name] = one
+        values[name.replace("_ms", "_global_ms")] = all_leads
         if name == "qt_ms":
-            per_lead = nanmedian(within, axis=1) if within.size else within
+            qt = within[..., list(spans).index(name)]
+            per_lead = nanmedian(qt, axis=1) if qt.size else qt
             per_lead = per_lead[np.isfinite(per_lead)]
             values["qt_dispersion_ms"] = (
                 Quantity(float(np.ptp(per_lead)), "ms", method="range over leads", n=len(per_lead))
@@ -213,12 +218,20 @@ def _outermost(times: Array) -> tuple[Array, Array]:
     return earliest, latest
 
 
-def _pooled(intervals: Array, reason: str, method: str) -> Quantity:
-    """Take the median of the intervals that are there."""
-    there = intervals[np.isfinite(intervals)]
-    if not len(there):
-        return Quantity(None, "ms", reason=reason)
-    return Quantity(median(there), "ms", method=method, spread=_robust_spread(there), n=len(there))
+def _pooled(intervals: Array, reasons: list[str], method: str) -> list[Quantity]:
+    """Take the median of each column's intervals that are there, or say why there is none."""
+    if not len(intervals):
+        return [Quantity(None, "ms", reason=reason) for reason in reasons]
+    middle = nanmedian(intervals, axis=0)
+    spread = 1.4826 * nanmedian(np.abs(intervals - middle), axis=0)
+    count = np.isfinite(intervals).sum(axis=0)
+    columns = zip(middle.tolist(), spread.tolist(), count.tolist(), reasons, strict=True)
+    return [
+        Quantity(value, "ms", method=method, spread=apart, n=n)
+        if n
+        else Quantity(None, "ms", reason=reason)
+        for value, apart, n, reason in columns
+    ]
 
 
 def _axes(
@@ -236,11 +249,11 @@ def _axes(
             reason = "the file does not tell its gain, so leads cannot be compared"
             values[name] = Quantity(None, "deg", reason=reason)
             continue
-        areas = typical[f"{wave}_area_mv_ms"]
+        areas = typical[f"{wave}_area_mv_ms"].astype(np.float32)[:, None]
         given = {
-            lead: np.array([area], np.float32)
-            for lead, area in zip(leads, areas, strict=True)
-            if np.isfinite(area)
+            lead: area
+            for lead, area, known in zip(leads, areas, np.isfinite(areas), strict=True)
+            if known
         }
         both = given | derive_limb_leads(given)
         if "I" not in both or "aVF" not in both:

@@ -189,9 +189,9 @@ def measure(
         kinds = classify(windows, delineation, quality.pacing_spikes_s)
         usual = usual_beats(kinds)
         measured = measure_windows(with_typical(windows, usual))
-        per_beat = {name: values[:, :-1] for name, values in measured.items()}
-        typical = {name: values[:, -1] for name, values in measured.items()}
-        leads = _by_lead(delineation, per_beat, typical, usual, record.calibrated)
+        values = np.stack([measured[name] for name in UNITS])  # [n_names, n_leads, n_beats + 1]
+        typical = dict(zip(UNITS, values[..., -1], strict=True))
+        leads = _by_lead(delineation, values[..., :-1], typical, usual, record.calibrated)
     return Measurements(
         record=record.name or record.source,
         fs=record.fs,
@@ -297,22 +297,23 @@ class _Summary(Mapping[str, Quantity]):
 
 def _by_lead(
     delineation: Delineation,
-    per_beat: dict[str, Array],
+    single: Array,
     typical: dict[str, Array],
     usual: npt.NDArray[np.bool_],
     calibrated: bool,
 ) -> dict[str, LeadMeasurements]:
-    """Join the median beat's values with the spread over the single beats, lead by lead."""
-    single = np.stack([per_beat[name] for name in UNITS])  # [n_names, n_leads, n_beats]
+    """Join the median beat's values with the single beats' (n_names, n_leads, n_beats) by lead."""
     if not calibrated:
         single[["mV" in unit for unit in UNITS.values()]] = np.nan
     table = _Table(delineation.leads, typical, single, usual, calibrated)
-    leads = {}
-    for row, lead in enumerate(delineation.leads):
-        times = {name: delineation.times_s[row, :, k] for k, name in enumerate(FIDUCIALS)}
-        amplitudes = dict(zip(UNITS, single[:, row], strict=True))
-        leads[lead] = LeadMeasurements(per_beat=times | amplitudes, summary=_Summary(table, row))
-    return leads
+    names = (*FIDUCIALS, *UNITS)
+    per_beat = np.concatenate([delineation.times_s.transpose(2, 0, 1), single])
+    return {
+        lead: LeadMeasurements(
+            per_beat=dict(zip(names, per_beat[:, row], strict=True)), summary=_Summary(table, row)
+        )
+        for row, lead in enumerate(delineation.leads)
+    }
 
 
 def _plain(row: npt.NDArray[np.float64]) -> list[float | None]:

@@ -91,24 +91,19 @@ def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
     """
     n = values.shape[axis]
     before = (slice(None),) * axis
-    if n <= _FEW and values.size >= n * n * _MANY:
-        middle = _median_of_few([values[(*before, k)] for k in range(n)])
-        holed = np.isnan(middle)
-        if not holed.any():
-            return middle
-        ordered = np.sort(np.moveaxis(values, axis, -1)[holed], axis=-1)
-    else:
-        rows = np.sort(values, axis=axis)  # NaN last
-        middle = np.asarray((rows[(*before, (n - 1) // 2)] + rows[(*before, n // 2)]) / 2)
-        holed = np.isnan(rows[(*before, -1)])
-        if not holed.any():
-            return middle
+    if 2 <= n <= _FEW and values.size >= n * n * _MANY:
+        columns = [values[(*before, k)] for k in range(n)]
+        return _median_of_few(columns, gaps=bool(np.isnan(values).any()))
+    rows = np.sort(values, axis=axis)  # NaN last
+    middle = np.asarray((rows[(*before, (n - 1) // 2)] + rows[(*before, n // 2)]) / 2)
+    holed = np.isnan(rows[(*before, -1)])
+    if holed.any():
         ordered = np.moveaxis(rows, axis, -1)[holed]
-    count = n - np.isnan(ordered).sum(axis=-1)
-    at = np.arange(len(ordered))
-    low = ordered[at, np.maximum(count - 1, 0) // 2]
-    high = ordered[at, np.minimum(count // 2, n - 1)]
-    middle[holed] = np.where(count > 0, (low + high) / 2, np.nan)
+        count = n - np.isnan(ordered).sum(axis=-1)
+        at = np.arange(len(ordered))
+        low = ordered[at, np.maximum(count - 1, 0) // 2]
+        high = ordered[at, np.minimum(count // 2, n - 1)]
+        middle[holed] = np.where(count > 0, (low + high) / 2, np.nan)
     return middle
 
 
@@ -142,24 +137,36 @@ def quantile(rows: npt.NDArray[Float], share: float) -> npt.NDArray[Float]:
     return np.asarray(above - (above - below) * (1 - (place - low)), rows.dtype)
 
 
-def _median_of_few(columns: list[npt.NDArray[Float]]) -> npt.NDArray[Float]:
-    """Sort some equally long columns against each other, place by place; NaN spreads."""
+def _median_of_few(columns: list[npt.NDArray[Float]], gaps: bool) -> npt.NDArray[Float]:
+    """Sort two or more equally long columns against each other until the middle is known."""
     n = len(columns)
+    endless = np.array(np.inf, columns[0].dtype)
+    missing = np.zeros(columns[0].shape, np.int8)
+    for k, column in enumerate(columns if gaps else []):
+        gap = np.isnan(column)
+        if gap.any():
+            missing += gap
+            # In turn above and below all others, so that the middle of those stays the middle.
+            columns[k] = np.where(gap, np.where(missing % 2, endless, -endless), column)
     for low, high, low_matters, high_matters in _comparisons(n):
         a, b = columns[low], columns[high]
         if low_matters:
             columns[low] = np.minimum(a, b)
         if high_matters:
             columns[high] = np.maximum(a, b)
-    return np.asarray((columns[(n - 1) // 2] + columns[n // 2]) / 2)
+    below, above = columns[n // 2 - 1], columns[n // 2]
+    with np.errstate(invalid="ignore"):  # of nothing but gaps NaN
+        middle = (below + above) / 2
+    lone = (n - missing) % 2 == 1  # one value is the middle of an odd number
+    return np.where(lone, above if n % 2 else below, middle)
 
 
 @functools.cache
 def _comparisons(n: int) -> tuple[tuple[int, int, bool, bool], ...]:
-    """Give what to compare, in turn, until the middle of ``n`` values stands in its place.
+    """Give what to compare, in turn, until the two middle ones of ``n`` values are in place.
 
-    Batcher's sorting network (Knuth, The Art of Computer Programming 3, 5.2.2 M) without what the
-    middle does not depend on: the two places, and which of them matters afterwards.
+    Batcher's sorting network (Knuth, The Art of Computer Programming 3, 5.2.2 M) without what those
+    do not depend on: the two places of each comparison, and which of them matters afterwards.
     """
     pairs = []
     half = 1 << max((n - 1).bit_length() - 1, 0)
@@ -170,7 +177,7 @@ def _comparisons(n: int) -> tuple[tuple[int, int, bool, bool], ...]:
             pairs += [(k, k + d) for k in range(n - d) if k & p == r]
             d, q, r = q - p, q >> 1, p
         p >>= 1
-    matter = {(n - 1) // 2, n // 2}
+    matter = {n // 2 - 1, n // 2}
     kept = []
     for low, high in reversed(pairs):
         if low in matter or high in matter:

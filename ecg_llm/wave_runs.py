@@ -63,22 +63,20 @@ class Runs:
         Returns
         -------
         Runs
-            Their row is the lead.
+            In the rows they had.
         """
-        own = np.flatnonzero(self.row % len(WAVES) == k)
-        lead = self.row[own] // len(WAVES)
-        return Runs(lead, self.on_s[own], self.off_s[own], self.area[own])
+        return self.keep(np.flatnonzero(self.row % len(WAVES) == k))
 
 
-def find_runs(probability: FloatArray, levels: tuple[float, ...] = (LEVEL, LEVEL, LEVEL)) -> Runs:
+def find_runs(probability: FloatArray, levels: FloatArray) -> Runs:
     """Find the runs above the level in every row.
 
     Parameters
     ----------
     probability : np.ndarray, shape (n_leads, 3, n)
         Of `WAVES`.
-    levels : tuple of float
-        One for each wave.
+    levels : np.ndarray, shape (n_leads, 3)
+        One for each row.
 
     Returns
     -------
@@ -87,31 +85,23 @@ def find_runs(probability: FloatArray, levels: tuple[float, ...] = (LEVEL, LEVEL
         an end or shorter than `SHORTEST_S` are left out.
     """
     n_leads, n_waves, n = probability.shape
-    rows = probability.reshape(-1, n)
-    level = np.array(levels, np.float32)
     above = np.zeros((n_leads, n_waves, n + 2), bool)
-    np.greater(probability, level[:, None], out=above[..., 1:-1])
-    flat = above.reshape(len(rows), n + 2)
-    edges = np.flatnonzero(flat[:, 1:] != flat[:, :-1])  # beginnings and ends take turns
-    if not len(edges):
-        empty = np.zeros(0)
-        return Runs(np.zeros(0, np.int64), empty, empty, empty)
-    row, first = np.divmod(edges[::2], n + 1)
-    last = edges[1::2] - row * (n + 1)  # first sample after the run
-    new = np.ones(len(row), bool)
-    new[1:] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > _BRIDGE_S * NET_FS)
-    closes = np.append(new[1:], True)
-    row, first, last = row[new], first[new], last[closes]
+    np.greater(probability, levels[..., None], out=above[..., 1:-1])
+    flat = above.ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1])  # beginnings and ends take turns
+    row, first = np.divmod(edges[::2], n + 2)
+    last = edges[1::2] - row * (n + 2)  # first sample after the run
+    new = np.ones(len(row) + 1, bool)
+    new[1:-1] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > _BRIDGE_S * NET_FS)
+    row, first, last = row[new[:-1]], first[new[:-1]], last[new[1:]]
     whole = (first > 0) & (last < n)  # a wave cut by an end of the record has no true boundary
     row, first, last = row[whole], first[whole], last[whole]
-    if not len(row):
-        empty = np.zeros(0)
-        return Runs(row, empty, empty, empty)
-    limits = np.stack([first, last], axis=1) + row[:, None] * n
-    area = np.add.reduceat(rows.ravel(), limits.ravel())[::2] / NET_FS
-    own = level[row % n_waves]
-    on_s = (first - _crossing(rows[row, first], rows[row, first - 1], own)) / NET_FS
-    off_s = (last - 1 + _crossing(rows[row, last - 1], rows[row, last], own)) / NET_FS
+    values = probability.ravel()
+    start, stop = row * n + first, row * n + last
+    area = np.add.reduceat(values, np.stack([start, stop], axis=1).ravel())[::2] / NET_FS
+    own = levels.ravel()[row]
+    on_s = (first - _crossing(values[start], values[start - 1], own)) / NET_FS
+    off_s = (last - 1 + _crossing(values[stop - 1], values[stop], own)) / NET_FS
     long = off_s - on_s >= np.array(SHORTEST_S)[row % n_waves]
     return Runs(row, on_s, off_s, area).keep(long)
 
@@ -139,15 +129,16 @@ def match_runs(
     Returns
     -------
     tuple
-        Lead, index of the wave, and run; of several runs the largest.
+        Lead, index of the wave, and run; of several runs of the same kind the largest.
     """
-    centre = (rows.on_s + rows.off_s) / 2
-    near = (centre[:, None] > waves.on_s - _REACH_S) & (centre[:, None] < waves.off_s + _REACH_S)
-    run, wave = np.nonzero(near)
-    order = np.lexsort((rows.area[run], wave, rows.row[run]))
+    kind, other = rows.row % len(WAVES), waves.row % len(WAVES)
+    centre = ((rows.on_s + rows.off_s) / 2)[:, None]
+    near = (centre > waves.on_s - _REACH_S) & (centre < waves.off_s + _REACH_S)
+    run, wave = np.nonzero(near & (kind[:, None] == other))
+    order = np.argsort(rows.area[run], kind="stable")
     run, wave = run[order], wave[order]
-    lead = rows.row[run]
-    best = np.ones(len(run), bool)  # the largest of a group stands last
-    best[:-1] = (lead[1:] != lead[:-1]) | (wave[1:] != wave[:-1])
-    run, wave, lead = run[best], wave[best], lead[best]
-    return lead, wave, rows.keep(run)
+    lead = rows.row[run] // len(WAVES)
+    largest = np.full((lead.max(initial=-1) + 1, len(waves.row)), -1)
+    largest[lead, wave] = run  # the last one stays
+    lead, wave = np.nonzero(largest >= 0)
+    return lead, wave, rows.keep(largest[lead, wave])

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.inference import session
-from ecg_llm.leads import STANDARD_12
 from ecg_llm.signal import fill_gaps, median, nanmedian, resample
 
 if TYPE_CHECKING:
@@ -20,31 +19,15 @@ FloatArray = npt.NDArray[np.float32]
 NET_FS = 500.0
 """Rate the net works at."""
 NET_MULTIPLE = 128
-"""Its input length must be a multiple of this: a stride of four, then five halvings."""
+"""Its input length must be a multiple of this: a stride of eight, then four halvings."""
 HIGHPASS_HZ = 0.5
 WAVES = ("P", "QRS", "T")
+EXIST_LEVEL = (0.3, 0.5, 0.3)
+"""Mean probability over the leads at which P, QRS, T exist: not every lead shows every wave."""
 BUNDLED = Path(__file__).parent / "weights" / "delineator.onnx"
 
 _SCALE_WINDOW_S = 2.0
 _LEAST_SHARE = 0.15
-
-
-def lead_ids(leads: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Give the net's number of each lead: 0 to 11 for the standard twelve, 12 for any other.
-
-    Parameters
-    ----------
-    leads : tuple of str
-        Lead names.
-
-    Returns
-    -------
-    np.ndarray, shape (n_leads,)
-    """
-    return np.array(
-        [STANDARD_12.index(lead) if lead in STANDARD_12 else len(STANDARD_12) for lead in leads],
-        dtype=np.int64,
-    )
 
 
 def scale_leads(signal: FloatArray, fs: float) -> FloatArray:
@@ -90,17 +73,13 @@ def net_input(record: ECGRecord) -> FloatArray:
     return scale_leads(even, NET_FS)
 
 
-def wave_probabilities(
-    signal: FloatArray, leads: tuple[str, ...], *, weights: Path = BUNDLED
-) -> FloatArray:
+def wave_probabilities(signal: FloatArray, *, weights: Path = BUNDLED) -> FloatArray:
     """Compute how probable each wave is at every moment of every lead.
 
     Parameters
     ----------
     signal : np.ndarray, shape (n_leads, n)
         From `net_input`; the leads given are read together.
-    leads : tuple of str
-        Names of the rows.
     weights : Path
         The net, as ONNX.
 
@@ -112,6 +91,5 @@ def wave_probabilities(
     n_leads, n = signal.shape
     padded = np.empty((n_leads, n + -n % NET_MULTIPLE), np.float32)
     padded[:, :n], padded[:, n:] = signal, signal[:, -1:]
-    (logits,) = session(weights).run(None, {"signal": padded, "lead_id": lead_ids(leads)})
-    probability: FloatArray = np.tanh(logits[:, :, :n] / 2) / 2 + np.float32(0.5)  # the sigmoid
-    return probability
+    (probability,) = session(weights).run(None, {"signal": padded})
+    return np.asarray(probability[:, :, :n])

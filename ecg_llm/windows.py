@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.beat_average import align_beats
 from ecg_llm.delineate import FIDUCIALS, Delineation
 from ecg_llm.record import ECGRecord, FloatArray
 from ecg_llm.signal import fill_gaps, nanmedian, resample
@@ -20,6 +19,8 @@ BEFORE_S, AFTER_S = 0.45, 0.75
 """What a window holds around the beat."""
 _QRS_ON, _P_OFF = FIDUCIALS.index("qrs_on"), FIDUCIALS.index("p_off")
 _MAX_SHIFT = 12
+_ALIGN_S = 0.10
+"""Around the centre of a QRS: the part by which beats are aligned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +75,49 @@ class BeatWindows:
         BeatWindows
             One beat. A fiducial that fewer than half of the beats have is missing.
         """
-        fiducials = self.fiducials_s[:, chosen]
+        pooled = np.flatnonzero(chosen)
+        fiducials = self.fiducials_s.take(pooled, axis=1)
         middle = nanmedian(fiducials, axis=1)
-        middle[np.isfinite(fiducials).mean(axis=1) < 0.5] = np.nan
+        middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * len(pooled)] = np.nan
         return BeatWindows(
             leads=self.leads,
             times_s=self.times_s,
-            signal=nanmedian(self.signal[:, chosen], axis=1)[:, None],
+            signal=nanmedian(self.signal.take(pooled, axis=1), axis=1)[:, None],
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
+
+
+def align_beats(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int64]:
+    """Find the shift of each beat that lays its steep parts over those of the median beat.
+
+    Parameters
+    ----------
+    signal : np.ndarray, shape (n_leads, n)
+        Without NaN.
+    fs : float, Hz
+        Its rate.
+    r_s : np.ndarray, shape (n_beats,), s
+        About the middle of each QRS.
+
+    Returns
+    -------
+    np.ndarray of int, shape (n_beats,)
+        Samples to add to each rounded time, 12 at most.
+    """
+    steep = np.zeros(signal.shape[1])
+    steep[:-1] = np.abs(np.diff(signal, axis=1)).sum(axis=0)
+    half = round(_ALIGN_S * fs)
+    reach = np.arange(-half - _MAX_SHIFT, half + _MAX_SHIFT + 1)
+    where = np.round(r_s * fs).astype(int)[:, None] + reach
+    inside = (where >= 0) & (where < len(steep))
+    around = np.where(inside, steep.take(where, mode="clip"), 0)
+    views = np.lib.stride_tricks.sliding_window_view(around, 2 * half + 1, axis=1)
+    shift = np.full(len(r_s), _MAX_SHIFT)
+    for _ in range(2):
+        template = nanmedian(views[np.arange(len(r_s)), shift], axis=0)
+        shift = np.argmax(views @ template, axis=1)
+    return shift - _MAX_SHIFT
 
 
 def with_typical(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> BeatWindows:
@@ -179,10 +213,11 @@ def _with_global_qrs(delineation: Delineation) -> Array:
 def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     """Draw the isoelectric line through the ends of the PR segments."""
     n = signal.shape[1]
-    onset, p_off = fiducials[..., _QRS_ON], fiducials[..., _P_OFF]
+    known = np.isfinite(fiducials[..., _QRS_ON])
+    onset, p_off = np.where(known, fiducials[..., _QRS_ON], 0), fiducials[..., _P_OFF]
     start = np.fmin(np.fmax(p_off, onset - 0.040), onset - 0.016)
-    first = np.clip(np.nan_to_num(np.round(start * fs)), 0, n - 1).astype(int)
-    last = np.clip(np.nan_to_num(np.round((onset - 0.004) * fs)), 0, n - 1).astype(int) + 1
+    first = np.round(start * fs).clip(0, n - 1).astype(int)
+    last = np.round((onset - 0.004) * fs).clip(0, n - 1).astype(int) + 1
     rows = np.arange(len(signal))[:, None]
     # An end of a PR segment is short, so all of them are summed at once.
     span = np.arange(max(int((last - first).max()), 1))
@@ -190,7 +225,7 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     samples = signal[rows[..., None], np.minimum(places, n - 1)].astype(np.float64)
     within = (places < last[..., None]) & np.isfinite(samples)
     level = np.where(within, samples, 0).sum(axis=-1) / np.maximum(last - first, 1)
-    there = np.isfinite(onset) & np.isfinite(signal[rows, first]) & (last > first)
+    there = known & np.isfinite(signal[rows, first]) & (last > first)
     there &= np.isfinite(signal[rows, last - 1])
     middle = (first + last) / 2
     line = np.full_like(signal, np.nan)

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-N_LEAD_IDS = 13
-"""The standard twelve, and one id for every other lead."""
 N_WAVES = 3
 
 
@@ -18,12 +16,14 @@ N_WAVES = 3
 class DelineatorConfig:
     """Size of the net."""
 
-    widths: tuple[int, ...] = (24, 32, 48, 64, 96, 128)
+    widths: tuple[int, ...] = (16, 32, 48, 64, 96)
     """Channels of each level; each level but the first halves the rate."""
-    kernel: int = 5
+    kernel: int = 7
     """Taps of every convolution."""
-    stem_stride: int = 4
+    stem_stride: int = 8
     """Input samples per position of the first level."""
+    listening: bool = True
+    """Whether every lead hears the mean of all leads, after each level on the way down."""
 
     def build(self) -> Delineator:
         """Make the net with fresh weights.
@@ -63,8 +63,7 @@ class Delineator(nn.Module):
 
     Notes
     -----
-    After each level on the way down the mean over the leads is added to every lead. A sum over a
-    set takes any number of leads in any order; the lead id tells which one a row is.
+    A mean over the leads takes any number of them, in any order.
     """
 
     def __init__(self, config: DelineatorConfig) -> None:
@@ -72,12 +71,11 @@ class Delineator(nn.Module):
         widths, kernel = config.widths, config.kernel
         self.stride = config.stem_stride
         self.stem = nn.Conv1d(1, widths[0], 4 * self.stride + 1, self.stride, 2 * self.stride)
-        self.lead = nn.Embedding(N_LEAD_IDS, widths[0])
         pairs = list(itertools.pairwise(widths))
         self.down = nn.ModuleList(
             [_Block(widths[0], widths[0], 1, kernel)] + [_Block(a, b, 2, kernel) for a, b in pairs]
         )
-        self.listen = nn.ModuleList([nn.Conv1d(w, w, 1) for w in widths])
+        self.listen = nn.ModuleList([nn.Conv1d(w, w, 1) for w in widths if config.listening])
         self.narrow = nn.ModuleList([nn.Conv1d(b, a, 1) for a, b in pairs])
         self.up = nn.ModuleList(
             [
@@ -91,15 +89,13 @@ class Delineator(nn.Module):
         )
         self.head = nn.Conv1d(widths[0], self.stride * N_WAVES, kernel, 1, kernel // 2)
 
-    def forward(self, signal: Tensor, lead_id: Tensor, n_leads: int | None = None) -> Tensor:
+    def forward(self, signal: Tensor, n_leads: int | None = None) -> Tensor:
         """Compute the logits.
 
         Parameters
         ----------
         signal : Tensor, shape (n_rows, n_samples)
             Scaled leads at the net's rate, one record after the other.
-        lead_id : Tensor of int64, shape (n_rows,)
-            Which lead each row is.
         n_leads : int, optional
             Rows per record; all rows are one record if left out.
 
@@ -108,20 +104,24 @@ class Delineator(nn.Module):
         Tensor, shape (n_rows, 3, n_samples)
             Logits of P, QRS, T.
         """
-        h = self.stem(signal[:, None]) + self.lead(lead_id)[:, :, None]  # [R, C, T/stride]
+        h = self.stem(signal[:, None])  # [R, C, T/stride]
         skips = []
-        for block, listen in zip(self.down, self.listen, strict=True):
+        for level, block in enumerate(self.down):
             h = block(h)
-            h = h + _over_leads(listen, h, n_leads)
+            if self.listen:
+                h = h + _over_leads(self.listen[level], h, n_leads)
             skips.append(h)
         for level in reversed(range(len(self.up))):
             h = torch.repeat_interleave(self.narrow[level](h), 2, dim=-1) + skips[level]
             h = self.up[level](h)
-        out = self.head(h)  # [R, 3 * stride, T/stride]
-        rows, _, positions = out.shape
-        fine = out.view(rows, N_WAVES, self.stride, positions).transpose(2, 3)
-        logits: Tensor = fine.reshape(rows, N_WAVES, self.stride * positions)
-        return logits
+        return _fine(self.head(h), self.stride)  # from [R, 3 * stride, T/stride]
+
+
+def _fine(out: Tensor, stride: int) -> Tensor:
+    """Lay the samples that each position holds side by side."""
+    rows, _, positions = out.shape
+    fine = out.view(rows, N_WAVES, stride, positions).transpose(2, 3)
+    return fine.reshape(rows, N_WAVES, stride * positions)
 
 
 def _over_leads(listen: nn.Module, h: Tensor, n_leads: int | None) -> Tensor:
@@ -152,8 +152,6 @@ class FlatDelineator(nn.Module):
         super().__init__()
         self.stride = net.stride
         self.stem = _flat(net.stem)
-        rows = functional.pad(net.lead.weight.detach(), (0, -net.lead.embedding_dim % _BLOCK))
-        self.lead = nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows)
         blocks = [block for block in net.down if isinstance(block, _Block)]
         self.first = nn.ModuleList([_flat(b.first, b.first_norm) for b in blocks])
         self.second = nn.ModuleList([_flat(b.second, b.second_norm) for b in blocks])
@@ -165,37 +163,32 @@ class FlatDelineator(nn.Module):
         self.up = nn.ModuleList([_flat(*list(up.children())[:2]) for up in net.up])
         self.head = _flat(net.head)
 
-    def forward(self, signal: Tensor, lead_id: Tensor) -> Tensor:
-        """Compute the logits of one record.
+    def forward(self, signal: Tensor) -> Tensor:
+        """Compute the probabilities of one record.
 
         Parameters
         ----------
         signal : Tensor, shape (n_leads, n_samples)
             Scaled leads at the net's rate.
-        lead_id : Tensor of int64, shape (n_leads,)
-            Which lead each row is.
 
         Returns
         -------
         Tensor, shape (n_leads, 3, n_samples)
-            Logits of P, QRS, T.
+            Of P, QRS, T.
         """
-        h = self.stem(signal[:, None, None]) + self.lead(lead_id)[:, :, None, None]  # [L, C, 1, N]
+        h = self.stem(signal[:, None, None])  # [L, C, 1, N]
         skips = []
-        for first, second, short, listen in zip(
-            self.first, self.second, self.short, self.listen, strict=True
+        for level, (first, second, short) in enumerate(
+            zip(self.first, self.second, self.short, strict=True)
         ):
             h = functional.relu(second(functional.relu(first(h))) + short(h))
-            h = h + listen(h.mean(dim=0, keepdim=True))
+            if self.listen:
+                h = h + self.listen[level](h.mean(dim=0, keepdim=True))
             skips.append(h)
         for level in reversed(range(len(self.up))):
             wide = functional.interpolate(self.narrow[level](h), scale_factor=(1.0, 2.0))
             h = functional.relu(self.up[level](wide + skips[level]))
-        out = self.head(h)[:, : N_WAVES * self.stride, 0]  # [L, 3 * stride, N]
-        rows, _, positions = out.shape
-        fine = out.view(rows, N_WAVES, self.stride, positions).transpose(2, 3)
-        logits: Tensor = fine.reshape(rows, N_WAVES, self.stride * positions)
-        return logits
+        return torch.sigmoid(_fine(self.head(h)[:, : N_WAVES * self.stride, 0], self.stride))
 
 
 _BLOCK = 16

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from ecg_llm.eval.neurokit import delineate_with_neurokit
+from ecg_llm.eval.result import Result
 from ecg_llm.record import ECGRecord
 
 
 @dataclass(frozen=True)
-class MeasureBench:
+class MeasureBench(Result):
     """What ``ecgllm bench measure`` prints.
 
     Attributes
@@ -34,15 +34,6 @@ class MeasureBench:
     steps_ms: dict[str, float]
     neurokit_ms: float
     ratio: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the result as text.

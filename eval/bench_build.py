@@ -13,13 +13,14 @@ from ecg_llm.data_builders.build_synthetic import Synthetic
 from ecg_llm.data_builders.listing import Item, Source
 from ecg_llm.data_builders.ptbxl import PTBXL
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.result import Result
 
 MIMIC_RECORDS = 800_000
 MIMIC_CORES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildBenchmark:
+class BuildBenchmark(Result):
     """What ``ecgllm bench build`` prints.
 
     Attributes

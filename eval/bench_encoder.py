@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ecg_llm.eval.bench import shortest_ms
+from ecg_llm.eval.result import Result
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -22,7 +23,7 @@ _COLD_RUNS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderBench:
+class EncoderBench(Result):
     """What ``ecgllm bench encoder`` prints; every time is the shortest of its repeats.
 
     Attributes
@@ -46,15 +47,6 @@ class EncoderBench:
     torch_batched_per_s: float
     largest_difference: float
     classify_cold_s: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the result as text.

@@ -11,6 +11,7 @@ from ecg_llm.data_builders.page_settings import SIZE_PX
 from ecg_llm.data_builders.photograph import photograph
 from ecg_llm.data_builders.synthetic import random_ecg
 from ecg_llm.eval.bench_page import bench_page
+from ecg_llm.eval.result import Result
 
 MATPLOTLIB_DPI = {SIZE_PX: 120.0, 2339: 200.0}
 """Sizes that are measured, with the resolution at which an A4 page is as large."""
@@ -60,7 +61,7 @@ class SizeBenchmark:
 
 
 @dataclass(frozen=True)
-class ImageBenchmark:
+class ImageBenchmark(Result):
     """What ``ecgllm bench images`` prints.
 
     Attributes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from ecg_llm.eval.result import Result
 
 MIMIC_RECORDS, CORES = 800_000, 16
 
 
 @dataclass(frozen=True)
-class InstructBench:
+class InstructBench(Result):
     """What ``ecgllm bench instruct`` prints.
 
     Attributes
@@ -31,15 +32,6 @@ class InstructBench:
     seconds: float
     rate: float
     mimic_hours: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the result as text.

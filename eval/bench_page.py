@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from ecg_llm.eval.result import Result
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
 from ecg_llm.render.layout import LARGE_MM, STANDARD
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageBenchmark:
+class PageBenchmark(Result):
     """Times of one run, each the best of its repeats, in CPU seconds of one process.
 
     Attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.delineate import Delineation, delineate
 from ecg_llm.eval.ludb import WAVES, LudbMarks, ludb_records, read_ludb
+from ecg_llm.eval.result import Result
 from ecg_llm.waves import BUNDLED
 
 TOLERANCE_S = 0.150
@@ -68,7 +69,7 @@ class MethodScore:
 
 
 @dataclass(frozen=True)
-class DelineationResult:
+class DelineationResult(Result):
     """The table that ``ecgllm eval delineation`` prints.
 
     Attributes
@@ -84,15 +85,6 @@ class DelineationResult:
     n_records: int
     note: str
     methods: dict[str, MethodScore]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the table as text.

@@ -12,6 +12,7 @@ import numpy as np
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.encoder import truth_of
 from ecg_llm.eval.findings import ptbxl_rows, with_person
+from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS
 from ecg_llm.record import ECGRecord
 
@@ -189,7 +190,7 @@ class DisturbedRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DisturbedResult:
+class DisturbedResult(Result):
     """All disturbances.
 
     Attributes

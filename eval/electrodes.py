@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecg_llm.eval.result import Result
 from ecg_llm.quality.model import bundled_model
 from ecg_llm.quality.reversal import name_exchange
 from ecg_llm.training.quality_gate import SWAP_KINDS, VALIDATION_FOLD, exchange, ptbxl_beats
@@ -20,7 +21,7 @@ LEAK = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwapEvaluation:
+class SwapEvaluation(Result):
     """Which exchanges are suspected, and how often without one.
 
     Attributes
@@ -39,15 +40,6 @@ class SwapEvaluation:
     false_alarms: float
     named: dict[str, float]
     noticed: dict[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the result as text.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.eval.auc import auc, auprc, bootstrap, calibration, macro
 from ecg_llm.eval.findings import ptbxl_rows, with_person
+from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
@@ -69,7 +70,7 @@ class EncoderRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderResult:
+class EncoderResult(Result):
     """All figures.
 
     Attributes

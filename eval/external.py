@@ -9,6 +9,7 @@ import numpy as np
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import auc, bootstrap, macro
+from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.knowledge import concepts
 
@@ -26,7 +27,7 @@ _MORE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExternalResult:
+class ExternalResult(Result):
     """How words fare on another source.
 
     Attributes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.prompt import SHORT, Prompt, build_from_facts
 from ecg_llm.training.few_shot import Example, adapt
@@ -29,7 +30,7 @@ Interval = tuple[float, float, float] | None
 
 
 @dataclass(frozen=True)
-class FewShot:
+class FewShot(Result):
     """Accuracy of an adapted model.
 
     Attributes

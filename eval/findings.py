@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import RecordError
+from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.finding import Finding
 from ecg_llm.knowledge import SCP
@@ -92,7 +93,7 @@ class StatementResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FindingsResult:
+class FindingsResult(Result):
     """The whole table.
 
     Attributes

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_llm.eval.encoder import SHARES
+from ecg_llm.eval.result import Result
 
 if TYPE_CHECKING:
     from ecg_llm.training.pack import Pack
@@ -33,7 +34,7 @@ class FineTuned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTuneResult:
+class FineTuneResult(Result):
     """All shares.
 
     Attributes

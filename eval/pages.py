@@ -18,6 +18,7 @@ from ecg_llm.data_builders.photograph import encode_image, photograph
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.record import ECGRecord
 from ecg_llm.render.page import save_page
@@ -56,7 +57,7 @@ class LeadError:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PagesResult:
+class PagesResult(Result):
     """How the pages of a set of records were read.
 
     Attributes

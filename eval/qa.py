@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.eval.result import Result
 from ecg_llm.qa.items import Item, answer_items, read_items
 from ecg_llm.qa.question import read_qa
 
@@ -42,7 +42,7 @@ class QARow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QAResult:
+class QAResult(Result):
     """The table.
 
     Attributes
@@ -85,15 +85,6 @@ class QAResult:
             )
         lines.append("\nThe majority answer has a balanced share of 0.500.")
         return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
 
 def evaluate(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.quality import ACCEPT_FROM
 from ecg_llm.quality.model import bundled_model
@@ -77,7 +78,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualityEvaluation:
+class QualityEvaluation(Result):
     """Agreement of the quality gate with the marks of the PhysioNet/CinC 2011 challenge.
 
     Attributes
@@ -101,15 +102,6 @@ class QualityEvaluation:
     folds: int
     bundled: Agreement
     disagreements: tuple[tuple[str, str], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the result as text.

@@ -6,7 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import INCLUDES, ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
+from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground.draft import Grounded, ground
 from ecg_llm.ground.known import Known
@@ -109,7 +110,7 @@ HEAD = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportsResult:
+class ReportsResult(Result):
     """The table.
 
     Attributes
@@ -156,15 +157,6 @@ class ReportsResult:
             f"model {self.model or 'none'}"
         )
         return "\n".join([head, "", *lines, "", f"The check: {done}."])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ecg_llm.delineate import delineate
 from ecg_llm.eval.delineation import INTERVALS, MethodScore, Tally, record_intervals_ms
 from ecg_llm.eval.ludb import LudbMarks
+from ecg_llm.eval.result import Result
 from ecg_llm.signal import nanmedian
 from ecg_llm.waves import BUNDLED
 
@@ -62,7 +63,7 @@ class KindScore:
 
 
 @dataclass(frozen=True)
-class RhythmsResult:
+class RhythmsResult(Result):
     """The table that ``ecgllm eval rhythms`` prints.
 
     Attributes
@@ -75,15 +76,6 @@ class RhythmsResult:
 
     per_kind: int
     kinds: dict[str, KindScore]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
     def render(self) -> str:
         """Give the table as Markdown.

@@ -13,6 +13,7 @@ from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.delineate import FIDUCIALS, Delineation, delineate
 from ecg_llm.errors import RecordError
+from ecg_llm.eval.result import Result
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
@@ -25,7 +26,7 @@ VOLTAGES = ("R", "S", "T", "P", "ST100")
 
 
 @dataclass(frozen=True)
-class SimulationResult:
+class SimulationResult(Result):
     """The tables that compare simulated with real ECGs.
 
     Attributes

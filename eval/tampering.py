@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from ecg_llm.eval.reports import Case, cases
+from ecg_llm.eval.result import Result
 from ecg_llm.ground.draft import ground
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.vocabulary import label
@@ -28,7 +28,7 @@ DENIED = ("AFIB", "CLBBB", "CRBBB", "PVC", "1AVB", "LVH", "STE_", "STD_", "QWAVE
 
 
 @dataclass(frozen=True, kw_only=True)
-class TamperingResult:
+class TamperingResult(Result):
     """What became of sentences.
 
     Attributes
@@ -59,15 +59,6 @@ class TamperingResult:
         for kind, (n, shipped, true, changed) in self.kinds.items():
             lines.append(f"| {kind} | {n} | {shipped} | {true} | {changed} |")
         return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
 
 
 def evaluate(

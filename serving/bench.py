@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.result import Result
 
 if TYPE_CHECKING:
     import httpx
@@ -41,7 +42,7 @@ QUESTION = "What are the rhythm, the QRS duration and the axis?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeBench:
+class ServeBench(Result):
     """What ``ecgllm bench serve`` prints.
 
     Attributes

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.result import Result
 from ecg_llm.serving.engine import EngineHost, EngineSpec, RemoteModel, Usage
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Throughput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineBench:
+class EngineBench(Result):
     """What ``ecgllm bench engines`` prints.
 
     Attributes

@@ -54,3 +54,15 @@ def test_the_median_leaves_out_what_is_missing(n: int, axis: int, dtype: type) -
     found = nanmedian(values, axis)
     assert found.dtype == dtype
     assert np.array_equal(found, np.ma.filled(kept.astype(dtype), np.nan), equal_nan=True)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 10, 17, 32])
+def test_the_median_of_many_short_columns_leaves_out_what_is_missing(n: int) -> None:
+    rng = np.random.default_rng(n)
+    values = rng.normal(size=(n, 100 * n)).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    values[:, 7], values[1:, 8] = np.nan, np.nan
+    kept = np.ma.median(np.ma.masked_invalid(values), axis=0)
+    found = nanmedian(values, axis=0)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, np.ma.filled(kept.astype(np.float32), np.nan), equal_nan=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -133,6 +134,11 @@ def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor
     else:
         projected = torch.zeros(0, core.config.tokens_per_ecg, 1, device=device)
     embedded = core.splice(ids, projected, pages)
+    if parallel():
+        # A batch without ECGs or without pages needs no projector. But processes that exchange
+        # gradients must have the same ones in the same order, those of the input included.
+        unused = [p.sum() for p in _projecting(core) if p.requires_grad]
+        embedded = embedded + 0.0 * torch.stack(unused).sum().to(embedded)
     hidden = core.language_model.model(
         inputs_embeds=embedded,
         attention_mask=batch.mask.to(device),
@@ -240,6 +246,10 @@ def fit(
     return history
 
 
+def _projecting(core: Any) -> Iterator[Tensor]:
+    return itertools.chain(core.ecg_projector.parameters(), core.image_projector.parameters())
+
+
 class Objective(nn.Module):
     """A model as what is learnt of it, so that all of it is called in one go.
 
@@ -255,6 +265,9 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
         self.features = features
+        # accelerate cuts a model at these; without them, each process would hold all of it at once.
+        layers = [getattr(part, "_no_split_modules", None) or () for part in model.modules()]
+        self._no_split_modules = sorted({name for names in layers for name in names})
 
     def forward(self, batch: Batch) -> Tensor:
         """Give the loss of a batch.
@@ -292,13 +305,24 @@ def _fit_sharded(
     tell: Callable[[str], None],
 ) -> list[dict[str, float]]:
     """Learn on many devices (DDP or FSDP, as accelerate was told); by steps, not by time."""
-    from accelerate import Accelerator
+    from accelerate import (
+        Accelerator,
+        DistributedType,
+        FullyShardedDataParallelPlugin,
+        PartialState,
+    )
 
     if not recipe.steps:
         raise ConfigError(
             "several processes need a number of steps, as their clocks differ: --steps."
         )
-    accelerator = Accelerator(mixed_precision="bf16" if recipe.bf16 else "no")
+    cpu = _device(model).type == "cpu"
+    accelerator = Accelerator(mixed_precision="bf16" if recipe.bf16 else "no", cpu=cpu)
+    if cpu and os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        # accelerate does not cut a model over CPUs, but a rehearsal without GPUs has to.
+        for state_ in (PartialState(), accelerator.state):
+            state_.distributed_type = DistributedType.FSDP
+        accelerator.state.fsdp_plugin = FullyShardedDataParallelPlugin()
     net, optimiser = accelerator.prepare(Objective(model, features), optimiser)
     names = [name for name, p in model.named_parameters() if p.requires_grad]
     state = out / "state"

@@ -56,29 +56,37 @@ def write_card(
     if base is not None and (base / "card.json").is_file():
         before = json.loads((base / "card.json").read_text(encoding="utf-8"))
     built = load_manifest(records).build
-    stage = {
+    steps = int(max((row["step"] for row in history), default=0))
+    stage: dict[str, Any] = {
         "stage": recipe.stage,
         "seconds": max((row["seconds"] for row in history), default=0.0),
-        "steps": max((row["step"] for row in history), default=0),
-        "tokens": int(max((row["step"] for row in history), default=0))
-        * recipe.rows
-        * recipe.length,
-        "held_out_loss": next(
-            (row["held_out_loss"] for row in reversed(history) if "held_out_loss" in row), None
-        ),
-        "recipe": asdict(recipe),
+        "steps": steps,
     }
+    if recipe.stage == "preference":
+        judged = sorted(history, key=lambda row: row["step"])
+        stage["before"], stage["after"] = judged[0], max(judged[1:], key=lambda row: row["total"])
+    else:
+        stage["tokens"] = steps * recipe.rows * recipe.length
+        stage["held_out_loss"] = next(
+            (row["held_out_loss"] for row in reversed(history) if "held_out_loss" in row), None
+        )
+    stage["recipe"] = asdict(recipe)
     card = {
         "model": "ecg_llm mini: language model, tokenizer and projectors",
         "version": ecg_llm.__version__,
         "data": {
             "records": f"{built.get('source')} ({built.get('builder', '')}), folds 1 to 8 learnt "
             "from, fold 9 held out, fold 10 not there",
-            "conversations": None if talks is None else "built on these records (build instruct)",
-            "questions": None if qa is None else "ECG-QA's items on these records",
+            "conversations": before.get("data", {}).get("conversations")
+            if talks is None
+            else "built on these records (build instruct)",
+            "questions": before.get("data", {}).get("questions")
+            if qa is None
+            else "ECG-QA's items on these records",
         },
         "licences": {
             "PTB-XL v1.0.3 (Wagner et al., Sci Data 7:154, 2020)": "CC BY 4.0",
+            **before.get("licences", {}),
             **({} if qa is None else {"ECG-QA (Oh et al., NeurIPS Datasets 2023)": "CC BY 4.0"}),
         },
         "command": f"ecgllm train {recipe.stage} (docs/training.md)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,12 +74,14 @@ def encode_set(
         if batch:
             flush()
         cache.parent.mkdir(parents=True, exist_ok=True)
+        part = cache.with_name(f".{os.getpid()}.{cache.name}")  # several processes may come here
         np.savez(
-            cache,
+            part,
             names=np.array(names),
             tokens=np.stack(tokens).astype(np.float16),
             vector=np.stack(vectors).astype(np.float32),
         )
+        part.replace(cache)
     with np.load(cache) as kept:
         named = [str(name) for name in kept["names"]]
         rows = torch.from_numpy(kept["tokens"].astype(np.float32))

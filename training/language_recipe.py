@@ -23,7 +23,8 @@ class LanguageRecipe:
 
     stage: str = "lm"
     """``lm``: a small model and its tokenizer from scratch; ``align``: the projectors; ``sft``:
-    adapters on the language model, and the projectors."""
+    adapters on the language model, and the projectors; ``preference``: adapters, from judged
+    drafts."""
     minutes: float = 20.0
     """Time to learn, without reading data and judging; the rate falls to zero at its end."""
     steps: int = 0
@@ -58,6 +59,9 @@ class LanguageRecipe:
     """Share of prompts with text whose values are changed, in prompt and answer alike."""
     pages: float = 0.0
     """Share of reports on a page image."""
+    method: str = "dpo"
+    """Of stage ``preference``: ``dpo`` learns from pairs of drafts that are judged once, ``grpo``
+    from drafts that are drawn and judged at every step. ``rows`` are pairs, or prompts, a step."""
     lora_rank: int = 16
     """Rank of the adapters."""
     vocab: int = 3072

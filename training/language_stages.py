@@ -123,20 +123,17 @@ def train_with_ecg(
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
     tokenizer = processor.tokenizer.backend_tokenizer
-    if recipe.stage == "align":
-        model.requires_grad_(False)
-        for part in (model.ecg_projector, model.image_projector):
-            part.requires_grad_(True)
-    else:
-        model = with_adapters(model, recipe.lora_rank)
-    if recipe.checkpointing:
-        model.gradient_checkpointing_enable()
-        model.enable_input_require_grads()
+    model = prepared(model, recipe)
     history = _run(model, tokenizer, known, others, features, out, recipe, tell)
     if parallel():
         if int(os.environ.get("RANK", "0")):
             return out / "model"
-        model = _gathered(base, recipe, out)
+        learnt = torch.load(out / LEARNT, weights_only=True, map_location="cpu")["weights"]
+        model = _with_learnt(base, recipe, learnt)
+    elif recipe.four_bit:  # adapters are merged into the weights that the 4 bits were made of
+        learnt = {name: p.detach().cpu() for name, p in model.named_parameters() if p.requires_grad}
+        del model
+        model = _with_learnt(base, recipe, learnt)
     if recipe.stage == "sft":
         model.save_pretrained(out / "adapter")
         model = model.merge_and_unload()
@@ -147,14 +144,39 @@ def train_with_ecg(
     return saved
 
 
-def _gathered(base: Path, recipe: LanguageRecipe, out: Path) -> Any:
-    """Put what several processes learnt into the model that they began with."""
+def prepared(model: Any, recipe: LanguageRecipe) -> Any:
+    """Choose what of a model learns in stage ``align`` or ``sft``.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        To train.
+    recipe : LanguageRecipe
+        Of the stage.
+
+    Returns
+    -------
+    EcgLlmForConditionalGeneration or peft.PeftModel
+    """
+    if recipe.stage == "align":
+        model.requires_grad_(False)
+        for part in (model.ecg_projector, model.image_projector):
+            part.requires_grad_(True)
+    else:
+        model = with_adapters(model, recipe.lora_rank)
+    if recipe.checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
+    return model
+
+
+def _with_learnt(base: Path, recipe: LanguageRecipe, learnt: Mapping[str, torch.Tensor]) -> Any:
+    """Put what was learnt elsewhere into the model that it began with."""
     from ecg_llm.lm_transformers import load_checkpoint
 
     model, _ = load_checkpoint(base)
     if recipe.stage == "sft":
         model = with_adapters(model, recipe.lora_rank)
-    learnt = torch.load(out / LEARNT, weights_only=True, map_location="cpu")["weights"]
     known = dict(model.named_parameters())
     with torch.no_grad():
         for name, weight in learnt.items():

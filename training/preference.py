@@ -1,112 +1,104 @@
-"""Preference training: drafts of the model's own, judged by the grounding check."""
+"""Preference training: drafts of the model's own, judged by the grounding check (TRL)."""
 
 from __future__ import annotations
 
-import itertools
+import json
+import time
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ecg_llm.chat_layout import layout
-from ecg_llm.claims.check import check_text
-from ecg_llm.claims.extract import extract_claims
-from ecg_llm.claims.stated import missing
-from ecg_llm.training.language_stages import LINEAR, save
-from ecg_llm.training.talks import TEXT, draw, read_talks
-from ecg_llm.vocabulary import canonical_code, members
+import torch
+
+from ecg_llm.errors import ConfigError
+from ecg_llm.lm_transformers import load_checkpoint
+from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
+from ecg_llm.training.language import HISTORY, Features
+from ecg_llm.training.language_card import write_card
+from ecg_llm.training.language_stages import save
+from ecg_llm.training.reward import Reward, mean
 
 if TYPE_CHECKING:
-    from ecg_llm.claims.facts import Facts
     from ecg_llm.training.language_recipe import LanguageRecipe
 
-PROMPTS = 2000
 ANSWERS = 8
 """Answers drawn for each prompt; they are compared with each other."""
-LONG_WORDS = 120
-"""Words beyond which a report costs reward."""
+JUDGEMENTS = 8
+"""How often the drafts on records held apart are judged and the adapters kept."""
+MARGIN = 0.1
+"""How much more the better draft of a pair has to earn."""
+PAIRS = "pairs.jsonl"
 
 
-@dataclass(frozen=True)
-class Reward:
-    """What a draft earns, in parts from 0 to 1.
-
-    Attributes
-    ----------
-    supported : float
-        Share of its claims that the record bears out.
-    contradicted : float
-        Share that the record contradicts.
-    complete : float
-        Share of the findings worth saying that it says.
-    right : float
-        F1 of its findings against those that people stated; 0 where they stated none.
-    long : float
-        Words beyond `LONG_WORDS`, relative to them.
-    """
-
-    supported: float
-    contradicted: float
-    complete: float
-    right: float
-    long: float
-
-    @property
-    def total(self) -> float:
-        """One number: claims count most, silence earns nothing."""
-        return self.supported - 2 * self.contradicted + self.complete + 0.5 * self.right - self.long
-
-
-def reward(text: str, facts: Facts, stated: Sequence[str] = ()) -> Reward:
-    """Judge a draft by what the record bears out; no word of a reference text is looked for.
+def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
+    """Draw drafts, judge them, and pair the best of a prompt with lesser ones.
 
     Parameters
     ----------
-    text : str
-        The draft.
-    facts : Facts
-        Of the record.
-    stated : sequence of str
-        Codes that people stated.
+    drafter : Drafter
+        The model.
+    places : sequence of int
+        Of the prompts.
 
     Returns
     -------
-    Reward
-
-    Examples
-    --------
-    >>> from ecg_llm.claims.facts import Facts
-    >>> facts = Facts.from_json({"qrs_ms": {"value": 94.0, "unit": "ms"}})
-    >>> reward("QRS 94 ms.", facts).total > reward("QRS 140 ms.", facts).total
-    True
+    list of dict
+        ``prompt``, ``chosen``, ``rejected``, and what both earn (``better``, ``worse``). The best
+        may be the canonical report; what it is paired with is the likeliest draft, and the worst
+        of those drawn. A prompt whose likeliest draft lacks nothing teaches nothing.
     """
-    checked = check_text(text, facts=facts)
-    n = max(len(checked), 1)
-    present = [f for f in facts.findings.values() if f.status == "present"]
-    worth = [f for f in present if f.urgency != "normal"]
-    left_out = missing(text, worth)
-    said = {
-        canonical_code(claim.subject)
-        for claim in extract_claims(text)
-        if claim.kind == "finding" and not claim.negated and claim.certainty != "unjudged"
-    }
-    wanted = {canonical_code(code) for code in stated}
-    hit = sum(1 for code in wanted if not said.isdisjoint(members(code)))
-    found = 2 * hit / (len(said) + len(wanted)) if said and wanted else 0.0
-    return Reward(
-        supported=sum(claim.status == "supported" for claim in checked) / n,
-        contradicted=sum(claim.status == "contradicted" for claim in checked) / n,
-        complete=1 - len(left_out) / len(worth) if worth else float(bool(checked)),
-        right=min(found, 1.0),
-        long=max(0.0, len(text.split()) / LONG_WORDS - 1),
-    )
+    likeliest = dict(zip(places, drafter.drafts(places, draw=False), strict=True))
+    open_ = [k for k in places if lacks(drafter.earns(k, likeliest[k]))]
+    asked = [k for k in open_ for _ in range(ANSWERS)]
+    drawn = iter(drafter.drafts(asked, draw=True))
+    out = []
+    for k in open_:
+        texts = [next(drawn) for _ in range(ANSWERS)]
+        texts += [likeliest[k], drafter.every[k].canonical]
+        earned = {text: drafter.earns(k, text).total for text in texts}
+        best = max(earned, key=lambda text: earned[text])
+        worst = min(earned, key=lambda text: earned[text])
+        for lesser in dict.fromkeys((likeliest[k], worst)):
+            if earned[best] - earned[lesser] >= MARGIN:
+                out.append(
+                    {
+                        "prompt": drafter.texts[k],
+                        "chosen": best,
+                        "rejected": lesser,
+                        "better": round(earned[best], 4),
+                        "worse": round(earned[lesser], 4),
+                    }
+                )
+    return out
+
+
+def lacks(earned: Reward) -> bool:
+    """Tell whether a draft could be better by the check.
+
+    Parameters
+    ----------
+    earned : Reward
+        Of the draft.
+
+    Returns
+    -------
+    bool
+    """
+    whole = earned.supported == 1 and earned.complete == 1
+    return not whole or earned.repeated > 0 or earned.long > 0
 
 
 def train_preference(
-    base: Path, records: Path, out: Path, recipe: LanguageRecipe, tell: Callable[[str], None]
+    base: Path,
+    records: Path,
+    features: Features,
+    out: Path,
+    recipe: LanguageRecipe,
+    tell: Callable[[str], None],
 ) -> Path:
-    """Let the model answer, judge its answers by `reward`, and prefer the better ones (GRPO).
+    """Let the model draft reports, judge them by `reward`, and prefer the better ones.
 
     Parameters
     ----------
@@ -114,6 +106,8 @@ def train_preference(
         Checkpoint to begin with.
     records : Path
         A set of records.
+    features : Features
+        Of the records, by the frozen encoder.
     out : Path
         Folder for checkpoints, adapters and model; a stopped run goes on there.
     recipe : LanguageRecipe
@@ -124,72 +118,163 @@ def train_preference(
     Returns
     -------
     Path
-        The saved model.
-
-    Notes
-    -----
-    Prompts show values and findings but no tokens: TRL gives a policy text only.
+        The saved model: of the checkpoint whose drafts on records held apart earned most.
     """
-    import warnings
+    from peft import PeftModel
+    from transformers import TrainerCallback
 
-    from datasets import Dataset
-    from peft import LoraConfig, get_peft_model
+    torch.manual_seed(recipe.seed)
+    model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
+    learnt, judged = ask(records, recipe)
+    tell(f"{len(learnt)} prompts, {len(judged)} held apart")
+    drafter = Drafter(model, processor, [*learnt, *judged], features, recipe.lora_rank)
+    began = time.monotonic()
 
-    from ecg_llm.lm_transformers import load_checkpoint
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        """Note what the likeliest drafts on the records held apart earn."""
 
+        def note(self, step: int) -> None:
+            places = range(len(learnt), len(drafter.every))
+            texts = drafter.drafts(places, draw=False)
+            earned = mean([drafter.earns(k, text) for k, text in zip(places, texts, strict=True)])
+            row = {"step": step, "seconds": time.monotonic() - began, "total": earned.total}
+            row = {name: round(value, 4) for name, value in (row | asdict(earned)).items()}
+            with (out / HISTORY).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            tell(f"held apart {row}\nsays: {texts[step % len(texts)]}")
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if not state.global_step:
+                self.note(0)
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.note(state.global_step)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            shown = {k: v for k, v in (logs or {}).items() if k in _SHOWN}
+            tell(f"step {state.global_step}  {time.monotonic() - began:.0f} s  {shown}")
+
+    out.mkdir(parents=True, exist_ok=True)
+    start = _grpo if recipe.method == "grpo" else _dpo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TRL tells of optional packages when it is imported
-        import trl
-    learner: Any = trl
-    model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
-    known = read_talks(records)
-    rng = Random(recipe.seed)  # noqa: S311 (drawing, no secret)
-    drawn = list(itertools.islice(draw({"report": known["report"]}, rng, [(TEXT, 1.0)]), PROMPTS))
-    about = [(talk.facts[-1], talk.labels) for talk, _, _ in drawn]
-    slots = model.config.tokens_per_ecg
-    rows = {
-        "prompt": [layout(prompt.messages, slots) for _, prompt, _ in drawn],
-        "which": list(range(len(drawn))),
-    }
-    calls = itertools.count()
-
-    def judged(completions: list[str], which: list[int], **_: Any) -> list[float]:
-        rewards = [
-            reward(text, *about[k]).total for text, k in zip(completions, which, strict=True)
-        ]
-        if next(calls) % 20 == 0:
-            tell(f"reward {sum(rewards) / len(rewards):.3f}  says: {completions[0]}")
-        return rewards
-
-    settings = learner.GRPOConfig(
-        output_dir=str(out),
-        max_steps=recipe.steps or 200,
-        per_device_train_batch_size=ANSWERS,
-        num_generations=ANSWERS,
-        max_completion_length=recipe.length // 2,
-        learning_rate=recipe.peak_lr,
-        beta=0.04,
-        bf16=recipe.bf16,
-        gradient_checkpointing=recipe.checkpointing,
-        save_steps=50,
-        logging_steps=10,
-        report_to=[],
-        seed=recipe.seed,
-    )
-    # Prompts hold no slots, so the language model alone is the policy.
-    adapters = LoraConfig(
-        r=recipe.lora_rank, lora_alpha=2 * recipe.lora_rank, target_modules=list(LINEAR)
-    )
-    policy = get_peft_model(model.language_model, adapters)
-    trainer = learner.GRPOTrainer(
-        model=policy,
-        reward_funcs=judged,
-        args=settings,
-        train_dataset=Dataset.from_dict(rows),
-        processing_class=processor.tokenizer,
-    )
+        trainer = start(drafter, range(len(learnt)), out, recipe, tell)
+    trainer.add_callback(Watch())
     saved = sorted(out.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     trainer.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
-    policy.save_pretrained(str(out / "adapter"))
-    model.language_model = policy.merge_and_unload()
-    return save(model, processor.tokenizer.backend_tokenizer, out / "model")
+    history = [json.loads(line) for line in (out / HISTORY).read_text().splitlines()]
+    best = max((row for row in history if row["step"]), key=lambda row: row["total"])
+    tell(f"best: step {best['step']}")
+    chosen = out / f"checkpoint-{best['step']}"
+    model, _ = load_checkpoint(base)  # whole, also where 4 bits learnt
+    language = PeftModel.from_pretrained(model.language_model, str(chosen))
+    language.save_pretrained(str(out / "adapter"))
+    model.language_model = language.merge_and_unload()
+    folder = save(model, processor.tokenizer.backend_tokenizer, out / "model")
+    write_card(folder, recipe, records, None, None, history, base=base)
+    return folder
+
+
+_SHOWN = ("loss", "reward", "step_time", "rewards/margins", "rewards/accuracies")
+
+
+def _settings(recipe: LanguageRecipe, out: Path) -> dict[str, Any]:
+    """Give what both ways of learning share."""
+    steps = recipe.steps or 100
+    return {
+        "output_dir": str(out),
+        "max_steps": steps,
+        "learning_rate": recipe.peak_lr,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": max(1, round(recipe.warmup * steps)),
+        "max_grad_norm": recipe.clip,
+        "bf16": recipe.bf16,
+        "gradient_checkpointing": recipe.checkpointing,
+        "save_steps": max(1, steps // JUDGEMENTS),
+        "logging_steps": 5,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "disable_tqdm": True,
+        "report_to": [],
+        "seed": recipe.seed,
+    }
+
+
+def _dpo(
+    drafter: Drafter,
+    places: Sequence[int],
+    out: Path,
+    recipe: LanguageRecipe,
+    tell: Callable[[str], None],
+) -> Any:
+    """Make a trainer on pairs that are drawn and judged once."""
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    path = out / PAIRS
+    if not path.is_file():
+        lines = [json.dumps(pair, ensure_ascii=False) for pair in pairs(drafter, places)]
+        part = path.with_name(f".{PAIRS}")
+        part.write_text("\n".join(lines), encoding="utf-8")
+        part.replace(path)
+    known = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if not known:
+        raise ConfigError(f"{path}: no draft earned {MARGIN} more than another of its prompt.")
+    tell(f"{len(known)} pairs")
+    return DPOTrainer(
+        model=drafter.policy,
+        args=DPOConfig(
+            **_settings(recipe, out),
+            per_device_train_batch_size=recipe.rows,
+            max_length=None,
+            # The better draft is learnt too, else both may become less likely.
+            loss_type=["sigmoid", "sft"],
+            loss_weights=[1.0, 1.0],
+            beta=0.1,
+        ),
+        train_dataset=Dataset.from_list(
+            [{name: pair[name] for name in ("prompt", "chosen", "rejected")} for pair in known]
+        ),
+        processing_class=drafter.tokenizer,
+    )
+
+
+def _grpo(
+    drafter: Drafter,
+    places: Sequence[int],
+    out: Path,
+    recipe: LanguageRecipe,
+    tell: Callable[[str], None],
+) -> Any:
+    """Make a trainer that draws drafts at every step."""
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    def rollout(prompts: list[str], trainer: Any) -> dict[str, Any]:
+        asked = [int(k) for k in prompts]
+        answers = drafter.write(asked, draw=True)
+        return {
+            "prompt_ids": [drafter.ids[k] for k in asked],
+            "completion_ids": [said for said, _ in answers],
+            "logprobs": None,
+            "env_mask": [free for _, free in answers],
+        }
+
+    def check(prompts: list[str], completions: list[str], **_: Any) -> list[float]:
+        drafts = zip(prompts, completions, strict=True)
+        return [drafter.earns(int(k), text.strip()).total for k, text in drafts]
+
+    tell(f"{ANSWERS * recipe.rows} drafts a step")
+    return GRPOTrainer(
+        model=drafter.policy,
+        reward_funcs=check,
+        args=GRPOConfig(
+            **_settings(recipe, out),
+            per_device_train_batch_size=recipe.rows * ANSWERS,
+            num_generations=ANSWERS,
+            max_completion_length=LONGEST,
+            temperature=TEMPERATURE,
+        ),
+        train_dataset=Dataset.from_dict({"prompt": [str(k) for k in places]}),
+        processing_class=drafter.tokenizer,
+        rollout_func=rollout,
+    )

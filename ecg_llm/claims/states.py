@@ -274,5 +274,8 @@ def _unjudged(items: list[Item], reach: list[Scope], states: list[State]) -> Non
     """Read ``PR cannot be measured``: quantities said to be unknown."""
     done = {place for first, last, *_ in states for place in (first, last)}
     for k, item in enumerate(items):
-        if item.kind == "quantity" and reach[k].certainty == "unjudged" and k not in done:
-            states.append((k, k, item.data, "unknown", False))
+        if item.kind != "quantity" or reach[k].certainty != "unjudged" or k in done:
+            continue
+        if [after.kind for after in items[k + 1 : k + 3]] == [":", "quantity"]:
+            continue  # a heading: "Intervals and axis: PR interval unknown"
+        states.append((k, k, item.data, "unknown", False))

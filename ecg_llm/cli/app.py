@@ -8,17 +8,17 @@ import typer
 
 import ecg_llm
 from ecg_llm.cli.app_page import app_page
+from ecg_llm.cli.bench import bench_app
 from ecg_llm.cli.build import build_app
 from ecg_llm.cli.classify import classify, similar
-from ecg_llm.cli.develop import bench_app, eval_app, train_app
 from ecg_llm.cli.errors import CarefulGroup
-from ecg_llm.cli.evals import eval_grounding, eval_qa, eval_report
+from ecg_llm.cli.evals import eval_app
 from ecg_llm.cli.language import adapt
 from ecg_llm.cli.pages import eval_pages, train_pages
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
 from ecg_llm.cli.talk import ask, chat
-from ecg_llm.cli.train import train_encoder, train_head
+from ecg_llm.cli.train import train_app, train_encoder, train_head
 
 app = typer.Typer(
     cls=CarefulGroup,
@@ -45,11 +45,6 @@ app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 train_app.command("encoder", short_help="Train the signal encoder by a recipe.")(train_encoder)
 train_app.command("pages", short_help="Train the reader of page images.")(train_pages)
-eval_app.command("report", short_help="Reports claim by claim, drafts and what ships.")(eval_report)
-eval_app.command("qa", short_help="Answers against ECG-QA's.")(eval_qa)
-eval_app.command("grounding", short_help="What the check lets pass of altered sentences.")(
-    eval_grounding
-)
 eval_app.command("pages", short_help="Pages against the records they show.")(eval_pages)
 train_app.command("head", short_help="Fit the head on encoder and measurements.")(train_head)
 app.add_typer(train_app, name="train")

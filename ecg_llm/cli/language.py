@@ -1,4 +1,4 @@
-"""The commands that train the language model: train lm, align, sft, preference; adapt."""
+"""The commands that train the language model: lm, align, sft, preference, memory; adapt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ecg_llm.cli.develop import Json, _print, _progress, eval_app, train_app
+from ecg_llm.cli.evals import eval_app
+from ecg_llm.cli.figures import Json, progress, show
+from ecg_llm.cli.train import train_app
 
 Records = Annotated[Path, typer.Option(help="A set of records (build ptbxl).")]
 Talks = Annotated[Path | None, typer.Option(help="Conversations on that set (build instruct).")]
@@ -130,16 +132,45 @@ def _with_ecg(
 def train_preference(
     base: Base, records: Records, out: Out, recipe: RecipeName = None, steps: Steps = None
 ) -> None:
-    """Let the model write reports and prefer those whose claims the record bears out (GRPO).
+    """Let the model write reports and prefer those whose claims the record bears out.
 
     \b
     ecgllm train preference --base runs/sft/model --records sets/ptbxl --out runs/preference \f
     """
+    from ecg_llm.training.language_features import encode_set
     from ecg_llm.training.language_recipe import load_language_recipe
+    from ecg_llm.training.language_stages import SHAPE
     from ecg_llm.training.preference import train_preference as run
 
     settings = load_language_recipe(recipe or "preference", steps=steps)
-    typer.echo(str(run(base, records, out, settings, _tell)))
+    pooled = SHAPE["pooled_tokens"]
+    features = encode_set(records, out / "features.npz", pooled_tokens=pooled)
+    typer.echo(str(run(base, records, features, out, settings, _tell)))
+
+
+@train_app.command("memory", short_help="What a recipe needs of a GPU's memory.")
+def train_memory(
+    recipe: Annotated[str, typer.Option(help="Recipe that ships, or a TOML file.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="config.json of a language model; one of 8 B weights by default."),
+    ] = None,
+    processes: Annotated[int, typer.Option(help="GPUs that FSDP cuts it over.", min=1)] = 1,
+) -> None:
+    """Count the memory that stage sft needs on each GPU, from the sizes alone.
+
+    \b
+    ecgllm train memory --recipe sft-24gb
+    ecgllm train memory --recipe sft-80gb --processes 8 \f
+    """
+    import json
+
+    from ecg_llm.training.language_memory import memory
+    from ecg_llm.training.language_recipe import load_language_recipe
+
+    text = None if config is None else json.loads(config.read_text(encoding="utf-8"))
+    text = None if text is None else text.get("text_config", text)
+    typer.echo(memory(load_language_recipe(recipe), text, processes=processes).render())
 
 
 def adapt(
@@ -182,4 +213,4 @@ def eval_few_shot(
     from ecg_llm.training.language_stages import SHAPE
 
     known = encode_set(records, features, pooled_tokens=SHAPE["pooled_tokens"])
-    _print(evaluate(base, talks, known, episodes=episodes, progress=_progress("episode")), json_)
+    show(evaluate(base, talks, known, episodes=episodes, progress=progress("episode")), json_)

@@ -9,17 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from ecg_llm.cli.develop import Json, _folder, _print, _progress
+from ecg_llm.cli.figures import Json, PtbXl, Steps, folder, progress, show
 from ecg_llm.errors import ConfigError
-
-Data = Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")]
 
 
 def train_pages(
-    data: Data,
+    data: PtbXl,
     out: Annotated[Path, typer.Option(help="Folder for weights, card, checkpoint and pages.")],
     pages: Annotated[int | None, typer.Option(help="Pages to draw.", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)] = None,
+    steps: Steps = None,
     seed: Annotated[int | None, typer.Option(help="Of pages, weights and crops.")] = None,
 ) -> None:
     """Draw pages of PTB-XL's folds 1 to 8 and train the page net on them; resumes if stopped.
@@ -41,13 +39,13 @@ def train_pages(
             typer.echo(f"step {step + 1}/{total} loss {loss:.3f}", err=True)
 
     written = train(
-        _folder(data, "PTB-XL"), out, recipe=recipe, on_page=_progress("page"), on_step=on_step
+        folder(data, "PTB-XL"), out, recipe=recipe, on_page=progress("page"), on_step=on_step
     )
     typer.echo(str(written))
 
 
 def eval_pages(
-    data: Data,
+    data: PtbXl,
     folds: Annotated[
         str, typer.Option(help="Folds, joined by commas; training used 1 to 8.")
     ] = "9",
@@ -80,13 +78,13 @@ def eval_pages(
     if standard and photographs:
         raise ConfigError("--standard and --photographs exclude each other.")
     result = evaluate(
-        _folder(data, "PTB-XL"),
+        folder(data, "PTB-XL"),
         folds=chosen,
         photographs=photographs,
         standard=standard,
         limit=limit,
         size_px=size,
         seed=seed,
-        progress=_progress("page") if sys.stderr.isatty() else None,
+        progress=progress("page") if sys.stderr.isatty() else None,
     )
-    _print(result, json_)
+    show(result, json_)

@@ -212,7 +212,7 @@ def _templates(ecg: FloatArray, beats: npt.NDArray[np.intp]) -> tuple[FloatArray
     templates = nanmedian(cut, axis=1)
     wanted = templates - templates.mean(axis=1, keepdims=True)
     cut = cut - cut.mean(axis=2, keepdims=True)
-    size = np.square(cut).sum(axis=2) * np.square(wanted).sum(axis=1)[:, None]
+    size = np.einsum("lbt,lbt->lb", cut, cut) * np.square(wanted).sum(axis=1)[:, None]
     return templates, np.einsum("lbt,lt->lb", cut, wanted) / np.sqrt(size + EPS)
 
 
@@ -220,9 +220,7 @@ def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     """What only the samples as recorded tell: range, steps, flat and clipped stretches."""
     raw = bands.raw
     block = max(2, round(0.2 * bands.fs))
-    m = max(1, raw.shape[1] // block)
-    blocks = raw[:, : m * block].reshape(len(raw), m, -1)
-    high, low = blocks.max(axis=2), blocks.min(axis=2)
+    high, low = _extremes(raw, block)
     top, bottom = high.max(axis=1), low.min(axis=1)
     near = 1e-4 * (top - bottom) + EPS
     # A noiseless baseline may be a lead's lowest value; a rail lies far from its median.
@@ -234,44 +232,51 @@ def _raw_metrics(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     floor = np.where(usual - bottom > far, bottom + near, -np.inf)
     clipped = (raw > ceiling[:, None]) | (raw < floor[:, None])
     clipped = clipped[:, 2:] & clipped[:, 1:-1] & clipped[:, :-2]  # a peak is no rail
+    n_clipped = clipped.sum(axis=1) if clipped.any() else np.zeros(len(raw))
     apart = max(1, round(0.02 * bands.fs))
     step = np.abs(raw[:, apart:] - raw[:, :-apart]).max(axis=1)
     cut = round(0.005 * n_some)
     return {
         "range_rel": (some[:, -1 - cut] - some[:, cut]) * scale,
         "flat_share": ((high - low) * scale < FLAT_REL).mean(axis=1, dtype=np.float32),
-        "saturated_share": np.float32(clipped.sum(axis=1)) / clipped.shape[1],
+        "saturated_share": np.float32(n_clipped) / clipped.shape[1],
         "jump_rel": step * scale,
     }
 
 
+def _extremes(rows: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
+    """Give the highest and the lowest sample of each whole stretch of some samples."""
+    m = max(1, rows.shape[1] // width)
+    begins = width * np.arange(m)
+    whole = rows[:, : m * width]
+    return np.maximum.reduceat(whole, begins, axis=1), np.minimum.reduceat(whole, begins, axis=1)
+
+
 def _noise(noise: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Root mean square of the fast noise in the median and the 90th-percentile 0.1 s."""
-    blocks = _stretches(noise, 0.1)
-    m = blocks.shape[1]
+    m = max(1, noise.shape[1] // 10)
+    blocks = noise[:, : m * 10].reshape(len(noise), m, -1)
     ordered = np.sqrt(np.sort(np.einsum("lbt,lbt->lb", blocks, blocks), axis=1) / blocks.shape[2])
     return ordered[:, m // 2], ordered[:, int(m * 0.9)]
 
 
-def _stretches(rows: FloatArray, length_s: float) -> FloatArray:
-    """Cut every lead into whole stretches, shape (n_leads, n_stretches, n_samples)."""
-    width = round(length_s * WORKING_FS)
-    m = max(1, rows.shape[1] // width)
-    return rows[:, : m * width].reshape(len(rows), m, -1)
-
-
 def _seconds(bands: Bands, scale: np.float32) -> dict[str, FloatArray]:
     """Share of the seconds that are far out, of those that hardly move; the baseline's most."""
+    second = round(WORKING_FS)
+    whole = bands.ecg + bands.baseline
+    m = max(1, whole.shape[1] // second)
     middle = nanmedian(bands.baseline, axis=1)[:, None]
-    whole = _stretches((bands.ecg + bands.baseline - middle) * scale, 1.0)
-    span = np.ptp(whole, axis=2)
-    away = np.abs(nanmedian(whole, axis=2))
+    level = nanmedian(whole[:, : m * second].reshape(len(whole), m, -1), axis=2)
+    away = np.abs(level - middle) * scale
+    high, low = _extremes(whole, second)
+    span = (high - low) * scale
     usual = nanmedian(span, axis=1)[:, None]
     disturbed = (span > np.maximum(3 * usual, 1.0)) | (away > np.maximum(1.5 * usual, 1.5))
+    highest, lowest = _extremes(bands.baseline, second)
     return {
         "disturbed": disturbed.mean(axis=1, dtype=np.float32),
         "flat": (span < 0.04).mean(axis=1, dtype=np.float32),
-        "step": np.ptp(_stretches(bands.baseline, 1.0), axis=2).max(axis=1) * scale,
+        "step": (highest - lowest).max(axis=1) * scale,
     }
 
 

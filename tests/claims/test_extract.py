@@ -244,6 +244,11 @@ def test_words_for_normal_and_not(text, expected):
     assert found[: len(expected)] == expected or sorted(found)[: len(expected)] == sorted(expected)
 
 
+def test_a_heading_says_nothing_of_what_it_names():
+    found = extract_claims("Intervals and axis: PR interval unknown.")
+    assert [(c.subject, c.state) for c in found] == [("pr", "unknown")]
+
+
 @pytest.mark.parametrize(
     ("text", "role"),
     [

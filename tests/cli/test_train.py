@@ -48,3 +48,20 @@ def test_a_wrong_recipe_is_one_message(tmp_path: Path) -> None:
     done = run(app, [*command, "--out", str(tmp_path / "out")])
     assert done.exit_code == 2
     assert "did you mean 'steps'" in done.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["head", "--encoder", "runs/none"],
+        ["encoder", "--recipe", "supervised"],
+        ["delineator"],
+        ["quality"],
+        ["rhythm"],
+        ["text"],
+    ],
+)
+def test_a_folder_that_is_not_there_is_one_message(command: list[str], tmp_path: Path) -> None:
+    done = run(app, ["train", *command, "--data", "nowhere", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "--data nowhere: no such folder" in done.output

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from ecg_llm.cli.figures import show
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import evaluate, tally, truth
@@ -51,7 +52,7 @@ def test_unknown_counts_as_not_present():
     assert row.sensitivity[0] == row.specificity[0] == row.ppv[0] == 0.5
 
 
-def test_a_folder_in_the_layout_of_ptbxl(tmp_path):
+def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys):
     wfdb = pytest.importorskip("wfdb")
     rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
     for k, (rhythm, code) in enumerate([("sinus", "SR"), ("af", "AFIB"), ("sinus", "SR")]):
@@ -74,7 +75,11 @@ def test_a_folder_in_the_layout_of_ptbxl(tmp_path):
     rates = {row.code: row for row in result.statements}
     assert rates["AFIB"].sensitivity[0] == 1.0
     assert rates["SR"].sensitivity[0] == 1.0
-    json.dumps(result.to_dict(), allow_nan=False)
+    show(result, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    shown = {row["code"]: row for row in printed["statements"]}
+    assert shown["AFIB"]["sensitivity"][0] == 1.0
+    assert printed == json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert "AFIB" in result.render()
     assert (
         "| AFIB (atrial fibrillation) | 1 | 100.0 (21-100) | 100.0 (21-100) |" in result.markdown()

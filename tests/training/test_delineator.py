@@ -10,19 +10,18 @@ import torch
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.encoders.delineator import DelineatorConfig
 from ecg_llm.eval.rhythms import simulated_marks
-from ecg_llm.training.delineator import (
-    DelineatorRecipe,
-    MarkedRecord,
-    export,
-    marked_record,
-    targets,
-    train,
-    train_one,
-)
+from ecg_llm.training.delineator import export, read_together, train, train_one
+from ecg_llm.training.delineator_data import MarkedRecord, ReadRecord, marked_record, targets
+from ecg_llm.training.delineator_recipe import LISTENER, SINGLES, DelineatorRecipe
 from ecg_llm.waves import wave_probabilities
 
 WriteLudb = Callable[[Path, int, float], None]
-TINY = DelineatorRecipe(steps=6, batch=2, config=DelineatorConfig(widths=(8, 8, 8)), save_every=3)
+SMALL = DelineatorConfig((8, 8, 8))
+TINY = replace(LISTENER, steps=6, rows=24, config=SMALL, save_every=3)
+ALONE = replace(SINGLES[0], steps=4, last_steps=1, rows=4)
+TINY_RECIPE = DelineatorRecipe(
+    singles=(ALONE,), listener=TINY, student=replace(TINY, read_share=0.5), simulated_records=4
+)
 
 
 def simulated(n: int) -> list[MarkedRecord]:
@@ -64,12 +63,11 @@ def test_onnx_gives_what_torch_gives_for_any_leads_and_length(tmp_path: Path) ->
     torch.manual_seed(0)
     net = DelineatorConfig().build().eval()
     export(net, tmp_path / "net.onnx")
-    for leads, n in ((("II",), 700), (("I", "II", "V1", "V6"), 1500)):
-        x = np.random.default_rng(0).normal(size=(len(leads), n)).astype(np.float32)
-        got = wave_probabilities(x, leads, weights=tmp_path / "net.onnx")
+    for leads, n in ((1, 700), (4, 1500)):
+        x = np.random.default_rng(0).normal(size=(leads, n)).astype(np.float32)
+        got = wave_probabilities(x, weights=tmp_path / "net.onnx")
         padded = torch.from_numpy(np.pad(x, ((0, 0), (0, -n % 128)), mode="edge"))
-        ids = torch.tensor([{"I": 0, "II": 1, "V1": 6, "V6": 11}[lead] for lead in leads])
-        want = torch.sigmoid(net(padded, ids)).detach().numpy()[:, :, :n]
+        want = torch.sigmoid(net(padded)).detach().numpy()[:, :, :n]
         np.testing.assert_allclose(got, want, atol=1e-4)
 
 
@@ -78,7 +76,29 @@ def test_the_command_writes_nets_that_never_saw_their_fold(
 ) -> None:
     for number in (1, 2, 3):
         write_ludb(tmp_path, number, 60 + 10 * number)
-    paths = train(tmp_path, tmp_path / "out", recipe=TINY, folds=2)
+    paths = train(tmp_path, tmp_path / "out", recipe=TINY_RECIPE, unmarked=[tmp_path], folds=2)
     cards = [json.loads(path.with_suffix(".json").read_text()) for path in paths]
     assert [path.name for path in paths] == ["fold0.onnx", "fold1.onnx"]
     assert [card["records"] for card in cards] == [["1", "3"], ["2"]]
+    assert cards[0]["unmarked"]["records"] == 3
+    assert (tmp_path / "out" / "fold0_single0.pt").is_file()
+
+
+def test_teachers_are_averaged_only_where_the_listener_finds_a_wave() -> None:
+    torch.manual_seed(0)
+    signal = simulated(1)[0].signal
+    alone = SINGLES[0].config.build().eval()
+    sure, never = SMALL.build().eval(), SMALL.build().eval()
+    torch.nn.init.constant_(sure.head.bias, 50.0)
+    torch.nn.init.constant_(never.head.bias, -50.0)
+    assert read_together(signal, [alone], never).max() == 0
+    both = read_together(signal, [alone], sure).astype(float)
+    assert both.min() >= 0.5 and both.std() > 0
+
+
+def test_a_record_that_was_read_gives_the_probabilities_at_the_nearest_samples() -> None:
+    probability = np.random.default_rng(0).random((2, 3, 6)).astype(np.float16)
+    record = ReadRecord(np.zeros((2, 6), np.float32), probability)
+    y, mask = record.cut(np.array([1]), np.array([0.4, 2.6, 4.8, 6.2]))
+    np.testing.assert_array_equal(y[0], probability[1][:, [0, 3, 5, 5]].astype(np.float32))
+    assert mask.tolist() == [[1, 1, 1, 0]]

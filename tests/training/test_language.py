@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -30,24 +31,34 @@ from ecg_llm.data_builders.talk import (  # noqa: E402
 )
 from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.lm_onnx import OnnxModel, projected, read_safetensors  # noqa: E402
-from ecg_llm.lm_transformers import TransformersModel  # noqa: E402
+from ecg_llm.lm_transformers import TransformersModel, load_checkpoint  # noqa: E402
+from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration  # noqa: E402
 from ecg_llm.prompt import Prompt, build_from_facts, facts_of  # noqa: E402
 from ecg_llm.training.few_shot import Example, adapt  # noqa: E402
-from ecg_llm.training.language import Features, batches, fit, loss_of, rate_at  # noqa: E402
+from ecg_llm.training.language import (  # noqa: E402
+    Features,
+    Objective,
+    batches,
+    fit,
+    loss_of,
+    rate_at,
+)
 from ecg_llm.training.language_batches import (  # noqa: E402
     IGNORED,
     encode,
     pack,
     train_tokenizer,
 )
+from ecg_llm.training.language_memory import memory  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.language_stages import (  # noqa: E402
     answer,
     fresh_model,
+    prepared,
     save,
     with_adapters,
 )
-from ecg_llm.training.preference import reward  # noqa: E402
+from ecg_llm.training.reward import reward  # noqa: E402
 from ecg_llm.training.talks import ALL, SLOT, TEXT, TOKENS, draw, posed  # noqa: E402
 
 WIDTH = 256
@@ -224,6 +235,62 @@ def test_align_changes_projectors_only_and_adapters_merge(talks, tokenizer, mode
         assert torch.allclose(before[name], p, atol=1e-6), name
 
 
+def test_processes_have_the_same_gradients_whatever_their_batches_hold(
+    talks, tokenizer, model, monkeypatch
+):
+    """On a text-only batch of one process the others waited for its projectors' gradients."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    adapted = with_adapters(model, rank=2)
+    of_text = batches({"report": talks["report"]}, tokenizer, small(text=1.0), 10, seed=0)
+    objective = Objective(adapted, None)
+    assert objective._no_split_modules == ["LlamaDecoderLayer"]
+    objective(next(of_text)).backward()
+    learning = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+    assert any("image_projector" in name for name in learning)
+    assert all(p.grad is not None for p in learning.values())
+
+
+def test_checkpointing_computes_layers_anew_and_changes_nothing(
+    talks, tokenizer, model, features, tmp_path
+):
+    saved = save(model, tokenizer, tmp_path / "base")
+    learnt, calls = {}, {}
+    for checkpointing in (False, True):
+        recipe = small(stage="sft", text=0.5, both=0.5, checkpointing=checkpointing, lora_rank=2)
+        torch.manual_seed(0)
+        adapted = prepared(load_checkpoint(saved)[0], recipe)
+        seen = []
+        first = adapted.get_base_model().language_model.model.layers[0].mlp
+        first.register_forward_pre_hook(lambda *_, seen=seen: seen.append(1))
+        drawn = batches(talks, tokenizer, recipe, 10, seed=0)
+        fit(adapted, drawn, recipe, tmp_path / str(checkpointing), features=features)
+        calls[checkpointing] = len(seen)
+        learnt[checkpointing] = {n: p for n, p in adapted.named_parameters() if p.requires_grad}
+    assert calls == {False: recipe.steps, True: 2 * recipe.steps}
+    for name, weight in learnt[False].items():
+        torch.testing.assert_close(learnt[True][name], weight)
+
+
+def test_memory_is_counted_from_the_sizes(model):
+    text = model.config.text_config.to_dict()
+    recipe = small(stage="sft", lora_rank=2)
+    one = memory(recipe, text)
+    adapted = with_adapters(
+        EcgLlmForConditionalGeneration(
+            EcgLlmConfig(text_config=text, encoder_width=256, pooled_tokens=0, encoder_tokens=50)
+        ),
+        rank=2,
+    )
+    learnt = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in adapted.parameters() if not p.requires_grad)
+    assert one.learnt == pytest.approx(16e-9 * learnt)
+    assert one.frozen == pytest.approx(2e-9 * frozen)
+    four = memory(replace(recipe, four_bit=True, checkpointing=True), text, processes=2)
+    assert four.frozen < one.frozen / 2
+    assert four.within == pytest.approx(one.within / text["num_hidden_layers"])
+    assert one.gathered == 0 < four.gathered
+
+
 def test_onnx_and_transformers_say_the_same(
     talks, tokenizer, model, features, tmp_path, monkeypatch
 ):
@@ -272,7 +339,7 @@ def test_the_reward_prefers_what_the_record_bears_out(facts):
     rate = facts.values["heart_rate_bpm"].value
     wrong = good.replace(f"{rate:.0f} bpm", "61 bpm")
     silent, padded = "The ECG was read.", good + " It is what it is." * 60
-    scores = [reward(text, facts, ("STACH",)).total for text in (good, wrong, silent, padded)]
+    scores = [reward(text, facts, {"STACH": 100.0}).total for text in (good, wrong, silent, padded)]
     assert scores[0] == max(scores)
     assert scores[0] > scores[1] > scores[2]
     assert reward(wrong, facts).contradicted > 0

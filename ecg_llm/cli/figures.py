@@ -1,0 +1,109 @@
+"""What the commands that evaluate, time and train share: their options, progress and output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecg_llm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ecg_llm.eval.result import Result
+
+PtbXl = Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")]
+Ludb = Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")]
+Folds = Annotated[str, typer.Option(help="Folds that judge, joined by commas.")]
+Limit = Annotated[int | None, typer.Option(help="The first so many records.", min=1)]
+Steps = Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)]
+Seed = Annotated[int, typer.Option(help="Of every random choice.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print the table for the documentation.")
+]
+
+
+def show(result: Result, as_json: bool) -> None:
+    """Print a result.
+
+    Parameters
+    ----------
+    result : Result
+        Of an evaluation or a benchmark.
+    as_json : bool
+        As JSON instead of text.
+    """
+    typer.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else result.render())
+
+
+def progress(what: str) -> Callable[[int, int], None]:
+    """Count on stderr while a person is watching.
+
+    Parameters
+    ----------
+    what : str
+        What is counted.
+
+    Returns
+    -------
+    callable
+        Takes how many are done, and of how many.
+    """
+
+    def step(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)
+
+    return step
+
+
+def read_folds(text: str) -> tuple[int, ...]:
+    """Read folds joined by commas.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``9`` or ``1,2,3``.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ConfigError
+        If it is something else.
+    """
+    try:
+        return tuple(int(fold) for fold in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--folds {text!r}: write them as 9 or 1,2,3.") from None
+
+
+def folder(data: Path, what: str) -> Path:
+    """Make sure that a folder is there.
+
+    Parameters
+    ----------
+    data : Path
+        As given.
+    what : str
+        What it should hold.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If there is no such folder.
+    """
+    if not data.is_dir():
+        raise ConfigError(f"--data {data}: no such folder; give the folder of {what}.")
+    return data
