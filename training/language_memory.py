@@ -146,8 +146,8 @@ def memory(
 
 def _of_a_token(shape: Any) -> float:
     """Give the bytes of a token within a layer: bf16, norms in single precision, and gradients."""
-    width, inner = shape.hidden_size, shape.intermediate_size
-    size = getattr(shape, "head_dim", None) or width // shape.num_attention_heads
+    width, inner = int(shape.hidden_size), int(shape.intermediate_size)
+    size = int(getattr(shape, "head_dim", None) or width // shape.num_attention_heads)
     queries, keys = size * shape.num_attention_heads, size * shape.num_key_value_heads
     kept = 2 * (4 * width + 3 * queries + 3 * keys + 4 * inner) + 2 * 4 * width
     return 2.0 * kept

@@ -130,7 +130,7 @@ def train_preference(
     drafter = Drafter(model, processor, [*learnt, *judged], features, recipe.lora_rank)
     began = time.monotonic()
 
-    class Watch(TrainerCallback):  # type: ignore[misc]
+    class Watch(TrainerCallback):
         """Note what the likeliest drafts on the records held apart earn."""
 
         def note(self, step: int) -> None:
@@ -208,7 +208,7 @@ def _dpo(
 ) -> Any:
     """Make a trainer on pairs that are drawn and judged once."""
     from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer
+    from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
     path = out / PAIRS
     if not path.is_file():
@@ -247,7 +247,7 @@ def _grpo(
 ) -> Any:
     """Make a trainer that draws drafts at every step."""
     from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig, GRPOTrainer  # type: ignore[attr-defined]
 
     def rollout(prompts: list[str], trainer: Any) -> dict[str, Any]:
         asked = [int(k) for k in prompts]
@@ -259,7 +259,7 @@ def _grpo(
             "env_mask": [free for _, free in answers],
         }
 
-    def check(prompts: list[str], completions: list[str], **_: Any) -> list[float]:
+    def check(prompts: list[str], completions: list[str], **_: Any) -> list[float | None]:
         drafts = zip(prompts, completions, strict=True)
         return [drafter.earns(int(k), text.strip()).total for k, text in drafts]
 
