@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise_features import electrode_metrics, noise_metrics
+from ecg_llm.noise_net import NET_FIELDS, NoiseNet, noise_map
 from ecg_llm.quality.bands import Bands, FloatArray, split_bands
 from ecg_llm.quality.features import Features, measure_features
 
@@ -49,6 +50,8 @@ class Noise:
         Root mean square of 25 to 45 Hz between the beats, by lead.
     drift_mv : dict of str to float, mV
         How far the baseline moves, mean by second, by lead.
+    drawn : np.ndarray, shape (12, n_channels, n_frames), or None
+        From `ecg_llm.noise_net.noise_map`, in the order of `STANDARD_12`; None if one is missing.
     """
 
     leads: FloatArray
@@ -56,6 +59,7 @@ class Noise:
     names: tuple[str, ...]
     fast_mv: dict[str, float]
     drift_mv: dict[str, float]
+    drawn: FloatArray | None = None
 
     def row(self, lead: str | None) -> FloatArray:
         """Describe one lead beside the others.
@@ -116,12 +120,15 @@ def measure_noise(record: ECGRecord) -> Noise:
     between = _between_beats(bands, features)
     fast = np.sqrt(np.square(bands.noise[:, between]).mean(axis=1))
     drift = np.asarray(np.ptp(_by_second(bands.baseline), axis=1))
+    whole = set(STANDARD_12) <= set(record.leads)
+    order = [record.leads.index(name) for name in STANDARD_12] if whole else []
     return Noise(
         leads=leads[kept],
         record=np.concatenate([electrodes, rest]).astype(np.float32),
         names=tuple(record.leads[k] for k in kept),
         fast_mv={record.leads[k]: float(fast[k]) for k in kept},
         drift_mv={record.leads[k]: float(drift[k]) for k in kept},
+        drawn=noise_map(bands, features)[order] if whole else None,
     )
 
 
@@ -143,7 +150,8 @@ def _by_second(rows: FloatArray) -> FloatArray:
 class NoiseModel:
     """How probable it is that an annotator names a kind of noise.
 
-    Some small nets of one hidden layer, whose probabilities are averaged.
+    Some small nets of one hidden layer, whose probabilities are averaged; where all twelve leads
+    are there, the logit of that and the one of a convolutional net over time are averaged.
 
     Attributes
     ----------
@@ -159,6 +167,8 @@ class NoiseModel:
         Their offsets.
     limits : np.ndarray, shape (n_kinds,)
         Probability from which each kind is said to be there.
+    net : NoiseNet, optional
+        Over time.
     """
 
     mean: FloatArray
@@ -168,6 +178,7 @@ class NoiseModel:
     out: FloatArray
     out_bias: FloatArray
     limits: FloatArray
+    net: NoiseNet | None = None
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Estimate how probable each kind is.
@@ -202,7 +213,12 @@ class NoiseModel:
         -------
         float
         """
-        return float(self.probabilities(noise.row(lead)[None])[0, KINDS.index(kind)])
+        k = KINDS.index(kind)
+        p = float(self.probabilities(noise.row(lead)[None])[0, k])
+        if self.net is None or noise.drawn is None:
+            return p
+        place = len(STANDARD_12) if lead is None else STANDARD_12.index(lead)
+        return float(blended(np.array(p), self.net.logits(noise.drawn)[place, k]))
 
     def limit(self, kind: str) -> float:
         """Give the probability from which a kind is said to be there.
@@ -238,6 +254,24 @@ def scaled(rows: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray
     return np.asarray(np.nan_to_num(x, nan=0.0), dtype=np.float32)
 
 
+def blended(p: npt.NDArray[Any], logit: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Average probabilities with others given as logits, both as logits.
+
+    Parameters
+    ----------
+    p, logit : np.ndarray
+        Of the same shape.
+
+    Returns
+    -------
+    np.ndarray, the same shape
+        Probabilities.
+    """
+    own = np.clip(p, 1e-3, 1 - 1e-3)
+    mean = (np.log(own / (1 - own)) + logit) / 2
+    return np.asarray(1 / (1 + np.exp(-mean)))
+
+
 def save_noise_model(model: NoiseModel, path: Path) -> None:
     """Write a model, its weights in half precision.
 
@@ -248,13 +282,16 @@ def save_noise_model(model: NoiseModel, path: Path) -> None:
     path : Path
         An ``.npz``.
     """
-    half = ("hidden", "hidden_bias", "out", "out_bias")
+    full = ("mean", "spread", "limits")
     arrays = {
-        field.name: getattr(model, field.name).astype(
-            np.float16 if field.name in half else np.float32
-        )
-        for field in fields(NoiseModel)
+        name: getattr(model, name).astype(np.float32 if name in full else np.float16)
+        for name in (field.name for field in fields(NoiseModel))
+        if name != "net"
     }
+    if model.net is not None:
+        for name in NET_FIELDS:
+            array = getattr(model.net, name)
+            arrays[f"net.{name}"] = array.astype(np.float32 if name in full else np.float16)
     np.savez_compressed(path, **arrays)
 
 
@@ -277,4 +314,6 @@ def noise_model() -> NoiseModel:
             "fit it with 'ecgllm train noise'."
         )
     with np.load(WEIGHTS) as stored:
-        return NoiseModel(**{name: stored[name].astype(np.float32) for name in stored.files})
+        arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+    of_net = {name: arrays.pop(f"net.{name}") for name in NET_FIELDS if f"net.{name}" in arrays}
+    return NoiseModel(**arrays, net=NoiseNet(**of_net) if of_net else None)

@@ -42,15 +42,15 @@ def noise_metrics(bands: Bands, features: Features) -> FloatArray:
         against the lead's own waves and in mV, where it bursts and whether the other leads do too,
         then steps, the highest frequencies and the baseline. Sizes are logarithms.
     """
-    raw = _at_working_rate(bands)
-    ecg = _between(raw, 0.7, 40.0)
+    raw = working_signal(bands)
+    ecg = between(raw, 0.7, 40.0)
     rest = without_beats(ecg, features.beats)
     own = np.asarray(np.quantile(np.abs(ecg), 0.98, axis=1) + 1e-3, dtype=np.float32)
     columns = [features.column(metric) for metric in LEAD_METRICS]
     for low, high, width in BANDS.values():
-        columns += _band_metrics(_envelope(_between(rest, low, high), width), own)
+        columns += _band_metrics(_envelope(between(rest, low, high), width), own)
     steps = np.abs(np.diff(rest, axis=1))
-    top = _envelope(_between(raw, 38.0, 50.0), 20)
+    top = _envelope(between(raw, 38.0, 50.0), 20)
     columns += [
         np.log(own),
         np.log(steps.max(axis=1) / own + 1e-3),
@@ -89,11 +89,11 @@ def electrode_metrics(bands: Bands, features: Features, leads: tuple[str, ...]) 
     R + F, III has L + F, and a chest lead its own besides (R + L + F) / 9.
     """
     wanted = ("I", "II", "III", *(f"V{k}" for k in range(1, 7)))
-    raw = _at_working_rate(bands)
-    rest = without_beats(_between(raw, 0.7, 40.0), features.beats)
-    parts = [_between(rest, low, high) for low, high, _ in BANDS.values()]
+    raw = working_signal(bands)
+    rest = without_beats(between(raw, 0.7, 40.0), features.beats)
+    parts = [between(rest, low, high) for low, high, _ in BANDS.values()]
     columns = []
-    for part in (*parts, _between(raw, 0.05, 0.7)):
+    for part in (*parts, between(raw, 0.05, 0.7)):
         size = uniform_filter1d(np.square(part), 50, axis=1)
         for level in (0.5, 0.98):
             power = np.full(9, np.nan)
@@ -148,13 +148,35 @@ def without_beats(ecg: FloatArray, beats: npt.NDArray[np.intp]) -> FloatArray:
     return out
 
 
-def _at_working_rate(bands: Bands) -> FloatArray:
-    """Give the recorded signal at 100 Hz."""
+def working_signal(bands: Bands) -> FloatArray:
+    """Give the recorded signal at 100 Hz.
+
+    Parameters
+    ----------
+    bands : Bands
+        The stretch.
+
+    Returns
+    -------
+    np.ndarray, shape (n_leads, n_samples), mV
+    """
     return bands.raw if bands.fs == WORKING_FS else resample(bands.raw, bands.fs, WORKING_FS)
 
 
-def _between(rows: FloatArray, low: float, high: float) -> FloatArray:
-    """Keep the frequencies between two limits; what lies beyond the ends is mirrored."""
+def between(rows: FloatArray, low: float, high: float) -> FloatArray:
+    """Keep the frequencies between two limits; what lies beyond the ends is mirrored.
+
+    Parameters
+    ----------
+    rows : np.ndarray, shape (n_leads, n_samples)
+        At 100 Hz.
+    low, high : float, Hz
+        Half of what is at the limits is kept; from 50 Hz, all above ``low``.
+
+    Returns
+    -------
+    np.ndarray, shape (n_leads, n_samples)
+    """
     pad = min(_PAD, rows.shape[1] - 2)
     head = 2 * rows[:, :1] - rows[:, pad:0:-1]
     tail = 2 * rows[:, -1:] - rows[:, -2 : -pad - 2 : -1]

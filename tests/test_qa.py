@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import CLIP, KINDS, NoiseModel, measure_noise, noise_model, save_noise_model
+from ecg_llm.noise_net import N_CHANNELS, NoiseNet
 from ecg_llm.qa.answer import QARecord, answer_qa
 from ecg_llm.qa.items import answer_items, read_items
 from ecg_llm.qa.question import read_qa
@@ -165,6 +167,39 @@ def test_nets_are_written_and_read_back(tmp_path: Path, monkeypatch: pytest.Monk
         assert p[2] == pytest.approx(0.5)  # not known: the mean
         assert p[3] == pytest.approx(1 / (1 + np.exp(-2 * CLIP)), abs=1e-3)
         assert read.limit("any") == pytest.approx(0.4)
+        assert read.net is None
+    finally:
+        noise.noise_model.cache_clear()
+
+
+def test_the_net_over_time_is_asked_where_all_leads_are_there(
+    ecg: QARecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ecg_llm.noise as noise
+
+    model = noise_model()
+    shapes = {"first": (2, 3 * N_CHANNELS, 5), "second": (2, 2, 5), "third": (2, 2, 3)}
+    shapes |= {"lead": (3, 16), "among": (3, 15), "record": (3, 6)}
+    shapes |= {"at_lead": (len(KINDS), 3), "at_record": (len(KINDS), 3)}
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    arrays |= {f"{name}_bias": np.zeros(shape[0], np.float32) for name, shape in shapes.items()}
+    arrays["at_lead_bias"] += 1
+    arrays["at_record_bias"] -= 1
+    one = np.ones((N_CHANNELS, 1), np.float32)
+    path = tmp_path / "noise.npz"
+    save_noise_model(replace(model, net=NoiseNet(mean=0 * one, spread=one, **arrays)), path)
+    monkeypatch.setattr(noise, "WEIGHTS", path)
+    noise.noise_model.cache_clear()
+    try:
+        read = noise.noise_model()
+        alone = replace(read, net=None)
+        for lead, logit in (("V2", 1), (None, -1)):
+            p = alone.probability(ecg.noise, "any", lead)
+            wanted = (np.log(p / (1 - p)) + logit) / 2
+            both = read.probability(ecg.noise, "any", lead)
+            assert both == pytest.approx(1 / (1 + np.exp(-wanted)), abs=1e-3)
+        few = replace(ecg.noise, drawn=None)
+        assert read.probability(few, "any", "V2") == alone.probability(few, "any", "V2")
     finally:
         noise.noise_model.cache_clear()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.noise import KINDS, NoiseModel, save_noise_model, scaled
+from ecg_llm.noise import KINDS, NoiseModel, blended, save_noise_model, scaled
 from ecg_llm.training.noise_data import (
     PLACES,
     Rows,
@@ -20,7 +20,16 @@ from ecg_llm.training.noise_data import (
     measure_all,
     read_questions,
     read_table,
+    records_of,
 )
+from ecg_llm.training.noise_net import (
+    N_FRAMES,
+    NetRecipe,
+    drawn_records,
+    fit_noise_net,
+    learn_simulated,
+)
+from ecg_llm.training.noise_simulate import simulated_maps
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -56,6 +65,10 @@ class NoiseRecipe:
     """Share of the clean rows that each net sees."""
     asked_weight: float = 2.0
     """Weight of ECG-QA's questions beside the remarks."""
+    simulated: int = 2
+    """Times noise is added to each record."""
+    net: NetRecipe = field(default_factory=NetRecipe)
+    """How the convolutional net is trained."""
 
 
 def train(
@@ -115,8 +128,12 @@ def train(
     rows = known_rows(
         table, questions, asked_weight=recipe.asked_weight, sampled_folds=TRAINING_FOLDS
     )
-    noise = measure_all(data, zscored, set(rows.ecg_id.tolist()), progress)
-    questions = [one for one in questions if one.ecg_id in noise]
+    wanted = set(rows.ecg_id.tolist())
+    count = None if progress is None else (lambda done: progress(done, len(wanted)))
+    noise = measure_all(records_of(data, zscored, wanted), count)
+    drawn = drawn_records(rows, noise)
+    learnable = set(drawn.ecg_id.tolist())
+    questions = [one for one in questions if one.ecg_id in learnable]
     if not questions:
         raise ConfigError(f"{items}: no question on noise is about a record of {data}.")
     rows = _only(rows, np.array([key in noise for key in rows.ecg_id.tolist()]))
@@ -128,11 +145,30 @@ def train(
     kind = np.array([KINDS.index(one.kind) for one in questions])
     truth = np.array([one.there for one in questions])
     fold = np.array([one.fold for one in questions])
+    learnt = set(drawn.ecg_id[drawn.fold != VALIDATION_FOLD].tolist())
+    parts = [
+        simulated_maps(
+            (record for _, record in records_of(data, zscored, learnt)), N_FRAMES, seed + k
+        )
+        for k in range(recipe.simulated)
+    ]
+    maps, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
+    started = learn_simulated(maps, sizes, recipe.net, seed)
+    if tell:
+        tell(f"{len(maps)} records with simulated noise seen")
     p = np.zeros(len(questions))
     for group in (*GROUPS, (VALIDATION_FOLD,)):
         model = fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
-        held = np.isin(fold, group)
-        p[held] = model.probabilities(x[where[held]])[np.arange(held.sum()), kind[held]]
+        net = fit_noise_net(drawn, started, (*group, VALIDATION_FOLD), recipe.net, seed)
+        held = np.flatnonzero(np.isin(fold, group))
+        own = model.probabilities(x[where[held]])[np.arange(len(held)), kind[held]]
+        logits = [
+            net.logits(drawn.maps[np.searchsorted(drawn.ecg_id, questions[n].ecg_id)])[
+                rows.place[where[n]], kind[n]
+            ]
+            for n in held
+        ]
+        p[held] = blended(own, np.array(logits))
         if tell:
             tell(f"folds {group[0]} to {group[-1]} left out")
     mv = np.array([one.ecg_id in in_mv for one in questions])
@@ -141,11 +177,12 @@ def train(
     limit = max(np.arange(0.2, 0.6, 0.01), key=lambda c: _worth(truth[tuned], p[tuned] >= c))
     limits = np.full(len(KINDS), limit, np.float32)
     save_noise_model(
-        NoiseModel(**{**vars(model), "limits": limits}), out
+        NoiseModel(**{**vars(model), "limits": limits, "net": net}), out
     )  # the last group left out fold 9 alone
     others = ~mv & (fold != VALIDATION_FOLD)
     card = {
-        "what": "kinds of noise by lead: averaged nets of one hidden layer over measured columns",
+        "what": "kinds of noise by lead: averaged nets of one hidden layer over measured columns, "
+        "and a convolutional net over time that first learnt to see simulated noise",
         "data": "PTB-XL 1.0.3 remarks (CC BY 4.0) and ECG-QA (CC BY 4.0), folds 1 to 8"
         + ("" if zscored is None else "; some of the records with leads of unit variance"),
         "command": "ecgllm train noise --data PTBXL_DIR --items ITEMS "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -259,13 +259,10 @@ def read_table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def measure_all(
-    data: Path,
-    zscored: Path | None,
-    wanted: set[int],
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[int, Noise]:
-    """Measure the noise of records.
+def records_of(
+    data: Path, zscored: Path | None, wanted: set[int]
+) -> Iterator[tuple[int, ECGRecord]]:
+    """Read records that have the twelve leads.
 
     Parameters
     ----------
@@ -275,29 +272,51 @@ def measure_all(
         Folder of `zscored_records`.
     wanted : set of int
         ``ecg_id`` of the records.
+
+    Yields
+    ------
+    int, ECGRecord
+        ``ecg_id`` and the record; those that cannot be read are left out.
+    """
+    from ecg_llm.io import read_record
+
+    for key, file in ptbxl_files(data).items():
+        if key not in wanted:
+            continue
+        try:
+            record = read_record(file.path)
+        except ECGError:
+            continue
+        if set(STANDARD_12) <= set(record.leads):
+            yield key, record
+    if zscored is not None:
+        yield from zscored_records(zscored, wanted)
+
+
+def measure_all(
+    records: Iterable[tuple[int, ECGRecord]], progress: Callable[[int], None] | None = None
+) -> dict[int, Noise]:
+    """Measure the noise of records.
+
+    Parameters
+    ----------
+    records : iterable of int and ECGRecord
+        From `records_of`.
     progress : callable, optional
-        Called with records read and in all.
+        Called with the number of records measured.
 
     Returns
     -------
     dict of int to Noise
-        Those that can be read and have the twelve leads.
     """
-    from ecg_llm.io import read_record
-
-    files = {key: file.path for key, file in ptbxl_files(data).items() if key in wanted}
-    records = {} if zscored is None else dict(zscored_records(zscored, wanted))
     out = {}
-    for done, key in enumerate([*files, *records], start=1):
+    for key, record in records:
         try:
-            record = read_record(files[key]) if key in files else records[key]
-            noise = measure_noise(record)
+            out[key] = measure_noise(record)
         except ECGError:
             continue
-        if len(noise.names) == len(STANDARD_12):
-            out[key] = noise
         if progress:
-            progress(done, len(files) + len(records))
+            progress(len(out))
     return out
 
 

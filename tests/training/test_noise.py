@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import KINDS
+from ecg_llm.noise_net import N_CHANNELS, noise_map
+from ecg_llm.quality.bands import split_bands
+from ecg_llm.quality.features import measure_features
+from ecg_llm.record import ECGRecord
 from ecg_llm.training.noise import NoiseRecipe, fit_nets
 from ecg_llm.training.noise_data import (
     COLUMNS,
@@ -20,6 +25,16 @@ from ecg_llm.training.noise_data import (
     read_questions,
     remarked_leads,
 )
+from ecg_llm.training.noise_net import (
+    N_FRAMES,
+    Drawn,
+    NetRecipe,
+    _inputs,
+    _net,
+    fit_noise_net,
+    learn_simulated,
+)
+from ecg_llm.training.noise_simulate import add_noise, simulated_maps
 
 
 @pytest.mark.parametrize(
@@ -154,3 +169,82 @@ def test_questions_are_read_once_and_remarks_give_their_leads(tmp_path: Path) ->
     }
     asked = (rows.ecg_id == 2) & (rows.place == PLACES.index("V1"))
     assert rows.weight[asked, KINDS.index("burst noise")] == pytest.approx(2.0)
+
+
+def beating(rng: np.random.Generator) -> ECGRecord:
+    """Sharp beats of other sizes in each lead, ten seconds at 100 Hz."""
+    signal = rng.normal(0, 0.005, (12, 1000))
+    for beat in range(40, 1000, 80):
+        signal[:, beat - 2 : beat + 3] += np.array([0.2, 0.7, 1.0, 0.5, -0.2])
+    signal *= np.linspace(0.5, 1.5, 12)[:, None]
+    return ECGRecord(signal=signal.astype(np.float32), fs=100.0, leads=STANDARD_12, name="beats")
+
+
+def test_simulated_noise_obeys_the_laws_of_the_leads_and_has_the_size_told() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        leads, sizes = add_noise(1000, rng)
+        one, two, three, *augmented = leads[:6]
+        assert two == pytest.approx(one + three, abs=1e-9)
+        assert np.sum(augmented, axis=0) == pytest.approx(0, abs=1e-9)
+        quiet = sizes[:, ::2] <= np.log(0.0041)
+        assert (np.abs(leads[quiet.all(axis=1)]) < 0.05).all()
+        loudest = np.exp(sizes[:, ::2]).sum(axis=1)
+        assert (np.sqrt(np.square(leads).mean(axis=1)) <= loudest + 1e-9).all()
+
+
+def test_a_map_shows_the_lead_and_the_time_of_a_burst() -> None:
+    rng = np.random.default_rng(1)
+    record = beating(rng)
+    signal = record.signal.copy()
+    signal[8, 500:600] += rng.normal(0, 0.2, 100).astype(np.float32)
+    maps = []
+    for one in (record.signal, signal):
+        bands = split_bands(ECGRecord(signal=one, fs=100.0, leads=STANDARD_12, name="burst"))
+        maps.append(noise_map(bands, measure_features(bands)))
+    assert maps[0].shape == (12, N_CHANNELS, N_FRAMES)
+    louder = maps[1][:, 6] - maps[0][:, 6]  # 28 to 40 Hz
+    assert louder[8, 25:30].min() > 1
+    assert np.abs(np.delete(louder, 8, axis=0)).max() < 0.5
+    assert np.abs(louder[8, :23]).max() < 1
+
+
+def test_net_learns_which_lead_is_noisy_and_runs_without_torch() -> None:
+    import torch
+
+    rng = np.random.default_rng(2)
+    recipe = NetRecipe(width=12, hidden=16, epochs=30, simulated_epochs=2, rate=1e-2, dropped=0.1)
+    maps, sizes = simulated_maps([beating(rng) for _ in range(12)] * 2, N_FRAMES, seed=0)
+    started = learn_simulated(maps, sizes, recipe, seed=0)
+    drawn = rng.normal(0, 1, (180, 12, N_CHANNELS, N_FRAMES)).astype(np.float32)
+    there = np.zeros((180, 13, len(KINDS)), np.float32)
+    there[:, :12, 1] = rng.random((180, 12)) < 0.3
+    drawn[:, :, 3] += 2 * there[:, :12, 1, None]
+    drawn = started.mean + started.spread * drawn
+    weight = np.zeros_like(there)
+    weight[:, :12, 1] = 1
+    records = Drawn(
+        ecg_id=np.arange(180),
+        fold=np.arange(180) % 9 + 1,
+        maps=drawn,
+        there=there,
+        weight=weight,
+        clean=np.zeros(180, bool),
+    )
+    net = fit_noise_net(records, started, (9,), recipe, seed=0)
+    held = np.flatnonzero(records.fold == 9)
+    said = np.stack([net.logits(drawn[k])[:12, 1] > 0 for k in held])
+    assert (said == (there[held, :12, 1] == 1)).mean() > 0.9
+    # The same weights in torch give the same.
+    same = _net(recipe, 0.0, 0.0).eval()
+    state = same.state_dict()
+    for name in state:
+        layer, part = name.split(".")
+        if layer != "at_size":
+            array = getattr(net, layer if part == "weight" else f"{layer}_bias")
+            state[name] = torch.from_numpy(array)
+    same.load_state_dict(state)
+    with torch.no_grad():
+        wanted = same(_inputs(drawn[:3], started.mean, started.spread).float()).numpy()
+    for k in range(3):
+        assert net.logits(drawn[k]) == pytest.approx(wanted[k], abs=0.02)
