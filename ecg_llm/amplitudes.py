@@ -226,7 +226,7 @@ def _turns(slope: Array, row: Index, span: Array) -> Array:
     travel = np.abs(np.add.reduceat(slope, start))
     own = row[start]
     tall = travel >= np.maximum(0.05 * span[own], 0.05)
-    return np.maximum(np.bincount(own[tall], minlength=len(span)) - 1.0, 0)
+    return np.asarray(np.maximum(np.bincount(own[tall], minlength=len(span)) - 1.0, 0))
 
 
 def _st_t(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:

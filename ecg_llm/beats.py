@@ -42,7 +42,7 @@ def similarity(windows: BeatWindows) -> Array:
     missing = np.isnan(qrs)
     cut = missing.sum(axis=(0, 2)) > 0.2 * n_leads * width
     filled = np.where(missing, np.float32(0), qrs)[:, :, : width // 4 * 4]
-    coarse = sum(filled[:, :, k::4] for k in range(4)) / 4
+    coarse = np.asarray(sum(filled[:, :, k::4] for k in range(4))) / 4
     vectors = coarse.transpose(1, 0, 2).reshape(n_beats, -1).astype(np.float64)
     vectors -= vectors.mean(axis=1, keepdims=True)
     products = vectors @ vectors.T

@@ -173,10 +173,10 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     counted_from = np.array([0, len(p.row), len(p.row) + n_beats])
     own = exist.keep(counted_from[wave] + of_beat[wave, beat])
     lead, which, found = match_runs(in_leads, own)
-    per_lead = np.full((n_leads, n_beats, len(WAVES), 3), np.nan)
+    by_wave = np.full((n_leads, n_beats, len(WAVES), 3), np.nan)
     triple = np.column_stack([found.on_s, _peaks(signal, lead, found), found.off_s])
-    per_lead[lead, beat[which], wave[which]] = triple
-    per_lead = per_lead.reshape(n_leads, n_beats, len(FIDUCIALS))
+    by_wave[lead, beat[which], wave[which]] = triple
+    per_lead = by_wave.reshape(n_leads, n_beats, len(FIDUCIALS))
     p_peaks = _peaks(deflection, 0, p)
     overall = nanmedian(per_lead, axis=0)
     p_times = per_lead[:, :, :3]
@@ -198,7 +198,7 @@ def _apart(exist: Runs) -> Runs:
     kept: list[int] = []
     which = exist.row % len(WAVES) != WAVES.index("QRS")
     centre = (exist.on_s + exist.off_s) / 2
-    for k in np.flatnonzero(~which):
+    for k in np.flatnonzero(~which).tolist():
         if kept and centre[k] - centre[kept[-1]] < _REFRACTORY_S:
             if exist.area[k] > exist.area[kept[-1]]:
                 kept[-1] = k

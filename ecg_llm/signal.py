@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -90,12 +90,13 @@ def nanmedian(values: npt.NDArray[Float], axis: int) -> npt.NDArray[Float]:
         Without that axis; NaN where there is no value.
     """
     n = values.shape[axis]
-    before = (slice(None),) * axis
+    before: tuple[Any, ...] = (slice(None),) * axis
     if 2 <= n <= _FEW and values.size >= n * n * _MANY:
         columns = [values[(*before, k)] for k in range(n)]
         return _median_of_few(columns, gaps=bool(np.isnan(values).any()))
     rows = np.sort(values, axis=axis)  # NaN last
-    middle = np.asarray((rows[(*before, (n - 1) // 2)] + rows[(*before, n // 2)]) / 2)
+    lower, upper = rows[(*before, (n - 1) // 2)], rows[(*before, n // 2)]
+    middle: npt.NDArray[Float] = np.asarray((lower + upper) / 2)
     holed = np.isnan(rows[(*before, -1)])
     if holed.any():
         ordered = np.moveaxis(rows, axis, -1)[holed]

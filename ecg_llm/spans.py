@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Spans:
         count = self.count[filled]
         return filled, np.cumsum(count) - count
 
-    def repeat(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def repeat(self, values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """Give every sample the value of its span.
 
         Parameters

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from ecg_llm.analysis import analyse
@@ -178,9 +179,14 @@ def test_the_net_over_time_is_asked_where_all_leads_are_there(
     import ecg_llm.noise as noise
 
     model = noise_model()
-    shapes = {"first": (2, 3 * N_CHANNELS, 5), "second": (2, 2, 5), "third": (2, 2, 3)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "first": (2, 3 * N_CHANNELS, 5),
+        "second": (2, 2, 5),
+        "third": (2, 2, 3),
+    }
     shapes |= {"lead": (3, 16), "among": (3, 15), "record": (3, 6)}
     shapes |= {"at_lead": (len(KINDS), 3), "at_record": (len(KINDS), 3)}
+    arrays: dict[str, npt.NDArray[np.float32]]
     arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     arrays |= {f"{name}_bias": np.zeros(shape[0], np.float32) for name, shape in shapes.items()}
     arrays["at_lead_bias"] += 1

@@ -154,7 +154,7 @@ def learn_simulated(maps: FloatArray, sizes: FloatArray, recipe: NetRecipe, seed
 
     def loss(chosen: npt.NDArray[np.int64]) -> Tensor:
         seen = _turned(inputs[chosen].float(), rng)
-        return smooth_l1_loss(net.sizes(seen), wanted[chosen])
+        return smooth_l1_loss(net(seen, of_sizes=True), wanted[chosen])
 
     _descend(net, loss, orders, recipe.rate, decay=1e-3)
     return Started(net.state_dict(), mean, spread)
@@ -295,7 +295,7 @@ def _net(recipe: NetRecipe, dropped: float, dropped_channels: float) -> nn.Modul
             x = self.first(x).relu()
             x = self.second(x).relu()
             x = self.third(x).relu() + x
-            pooled = torch.cat([x.mean(2), x.amax(2)], 1).unflatten(0, (n, n_leads))
+            pooled = torch.cat([x.mean(2), x.amax(2)], 1).reshape(n, n_leads, -1)
             place = torch.eye(n_leads).expand(n, -1, -1)
             h = self.hide(self.lead(torch.cat([pooled, place], 2)).relu())
             none = torch.zeros_like(h[:, :1])
@@ -304,11 +304,11 @@ def _net(recipe: NetRecipe, dropped: float, dropped_channels: float) -> nn.Modul
             spread = overall[:, None].expand(-1, n_leads, -1)
             return self.among(torch.cat([h, before, after, spread], 2)).relu(), overall
 
-        def sizes(self, x: Tensor) -> Tensor:
-            return self.at_size(self.around(x)[0])
-
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor, of_sizes: bool = False) -> Tensor:
             leads, overall = self.around(x)
+            if of_sizes:
+                sizes: Tensor = self.at_size(leads)
+                return sizes
             record = self.hide(self.record(overall).relu())
             said = self.at_record(record)[:, None]
             return torch.cat([self.at_lead(self.hide(leads)), said], 1)
