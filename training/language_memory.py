@@ -149,5 +149,5 @@ def _of_a_token(shape: Any) -> float:
     width, inner = int(shape.hidden_size), int(shape.intermediate_size)
     size = int(getattr(shape, "head_dim", None) or width // shape.num_attention_heads)
     queries, keys = size * shape.num_attention_heads, size * shape.num_key_value_heads
-    kept = 2 * (4 * width + 3 * queries + 3 * keys + 4 * inner) + 2 * 4 * width
+    kept: int = 2 * (4 * width + 3 * queries + 3 * keys + 4 * inner) + 2 * 4 * width
     return 2.0 * kept
