@@ -5,67 +5,23 @@ from __future__ import annotations
 from ecg_llm.claims.measured_words import BY_SEX_QTC
 from ecg_llm.data_builders.instruct_case import ECGCase
 from ecg_llm.data_builders.instruct_say import widened
+from ecg_llm.qa import question
 
-DIAGNOSES = {
-    "complete left bundle branch block": "CLBBB",
-    "complete right bundle branch block": "CRBBB",
-    "digitalis effect": "DIG",
-    "first degree av block": "1AVB",
-    "incomplete left bundle branch block": "ILBBB",
-    "incomplete right bundle branch block": "IRBBB",
-    "ischemic in anterior leads": "ISCAN",
-    "ischemic in anterolateral leads": "ISCAL",
-    "ischemic in anteroseptal leads": "ISCAS",
-    "ischemic in inferior leads": "ISCIN",
-    "ischemic in inferolateral leads": "ISCIL",
-    "ischemic in lateral leads": "ISCLA",
-    "left anterior fascicular block": "LAFB",
-    "left atrial overload/enlargement": "LAO/LAE",
-    "left posterior fascicular block": "LPFB",
-    "left ventricular hypertrophy": "LVH",
-    "long qt-interval": "LNGQT",
-    "myocardial infarction in anterior leads": "AMI",
-    "myocardial infarction in anterolateral leads": "ALMI",
-    "myocardial infarction in anteroseptal leads": "ASMI",
-    "myocardial infarction in inferior leads": "IMI",
-    "myocardial infarction in inferolateral leads": "ILMI",
-    "myocardial infarction in lateral leads": "LMI",
-    "myocardial infarction in posterior leads": "PMI",
-    "non-diagnostic t abnormalities": "NDT",
-    "non-specific intraventricular conduction disturbance (block)": "IVCD",
-    "non-specific st changes": "NST_",
-    "right atrial overload/enlargement": "RAO/RAE",
-    "subendocardial injury in anterolateral leads": "INJAL",
-    "subendocardial injury in anteroseptal leads": "INJAS",
-    "subendocardial injury in inferior leads": "INJIN",
-    "subendocardial injury in inferolateral leads": "INJIL",
-    "subendocardial injury in lateral leads": "INJLA",
-}
-FORMS = {
-    "atrial premature complex": "PAC",
-    "inverted t-waves": "INVT",
-    "low amplitude t-wave": "LOWT",
-    "low qrs voltages in the frontal and horizontal leads": "LVOLT",
-    "prolonged pr interval": "LPR",
-    "q waves present": "QWAVE",
-    "ventricular premature complex": "PVC",
-    "voltage criteria (qrs) for left ventricular hypertrophy": "VCLVH",
-}
-RHYTHMS = {
-    "atrial fibrillation": "AFIB",
-    "atrial flutter": "AFLT",
-    "normal functioning artificial pacemaker": "PACE",
-    "sinus arrhythmia": "SARRH",
-    "sinus bradycardia": "SBRAD",
-    "sinus rhythm": "SR",
-    "sinus tachycardia": "STACH",
-    "supraventricular tachycardia": "SVTAC",
-}
-AXES = {
-    "left axis deviation": "left_axis",
-    "right axis deviation": "right_axis",
-    "extreme axis deviation": "extreme_axis",
-}
+
+def _in_words(of: dict[str, str], codes: str) -> dict[str, str]:
+    """Give ECG-QA's name of each of some codes, in their order."""
+    names = {code: name for name, code in of.items()}
+    return {names[code]: code for code in codes.split()}
+
+
+DIAGNOSES = _in_words(
+    question.DIAGNOSES,
+    "CLBBB CRBBB DIG 1AVB ILBBB IRBBB ISCAN ISCAL ISCAS ISCIN ISCIL ISCLA LAFB LAO/LAE LPFB LVH "
+    "LNGQT AMI ALMI ASMI IMI ILMI LMI PMI NDT IVCD NST_ RAO/RAE INJAL INJAS INJIN INJIL INJLA",
+)
+FORMS = _in_words(question.FORMS, "PAC INVT LOWT LVOLT LPR QWAVE PVC VCLVH")
+RHYTHMS = _in_words(question.RHYTHMS, "AFIB AFLT PACE SARRH SBRAD SR STACH SVTAC")
+AXES = _in_words(question.AXES, "left_axis right_axis extreme_axis")
 CODES = {**DIAGNOSES, **FORMS, **RHYTHMS}
 """ECG-QA's name of a statement to its code here."""
 TERM_OF = {code: term for term, code in {**CODES, **AXES}.items()}
