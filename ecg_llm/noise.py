@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.noise_features import electrode_metrics, noise_metrics
+from ecg_llm.noise_features import Parted, electrode_metrics, noise_metrics
 from ecg_llm.noise_net import NET_FIELDS, NoiseNet, noise_map
 from ecg_llm.quality.bands import Bands, FloatArray, split_bands
 from ecg_llm.quality.features import Features, measure_features
@@ -113,9 +113,10 @@ def measure_noise(record: ECGRecord) -> Noise:
     """
     bands = split_bands(record)
     features = measure_features(bands)
-    leads = noise_metrics(bands, features)
+    parted = Parted(bands, features)
+    leads = noise_metrics(parted)
     rest = [features.regularity, features.peakiness, len(features.beats), np.log(features.unit_mv)]
-    electrodes = electrode_metrics(bands, features, record.leads)
+    electrodes = electrode_metrics(parted, record.leads)
     kept = [k for k, name in enumerate(record.leads) if name in STANDARD_12]
     between = _between_beats(bands, features)
     fast = np.sqrt(np.square(bands.noise[:, between]).mean(axis=1))
@@ -128,7 +129,7 @@ def measure_noise(record: ECGRecord) -> Noise:
         names=tuple(record.leads[k] for k in kept),
         fast_mv={record.leads[k]: float(fast[k]) for k in kept},
         drift_mv={record.leads[k]: float(drift[k]) for k in kept},
-        drawn=noise_map(bands, features)[order] if whole else None,
+        drawn=noise_map(parted)[order] if whole else None,
     )
 
 

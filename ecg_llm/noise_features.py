@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
@@ -25,15 +28,45 @@ _BEFORE, _AFTER = 30, 55
 _PAD = 100
 
 
-def noise_metrics(bands: Bands, features: Features) -> FloatArray:
-    """Measure every lead.
+@dataclass(frozen=True, eq=False)
+class Parted:
+    """A stretch, taken apart once for all that measures noise on it.
 
-    Parameters
+    Attributes
     ----------
     bands : Bands
         The stretch, split by frequency.
     features : Features
         Of the same stretch.
+    """
+
+    bands: Bands
+    features: Features
+
+    @cached_property
+    def raw(self) -> FloatArray:
+        """The recorded signal at 100 Hz, mV, shape (n_leads, n_samples)."""
+        bands = self.bands
+        return bands.raw if bands.fs == WORKING_FS else resample(bands.raw, bands.fs, WORKING_FS)
+
+    @cached_property
+    def ecg(self) -> FloatArray:
+        """Its 0.7 to 40 Hz."""
+        return between(self.raw, 0.7, 40.0)
+
+    @cached_property
+    def rest(self) -> FloatArray:
+        """What is left of these without the beats."""
+        return without_beats(self.ecg, self.features.beats)
+
+
+def noise_metrics(parted: Parted) -> FloatArray:
+    """Measure every lead.
+
+    Parameters
+    ----------
+    parted : Parted
+        The stretch.
 
     Returns
     -------
@@ -42,15 +75,13 @@ def noise_metrics(bands: Bands, features: Features) -> FloatArray:
         against the lead's own waves and in mV, where it bursts and whether the other leads do too,
         then steps, the highest frequencies and the baseline. Sizes are logarithms.
     """
-    raw = working_signal(bands)
-    ecg = between(raw, 0.7, 40.0)
-    rest = without_beats(ecg, features.beats)
-    own = np.asarray(np.quantile(np.abs(ecg), 0.98, axis=1) + 1e-3, dtype=np.float32)
-    columns = [features.column(metric) for metric in LEAD_METRICS]
+    rest = parted.rest
+    own = np.asarray(np.quantile(np.abs(parted.ecg), 0.98, axis=1) + 1e-3, dtype=np.float32)
+    columns = [parted.features.column(metric) for metric in LEAD_METRICS]
     for low, high, width in BANDS.values():
         columns += _band_metrics(_envelope(between(rest, low, high), width), own)
     steps = np.abs(np.diff(rest, axis=1))
-    top = _envelope(between(raw, 38.0, 50.0), 20)
+    top = _envelope(between(parted.raw, 38.0, 50.0), 20)
     columns += [
         np.log(own),
         np.log(steps.max(axis=1) / own + 1e-3),
@@ -59,22 +90,20 @@ def noise_metrics(bands: Bands, features: Features) -> FloatArray:
         np.log(np.median(top, axis=1) + _TINY_MV),
         np.log(np.median(top, axis=1) / own + 1e-3),
         np.log(top.max(axis=1) + _TINY_MV),
-        *_baseline_metrics(bands.baseline, own),
+        *_baseline_metrics(parted.bands.baseline, own),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def electrode_metrics(bands: Bands, features: Features, leads: tuple[str, ...]) -> FloatArray:
+def electrode_metrics(parted: Parted, leads: tuple[str, ...]) -> FloatArray:
     """Tell how much of the noise each electrode brings in.
 
     Parameters
     ----------
-    bands : Bands
-        The stretch, split by frequency.
-    features : Features
-        Of the same stretch.
+    parted : Parted
+        The stretch.
     leads : tuple of str
-        Rows of ``bands``.
+        Its rows.
 
     Returns
     -------
@@ -89,11 +118,9 @@ def electrode_metrics(bands: Bands, features: Features, leads: tuple[str, ...]) 
     R + F, III has L + F, and a chest lead its own besides (R + L + F) / 9.
     """
     wanted = ("I", "II", "III", *(f"V{k}" for k in range(1, 7)))
-    raw = working_signal(bands)
-    rest = without_beats(between(raw, 0.7, 40.0), features.beats)
-    parts = [between(rest, low, high) for low, high, _ in BANDS.values()]
+    parts = [between(parted.rest, low, high) for low, high, _ in BANDS.values()]
     columns = []
-    for part in (*parts, between(raw, 0.05, 0.7)):
+    for part in (*parts, between(parted.raw, 0.05, 0.7)):
         size = uniform_filter1d(np.square(part), 50, axis=1)
         for level in (0.5, 0.98):
             power = np.full(9, np.nan)
@@ -146,21 +173,6 @@ def without_beats(ecg: FloatArray, beats: npt.NDArray[np.intp]) -> FloatArray:
         fit = (here * usual).sum(axis=1) / (np.square(usual).sum(axis=1) + 1e-9)
         out[:, first:last] -= fit.clip(0.5, 1.6)[:, None] * usual * fade[part]
     return out
-
-
-def working_signal(bands: Bands) -> FloatArray:
-    """Give the recorded signal at 100 Hz.
-
-    Parameters
-    ----------
-    bands : Bands
-        The stretch.
-
-    Returns
-    -------
-    np.ndarray, shape (n_leads, n_samples), mV
-    """
-    return bands.raw if bands.fs == WORKING_FS else resample(bands.raw, bands.fs, WORKING_FS)
 
 
 def between(rows: FloatArray, low: float, high: float) -> FloatArray:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.noise_features import between, without_beats, working_signal
-from ecg_llm.quality.bands import Bands, FloatArray
-from ecg_llm.quality.features import Features
+from ecg_llm.noise_features import Parted, between
+from ecg_llm.quality.bands import FloatArray
 
 FRAME = 20
 """Samples at 100 Hz that one column of a map covers."""
@@ -20,15 +19,13 @@ CLIP = 4.0
 """Standard deviations beyond which a value of a map counts no further."""
 
 
-def noise_map(bands: Bands, features: Features) -> FloatArray:
+def noise_map(parted: Parted) -> FloatArray:
     """Draw the noise of every lead over time.
 
     Parameters
     ----------
-    bands : Bands
-        The stretch, split by frequency.
-    features : Features
-        Of the same stretch.
+    parted : Parted
+        The stretch.
 
     Returns
     -------
@@ -37,18 +34,16 @@ def noise_map(bands: Bands, features: Features) -> FloatArray:
         50 Hz, the baseline's distance from its middle and its change, all of the ECG, and the usual
         height of the lead.
     """
-    raw = working_signal(bands)
-    ecg = between(raw, 0.7, 40.0)
-    rest = without_beats(ecg, features.beats)
+    ecg, rest = parted.ecg, parted.rest
     own = np.quantile(np.abs(ecg), 0.98, axis=1) + 1e-3
     steps = np.abs(np.diff(rest, axis=1, prepend=rest[:, :1]))
-    baseline = _frames(bands.baseline).mean(axis=2)
+    baseline = _frames(parted.bands.baseline).mean(axis=2)
     away = np.abs(baseline - np.median(baseline, axis=1, keepdims=True))
     change = np.abs(np.diff(baseline, axis=1, prepend=baseline[:, :1]))
     channels = [
         *(np.log(_size(between(rest, low, high)) + 2e-4) for low, high in MAP_HZ),
         np.log(_frames(steps).max(axis=2) + 1e-3),
-        np.log(_size(between(raw, 40.0, 50.0)) + 2e-4),
+        np.log(_size(between(parted.raw, 40.0, 50.0)) + 2e-4),
         np.log(away + 5e-3),
         np.log(change + 3e-3),
         np.log(_size(ecg) + 1e-3),

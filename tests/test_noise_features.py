@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.noise_features import electrode_metrics, noise_metrics, without_beats
+from ecg_llm.noise_features import Parted, electrode_metrics, noise_metrics, without_beats
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.features import measure_features
 from ecg_llm.record import ECGRecord
@@ -49,7 +49,9 @@ def test_metrics_hardly_depend_on_the_rate(clean: ECGRecord) -> None:
     slow = ECGRecord(
         signal=resample(noisy.signal, noisy.fs, 100.0), fs=100.0, leads=noisy.leads, name="slow"
     )
-    a, b = (noise_metrics(one, measure_features(one)) for one in map(split_bands, (noisy, slow)))
+    a, b = (
+        noise_metrics(Parted(one, measure_features(one))) for one in map(split_bands, (noisy, slow))
+    )
     apart = np.median(np.abs(a - b), axis=0)
     assert np.median(apart) < 0.02
     assert (apart < 0.3).mean() > 0.95
@@ -61,7 +63,7 @@ def test_noise_of_the_right_arm_is_found_there(clean: ECGRecord) -> None:
     share = {"I": -1, "II": -1, "III": 0, "aVR": 1, "aVL": -0.5, "aVF": -0.5}
     added = np.stack([share.get(lead, -1 / 3) * noise for lead in clean.leads])
     bands = split_bands(changed(clean, clean.signal + added.astype(np.float32)))
-    metrics = electrode_metrics(bands, measure_features(bands), clean.leads).reshape(9, -1)
+    metrics = electrode_metrics(Parted(bands, measure_features(bands)), clean.leads).reshape(9, -1)
     assert metrics[:, 6].argmax() == 0  # tremor, usual size
     assert metrics[0, 6] > metrics[1:, 6].max() + 0.5
 
@@ -69,4 +71,4 @@ def test_noise_of_the_right_arm_is_found_there(clean: ECGRecord) -> None:
 def test_without_a_limb_lead_no_electrode_is_judged(clean: ECGRecord) -> None:
     bands = split_bands(clean)
     names = ("x", *clean.leads[1:])
-    assert np.isnan(electrode_metrics(bands, measure_features(bands), names)).all()
+    assert np.isnan(electrode_metrics(Parted(bands, measure_features(bands)), names)).all()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.noise_features import Parted
 from ecg_llm.noise_net import noise_map
 from ecg_llm.quality.bands import WORKING_FS, split_bands
 from ecg_llm.quality.features import measure_features
@@ -54,7 +55,7 @@ def simulated_maps(
         bands = split_bands(
             ECGRecord(signal=noisy, fs=WORKING_FS, leads=STANDARD_12, name=record.name)
         )
-        drawn = noise_map(bands, measure_features(bands))
+        drawn = noise_map(Parted(bands, measure_features(bands)))
         if drawn.shape[2] >= n_frames:
             maps.append(drawn[:, :, :n_frames])
             sizes.append(size)

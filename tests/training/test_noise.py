@@ -10,6 +10,7 @@ import pytest
 
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import KINDS
+from ecg_llm.noise_features import Parted
 from ecg_llm.noise_net import N_CHANNELS, noise_map
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.features import measure_features
@@ -201,7 +202,7 @@ def test_a_map_shows_the_lead_and_the_time_of_a_burst() -> None:
     maps = []
     for one in (record.signal, signal):
         bands = split_bands(ECGRecord(signal=one, fs=100.0, leads=STANDARD_12, name="burst"))
-        maps.append(noise_map(bands, measure_features(bands)))
+        maps.append(noise_map(Parted(bands, measure_features(bands))))
     assert maps[0].shape == (12, N_CHANNELS, N_FRAMES)
     louder = maps[1][:, 6] - maps[0][:, 6]  # 28 to 40 Hz
     assert louder[8, 25:30].min() > 1
