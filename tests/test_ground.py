@@ -224,6 +224,32 @@ def answer(found: Analysis, question: str, *, model: Any = None) -> str:
     return "".join(one.before + one.text for one in shown)
 
 
+@pytest.mark.parametrize(
+    "question", ["What could not be judged?", "What was not measured?", "Why do you say so?"]
+)
+def test_what_was_left_open_and_why_all_is_said_no_model_is_asked(question: str) -> None:
+    found = analyse(read_record("examples/00330_hr.hea"))
+    model = Scripted("Sinus rhythm.")
+    told = answer(found, question, model=model)
+    assert model.prompts == []
+    assert told == answer(found, question)
+    if "Why" in question:
+        assert told.startswith("Atrial fibrillation: ")
+    else:
+        assert "PR interval could not be measured: no P wave" in told
+        assert "Not judged (no P wave goes before the QRS complexes)" in told
+
+
+def test_a_finding_asked_of_a_lead_is_answered_for_that_lead() -> None:
+    """Its meaning may be undecided all the same: the limit for V2 depends on sex and age."""
+    found = analyse(read_record("examples/00177_hr.hea"))
+    question = "Is there ST elevation in V2?"
+    measured = answer(found, question)
+    assert measured.startswith("ST elevation in V2. Not judged (ST in V2 0.16 mV: ")
+    elsewhere = answer(found, question, model=Scripted("No ST elevation as in pericarditis."))
+    assert elsewhere.endswith(measured)
+
+
 def test_measured_answers(found: Analysis, known: Known) -> None:
     qrs = value(known, "qrs_ms")
     assert f"{qrs:.0f} ms" in answer(found, "What is the QRS duration?")
