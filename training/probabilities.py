@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.inference import sigmoid
 from ecg_llm.probabilities import CodeModel, ProbabilityModel
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _logistic(x: FloatArray, y: FloatArray, start: FloatArray, prior: float) -> 
     x, y = x[known], y[known]
     w = start.copy()
     for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        p = sigmoid(x @ w)
         gradient = x.T @ (p - y) + prior * (w - start)
         hessian = (x * (p * (1 - p))[:, None]).T @ x + prior * np.eye(len(w))
         step = np.linalg.solve(hessian, gradient)
@@ -170,8 +171,7 @@ def _logistic(x: FloatArray, y: FloatArray, start: FloatArray, prior: float) -> 
 
 
 def _probability(item: Judged, weights: FloatArray) -> FloatArray:
-    z = item.features(criterion=len(weights) > 2) @ weights
-    return np.asarray(1 / (1 + np.exp(-np.clip(z, -30, 30))))
+    return sigmoid(item.features(criterion=len(weights) > 2) @ weights)
 
 
 def common_threshold(
