@@ -108,6 +108,8 @@ def _is_heading(items: list[Item], k: int) -> bool:
     """Whether a word such as ``Ischaemia:`` only opens a part of a report."""
     if k + 2 >= len(items) or items[k + 1].kind != ":" or items[k].data not in _HEADINGS:
         return False
+    if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
+        return False  # "Ischaemic ST-T changes: T −0.2 mV in V3"
     after = items[k + 2]
     return after.kind not in ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
 
@@ -127,9 +129,9 @@ def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
         return None
     if reach[k].negated:
         return True
-    for item in items[k + 1 : k + 6]:
+    for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
-            return False
+            return any(after.raw == "0" for after in items[j + 1 : j + 2])
         if item.kind in ("number", "quantity", "finding", "end", "stop", ",", "neg"):
             return None
     return None
