@@ -15,6 +15,7 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import Finding, Status
 from ecg_llm.phrases import amount, sentence
+from ecg_llm.probabilities import EXCLUSIVE
 from ecg_llm.prompt import (
     SHOWN_VALUES,
     SHOWN_WAVES,
@@ -24,7 +25,6 @@ from ecg_llm.prompt import (
     status_words,
     value_words,
 )
-from ecg_llm.probabilities import EXCLUSIVE
 from ecg_llm.quantity import Quantity
 from ecg_llm.references import reference
 from ecg_llm.statements import conclusion_claim
