@@ -114,6 +114,8 @@ def _is_heading(items: list[Item], k: int) -> bool:
     after = items[k + 2].kind
     if items[k].kind == "quantity":
         return after == "quantity"
+    if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
+        return False  # "Ischaemic ST-T changes: T −0.2 mV in V3"
     return items[k].data in _HEADINGS and after not in _VERDICTS
 
 
@@ -129,9 +131,9 @@ def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
         return None
     if reach[k].negated:
         return True
-    for item in items[k + 1 : k + 6]:
+    for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
-            return False
+            return any(after.raw == "0" for after in items[j + 1 : j + 2])
         if item.kind in ("number", "quantity", "finding", "end", "stop", ",", "neg"):
             return None
     return None

@@ -178,7 +178,7 @@ def test_a_number_beside_a_finding_is_judged_by_its_evidence(
     text = f"Atrial flutter: atrial waves at {rate} /min in II between the beats."
     told = ground(text, known, complete=False)
     shown = "Atrial flutter: atrial waves at 278/min in II between the beats"
-    assert told.text == (f"{shown}." if holds else f"{shown} (220 to 350/min, of one frequency).")
+    assert told.text == (text if holds else f"{shown} (220 to 350/min, of one frequency).")
     garbled = ground("Atrial flutter: atrial waves at 278 ms96 beats.", known, complete=False)
     assert "ms96" not in garbled.text
 
