@@ -229,43 +229,6 @@ def head_score(code: str, scores: Mapping[str, float]) -> float | None:
     return max(known) if known else None
 
 
-def finding_probabilities(
-    record: ECGRecord,
-    measurements: Measurements | None,
-    findings: Iterable[Finding] = (),
-) -> dict[str, float]:
-    """Estimate how probable each finding is.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        What was read.
-    measurements : Measurements or None
-        None where nothing could be measured, as on a page image.
-    findings : iterable of Finding
-        What the criteria say; without it, the head decides alone.
-
-    Returns
-    -------
-    dict of str to float
-        By code, of the codes that the head knows.
-
-    Raises
-    ------
-    ConfigError
-        If the weights are not there.
-    """
-    from ecg_llm.head import head_scores
-
-    scores = head_scores([record], None if measurements is None else [measurements])[0]
-    status = {finding.code: finding.status for finding in findings}
-    return {
-        code: model.together(score, status.get(code)) if code in status else model.alone(score)
-        for code, model in bundled().codes.items()
-        if (score := head_score(code, scores)) is not None
-    }
-
-
 def with_probabilities(
     record: ECGRecord, measurements: Measurements | None, findings: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
