@@ -16,6 +16,7 @@ from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
+from ecg_llm.scp import TRAINING_FOLDS
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -191,7 +192,7 @@ def evaluate(
     steps = len(lead_sets) + 2
     test, statements, n_refused = read_judged(data, folds)
     train, train_statements, _ = read_judged(
-        data, [fold for fold in range(1, 9) if fold not in folds]
+        data, [fold for fold in TRAINING_FOLDS if fold not in folds]
     )
     rows: list[EncoderRow] = []
     reliability: tuple[float, list[tuple[float, float, int]]] = (float("nan"), [])

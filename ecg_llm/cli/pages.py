@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecg_llm.cli.figures import Json, PtbXl, Steps, folder, progress, show
+from ecg_llm.cli.figures import Json, PtbXl, Steps, folder, progress, read_folds, show
 from ecg_llm.errors import ConfigError
 
 
@@ -71,15 +71,11 @@ def eval_pages(
     """
     from ecg_llm.eval.pages import evaluate
 
-    try:
-        chosen = tuple(int(fold) for fold in folds.split(","))
-    except ValueError:
-        raise ConfigError(f"--folds {folds!r}: write them as 9 or 9,10.") from None
     if standard and photographs:
         raise ConfigError("--standard and --photographs exclude each other.")
     result = evaluate(
         folder(data, "PTB-XL"),
-        folds=chosen,
+        folds=read_folds(folds),
         photographs=photographs,
         standard=standard,
         limit=limit,
