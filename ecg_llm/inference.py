@@ -1,4 +1,4 @@
-"""Load the small nets that run without torch."""
+"""What the small nets that run without torch share: how they are loaded, and the sigmoid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,31 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ecg_llm.errors import ConfigError
+
+
+def sigmoid(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Turn log odds into probabilities.
+
+    Parameters
+    ----------
+    logits : np.ndarray
+        What lies beyond ±30 is as good as certain and would overflow in single precision.
+
+    Returns
+    -------
+    np.ndarray
+        Of the same shape and precision, 0 to 1.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).round(3)
+    array([0. , 0.5, 1. ])
+    """
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))))
 
 
 def session_options(threads: int | None = None) -> Any:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.record import Sex
+from ecg_llm.scp import VALIDATION_FOLD
 
 TABLE = "ptbxl_database.csv"
 FILE_COLUMNS = {100: "filename_lr", 500: "filename_hr"}
 """Which column names the file of a rate."""
+TEST_FOLD = 10
 _SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
 _OVER_89 = 300
 """What the source writes instead of an age over 89."""
@@ -123,7 +125,8 @@ def unseen_folds(folder: Path) -> tuple[int, ...]:
         for row in read_table(folder, ("strat_fold",))
         if record_file(folder, row, 100) or record_file(folder, row, 500)
     }
-    return (10,) if 10 in there and 9 not in there else (9,)
+    kept = TEST_FOLD in there and VALIDATION_FOLD not in there
+    return (TEST_FOLD,) if kept else (VALIDATION_FOLD,)
 
 
 def person(row: Mapping[str, str]) -> tuple[float | None, Sex | None]:

@@ -17,6 +17,7 @@ from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
+from ecg_llm.scp import TRAINING_FOLDS
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -195,7 +196,7 @@ def evaluate(
     test, statements, n_refused = read_judged(data, folds)
     try:
         train, train_statements, _ = read_judged(
-            data, [fold for fold in range(1, 9) if fold not in folds]
+            data, [fold for fold in TRAINING_FOLDS if fold not in folds]
         )
     except ConfigError:  # a folder of kept-back folds alone: no linear readers
         train, train_statements = [], []

@@ -15,24 +15,13 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.knowledge import SCP
 from ecg_llm.ptbxl import FILE_COLUMNS, person, read_table, record_file, statements_of, whole
 from ecg_llm.record import ECGRecord
+from ecg_llm.scp import INCLUDES
 from ecg_llm.vocabulary import label
 
 RHYTHM_CODES = ("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE")
 """A PTB-XL record without one of these says nothing of its rhythm and is left out there."""
 MIN_LIKELIHOOD = 50.0
 """Diagnostic statements of a lower likelihood count neither for nor against."""
-
-INCLUDES: dict[str, tuple[str, ...]] = {
-    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
-    "1AVB": ("1AVB", "LPR"),
-    "VCLVH": ("VCLVH", "LVH"),
-    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
-    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
-    "INVT": ("INVT",),
-    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
-    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
-}
-"""Statements of PTB-XL that imply one of ours: a sinus tachycardia is a sinus rhythm."""
 
 
 @dataclass(frozen=True, kw_only=True)

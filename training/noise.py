@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError
 from ecg_llm.noise import KINDS, NoiseModel, blended, save_noise_model, scaled
 from ecg_llm.ptbxl import read_table
+from ecg_llm.scp import TRAINING_FOLDS, VALIDATION_FOLD
 from ecg_llm.training.noise_data import (
     COLUMNS,
     PLACES,
@@ -34,10 +35,8 @@ from ecg_llm.training.noise_simulate import simulated_maps
 
 FloatArray = npt.NDArray[np.float32]
 
-TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
 GROUPS = ((1, 2), (3, 4), (5, 6), (7, 8))
 """Folds left out together to choose the limit."""
-VALIDATION_FOLD = 9
 SHARE_OF_YES = 0.3
 """About the share of ECG-QA's questions on noise that are answered with yes."""
 

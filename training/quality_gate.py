@@ -19,6 +19,7 @@ from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, swap_electr
 from ecg_llm.quality.features import Features, measure_features
 from ecg_llm.quality.model import QualityModel, SwapNet, Trees
 from ecg_llm.quality.reversal import wave_features
+from ecg_llm.scp import TRAINING_FOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,7 +37,6 @@ SWAP_KINDS = (
     *PRECORDIAL_SWAPS,
     "upside down",
 )
-VALIDATION_FOLD = 9
 
 
 @dataclass(frozen=True)
@@ -427,7 +427,7 @@ def train(data: Path, out: Path, seed: int = 0, progress: Progress | None = None
     QualityModel
     """
     marked = measure_marked(data / "challenge2011_set_a", progress)
-    templates, folds = ptbxl_beats(data / "ptbxl", range(1, VALIDATION_FOLD), progress)
+    templates, folds = ptbxl_beats(data / "ptbxl", TRAINING_FOLDS, progress)
     gate_config, swap_config = GateConfig(), SwapConfig()
     digest = hashlib.sha256(marked.features.tobytes() + templates.tobytes()).hexdigest()[:16]
     model = QualityModel(

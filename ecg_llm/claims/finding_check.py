@@ -238,8 +238,14 @@ def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
         if claim.certainty == "unjudged":
             return Result("supported", evidence, f"{finding.label} {open_}")
         p = finding.probability
-        if claim.certainty == "possible" and not claim.negated and p is not None and p >= POSSIBLE:
-            return Result("supported", evidence, f"{finding.label} has a probability of {p:.2f}")
+        if claim.certainty == "possible" and not claim.negated:
+            if p is not None and p >= POSSIBLE:
+                says = f"{finding.label} has a probability of {p:.2f}"
+                return Result("supported", evidence, says)
+            if finding.doubt and finding.has_facts:
+                return Result(
+                    "supported", evidence, f"{finding.label} is possible: {finding.doubt}"
+                )
         return Result("unverifiable", evidence, f"{finding.label} {open_}")
     if claim.certainty == "unjudged":
         return Result("contradicted", evidence, says)
