@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecg_llm.cli.figures import Json, PtbXl, Steps, folder, progress, read_folds, show
+from ecg_llm.cli.figures import Folds, Json, PtbXl, Steps, folder, judging_folds, progress, show
 from ecg_llm.errors import ConfigError
 
 
@@ -46,9 +46,7 @@ def train_pages(
 
 def eval_pages(
     data: PtbXl,
-    folds: Annotated[
-        str, typer.Option(help="Folds, joined by commas; training used 1 to 8.")
-    ] = "9",
+    folds: Folds = None,
     photographs: Annotated[
         bool, typer.Option("--photographs", help="Photograph, scan or fax the pages first.")
     ] = False,
@@ -75,7 +73,7 @@ def eval_pages(
         raise ConfigError("--standard and --photographs exclude each other.")
     result = evaluate(
         folder(data, "PTB-XL"),
-        folds=read_folds(folds),
+        folds=judging_folds(folds, data),
         photographs=photographs,
         standard=standard,
         limit=limit,
