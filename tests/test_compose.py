@@ -550,3 +550,11 @@ def test_the_impression_names_the_leads_concerned_not_the_reciprocal_ones():
         "STEMI pattern (ST raised in V2 and V3).",
         "Anteroseptal infarction, age undetermined (QS in V1, Q in V2).",
     )
+
+
+def test_a_symbol_that_begins_a_fact_stays_as_it_is():
+    from ecg_llm.phrases import measured, reading
+
+    assert reading(measured("exchange", "P, QRS and T point the wrong way")).startswith("P, QRS")
+    assert reading(measured("exchange", "I + III = II leaves 67%")).startswith("I + III")
+    assert reading(measured("quality", "Muscle noise in V1")) == "muscle noise in V1"

@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.noise import KINDS, NoiseModel, blended, save_noise_model, scaled
+from ecg_llm.ptbxl import read_table
+from ecg_llm.scp import TRAINING_FOLDS, VALIDATION_FOLD
 from ecg_llm.training.noise_data import (
+    COLUMNS,
     PLACES,
     Rows,
     known_rows,
     measure_all,
     read_questions,
-    read_table,
     records_of,
 )
 from ecg_llm.training.noise_net import (
@@ -33,10 +35,8 @@ from ecg_llm.training.noise_simulate import simulated_maps
 
 FloatArray = npt.NDArray[np.float32]
 
-TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
 GROUPS = ((1, 2), (3, 4), (5, 6), (7, 8))
 """Folds left out together to choose the limit."""
-VALIDATION_FOLD = 9
 SHARE_OF_YES = 0.3
 """About the share of ECG-QA's questions on noise that are answered with yes."""
 
@@ -120,9 +120,10 @@ def train(
     and balanced agreement both are high.
     """
     recipe = recipe or NoiseRecipe()
-    table = read_table(data)
+    needed = ("ecg_id", "strat_fold", *COLUMNS.values())
+    table = read_table(data, needed)
     in_mv = {int(float(cells["ecg_id"])) for cells in table}
-    table += [] if zscored is None else read_table(zscored)
+    table += [] if zscored is None else read_table(zscored, needed)
     folds = {int(float(cells["ecg_id"])): int(cells["strat_fold"]) for cells in table}
     questions = read_questions(items, folds)
     rows = known_rows(

@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.inference import sigmoid
-from ecg_llm.probabilities import CodeModel, ProbabilityModel
+from ecg_llm.probabilities import EDGE, CodeModel, ProbabilityModel
 
 if TYPE_CHECKING:
     from ecg_llm.training.analysed import Analysed
 
 FloatArray = npt.NDArray[np.float64]
-_EDGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Judged:
         np.ndarray, shape (n, 2 or 4)
             Log odds of the head, 1, and whether the criterion is met or was not judged.
         """
-        p = np.clip(self.score, _EDGE, 1 - _EDGE)
+        p = np.clip(self.score, EDGE, 1 - EDGE)
         columns = [np.log(p / (1 - p)), np.ones(len(p))]
         if criterion:
             columns += [(self.status == "present") * 1.0, (self.status == "unknown") * 1.0]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.lexicon import Item, Place
 from ecg_llm.claims.scope import Scope
 from ecg_llm.vocabulary import GROUPS
 
 State = tuple[int, int, str, str, bool]
 """First item, last item, quantity, state, whether it is denied."""
-Place = tuple[int, str, bool, int]
 
 _SHAPES: dict[tuple[str, str], tuple[str, bool]] = {
     ("st", "elevated"): ("STE_", False),
