@@ -388,9 +388,15 @@ def _difference(sidecar: Path, run: dict[str, Any]) -> str:
         before = json.loads(sidecar.read_text(encoding="utf-8"))
     except ValueError:
         return f"{sidecar.name} is unreadable"
-    keys = sorted(set(before) | set(run))
-    changed = [key for key in keys if before.get(key) != run.get(key)]
-    return "; ".join(f"{key} was {before.get(key)!r}, now {run.get(key)!r}" for key in changed)
+    said = []
+    for key in sorted(set(before) | set(run)):
+        was, now = before.get(key), run.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            inner = [name for name in sorted(set(was) | set(now)) if was.get(name) != now.get(name)]
+            said += [f"other {key}: {', '.join(inner)}"] if inner else []
+        elif was != now:
+            said.append(f"{key} was {was!r}, now {now!r}")
+    return "; ".join(said)
 
 
 def _kept_lines(output: Path) -> dict[str, bool]:

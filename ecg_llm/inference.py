@@ -1,13 +1,39 @@
-"""Load the small nets that run without torch."""
+"""What the nets share that run without torch: how they are loaded and named, and the sigmoid."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ecg_llm.errors import ConfigError
+
+
+def sigmoid(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Turn log odds into probabilities.
+
+    Parameters
+    ----------
+    logits : np.ndarray
+        What lies beyond ±30 is as good as certain and would overflow in single precision.
+
+    Returns
+    -------
+    np.ndarray
+        Of the same shape and precision, 0 to 1.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).round(3)
+    array([0. , 0.5, 1. ])
+    """
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))))
 
 
 def session_options(threads: int | None = None) -> Any:
@@ -68,3 +94,19 @@ def session(weights: Path) -> Any:
     return onnxruntime.InferenceSession(
         str(weights), session_options(), providers=["CPUExecutionProvider"]
     )
+
+
+def file_hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Give the SHA-256 of files, by which a report names the weights that made it.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Weights.
+
+    Returns
+    -------
+    dict of str to str
+        By file name.
+    """
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

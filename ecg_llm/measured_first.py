@@ -29,8 +29,10 @@ PAROXYSM = "how a tachycardia begins and ends is not seen on this tracing"
 TOO_WIDE = "the QRS is as wide as in a complete block"
 _QRS = "QRS duration over all leads"
 _BLOCKS = ("CLBBB", "CRBBB", "IVCD")
-_NAMED = (*_BLOCKS, "WPW", "PACE", "ventricular_pacing", "wide_qrs_tachycardia")
-_NAMED += ("idioventricular_rhythm",)
+_NAMED = (
+    *(*_BLOCKS, "WPW", "PACE", "ventricular_pacing"),
+    *("wide_qrs_tachycardia", "idioventricular_rhythm"),
+)
 
 
 def measured_first(

@@ -23,6 +23,7 @@ from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
 from ecg_llm.measured_first import measured_first
 from ecg_llm.phrases import brief_reason
+from ecg_llm.scp import INCLUDES
 
 if TYPE_CHECKING:
     from ecg_llm.measure import Measurements
@@ -36,17 +37,6 @@ NEEDED = (
 )
 """Without these, findings come from criteria alone and have no probability."""
 SOURCE = "ecg_llm trained head, thresholds in ecg_llm.probabilities"
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
-    "1AVB": ("1AVB", "LPR"),
-    "VCLVH": ("VCLVH", "LVH"),
-    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
-    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
-    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
-    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
-}
-"""Head scores of which the largest speaks for a finding, as PTB-XL's statements imply it; for any
-other code that the head knows, its own."""
 EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 """Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
 WHOLE = {"IRBBB": "CRBBB", "ILBBB": "CLBBB"}
@@ -62,7 +52,8 @@ STATED_IN_DOUBT = 0.5
 """Probability from which a finding is stated although criterion and encoder disagree on it: it is
 then called probable, which what is rather absent than present must not be."""
 OF_SINUS = ("STACH", "SBRAD", "SARRH")
-_EDGE = 1e-4
+EDGE = 1e-4
+"""Scores of the head are held so far from 0 and 1 before their odds are taken."""
 _LEADS = re.compile(r"\bV[1-6]\b")
 
 
@@ -229,45 +220,8 @@ def head_score(code: str, scores: Mapping[str, float]) -> float | None:
     float or None
         None for a code that the head does not know.
     """
-    known = [scores[name] for name in COLUMNS.get(code, (code,)) if name in scores]
+    known = [scores[name] for name in INCLUDES.get(code, (code,)) if name in scores]
     return max(known) if known else None
-
-
-def finding_probabilities(
-    record: ECGRecord,
-    measurements: Measurements | None,
-    findings: Iterable[Finding] = (),
-) -> dict[str, float]:
-    """Estimate how probable each finding is.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        What was read.
-    measurements : Measurements or None
-        None where nothing could be measured, as on a page image.
-    findings : iterable of Finding
-        What the criteria say; without it, the head decides alone.
-
-    Returns
-    -------
-    dict of str to float
-        By code, of the codes that the head knows.
-
-    Raises
-    ------
-    ConfigError
-        If the weights are not there.
-    """
-    from ecg_llm.head import head_scores
-
-    scores = head_scores([record], None if measurements is None else [measurements])[0]
-    status = {finding.code: finding.status for finding in findings}
-    return {
-        code: model.together(score, status.get(code)) if code in status else model.alone(score)
-        for code, model in bundled().codes.items()
-        if (score := head_score(code, scores)) is not None
-    }
 
 
 def with_probabilities(
@@ -467,7 +421,7 @@ def _shown(p: float) -> float:
 
 
 def _logit(p: float) -> float:
-    p = min(max(p, _EDGE), 1 - _EDGE)
+    p = min(max(p, EDGE), 1 - EDGE)
     return math.log(p / (1 - p))
 
 

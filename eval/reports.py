@@ -20,7 +20,7 @@ from ecg_llm.claims.report_numbers import unheld
 from ecg_llm.claims.stated import stated
 from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.findings import INCLUDES, ptbxl_rows, truth, with_person
+from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
@@ -28,6 +28,7 @@ from ecg_llm.ground.draft import Grounded, ground
 from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
+from ecg_llm.scp import INCLUDES
 from ecg_llm.vocabulary import canonical_code, label
 
 if TYPE_CHECKING:

@@ -113,6 +113,15 @@ def test_another_run_is_refused_unless_overwritten(tmp_path):
     assert [line["record"] for line in read(out)] == ["b"]
 
 
+def test_other_weights_are_named_and_their_hashes_not_printed(tmp_path):
+    out = tmp_path / "out.jsonl"
+    run = {**RUN, "weights": {"a.onnx": "12ab", "b.onnx": "34cd"}}
+    run_batch(line_of, [Ref("a")], out, run=run, workers=1)
+    run = {**RUN, "weights": {"a.onnx": "12ab", "b.onnx": "56ef"}}
+    with pytest.raises(ConfigError, match=r"\(other weights: b\.onnx\)"):
+        run_batch(line_of, [Ref("a")], out, run=run, workers=1)
+
+
 def test_a_strangers_file_is_never_touched(tmp_path):
     out = tmp_path / "thesis.txt"
     out.write_text("chapter one\n")

@@ -620,3 +620,11 @@ def test_a_doubtful_normal_ecg_beside_a_finding_reads_as_english():
     )  # fmt: skip
     report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[1], normal))
     assert report.impression[-1].startswith("Otherwise probable normal ECG, uncertain")
+
+
+def test_a_symbol_that_begins_a_fact_stays_as_it_is():
+    from ecg_llm.phrases import measured, reading
+
+    assert reading(measured("exchange", "P, QRS and T point the wrong way")).startswith("P, QRS")
+    assert reading(measured("exchange", "I + III = II leaves 67%")).startswith("I + III")
+    assert reading(measured("quality", "Muscle noise in V1")) == "muscle noise in V1"

@@ -42,6 +42,12 @@ class Item(NamedTuple):
     raw: str
 
 
+Place = tuple[int, str, bool, int]
+"""Where a finding stands: item, code, whether the words turn it over, last item."""
+REACH = 40
+"""Items over which a lead or a quantity may stand from what it belongs to."""
+
+
 class Number(NamedTuple):
     """A number as written: its value and the worth of one unit of its last digit."""
 

@@ -194,6 +194,26 @@ def test_an_archive_of_several_records_is_a_folder_run(folder, tmp_path):
     assert "holds 3 records" in result.stderr
 
 
+def test_a_piped_talk_goes_on_over_blank_lines_until_it_is_told_to_end(file):
+    questions = "What is the PR interval?\n\n  \nWhat is the heart rate?\nexit\nWhat is the QTc?\n"
+    result = run(app, ["chat", str(file), "--model", "none"], input=questions)
+    assert result.exit_code == 0, result.output
+    asked = [line for line in result.stdout.splitlines() if line.startswith("> ")]
+    assert asked == ["> What is the PR interval?", "> What is the heart rate?"]
+
+
+def test_a_set_of_questions_is_refused_before_any_work(tmp_path):
+    items = tmp_path / "items.json"
+    items.write_text('[{"question": "?", "ecg_id": [1]}]')
+    there = ["--items", str(items), "--data", str(tmp_path)]
+    result = run(app, ["ask", *there, "--output", str(tmp_path / "no" / "a.jsonl")])
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    result = run(app, ["ask", *there, "--age", "50"])
+    assert result.exit_code == 2
+    assert "--age" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["page.png", "page.svg", "page.pdf"])
 def test_show_draws_a_page(file, tmp_path, name):
     out = tmp_path / name

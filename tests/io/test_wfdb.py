@@ -364,6 +364,20 @@ def test_a_link_out_of_the_folder_is_not_followed(ecg, tmp_path):
         read_record(header)
 
 
+def test_links_to_a_record_and_its_neighbours_are_the_record(ecg, tmp_path):
+    for name in ("real", "links", "elsewhere"):
+        (tmp_path / name).mkdir()
+    header = ecg.write_wfdb(tmp_path / "real", ecg.known_ecg())
+    for path in (header, header.with_suffix(".dat")):
+        (tmp_path / "links" / path.name).symlink_to(path)
+    linked = tmp_path / "links" / header.name
+    np.testing.assert_array_equal(read_record(linked).signal, read_record(header).signal)
+    header.with_suffix(".dat").rename(tmp_path / "elsewhere" / "rec.dat")
+    header.with_suffix(".dat").symlink_to(tmp_path / "elsewhere" / "rec.dat")
+    with pytest.raises(RecordError, match="symbolic link"):
+        read_record(linked)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
