@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -20,6 +21,8 @@ from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
+from ecg_llm.measured_first import measured_first
+from ecg_llm.phrases import brief_reason
 from ecg_llm.scp import INCLUDES
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ then called probable, which what is rather absent than present must not be."""
 OF_SINUS = ("STACH", "SBRAD", "SARRH")
 EDGE = 1e-4
 """Scores of the head are held so far from 0 and 1 before their odds are taken."""
+_LEADS = re.compile(r"\bV[1-6]\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +300,7 @@ def joined(
                 out[code] = judge(code, unknown(NOT_MEASURED))
             continue
         out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
-    return tuple(_consistent(out, given))
+    return tuple(_consistent(measured_first(out, given), given))
 
 
 def _judged(
@@ -346,7 +350,7 @@ def _judged(
             return replace(finding, probability=p, doubt=doubt, evidence=(*finding.evidence, fact))
         evidence: tuple[Evidence, ...] = (*finding.evidence, fact)
     elif said or (open_ and finding.status == "absent"):
-        judged = "is not met" if finding.status == "absent" else "was not judged"
+        judged = "is not met" if finding.status == "absent" else _not_judged(finding)
         doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion {judged}"
         evidence = (fact,)
     else:
@@ -360,6 +364,13 @@ def _judged(
         reason=None if stated else f"uncertain: {doubt}",
         evidence=evidence,
     )
+
+
+def _not_judged(finding: Finding) -> str:
+    """Say why a criterion was not judged; of a reason with numbers the findings tell."""
+    reason = brief_reason(finding.reason) if finding.reason else ""
+    told = reason and not any(letter.isdigit() for letter in _LEADS.sub("", reason))
+    return f"was not judged: {reason}" if told else "was not judged"
 
 
 def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterable[Finding]:
