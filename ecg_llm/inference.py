@@ -1,9 +1,11 @@
-"""What the small nets that run without torch share: how they are loaded, and the sigmoid."""
+"""What the nets share that run without torch: how they are loaded and named, and the sigmoid."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,19 @@ def session(weights: Path) -> Any:
     return onnxruntime.InferenceSession(
         str(weights), session_options(), providers=["CPUExecutionProvider"]
     )
+
+
+def file_hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Give the SHA-256 of files, by which a report names the weights that made it.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Weights.
+
+    Returns
+    -------
+    dict of str to str
+        By file name.
+    """
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.record import Sex
-from ecg_llm.scp import VALIDATION_FOLD
 
 TABLE = "ptbxl_database.csv"
 FILE_COLUMNS = {100: "filename_lr", 500: "filename_hr"}
 """Which column names the file of a rate."""
+TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
+VALIDATION_FOLD = 9
+"""Chooses and judges."""
 TEST_FOLD = 10
+"""Is kept back."""
 _SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
 _OVER_89 = 300
 """What the source writes instead of an age over 89."""

@@ -1,4 +1,4 @@
-"""PTB-XL: its 71 statements, six tasks and folds; which statement belongs to which classes."""
+"""PTB-XL's 71 statements and its six tasks: which statement belongs to which classes."""
 
 from __future__ import annotations
 
@@ -132,9 +132,6 @@ INCLUDES: dict[str, tuple[str, ...]] = {
     "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
 }
 """Statements that say one of ours too: a sinus tachycardia is a sinus rhythm."""
-TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
-VALIDATION_FOLD = 9
-"""Chooses and judges; 10 is kept back."""
 
 
 def task_columns(task: str) -> tuple[str, ...]:

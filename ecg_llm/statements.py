@@ -518,6 +518,8 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     if finding.doubt:
         word = "probable" if finding.status == "present" else "possible"
         text = sentence(f"{word} {label}, uncertain ({finding.doubt})")
+        if normal and otherwise:
+            text = sentence(f"otherwise {word} {finding.label}, uncertain ({finding.doubt})")
         return doubtful_claim(finding).model_copy(update={"text": text})
     if normal:
         text = sentence(label)

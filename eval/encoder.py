@@ -15,9 +15,8 @@ from ecg_llm.eval.findings import ptbxl_rows, with_person
 from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import statements_of
+from ecg_llm.ptbxl import TRAINING_FOLDS, statements_of
 from ecg_llm.record import ECGRecord
-from ecg_llm.scp import TRAINING_FOLDS
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]

@@ -61,3 +61,13 @@ def test_a_command_that_does_not_exist_would_be_found():
     assert unknown_words("repport a.hea") == {"repport"}
     assert unknown_words("eval pages --data ptbxl/ --standrd") == {"--standrd"}
     assert not unknown_words("eval pages --data ptbxl/ --standard")
+
+
+def test_the_architecture_names_every_module():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## Modules of `ecg_llm/`")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+/?)`", table))
+    own = [path for path in (ROOT / "ecg_llm").iterdir() if not path.is_symlink()]
+    modules = {path.stem for path in own if path.suffix == ".py"} - {"__init__"}
+    packages = {f"{path.name}/" for path in own if (path / "__init__.py").is_file()}
+    assert named == modules | packages

@@ -81,7 +81,12 @@ def test_what_only_the_encoder_sees_is_stated_as_uncertain():
 def test_what_could_not_be_judged_is_stated_by_the_encoder_alone():
     found = one("IMI", "unknown", 0.8, reason="the ventricles are paced")
     assert found.status == "present" and found.reason is None
-    assert "was not judged" in found.doubt
+    assert found.doubt.endswith("the criterion was not judged: the ventricles are paced")
+
+
+def test_a_reason_with_numbers_that_no_fact_holds_is_not_repeated():
+    found = one("IMI", "unknown", 0.8, reason="at 137/min nothing can be told")
+    assert found.doubt.endswith("the criterion was not judged")
 
 
 def test_a_criterion_that_the_encoder_denies_is_left_open_with_both_reasons():

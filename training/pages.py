@@ -18,8 +18,8 @@ from torch.optim import swa_utils
 from ecg_llm.encoders.name_net import export_names
 from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
 from ecg_llm.page.net import OFFSET, PULSE
+from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
-from ecg_llm.scp import TRAINING_FOLDS
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
 from ecg_llm.training.page_names import train_names
 from ecg_llm.training.page_speed import SpeedRecipe, train_speed

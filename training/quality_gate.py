@@ -13,13 +13,12 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import read_table, record_file, whole
+from ecg_llm.ptbxl import TRAINING_FOLDS, read_table, record_file, whole
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, swap_electrodes
 from ecg_llm.quality.features import Features, measure_features
 from ecg_llm.quality.model import QualityModel, SwapNet, Trees
 from ecg_llm.quality.reversal import wave_features
-from ecg_llm.scp import TRAINING_FOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

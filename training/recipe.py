@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.scp import TRAINING_FOLDS
+from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.training.loop import LoopConfig
 from ecg_llm.training.views import ViewConfig
 

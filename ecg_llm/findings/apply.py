@@ -18,6 +18,7 @@ from ecg_llm.findings.pacing import judge_pacing
 from ecg_llm.findings.qt import judge_qt
 from ecg_llm.findings.repolarization import judge_repolarization
 from ecg_llm.findings.rhythm import Rhythm, judge_rhythm
+from ecg_llm.findings.secondary import secondary_changes
 from ecg_llm.findings.sources import TEXTBOOK
 from ecg_llm.findings.technical import judge_technical
 from ecg_llm.measure import Measurements
@@ -111,21 +112,21 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     elif rhythm.ventricular:
         gate = "the beats may come from the ventricles"
     elif conduction.left_block:
-        gate = "left bundle branch block changes QRS, ST and T"
+        gate = "a QRS shaped as in left bundle branch block changes Q waves, voltage, ST and T"
     elif conduction.preexcited:
-        gate = "pre-excitation changes QRS, ST and T"
-    st_gate = gate
-    if gate is None and conduction.wide and not conduction.right_block:
-        st_gate = "a wide QRS changes ST and T"
-    if gate is None and conduction.right_block:
-        st_gate = "right bundle branch block changes ST and T in V1 to V3"
+        gate = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
     p_gate = rhythm.p_gate or (None if rhythm.sinus else "P waves are not those of the sinus node")
     chambers = judge_chambers(case, gate, p_gate)
     infarction = judge_infarction(case, gate)
     strain = any(f.code == "lv_strain" and f.status == "present" for f in chambers)
-    secondary = "left ventricular hypertrophy with strain explains ST-T changes" if strain else None
+    explained = "high voltage with a strain pattern may explain them" if strain else None
     q_waves = any(f.code == "QWAVE" and f.status == "present" for f in infarction)
-    repolarization = judge_repolarization(case, st_gate, conduction.left_block, secondary, q_waves)
+    secondary = secondary_changes(
+        case, right_block=bool(conduction.right_block), wide=bool(conduction.wide)
+    )
+    repolarization = judge_repolarization(
+        case, gate, conduction.left_block, explained, q_waves, secondary
+    )
     out = [*chambers, *infarction, *repolarization]
     if rhythm.flutter:
         out = [_not_over_flutter(finding) for finding in out]
@@ -136,7 +137,7 @@ def _not_over_flutter(finding: Finding) -> Finding:
     """Flutter waves distort ST and T."""
     if finding.section != "st-t" or finding.status == "absent":
         return finding
-    reason = "flutter waves lie over ST and T"
+    reason = "fast atrial waves lie over ST and T"
     return replace(finding, status="unknown", reason=reason, evidence=())
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ecg_llm.findings.finding import Finding
     from ecg_llm.report import Change, Report
 
+DISAGREEMENT = "criterion and encoder disagree"
+"""What the parts of a report tell with both probabilities stands under one heading."""
+
 
 def patient_text(report: Report) -> str:
     """Write sex and age, as far as they are known.
@@ -80,11 +83,13 @@ def unjudged(report: Report) -> list[tuple[str, list[str]]]:
     others: dict[str, list[str]] = {}
     findings: dict[str, list[Finding]] = {}
     for item in report.abstentions:
-        others.setdefault(item.reason, [])
-        if item.code in by_code:
-            findings.setdefault(item.reason, []).append(by_code[item.code])
+        finding = by_code.get(item.code or "")
+        reason = DISAGREEMENT if finding is not None and finding.doubt else item.reason
+        others.setdefault(reason, [])
+        if finding is not None:
+            findings.setdefault(reason, []).append(finding)
         else:
-            others[item.reason].append(item.what)
+            others[reason].append(item.what)
     return [
         (reason, [*words, *family_names(findings.get(reason, []), kinds=True)])
         for reason, words in others.items()
