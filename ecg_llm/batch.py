@@ -10,6 +10,7 @@ import functools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -392,11 +393,18 @@ def _difference(sidecar: Path, run: dict[str, Any]) -> str:
     for key in sorted(set(before) | set(run)):
         was, now = before.get(key), run.get(key)
         if isinstance(was, dict) and isinstance(now, dict):
-            inner = [name for name in sorted(set(was) | set(now)) if was.get(name) != now.get(name)]
-            said += [f"other {key}: {', '.join(inner)}"] if inner else []
-        elif was != now:
-            said.append(f"{key} was {was!r}, now {now!r}")
+            parts = {name: (was.get(name), now.get(name)) for name in sorted(set(was) | set(now))}
+        else:
+            parts = {key: (was, now)}
+        for name, (one, other) in parts.items():
+            if one != other:
+                values = "" if _is_hash(one) or _is_hash(other) else f" was {one!r}, now {other!r}"
+                said.append(f"{name}{values or ' differs'}")
     return "; ".join(said)
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
 def _kept_lines(output: Path) -> dict[str, bool]:

@@ -115,10 +115,10 @@ def test_another_run_is_refused_unless_overwritten(tmp_path):
 
 def test_other_weights_are_named_and_their_hashes_not_printed(tmp_path):
     out = tmp_path / "out.jsonl"
-    run = {**RUN, "weights": {"a.onnx": "12ab", "b.onnx": "34cd"}}
+    run = {**RUN, "weights": {"a.onnx": "12ab" * 16, "b.onnx": "34cd" * 16}}
     run_batch(line_of, [Ref("a")], out, run=run, workers=1)
-    run = {**RUN, "weights": {"a.onnx": "12ab", "b.onnx": "56ef"}}
-    with pytest.raises(ConfigError, match=r"\(other weights: b\.onnx\)"):
+    run = {**RUN, "weights": {"a.onnx": "12ab" * 16, "b.onnx": "56ef" * 16}}
+    with pytest.raises(ConfigError, match=r"\(b\.onnx differs\)"):
         run_batch(line_of, [Ref("a")], out, run=run, workers=1)
 
 
