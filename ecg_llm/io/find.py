@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io import aecg, dicom, muse, npy, page_image, table
 from ecg_llm.io.archive import is_zip, open_archive
 from ecg_llm.io.source import DiskFolder, Folder
@@ -180,7 +180,7 @@ def _without_extensions(refs: list[RecordRef]) -> list[RecordRef]:
     short = [str(PurePosixPath(ref.name).with_suffix("")) for ref in refs]
     count = Counter(short)
     named = [
-        RecordRef(ref.path, name if count[name] == 1 else ref.name, ref.member, ref.root)
+        RecordRef(ref.path, as_text(name if count[name] == 1 else ref.name), ref.member, ref.root)
         for ref, name in zip(refs, short, strict=True)
     ]
     return sorted(named, key=lambda ref: ref.name)
