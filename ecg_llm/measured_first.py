@@ -13,9 +13,13 @@ from ecg_llm.findings.conduction import WIDE_MS
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 
-SURE_IF_MET = ("STACH", "SBRAD", "LNGQT")
+SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
 """Measured values above or below a limit: what is met is stated without a doubt."""
-NEVER_UNMET = (*SURE_IF_MET, "1AVB", "LPR", "LVOLT", "STE_", "VCLVH")
+OF_SINUS = ("STACH", "SBRAD")
+"""Only while a sinus rhythm is stated."""
+STATED_IF_MET = ("AFLT",)
+"""Too rare for an encoder to deny: what is met is stated, with the doubt."""
+NEVER_UNMET = (*SURE_IF_MET, "LPR", "LVOLT", "STE_", "VCLVH")
 """Where the measured value does not reach its limit, an encoder may leave these open, no more."""
 WITH = {
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization", "ANEUR"),
@@ -54,10 +58,16 @@ def measured_first(
     out = dict(found)
     if not given:
         return out
+    sinus = found.get("SR")
+    other = sinus is not None and sinus.status != "present"
     for code, finding in found.items():
+        if other and code in OF_SINUS:
+            continue
         status = given[code].status if code in given else None
         if code in SURE_IF_MET and status == "present":
             out[code] = _stated(given[code], finding)
+        elif code in STATED_IF_MET and status == "present" and finding.doubt:
+            out[code] = replace(finding, status="present", reason=None)
         elif code in NEVER_UNMET and finding.status == "present" and status == "absent":
             out[code] = replace(finding, status="unknown", reason=f"uncertain: {finding.doubt}")
     for code, above in WITH.items():
@@ -71,6 +81,7 @@ def measured_first(
     _rate_of_sinus(out, given)
     _wide_qrs(out, given)
     _paroxysm(out, given)
+    _walls(out, given)
     return out
 
 
@@ -122,6 +133,22 @@ def _paroxysm(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
     if paroxysmal.status == "present" and "SVTAC" in out:
         out["SVTAC"] = _stated(regular, out["SVTAC"])
     out["PSVT"] = replace(paroxysmal, status="unknown", reason=PAROXYSM, doubt=None, evidence=())
+
+
+def _walls(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
+    """Where the encoder names an infarction by another wall than the Q waves, show both."""
+    for walls in (("ASMI", "AMI", "ALMI"), ("IMI", "ILMI", "IPMI", "IPLMI")):
+        met = [given[code] for code in walls if code in given and given[code].status == "present"]
+        for code in walls:
+            named = out.get(code)
+            if not met or named is None or met[0].code == code or not named.doubt:
+                continue
+            if named.status == "present":
+                wall = met[0].label.split()[0]
+                doubt = named.doubt.partition(";")[0] + f"; {wall} by the leads with Q waves"
+                out[code] = replace(
+                    named, doubt=doubt, evidence=(*met[0].evidence, *named.evidence)
+                )
 
 
 def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:

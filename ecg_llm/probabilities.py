@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.findings.apply import HARMLESS
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
@@ -300,7 +301,8 @@ def joined(
                 out[code] = judge(code, unknown(NOT_MEASURED))
             continue
         out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
-    return tuple(_consistent(measured_first(out, given), given))
+    found = {finding.code: finding for finding in _consistent(out, given)}
+    return tuple(measured_first(found, given).values())
 
 
 def _judged(
@@ -386,6 +388,10 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
                 why = f"the criterion of {against[0].label} is met"
                 yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
                 continue
+            if told := _met_beside_normal(given):
+                doubt = finding.doubt.partition(";")[0] + f"; the criteria find {told}"
+                yield replace(finding, doubt=doubt)
+                continue
         group = "SR" if code in OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
         loses = loses and finding.status == "present"
@@ -405,6 +411,13 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             )
         else:
             yield finding
+
+
+def _met_beside_normal(given: Mapping[str, Finding]) -> str | None:
+    """Name what keeps the criteria from calling normal what the encoder does."""
+    met = [of for of in given.values() if of.status == "present" and of.code not in HARMLESS]
+    names = [of.label for of in met if not any(letter.isdigit() for letter in of.label)]
+    return " and ".join(names[:2]) or None
 
 
 def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bool:

@@ -116,14 +116,13 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     elif conduction.preexcited:
         gate = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
     p_gate = rhythm.p_gate or (None if rhythm.sinus else "P waves are not those of the sinus node")
-    chambers = judge_chambers(case, gate, p_gate)
+    right_block = bool(conduction.right_block)
+    chambers = judge_chambers(case, gate, p_gate, right_block=right_block)
     infarction = judge_infarction(case, gate)
     strain = any(f.code == "lv_strain" and f.status == "present" for f in chambers)
-    explained = "high voltage with a strain pattern may explain them" if strain else None
+    explained = "high voltage with a strain pattern may explain ST-T changes" if strain else None
     q_waves = any(f.code == "QWAVE" and f.status == "present" for f in infarction)
-    secondary = secondary_changes(
-        case, right_block=bool(conduction.right_block), wide=bool(conduction.wide)
-    )
+    secondary = secondary_changes(case, right_block=right_block, wide=bool(conduction.wide))
     repolarization = judge_repolarization(
         case, gate, conduction.left_block, explained, q_waves, secondary
     )
