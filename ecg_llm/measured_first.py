@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
 from ecg_llm.findings.conduction import WIDE_MS
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
@@ -70,6 +71,8 @@ def measured_first(
             out[code] = replace(finding, status="present", reason=None)
         elif code in NEVER_UNMET and finding.status == "present" and status == "absent":
             out[code] = replace(finding, status="unknown", reason=f"uncertain: {finding.doubt}")
+        elif finding.doubt and code in given and _forbidden(given[code]):
+            out[code] = _stated(given[code], finding)
     for code, above in WITH.items():
         stated = [out[name] for name in above if name in out and out[name].status == "present"]
         if not stated or code not in given:
@@ -83,6 +86,13 @@ def measured_first(
     _paroxysm(out, given)
     _walls(out, given)
     return out
+
+
+def _forbidden(given: Finding) -> bool:
+    """Whether the QRS is of a kind that nobody can read this off, an encoder neither."""
+    if given.reason == PACED:
+        return given.section != "rhythm"
+    return given.reason in (LEFT_BLOCK, PREEXCITED, FROM_VENTRICLES) and given.section == "qrs"
 
 
 def _stated(given: Finding, found: Finding) -> Finding:
@@ -116,13 +126,12 @@ def _wide_qrs(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
         return
     if width.value < WIDE_MS + QRS_ERROR_MS or _any_stated(out, _NAMED):
         return
-    partial = out.get("IRBBB")
-    if met == ["CRBBB"] and partial is not None and partial.status == "present":
+    code, partial = met[0], out.get("IRBBB")
+    if code == "CRBBB" and partial is not None and partial.status == "present":
         out["IRBBB"] = replace(partial, doubt=f"{partial.doubt}: {TOO_WIDE}")
-    elif "IVCD" in out:
-        out["IVCD"] = replace(
-            out["IVCD"], status="present", reason=None, doubt=None, evidence=(width,)
-        )
+    elif code in out:
+        doubt = None if code == "IVCD" else out[code].doubt
+        out[code] = replace(out[code], status="present", reason=None, doubt=doubt)
 
 
 def _paroxysm(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:

@@ -302,7 +302,7 @@ def joined(
             continue
         out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
     found = {finding.code: finding for finding in _consistent(out, given)}
-    return tuple(measured_first(found, given).values())
+    return tuple(_not_normal(measured_first(found, given)))
 
 
 def _judged(
@@ -426,6 +426,23 @@ def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bo
     serious = finding.urgency in ("critical", "urgent", "abnormal")
     serious = serious and finding.code not in BESIDE_NORMAL
     return met and serious and (finding.probability is None or finding.probability >= RULED_OUT)
+
+
+def _not_normal(found: Mapping[str, Finding]) -> Iterable[Finding]:
+    """Call no ECG normal beside what is stated and no reader would call so."""
+    stated = [
+        finding.label
+        for finding in found.values()
+        if finding.status == "present"
+        and finding.urgency in ("critical", "urgent", "abnormal")
+        and finding.code not in BESIDE_NORMAL
+    ]
+    for finding in found.values():
+        if finding.code == "NORM" and finding.status == "present" and stated:
+            why = f"{stated[0]} is stated"
+            yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
+        else:
+            yield finding
 
 
 def _shown(p: float) -> float:

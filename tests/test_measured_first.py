@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ecg_llm.findings.apply import LEFT_BLOCK, PACED
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.knowledge import SCP
@@ -119,12 +120,31 @@ def test_a_sinus_rhythm_of_the_encoder_is_fast_or_slow_by_its_rate(bpm, code):
 
 def test_a_wide_qrs_always_has_a_name():
     judged = found({}, made("CLBBB", "present", QRS), made("IVCD", "absent"))
-    assert judged["CLBBB"].status == "unknown"
-    assert judged["IVCD"].status == "present" and judged["IVCD"].evidence == (QRS,)
+    assert judged["CLBBB"].status == "present" and "encoder gives" in judged["CLBBB"].doubt
+    delay = found({}, made("IVCD", "present", QRS))["IVCD"]
+    assert delay.status == "present" and delay.doubt is None
     near = fact(QRS.quantity, 123.0, "ms", "≥ 120 ms")
     assert found({}, made("IVCD", "present", near))["IVCD"].status == "unknown"
     stated = found({"PACE": 0.9}, made("IVCD", "present", QRS), made("PACE", "present", RATE))
     assert stated["IVCD"].status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "status"),
+    [
+        ("ASMI", PACED, "unknown"),
+        ("ISC_", PACED, "unknown"),
+        ("ASMI", LEFT_BLOCK, "unknown"),
+        ("ISC_", LEFT_BLOCK, "present"),
+        ("ASMI", "lead V1 is missing", "present"),
+    ],
+)
+def test_an_encoder_reads_no_infarction_off_paced_beats(code, reason, status):
+    """Four paced ECGs of LUDB once had a probable infarction each."""
+    judged = found({code: 0.95}, made(code, "unknown", reason=reason))[code]
+    assert judged.status == status
+    if status == "unknown":
+        assert judged.reason == reason and judged.doubt is None
 
 
 def test_an_incomplete_block_as_wide_as_a_complete_one_says_so():
