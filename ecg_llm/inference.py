@@ -36,6 +36,24 @@ def sigmoid(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))))
 
 
+def onnx_runtime() -> Any:
+    """Import ONNX Runtime, which otherwise reports its use to its maker.
+
+    Returns
+    -------
+    module
+
+    Notes
+    -----
+    From release 1.32 on it keeps a device number and events in the home directory and sends them
+    over the network, from the import on: nothing that reads patients' files may do that.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
 def session_options(threads: int | None = None) -> Any:
     """Give the settings of every ONNX session of the program.
 
@@ -53,7 +71,7 @@ def session_options(threads: int | None = None) -> Any:
     Idle threads sleep instead of turning in circles: on a machine that others use as well (a
     server, a folder run) a record takes half the time so, on an idle one a fifth longer.
     """
-    import onnxruntime
+    onnxruntime = onnx_runtime()
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -89,7 +107,7 @@ def session(weights: Path) -> Any:
             f"{weights}: these weights are not there; reinstall the package, or train them anew "
             "(`ecgllm train --help` lists how)."
         )
-    import onnxruntime
+    onnxruntime = onnx_runtime()
 
     return onnxruntime.InferenceSession(
         str(weights), session_options(), providers=["CPUExecutionProvider"]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ecg_llm.chat_layout import END, SPECIAL, layout
 from ecg_llm.errors import ConfigError
-from ecg_llm.inference import file_hashes, session_options
+from ecg_llm.inference import file_hashes, onnx_runtime, session_options
 from ecg_llm.lm_numbers import numbers_of
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class OnnxModel:
     """
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        import onnxruntime as ort
         from tokenizers import Tokenizer
 
+        ort = onnx_runtime()
         if lacking := [name for name in FILES if not (folder / name).is_file()]:
             raise ConfigError(
                 f"{folder}: {', '.join(lacking)} missing; a model for ONNX Runtime has "

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.findings.apply import HARMLESS
@@ -305,67 +305,92 @@ def joined(
     return tuple(_not_normal(measured_first(found, given)))
 
 
+class _Weighed(NamedTuple):
+    """What criterion and head say together, and the head alone, of one finding."""
+
+    both: float
+    alone: float
+    limit: float
+    said: bool
+    """Whether it is enough to state the finding."""
+    left_open: bool
+    """Whether it is enough not to deny it."""
+
+    @property
+    def fact(self) -> Evidence:
+        """What the head says, as evidence."""
+        return Evidence(
+            lead=None,
+            from_s=None,
+            to_s=None,
+            quantity=BY_ENCODER,
+            value=_shown(self.alone),
+            unit="",
+            criterion=f"≥ {self.limit:.2f}",
+            source=SOURCE,
+        )
+
+
 def _judged(
     code: str, finding: Finding | None, model: CodeModel, score: float, *, by_criteria: bool
 ) -> Finding:
     """Decide one finding."""
-    alone = model.alone(score)
-    both = model.together(score, finding.status) if finding is not None else alone
-    p, limit = _shown(both), model.threshold
-    by_criterion = finding is not None and finding.status == "present"
-    agree = not by_criteria or (by_criterion and alone >= limit)
+    met = finding is not None and finding.status == "present"
+    alone, limit = model.alone(score), model.threshold
+    both = alone if finding is None else model.together(score, finding.status)
+    agree = not by_criteria or (met and alone >= limit)
     said = both >= (limit if agree else max(limit, STATED_IN_DOUBT))
-    open_ = both >= limit and not said
-    fact = Evidence(
-        lead=None,
-        from_s=None,
-        to_s=None,
-        quantity=BY_ENCODER,
-        value=_shown(alone),
-        unit="",
-        criterion=f"≥ {limit:.2f}",
-        source=SOURCE,
-    )
+    weighed = _Weighed(both, alone, limit, said, both >= limit and not said)
     if finding is None:
-        statement = STATEMENTS.get(code) or ENCODER_STATEMENTS[code]
-        what = "no criterion applies" if by_criteria else "nothing was measured on this page"
-        doubt = f"by the encoder alone, {what}" if by_criteria and (said or open_) else None
-        status: Status = "present" if said else "absent" if by_criteria and not open_ else "unknown"
-        reason = f"uncertain: {doubt}" if doubt else "seen by the encoder alone, below its limit"
-        return Finding(
-            code=code,
-            label=statement.label,
-            snomed=statement.snomed,
-            section=statement.section,
-            urgency=statement.urgency,
-            status=status,
-            probability=p,
-            reason=reason if status == "unknown" else None,
-            evidence=(fact,),
-            doubt=doubt,
-        )
-    if by_criterion:
-        doubt = f"the criterion is met, the encoder gives a probability of {_shown(alone):.2f}"
-        if said or finding.urgency == "critical":
-            if alone >= limit:
-                return replace(finding, probability=p)
-            return replace(finding, probability=p, doubt=doubt, evidence=(*finding.evidence, fact))
-        evidence: tuple[Evidence, ...] = (*finding.evidence, fact)
-    elif said or (open_ and finding.status == "absent"):
-        judged = "is not met" if finding.status == "absent" else _not_judged(finding)
-        doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion {judged}"
-        evidence = (fact,)
-    else:
-        return replace(finding, probability=p)
-    stated = said and not by_criterion
-    return replace(
-        finding,
-        status="present" if stated else "unknown",
-        probability=p,
+        return _by_encoder(code, weighed, by_criteria)
+    return _criterion_met(finding, weighed) if met else _criterion_not_met(finding, weighed)
+
+
+def _by_encoder(code: str, weighed: _Weighed, by_criteria: bool) -> Finding:
+    """Decide a finding that no criterion judged."""
+    statement = STATEMENTS.get(code) or ENCODER_STATEMENTS[code]
+    uncertain = by_criteria and (weighed.said or weighed.left_open)
+    doubt = "by the encoder alone, no criterion applies" if uncertain else None
+    status: Status = "unknown"
+    if weighed.said or (by_criteria and not weighed.left_open):
+        status = "present" if weighed.said else "absent"
+    reason = f"uncertain: {doubt}" if doubt else "seen by the encoder alone, below its limit"
+    return Finding(
+        code=code,
+        label=statement.label,
+        snomed=statement.snomed,
+        section=statement.section,
+        urgency=statement.urgency,
+        status=status,
+        probability=_shown(weighed.both),
+        reason=reason if status == "unknown" else None,
+        evidence=(weighed.fact,),
         doubt=doubt,
-        reason=None if stated else f"uncertain: {doubt}",
-        evidence=evidence,
     )
+
+
+def _criterion_met(finding: Finding, weighed: _Weighed) -> Finding:
+    """Keep a finding, keep it in doubt, or leave it open."""
+    kept = replace(finding, probability=_shown(weighed.both))
+    doubt = f"the criterion is met, the encoder gives a probability of {_shown(weighed.alone):.2f}"
+    doubted = replace(kept, doubt=doubt, evidence=(*finding.evidence, weighed.fact))
+    if weighed.said or finding.urgency == "critical":
+        return kept if weighed.alone >= weighed.limit else doubted
+    return replace(doubted, status="unknown", reason=f"uncertain: {doubt}")
+
+
+def _criterion_not_met(finding: Finding, weighed: _Weighed) -> Finding:
+    """Keep a finding absent or unknown, leave it open, or state it by the encoder."""
+    kept = replace(finding, probability=_shown(weighed.both))
+    absent = finding.status == "absent"
+    if not (weighed.said or (weighed.left_open and absent)):
+        return kept
+    judged = "is not met" if absent else _not_judged(finding)
+    doubt = f"by the encoder, probability {_shown(weighed.alone):.2f}; the criterion {judged}"
+    doubted = replace(kept, doubt=doubt, evidence=(weighed.fact,))
+    if weighed.said:
+        return replace(doubted, status="present", reason=None)
+    return replace(doubted, status="unknown", reason=f"uncertain: {doubt}")
 
 
 def _not_judged(finding: Finding) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.inference import file_hashes
+from ecg_llm.lm import trimmed
 from ecg_llm.serving.vllm_engine import NUMBERS, Engine, engine_arguments
 
 if TYPE_CHECKING:
@@ -120,14 +121,8 @@ class VllmModel:
                 pieces.put(None)
 
         future = self.engine.submit(pump())
-        said, n_told = "", 0
         try:
-            while (piece := pieces.get()) is not None:
-                said = (said + piece).lstrip()
-                kept = len(said.rstrip())
-                if kept > n_told:
-                    yield said[n_told:kept]
-                    n_told = kept
+            yield from trimmed(iter(pieces.get, None))
             future.result()
         finally:
             future.cancel()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import typer.main
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from ecg_llm.cli.app import app
 
@@ -57,7 +59,31 @@ def test_commands_and_their_options_exist(path):
     assert {call: unknown_words(call) for call in calls if unknown_words(call)} == {}
 
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOWN = re.findall(
+    r"^\$ ecgllm ([^\n]*examples/[^\n]*)\n(.*?)```", README, flags=re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("call", "shown"), SHOWN, ids=[call for call, _ in SHOWN])
+def test_the_readme_shows_what_is_printed(call, shown, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    printed = " ".join(CliRunner().invoke(app, shlex.split(call)).output.split())
+    parts = [" ".join(part.split()) for part in shown.split("…\n")]
+    assert [part for part in parts if part not in printed] == []
+
+
 def test_a_command_that_does_not_exist_would_be_found():
     assert unknown_words("repport a.hea") == {"repport"}
     assert unknown_words("eval pages --data ptbxl/ --standrd") == {"--standrd"}
     assert not unknown_words("eval pages --data ptbxl/ --standard")
+
+
+def test_the_architecture_names_every_module():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## Modules of `ecg_llm/`")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+/?)`", table))
+    own = [path for path in (ROOT / "ecg_llm").iterdir() if not path.is_symlink()]
+    modules = {path.stem for path in own if path.suffix == ".py"} - {"__init__"}
+    packages = {f"{path.name}/" for path in own if (path / "__init__.py").is_file()}
+    assert named == modules | packages

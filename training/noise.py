@@ -228,7 +228,7 @@ def _left_out_in_turn(
             net.logits(drawn.maps[np.searchsorted(drawn.ecg_id, questions[n].ecg_id)])[
                 rows.place[where[n]], kind[n]
             ]
-            for n in held
+            for n in held.tolist()
         ]
         p[held] = blended(own, np.array(logits))
         if tell:
@@ -312,7 +312,8 @@ def _fit_net(
     def loss(chosen: Tensor) -> Tensor:
         batch, wanted, counts = (part[chosen] for part in tensors)
         shown = (torch.rand(x.shape[1]) >= recipe.dropped_inputs) / (1 - recipe.dropped_inputs)
-        return (loss_of(net(batch * shown), wanted) * counts).sum() / (usual * len(chosen))
+        each: Tensor = loss_of(net(batch * shown), wanted) * counts
+        return each.sum() / (usual * len(chosen))
 
     steps = recipe.epochs * per_epoch
     descend(net, loss, batches(), steps, recipe.rate, recipe.decay, warm_up=50)

@@ -56,6 +56,8 @@ class Number(NamedTuple):
 
 
 _PHRASES: dict[str, tuple[str, ...]] = {
+    # A place on the tracing: a number after it is no width of the QRS.
+    "word": ("before [the|each|every|a] QRS",),
     "neg": (
         "no",
         "not",

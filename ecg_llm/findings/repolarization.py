@@ -254,7 +254,7 @@ def _patterns(case: Case, secondary: Secondary) -> tuple[Finding, ...]:
             all_of(
                 at_least(case, "st_j_mv", 0.2, BRUGADA, lead),
                 compare(case, "st_slope_mv_s", lambda v: v < 0, "falling", BRUGADA, lead),
-                at_most(case, "t_neg_mv", -0.05, BRUGADA, lead),
+                at_most(case, "t_mv", -0.05, BRUGADA, lead),
             ),
         )
         for lead in ("V1", "V2")

@@ -53,6 +53,15 @@ def test_what_no_ecg_tells_is_declined_before_a_model_is_asked(
     assert not model.prompts
 
 
+def test_a_model_that_repeats_itself_is_not_shown(found: Analysis, known: Known) -> None:
+    loop = "The ECG shows no " + "with the tracing does not " * 40
+    told = answer(found, "What is the QRS duration?", model=Scripted(loop))
+    assert "with the tracing" not in told
+    assert qrs(known) in told
+    told = answer(found, "What is the rhythm?", model=Scripted(f"Sinus rhythm. {loop}"))
+    assert told == "Sinus rhythm."
+
+
 @pytest.mark.parametrize(
     "question", ["Is there ST depression?", "Is there a digitalis effect?", "How tall is R in V5?"]
 )

@@ -89,6 +89,8 @@ def test_brugada_type_1_is_coved_and_falls_into_an_inverted_t(make_case):
     assert "brugada_1" in present(make_case(leads={"V1": coved}))
     assert "brugada_1" not in present(make_case(leads={"V1": coved | {"st_j_mv": 0.19}}))
     assert "brugada_1" not in present(make_case(leads={"V1": coved | {"st_slope_mv_s": 1.0}}))
+    upright = coved | {"t_mv": 0.4, "t_neg_mv": -0.1}
+    assert "brugada_1" not in present(make_case(leads={"V2": upright}))
 
 
 def test_sgarbossa_only_in_left_bundle_block(make_case):

@@ -244,7 +244,7 @@ def test_a_client_that_goes_away_frees_its_place_and_the_engine(settings: Settin
 
     import uvicorn
 
-    text = " ".join(f"The QRS duration is {93} ms." for _ in range(12))
+    text = " ".join(["The QRS duration is 93 ms."] * 12)
     app = create_app(settings, partial(Scripted, text, 0.2))
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
