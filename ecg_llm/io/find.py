@@ -92,6 +92,7 @@ def record_files(folder: Folder) -> list[str]:
     headers = [name for name in names if PurePosixPath(name).suffix.lower() == ".hea"]
     signal_files: set[str] = set()
     segments: set[str] = set()
+    of_segments: set[str] = set()
     for header in headers:
         try:
             files, parts = referred_names(folder.head(header).decode("latin-1"))
@@ -100,6 +101,10 @@ def record_files(folder: Folder) -> list[str]:
         base = PurePosixPath(header).parent
         signal_files |= {str(base / file) for file in files}
         segments |= {str(base / f"{part}.hea") for part in parts}
+        of_segments |= {header} if parts else set()
+    # No header hides another one, nor itself: a record of segments is no segment.
+    signal_files -= set(headers)
+    segments -= of_segments
     stems = {name.removesuffix(".hea") for name in headers}
     found = [
         name
