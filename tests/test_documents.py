@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import typer.main
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from ecg_llm.cli.app import app
 
@@ -55,6 +57,20 @@ def test_commands_and_their_options_exist(path):
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
     calls = re.findall(r"(?:ecgllm|-m ecg_llm\.cli) ([a-z][^|>#;`\n]*)", text)
     assert {call: unknown_words(call) for call in calls if unknown_words(call)} == {}
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOWN = re.findall(
+    r"^\$ ecgllm ([^\n]*examples/[^\n]*)\n(.*?)```", README, flags=re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("call", "shown"), SHOWN, ids=[call for call, _ in SHOWN])
+def test_the_readme_shows_what_is_printed(call, shown, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    printed = " ".join(CliRunner().invoke(app, shlex.split(call)).output.split())
+    parts = [" ".join(part.split()) for part in shown.split("…\n")]
+    assert [part for part in parts if part not in printed] == []
 
 
 def test_a_command_that_does_not_exist_would_be_found():

@@ -110,19 +110,16 @@ def _between(first: str, last: str) -> tuple[str, ...]:
     return STANDARD_12[a : b + 1]
 
 
-_ST_T = ("STE_", "STD_", "INVT", "LOWT", "NDT", "NST_", "NT_", "TAB_", "ISC_", "stemi", "tall_t")
 _LOCAL = {
     *members("st_t_changes"),
     *members("mi"),
     *members("injury"),
-    *_ST_T,
     "st_t_changes",
     "st_changes",
     "mi",
     "injury",
     "QWAVE",
     "brugada_1",
-    "early_repolarization",
 }
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io import registry
 from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
 from ecg_llm.io.assemble import assemble
@@ -234,4 +234,4 @@ def _relative(path: Path, root: Path) -> str | None:
         relative = path.resolve().relative_to(root.resolve())
     except ValueError:
         return None
-    return relative.with_suffix("").as_posix()
+    return as_text(relative.with_suffix("").as_posix())

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io.limits import HEAD_BYTES, MAX_FILE_BYTES, MAX_RECORD_BYTES
 
 
@@ -209,13 +209,14 @@ class Source:
     _n_read: int = 0
 
     def __post_init__(self) -> None:
-        """Count the file itself."""
+        """Count the file itself; keep a label that can be written."""
+        self.label = as_text(self.label)
         self._count(self.data)
 
     @property
     def stem(self) -> str:
         """File name without its extension."""
-        return PurePosixPath(self.filename).stem
+        return as_text(PurePosixPath(self.filename).stem)
 
     @property
     def sha256(self) -> str:

@@ -163,6 +163,25 @@ def test_a_folder_gives_a_line_a_record_and_resumes(folder, tmp_path):
     assert out.read_text() == whole
 
 
+def test_a_name_that_is_no_text_costs_no_run(tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    name = os.fsdecode(b"caf\xe9")
+    try:
+        write_csv(folder / f"{name}.csv", seed=2)
+    except (OSError, UnicodeError):
+        pytest.skip("the file system keeps names as text only")
+    (folder / f"{name}.hea").write_text("no header\n")
+    out = tmp_path / "out.jsonl"
+    for command in ("measure", "report"):
+        result = run(app, [command, str(folder), "-o", str(out), "--jobs", "1", "--overwrite"])
+        assert result.exit_code == 0, result.output
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        assert ["error" in line for line in lines] == [False, True]
+    result = run(app, ["measure", str(folder / f"{name}.csv"), "--json"])
+    assert json.loads(result.stdout)["record"] == "caf\\udce9"
+
+
 def test_a_folder_of_reports(folder, tmp_path):
     out = tmp_path / "reports.jsonl"
     result = run(app, ["report", str(folder), "--output", str(out), "--jobs", "1"])

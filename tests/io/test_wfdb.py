@@ -9,7 +9,7 @@ import pytest
 import wfdb
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io import read_record
+from ecg_llm.io import find_records, read_record, read_ref
 
 
 @pytest.mark.parametrize(
@@ -353,6 +353,21 @@ def test_segments_that_point_elsewhere(ecg, tmp_path):
     (tmp_path / "in" / "many.hea").write_text("many/1 12 500 5000\n../seg 5000\n")
     with pytest.raises(RecordError, match="not a file of its own folder"):
         read_record(tmp_path / "in" / "many.hea")
+
+
+def test_headers_that_name_themselves_or_each_other_are_listed_and_refused(ecg, tmp_path):
+    ecg.write_wfdb(tmp_path, ecg.known_ecg(), name="good")
+    (tmp_path / "self.hea").write_text("self/1 12 500 5000\nself 5000\n")
+    (tmp_path / "a.hea").write_text("a/1 12 500 5000\nb 5000\n")
+    (tmp_path / "b.hea").write_text("b/1 12 500 5000\na 5000\n")
+    (tmp_path / "hides.hea").write_text("hides 1 500 5000\ngood.hea 16 1000/mV 16 0 0 0 0 I\n")
+    (tmp_path / "whole.hea").write_text("whole/1 12 500 5000\ngood 5000\n")
+    refs = find_records(tmp_path)
+    assert [ref.name for ref in refs] == ["a", "b", "hides", "self", "whole"]
+    for ref in refs[:-1]:
+        with pytest.raises(RecordError):
+            read_ref(ref)
+    assert read_ref(refs[-1]).fs == 500
 
 
 def test_a_link_out_of_the_folder_is_not_followed(ecg, tmp_path):
