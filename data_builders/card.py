@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -206,16 +207,11 @@ def _command(build: dict[str, Any]) -> str:
 
 
 def _readme(card: dict[str, Any]) -> str:
-    """Write the card as text; its head tells `datasets` which files are which split."""
+    """Write the card as text."""
     counts = card["counts"]
-    head = ["---", "configs:", "- config_name: default", "  data_files:"]
-    for split in card["splits"]:
-        head += [f"  - split: {split}", f"    path: {split}-*.parquet"]
     licences = ", ".join(card["licences"])
     lines = [
-        *head,
-        "---",
-        "",
+        *head_lines(card["splits"]),
         f"# {card['source']}: 12-lead ECGs with measurements and findings",
         "",
         f"Made by {card['builder']} with `{card['command']}`.",
@@ -257,6 +253,25 @@ def _readme(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def head_lines(splits: Iterable[str]) -> list[str]:
+    """Write what tells `datasets` which files are which split.
+
+    Parameters
+    ----------
+    splits : iterable of str
+        Those that the set has.
+
+    Returns
+    -------
+    list of str
+        The head of ``README.md``, and an empty line.
+    """
+    files = [
+        line for split in splits for line in (f"  - split: {split}", f"    path: {split}-*.parquet")
+    ]
+    return ["---", "configs:", "- config_name: default", "  data_files:", *files, "---", ""]
 
 
 def table_lines(header: tuple[str, ...], rows: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
-from ecg_llm.data_builders.card import save_card, shard_counts
+from ecg_llm.data_builders.card import head_lines, save_card, shard_counts, table_lines
 from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
 from ecg_llm.data_builders.listing import SPLITS, Source
 from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards
@@ -45,16 +45,8 @@ def write_image_card(
 
     Parameters
     ----------
-    out : Path
-        Folder of the set, complete.
-    source : Source
-        Where the images come from.
-    n_listed : int
-        Records of the list.
-    problems : dict of str to int
-        Records left out, by kind.
-    remarks : dict of str to int
-        What else was noticed.
+    out, source, n_listed, problems, remarks
+        As of `ecg_llm.data_builders.card.write_card`.
     """
     manifest = load_manifest(out)
     card = {
@@ -119,14 +111,10 @@ def _command(manifest: Manifest) -> str:
 
 
 def _readme(card: dict[str, Any]) -> str:
-    """Write the card as text; its head tells `datasets` which files are which split."""
+    """Write the card as text."""
     counts = card["counts"]
-    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
-    for split in card["splits"]:
-        lines += [f"  - split: {split}", f"    path: {split}-*.parquet"]
-    lines += [
-        "---",
-        "",
+    lines = [
+        *head_lines(card["splits"]),
         "# Images of ECG pages with the place of every lead, sample and grid line",
         "",
         f"Made by {card['builder']} with `{card['command']}`. The tracings are those of the "
@@ -139,11 +127,11 @@ def _readme(card: dict[str, Any]) -> str:
         "",
     ]
     rows = [(name, of["images"], of["records"]) for name, of in card["splits"].items()]
-    lines += _table(("split", "images", "records"), rows)
+    lines += table_lines(("split", "images", "records"), rows)
     for key, title in _TITLES.items():
-        lines += _table((title, "images"), list(card[key].items()))
+        lines += table_lines((title, "images"), card[key].items())
     if card["remarks"]:
-        lines += _table(("also noticed", "number"), list(card["remarks"].items()))
+        lines += table_lines(("also noticed", "number"), card["remarks"].items())
     lines += [
         "A whole number in a place names the centre of a pixel. What is off the image has no "
         "place. A lead of the list `traces` may carry another name on the page (`label`): then the "
@@ -152,12 +140,6 @@ def _readme(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
-    ruler = "|".join("---" if k == 0 else "---:" for k in range(len(header)))
-    cells = ["| " + " | ".join(map(str, row)) + " |" for row in (header, *rows)]
-    return [cells[0], f"|{ruler}|", *cells[1:], ""]
 
 
 IMAGES = Product(

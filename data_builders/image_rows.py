@@ -16,12 +16,12 @@ from ecg_llm.data_builders.page_geometry import LeadTrace, PageExample, PageGeom
 from ecg_llm.data_builders.page_settings import PageSettings
 from ecg_llm.data_builders.photo_settings import PhotoSettings
 from ecg_llm.data_builders.photograph import encode_image
+from ecg_llm.data_builders.samples import GAP
 
 IMAGE_SCHEMA_VERSION = 1
 BUILDER = f"ecg_llm {ecg_llm.__version__}, images {IMAGE_SCHEMA_VERSION}"
 STEPS_PER_PX = 8.0
 """Places of samples are kept in eighths of a pixel: 0.0625 px off at most, up to 4095 px away."""
-GAP = -32768
 """Stands for a sample that was not recorded or is not in the image."""
 PACKED = tuple(f"traces.list.element.{name}.list.element" for name in ("x", "y"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.claims.lexicon import scan
-from ecg_llm.data_builders.card import save_card, shard_counts, table_lines
+from ecg_llm.data_builders.card import head_lines, save_card, shard_counts, table_lines
 from ecg_llm.data_builders.listing import SPLITS, Listed
 from ecg_llm.data_builders.shards import load_manifest, read_shards
 
@@ -220,22 +220,16 @@ def _spread(lengths: list[int]) -> dict[str, int]:
 def _readme(card: dict[str, Any]) -> str:
     """Write the card as text."""
     counts = card["counts"]
-    head = ["---", "configs:", "- config_name: default", "  data_files:"]
-    for split in card["splits"]:
-        head += [f"  - split: {split}", f"    path: {split}-*.parquet"]
     lines = [
-        *head,
-        "---",
-        "",
+        *head_lines(card["splits"]),
         f"# {card['source']}: grounded conversations on 12-lead ECGs",
         "",
         f"Made by {card['builder']} with `{card['command']}` from a set of records.",
         f"Licence of the source: {', '.join(card['licences'])}. Cite: {card['citation']}",
         "",
         f"{counts['listed']} records listed = {counts['written']} written + {counts['left_out']} "
-        f"left out; {counts['rows']} conversations. An `ecg` part of a message names a record "
-        f"of the "
-        "set of records, which holds the signal.",
+        f"left out; {counts['rows']} conversations. An `ecg` part of a message names a record of "
+        "the set of records, which holds the signal.",
         "",
     ]
     lines += table_lines(

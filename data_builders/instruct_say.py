@@ -215,7 +215,7 @@ class Teller:
             shown = [self.fact(item) for item in chosen]
             if facts and k < TRIES - 2:
                 shown = [*self._seen(finding.code), *shown]
-            text = self._present_text(finding, name, shown)
+            text = self._present_text(name, shown)
             if self.holds(text):
                 return Point(finding.code, "present", text, tuple(chosen))
         self.unsaid += 1
@@ -229,7 +229,7 @@ class Teller:
             return [self.pick("no P waves", "no P waves; irregular rhythm", "no visible P waves")]
         return []
 
-    def _present_text(self, finding: Finding, name: str, facts: Sequence[str]) -> str:
+    def _present_text(self, name: str, facts: Sequence[str]) -> str:
         article, verb = with_article(name), "are" if is_plural(name) else "is"
         f = "; ".join(facts)
         forms: tuple[str, ...]

@@ -41,7 +41,7 @@ NORMAL_RANGE = {
     "qtc_fridericia_ms": (350.0, 450.0),
 }
 """Limits of the features that are asked for, ms; that of QTc depends on sex."""
-PLACES = ("below the normal range", "within the normal range", "above the normal range")
+PLACES = question.PLACES
 NOISES = {"wander": "baseline drift", "muscle noise": "static noise"}
 
 

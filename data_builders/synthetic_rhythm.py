@@ -40,7 +40,7 @@ def _sinus_intervals(
     return interval
 
 
-def _start(plan: RhythmPlan, rng: np.random.Generator, interval_s: float) -> float:
+def _start(rng: np.random.Generator, interval_s: float) -> float:
     """First event before the record, at a random phase."""
     return -MARGIN_S - interval_s * float(rng.random())
 
@@ -71,7 +71,7 @@ def sinus(
     """
     course, pr_s = Course(), plan.pr_ms / 1000
     interval = _sinus_intervals(plan, rng, arrhythmia)
-    now, since = _start(plan, rng, 60 / plan.bpm), int(rng.integers(0, 3))
+    now, since = _start(rng, 60 / plan.bpm), int(rng.integers(0, 3))
     end, latest = plan.seconds + MARGIN_S, plan.seconds * float(rng.uniform(0.2, 0.6))
     done = False  # one premature beat must fall into the record
     while now < end:
@@ -138,7 +138,7 @@ def atrial_fibrillation(plan: RhythmPlan, rng: np.random.Generator) -> Course:
     floor = max(0.24, 0.5 * mean)
     spread = mean * rng.uniform(0.16, 0.26)
     shape = ((mean - floor) / spread) ** 2
-    now, done = _start(plan, rng, mean), False
+    now, done = _start(rng, mean), False
     latest = plan.seconds * float(rng.uniform(0.2, 0.6))
     while now < plan.seconds + MARGIN_S:
         course.ventricles.append(VentricularEvent(now))
@@ -180,7 +180,7 @@ def flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
     rate = float(np.clip(plan.bpm * ratio, 240, 340))
     period = 60.0 / rate
     course = Course(drive="flutter", flutter_bpm=rate)
-    now = _start(plan, rng, period)
+    now = _start(rng, period)
     while now < plan.seconds + MARGIN_S:
         course.ventricles.append(VentricularEvent(now))
         step = plan.ratio or int(rng.choice([2, 3, 4], p=[0.45, 0.1, 0.45]))
@@ -206,7 +206,7 @@ def second_degree(plan: RhythmPlan, rng: np.random.Generator, *, wenckebach: boo
     """
     course = Course()
     interval = _sinus_intervals(plan, rng, 0.0)
-    now = _start(plan, rng, 60 / plan.bpm)
+    now = _start(rng, 60 / plan.bpm)
     cycle = plan.ratio or int(rng.integers(3, 6))
     place = int(rng.integers(0, cycle))
     step = rng.uniform(0.05, 0.11)
@@ -241,7 +241,7 @@ def third_degree(
     """
     course = Course()
     interval = _sinus_intervals(plan, rng, 0.0)
-    now = _start(plan, rng, 60 / plan.bpm)
+    now = _start(rng, 60 / plan.bpm)
     while now < plan.seconds + MARGIN_S:
         course.atria.append(AtrialEvent(now, conducted=False))
         now += interval(now)
@@ -259,7 +259,7 @@ def _regular(
 ) -> None:
     """Add a nearly regular ventricular train."""
     period = 60.0 / bpm
-    now = _start(plan, rng, period)
+    now = _start(rng, period)
     while now < plan.seconds + MARGIN_S:
         course.ventricles.append(VentricularEvent(now, form, kind))
         now += period * (1 + 0.006 * plan.variability * float(rng.standard_normal()))
@@ -329,11 +329,11 @@ def paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Cours
     Course
     """
     course = Course(drive="af" if chambers == "VF" else "")
-    period, now = 60.0 / plan.bpm, _start(plan, rng, 60.0 / plan.bpm)
+    period, now = 60.0 / plan.bpm, _start(rng, 60.0 / plan.bpm)
     end = plan.seconds + MARGIN_S
     if chambers == "V":  # the atria go their own way
         interval = _sinus_intervals(RhythmPlan(bpm=plan.escape_bpm + 30), rng, 0.0)
-        at = _start(plan, rng, period)
+        at = _start(rng, period)
         while at < end:
             course.atria.append(AtrialEvent(at, conducted=False))
             at += interval(at)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ecg_llm.data_builders.synthetic_chambers import pointed
 from ecg_llm.data_builders.synthetic_conditions import ECTOPY, apply, check_together
-from ecg_llm.data_builders.synthetic_course import RhythmPlan
+from ecg_llm.data_builders.synthetic_course import Course, RhythmPlan
 from ecg_llm.data_builders.synthetic_drive import (
     add_spikes,
     fibrillatory_waves,
@@ -25,6 +25,7 @@ from ecg_llm.data_builders.synthetic_drive import (
 )
 from ecg_llm.data_builders.synthetic_entry import Condition
 from ecg_llm.data_builders.synthetic_events import (
+    Ventricles,
     atrial_recovery,
     lay_out_p,
     lay_out_ventricles,
@@ -35,7 +36,7 @@ from ecg_llm.data_builders.synthetic_labels import looks_normal, measured_labels
 from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
 from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, make_course
 from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
-from ecg_llm.data_builders.synthetic_waves import add_waves
+from ecg_llm.data_builders.synthetic_waves import Waves, add_waves
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.quality.electrodes import swap_electrodes
@@ -168,21 +169,7 @@ def synthetic_ecg(
     ventricles = lay_out_ventricles(course, heart, fields, beats, variability)
     p = lay_out_p(course, heart, fields, beats, variability)
 
-    n = round(seconds * fs)
-    eight = np.zeros((8, n))
-    for shape, amplitude in (*ventricles.drawn(), (p.shape, p.amplitude)):
-        add_waves(eight, fs, shape, amplitude)
-    if heart.ta:
-        add_waves(eight, fs, *atrial_recovery(p, heart.ta))
-    match course.drive:
-        case "af":
-            eight += fibrillatory_waves(n, fs, fields, drive)
-        case "flutter":
-            eight += flutter_waves(n, fs, course.flutter_bpm, fields, drive)
-        case "vf":
-            eight += ventricular_fibrillation(n, fs, fields, drive)
-    add_spikes(eight, fs, course.spikes, fields, drive)
-
+    eight = _electrodes(course, heart, ventricles, p, fields, round(seconds * fs), fs, drive)
     rows = [STANDARD_12.index(lead) for lead in leads]
     truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
     extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
@@ -192,17 +179,10 @@ def synthetic_ecg(
         named = ("NORM", *named)
     truth = replace(truth, labels=named)
     if noise is not None:
-        eight += electrode_noise(n, fs, noise, disturb)
+        eight += electrode_noise(eight.shape[1], fs, noise, disturb)
         truth = replace(truth, lost=tuple(lead for lead in noise.lost if lead in leads))
-    twelve = TO_12 @ eight
-    if electrode_swap:
-        swapped = swap_electrodes(
-            {lead: row.astype(np.float32) for lead, row in zip(STANDARD_12, twelve, strict=True)},
-            electrode_swap,
-        )
-        twelve = np.stack([swapped[lead] for lead in STANDARD_12]).astype(float)
-        truth = replace(truth, electrode_swap=electrode_swap)
-    signal = twelve[rows]
+    signal = _swapped(TO_12 @ eight, electrode_swap)[rows]
+    truth = replace(truth, electrode_swap=electrode_swap)
     if noise is not None:
         signal = device_faults(signal, tuple(leads), fs, noise, disturb)
     record = ECGRecord(
@@ -215,6 +195,42 @@ def synthetic_ecg(
         sex=chosen_sex,
     )
     return SyntheticECG(record, truth)
+
+
+def _electrodes(
+    course: Course,
+    heart: Heart,
+    ventricles: Ventricles,
+    p: Waves,
+    fields: Array,
+    n: int,
+    fs: float,
+    rng: np.random.Generator,
+) -> Array:
+    """Draw every wave of the heart at the eight independent electrodes, [8, n]."""
+    eight = np.zeros((8, n))
+    for shape, amplitude in (*ventricles.drawn(), (p.shape, p.amplitude)):
+        add_waves(eight, fs, shape, amplitude)
+    if heart.ta:
+        add_waves(eight, fs, *atrial_recovery(p, heart.ta))
+    match course.drive:
+        case "af":
+            eight += fibrillatory_waves(n, fs, fields, rng)
+        case "flutter":
+            eight += flutter_waves(n, fs, course.flutter_bpm, fields, rng)
+        case "vf":
+            eight += ventricular_fibrillation(n, fs, fields, rng)
+    add_spikes(eight, fs, course.spikes, fields, rng)
+    return eight
+
+
+def _swapped(twelve: Array, electrode_swap: str) -> Array:
+    """Show the leads as they are when electrodes change places."""
+    if not electrode_swap:
+        return twelve
+    rows = zip(STANDARD_12, twelve.astype(np.float32), strict=True)
+    swapped = swap_electrodes(dict(rows), electrode_swap)
+    return np.stack([swapped[lead] for lead in STANDARD_12]).astype(float)
 
 
 def _check(rhythm: str, bpm: float | None, seconds: float, fs: float, leads: Sequence[str]) -> None:

@@ -40,8 +40,6 @@ class Truth:
         that may lie outside it.
     beats : tuple of Beat
         Of ``delineation``.
-    fused : np.ndarray of bool, shape (n_beats,)
-        Beats of ``delineation`` that two fronts made.
     p_source : tuple of str
         Of ``complete.p_waves_s``: ``sinus``, ``ectopic``, ``retrograde``, ``paced``.
     p_conducted, p_hidden : np.ndarray of bool, shape (n_p,)
@@ -78,7 +76,6 @@ class Truth:
     delineation: Delineation
     complete: Delineation
     beats: tuple[Beat, ...]
-    fused: npt.NDArray[np.bool_]
     p_source: tuple[PSource, ...]
     p_conducted: npt.NDArray[np.bool_]
     p_hidden: npt.NDArray[np.bool_]
@@ -274,7 +271,6 @@ def note_truth(
         delineation=delineation,
         complete=complete,
         beats=tuple(Beat(float(at), beat.kind) for at, beat in zip(r[inside], events, strict=True)),
-        fused=np.array([beat.form.startswith("fusion") for beat in events], dtype=bool),
         p_source=tuple(course.atria[k].source for k in order),
         p_conducted=np.array([course.atria[k].conducted for k in order], dtype=bool),
         p_hidden=hidden,

@@ -12,20 +12,22 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from ecg_llm.claims.facts import Facts
-from ecg_llm.findings.finding import URGENCIES, Finding
+from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
+from ecg_llm.findings.finding import Finding, Status
 from ecg_llm.phrases import amount, sentence
+from ecg_llm.probabilities import EXCLUSIVE
 from ecg_llm.prompt import (
     SHOWN_VALUES,
     SHOWN_WAVES,
     Part,
     finding_words,
-    possible_findings,
     shown_findings,
     status_words,
     value_words,
 )
 from ecg_llm.quantity import Quantity
 from ecg_llm.references import reference
+from ecg_llm.statements import conclusion_claim
 from ecg_llm.vocabulary import CODES as STATED
 from ecg_llm.vocabulary import canonical_code, label, members
 
@@ -80,27 +82,17 @@ def report_answer(facts: Facts, parts: Sequence[Part], labels: Sequence[str]) ->
     if facts.refused is not None:
         return "This tracing cannot be interpreted."
     shown = shown_findings(facts) if "findings" in parts else []
-    rhythm = [found for found in shown if found.section == "rhythm"]
-    others = [found for found in shown if found.section != "rhythm"]
-    said = [sentence(finding_words(found)) for found in rhythm]
+    said = [sentence(finding_words(found)) for found in shown if found.section == "rhythm"]
     if "values" in parts:
         known = [word for word in value_words(facts) if " unknown" not in word]
         wanted = tuple(SHOWN_VALUES[name] for name in REPORT_VALUES)
         values = [word for word in known if word.rsplit(" ", 2)[0] in wanted or _axis(word)]
         said += [sentence(", ".join(values))] if values else []
-    said += [sentence(finding_words(found)) for found in others]
-    told = {canonical_code(found.code) for found in shown}
-    likely = [found.label for found in possible_findings(facts)] if "findings" in parts else []
-    if "tokens" in parts and not likely:
-        more = [code for code in stated(labels) if told.isdisjoint(members(code))]
-        if told:  # what people saw beyond the criteria
-            likely = [label(code) for code in more if code not in ("NORM", "SR")]
-        else:
-            said += [sentence(label(code)) for code in more]
-    said += [f"Possible {name}." for name in likely]
-    if shown:
-        grave = sorted(shown, key=lambda found: URGENCIES.index(found.urgency))
-        said.append(sentence(f"Impression: {'; '.join(found.label for found in grave)}"))
+    said += [sentence(finding_words(found)) for found in shown if found.section != "rhythm"]
+    if "findings" in parts:
+        said.append(conclusion_claim(shown or facts.findings.values()).text)
+    elif "tokens" in parts:
+        said += [sentence(label(code)) for code in stated(labels)]
     return " ".join(said)
 
 
@@ -142,10 +134,10 @@ def verify_answer(code: str, facts: Facts) -> str:
     name = label(code)
     rest = told[len(name) :].strip()
     state, _, fact = rest.partition(": ")
-    if state.startswith("present"):
-        return (
-            f"Yes. {sentence(f'{name}: {fact}' if fact else name + rest.removeprefix('present'))}"
-        )
+    if state.startswith(("present", "probable")):
+        sure = state.split(" ")[0]
+        said = name if sure == "present" else f"probable {name}"
+        return f"Yes. {sentence(f'{said}: {fact}' if fact else said + rest.removeprefix(sure))}"
     if state.startswith("absent"):
         verb = "are" if name.endswith(("waves", "complexes", "changes", "voltages")) else "is"
         return f"No. {sentence(f'{name} {verb} absent' + (f': {fact}' if fact else ''))}"
@@ -281,7 +273,7 @@ def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> F
     kept = {code: found for code, found in facts.findings.items() if found.status != "present"}
     rhythms = [code for code in pool if pool[code][0].section == "rhythm"]
     codes = [rng.choice(rhythms)] if rhythms and rng.random() < 0.8 else []
-    codes += rng.sample(sorted(pool), rng.randrange(5))
+    codes += rng.sample(sorted(pool), min(rng.randrange(5), len(pool)))
     return replace(facts, findings=kept | {code: rng.choice(pool[code]) for code in codes})
 
 
@@ -300,19 +292,25 @@ def unmeasured(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
     Returns
     -------
     Facts
-        No value; findings with a probability.
+        No value; findings by the encoder alone.
     """
     bare = Facts(sex=facts.sex, age_years=facts.age_years, refused=facts.refused)
-    return suspected(bare, labels, rng)
+    return doubted(bare, labels, rng)
 
 
-def suspected(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
-    """Add what a classifier might hold possible: most of what people saw, and some that is not.
+DOUBTED = 0.35
+"""Share of the findings that the encoder is made to deny."""
+LEFT_OPEN = 0.3
+"""Share of these that stay open."""
+
+
+def doubted(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
+    """Let an encoder disagree, as in use: it denies findings, and adds some that people saw or not.
 
     Parameters
     ----------
     facts : Facts
-        Of a record.
+        Of a record, by the criteria alone.
     labels : sequence of str
         Codes that people stated.
     rng : Random
@@ -321,22 +319,28 @@ def suspected(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
     Returns
     -------
     Facts
+        Findings that are sure, probable and open.
     """
     findings = dict(facts.findings)
+    for code, found in facts.findings.items():
+        if found.status == "present" and rng.random() < DOUBTED:
+            status: Status = "unknown" if rng.random() < LEFT_OPEN else "present"
+            findings[code] = replace(found, status=status, doubt="the encoder denies it")
     present = {code for code, found in findings.items() if found.status == "present"}
-    codes = [code for code in stated(labels) if code not in ("NORM", "SR") and rng.random() < 0.8]
+    codes = [code for code in stated(labels) if rng.random() < 0.8]
     codes += [rng.choice(STATED) for _ in range(3) if rng.random() < 0.2]
     for code in codes:
-        if present.isdisjoint(members(code)):
-            known = findings.get(code)
+        statement = STATEMENTS.get(code) or ENCODER_STATEMENTS.get(code)
+        instead = {*members(code), *(EXCLUSIVE if code in EXCLUSIVE else ())}
+        if statement is not None and code != "NORM" and present.isdisjoint(instead):
             findings[code] = Finding(
                 code=code,
-                label=label(code),
-                snomed=None,
-                section="st-t" if known is None else known.section,
-                urgency="abnormal",
-                status="unknown",
-                probability=0.5 + rng.random() / 2,
-                reason="no criterion decides it",
+                label=statement.label,
+                snomed=statement.snomed,
+                section=statement.section,
+                urgency=statement.urgency,
+                status="present",
+                doubt="by the encoder alone",
             )
+            present.add(code)
     return replace(facts, findings=findings)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_llm.analysis import Analysis, analyse
+from ecg_llm.inference import file_hashes
 
 if TYPE_CHECKING:
     from ecg_llm.ground.known import Known
@@ -195,4 +195,4 @@ def weight_hashes() -> dict[str, str]:
         By file name.
     """
     files = sorted(path for path in WEIGHTS.glob("*") if path.suffix in (".onnx", ".npz", ".json"))
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return file_hashes(files)

@@ -10,6 +10,7 @@ import functools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ecg_llm.errors import ConfigError, ECGError
 
@@ -136,19 +137,20 @@ def run_batch(
         If ``output`` cannot be written.
     """
     started = time.monotonic()
-    kept = _resume(output, dict(run), overwrite)
-    todo = [item for item in items if item.name not in kept]
-    n_ok = sum(kept.values())
-    n_failed = len(kept) - n_ok
-    with (
-        output.open("a", encoding="utf-8") as lines,
-        progress_bar(len(items), len(kept), wanted=progress) as step,
-    ):
-        for good, line in run_lines(function, todo, workers=workers, together=together):
-            lines.write(line + "\n")
-            lines.flush()
-            n_ok, n_failed = n_ok + good, n_failed + (not good)
-            step()
+    if output.exists() and not output.is_file():
+        raise ConfigError(f"{output}: not a file; a folder run needs one that it can resume.")
+    with output.open("a", encoding="utf-8") as lines:
+        _wait_for_others(lines, output)
+        kept = _resume(output, dict(run), overwrite)
+        todo = [item for item in items if item.name not in kept]
+        n_ok = sum(kept.values())
+        n_failed = len(kept) - n_ok
+        with progress_bar(len(items), len(kept), wanted=progress) as step:
+            for good, line in run_lines(function, todo, workers=workers, together=together):
+                lines.write(line + "\n")
+                lines.flush()
+                n_ok, n_failed = n_ok + good, n_failed + (not good)
+                step()
     return BatchSummary(
         n_ok=n_ok, n_failed=n_failed, n_kept=len(kept), seconds=time.monotonic() - started
     )
@@ -358,10 +360,23 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _wait_for_others(lines: IO[str], output: Path) -> None:
+    """Let a run that writes to the same file end first: two would write every line twice."""
+    try:
+        import fcntl
+    except ImportError:  # not a system that has it
+        return
+    try:
+        fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{output}: another run is writing to it; waiting for its end", file=sys.stderr)
+        fcntl.flock(lines, fcntl.LOCK_EX)
+    except OSError:  # a file system without locks
+        return
+
+
 def _resume(output: Path, run: dict[str, Any], overwrite: bool) -> dict[str, bool]:
     """Give the records that stand in the output already and whether each worked."""
-    if output.exists() and not output.is_file():
-        raise ConfigError(f"{output}: not a file; a folder run needs one that it can resume.")
     sidecar = output.with_name(output.name + ".run.json")
     described = json.dumps(run, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     there = output.exists() and output.stat().st_size > 0
@@ -388,9 +403,22 @@ def _difference(sidecar: Path, run: dict[str, Any]) -> str:
         before = json.loads(sidecar.read_text(encoding="utf-8"))
     except ValueError:
         return f"{sidecar.name} is unreadable"
-    keys = sorted(set(before) | set(run))
-    changed = [key for key in keys if before.get(key) != run.get(key)]
-    return "; ".join(f"{key} was {before.get(key)!r}, now {run.get(key)!r}" for key in changed)
+    said = []
+    for key in sorted(set(before) | set(run)):
+        was, now = before.get(key), run.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            parts = {name: (was.get(name), now.get(name)) for name in sorted(set(was) | set(now))}
+        else:
+            parts = {key: (was, now)}
+        for name, (one, other) in parts.items():
+            if one != other:
+                values = "" if _is_hash(one) or _is_hash(other) else f" was {one!r}, now {other!r}"
+                said.append(f"{name}{values or ' differs'}")
+    return "; ".join(said)
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
 def _kept_lines(output: Path) -> dict[str, bool]:

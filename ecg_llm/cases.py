@@ -20,6 +20,7 @@ import numpy as np
 
 from ecg_llm.errors import ConfigError, ECGError
 from ecg_llm.findings.finding import Evidence
+from ecg_llm.ptbxl import FILE_COLUMNS, read_table, statements_of
 
 if TYPE_CHECKING:
     from ecg_llm.io import RecordRef
@@ -389,12 +390,9 @@ def known_statements(folder: Path) -> dict[str, tuple[str, ...]]:
         return {row["record"]: tuple(row["statements"].split()) for row in rows}
     if not ptbxl.is_file():
         return {}
-    import ast
-
-    with ptbxl.open(newline="", encoding="utf-8") as file:
-        return {
-            row[column]: tuple(ast.literal_eval(row["scp_codes"]))
-            for row in csv.DictReader(file)
-            for column in ("filename_lr", "filename_hr")
-            if row[column]
-        }
+    return {
+        row[column]: tuple(statements_of(row))
+        for row in read_table(folder, ("scp_codes",))
+        for column in FILE_COLUMNS.values()
+        if row.get(column)
+    }

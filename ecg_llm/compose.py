@@ -15,7 +15,7 @@ from ecg_llm.descriptions import (
 )
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES, Finding
-from ecg_llm.phrases import brief_reason, sentence
+from ecg_llm.phrases import brief_reason, listing, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
@@ -34,6 +34,7 @@ from ecg_llm.statements import (
     impression_claim,
     is_grave_doubt,
     nothing_found,
+    open_in_conclusion,
     stated_claim,
     value_claims,
 )
@@ -52,6 +53,22 @@ MEANINGLESS_IN = {
     "3AVB": ("pr_",),
 }
 """Values that a report does not give beside these findings, by the beginning of their names."""
+RHYTHMS = (
+    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE"),
+    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
+    *("wide_qrs_tachycardia", "asystole_or_vf"),
+)
+"""One of these an impression names, or says that it could not."""
+RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
+"""Alerts that say with the rhythm that it is fast."""
+_ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
+SIGNS = {
+    "INVT": (*_ISCHAEMIC, "lv_strain"),
+    "STD_": (*_ISCHAEMIC, "lv_strain"),
+    "PVC": ("BIGU", "TRIGU"),
+    "extreme_tachycardia": RATE_SAID_BY,
+}
+"""Signs that an impression leaves out where one of these, which rests on them, is in it."""
 
 
 def build_report(
@@ -222,14 +239,49 @@ def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
 
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
-    present = concluded(findings)
+    present = _without_signs(concluded(findings), findings)
     graver = any(finding.urgency != "normal" for finding in present)
     lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
     if not normal and not graver:
-        lines.append(Claim(text=sentence(nothing_found(findings)), status="supported"))
+        open_ = [f for f in open_in_conclusion(findings) if f not in present]
+        judged = [f for f in findings if not f.doubt]
+        nothing = Claim(text=sentence(nothing_found(judged)), status="supported")
+        lines += [impression_claim(finding) for finding in open_] or [nothing]
+    looked_for = any(finding.code == "SR" for finding in findings)
+    if looked_for and not any(finding.code in RHYTHMS for finding in present):
+        lines.append(_no_rhythm(findings))
     grave = [f for f in findings if f.urgency == "critical" and f not in present]
+    if any(f.code == "sgarbossa" and f.status != "unknown" and f.evidence for f in findings):
+        grave = [f for f in grave if f.code != "stemi"]  # judged by Sgarbossa's criteria
+    elif any(f.code == "stemi" for f in grave):
+        grave = [f for f in grave if f.code != "sgarbossa"]  # the same question
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
+
+
+def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out signs whose meaning is stated as surely; hypertrophy names its strain pattern."""
+    known = {finding.code: finding for finding in findings if finding.status == "present"}
+    strain = "lv_strain" in known and "LVH" in known
+    kept = []
+    for finding in present:
+        others = [known[code] for code in SIGNS.get(finding.code, ()) if code in known]
+        if any(other.doubt is None or finding.doubt is not None for other in others):
+            continue
+        if finding.code == "LVH" and strain:
+            finding = replace(finding, label=f"{finding.label} with a strain pattern")
+        kept.append(finding)
+    return kept
+
+
+def _no_rhythm(findings: Sequence[Finding]) -> Claim:
+    """Say that no rhythm is stated, and which one is possible."""
+    open_ = [f for f in findings if f.code in RHYTHMS and f.status == "unknown" and f.doubt]
+    text = "the basic rhythm could not be determined"
+    if open_:
+        text += f": possible {listing([finding.label for finding in open_], 'or')}"
+    facts = tuple(item for finding in open_ for item in finding.evidence)
+    return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
 
 
 def _refusal(quality: Quality) -> Claim:
@@ -239,6 +291,8 @@ def _refusal(quality: Quality) -> Claim:
 
 
 def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
+    fast = any(f.code in RATE_SAID_BY and f.status == "present" for f in findings)
+    findings = [f for f in findings if not (fast and f.code == "extreme_tachycardia")]
     return tuple(
         Alert(
             code=finding.code,

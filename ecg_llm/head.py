@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ecg_llm.encode import encode
 from ecg_llm.errors import ConfigError
 from ecg_llm.head_features import FEATURES, feature_row
+from ecg_llm.inference import sigmoid
 from ecg_llm.measure import Measurements
 from ecg_llm.record import ECGRecord
 
@@ -138,7 +139,7 @@ class Head:
         both = self.joined[0] * seen + self.joined[1] * self.measured_logits(rows) + self.joined[2]
         single = self.alone[0] * seen + self.alone[1]
         odds = np.where(measured[:, None], both, single)
-        return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+        return sigmoid(odds).astype(np.float32)
 
     def save(self, path: Path) -> None:
         """Write one NPZ file, weights in half precision.

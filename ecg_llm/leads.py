@@ -16,17 +16,6 @@ PRECORDIAL_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
 STANDARD_12 = LIMB_LEADS + PRECORDIAL_LEADS
 EXTRA_LEADS = ("V3R", "V4R", "V5R", "V7", "V8", "V9", "X", "Y", "Z")
 
-MDC_CODES = {
-    "I": "MDC_ECG_LEAD_I",
-    "II": "MDC_ECG_LEAD_II",
-    "III": "MDC_ECG_LEAD_III",
-    "aVR": "MDC_ECG_LEAD_AVR",
-    "aVL": "MDC_ECG_LEAD_AVL",
-    "aVF": "MDC_ECG_LEAD_AVF",
-    **{name: f"MDC_ECG_LEAD_{name}" for name in PRECORDIAL_LEADS + EXTRA_LEADS},
-}
-"""Lead names of ISO/IEEE 11073-10102."""
-
 _KNOWN = {name.upper(): name for name in STANDARD_12 + EXTRA_LEADS}
 _KNOWN |= {"VX": "X", "VY": "Y", "VZ": "Z", "D1": "I", "D2": "II", "D3": "III"}
 _KNOWN |= {"DI": "I", "DII": "II", "DIII": "III", "L1": "I", "L2": "II", "L3": "III"}

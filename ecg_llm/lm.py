@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -137,3 +137,30 @@ def bundled() -> bool:
     bool
     """
     return (MINI / "decoder.onnx").is_file()
+
+
+def trimmed(pieces: Iterable[str]) -> Iterator[str]:
+    """Leave out the space at the ends of an answer that comes in pieces.
+
+    Parameters
+    ----------
+    pieces : iterable of str
+        As they are written.
+
+    Yields
+    ------
+    str
+        Of each what can be told already.
+
+    Examples
+    --------
+    >>> list(trimmed([" ", "QRS ", "90 ms", ". "]))
+    ['QRS', ' 90 ms', '.']
+    """
+    said, n_told = "", 0
+    for piece in pieces:
+        said = (said + piece).lstrip()
+        kept = len(said.rstrip())
+        if kept > n_told:
+            yield said[n_told:kept]
+            n_told = kept

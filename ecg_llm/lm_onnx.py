@@ -6,7 +6,6 @@ that transformers and vLLM read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from ecg_llm.chat_layout import END, SPECIAL, layout
 from ecg_llm.errors import ConfigError
-from ecg_llm.inference import session_options
+from ecg_llm.inference import file_hashes, onnx_runtime, session_options
 from ecg_llm.lm_numbers import numbers_of
 
 if TYPE_CHECKING:
@@ -46,18 +45,16 @@ class OnnxModel:
     """
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        import onnxruntime as ort
         from tokenizers import Tokenizer
 
+        ort = onnx_runtime()
         if lacking := [name for name in FILES if not (folder / name).is_file()]:
             raise ConfigError(
                 f"{folder}: {', '.join(lacking)} missing; a model for ONNX Runtime has "
                 f"{', '.join(FILES)}, as ecgllm train writes them."
             )
         self.name = folder.name
-        self.hashes = {
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES
-        }
+        self.hashes = file_hashes(folder / name for name in FILES)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         text = config["text_config"]
         self._config = config

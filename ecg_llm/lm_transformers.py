@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import file_hashes
 from ecg_llm.lm_numbers import NumberReader, Numbers, numbers_of
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ class TransformersModel:
             )
         self.model, self.processor = load_checkpoint(folder)
         self.name = folder.name
-        self.hashes = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.glob("*.safetensors"))
-        }
+        self.hashes = file_hashes(sorted(folder.glob("*.safetensors")))
         tokenizer = self.processor.tokenizer
         self._end = {tokenizer.eos_token_id}
         self.numbers = numbers_of(tokenizer.backend_tokenizer) if read_numbers else None

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import sigmoid
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise_features import Parted, electrode_metrics, noise_metrics
 from ecg_llm.noise_net import NET_FIELDS, NoiseNet, noise_map
@@ -196,7 +197,7 @@ class NoiseModel:
         x = scaled(rows, self.mean, self.spread)
         inner = np.maximum(x @ self.hidden + self.hidden_bias[:, None], 0)  # [K, n, H]
         logit = inner @ self.out + self.out_bias[:, None]
-        return np.asarray((1 / (1 + np.exp(-logit))).mean(axis=0))
+        return np.asarray(sigmoid(logit).mean(axis=0))
 
     def probability(self, noise: Noise, kind: str, lead: str | None = None) -> float:
         """Estimate how probable a kind of noise is.
@@ -270,7 +271,7 @@ def blended(p: npt.NDArray[Any], logit: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     own = np.clip(p, 1e-3, 1 - 1e-3)
     mean = (np.log(own / (1 - own)) + logit) / 2
-    return np.asarray(1 / (1 + np.exp(-mean)))
+    return sigmoid(mean)
 
 
 def save_noise_model(model: NoiseModel, path: Path) -> None:

@@ -343,7 +343,9 @@ def reading(item: Evidence, rule: str = "", *, when: bool = False) -> str:
     str
     """
     if isinstance(item.value, str):
-        words = item.value[:1].lower() + item.value[1:] if " " in item.value else item.value
+        # A sentence that begins with a symbol keeps it: "P, QRS and T", "I + III = II".
+        begins = " " in item.value and item.value[1:2].islower()
+        words = item.value[:1].lower() + item.value[1:] if begins else item.value
     else:
         words = "unknown" if item.value is None else amount(item.value, item.unit, rule)
     if item.lead and item.lead not in item.quantity.split():

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.findings.apply import HARMLESS
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
+from ecg_llm.measured_first import measured_first
+from ecg_llm.phrases import brief_reason
+from ecg_llm.scp import INCLUDES
 
 if TYPE_CHECKING:
     from ecg_llm.measure import Measurements
@@ -33,17 +38,6 @@ NEEDED = (
 )
 """Without these, findings come from criteria alone and have no probability."""
 SOURCE = "ecg_llm trained head, thresholds in ecg_llm.probabilities"
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
-    "1AVB": ("1AVB", "LPR"),
-    "VCLVH": ("VCLVH", "LVH"),
-    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
-    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
-    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
-    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
-}
-"""Head scores of which the largest speaks for a finding, as PTB-XL's statements imply it; for any
-other code that the head knows, its own."""
 EXCLUSIVE = ("SR", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE")
 """Of these rhythms, a report states the likeliest only, unless a criterion holds for both."""
 WHOLE = {"IRBBB": "CRBBB", "ILBBB": "CLBBB"}
@@ -59,7 +53,9 @@ STATED_IN_DOUBT = 0.5
 """Probability from which a finding is stated although criterion and encoder disagree on it: it is
 then called probable, which what is rather absent than present must not be."""
 OF_SINUS = ("STACH", "SBRAD", "SARRH")
-_EDGE = 1e-4
+EDGE = 1e-4
+"""Scores of the head are held so far from 0 and 1 before their odds are taken."""
+_LEADS = re.compile(r"\bV[1-6]\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,45 +221,8 @@ def head_score(code: str, scores: Mapping[str, float]) -> float | None:
     float or None
         None for a code that the head does not know.
     """
-    known = [scores[name] for name in COLUMNS.get(code, (code,)) if name in scores]
+    known = [scores[name] for name in INCLUDES.get(code, (code,)) if name in scores]
     return max(known) if known else None
-
-
-def finding_probabilities(
-    record: ECGRecord,
-    measurements: Measurements | None,
-    findings: Iterable[Finding] = (),
-) -> dict[str, float]:
-    """Estimate how probable each finding is.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        What was read.
-    measurements : Measurements or None
-        None where nothing could be measured, as on a page image.
-    findings : iterable of Finding
-        What the criteria say; without it, the head decides alone.
-
-    Returns
-    -------
-    dict of str to float
-        By code, of the codes that the head knows.
-
-    Raises
-    ------
-    ConfigError
-        If the weights are not there.
-    """
-    from ecg_llm.head import head_scores
-
-    scores = head_scores([record], None if measurements is None else [measurements])[0]
-    status = {finding.code: finding.status for finding in findings}
-    return {
-        code: model.together(score, status.get(code)) if code in status else model.alone(score)
-        for code, model in bundled().codes.items()
-        if (score := head_score(code, scores)) is not None
-    }
 
 
 def with_probabilities(
@@ -342,70 +301,103 @@ def joined(
                 out[code] = judge(code, unknown(NOT_MEASURED))
             continue
         out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
-    return tuple(_consistent(out, given))
+    found = {finding.code: finding for finding in _consistent(out, given)}
+    return tuple(_not_normal(measured_first(found, given)))
+
+
+class _Weighed(NamedTuple):
+    """What criterion and head say together, and the head alone, of one finding."""
+
+    both: float
+    alone: float
+    limit: float
+    said: bool
+    """Whether it is enough to state the finding."""
+    left_open: bool
+    """Whether it is enough not to deny it."""
+
+    @property
+    def fact(self) -> Evidence:
+        """What the head says, as evidence."""
+        return Evidence(
+            lead=None,
+            from_s=None,
+            to_s=None,
+            quantity=BY_ENCODER,
+            value=_shown(self.alone),
+            unit="",
+            criterion=f"≥ {self.limit:.2f}",
+            source=SOURCE,
+        )
 
 
 def _judged(
     code: str, finding: Finding | None, model: CodeModel, score: float, *, by_criteria: bool
 ) -> Finding:
     """Decide one finding."""
-    alone = model.alone(score)
-    both = model.together(score, finding.status) if finding is not None else alone
-    p, limit = _shown(both), model.threshold
-    by_criterion = finding is not None and finding.status == "present"
-    agree = not by_criteria or (by_criterion and alone >= limit)
+    met = finding is not None and finding.status == "present"
+    alone, limit = model.alone(score), model.threshold
+    both = alone if finding is None else model.together(score, finding.status)
+    agree = not by_criteria or (met and alone >= limit)
     said = both >= (limit if agree else max(limit, STATED_IN_DOUBT))
-    open_ = both >= limit and not said
-    fact = Evidence(
-        lead=None,
-        from_s=None,
-        to_s=None,
-        quantity=BY_ENCODER,
-        value=_shown(alone),
-        unit="",
-        criterion=f"≥ {limit:.2f}",
-        source=SOURCE,
-    )
+    weighed = _Weighed(both, alone, limit, said, both >= limit and not said)
     if finding is None:
-        statement = STATEMENTS.get(code) or ENCODER_STATEMENTS[code]
-        what = "no criterion applies" if by_criteria else "nothing was measured on this page"
-        doubt = f"by the encoder alone, {what}" if by_criteria and (said or open_) else None
-        status: Status = "present" if said else "absent" if by_criteria and not open_ else "unknown"
-        reason = f"uncertain: {doubt}" if doubt else "seen by the encoder alone, below its limit"
-        return Finding(
-            code=code,
-            label=statement.label,
-            snomed=statement.snomed,
-            section=statement.section,
-            urgency=statement.urgency,
-            status=status,
-            probability=p,
-            reason=reason if status == "unknown" else None,
-            evidence=(fact,),
-            doubt=doubt,
-        )
-    if by_criterion:
-        doubt = f"the criterion is met, the encoder gives a probability of {_shown(alone):.2f}"
-        if said or finding.urgency == "critical":
-            if alone >= limit:
-                return replace(finding, probability=p)
-            return replace(finding, probability=p, doubt=doubt, evidence=(*finding.evidence, fact))
-        evidence: tuple[Evidence, ...] = (*finding.evidence, fact)
-    elif said or (open_ and finding.status == "absent"):
-        judged = "is not met" if finding.status == "absent" else "was not judged"
-        doubt = f"by the encoder, probability {_shown(alone):.2f}; the criterion {judged}"
-        evidence = (fact,)
-    else:
-        return replace(finding, probability=p)
-    stated = said and not by_criterion
-    return replace(
-        finding,
-        status="present" if stated else "unknown",
-        probability=p,
+        return _by_encoder(code, weighed, by_criteria)
+    return _criterion_met(finding, weighed) if met else _criterion_not_met(finding, weighed)
+
+
+def _by_encoder(code: str, weighed: _Weighed, by_criteria: bool) -> Finding:
+    """Decide a finding that no criterion judged."""
+    statement = STATEMENTS.get(code) or ENCODER_STATEMENTS[code]
+    uncertain = by_criteria and (weighed.said or weighed.left_open)
+    doubt = "by the encoder alone, no criterion applies" if uncertain else None
+    status: Status = "unknown"
+    if weighed.said or (by_criteria and not weighed.left_open):
+        status = "present" if weighed.said else "absent"
+    reason = f"uncertain: {doubt}" if doubt else "seen by the encoder alone, below its limit"
+    return Finding(
+        code=code,
+        label=statement.label,
+        snomed=statement.snomed,
+        section=statement.section,
+        urgency=statement.urgency,
+        status=status,
+        probability=_shown(weighed.both),
+        reason=reason if status == "unknown" else None,
+        evidence=(weighed.fact,),
         doubt=doubt,
-        reason=None if stated else f"uncertain: {doubt}",
-        evidence=evidence,
     )
+
+
+def _criterion_met(finding: Finding, weighed: _Weighed) -> Finding:
+    """Keep a finding, keep it in doubt, or leave it open."""
+    kept = replace(finding, probability=_shown(weighed.both))
+    doubt = f"the criterion is met, the encoder gives a probability of {_shown(weighed.alone):.2f}"
+    doubted = replace(kept, doubt=doubt, evidence=(*finding.evidence, weighed.fact))
+    if weighed.said or finding.urgency == "critical":
+        return kept if weighed.alone >= weighed.limit else doubted
+    return replace(doubted, status="unknown", reason=f"uncertain: {doubt}")
+
+
+def _criterion_not_met(finding: Finding, weighed: _Weighed) -> Finding:
+    """Keep a finding absent or unknown, leave it open, or state it by the encoder."""
+    kept = replace(finding, probability=_shown(weighed.both))
+    absent = finding.status == "absent"
+    if not (weighed.said or (weighed.left_open and absent)):
+        return kept
+    judged = "is not met" if absent else _not_judged(finding)
+    doubt = f"by the encoder, probability {_shown(weighed.alone):.2f}; the criterion {judged}"
+    doubted = replace(kept, doubt=doubt, evidence=(weighed.fact,))
+    if weighed.said:
+        return replace(doubted, status="present", reason=None)
+    return replace(doubted, status="unknown", reason=f"uncertain: {doubt}")
+
+
+def _not_judged(finding: Finding) -> str:
+    """Say why a criterion was not judged; of a reason with numbers the findings tell."""
+    reason = brief_reason(finding.reason) if finding.reason else ""
+    told = reason and not any(letter.isdigit() for letter in _LEADS.sub("", reason))
+    return f"was not judged: {reason}" if told else "was not judged"
 
 
 def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterable[Finding]:
@@ -420,6 +412,10 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             if against:
                 why = f"the criterion of {against[0].label} is met"
                 yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
+                continue
+            if told := _met_beside_normal(given):
+                doubt = finding.doubt.partition(";")[0] + f"; the criteria find {told}"
+                yield replace(finding, doubt=doubt)
                 continue
         group = "SR" if code in OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
@@ -442,6 +438,13 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             yield finding
 
 
+def _met_beside_normal(given: Mapping[str, Finding]) -> str | None:
+    """Name what keeps the criteria from calling normal what the encoder does."""
+    met = [of for of in given.values() if of.status == "present" and of.code not in HARMLESS]
+    names = [of.label for of in met if not any(letter.isdigit() for letter in of.label)]
+    return " and ".join(names[:2]) or None
+
+
 def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bool:
     """Whether an abnormal finding's criterion is met, and the encoder does not rule it out."""
     met = finding.code in given and given[finding.code].status == "present"
@@ -450,13 +453,30 @@ def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bo
     return met and serious and (finding.probability is None or finding.probability >= RULED_OUT)
 
 
+def _not_normal(found: Mapping[str, Finding]) -> Iterable[Finding]:
+    """Call no ECG normal beside what is stated and no reader would call so."""
+    stated = [
+        finding.label
+        for finding in found.values()
+        if finding.status == "present"
+        and finding.urgency in ("critical", "urgent", "abnormal")
+        and finding.code not in BESIDE_NORMAL
+    ]
+    for finding in found.values():
+        if finding.code == "NORM" and finding.status == "present" and stated:
+            why = f"{stated[0]} is stated"
+            yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
+        else:
+            yield finding
+
+
 def _shown(p: float) -> float:
     """Probabilities are given to the hundredth, and never as certain."""
     return min(max(round(p, 2), 0.01), 0.99)
 
 
 def _logit(p: float) -> float:
-    p = min(max(p, _EDGE), 1 - _EDGE)
+    p = min(max(p, EDGE), 1 - EDGE)
     return math.log(p / (1 - p))
 
 

@@ -16,8 +16,9 @@ from ecg_llm.claims.lexicon import scan
 from ecg_llm.errors import ConfigError
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
-from ecg_llm.findings.finding import URGENCIES, Evidence, Finding
+from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.phrases import amount, brief_reason, facts_phrase, sentence, tidy
+from ecg_llm.statements import concluded, doubtful_name, open_in_conclusion, telling_facts
 from ecg_llm.vocabulary import GROUPS, canonical_code, label, members
 
 if TYPE_CHECKING:
@@ -61,15 +62,12 @@ MEANINGLESS_IN = {
 }
 """Values that have no meaning beside these findings, by the beginning of their names."""
 
-MOST_FINDINGS = 7
-"""Present findings a prompt shows, the most urgent first."""
+MOST_FINDINGS = 10
+"""Findings a prompt shows, the most urgent first."""
 MOST_LEADS = 2
 """Leads that the fact beside a finding names."""
 MOST_ASKED = 3
 """Findings and leads of a question that are looked up."""
-MOST_POSSIBLE = 4
-POSSIBLE = 0.5
-"""Least probability at which a finding that no criterion states is shown as possible."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -257,7 +255,6 @@ def describe(facts: Facts, *, parts: Sequence[Part] = PARTS) -> str:
         lines.append(f"Values: {values}." if values else "No measured values.")
     if "findings" in parts:
         lines += [f"- {finding_words(found)}" for found in shown_findings(facts)]
-        lines += [f"- possible {found.label}" for found in possible_findings(facts)]
     return "\n".join(lines)
 
 
@@ -290,7 +287,7 @@ def value_words(facts: Facts) -> list[str]:
 
 
 def shown_findings(facts: Facts) -> list[Finding]:
-    """Choose the present findings that are shown: rhythm first, then by urgency.
+    """Choose the findings that are shown, as a conclusion does: rhythm first, then by urgency.
 
     Parameters
     ----------
@@ -300,54 +297,30 @@ def shown_findings(facts: Facts) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Without those that a more precise one beside it says too.
+        The present ones that no other says more precisely, and what is open and would be grave.
     """
-    present = [found for found in facts.findings.values() if found.status == "present"]
-    codes = {canonical_code(found.code) for found in present}
-    told = [
-        found for found in present if not any(other in codes for other in members(found.code)[1:])
-    ]
-    told.sort(key=lambda found: (URGENCIES.index(found.urgency), found.section != "rhythm"))
-    kept = told[:MOST_FINDINGS]
-    return sorted(kept, key=lambda found: found.section != "rhythm")
-
-
-def possible_findings(facts: Facts) -> list[Finding]:
-    """Choose the findings that only a model's probability speaks for.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of the ECG.
-
-    Returns
-    -------
-    list of Finding
-        The most probable first.
-    """
-    likely = [
-        found
-        for found in facts.findings.values()
-        if found.status == "unknown" and (found.probability or 0) >= POSSIBLE
-    ]
-    return sorted(likely, key=lambda found: -(found.probability or 0))[:MOST_POSSIBLE]
+    found = facts.findings.values()
+    named = {finding.code: finding for finding in (*concluded(found), *open_in_conclusion(found))}
+    kept = list(named.values())[:MOST_FINDINGS]
+    return sorted(kept, key=lambda finding: finding.section != "rhythm")
 
 
 def finding_words(finding: Finding) -> str:
-    """Say a present finding with the first fact it rests on.
+    """Say a finding, as sure as it is, with the first fact it rests on.
 
     Parameters
     ----------
     finding : Finding
-        Of status present.
+        Present, or open with a doubt.
 
     Returns
     -------
     str
-        The label alone where no measured fact stands behind it.
+        The name alone where no measured fact stands behind it.
     """
+    name = doubtful_name(finding)
     fact = _fact(finding) if finding.code != "NORM" else ""
-    return f"{finding.label}: {fact}" if fact else finding.label
+    return f"{name}: {fact}" if fact else name
 
 
 def _fact(finding: Finding) -> str:
@@ -356,7 +329,7 @@ def _fact(finding: Finding) -> str:
         return ""
     told = [
         item
-        for item in finding.evidence
+        for item in telling_facts(finding)
         if item.value is not None and not item.criterion.startswith("not ")
     ]
     told = [item for item in told if not item.quantity.startswith(_SAYS_LITTLE)] or told
@@ -366,11 +339,7 @@ def _fact(finding: Finding) -> str:
         for item in first
         if item.quantity != P_BEFORE_QRS
     ] or [replace(item, criterion="") for item in first]
-    words = _waves_named(facts_phrase(shown, 1)) if shown else ""
-    for item in shown:  # as the bundled model has learnt to copy it; `ground` rounds what ships
-        if item.unit == "/min" and isinstance(item.value, int | float):
-            words = words.replace(amount(item.value, "/min"), f"{item.value:.2f} /min")
-    return words
+    return _waves_named(facts_phrase(shown, 1)) if shown else ""
 
 
 _UNITS = ("ms", "mV", "mV·ms", "bpm", "deg", "s", "%")
@@ -452,11 +421,11 @@ def status_words(code: str, facts: Facts) -> str:
     own = [facts.findings[one] for one in members(code) if one in facts.findings]
     present = [found for found in own if found.status == "present"]
     if present:
-        said = finding_words(present[0])
+        sure = "present" if present[0].doubt is None else "probable"
+        said = finding_words(replace(present[0], doubt=None))
         name = label(code)
-        return f"{name} present" + (
-            f" ({said})" if not said.startswith(name) else said[len(name) :]
-        )
+        rest = said[len(name) :] if said.startswith(name) else f" ({said})"
+        return f"{name} {sure}{rest}"
     known = facts.findings.get(canonical_code(code))
     states = {found.status for found in own}
     if (known is None or code in GROUPS) and states != {"absent"}:

@@ -122,6 +122,16 @@ COLUMNS = (
     *(f"sub:{name}" for name in SUB_CLASSES),
 )
 """What nets and heads predict, in order: 71 statements, 5 super-classes, 23 sub-classes."""
+INCLUDES: dict[str, tuple[str, ...]] = {
+    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
+    "1AVB": ("1AVB", "LPR"),
+    "VCLVH": ("VCLVH", "LVH"),
+    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
+    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
+    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
+    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
+}
+"""Statements that say one of ours too: a sinus tachycardia is a sinus rhythm."""
 
 
 def task_columns(task: str) -> tuple[str, ...]:

@@ -174,7 +174,8 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
         yield present_claim(*alike)
     for finding in doubted:
         yield doubtful_claim(finding)
-    yield from _absent_claims(absent, {f.code for alike in present.values() for f in alike})
+    settled = [*(finding for alike in present.values() for finding in alike), *doubted]
+    yield from _absent_claims(absent, {finding.code for finding in settled})
     for reason, group in unknown.items():
         names = family_names(group, kinds=True)
         text = sentence(f"not judged ({reason}): {'; '.join(names)}")
@@ -182,7 +183,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
 
 
 def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[Claim]:
-    """Deny what would matter, in one sentence with the values that decide it."""
+    """Deny what would matter and is not settled, in one sentence with the values that decide it."""
     denied = []
     evidence: list[Evidence] = []
     for name, members in family_names(absent).items():
@@ -311,14 +312,30 @@ def _facts(finding: Finding) -> str:
     """Say the measured facts of a finding, the telling ones."""
     if finding.section == "technical":  # what looks wrong; the explanation stands beside it
         return "; ".join(item.quantity for item in finding.evidence)
-    shown = [item for item in finding.evidence if item.quantity != BY_ENCODER]
-    shown = [item for item in shown if not _goes_without_saying(item, finding)]
-    if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
-        shown.sort(key=lambda item: item.quantity in _SINUS_FACTS)
+    shown = telling_facts(finding)
     if finding.urgency == "normal":  # the rules of what is normal are told beside it
         shown = [item if "not " in item.criterion else _bare(item) for item in shown]
     count = SHOWN_OF_LEADS if finding.section in ("qrs", "st-t") else SHOWN_FACTS
     return facts_phrase(shown, count, when=finding.section in ("rhythm", "ectopy"))
+
+
+def telling_facts(finding: Finding) -> list[Evidence]:
+    """Choose the measured facts of a finding that tell something, the most telling first.
+
+    Parameters
+    ----------
+    finding : Finding
+        Any.
+
+    Returns
+    -------
+    list of Evidence
+    """
+    facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
+    facts = [item for item in facts if not _goes_without_saying(item, finding)]
+    if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
+        facts.sort(key=lambda item: item.quantity in _SINUS_FACTS)
+    return facts
 
 
 _OF_SINUS = ("STACH", "SBRAD", "SARRH")
@@ -454,7 +471,7 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     stated = [finding for finding in findings if finding.status == "present"]
     if grave or any(finding.urgency != "normal" or finding.code == "NORM" for finding in stated):
         return grave
-    met = [f for f in findings if f.status == "unknown" and f.doubt and _is_met(f)]
+    met = [f for f in findings if f.status == "unknown" and f.doubt and f.has_facts]
     return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
 
 
@@ -472,12 +489,7 @@ def is_grave_doubt(finding: Finding) -> bool:
         Then it stays open, but somebody must look at it.
     """
     open_ = finding.status == "unknown" and finding.doubt is not None
-    return open_ and _is_met(finding) and finding.urgency in ALERTING
-
-
-def _is_met(finding: Finding) -> bool:
-    """Whether the criterion of a doubtful finding is met: its facts are more than the encoder's."""
-    return any(item.quantity != BY_ENCODER for item in finding.evidence)
+    return open_ and finding.has_facts and finding.urgency in ALERTING
 
 
 MOST_OPEN = 2
@@ -507,6 +519,8 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     if finding.doubt:
         word = "probable" if finding.status == "present" else "possible"
         text = sentence(f"{word} {label}, uncertain ({finding.doubt})")
+        if normal and otherwise:
+            text = sentence(f"otherwise {word} {finding.label}, uncertain ({finding.doubt})")
         return doubtful_claim(finding).model_copy(update={"text": text})
     if normal:
         text = sentence(label)

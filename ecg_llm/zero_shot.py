@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import sigmoid
 from ecg_llm.knowledge import TASKS, Concept, concepts, find
 
 if TYPE_CHECKING:
@@ -196,5 +197,4 @@ def zero_shot_scores(
     means = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
     prior = np.array([priors[part].mean() for part in parts], np.float32)
     logits = tower.logits(tower.records(vectors), means, prior)
-    out: FloatArray = (1 / (1 + np.exp(-logits))).astype(np.float32)
-    return out
+    return sigmoid(logits).astype(np.float32)

@@ -7,7 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.scp import COLUMNS, TASKS, task_columns
+
 Array = npt.NDArray[np.float64]
+MIN_POSITIVE = 5
+"""Positives from which the area of a class is told while training."""
 
 
 def auc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | None:
@@ -102,6 +106,39 @@ def macro(
     found = [measure(truth[:, k], score[:, k]) for k in enough]
     values = [value for value in found if value is not None]
     return (float(np.mean(values)) if values else float("nan")), len(values)
+
+
+def task_aucs(
+    labels: npt.NDArray[np.int8], scores: npt.NDArray[np.floating], min_positive: int = 1
+) -> dict[str, float]:
+    """Give the macro AUC of each of the six tasks.
+
+    Parameters
+    ----------
+    labels : np.ndarray of int8, shape (n, 99)
+        By `ecg_llm.scp.COLUMNS`; -1 leaves a record out of a column.
+    scores : np.ndarray, shape (n, 99)
+        Likewise.
+    min_positive : int
+        Classes with fewer positives are left out.
+
+    Returns
+    -------
+    dict of str to float
+        By task; NaN if no class is left.
+    """
+    truth = np.where(labels < 0, np.nan, labels)
+    single = {
+        name: area
+        for k, name in enumerate(COLUMNS)
+        if np.nansum(truth[:, k]) >= min_positive
+        and (area := auc(truth[:, k], scores[:, k])) is not None
+    }
+    return {
+        task: float(np.mean(found)) if found else float("nan")
+        for task in TASKS
+        for found in [[single[name] for name in task_columns(task) if name in single]]
+    }
 
 
 def bootstrap(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecg_llm.eval.bench import shortest_ms
+from ecg_llm.eval.bench_measure import shortest_ms
 from ecg_llm.eval.result import Result
 
 if TYPE_CHECKING:

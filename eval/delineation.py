@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.delineate import Delineation, delineate
-from ecg_llm.eval.ludb import WAVES, LudbMarks, ludb_records, read_ludb
+from ecg_llm.eval.ludb import LudbMarks, ludb_records, read_ludb
 from ecg_llm.eval.result import Result
-from ecg_llm.waves import BUNDLED
+from ecg_llm.waves import BUNDLED, WAVES
 
 TOLERANCE_S = 0.150
 INTERVALS = {"PR": (0, 3), "QRS": (3, 5), "QT": (3, 8)}

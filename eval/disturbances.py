@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from ecg_llm.eval.encoder import truth_of
 from ecg_llm.eval.findings import ptbxl_rows, with_person
 from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS
+from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
 
 BLOCK_S = 0.2
@@ -253,7 +253,7 @@ def evaluate(
 
     listed = ptbxl_rows(data, tuple(folds), 100)[:limit]
     records = [with_person(read_record(data / f"{row['filename_lr']}.hea"), row) for row in listed]
-    statements = [ast.literal_eval(row["scp_codes"]) for row in listed]
+    statements = [statements_of(row) for row in listed]
     rows = [_row("none", records, statements)]
     for done, (name, spoil) in enumerate(DISTURBANCES.items(), start=1):
         rng = np.random.default_rng(seed)

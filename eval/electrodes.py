@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecg_llm.eval.result import Result
+from ecg_llm.ptbxl import VALIDATION_FOLD
 from ecg_llm.quality.model import bundled_model
 from ecg_llm.quality.reversal import name_exchange
-from ecg_llm.training.quality_gate import SWAP_KINDS, VALIDATION_FOLD, exchange, ptbxl_beats
+from ecg_llm.training.quality_gate import SWAP_KINDS, exchange, ptbxl_beats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import csv
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.finding import Finding
 from ecg_llm.knowledge import SCP
-from ecg_llm.record import ECGRecord, Sex
+from ecg_llm.ptbxl import FILE_COLUMNS, person, read_table, record_file, statements_of, whole
+from ecg_llm.record import ECGRecord
+from ecg_llm.scp import INCLUDES
 from ecg_llm.vocabulary import label
 
 RHYTHM_CODES = ("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE")
 """A PTB-XL record without one of these says nothing of its rhythm and is left out there."""
 MIN_LIKELIHOOD = 50.0
 """Diagnostic statements of a lower likelihood count neither for nor against."""
-
-INCLUDES: dict[str, tuple[str, ...]] = {
-    "SR": ("SR", "STACH", "SBRAD", "SARRH"),
-    "1AVB": ("1AVB", "LPR"),
-    "VCLVH": ("VCLVH", "LVH"),
-    "STD_": ("STD_", "INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
-    "NDT": ("NDT", "NT_", "TAB_", "LOWT", "INVT"),
-    "INVT": ("INVT",),
-    "ISC_": ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
-    "QWAVE": ("QWAVE", "IMI", "ILMI", "IPMI", "IPLMI", "LMI", "ALMI", "AMI", "ASMI"),
-}
-"""Statements of PTB-XL that imply one of ours: a sinus tachycardia is a sinus rhythm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +267,9 @@ def micro_f1(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> 
     return 2 * hits / max(2 * hits + misses, 1)
 
 
-def ptbxl_rows(data: Path, folds: tuple[int, ...], fs: int) -> list[dict[str, str]]:
+def ptbxl_rows(
+    data: Path, folds: tuple[int, ...], fs: int, columns: tuple[str, ...] = ()
+) -> list[dict[str, str]]:
     """List the records of a PTB-XL folder.
 
     Parameters
@@ -289,6 +280,8 @@ def ptbxl_rows(data: Path, folds: tuple[int, ...], fs: int) -> list[dict[str, st
         Which folds.
     fs : {100, 500}, Hz
         Which version of the records.
+    columns : tuple of str
+        Further columns that are needed.
 
     Returns
     -------
@@ -297,18 +290,23 @@ def ptbxl_rows(data: Path, folds: tuple[int, ...], fs: int) -> list[dict[str, st
 
     Raises
     ------
-    RecordError
+    ConfigError
         If the table or the records are missing.
     """
-    table = data / "ptbxl_database.csv"
-    if not table.is_file():
-        raise RecordError(f"{table}: not found; give the folder of PTB-XL.")
-    column = "filename_lr" if fs == 100 else "filename_hr"
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["strat_fold"]) in folds]
-    rows = [row for row in rows if row[column] and (data / f"{row[column]}.hea").is_file()]
+    listed = read_table(data, ("ecg_id", "scp_codes", "strat_fold", FILE_COLUMNS[fs], *columns))
+    there = [row for row in listed if record_file(data, row, fs)]
+    rows = [row for row in there if whole(row["strat_fold"]) in folds]
     if not rows:
-        raise RecordError(f"{data}: no record of folds {folds} at {fs} Hz is there.")
+        has = Counter(whole(row["strat_fold"]) for row in there)
+        held = ", ".join(f"{n} of fold {fold}" for fold, n in sorted(has.items(), key=str))
+        other = 600 - fs
+        n_other = sum(record_file(data, row, other) is not None for row in listed)
+        raise ConfigError(
+            f"{data}: no record of fold {', '.join(map(str, folds))} at {fs} Hz is there; it has "
+            f"{held or 'none'} at {fs} Hz, and {n_other} records at {other} Hz."
+        )
+    for row in rows:
+        statements_of(row)  # a broken cell is told before any work is done
     return rows
 
 
@@ -363,7 +361,7 @@ def evaluate(
         if by != "criteria" and quality.acceptable:
             scores = head_scores([record], [measurements])[0]
             findings = joined(scores, findings if by == "both" else ())
-        judged.append((ast.literal_eval(row["scp_codes"]), findings))
+        judged.append((statements_of(row), findings))
         if progress:
             progress(done + 1, len(rows))
     return FindingsResult(
@@ -391,10 +389,8 @@ def with_person(record: ECGRecord, row: dict[str, str]) -> ECGRecord:
     -------
     ECGRecord
     """
-    age = float(row["age"]) if row["age"] else None
-    sexes: dict[str, Sex] = {"0": "male", "1": "female"}
-    sex = sexes.get(row["sex"].split(".")[0])
-    return replace(record, age_years=age, sex=sex)
+    age_years, sex = person(row)
+    return replace(record, age_years=age_years, sex=sex)
 
 
 def _percent(rate: tuple[float, float, float] | None) -> str:

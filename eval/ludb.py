@@ -13,8 +13,8 @@ from ecg_llm.errors import RecordError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
 from ecg_llm.signal import nanmedian
+from ecg_llm.waves import WAVES
 
-WAVES = ("P", "QRS", "T")
 _SYMBOLS = {"p": "P", "N": "QRS", "t": "T"}
 _BEAT_WINDOW_S = 0.15
 

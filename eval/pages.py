@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.findings import ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
+from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
 from ecg_llm.render.page import save_page
 from ecg_llm.scp import task_columns, with_classes
@@ -326,7 +326,7 @@ def _aucs(
     from ecg_llm.head import head_scores
 
     columns = task_columns("super")
-    held = [with_classes(ast.literal_eval(row["scp_codes"])) for row in rows]
+    held = [with_classes(statements_of(row)) for row in rows]
     truth = np.array([[column in of for column in columns] for of in held], np.float64)
     scores = _table(head_scores(list(records)), columns)
     read = np.array([page is not None for page in pages])

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.result import Result
-from ecg_llm.qa.items import Item, answer_items, read_items
+from ecg_llm.ptbxl import read_table, whole
+from ecg_llm.qa.items import Item, answer_items, ptbxl_files, read_items
 from ecg_llm.qa.question import read_qa
 
 
@@ -113,14 +114,28 @@ def evaluate(
     Returns
     -------
     QAResult
+
+    Raises
+    ------
+    ConfigError
+        If no question with an answer is about records of these folds that are there.
     """
-    chosen_folds = tuple(range(1, 11)) if folds is None else folds
-    there = {int(float(row["ecg_id"])) for row in ptbxl_rows(data, chosen_folds, 100)}
+    files = ptbxl_files(data)
+    of_fold = {
+        whole(row["ecg_id"]): whole(row["strat_fold"])
+        for row in read_table(data, ("ecg_id", "strat_fold"))
+    }
+    there = {one for one in files if folds is None or of_fold[one] in folds}
     asked = [
         item
         for item in read_items(items)
         if item.truth is not None and all(one in there for one in item.ecg_ids)
     ]
+    if not asked:
+        which = "any fold" if folds is None else f"fold {', '.join(map(str, folds))}"
+        raise ConfigError(
+            f"{items}: no question with an answer is about records of {which} that are in {data}."
+        )
     lines = list(answer_items(asked, data, workers=workers, progress=progress))
     answers = [tuple(line.get("answer", ())) for line in lines]
     groups: dict[str, list[int]] = defaultdict(list)

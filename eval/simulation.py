@@ -16,6 +16,7 @@ from ecg_llm.errors import RecordError
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.ptbxl import read_table, record_file, whole
 from ecg_llm.record import ECGRecord
 
 Array = npt.NDArray[np.float64]
@@ -72,16 +73,10 @@ class SimulationResult(Result):
 
 def _normal_records(data: Path) -> Iterator[ECGRecord]:
     """Read PTB-XL's normal 500 Hz records of folds 1 to 8, those that are there."""
-    import csv
-
-    table = data / "ptbxl_database.csv"
-    if not table.is_file():
-        raise RecordError(f"{table}: not found; give the folder of PTB-XL.")
-    with table.open(newline="", encoding="utf-8") as rows:
-        for row in csv.DictReader(rows):
-            path = data / f"{row['filename_hr']}.hea"
-            if int(row["strat_fold"]) <= 8 and "'NORM'" in row["scp_codes"] and path.is_file():
-                yield read_record(path)
+    for row in read_table(data, ("strat_fold", "scp_codes")):
+        path = record_file(data, row, 500)
+        if path and whole(row["strat_fold"]) in range(1, 9) and "'NORM'" in row["scp_codes"]:
+            yield read_record(path)
 
 
 def _simulated(n: int) -> Iterator[tuple[ECGRecord, Delineation]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.lm import trimmed
 from ecg_llm.lm_transformers import as_numpy
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ class BatchedModel:
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
         """Answer prompts, beside those that other callers ask."""
         answers = [self._ask(prompt, max_new_tokens) for prompt in prompts]
-        return ["".join(_told(answer)) for answer in answers]
+        return ["".join(trimmed(_told(answer))) for answer in answers]
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
         """Answer a prompt piece by piece; to stop listening ends the answer."""
         answer = self._ask(prompt, max_new_tokens)
         try:
-            yield from _told(answer)
+            yield from trimmed(_told(answer))
         finally:
             answer.left = True
 
@@ -232,13 +233,8 @@ def _tell(answer: _Answer, tokenizer: Any, *, last: bool) -> None:
 
 
 def _told(answer: _Answer) -> Iterator[str]:
-    """Give the pieces of an answer without space at its ends."""
-    said, n_told = "", 0
+    """Give the pieces of an answer until it ends, or raise what ended it."""
     while (piece := answer.pieces.get()) is not None:
         if isinstance(piece, Exception):
             raise piece
-        said = (said + piece).lstrip()
-        kept = len(said.rstrip())
-        if kept > n_told:
-            yield said[n_told:kept]
-            n_told = kept
+        yield piece

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 import ecg_llm
+from ecg_llm.prompt import REPORT_QUESTION
 from ecg_llm.serving.answering import Answer
 from ecg_llm.serving.attachments import uploads_of
 from ecg_llm.serving.chat_types import ChatRequest, Message, NamedTool
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
     from ecg_llm.ground.sentence import Sentence
     from ecg_llm.serving.guard import Call
-
-REPORT = "Report this ECG."
-"""What a message without words asks."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -174,7 +172,7 @@ def _history(messages: Sequence[Message]) -> list[tuple[str, str]]:
         turns.pop()  # the answer to a call that the client has made
     if not turns or turns[-1][0] != "user":
         raise BadRequestError("The last message has to be the user's.")
-    return [(role, text or REPORT) if role == "user" else (role, text) for role, text in turns]
+    return [(role, text or (REPORT_QUESTION if role == "user" else text)) for role, text in turns]
 
 
 def _filled(asked: _Asked, function: str | None, schema: Any) -> tuple[dict[str, Any], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import queue
 import tempfile
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import file_hashes
+from ecg_llm.lm import trimmed
 from ecg_llm.serving.vllm_engine import NUMBERS, Engine, engine_arguments
 
 if TYPE_CHECKING:
@@ -52,10 +53,7 @@ class VllmModel:
         from ecg_llm.model import EcgLlmConfig, EcgLlmProcessor
 
         self.name = folder.name
-        self.hashes = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.glob("*.safetensors"))
-        }
+        self.hashes = file_hashes(sorted(folder.glob("*.safetensors")))
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if (folder / "adapter_config.json").is_file():
             self._temporary = tempfile.TemporaryDirectory(prefix="ecg-merged-")
@@ -123,14 +121,8 @@ class VllmModel:
                 pieces.put(None)
 
         future = self.engine.submit(pump())
-        said, n_told = "", 0
         try:
-            while (piece := pieces.get()) is not None:
-                said = (said + piece).lstrip()
-                kept = len(said.rstrip())
-                if kept > n_told:
-                    yield said[n_told:kept]
-                    n_told = kept
+            yield from trimmed(iter(pieces.get, None))
             future.result()
         finally:
             future.cancel()

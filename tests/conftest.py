@@ -1,13 +1,18 @@
-"""What all tests share: how long hypothesis searches."""
+"""What tests share: how long hypothesis searches, and one real record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from ecg_llm.analysis import Analysis
+    from ecg_llm.ground.known import Known
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
@@ -61,3 +66,20 @@ def _write_ludb(folder: Path, number: int, bpm: float) -> None:
 def write_ludb() -> Callable[[Path, int, float], None]:
     """Give the function that writes ``(folder, number, bpm)`` in LUDB's layout."""
     return _write_ludb
+
+
+@pytest.fixture(scope="session")
+def found() -> Analysis:
+    """Analyse one real record."""
+    from ecg_llm.analysis import analyse
+    from ecg_llm.io import read_record
+
+    return analyse(read_record("examples/00001_hr.hea"))
+
+
+@pytest.fixture(scope="session")
+def known(found: Analysis) -> Known:
+    """Give what is known of it."""
+    from ecg_llm.assistant import known_of
+
+    return known_of(found)

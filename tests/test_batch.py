@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,25 @@ def test_another_run_is_refused_unless_overwritten(tmp_path):
         run_batch(line_of, [Ref("b")], out, run=other, workers=1)
     run_batch(line_of, [Ref("b")], out, run=other, overwrite=True, workers=1)
     assert [line["record"] for line in read(out)] == ["b"]
+
+
+def test_other_weights_are_named_and_their_hashes_not_printed(tmp_path):
+    out = tmp_path / "out.jsonl"
+    run = {**RUN, "weights": {"a.onnx": "12ab" * 16, "b.onnx": "34cd" * 16}}
+    run_batch(line_of, [Ref("a")], out, run=run, workers=1)
+    run = {**RUN, "weights": {"a.onnx": "12ab" * 16, "b.onnx": "56ef" * 16}}
+    with pytest.raises(ConfigError, match=r"\(b\.onnx differs\)"):
+        run_batch(line_of, [Ref("a")], out, run=run, workers=1)
+
+
+def test_a_second_run_on_the_same_file_waits_and_writes_no_line_twice(tmp_path):
+    out = tmp_path / "out.jsonl"
+    items = [Ref(name) for name in "abcd"]
+    with ThreadPoolExecutor(2) as both:
+        runs = [both.submit(run_batch, line_of, items, out, run=RUN, workers=1) for _ in range(2)]
+        summaries = [run.result() for run in runs]
+    assert [line["record"] for line in read(out)] == list("abcd")
+    assert sorted(summary.n_kept for summary in summaries) == [0, 4]
 
 
 def test_a_strangers_file_is_never_touched(tmp_path):

@@ -546,3 +546,105 @@ def test_the_impression_names_the_leads_concerned_not_the_reciprocal_ones():
         "STEMI pattern (ST raised in V2 and V3).",
         "Anteroseptal infarction, age undetermined (QS in V1, Q in V2).",
     )
+
+
+def test_the_impression_says_that_no_rhythm_is_stated():
+    absent = replace(FINDINGS[0], status="absent")
+    open_ = made_finding(
+        "AFIB",
+        "atrial fibrillation",
+        "rhythm",
+        "abnormal",
+        status="unknown",
+        doubt="the criterion is met, the encoder gives a probability of 0.14",
+        evidence=(evidence("change from one RR to the next", 14.2, "%", "irregular"),),
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), (absent, open_))
+    told = "The basic rhythm could not be determined: possible atrial fibrillation."
+    assert told in report.impression
+    sure = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0],))
+    assert not any("basic rhythm" in line for line in sure.impression)
+
+
+def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():
+    gate = "a QRS shaped as in left bundle branch block changes ST and T"
+    stemi = made_finding(
+        "stemi", "STEMI pattern", "st-t", "critical", status="unknown", reason=gate
+    )
+    judged = made_finding(
+        "sgarbossa",
+        "Sgarbossa criteria",
+        "st-t",
+        "critical",
+        status="absent",
+        evidence=(evidence("ST at J", 0.02, "mV", "not ≥ 0.1 mV", lead="V5"),),
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], stemi, judged))
+    assert not any("STEMI" in line for line in report.impression)
+    paced = replace(judged, status="unknown", reason=gate, evidence=())
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], stemi, paced))
+    assert report.impression[-1].endswith("): STEMI pattern.")
+
+
+def test_a_rate_that_its_rhythm_explains_is_no_second_alert():
+    rate = (evidence("heart rate", 165.0, "bpm", "> 150/min"),)
+    fast = made_finding(
+        "extreme_tachycardia", "ventricular rate above 150/min", "rhythm", "urgent", evidence=rate
+    )
+    svt = made_finding("SVTAC", STATEMENTS["SVTAC"].label, "rhythm", "urgent", evidence=rate)
+    both = build_report(RECORD, QUALITY, made_measurements(), (fast, svt))
+    assert [alert.code for alert in both.alerts] == ["SVTAC"]
+    alone = build_report(RECORD, QUALITY, made_measurements(), (fast,))
+    assert [alert.code for alert in alone.alerts] == ["extreme_tachycardia"]
+
+
+def test_what_is_only_doubted_was_judged():
+    doubted = made_finding(
+        "LVH", "left ventricular hypertrophy", "chambers", "abnormal", status="unknown",
+        doubt="the criterion is met, the encoder gives a probability of 0.03",
+        evidence=(evidence("S in V1 + R in V5", 3.7, "mV", "≥ 3.5 mV"),),
+    )  # fmt: skip
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], doubted))
+    assert report.impression[-1].startswith("Possible left ventricular hypertrophy, uncertain")
+    normal = made_finding(
+        "NORM", "normal ECG", "rhythm", "normal", status="unknown", doubt="the encoder says 0.2"
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], normal))
+    assert report.impression[-1] == "No abnormality by the criteria applied."
+
+
+def test_the_impression_says_a_thing_once():
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+
+    def sure(code, **more):
+        row = STATEMENTS[code]
+        return made_finding(code, row.label, row.section, row.urgency, evidence=(st,), **more)
+
+    signs = sure("STD_"), sure("INVT"), sure("ISC_")
+    told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
+    assert told == ("Ischaemic ST-T changes (ST down in V5).", "Sinus rhythm.")
+    doubted = sure("ISC_", doubt="by the encoder, probability 0.9; the criterion is not met")
+    signs = sure("STD_"), doubted
+    told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
+    assert told[0] == "ST depression (ST down in V5)." and told[1].startswith("Probable ischaemic")
+    signs = sure("STD_"), sure("LVH"), sure("lv_strain")
+    told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
+    assert told[0].startswith("Left ventricular hypertrophy with a strain pattern (")
+    assert not any("depression" in line for line in told)
+
+
+def test_a_doubtful_normal_ecg_beside_a_finding_reads_as_english():
+    normal = made_finding(
+        "NORM", "normal ECG", "rhythm", "normal", doubt="by the encoder, probability 0.94",
+        evidence=(evidence("probability by the encoder", 0.94, "", ""),),
+    )  # fmt: skip
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[1], normal))
+    assert report.impression[-1].startswith("Otherwise probable normal ECG, uncertain")
+
+
+def test_a_symbol_that_begins_a_fact_stays_as_it_is():
+    from ecg_llm.phrases import measured, reading
+
+    assert reading(measured("exchange", "P, QRS and T point the wrong way")).startswith("P, QRS")
+    assert reading(measured("exchange", "I + III = II leaves 67%")).startswith("I + III")
+    assert reading(measured("quality", "Muscle noise in V1")) == "muscle noise in V1"

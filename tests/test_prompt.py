@@ -10,8 +10,8 @@ from ecg_llm.analysis import analyse
 from ecg_llm.claims.facts import Facts
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
-from ecg_llm.findings.finding import Finding
-from ecg_llm.prompt import build, describe, facts_of, possible_findings, status_words
+from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.prompt import build, describe, facts_of, status_words
 from ecg_llm.quantity import Quantity
 
 
@@ -37,7 +37,7 @@ def test_values_findings_and_one_slot_stand_before_the_question(analysis):
     text = prompt.text()
     rate = analysis.measurements.values["heart_rate_bpm"].value
     assert f"heart rate {rate:.0f} bpm" in text
-    assert "- sinus tachycardia" in text
+    assert "sinus tachycardia: heart rate 112 bpm (> 100/min)" in text
     assert text.index("<ecg>") < text.index("Values:") < text.index("What is the rate?")
     assert prompt.records == (analysis.record,)
     assert prompt.text() == build("What is the rate?", [analysis]).text()
@@ -96,10 +96,27 @@ def test_values_without_meaning_are_left_out():
     assert "QRS 90 ms" in describe(facts)
 
 
-def test_what_only_a_model_holds_possible_is_marked_so():
-    likely = finding("NDT", "unknown", probability=0.8, reason="no criterion")
-    less = finding("DIG", "unknown", probability=0.3, reason="no criterion")
-    facts = Facts(findings={"NDT": likely, "DIG": less})
-    assert possible_findings(facts) == [likely]
-    assert "- possible NDT" in describe(facts)
-    assert status_words("NDT", facts).endswith("not judged, probability 80 %")
+def test_findings_are_shown_as_sure_as_they_are():
+    doubt = "by the encoder, probability 0.80; the criterion is not met"
+    probable = finding("NDT", doubt=doubt)
+    fact = Evidence(
+        lead=None,
+        from_s=None,
+        to_s=None,
+        quantity="ST at J",
+        value=-0.2,
+        unit="mV",
+        criterion="≤ −0.1 mV",
+        source="",
+    )
+    grave = replace(
+        finding("stemi", "unknown", doubt="denied", evidence=(fact,)), urgency="critical"
+    )
+    open_ = finding("DIG", "unknown", probability=0.8, reason="no criterion")
+    facts = Facts(findings={found.code: found for found in (probable, grave, open_)})
+    assert describe(facts).splitlines()[1:] == [
+        "- possible stemi: ST at J −0.20 mV (≤ −0.1 mV)",
+        "- probable NDT",
+    ]
+    assert status_words("NDT", facts).endswith(" probable (NDT)")
+    assert status_words("DIG", facts).endswith("not judged, probability 80 %")

@@ -226,13 +226,24 @@ def test_a_set_is_answered_in_its_order(tmp_path: Path) -> None:
     items = tmp_path / "items.json"
     items.write_text(json.dumps(rows))
     lines = list(answer_items(read_items(items), tmp_path, workers=1))
-    assert [line.get("answer") for line in lines] == [["yes"], None, ["no"]]
+    assert [line["answer"] for line in lines] == [["yes"], [], ["no"]]
     assert "no ECG 7" in lines[1]["error"]
     assert [line["ecg_id"] for line in lines] == [[1], [7], [1]]
 
 
 def test_a_file_that_is_no_set_says_what_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "items.json"
-    path.write_text('[{"question": "?"}]')
-    with pytest.raises(ConfigError, match="ecg_id"):
-        read_items(path)
+    for text in ('[{"question": "?"}]', '[{"question": "?", "ecg_id": ["one"]}]', '["?"]'):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=r"item 1 is no question.*ecg_id"):
+            read_items(path)
+    for text in ("[]", "5", "no JSON", ""):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="ecg_id"):
+            read_items(path)
+
+
+def test_one_question_may_stand_alone(tmp_path: Path) -> None:
+    path = tmp_path / "item.json"
+    path.write_text('{"question": "Is there sinus rhythm?", "ecg_id": 7}')
+    assert [item.ecg_ids for item in read_items(path)] == [(7,)]

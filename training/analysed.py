@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from ecg_llm.analysis import Analysis
 from ecg_llm.eval.findings import ptbxl_rows, with_person
 from ecg_llm.knowledge import RHYTHM, concepts
 from ecg_llm.measure import Measurements
+from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.text_signs import SIGNS, Facts
 
@@ -82,7 +82,7 @@ def analyse_ptbxl(
     from ecg_llm.measure import measure
     from ecg_llm.quality import assess
 
-    rows = ptbxl_rows(data, tuple(folds), FS)
+    rows = ptbxl_rows(data, tuple(folds), FS, ("report", "patient_id"))
     out: list[Analysed] = []
     for done, row in enumerate(rows, start=1):
         record = with_person(read_record(data / f"{row['filename_lr']}.hea"), row)
@@ -98,7 +98,7 @@ def analyse_ptbxl(
             out.append(
                 Analysed(
                     analysis=found,
-                    scp=ast.literal_eval(row["scp_codes"]),
+                    scp=statements_of(row),
                     report=row["report"],
                     fold=int(row["strat_fold"]),
                     patient=row["patient_id"],

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
-from ecg_llm.training.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.store import load_encoder, load_tensors
 from ecg_llm.training.supervised import vectors_of

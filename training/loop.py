@@ -1,4 +1,4 @@
-"""The one training loop: CPU, one GPU or many, the same numbers after a stop."""
+"""The training loop of the encoders: CPU, one GPU or many, the same numbers after a stop."""
 
 from __future__ import annotations
 

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.noise import KINDS, NoiseModel, blended, save_noise_model, scaled
+from ecg_llm.noise import KINDS, Noise, NoiseModel, blended, save_noise_model, scaled
+from ecg_llm.noise_net import NoiseNet
+from ecg_llm.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD, read_table
 from ecg_llm.training.noise_data import (
+    COLUMNS,
     PLACES,
+    Question,
     Rows,
     known_rows,
     measure_all,
     read_questions,
-    read_table,
     records_of,
 )
 from ecg_llm.training.noise_net import (
     N_FRAMES,
+    Drawn,
     NetRecipe,
+    Started,
+    descend,
     drawn_records,
     fit_noise_net,
     learn_simulated,
 )
 from ecg_llm.training.noise_simulate import simulated_maps
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ecg_llm.record import ECGRecord
+
 FloatArray = npt.NDArray[np.float32]
 
-TRAINING_FOLDS = (1, 2, 3, 4, 5, 6, 7, 8)
 GROUPS = ((1, 2), (3, 4), (5, 6), (7, 8))
 """Folds left out together to choose the limit."""
-VALIDATION_FOLD = 9
 SHARE_OF_YES = 0.3
 """About the share of ECG-QA's questions on noise that are answered with yes."""
 
@@ -120,9 +129,10 @@ def train(
     and balanced agreement both are high.
     """
     recipe = recipe or NoiseRecipe()
-    table = read_table(data)
+    needed = ("ecg_id", "strat_fold", *COLUMNS.values())
+    table = read_table(data, needed)
     in_mv = {int(float(cells["ecg_id"])) for cells in table}
-    table += [] if zscored is None else read_table(zscored)
+    table += [] if zscored is None else read_table(zscored, needed)
     folds = {int(float(cells["ecg_id"])): int(cells["strat_fold"]) for cells in table}
     questions = read_questions(items, folds)
     rows = known_rows(
@@ -137,49 +147,16 @@ def train(
     if not questions:
         raise ConfigError(f"{items}: no question on noise is about a record of {data}.")
     rows = _only(rows, np.array([key in noise for key in rows.ecg_id.tolist()]))
-    x = np.stack(
-        [noise[k].row(PLACES[p]) for k, p in zip(rows.ecg_id, rows.place, strict=True)]
-    ).astype(np.float32)
-    at = {key: k for k, key in enumerate(zip(rows.ecg_id, rows.place, strict=True))}
-    where = np.array([at[one.ecg_id, PLACES.index(one.lead)] for one in questions])
-    kind = np.array([KINDS.index(one.kind) for one in questions])
-    truth = np.array([one.there for one in questions])
-    fold = np.array([one.fold for one in questions])
     learnt = set(drawn.ecg_id[drawn.fold != VALIDATION_FOLD].tolist())
-    parts = [
-        simulated_maps(
-            (record for _, record in records_of(data, zscored, learnt)), N_FRAMES, seed + k
-        )
-        for k in range(recipe.simulated)
-    ]
-    maps, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
-    started = learn_simulated(maps, sizes, recipe.net, seed)
-    if tell:
-        tell(f"{len(maps)} records with simulated noise seen")
-    p = np.zeros(len(questions))
-    for group in (*GROUPS, (VALIDATION_FOLD,)):
-        model = fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
-        net = fit_noise_net(drawn, started, (*group, VALIDATION_FOLD), recipe.net, seed)
-        held = np.flatnonzero(np.isin(fold, group))
-        own = model.probabilities(x[where[held]])[np.arange(len(held)), kind[held]]
-        logits = [
-            net.logits(drawn.maps[np.searchsorted(drawn.ecg_id, questions[n].ecg_id)])[
-                rows.place[where[n]], kind[n]
-            ]
-            for n in held
-        ]
-        p[held] = blended(own, np.array(logits))
-        if tell:
-            tell(f"folds {group[0]} to {group[-1]} left out")
+    started = _started(lambda: records_of(data, zscored, learnt), recipe, seed, tell)
+    p, model, net = _left_out_in_turn(questions, rows, noise, drawn, started, recipe, seed, tell)
+    truth = np.array([one.there for one in questions])
     mv = np.array([one.ecg_id in in_mv for one in questions])
-    tuned = (fold != VALIDATION_FOLD) & mv
-    last = (fold == VALIDATION_FOLD) & mv
-    limit = max(np.arange(0.2, 0.6, 0.01), key=lambda c: _worth(truth[tuned], p[tuned] >= c))
+    tuned = np.array([one.fold != VALIDATION_FOLD for one in questions])
+    chosen = tuned & mv
+    limit = max(np.arange(0.2, 0.6, 0.01), key=lambda c: _worth(truth[chosen], p[chosen] >= c))
     limits = np.full(len(KINDS), limit, np.float32)
-    save_noise_model(
-        NoiseModel(**{**vars(model), "limits": limits, "net": net}), out
-    )  # the last group left out fold 9 alone
-    others = ~mv & (fold != VALIDATION_FOLD)
+    save_noise_model(NoiseModel(**{**vars(model), "limits": limits, "net": net}), out)
     card = {
         "what": "kinds of noise by lead: averaged nets of one hidden layer over measured columns, "
         "and a convolutional net over time that first learnt to see simulated noise",
@@ -194,12 +171,69 @@ def train(
         "records": len(noise),
         "seed": seed,
         "limit": round(float(limit), 2),
-        "questions, folds 1 to 8 left out in turn": _agreement(truth[tuned], p[tuned], limit),
-        "the same, records of unit variance": _agreement(truth[others], p[others], limit),
-        "questions, fold 9": _agreement(truth[last], p[last], limit),
     }
+    for name, which in (
+        ("questions, folds 1 to 8 left out in turn", chosen),
+        ("the same, records of unit variance", tuned & ~mv),
+        ("questions, fold 9", ~tuned & mv),
+    ):
+        card[name] = _agreement(truth[which], p[which], limit)
     out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card
+
+
+def _started(
+    records: Callable[[], Iterable[tuple[int, ECGRecord]]],
+    recipe: NoiseRecipe,
+    seed: int,
+    tell: Callable[[str], None] | None,
+) -> Started:
+    """Let a net see simulated noise, drawn anew each time the records are."""
+    parts = [
+        simulated_maps((record for _, record in records()), N_FRAMES, seed + k)
+        for k in range(recipe.simulated)
+    ]
+    maps, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
+    started = learn_simulated(maps, sizes, recipe.net, seed)
+    if tell:
+        tell(f"{len(maps)} records with simulated noise seen")
+    return started
+
+
+def _left_out_in_turn(
+    questions: Sequence[Question],
+    rows: Rows,
+    noise: Mapping[int, Noise],
+    drawn: Drawn,
+    started: Started,
+    recipe: NoiseRecipe,
+    seed: int,
+    tell: Callable[[str], None] | None,
+) -> tuple[npt.NDArray[np.float64], NoiseModel, NoiseNet]:
+    """Judge each question by nets that saw neither its fold nor fold 9; the last saw all others."""
+    x = np.stack(
+        [noise[k].row(PLACES[p]) for k, p in zip(rows.ecg_id, rows.place, strict=True)]
+    ).astype(np.float32)
+    at = {key: k for k, key in enumerate(zip(rows.ecg_id, rows.place, strict=True))}
+    where = np.array([at[one.ecg_id, PLACES.index(one.lead)] for one in questions])
+    kind = np.array([KINDS.index(one.kind) for one in questions])
+    fold = np.array([one.fold for one in questions])
+    p = np.zeros(len(questions))
+    for group in (*GROUPS, (VALIDATION_FOLD,)):
+        model = fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
+        net = fit_noise_net(drawn, started, (*group, VALIDATION_FOLD), recipe.net, seed)
+        held = np.flatnonzero(np.isin(fold, group))
+        own = model.probabilities(x[where[held]])[np.arange(len(held)), kind[held]]
+        logits = [
+            net.logits(drawn.maps[np.searchsorted(drawn.ecg_id, questions[n].ecg_id)])[
+                rows.place[where[n]], kind[n]
+            ]
+            for n in held.tolist()
+        ]
+        p[held] = blended(own, np.array(logits))
+        if tell:
+            tell(f"folds {group[0]} to {group[-1]} left out")
+    return p, model, net
 
 
 def fit_nets(
@@ -265,25 +299,24 @@ def _fit_net(
         nn.Linear(recipe.hidden, len(KINDS)),
     )
     loss_of = nn.BCEWithLogitsLoss(reduction="none")
-    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     tensors = [torch.from_numpy(part) for part in (x, there, weight)]
     usual = float(weight.sum()) / len(x)  # so that the size of a step does not depend on weights
     per_epoch = max(1, len(x) // recipe.batch)
+
+    def batches() -> Iterator[Tensor]:
+        for _ in range(recipe.epochs):
+            order = torch.randperm(len(x))
+            for k in range(per_epoch):
+                yield order[k * recipe.batch : (k + 1) * recipe.batch]
+
+    def loss(chosen: Tensor) -> Tensor:
+        batch, wanted, counts = (part[chosen] for part in tensors)
+        shown = (torch.rand(x.shape[1]) >= recipe.dropped_inputs) / (1 - recipe.dropped_inputs)
+        each: Tensor = loss_of(net(batch * shown), wanted) * counts
+        return each.sum() / (usual * len(chosen))
+
     steps = recipe.epochs * per_epoch
-    step = 0
-    for _ in range(recipe.epochs):
-        order = torch.randperm(len(x))
-        for k in range(per_epoch):
-            chosen = order[k * recipe.batch : (k + 1) * recipe.batch]
-            batch, wanted, counts = (part[chosen] for part in tensors)
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.rate * min(1, (step + 1) / 50) * (1 - step / steps)
-            shown = (torch.rand(x.shape[1]) >= recipe.dropped_inputs) / (1 - recipe.dropped_inputs)
-            loss = (loss_of(net(batch * shown), wanted) * counts).sum() / (usual * len(chosen))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            step += 1
+    descend(net, loss, batches(), steps, recipe.rate, recipe.decay, warm_up=50)
     state = [part.detach().numpy() for part in net.parameters()]
     return state[0].T.copy(), state[1], state[2].T.copy(), state[3]
 

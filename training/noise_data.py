@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import ConfigError, ECGError
+from ecg_llm.errors import ECGError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import KINDS, Noise, measure_noise
+from ecg_llm.ptbxl import read_table
 from ecg_llm.qa.items import ptbxl_files, read_items
 from ecg_llm.qa.question import NOISES, read_qa
 from ecg_llm.record import ECGRecord
@@ -235,30 +235,6 @@ def known_rows(
     )
 
 
-def read_table(folder: Path) -> list[dict[str, str]]:
-    """Read PTB-XL's table.
-
-    Parameters
-    ----------
-    folder : Path
-        With ``ptbxl_database.csv``.
-
-    Returns
-    -------
-    list of dict
-
-    Raises
-    ------
-    ConfigError
-        If it is not there.
-    """
-    path = folder / "ptbxl_database.csv"
-    if not path.is_file():
-        raise ConfigError(f"{path}: not found; a folder in the layout of PTB-XL is needed.")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def records_of(
     data: Path, zscored: Path | None, wanted: set[int]
 ) -> Iterator[tuple[int, ECGRecord]]:
@@ -341,7 +317,7 @@ def zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGRe
     The six limb leads have two degrees of freedom, so their scales follow from each other; that of
     all of them, and of each chest lead, is taken from `TYPICAL_MV`.
     """
-    keys = [int(float(cells["ecg_id"])) for cells in read_table(folder)]
+    keys = [int(float(cells["ecg_id"])) for cells in read_table(folder, ("ecg_id",))]
     signals = (row for path in sorted(folder.glob("signals_*.npy")) for row in np.load(path))
     for key, row in zip(keys, signals, strict=True):
         if key in wanted:

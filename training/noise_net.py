@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FloatArray = npt.NDArray[np.float32]
+Chosen = TypeVar("Chosen")
+"""What names the rows of a batch."""
 
 N_FRAMES = 50
 """Frames of the maps learnt from: ten seconds."""
 _BATCH = 32
-_WARM_UP = 30
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,13 @@ def learn_simulated(maps: FloatArray, sizes: FloatArray, recipe: NetRecipe, seed
     torch.manual_seed(seed)
     net = _net(recipe, dropped=0.05, dropped_channels=0.05)
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(maps)) for _ in range(recipe.simulated_epochs)]
+    batches = _cut([rng.permutation(len(maps)) for _ in range(recipe.simulated_epochs)])
 
     def loss(chosen: npt.NDArray[np.int64]) -> Tensor:
         seen = _turned(inputs[chosen].float(), rng)
         return smooth_l1_loss(net(seen, of_sizes=True), wanted[chosen])
 
-    _descend(net, loss, orders, recipe.rate, decay=1e-3)
+    descend(net, loss, batches, len(batches), recipe.rate, decay=1e-3)
     return Started(net.state_dict(), mean, spread)
 
 
@@ -201,17 +202,19 @@ def fit_noise_net(
     )
     rng = np.random.default_rng(seed)
     clean = records.clean[seen]
-    orders = [
-        rng.permutation(seen[~clean | (rng.random(len(seen)) < recipe.clean_share)])
-        for _ in range(recipe.epochs)
-    ]
+    batches = _cut(
+        [
+            rng.permutation(seen[~clean | (rng.random(len(seen)) < recipe.clean_share)])
+            for _ in range(recipe.epochs)
+        ]
+    )
 
     def loss(chosen: npt.NDArray[np.int64]) -> Tensor:
         said = net(_turned(inputs[chosen].float(), rng))
         each = binary_cross_entropy_with_logits(said, there[chosen], reduction="none")
         return (each * weight[chosen]).mean() / usual
 
-    _descend(net, loss, orders, recipe.rate, recipe.decay)
+    descend(net, loss, batches, len(batches), recipe.rate, recipe.decay)
     arrays = {
         f"{layer}{'' if part == 'weight' else '_bias'}": w.detach().numpy().copy()
         for layer, part, w in (
@@ -238,31 +241,53 @@ def _turned(maps: Tensor, rng: np.random.Generator) -> Tensor:
     return maps.roll(int(rng.integers(0, maps.shape[3])), 3)
 
 
-def _descend(
+def descend(
     net: nn.Module,
-    loss_of: Callable[[npt.NDArray[np.int64]], Tensor],
-    orders: Sequence[npt.NDArray[np.int64]],
+    loss_of: Callable[[Chosen], Tensor],
+    batches: Iterable[Chosen],
+    n_batches: int,
     rate: float,
     decay: float,
+    warm_up: int = 30,
 ) -> None:
-    """Take a step for each whole batch of each order."""
+    """Take a step for each batch, the rate falling to nothing.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Left in evaluation mode.
+    loss_of : callable
+        Gives the loss of a batch.
+    batches : iterable
+        What is chosen for each.
+    n_batches : int
+        How many there are.
+    rate, decay : float
+        Highest learning rate, and weight decay.
+    warm_up : int
+        Steps until the rate is reached.
+    """
     import torch
 
-    batches = [
-        order[k : k + _BATCH]
-        for order in orders
-        for k in range(0, max(1, len(order) - _BATCH + 1), _BATCH)
-    ]
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=decay)
     net.train()
     for step, chosen in enumerate(batches):
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / _WARM_UP) * (1 - step / len(batches))
+            group["lr"] = rate * min(1, (step + 1) / warm_up) * (1 - step / n_batches)
         loss = loss_of(chosen)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     net.eval()
+
+
+def _cut(orders: Sequence[npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
+    """Cut each order into whole batches."""
+    return [
+        order[k : k + _BATCH]
+        for order in orders
+        for k in range(0, max(1, len(order) - _BATCH + 1), _BATCH)
+    ]
 
 
 def _net(recipe: NetRecipe, dropped: float, dropped_channels: float) -> nn.Module:

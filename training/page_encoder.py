@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.encoders.signal_input import FS, SAMPLES_PER_TOKEN
-from ecg_llm.training.auc import task_aucs
+from ecg_llm.eval.auc import task_aucs
 from ecg_llm.training.batches import Batches
 from ecg_llm.training.loop import Batch
 from ecg_llm.training.pack import Pack

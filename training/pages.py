@@ -18,6 +18,7 @@ from torch.optim import swa_utils
 from ecg_llm.encoders.name_net import export_names
 from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
 from ecg_llm.page.net import OFFSET, PULSE
+from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
 from ecg_llm.training.page_names import train_names
@@ -32,7 +33,7 @@ Batch = tuple[Tensor, ...]
 class PageRecipe:
     """How the page net is trained."""
 
-    folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    folds: tuple[int, ...] = TRAINING_FOLDS
     """Of PTB-XL; 9 and 10 stay unseen."""
     simulated: int = 400
     """Simulated records beside them."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.probabilities import CodeModel, ProbabilityModel
+from ecg_llm.inference import sigmoid
+from ecg_llm.probabilities import EDGE, CodeModel, ProbabilityModel
 
 if TYPE_CHECKING:
     from ecg_llm.training.analysed import Analysed
 
 FloatArray = npt.NDArray[np.float64]
-_EDGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Judged:
         np.ndarray, shape (n, 2 or 4)
             Log odds of the head, 1, and whether the criterion is met or was not judged.
         """
-        p = np.clip(self.score, _EDGE, 1 - _EDGE)
+        p = np.clip(self.score, EDGE, 1 - EDGE)
         columns = [np.log(p / (1 - p)), np.ones(len(p))]
         if criterion:
             columns += [(self.status == "present") * 1.0, (self.status == "unknown") * 1.0]
@@ -158,7 +158,7 @@ def _logistic(x: FloatArray, y: FloatArray, start: FloatArray, prior: float) -> 
     x, y = x[known], y[known]
     w = start.copy()
     for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        p = sigmoid(x @ w)
         gradient = x.T @ (p - y) + prior * (w - start)
         hessian = (x * (p * (1 - p))[:, None]).T @ x + prior * np.eye(len(w))
         step = np.linalg.solve(hessian, gradient)
@@ -170,8 +170,7 @@ def _logistic(x: FloatArray, y: FloatArray, start: FloatArray, prior: float) -> 
 
 
 def _probability(item: Judged, weights: FloatArray) -> FloatArray:
-    z = item.features(criterion=len(weights) > 2) @ weights
-    return np.asarray(1 / (1 + np.exp(-np.clip(z, -30, 30))))
+    return sigmoid(item.features(criterion=len(weights) > 2) @ weights)
 
 
 def common_threshold(

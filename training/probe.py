@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from ecg_llm.encoders.signal import SignalEncoder
-from ecg_llm.training.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.training.pack import Pack
 
 Array = npt.NDArray[np.float64]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.ptbxl import TRAINING_FOLDS, read_table, record_file, whole
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, swap_electrodes
 from ecg_llm.quality.features import Features, measure_features
@@ -35,7 +36,6 @@ SWAP_KINDS = (
     *PRECORDIAL_SWAPS,
     "upside down",
 )
-VALIDATION_FOLD = 9
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def read_marks(data: Path) -> dict[str, bool]:
     Returns
     -------
     dict of str to bool
-        Whether each marked record is acceptable; records without a mark are left out.
+        Whether each record is acceptable; those without a mark or a file are left out.
 
     Raises
     ------
     ConfigError
-        If the table is missing or has other columns.
+        If the table is missing, has other columns, or none of its records is there.
     """
     table = data / "quality.csv"
     if not table.is_file():
@@ -121,7 +121,11 @@ def read_marks(data: Path) -> dict[str, bool]:
     if not rows or not {"record", "quality"} <= set(rows[0]):
         raise ConfigError(f"{table}: columns 'record' and 'quality' are needed.")
     known = {"acceptable": True, "unacceptable": False}
-    return {row["record"]: known[row["quality"]] for row in rows if row["quality"] in known}
+    marks = {row["record"]: known[row["quality"]] for row in rows if row["quality"] in known}
+    there = {name: mark for name, mark in marks.items() if (data / f"{name}.hea").is_file()}
+    if not there:
+        raise ConfigError(f"{data}: none of the {len(marks)} records of quality.csv is there.")
+    return there
 
 
 def measure_marked(data: Path, progress: Progress | None = None) -> MarkedRecords:
@@ -384,13 +388,10 @@ def ptbxl_beats(
     ConfigError
         If the table is missing.
     """
-    table = data / "ptbxl_database.csv"
-    if not table.is_file():
-        raise ConfigError(f"{table}: not found; give the PTB-XL folder.")
     wanted = set(folds)
-    with table.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if int(row["strat_fold"]) in wanted]
-    rows = [row for row in rows if (data / f"{row['filename_lr']}.hea").is_file()]
+    listed = read_table(data, ("strat_fold", "filename_lr"))
+    rows = [row for row in listed if whole(row["strat_fold"]) in wanted]
+    rows = [row for row in rows if record_file(data, row, 100)]
     templates, groups = [], []
     for done, row in enumerate(rows):
         features = measure_record(
@@ -425,7 +426,7 @@ def train(data: Path, out: Path, seed: int = 0, progress: Progress | None = None
     QualityModel
     """
     marked = measure_marked(data / "challenge2011_set_a", progress)
-    templates, folds = ptbxl_beats(data / "ptbxl", range(1, VALIDATION_FOLD), progress)
+    templates, folds = ptbxl_beats(data / "ptbxl", TRAINING_FOLDS, progress)
     gate_config, swap_config = GateConfig(), SwapConfig()
     digest = hashlib.sha256(marked.features.tobytes() + templates.tobytes()).hexdigest()[:16]
     model = QualityModel(

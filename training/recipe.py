@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.training.loop import LoopConfig
 from ecg_llm.training.views import ViewConfig
 
@@ -19,7 +20,7 @@ RECIPES = Path(__file__).parent / "recipes" / "encoder"
 class DataConfig:
     """Which of the packed records to learn from."""
 
-    folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    folds: tuple[int, ...] = TRAINING_FOLDS
     """Folds of PTB-XL that train; records of other sources always do. 9 judges, 10 is kept back."""
     simulated: int = 4000
     """Simulated records."""

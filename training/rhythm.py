@@ -15,6 +15,7 @@ from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
 from ecg_llm.findings.atrial import AtrialActivity, atrial_activity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.fibrillation import FEATURES, FibrillationModel, features
+from ecg_llm.inference import sigmoid
 from ecg_llm.io import read_record
 from ecg_llm.measure import measure
 from ecg_llm.quality import assess
@@ -190,7 +191,7 @@ def _regress(
 
 def _probabilities(scaled: FloatArray, weights: FloatArray, constant: float) -> FloatArray:
     """Run a fitted regression; a missing feature counts as its mean."""
-    return np.asarray(1 / (1 + np.exp(-(np.nan_to_num(scaled) @ weights + constant))))
+    return sigmoid(np.nan_to_num(scaled) @ weights + constant)
 
 
 def _card(

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg_llm.encoders.signal import SignalEncoder
+from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.scp import COLUMNS
-from ecg_llm.training.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.training.loop import Batch, Objective
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.views import page_view

@@ -19,10 +19,10 @@ from ecg_llm.data_builders.instruct_terms import CODES
 from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.data_builders.talk import (
     Talk,
+    doubted,
     held,
     mixed,
     report_answer,
-    suspected,
     unmeasured,
     value_answer,
     varied,
@@ -264,8 +264,8 @@ def posed(
         facts = [varied(one, rng) for one in facts]
         if pool and "tokens" not in parts and rng.random() < MIXING:
             facts[-1] = mixed(facts[-1], pool, rng)
-    if text and kinds <= _OF_VALUES | _OF_TOKENS and rng.random() < SUSPECTING:
-        facts[-1] = suspected(facts[-1], first.labels, rng)
+    if text and kinds <= _OF_VALUES | _OF_TOKENS and rng.random() < DOUBTING:
+        facts[-1] = doubted(facts[-1], first.labels, rng)
     turns: list[tuple[str, str]] = []
     for talk in talks:
         for asked, told in zip(talk.turns[::2], talk.turns[1::2], strict=True):
@@ -286,8 +286,8 @@ MIXING = 0.6
 """Share of the changed records whose findings are those of others."""
 POOLED = 30
 """Findings of each code that are kept to mix in."""
-SUSPECTING = 0.4
-"""Share of prompts with text that show findings which only a classifier holds possible."""
+DOUBTING = 0.7
+"""Share of prompts with text in which an encoder disagrees with the criteria."""
 _OF_VALUES = frozenset(("report", "verify", "value", "wave"))
 _OF_TOKENS = frozenset(("report", "stated", "qa"))
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, STANDARD_12
+
 INFERIOR, LATERAL = ("II", "III", "aVF"), ("I", "aVL", "V5", "V6")
 ANTERIOR, SEPTAL = ("V2", "V3", "V4"), ("V1", "V2", "V3")
-LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
-CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
 _WALLS = {
     "II, III and aVF": INFERIOR,
     "I, aVL, V5 and V6": LATERAL,
@@ -213,11 +213,11 @@ def _signs() -> tuple[Sign, ...]:
         Sign(("deep S waves in V1", "deep S in V1 and V2"),
              _count(("V1", "V2"), 1, _amplitude("s_mv", None, -1.8))),
         Sign(("large R and S amplitudes in the chest leads", "tall QRS complexes",
-              "high QRS voltage"), _largest(CHEST, 3.5, None)),
+              "high QRS voltage"), _largest(PRECORDIAL_LEADS, 3.5, None)),
         Sign(("QRS amplitude below 0.5 mV in every limb lead", "small complexes in the limb leads",
-              "low voltage"), _largest(LIMB, None, 0.55)),
+              "low voltage"), _largest(LIMB_LEADS, None, 0.55)),
         Sign(("QRS amplitude below 1 mV in every chest lead", "small complexes in the chest leads"),
-             _largest(CHEST, None, 1.1)),
+             _largest(PRECORDIAL_LEADS, None, 1.1)),
         Sign(("tall R wave in V1", "R larger than S in V1"), _count(("V1",), 1, _r_over_s)),
         Sign(("R larger than S already in V1 or V2", "early transition"),
              _count(("V2",), 1, _r_over_s)),
@@ -251,7 +251,7 @@ def _signs() -> tuple[Sign, ...]:
                     lambda f, lead: None if (t := f.mv("t_mv", lead)) is None
                     or (r := f.mv("qrs_max_mv", lead)) is None else t > 0.1 * r)),
         Sign(("ST segments on the baseline", "no ST deviation"),
-             _count((*LIMB, *CHEST), 12, _amplitude("st_j60_mv", -0.05, 0.1))),
+             _count(STANDARD_12, 12, _amplitude("st_j60_mv", -0.05, 0.1))),
     ]  # fmt: skip
     for words, leads in _WALLS.items():
         out += [

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.encoders.signal_input import FS
 from ecg_llm.leads import STANDARD_12
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
-_FS = 100
 _COLUMNS = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11))
 _II, _V1, _V5 = (STANDARD_12.index(lead) for lead in ("II", "V1", "V5"))
 _SETS = "I/II/V1/I II III aVR aVL aVF/II V1 V5/I II V2 V5/II V5/V1 V2 V3 V4 V5 V6"
@@ -74,7 +74,7 @@ def light_view(
     noise = rng.standard_normal(x.shape, dtype=np.float32)
     noise[:, 1:] += noise[:, :-1]
     height = np.float32(config.noise_mv * rng.random() ** 3)
-    t = np.arange(n, dtype=np.float32) / _FS
+    t = np.arange(n, dtype=np.float32) / FS
     wander = np.sin(2 * np.pi * (rng.uniform(0.1, 0.6) * t + rng.random()))
     share = rng.standard_normal((12, 1)).astype(np.float32)
     wander_mv = np.float32(config.wander_mv * rng.random() ** 2)
@@ -172,7 +172,7 @@ def shortened(there: BoolArray, rng: np.random.Generator) -> BoolArray:
     -------
     np.ndarray of bool, shape (12, T)
     """
-    length = int(rng.uniform(2.5, 8.0) * _FS)
+    length = int(rng.uniform(2.5, 8.0) * FS)
     first = int(rng.integers(0, max(there.shape[1] - length, 0) + 1))
     seen = np.zeros_like(there)
     seen[:, first : first + length] = there[:, first : first + length]

@@ -8,6 +8,7 @@ yielded, a question that no ECG answers is declined, and a refused tracing is no
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -164,6 +165,8 @@ def _drafted(
     for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
         buffer += piece or ""
         parts = list(split(buffer))
+        if parts and _loops(parts[-1][1]):
+            return  # a model that repeats itself says nothing more
         if piece is None:
             done, buffer = parts, ""
         elif len(parts) > 1:
@@ -192,6 +195,18 @@ def _drafted(
                     continue  # what is absent is true, but no answer to what is present
                 yield one if shown else replace(one, before="")
                 shown = shown or bool(one.text)
+
+
+LOOP_WORDS, LOOP_TIMES = 4, 3
+
+
+def _loops(text: str) -> bool:
+    """Whether a sentence says the same few words over and over."""
+    words = text.split()
+    if len(words) < LOOP_WORDS * LOOP_TIMES:
+        return False
+    runs = Counter(zip(*(words[k:] for k in range(LOOP_WORDS)), strict=False))
+    return max(runs.values()) >= LOOP_TIMES
 
 
 def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:

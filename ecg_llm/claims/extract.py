@@ -8,11 +8,10 @@ from typing import Literal
 from ecg_llm.claims.leads import lead_groups, leads_of_findings
 from ecg_llm.claims.lexicon import Item, scan
 from ecg_llm.claims.numbers import read_numbers
-from ecg_llm.claims.scope import NAMED, Scope, scopes
+from ecg_llm.claims.scope import NAMED, Certainty, Scope, scopes
 from ecg_llm.claims.states import read_states
 
 ClaimKind = Literal["number", "finding", "state"]
-Certainty = Literal["definite", "possible", "unjudged"]
 Role = Literal["measured", "criterion", "context", "general", "earlier", "history"]
 
 

@@ -238,8 +238,14 @@ def _against(claim: TextClaim, code: str, judged: list[Finding]) -> Result:
         if claim.certainty == "unjudged":
             return Result("supported", evidence, f"{finding.label} {open_}")
         p = finding.probability
-        if claim.certainty == "possible" and not claim.negated and p is not None and p >= POSSIBLE:
-            return Result("supported", evidence, f"{finding.label} has a probability of {p:.2f}")
+        if claim.certainty == "possible" and not claim.negated:
+            if p is not None and p >= POSSIBLE:
+                says = f"{finding.label} has a probability of {p:.2f}"
+                return Result("supported", evidence, says)
+            if finding.doubt and finding.has_facts:
+                return Result(
+                    "supported", evidence, f"{finding.label} is possible: {finding.doubt}"
+                )
         return Result("unverifiable", evidence, f"{finding.label} {open_}")
     if claim.certainty == "unjudged":
         return Result("contradicted", evidence, says)
@@ -252,7 +258,7 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     """Hold a finding against the measured waves of the leads it names."""
     signs = {lead: _TESTS[code](facts, lead) for lead in claim.leads}
     for lead in signs:
-        if not claim.negated and _rests_on(claim, code, lead, facts):
+        if not claim.negated and _rests_on(code, lead, facts):
             signs[lead] = ({True}, signs[lead][1])
     evidence = tuple(item for _, items in signs.values() for item in items)
     wanted = not claim.negated
@@ -278,7 +284,7 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     return Result("contradicted", evidence, f"{name} shows in {len(fitting)} leads of this wall")
 
 
-def _rests_on(claim: TextClaim, code: str, lead: str, facts: Facts) -> bool:
+def _rests_on(code: str, lead: str, facts: Facts) -> bool:
     """Whether a present finding names the lead in its evidence."""
     exact = facts.findings.get(code)
     return (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.lexicon import REACH, Item, Place
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.vocabulary import members
 
 _ORDER = {lead: k for k, lead in enumerate(STANDARD_12)}
-_REACH = 40
-"""Items over which a lead may stand from its finding."""
 
 
 def lead_groups(items: list[Item]) -> list[Item]:
@@ -112,19 +110,16 @@ def _between(first: str, last: str) -> tuple[str, ...]:
     return STANDARD_12[a : b + 1]
 
 
-_ST_T = ("STE_", "STD_", "INVT", "LOWT", "NDT", "NST_", "NT_", "TAB_", "ISC_", "stemi", "tall_t")
 _LOCAL = {
     *members("st_t_changes"),
     *members("mi"),
     *members("injury"),
-    *_ST_T,
     "st_t_changes",
     "st_changes",
     "mi",
     "injury",
     "QWAVE",
     "brugada_1",
-    "early_repolarization",
 }
 
 
@@ -141,10 +136,6 @@ def is_local(code: str) -> bool:
     bool
     """
     return code in _LOCAL
-
-
-Place = tuple[int, str, bool, int]
-"""Item, finding code, whether the words turn it over, last item."""
 
 
 def leads_of_findings(
@@ -186,7 +177,7 @@ def _after(
     """Walk to the right until the next finding or the end of the clause."""
     found: list[tuple[tuple[str, ...], bool, bool]] = []
     turned, shared = False, True
-    for j in range(stop + 1, min(len(items), stop + _REACH)):
+    for j in range(stop + 1, min(len(items), stop + REACH)):
         kind = items[j].kind
         if kind == "lead":
             before_finding = j + 1 in others
@@ -264,7 +255,7 @@ def _before(
     items: list[Item], others: dict[int, str], start: int
 ) -> tuple[tuple[str, ...], bool, bool] | None:
     """Walk to the left: ``V1–V3 show T inversion``."""
-    for j in range(start - 1, max(-1, start - _REACH), -1):
+    for j in range(start - 1, max(-1, start - REACH), -1):
         kind = items[j].kind
         if kind == "lead":
             return (*items[j].data, False)

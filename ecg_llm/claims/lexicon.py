@@ -42,6 +42,12 @@ class Item(NamedTuple):
     raw: str
 
 
+Place = tuple[int, str, bool, int]
+"""Where a finding stands: item, code, whether the words turn it over, last item."""
+REACH = 40
+"""Items over which a lead or a quantity may stand from what it belongs to."""
+
+
 class Number(NamedTuple):
     """A number as written: its value and the worth of one unit of its last digit."""
 
@@ -50,6 +56,8 @@ class Number(NamedTuple):
 
 
 _PHRASES: dict[str, tuple[str, ...]] = {
+    # A place on the tracing: a number after it is no width of the QRS.
+    "word": ("before [the|each|every|a] QRS",),
     "neg": (
         "no",
         "not",

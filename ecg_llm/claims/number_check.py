@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
 from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.facts import Facts
@@ -20,9 +19,8 @@ from ecg_llm.claims.measured_words import (
 )
 from ecg_llm.findings.finding import Evidence
 from ecg_llm.quantity import Quantity
+from ecg_llm.report import ClaimStatus
 from ecg_llm.wording import before
-
-Verdict = Literal["supported", "contradicted", "unverifiable"]
 
 TOLERANCE: dict[str, float] = {
     "ms": 10.0,
@@ -52,7 +50,7 @@ _NEAR = {"ms": 20.0, "bpm": 10.0, "deg": 10.0, "ratio": 0.05}
 class Result:
     """The verdict on a claim, with what it was held against and why."""
 
-    verdict: Verdict
+    verdict: ClaimStatus
     evidence: tuple[Evidence, ...]
     reason: str
 
@@ -155,7 +153,7 @@ def _spread(
     tolerance = _tolerance(claim, scale * 0.2)
     best = min(spreads, key=lambda spread: abs(spread - float(claim.value or 0.0)))
     shown = Quantity(best, known[0].unit, method=f"spread of {measured.label}")
-    verdict: Verdict = "supported" if abs(best - claim.value) <= tolerance else "contradicted"
+    verdict: ClaimStatus = "supported" if abs(best - claim.value) <= tolerance else "contradicted"
     says = f"the spread of {measured.label} was measured as {_show(shown)}"
     return Result(verdict, (_evidence(measured, lead, shown, claim, tolerance),), says)
 
@@ -458,7 +456,7 @@ def _p_wave(claim: TextClaim, facts: Facts) -> Result:
     for code, there in (("AFIB", False), ("AFLT", False), ("SR", True), ("STACH", True)):
         finding = facts.findings.get(code)
         if finding is not None and finding.status == "present":
-            verdict: Verdict = "supported" if there != claim.negated else "contradicted"
+            verdict: ClaimStatus = "supported" if there != claim.negated else "contradicted"
             return Result(verdict, finding.evidence, f"the rhythm is {finding.label}")
     p = facts.value("p_ms")
     if "p_ms" not in facts.values:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.lexicon import REACH, Item, Place
 from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED, UNIT_OF, UNITS, UnitKind
-
-Place = tuple[int, str, bool, int]
-_REACH = 40
 
 
 @dataclass
@@ -393,7 +390,7 @@ def _quantity(
     left = [
         q
         for q in named
-        if q.end < number.place and number.place - q.end <= _REACH and _fits(q.subject, number)
+        if q.end < number.place and number.place - q.end <= REACH and _fits(q.subject, number)
     ]
     nearest = left[-1] if left else None
     if nearest is not None and nearest.implied and len(left) > 1:
@@ -481,7 +478,7 @@ def _leads(
 ) -> tuple[str, ...]:
     """Find the leads in which a value was measured."""
     low = max(before, choice.end) if choice.end < number.place else before
-    for j in range(number.place - 1, max(low, number.place - _REACH) - 1, -1):
+    for j in range(number.place - 1, max(low, number.place - REACH) - 1, -1):
         free = items[j].kind == "lead" and j not in taken
         if free and (wide or (j > choice.place and items[j].data[1])):
             taken.add(j)
@@ -529,7 +526,7 @@ def _formula(items: list[Item], number: Found) -> None:
 def _in_brackets(items: list[Item], place: int) -> bool:
     """Whether a place lies within brackets."""
     depth = 0
-    for item in items[max(0, place - _REACH) : place]:
+    for item in items[max(0, place - REACH) : place]:
         depth += (item.kind == "(") - (item.kind == ")")
     return depth > 0
 

@@ -8,7 +8,7 @@ from typing import Literal
 from ecg_llm.claims.lexicon import Item
 
 About = Literal["measured", "general", "earlier", "history"]
-Sure = Literal["definite", "possible", "unjudged"]
+Certainty = Literal["definite", "possible", "unjudged"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Scope:
 
     negated: bool = False
     local: bool = False
-    certainty: Sure = "definite"
+    certainty: Certainty = "definite"
     role: About = "measured"
 
 
@@ -82,7 +82,7 @@ def scopes(items: list[Item]) -> list[Scope]:
         else:
             state = _step(state, items, k)
         local = state.denials % 2 == 1
-        certainty: Sure = (
+        certainty: Certainty = (
             "unjudged" if state.unjudged else "possible" if state.possible else "definite"
         )
         out.append(Scope(local ^ state.outer, local, certainty, state.role))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.lexicon import Item, Place
 from ecg_llm.claims.scope import Scope
 from ecg_llm.vocabulary import GROUPS
 
 State = tuple[int, int, str, str, bool]
 """First item, last item, quantity, state, whether it is denied."""
-Place = tuple[int, str, bool, int]
 
 _SHAPES: dict[tuple[str, str], tuple[str, bool]] = {
     ("st", "elevated"): ("STE_", False),
@@ -56,6 +55,9 @@ _AFTER_GAP = {"word", "verb", "neg", "number", "unit", "about", "both", "formula
 _AFTER_GAP |= {"max", "unlikely", "possible", "plain", "dash", "general", "territory_word"}
 _AFTER_GAP |= {"possible_post"}
 _STOPS_BEFORE = ("at", "in", ".", "for", "with")
+_BETWEEN = ("ventricular", "complex", "\n")
+_HEADINGS = ("ISC_", *GROUPS)
+_VERDICTS = ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
 
 
 def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], list[Place]]:
@@ -105,14 +107,15 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
 
 
 def _is_heading(items: list[Item], k: int) -> bool:
-    """Whether a word such as ``Ischaemia:`` only opens a part of a report."""
-    if k + 2 >= len(items) or items[k + 1].kind != ":" or items[k].data not in _HEADINGS:
+    """Whether ``Ischaemia:`` or ``Intervals and axis:`` only opens a part of a report."""
+    if k + 2 >= len(items) or items[k + 1].kind != ":":
         return False
-    after = items[k + 2]
-    return after.kind not in ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
-
-
-_HEADINGS = ("ISC_", *GROUPS)
+    after = items[k + 2].kind
+    if items[k].kind == "quantity":
+        return after == "quantity"
+    if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
+        return False  # "Ischaemic ST-T changes: T −0.2 mV in V3"
+    return items[k].data in _HEADINGS and after not in _VERDICTS
 
 
 def _is_sinus_phrase(items: list[Item], k: int) -> bool:
@@ -127,9 +130,9 @@ def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
         return None
     if reach[k].negated:
         return True
-    for item in items[k + 1 : k + 6]:
+    for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
-            return False
+            return any(after.raw == "0" for after in items[j + 1 : j + 2])
         if item.kind in ("number", "quantity", "finding", "end", "stop", ",", "neg"):
             return None
     return None
@@ -188,9 +191,6 @@ def _is_wide_tachycardia(items: list[Item], k: int) -> bool:
         if item.kind not in ("or", "(", ")", "/") and item.data not in _BETWEEN:
             return False
     return False
-
-
-_BETWEEN = ("ventricular", "complex", "\n")
 
 
 def _generic(word: Item) -> str:
@@ -274,8 +274,6 @@ def _unjudged(items: list[Item], reach: list[Scope], states: list[State]) -> Non
     """Read ``PR cannot be measured``: quantities said to be unknown."""
     done = {place for first, last, *_ in states for place in (first, last)}
     for k, item in enumerate(items):
-        if item.kind != "quantity" or reach[k].certainty != "unjudged" or k in done:
-            continue
-        if [after.kind for after in items[k + 1 : k + 3]] == [":", "quantity"]:
-            continue  # a heading: "Intervals and axis: PR interval unknown"
-        states.append((k, k, item.data, "unknown", False))
+        unjudged = item.kind == "quantity" and reach[k].certainty == "unjudged"
+        if unjudged and k not in done and not _is_heading(items, k):
+            states.append((k, k, item.data, "unknown", False))

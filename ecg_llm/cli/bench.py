@@ -32,7 +32,7 @@ def bench_measure(
     ecgllm bench measure
     ecgllm bench measure --record rec.hea --json \f
     """
-    from ecg_llm.eval.bench import bench_measure as bench
+    from ecg_llm.eval.bench_measure import bench_measure as bench
 
     if record is None:
         from ecg_llm.data_builders.synthetic import synthetic_ecg

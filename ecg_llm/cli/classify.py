@@ -88,6 +88,13 @@ def classify(
         check_head(asked)
     told = reading(fs=fs, unit=unit, leads=leads)
     check_place(output)
+    strange = [name for name, key in zip(asked.names, asked.keys, strict=True) if key is None]
+    if strange and not head:
+        typer.echo(
+            f"ecgllm: no statement of that name is known: {'; '.join(strange)}; read by "
+            "its words alone, which no record has tried",
+            err=True,
+        )
     refs = several_records(path, output)
     if refs is not None:
         if output is None and not json_:

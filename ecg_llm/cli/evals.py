@@ -16,8 +16,8 @@ from ecg_llm.cli.figures import (
     Markdown,
     PtbXl,
     folder,
+    judging_folds,
     progress,
-    read_folds,
     show,
 )
 from ecg_llm.cli.options import Jobs, Model
@@ -116,7 +116,8 @@ def eval_electrodes(
     """
     from ecg_llm.eval.electrodes import evaluate
 
-    show(evaluate(folder(data, "PTB-XL"), progress=progress("record")), json_)
+    folds = judging_folds(None, folder(data, "PTB-XL"))
+    show(evaluate(data, folds=folds, progress=progress("record")), json_)
 
 
 @eval_app.command("simulation", short_help="The simulator against real ECGs.")
@@ -138,9 +139,7 @@ def eval_simulation(
 @eval_app.command("findings", short_help="Statements against PTB-XL's.")
 def eval_findings(
     data: PtbXl,
-    folds: Annotated[
-        str, typer.Option(help="Folds, joined by commas; limits were chosen on 1 to 8.")
-    ] = "9",
+    folds: Folds = None,
     fs: Annotated[int, typer.Option(help="100 or 500: which version of the records.")] = 100,
     by: Annotated[
         By, typer.Option(help="Who finds: criteria, the encoder's head alone, or both together.")
@@ -162,7 +161,7 @@ def eval_findings(
         raise ConfigError(f"--fs {fs}: PTB-XL has its records at 100 and at 500 Hz.")
     result = evaluate(
         folder(data, "PTB-XL"),
-        folds=read_folds(folds),
+        folds=judging_folds(folds, data),
         fs=fs,
         by=by.value,
         progress=progress("record"),
@@ -176,9 +175,7 @@ def eval_findings(
 @eval_app.command("encoder", short_help="Head, words and linear readers on PTB-XL's six tasks.")
 def eval_encoder(
     data: PtbXl,
-    folds: Annotated[
-        str, typer.Option(help="Folds that judge, joined by commas; 1 to 8 trained the encoder.")
-    ] = "9",
+    folds: Folds = None,
     leads: Annotated[
         str | None,
         typer.Option(help="Of 12; 6 limb; I; II, V1, V5 those to judge, joined by semicolons."),
@@ -205,7 +202,7 @@ def eval_encoder(
         raise ConfigError(f"--leads {leads!r}: give 12 and any of {'; '.join(LEAD_SETS)}.")
     result = evaluate(
         folder(data, "PTB-XL"),
-        folds=read_folds(folds),
+        folds=judging_folds(folds, data),
         lead_sets=chosen,
         rounds=rounds,
         progress=progress("step"),
@@ -286,7 +283,7 @@ def eval_controls(
     what: Annotated[
         Controlled, typer.Option(help="encoder: the classifier; draft: the language model.")
     ] = Controlled.ENCODER,
-    folds: Folds = "9",
+    folds: Folds = None,
     limit: Annotated[int | None, typer.Option(help="Fewer records.", min=1)] = None,
     model: Model = None,
     json_: Json = False,
@@ -311,7 +308,7 @@ def eval_controls(
         drafts = of_drafts(
             folder(data, "PTB-XL"),
             teller,
-            folds=read_folds(folds),
+            folds=judging_folds(folds, data),
             limit=limit,
             variants=VARIANTS,
             progress=progress("record"),
@@ -322,7 +319,7 @@ def eval_controls(
 
     result = evaluate(
         folder(data, "PTB-XL"),
-        folds=read_folds(folds),
+        folds=judging_folds(folds, data),
         limit=limit,
         progress=progress("disturbance"),
     )
@@ -332,7 +329,7 @@ def eval_controls(
 @eval_app.command("report", short_help="Reports claim by claim, drafts and what ships.")
 def eval_report(
     data: PtbXl,
-    folds: Folds = "9",
+    folds: Folds = None,
     limit: Limit = None,
     model: Model = None,
     variants: Annotated[
@@ -362,7 +359,7 @@ def eval_report(
     result = evaluate(
         data,
         writer(model),
-        folds=read_folds(folds),
+        folds=judging_folds(folds, data),
         limit=limit,
         variants=[name.strip() for name in variants.split(",")],
         progress=progress("record"),
@@ -379,8 +376,13 @@ def eval_qa(
     data: PtbXl,
     items: Annotated[Path, typer.Option(help="ECG-QA's questions with answers, JSON.")],
     folds: Annotated[
-        str, typer.Option(help="Questions on records of these folds only, or all.")
-    ] = "9",
+        str | None,
+        typer.Option(
+            help="Questions on records of these folds only, or all; by default 9, or 10 where "
+            "none of 9 is there.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Jobs = None,
     json_: Json = False,
 ) -> None:
@@ -392,14 +394,14 @@ def eval_qa(
     """
     from ecg_llm.eval.qa import evaluate
 
-    chosen = None if folds == "all" else read_folds(folds)
+    chosen = None if folds == "all" else judging_folds(folds, data)
     show(evaluate(data, items, folds=chosen, workers=jobs, progress=progress("ECG")), json_)
 
 
 @eval_app.command("grounding", short_help="What the check lets pass of altered sentences.")
 def eval_grounding(
     data: PtbXl,
-    folds: Folds = "9",
+    folds: Folds = None,
     limit: Limit = None,
     seed: Annotated[int, typer.Option(help="Of the alterations.")] = 0,
     json_: Json = False,
@@ -412,6 +414,6 @@ def eval_grounding(
     from ecg_llm.eval.tampering import evaluate
 
     result = evaluate(
-        data, folds=read_folds(folds), limit=limit, seed=seed, progress=progress("record")
+        data, folds=judging_folds(folds, data), limit=limit, seed=seed, progress=progress("record")
     )
     show(result, json_)

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 PtbXl = Annotated[Path, typer.Option(help="PTB-XL folder: ptbxl_database.csv and records.")]
 Ludb = Annotated[Path, typer.Option(help="LUDB folder: ludb.csv and data/.")]
-Folds = Annotated[str, typer.Option(help="Folds that judge, joined by commas.")]
+Folds = Annotated[
+    str | None,
+    typer.Option(
+        help="Folds that judge, joined by commas; by default 9, or 10 where none of 9 is there.",
+        show_default=False,
+    ),
+]
 Limit = Annotated[int | None, typer.Option(help="The first so many records.", min=1)]
 Steps = Annotated[int | None, typer.Option(help="Fewer or more steps.", min=1)]
 Seed = Annotated[int, typer.Option(help="Of every random choice.")]
@@ -60,6 +66,27 @@ def progress(what: str) -> Callable[[int, int], None]:
             typer.echo(f"\r{what} {done}/{total}", err=True, nl=done == total)
 
     return step
+
+
+def judging_folds(text: str | None, data: Path) -> tuple[int, ...]:
+    """Read the folds that judge, or choose one that trained nothing.
+
+    Parameters
+    ----------
+    text : str or None
+        As for `read_folds`, if it was given.
+    data : Path
+        Folder of PTB-XL.
+
+    Returns
+    -------
+    tuple of int
+    """
+    if text is not None:
+        return read_folds(text)
+    from ecg_llm.ptbxl import unseen_folds
+
+    return unseen_folds(data)
 
 
 def read_folds(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecg_llm.cli.figures import Json, PtbXl, Steps, folder, progress, show
+from ecg_llm.cli.figures import Folds, Json, PtbXl, Steps, folder, judging_folds, progress, show
 from ecg_llm.errors import ConfigError
 
 
@@ -46,9 +46,7 @@ def train_pages(
 
 def eval_pages(
     data: PtbXl,
-    folds: Annotated[
-        str, typer.Option(help="Folds, joined by commas; training used 1 to 8.")
-    ] = "9",
+    folds: Folds = None,
     photographs: Annotated[
         bool, typer.Option("--photographs", help="Photograph, scan or fax the pages first.")
     ] = False,
@@ -71,15 +69,11 @@ def eval_pages(
     """
     from ecg_llm.eval.pages import evaluate
 
-    try:
-        chosen = tuple(int(fold) for fold in folds.split(","))
-    except ValueError:
-        raise ConfigError(f"--folds {folds!r}: write them as 9 or 9,10.") from None
     if standard and photographs:
         raise ConfigError("--standard and --photographs exclude each other.")
     result = evaluate(
         folder(data, "PTB-XL"),
-        folds=chosen,
+        folds=judging_folds(folds, data),
         photographs=photographs,
         standard=standard,
         limit=limit,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecg_llm.cli.options import Age, File, Fs, Jobs, Leads, Model, Sex, Unit, reading
+from ecg_llm.cli.records import check_place
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ def ask(
     ] = None,
     items: Annotated[
         Path | None,
-        typer.Option(help="A set of questions in the form of ECG-QA, JSON.", show_default=False),
+        typer.Option(
+            help="A set of questions in the form of ECG-QA, JSON; answered by what was measured "
+            "and found, in the set's words, without a language model.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -56,8 +61,15 @@ def ask(
     if items is not None:
         if path is not None or data is None:
             raise ConfigError("--items needs --data with the records, and no file beside it.")
+        if any(told is not None for told in (age, sex, fs, unit, leads)):
+            raise ConfigError(
+                "--items takes age, sex and signals from --data; leave --age, --sex, --fs, --unit "
+                "and --leads out."
+            )
+        check_place(output)
         _ask_items(items, data, output, jobs)
         return
+    check_place(output)
     if path is None or question is None:
         raise ConfigError('ask needs a file and a question: ecgllm ask rec.hea "What is the QTc?"')
     from ecg_llm.analysis import analyse
@@ -111,9 +123,8 @@ def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str
 
 def _write(lines: list[dict[str, Any]], output: Path | None) -> None:
     from ecg_llm.cli.jobs import to_line
-    from ecg_llm.cli.records import check_place, write_bytes
+    from ecg_llm.cli.records import write_bytes
 
-    check_place(output)
     write_bytes("".join(to_line(line) + "\n" for line in lines).encode(), output)
 
 
@@ -164,13 +175,13 @@ def chat(
         console.print(f"[dim]{found.record.name or path.name} · {by}. Empty line ends.[/dim]")
     while True:
         try:
-            question = console.input("[bold]> [/bold]") if person else next(sys.stdin, "")
-        except (EOFError, KeyboardInterrupt):
+            question = console.input("[bold]> [/bold]") if person else next(sys.stdin)
+        except (EOFError, KeyboardInterrupt, StopIteration):
             break
         question = question.strip()
-        if not question or question.lower() in ("exit", "quit"):
-            if person or not question:
-                break
+        if question.lower() in ("exit", "quit") or (person and not question):
+            break
+        if not question:
             continue
         if not person:
             console.print(f"> {question}", markup=False)

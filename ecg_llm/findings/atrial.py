@@ -16,6 +16,9 @@ Array = npt.NDArray[np.float64]
 
 WAVE_FS = 125.0
 """Enough for waves below 15 Hz."""
+REGULAR = 0.08
+"""Median change from one RR to the next, as a share of RR, below which a rhythm is regular."""
+RR_CHANGE = "change from one RR to the next"
 MIN_LIKE = 3
 """Beats that a comparison needs."""
 MIN_STRETCH_S = 0.10

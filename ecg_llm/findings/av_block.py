@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.findings.atrial import REGULAR, RR_CHANGE, irregularity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, any_of, compare, fact, judge, opposite, unknown
 from ecg_llm.findings.finding import Finding
@@ -17,7 +18,11 @@ Array = npt.NDArray[np.float64]
 LONG_PR_MS, SHORT_PR_MS = 200.0, 120.0
 PR_ERROR_MS = 5.0
 """By which PR may be measured wrongly: so near above its limit it is long, but no sure block."""
+ESCAPE_BPM = 66.0
+"""The rhythm below a complete block is no faster."""
 CODES = ("1AVB", "LPR", "short_pr", "2AVB", "mobitz_1", "mobitz_2", "av_block_2_1", "3AVB")
+SAME_P_S = 0.10
+"""Onsets of P closer than this are of one P wave: none is that short."""
 _MIN_CONFIDENCE = 0.5
 _STEADY_MS = 25.0
 
@@ -59,7 +64,10 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
     if gate is None and case.n_beats < 4:
         gate = f"only {case.n_beats} beats found"
     if gate:
-        return tuple(judge(code, unknown(gate)) for code in CODES)
+        blocked = {code: unknown(gate) for code in CODES}
+        if p_gate and not ventricular_pacing:
+            blocked["3AVB"] = _escape(case)
+        return tuple(judge(code, check) for code, check in blocked.items())
     atria = _atria(case)
     complete = _dissociated(atria)
     two_to_one = all_of(_two_to_one(atria), opposite(complete))
@@ -84,6 +92,20 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         judge("av_block_2_1", two_to_one),
         judge("3AVB", complete),
     )
+
+
+def _escape(case: Case) -> Check:
+    """Tell complete AV block by the ventricles alone: none but with a slow and regular rhythm."""
+    change = irregularity(case)
+    slow = compare(
+        case, "heart_rate_bpm", lambda v: v <= ESCAPE_BPM, f"≤ {ESCAPE_BPM:g} bpm", BRADYCARDIA
+    )
+    if slow.holds is not True:
+        return slow
+    if change is not None and change >= REGULAR:
+        words = f"< {100 * REGULAR:g} %"
+        return fact(False, RR_CHANGE, 100 * change, "%", words, BRADYCARDIA)
+    return unknown("a slow regular rhythm without P waves may be an escape rhythm")
 
 
 def _first_degree(case: Case, long_pr: Check) -> Check:
@@ -114,7 +136,7 @@ def _atria(case: Case) -> _Atria:
     pr_ms = 1000 * (onset - p_on)
     return _Atria(
         p_s=p_s,
-        blocked_s=p_s[(apart > 0.03) & inside & on_time],
+        blocked_s=p_s[(apart > SAME_P_S) & inside & on_time],
         pr_ms=pr_ms[np.isfinite(pr_ms)],
         r_s=delineation.r_s,
         onset_s=onset[np.isfinite(onset)],
@@ -152,7 +174,7 @@ def _dissociated(atria: _Atria) -> Check:
         and loose
         and slow_beats
         and steady
-        and np.median(atria.rr_s) > 0.9
+        and np.median(atria.rr_s) > 60 / ESCAPE_BPM
     )
     first = round(float(atria.p_s[0]), 3), round(float(atria.p_s[-1]), 3)
     rate = 60 / float(np.median(pp))

@@ -40,7 +40,7 @@ def judge_ectopy(case: Case, rhythm: Rhythm, av_block: bool) -> tuple[Finding, .
     ventricular, atrial = kinds == "ventricular", kinds == "supraventricular"
     early_atrial = _marked(case, atrial, "early beats of the usual shape", "≥ 1", TEXTBOOK)
     if rhythm.fibrillation or rhythm.flutter:
-        early_atrial = unknown("in atrial fibrillation or flutter an early beat is no sign")
+        early_atrial = unknown("without P waves early beats cannot be told apart")
     elif rhythm.fibrillation is None and early_atrial.holds:
         early_atrial = unknown("the irregularity of RR leaves early beats open")
     elif av_block and early_atrial.holds:

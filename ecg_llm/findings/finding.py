@@ -87,3 +87,8 @@ class Finding:
     reason: str | None = None
     evidence: tuple[Evidence, ...] = ()
     doubt: str | None = None
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether more speaks for it than the encoder."""
+        return any(item.quantity != BY_ENCODER for item in self.evidence)

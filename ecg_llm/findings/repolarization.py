@@ -18,6 +18,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.secondary import NORMAL_QRS, Secondary
 from ecg_llm.findings.sources import (
     BRUGADA,
     POTASSIUM,
@@ -68,7 +69,12 @@ CODES = (
 
 
 def judge_repolarization(
-    case: Case, gate: str | None, left_block: bool | None, secondary: str | None, q_waves: bool
+    case: Case,
+    gate: str | None,
+    left_block: bool | None,
+    explained: str | None,
+    q_waves: bool,
+    secondary: Secondary = NORMAL_QRS,
 ) -> tuple[Finding, ...]:
     """Judge ST segments and T waves.
 
@@ -77,13 +83,16 @@ def judge_repolarization(
     case : Case
         The measured record.
     gate : str or None
-        Why primary changes cannot be told from secondary ones (pacing, bundle branch block …).
+        Why primary changes cannot be told from secondary ones in any lead (pacing, left bundle
+        branch block …).
     left_block : bool or None
         Whether there is complete left bundle branch block: then Sgarbossa's criteria apply.
-    secondary : str or None
-        What explains ST-T changes opposite to the QRS (hypertrophy with strain).
+    explained : str or None
+        What may explain ST-T changes opposite to the QRS (hypertrophy with strain).
     q_waves : bool
         Whether there are pathological Q waves.
+    secondary : Secondary
+        Leads in which an abnormal QRS changes ST and T.
 
     Returns
     -------
@@ -97,17 +106,19 @@ def judge_repolarization(
         return first + tuple(judge(code, unknown(gate)) for code in CODES)
     return (
         first
-        + judge_elevation(case, q_waves, secondary is not None)
-        + _depression(case, secondary)
-        + _patterns(case)
+        + judge_elevation(case, q_waves, explained is not None, secondary)
+        + _depression(case, explained, secondary)
+        + _patterns(case, secondary)
     )
 
 
-def _depression(case: Case, secondary: str | None) -> tuple[Finding, ...]:
+def _depression(case: Case, explained: str | None, secondary: Secondary) -> tuple[Finding, ...]:
     """ST depression and T inversion, by wall."""
     down = {lead: _st_depression(case, lead, ST_DEPRESSION_MV) for lead in WALL_LEADS}
     injury = {lead: _st_depression(case, lead, INJURY_MV) for lead in WALL_LEADS}
     inverted = {lead: _t_inversion(case, lead) for lead in WALL_LEADS if lead != "V1"}
+    for sign in (down, injury, inverted):
+        sign |= {lead: secondary.depression(lead, check) for lead, check in sign.items()}
     depressed, t_inverted = somewhere(down), somewhere(inverted)
     findings = [judge("STD_", depressed), judge("INVT", t_inverted)]
 
@@ -116,8 +127,8 @@ def _depression(case: Case, secondary: str | None) -> tuple[Finding, ...]:
     ischemic = {lead: any_of(down[lead], inverted[lead]) for lead in inverted}
     where = wall(leads_where(ischemic))
     changed = somewhere(ischemic)
-    if secondary:
-        injured = changed = unknown(secondary)
+    if explained:
+        injured = changed = unknown(explained)
         where = where_injured = None
     codes = dict.fromkeys(_INJURY.values())
     for code in codes:
@@ -127,11 +138,15 @@ def _depression(case: Case, secondary: str | None) -> tuple[Finding, ...]:
     for name, code in _ISCHEMIC.items():
         same = where == name or changed.holds is None
         findings.append(judge(code, changed if same else _no(changed)))
-    low = _low_t(case)
-    flat = _flat_t(case)
+    if secondary.small:
+        codes_of_small = ("LOWT", "NDT", "NST_", "DIG")
+        findings += [judge(code, unknown(secondary.reason or "")) for code in codes_of_small]
+        return tuple(findings)
+    low, flat = _low_t(case, secondary), _flat_t(case, secondary)
     findings.append(judge("LOWT", low))
     findings.append(judge("NDT", all_of(any_of(low, flat), opposite(t_inverted))))
-    minor = all_of(_minor_st(case), opposite(injured) if injured.holds is not None else injured)
+    minor = _minor_st(case, secondary)
+    minor = all_of(minor, opposite(injured) if injured.holds is not None else injured)
     findings.append(judge("NST_", any_of(minor, all_of(depressed, opposite(t_inverted)))))
     findings.append(judge("DIG", _digitalis(case)))
     return tuple(findings)
@@ -159,7 +174,7 @@ def _t_inversion(case: Case, lead: str) -> Check:
     return all_of(inverted, upright)
 
 
-def _low_t(case: Case) -> Check:
+def _low_t(case: Case, secondary: Secondary) -> Check:
     """T below a tenth of R in at least two lateral or inferior leads."""
     return at_least_n(
         2,
@@ -169,12 +184,12 @@ def _low_t(case: Case) -> Check:
                 at_least(case, "qrs_max_mv", 0.3, REPOLARIZATION, lead),
                 outweighs(case, "qrs_max_mv", "t_mv", REPOLARIZATION, lead, factor=10),
             )
-            for lead in ("I", "II", "V4", "V5", "V6")
+            for lead in secondary.judged(("I", "II", "V4", "V5", "V6"))
         ),
     )
 
 
-def _flat_t(case: Case) -> Check:
+def _flat_t(case: Case, secondary: Secondary) -> Check:
     """T flat or slightly inverted in at least two leads that show it upright in health."""
     return at_least_n(
         2,
@@ -183,12 +198,12 @@ def _flat_t(case: Case) -> Check:
                 compare(case, "t_mv", lambda v: v < 0.05, "< 0.05 mV", REPOLARIZATION, lead),
                 at_least(case, "qrs_max_mv", 0.3, REPOLARIZATION, lead),
             )
-            for lead in ("I", "II", "V3", "V4", "V5", "V6")
+            for lead in secondary.judged(("I", "II", "V3", "V4", "V5", "V6"))
         ),
     )
 
 
-def _minor_st(case: Case) -> Check:
+def _minor_st(case: Case, secondary: Secondary) -> Check:
     """Slight ST depression, short of the limit for ischaemia."""
     return at_least_n(
         2,
@@ -201,7 +216,7 @@ def _minor_st(case: Case) -> Check:
                 REPOLARIZATION,
                 lead,
             )
-            for lead in ("I", "II", "V3", "V4", "V5", "V6")
+            for lead in secondary.judged(("I", "II", "V3", "V4", "V5", "V6"))
         ),
     )
 
@@ -231,13 +246,16 @@ def _digitalis(case: Case) -> Check:
     )
 
 
-def _patterns(case: Case) -> tuple[Finding, ...]:
+def _patterns(case: Case, secondary: Secondary) -> tuple[Finding, ...]:
     """Brugada type 1 and tall T waves."""
     coved = [
-        all_of(
-            at_least(case, "st_j_mv", 0.2, BRUGADA, lead),
-            compare(case, "st_slope_mv_s", lambda v: v < 0, "falling", BRUGADA, lead),
-            at_most(case, "t_neg_mv", -0.05, BRUGADA, lead),
+        secondary.elevation(
+            lead,
+            all_of(
+                at_least(case, "st_j_mv", 0.2, BRUGADA, lead),
+                compare(case, "st_slope_mv_s", lambda v: v < 0, "falling", BRUGADA, lead),
+                at_most(case, "t_mv", -0.05, BRUGADA, lead),
+            ),
         )
         for lead in ("V1", "V2")
     ]

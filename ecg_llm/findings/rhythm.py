@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ecg_llm.findings.arrest import asystole_or_vf, judge_pauses
-from ecg_llm.findings.atrial import AtrialActivity, atrial_activity
+from ecg_llm.findings.atrial import REGULAR, RR_CHANGE, AtrialActivity, atrial_activity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import (
     Check,
@@ -39,8 +39,11 @@ from ecg_llm.findings.sources import (
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
-SLOW_BPM, FAST_BPM = 50.0, 100.0
+SLOW_BPM, FAST_BPM, SVT_BPM = 50.0, 100.0, 130.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
+ABSOLUTELY_IRREGULAR = 0.15
+"""Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
+is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
 P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
@@ -112,14 +115,21 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     not_paced = Check(not driven)
     irregular_af = Check(True) if fibrillation.holds is None else opposite(fibrillation)
     supraventricular = all_of(
-        _faster(case, 130),
+        _faster(case, SVT_BPM),
         below(case, "qrs_global_ms", 120, TACHYCARDIA),
         regular,
         no_p,
         irregular_af,
         opposite(flutter),
     )
-    wide_fast = all_of(fast, wide, no_p, not_paced, regular)
+    if supraventricular.holds is False and _left_open(case, activity, sinus, fibrillation, flutter):
+        rate = case.value("heart_rate_bpm") or 0.0
+        supraventricular = unknown(
+            f"at {rate:.0f}/min without clear P waves, sinus tachycardia, atrial flutter with 2:1 "
+            "conduction and supraventricular tachycardia may look the same"
+        )
+    conducted = bool(fibrillation.holds) and (case.value("rr_cv") or 0.0) >= ABSOLUTELY_IRREGULAR
+    wide_fast = all_of(fast, wide, no_p, not_paced, regular, Check(not conducted))
     slow_no_p = all_of(
         no_p, irregular_af, opposite(flutter), not_paced, regular, opposite(fast), _few_p(activity)
     )
@@ -143,8 +153,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     p_gate = None
     visible = fibrillation.holds is None and activity.p_share >= 0.5
     if (fibrillation.holds is not False and not visible) or flutter.holds:
-        name = "flutter" if flutter.holds else "fibrillation"
-        p_gate = f"atrial {name}: there are no P waves to measure"
+        p_gate = "fast atrial waves" if flutter.holds else "no P waves that repeat"
+        p_gate += " before the QRS"
         if fibrillation.holds is None and not flutter.holds:
             p_gate = fibrillation.reason
     return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate, ventricular)
@@ -162,6 +172,17 @@ _BASIC = (
     "junctional_rhythm",
     "idioventricular_rhythm",
 )
+
+
+def _left_open(
+    case: Case, activity: AtrialActivity, sinus: Check, fibrillation: Check, flutter: Check
+) -> bool:
+    """A narrow regular tachycardia whose atria are not seen, not fast enough to name it."""
+    rate, qrs = case.value("heart_rate_bpm"), case.value("qrs_global_ms")
+    fast = rate is not None and FAST_BPM < rate <= SVT_BPM and qrs is not None and qrs < 120
+    unseen = sinus.holds is not True and activity.p_share < 0.6
+    regular = activity.irregularity is not None and activity.irregularity < REGULAR
+    return fast and unseen and regular and not (fibrillation.holds or flutter.holds)
 
 
 def _too_short(case: Case) -> str | None:
@@ -198,11 +219,11 @@ def _regular(activity: AtrialActivity) -> Check:
     if activity.irregularity is None:
         return unknown("too few undisturbed beats to judge the regularity")
     return fact(
-        activity.irregularity < 0.08,
-        "change from one RR to the next",
+        activity.irregularity < REGULAR,
+        RR_CHANGE,
         100 * activity.irregularity,
         "%",
-        "< 8 %",
+        f"< {100 * REGULAR:g} %",
         TEXTBOOK,
     )
 

@@ -23,6 +23,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.secondary import NORMAL_QRS, ST_SHARE_OF_S, Secondary, exceeds_s
 from ecg_llm.findings.sources import (
     ANTERIOR_FORMULA,
     EARLY_REPOLARIZATION,
@@ -45,35 +46,39 @@ ST_ELEVATION_V2_V3_MV = {
 ST_ELEVATION_MV, ST_DEPRESSION_MV = 0.10, -0.05
 LARGE_MV, LARGE_V2_V3_MV = 0.20, 0.30
 """Elevation in two neighbours that needs no other support."""
-DEEP_S_MV, ST_SHARE_OF_S = 2.0, 0.25
-"""Over deep S waves ST rises without a coronary cause, but by less than this share of S."""
+DEEP_S_MV = 2.0
+"""S waves from which ST in V1 to V3 may be raised without a coronary cause."""
 ANTERIOR_SCORE = 23.4
 _CHEST = ("V1", "V2", "V3", "V4")
 _HIGH_LATERAL = ("I", "aVL")
 
 
-def judge_elevation(case: Case, q_waves: bool, strain: bool = False) -> tuple[Finding, ...]:
+def judge_elevation(
+    case: Case, q_waves: bool, strain: bool = False, secondary: Secondary = NORMAL_QRS
+) -> tuple[Finding, ...]:
     """Judge ST elevation and what it looks like.
 
     Parameters
     ----------
     case : Case
-        The measured record; nothing else may change its ST segments (bundle branch block …).
+        The measured record, without left bundle branch block or pacing.
     q_waves : bool
         Whether there are pathological Q waves.
     strain : bool
         Whether hypertrophy with strain explains ST opposite to the QRS.
+    secondary : Secondary
+        Leads in which an abnormal QRS changes ST.
 
     Returns
     -------
     tuple of Finding
         ``STE_``, ``stemi``, ``ANEUR``, ``early_repolarization``, ``pericarditis``.
     """
-    signs = {lead: _st_elevation(case, lead) for lead in WALL_LEADS}
+    signs = {lead: secondary.elevation(lead, _st_elevation(case, lead)) for lead in WALL_LEADS}
     raised = somewhere(signs)
     leads = set(leads_where(signs))
-    reciprocal = _reciprocal(case, leads)
-    pericarditis = all_of(_pericarditis(case), opposite(reciprocal), Check(not q_waves))
+    reciprocal = _reciprocal(case, leads, secondary)
+    pericarditis = all_of(raised, _pericarditis(case), opposite(reciprocal), Check(not q_waves))
     early = all_of(
         raised,
         Check(not leads <= {"V1", "V2", "V3"}),
@@ -83,8 +88,10 @@ def judge_elevation(case: Case, q_waves: bool, strain: bool = False) -> tuple[Fi
     )
     if pericarditis.holds:
         early = Check(False, pericarditis.evidence)
+    if secondary.reason and early.holds:
+        early = unknown(secondary.reason)
     aneurysm = all_of(Check(q_waves), raised, Check(bool(leads & {"V2", "V3", "V4"})))
-    explained = _explained(case, leads, reciprocal, strain)
+    explained = _explained(case, leads, reciprocal, strain, secondary)
     occlusion = _occlusion(case, raised, leads, reciprocal, explained)
     if raised.holds and (early.holds or pericarditis.holds):
         occlusion = Check(False, (early if early.holds else pericarditis).evidence)
@@ -155,7 +162,7 @@ def _large(case: Case, leads: set[str]) -> Check:
     return somewhere(signs) if signs else Check(False)
 
 
-def _reciprocal(case: Case, leads: set[str]) -> Check:
+def _reciprocal(case: Case, leads: set[str], secondary: Secondary) -> Check:
     """ST depression opposite to the elevation."""
     opposed: tuple[str, ...] = ()
     if leads & set(INFERIOR):
@@ -171,25 +178,28 @@ def _reciprocal(case: Case, leads: set[str]) -> Check:
             at_most(case, "st_j_mv", ST_DEPRESSION_MV, STEMI_GUIDELINE, lead),
             at_most(case, "st_j60_mv", ST_DEPRESSION_MV, STEMI_GUIDELINE, lead),
         )
-        for lead in dict.fromkeys(opposed)
+        for lead in secondary.judged(dict.fromkeys(opposed))
         if lead not in leads and case.value("st_j60_mv", lead) is not None
     ]
     return any_of(*checks) if checks else Check(False)
 
 
-def _explained(case: Case, leads: set[str], reciprocal: Check, strain: bool) -> str | None:
+def _explained(
+    case: Case, leads: set[str], reciprocal: Check, strain: bool, secondary: Secondary
+) -> str | None:
     """Say what speaks against an occlusion, if something does."""
     deep = [
         lead
         for lead in ("V1", "V2", "V3")
         if lead in leads and (strain or -(case.value("qrs_min_mv", lead) or 0.0) >= DEEP_S_MV)
     ]
-    if leads <= {"V1", "V2", "V3"} and any(not _exceeds_s(case, lead).holds for lead in deep):
+    if leads <= {"V1", "V2", "V3"} and any(not exceeds_s(case, lead).holds for lead in deep):
         return (
             "the ST elevation in V1 to V3 may be secondary to the deep S waves: it is less than "
             f"{100 * ST_SHARE_OF_S:g} % of them ({ST_OVER_QRS})"
         )
     chest_only = leads <= {*_CHEST, "V5", "V6"} and bool(leads & {"V2", "V3", "V4"})
+    chest_only = chest_only and secondary.reason is None  # the score was derived without block
     if chest_only and not reciprocal.holds and _concave(case, leads).holds:
         score = anterior_score(case)
         if score is not None and score <= ANTERIOR_SCORE:
@@ -198,12 +208,6 @@ def _explained(case: Case, leads: set[str], reciprocal: Check, strain: bool) -> 
                 f"an occlusion has more than {ANTERIOR_SCORE:g} ({ANTERIOR_FORMULA})"
             )
     return None
-
-
-def _exceeds_s(case: Case, lead: str) -> Check:
-    """ST elevation of a quarter of S or more."""
-    limit = ST_SHARE_OF_S * abs(case.value("qrs_min_mv", lead) or 0.0)
-    return at_least(case, "st_j_mv", limit, ST_OVER_QRS, lead)
 
 
 def anterior_score(case: Case) -> float | None:

@@ -76,19 +76,30 @@ def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str |
     str or None
         None if it is as sure as they are.
     """
+    checked = [one for one in checked if not _in_brackets(text, one)]
     sure = stated(text)
     definite = {
         canonical_code(one.claim.subject) for one in checked if one.claim.certainty == "definite"
     }
     for code in map(canonical_code, affirmed(checked)):
         finding = known.facts.findings.get(code)
-        if finding is None or finding.status != "present":
+        if finding is None or finding.status == "absent":
+            continue
+        if finding.status == "unknown":
+            if finding.doubt and code in sure:
+                return f"{finding.label} is only possible: {finding.doubt}"
             continue
         if finding.doubt and (code in definite or code not in sure):
             return f"{finding.label} is uncertain: {finding.doubt}"
         if not finding.doubt and code not in sure:
             return f"{finding.label} is present"
     return None
+
+
+def _in_brackets(text: str, one: CheckedClaim) -> bool:
+    """Whether a claim stands in brackets, as a fact of another: ``LVH: R 0.04 mV (QS complex)``."""
+    before = text[: one.claim.start]
+    return before.count("(") > before.count(")")
 
 
 def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:

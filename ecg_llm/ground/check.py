@@ -52,7 +52,6 @@ def check_sentence(
         What takes its place: itself, corrected ones, or one that is withheld.
     """
     said = set() if said is None else said
-    text = _A_MINUTE.sub(lambda rate: f"{float(rate[1]):.0f}/min", text)
 
     def no(reason: str) -> list[Sentence]:
         change = Change(action="withheld", draft=text, reason=reason)
@@ -99,10 +98,6 @@ def check_sentence(
         bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
     claims += [claim for one in bad for claim in measured_claims(one, known)]
     return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
-
-
-_A_MINUTE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?) ?/min\b")
-"""Rates are told in whole numbers."""
 
 
 def _findings(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:

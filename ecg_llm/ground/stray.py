@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ecg_llm.claims.extract import TextClaim, extract_claims
 from ecg_llm.claims.number_check import check_number
+from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.numbers import NUMBER, shown_value
 
@@ -62,21 +63,18 @@ _SHARE = re.compile(r"\b(\d+) of (?:the )?(\d+)\b")
 
 
 def _is_share(part: float, whole: str, known: Known) -> bool:
-    """Whether so many of so many were counted for a present finding."""
+    """Whether so many of so many were counted for a finding that may be told."""
     return any(
         item.value == part and item.unit.split()[:2] == ["of", whole]
-        for finding in known.facts.findings.values()
-        if finding.status == "present"
+        for finding in _told(known)
         for item in finding.evidence
     )
 
 
 def _counted(shown: str, known: Known) -> bool:
-    """Whether a number stands in the evidence of a present finding, as a value or a time."""
+    """Whether a number stands in the evidence of a finding that may be told, as value or time."""
     digits = NUMBER.findall(shown)
-    for finding in known.facts.findings.values():
-        if finding.status != "present":
-            continue
+    for finding in _told(known):
         for item in finding.evidence:
             told = [t for t in (item.from_s, item.to_s) if t is not None]
             told += [float(n) for n in NUMBER.findall(item.unit)]
@@ -85,6 +83,12 @@ def _counted(shown: str, known: Known) -> bool:
             if digits and all(any(_rounds_to(value, n) for value in told) for n in digits):
                 return True
     return False
+
+
+def _told(known: Known) -> list[Finding]:
+    """Give the findings that are present, and those that are open and may be called possible."""
+    every = known.facts.findings.values()
+    return [found for found in every if found.status == "present" or found.doubt]
 
 
 def _rounds_to(value: float, shown: str) -> bool:

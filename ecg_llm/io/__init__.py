@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io import registry
 from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
 from ecg_llm.io.assemble import assemble
@@ -80,16 +80,18 @@ def read_record(
         ref = _only(find_records(path), str(path))
         return _read_ref(ref, options, name or ref.name)
     file = _data_file(path)
-    folder = DiskFolder(file.parent)
     if not file.exists():
         raise RecordError(f"{path}: no such file.")
-    # What the caller names is read even if it is a link; what a file names is not.
-    folder_of_file = DiskFolder(file.resolve().parent)
-    if is_zip(folder_of_file.head(file.resolve().name)):
+    # What the caller names is read even if it is a link, with links beside it that lead to its
+    # real neighbours; a link to anywhere else, which only a file names, is not.
+    real = file.resolve()
+    folder_of_file = DiskFolder(real.parent)
+    if is_zip(folder_of_file.head(real.name)):
         archive = open_archive(file)
         member = _only(record_files(archive), str(path))
         return _read_member(archive, member, options, name)
-    data = folder_of_file.read(file.resolve().name, MAX_FILE_BYTES)
+    data = folder_of_file.read(real.name, MAX_FILE_BYTES)
+    folder = DiskFolder(file.parent, also=real.parent if file.is_symlink() else None)
     return _read(Source(str(file), file.name, data, folder), options, name)
 
 
@@ -232,4 +234,4 @@ def _relative(path: Path, root: Path) -> str | None:
         relative = path.resolve().relative_to(root.resolve())
     except ValueError:
         return None
-    return relative.with_suffix("").as_posix()
+    return as_text(relative.with_suffix("").as_posix())

@@ -139,8 +139,9 @@ def _ecg_only(channels: tuple[Channel, ...], label: str, notes: list[str]) -> di
             kept.append((lead, channel))
     if not kept:
         raise RecordError(
-            f"{label}: no ECG lead among its {len(channels)} channels ({_some(others)}); name them "
-            "as I, II, III, aVR, aVL, aVF, V1–V6, or give the names with --leads."
+            f"{label}: no ECG lead among its {len(channels)} channels ({_some(others)}); "
+            + ("name them in the file" if any(c.name for c in channels) else "give them (--leads)")
+            + " as I, II, III, aVR, aVL, aVF, V1–V6."
         )
     twice = [lead for lead, count in Counter(lead for lead, _ in kept).items() if count > 1]
     if twice:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io import aecg, dicom, muse, npy, page_image, table
 from ecg_llm.io.archive import is_zip, open_archive
 from ecg_llm.io.source import DiskFolder, Folder
@@ -92,6 +92,7 @@ def record_files(folder: Folder) -> list[str]:
     headers = [name for name in names if PurePosixPath(name).suffix.lower() == ".hea"]
     signal_files: set[str] = set()
     segments: set[str] = set()
+    of_segments: set[str] = set()
     for header in headers:
         try:
             files, parts = referred_names(folder.head(header).decode("latin-1"))
@@ -100,6 +101,10 @@ def record_files(folder: Folder) -> list[str]:
         base = PurePosixPath(header).parent
         signal_files |= {str(base / file) for file in files}
         segments |= {str(base / f"{part}.hea") for part in parts}
+        of_segments |= {header} if parts else set()
+    # No header hides another one, nor itself: a record of segments is no segment.
+    signal_files -= set(headers)
+    segments -= of_segments
     stems = {name.removesuffix(".hea") for name in headers}
     found = [
         name
@@ -180,7 +185,7 @@ def _without_extensions(refs: list[RecordRef]) -> list[RecordRef]:
     short = [str(PurePosixPath(ref.name).with_suffix("")) for ref in refs]
     count = Counter(short)
     named = [
-        RecordRef(ref.path, name if count[name] == 1 else ref.name, ref.member, ref.root)
+        RecordRef(ref.path, as_text(name if count[name] == 1 else ref.name), ref.member, ref.root)
         for ref, name in zip(refs, short, strict=True)
     ]
     return sorted(named, key=lambda ref: ref.name)

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io.limits import HEAD_BYTES, MAX_FILE_BYTES, MAX_RECORD_BYTES
 
 
@@ -78,9 +78,19 @@ def inner_name(name: str, source: str) -> str:
 
 @dataclass(frozen=True)
 class DiskFolder:
-    """A directory."""
+    """A directory.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    also : Path or None
+        Where links of it may lead besides: the folder in which the record's first file, itself
+        a link that the caller named, really lies.
+    """
 
     path: Path
+    also: Path | None = None
 
     @property
     def label(self) -> str:
@@ -120,11 +130,15 @@ class DiskFolder:
         """The folder of this relative path."""
         return DiskFolder(self.path / name)
 
+    def _beside(self, real: str) -> bool:
+        return self.also is not None and os.path.dirname(real) == str(self.also)  # noqa: PTH120
+
     def _bytes(self, name: str, size: int) -> bytes:
         path = self.path / name
         try:
             # os.path is several times faster than Path.resolve, which counts over 20,000 records.
-            if not os.path.realpath(path, strict=True).startswith(self._real):
+            real = os.path.realpath(path, strict=True)
+            if not (real.startswith(self._real) or self._beside(real)):
                 raise RecordError(
                     f"{path}: a symbolic link that leads out of its folder; it is not followed. "
                     "Copy the file itself there."
@@ -195,13 +209,14 @@ class Source:
     _n_read: int = 0
 
     def __post_init__(self) -> None:
-        """Count the file itself."""
+        """Count the file itself; keep a label that can be written."""
+        self.label = as_text(self.label)
         self._count(self.data)
 
     @property
     def stem(self) -> str:
         """File name without its extension."""
-        return PurePosixPath(self.filename).stem
+        return as_text(PurePosixPath(self.filename).stem)
 
     @property
     def sha256(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.inference import session
+from ecg_llm.inference import session, sigmoid
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.page.decode import Image
 
@@ -97,15 +97,10 @@ def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Si
     lie = lie[0].transpose(1, 2, 0)
     return Sight(
         image=filled,
-        trace=_sigmoid(trace[0, 0]),
-        spots=_sigmoid(marks[0, : PULSE + 1]),
+        trace=sigmoid(trace[0, 0]),
+        spots=sigmoid(marks[0, : PULSE + 1]),
         offset_px=marks[0, OFFSET] * OFFSET_PX,
         across=(lie[:, :, :2] + np.array([1, 0], np.float32)) * USUAL_PX_MM,
         down=(lie[:, :, 2:4] + np.array([0, 1], np.float32)) * USUAL_PX_MM,
-        paper=_sigmoid(lie[:, :, 4]),
+        paper=sigmoid(lie[:, :, 4]),
     )
-
-
-def _sigmoid(logits: Map) -> Map:
-    out: Map = (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
-    return out

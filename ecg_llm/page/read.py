@@ -187,7 +187,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     gain = pulse or USUAL_GAIN
     speed = told_speed(rows) or USUAL_SPEED
     fs = SAMPLES_MM * speed
-    leads = _leads(rows, layout, speed, gain)
+    leads = _leads(rows, layout, gain)
     drawn = {
         lead: row for lead, row in leads.items() if np.isfinite(row).sum() > _LEAST_LEAD_S * fs
     }
@@ -208,7 +208,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     )
 
 
-def _leads(rows: tuple[Row, ...], layout: Layout, speed: float, gain: float) -> dict[str, Floats]:
+def _leads(rows: tuple[Row, ...], layout: Layout, gain: float) -> dict[str, Floats]:
     """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece."""
     edges = np.array(layout.edges_mm)  # [rows, columns + 1]
     usual = float(np.diff(edges, axis=1).mean())

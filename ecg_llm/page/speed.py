@@ -28,7 +28,6 @@ _BANDS = np.geomspace(0.02, 1.2, 21)
 """Edges of the bands of the spectrum, cycles a millimetre."""
 _LAGS_MM = np.geomspace(4.0, 90.0, 29)
 """Edges of the distances at which tracings are held against themselves."""
-N_FEATURES = len(_BANDS) + len(_LAGS_MM) - 2
 
 
 def speed_features(rows: Sequence[Row]) -> Floats | None:

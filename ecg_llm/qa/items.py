@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +10,9 @@ from typing import Any
 
 from ecg_llm.batch import run_tasks
 from ecg_llm.errors import ConfigError, ECGError
+from ecg_llm.ptbxl import person, read_table, record_file, whole
 from ecg_llm.qa.answer import QARecord, answer_qa, to_json
 from ecg_llm.record import Sex
-
-_SEXES: dict[str, Sex] = {"0": "male", "1": "female"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,18 +61,28 @@ def read_items(path: Path) -> list[Item]:
     ConfigError
         If it is no such file.
     """
+    needed = 'a JSON list of {"question": "...", "ecg_id": [1], "answer": ["yes"]} is needed.'
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         try:
             rows = json.loads(text)
+            rows = [rows] if isinstance(rows, dict) else rows
         except ValueError:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-        return [_item(row) for row in rows]
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f'{path}: not a set of questions ({error}); a JSON list of {{"question": "...", '
-            '"ecg_id": [1], "answer": ["yes"]}} is needed.'
-        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not a set of questions ({error}); {needed}") from None
+    if not isinstance(rows, list) or not rows:
+        raise ConfigError(f"{path}: it holds no questions; {needed}")
+    items = []
+    for k, row in enumerate(rows, start=1):
+        try:
+            items.append(_item(row))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            said = json.dumps(row, ensure_ascii=False)[:80]
+            raise ConfigError(
+                f"{path}: item {k} is no question on an ECG: {said}; {needed}"
+            ) from None
+    return items
 
 
 def _item(row: dict[str, Any]) -> Item:
@@ -102,22 +110,14 @@ def ptbxl_files(data: Path) -> dict[int, ECGFile]:
     Raises
     ------
     ConfigError
-        If the table is missing.
+        If the table is missing or none.
     """
-    table = data / "ptbxl_database.csv"
-    if not table.is_file():
-        raise ConfigError(f"{table}: not found; --data needs a folder in the layout of PTB-XL.")
     out = {}
-    with table.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for column in ("filename_hr", "filename_lr"):
-                path = data / f"{row[column]}.hea"
-                if row[column] and path.is_file():
-                    key = int(float(row["ecg_id"]))
-                    age = float(row["age"]) if row.get("age") else None
-                    sex = _SEXES.get((row.get("sex") or "").split(".")[0])
-                    out[key] = ECGFile(key, path, age, sex)
-                    break
+    for row in read_table(data, ("ecg_id",)):
+        ecg_id = whole(row["ecg_id"])
+        path = record_file(data, row, 500) or record_file(data, row, 100)
+        if ecg_id is not None and path is not None:
+            out[ecg_id] = ECGFile(ecg_id, path, *person(row))
     return out
 
 
@@ -171,7 +171,7 @@ def answer_items(
     ------
     dict
         ``question``, ``ecg_id``, ``answer`` (a list in ECG-QA's vocabulary), ``text`` and
-        ``evidence``; or ``error`` in place of the last three.
+        ``evidence``; or an empty ``answer`` and ``error``.
     """
     files = ptbxl_files(data)
     wanted = list(dict.fromkeys(one for item in items for one in item.ecg_ids if one in files))
@@ -186,10 +186,10 @@ def answer_items(
         ecgs = [ready.get(one, f"RecordError: {data} has no ECG {one}") for one in item.ecg_ids]
         bad = [one for one in ecgs if isinstance(one, str)]
         if bad:
-            yield {**line, "error": "; ".join(bad)}
+            yield {**line, "answer": [], "error": "; ".join(bad)}
             continue
         try:
             found = answer_qa(item.question, [one for one in ecgs if isinstance(one, QARecord)])
             yield {**line, **to_json(found)}
         except ECGError as error:
-            yield {**line, "error": f"{type(error).__name__}: {error}"}
+            yield {**line, "answer": [], "error": f"{type(error).__name__}: {error}"}

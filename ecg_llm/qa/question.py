@@ -155,7 +155,6 @@ class QAQuestion:
     normal: bool | None = None
 
 
-_LEAD = re.compile(r"\b(?:leads? )?(aVR|aVL|aVF|V[1-6]|III|II|I)\b")
 _YES_NO = re.compile(
     r"^\W*(is|are|does|do|did|can|could|has|have|was|were|will|would|any)\b", re.IGNORECASE
 )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import sigmoid
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "quality.npz"
 
@@ -64,7 +65,7 @@ class Trees:
             node = root + np.where(go_left, self.left.take(node), self.right.take(node))
         leaves = self.value.take(node).astype(np.float64)
         odds = self.start + leaves.reshape(len(self.start), -1).sum(axis=1)
-        return float((1 / (1 + np.exp(-odds))).mean())
+        return float(sigmoid(odds).mean())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -249,7 +249,7 @@ class Citations:
             the sentence, and the JSON and HTML reports hold the rest.
         """
         match claim.kind:
-            case "present":
+            case "present" | "unknown":
                 facts = below_present(claim.evidence, claim.text)
                 return printable(f"{facts} {self.numbers(claim.evidence)}".strip())
             case "absent":

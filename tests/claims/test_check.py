@@ -593,3 +593,18 @@ def test_a_faithful_rewriting_passes(one, other):
 def test_a_changed_rewriting_is_found(one, other):
     assert same_claims(one, other)
     assert same_claims(other, one)
+
+
+def test_wide_qrs_or_another_tachycardia_denies_no_wide_qrs() -> None:
+    facts = Facts.from_json(
+        {"qrs_ms": {"value": 146.0, "unit": "ms"}},
+        [
+            {"code": code, "label": code, "status": "absent", "urgency": "critical"}
+            for code in ("wide_qrs_tachycardia", "SVTAC", "PVC")
+        ],
+    )
+    for text in (
+        "No wide-QRS or supraventricular tachycardia; no ventricular extra beats.",
+        "No wide-QRS (ventricular) tachycardia.",
+    ):
+        assert not [c for c in check_text(text, facts=facts) if c.status == "contradicted"]

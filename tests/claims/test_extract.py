@@ -86,6 +86,11 @@ def test_numbers_that_measure_nothing_are_set_apart(text):
     assert numbers(text) == []
 
 
+def test_a_number_after_a_place_before_the_qrs_is_no_width_of_it():
+    assert numbers("Repetition of the stretch before the QRS 139.") == [("", 139.0, "", ())]
+    assert numbers("P before each QRS; QRS 139 ms.") == [("qrs", 139.0, "ms", ())]
+
+
 @pytest.mark.parametrize(
     ("text", "low", "high", "relation"),
     [

@@ -163,6 +163,25 @@ def test_a_folder_gives_a_line_a_record_and_resumes(folder, tmp_path):
     assert out.read_text() == whole
 
 
+def test_a_name_that_is_no_text_costs_no_run(tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    name = os.fsdecode(b"caf\xe9")
+    try:
+        write_csv(folder / f"{name}.csv", seed=2)
+    except (OSError, UnicodeError):
+        pytest.skip("the file system keeps names as text only")
+    (folder / f"{name}.hea").write_text("no header\n")
+    out = tmp_path / "out.jsonl"
+    for command in ("measure", "report"):
+        result = run(app, [command, str(folder), "-o", str(out), "--jobs", "1", "--overwrite"])
+        assert result.exit_code == 0, result.output
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        assert ["error" in line for line in lines] == [False, True]
+    result = run(app, ["measure", str(folder / f"{name}.csv"), "--json"])
+    assert json.loads(result.stdout)["record"] == "caf\\udce9"
+
+
 def test_a_folder_of_reports(folder, tmp_path):
     out = tmp_path / "reports.jsonl"
     result = run(app, ["report", str(folder), "--output", str(out), "--jobs", "1"])
@@ -192,6 +211,26 @@ def test_an_archive_of_several_records_is_a_folder_run(folder, tmp_path):
     result = run(app, ["quality", str(archive)])
     assert result.exit_code == 2
     assert "holds 3 records" in result.stderr
+
+
+def test_a_piped_talk_goes_on_over_blank_lines_until_it_is_told_to_end(file):
+    questions = "What is the PR interval?\n\n  \nWhat is the heart rate?\nexit\nWhat is the QTc?\n"
+    result = run(app, ["chat", str(file), "--model", "none"], input=questions)
+    assert result.exit_code == 0, result.output
+    asked = [line for line in result.stdout.splitlines() if line.startswith("> ")]
+    assert asked == ["> What is the PR interval?", "> What is the heart rate?"]
+
+
+def test_a_set_of_questions_is_refused_before_any_work(tmp_path):
+    items = tmp_path / "items.json"
+    items.write_text('[{"question": "?", "ecg_id": [1]}]')
+    there = ["--items", str(items), "--data", str(tmp_path)]
+    result = run(app, ["ask", *there, "--output", str(tmp_path / "no" / "a.jsonl")])
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    result = run(app, ["ask", *there, "--age", "50"])
+    assert result.exit_code == 2
+    assert "--age" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["page.png", "page.svg", "page.pdf"])

@@ -18,7 +18,6 @@ from ecg_llm.data_builders.page_settings import (
     PageSettings,
     draw_settings,
 )
-from ecg_llm.data_builders.page_sheet import contact_sheet, marked
 from ecg_llm.data_builders.page_texts import measurement_lines
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
@@ -211,10 +210,3 @@ def test_settings_that_cannot_be_drawn(record):
         plain(record, long_px=9000)
     with pytest.raises(ConfigError, match="not the settings"):
         PageSettings.from_dict({"layout": "3x4"})
-
-
-def test_sheet(record):
-    examples = [render_page_example(record, seed, size_px=800)[0] for seed in range(3)]
-    sheet = contact_sheet(examples, columns=2, width_px=200)
-    assert sheet.shape == (2 * 158, 2 * 206, 3)
-    assert not np.array_equal(marked(examples[0]), examples[0].image)

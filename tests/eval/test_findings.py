@@ -5,7 +5,7 @@ import pytest
 
 from ecg_llm.cli.figures import show
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.findings import evaluate, tally, truth
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.checks import Check, judge
@@ -87,5 +87,14 @@ def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys):
 
 
 def test_a_folder_without_the_table_says_what_to_do(tmp_path):
-    with pytest.raises(RecordError, match=r"ptbxl_database\.csv"):
+    with pytest.raises(ConfigError, match=r"ptbxl_database\.csv"):
+        evaluate(tmp_path)
+
+
+def test_a_folder_without_the_folds_says_what_is_there(tmp_path):
+    rows = "ecg_id,scp_codes,strat_fold,filename_lr,filename_hr\n1,{},10,a,b\n2,{},,c,d\n"
+    (tmp_path / "ptbxl_database.csv").write_text(rows, encoding="utf-8")
+    for name in "abd":
+        (tmp_path / f"{name}.hea").touch()
+    with pytest.raises(ConfigError, match=r"fold 9 at 100 Hz.*1 of fold 10 .* 2 records at 500 Hz"):
         evaluate(tmp_path)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.simulation import compare, typical_voltages
 from ecg_llm.leads import STANDARD_12
 
@@ -25,5 +25,5 @@ def test_a_record_without_beats_gives_none():
 
 
 def test_a_folder_without_the_table_is_refused(tmp_path):
-    with pytest.raises(RecordError, match="ptbxl_database"):
+    with pytest.raises(ConfigError, match="ptbxl_database"):
         compare(tmp_path, n=1)

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from ecg_llm.findings.av_block import judge_av_block
@@ -18,3 +21,29 @@ def test_a_pr_just_above_its_limit_is_long_but_no_sure_block(make_case, pr, bloc
     assert found["LPR"].status == long_pr
     if block == "unknown":
         assert f"PR {pr:.0f} ms" in found["1AVB"].reason
+
+
+@pytest.mark.parametrize(("bpm", "status"), [(67.0, "absent"), (48.0, "unknown")])
+def test_without_p_waves_only_a_slow_regular_rhythm_leaves_complete_block_open(
+    make_case, bpm, status
+):
+    found = {f.code: f for f in judge_av_block(make_case({"heart_rate_bpm": bpm}), "no P", False)}
+    assert found["3AVB"].status == status
+    assert found["1AVB"].reason == "no P"
+
+
+def test_a_slow_irregular_rhythm_without_p_waves_is_conducted(make_case):
+    r_s = 0.6 + np.cumsum([0, 1.1, 1.5, 0.9, 1.6, 1.0, 1.4])
+    case = make_case({"heart_rate_bpm": 48.0}, r_s=r_s)
+    found = {f.code: f for f in judge_av_block(case, "no P", False)}
+    assert found["3AVB"].status == "absent"
+
+
+def test_one_p_wave_marked_twice_is_no_blocked_one(make_case):
+    """Onsets of one P, 50 ms apart in the leads and in all together, once made a 2:1 block."""
+    case = make_case()
+    delineation = case.measurements.delineation
+    moved = replace(delineation, p_waves_s=delineation.p_waves_s - 0.05)
+    case = replace(case, measurements=replace(case.measurements, delineation=moved))
+    found = {f.code: f for f in judge_av_block(case, None, False)}
+    assert found["av_block_2_1"].status == found["2AVB"].status == "absent"

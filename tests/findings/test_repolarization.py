@@ -3,13 +3,13 @@ import pytest
 from ecg_llm.findings.repolarization import judge_repolarization
 
 
-def present(case, gate=None, left_block=False, secondary=None, q_waves=False):
-    findings = judge_repolarization(case, gate, left_block, secondary, q_waves)
+def present(case, gate=None, left_block=False, explained=None, q_waves=False):
+    findings = judge_repolarization(case, gate, left_block, explained, q_waves)
     return {f.code for f in findings if f.status == "present"}
 
 
 def status(case, code, **options):
-    settings = {"gate": None, "left_block": False, "secondary": None, "q_waves": False}
+    settings = {"gate": None, "left_block": False, "explained": None, "q_waves": False}
     findings = judge_repolarization(case, **(settings | options))
     return next(f.status for f in findings if f.code == code)
 
@@ -80,8 +80,8 @@ def test_the_wall_of_ischaemia_is_named_once(make_case):
 def test_strain_explains_lateral_changes(make_case):
     inverted = {"t_mv": -0.2, "t_neg_mv": -0.2, "t_pos_mv": 0.0}
     case = make_case(leads=dict.fromkeys(("I", "aVL", "V5", "V6"), inverted))
-    assert status(case, "ISCLA", secondary="strain") == "unknown"
-    assert status(case, "INVT", secondary="strain") == "present"
+    assert status(case, "ISCLA", explained="strain") == "unknown"
+    assert status(case, "INVT", explained="strain") == "present"
 
 
 def test_brugada_type_1_is_coved_and_falls_into_an_inverted_t(make_case):
@@ -89,6 +89,8 @@ def test_brugada_type_1_is_coved_and_falls_into_an_inverted_t(make_case):
     assert "brugada_1" in present(make_case(leads={"V1": coved}))
     assert "brugada_1" not in present(make_case(leads={"V1": coved | {"st_j_mv": 0.19}}))
     assert "brugada_1" not in present(make_case(leads={"V1": coved | {"st_slope_mv_s": 1.0}}))
+    upright = coved | {"t_mv": 0.4, "t_neg_mv": -0.1}
+    assert "brugada_1" not in present(make_case(leads={"V2": upright}))
 
 
 def test_sgarbossa_only_in_left_bundle_block(make_case):

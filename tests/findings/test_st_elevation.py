@@ -118,3 +118,14 @@ def test_lateral_depression_supports_a_septal_occlusion(make_case):
     assert status(make_case(leads=leads), "stemi") == "present"
     strain = {f.code: f for f in judge_elevation(make_case(leads=leads), False, True)}
     assert "deep S" in strain["stemi"].reason
+
+
+def test_pericarditis_needs_an_elevation_that_counts(make_case):
+    """Shoulders of 0.05 mV in eight leads of three healthy people once gave an urgent alert."""
+
+    def case(height):
+        leads = raised(height, ("I", "II", "aVF", "V2", "V3", "V4", "V5", "V6"), t_mv=0.3)
+        return make_case(leads=leads | {"aVR": DOWN})
+
+    assert status(case(0.09), "pericarditis") == "absent"
+    assert status(case(0.12), "pericarditis") == "present"

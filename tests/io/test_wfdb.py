@@ -9,7 +9,7 @@ import pytest
 import wfdb
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io import read_record
+from ecg_llm.io import find_records, read_record, read_ref
 
 
 @pytest.mark.parametrize(
@@ -355,6 +355,21 @@ def test_segments_that_point_elsewhere(ecg, tmp_path):
         read_record(tmp_path / "in" / "many.hea")
 
 
+def test_headers_that_name_themselves_or_each_other_are_listed_and_refused(ecg, tmp_path):
+    ecg.write_wfdb(tmp_path, ecg.known_ecg(), name="good")
+    (tmp_path / "self.hea").write_text("self/1 12 500 5000\nself 5000\n")
+    (tmp_path / "a.hea").write_text("a/1 12 500 5000\nb 5000\n")
+    (tmp_path / "b.hea").write_text("b/1 12 500 5000\na 5000\n")
+    (tmp_path / "hides.hea").write_text("hides 1 500 5000\ngood.hea 16 1000/mV 16 0 0 0 0 I\n")
+    (tmp_path / "whole.hea").write_text("whole/1 12 500 5000\ngood 5000\n")
+    refs = find_records(tmp_path)
+    assert [ref.name for ref in refs] == ["a", "b", "hides", "self", "whole"]
+    for ref in refs[:-1]:
+        with pytest.raises(RecordError):
+            read_ref(ref)
+    assert read_ref(refs[-1]).fs == 500
+
+
 def test_a_link_out_of_the_folder_is_not_followed(ecg, tmp_path):
     (tmp_path / "in").mkdir()
     header = ecg.write_wfdb(tmp_path / "in", ecg.known_ecg())
@@ -362,6 +377,20 @@ def test_a_link_out_of_the_folder_is_not_followed(ecg, tmp_path):
     header.with_suffix(".dat").symlink_to(tmp_path / "x.dat")
     with pytest.raises(RecordError, match="symbolic link"):
         read_record(header)
+
+
+def test_links_to_a_record_and_its_neighbours_are_the_record(ecg, tmp_path):
+    for name in ("real", "links", "elsewhere"):
+        (tmp_path / name).mkdir()
+    header = ecg.write_wfdb(tmp_path / "real", ecg.known_ecg())
+    for path in (header, header.with_suffix(".dat")):
+        (tmp_path / "links" / path.name).symlink_to(path)
+    linked = tmp_path / "links" / header.name
+    np.testing.assert_array_equal(read_record(linked).signal, read_record(header).signal)
+    header.with_suffix(".dat").rename(tmp_path / "elsewhere" / "rec.dat")
+    header.with_suffix(".dat").symlink_to(tmp_path / "elsewhere" / "rec.dat")
+    with pytest.raises(RecordError, match="symbolic link"):
+        read_record(linked)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from ecg_llm.chat_layout import CHAT_TEMPLATE, SPECIAL, layout, plain  # noqa: E402
+from ecg_llm.chat_layout import SPECIAL, layout, plain  # noqa: E402
 from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.model import (  # noqa: E402
     EcgLlmConfig,
@@ -17,6 +17,7 @@ from ecg_llm.model import (  # noqa: E402
 )
 from ecg_llm.prompt import Prompt, build_from_facts  # noqa: E402
 from ecg_llm.record import ECGRecord  # noqa: E402
+from tests.serving.tiny_vllm import tokenizer  # noqa: E402
 
 WIDTH, N_TOKENS = 16, 12
 SMALL = {
@@ -47,25 +48,6 @@ def tiny(family: str = "llama", **settings) -> EcgLlmForConditionalGeneration:
         **settings,
     )
     return EcgLlmForConditionalGeneration(config).eval()
-
-
-def tokenizer():
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = {word: k for k, word in enumerate([*SPECIAL, *letters])}
-    made = Tokenizer(models.BPE(vocab=words, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens(list(SPECIAL))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        pad_token=SPECIAL[0],
-        eos_token=SPECIAL[1],
-        additional_special_tokens=list(SPECIAL[2:]),
-        chat_template=CHAT_TEMPLATE,
-    )
 
 
 def features(n: int, seed: int = 0) -> dict:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from ecg_llm.serving.app import create_app
+from ecg_llm.serving.connections import Connection
 from ecg_llm.serving.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,6 +29,24 @@ def wait_until_ready(client: TestClient, seconds: float = 240) -> None:
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() < end, "no reader became ready"
         time.sleep(0.1)
+
+
+@contextmanager
+def served(app: Any, **options: Any) -> Iterator[int]:
+    """An application on a real connection; gives its port."""
+    config = uvicorn.Config(
+        app, port=0, http=Connection, lifespan="off", log_config=None, **options
+    )
+    server = uvicorn.Server(config)
+    bound = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield bound.getsockname()[1]
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def zipped(name: str = "00177_hr") -> bytes:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
 from ecg_llm.serving import connections
+from tests.serving.conftest import served
 
 MOST = 8
 
@@ -27,25 +26,8 @@ async def hello(scope, receive, send):
 @pytest.fixture
 def port() -> Iterator[int]:
     """A server with few places."""
-    config = uvicorn.Config(
-        hello,
-        port=0,
-        http=connections.Connection,
-        lifespan="off",
-        log_config=None,
-        limit_concurrency=MOST,
-        timeout_keep_alive=30,
-    )
-    server = uvicorn.Server(config)
-    bound = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield bound.getsockname()[1]
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
+    with served(hello, limit_concurrency=MOST, timeout_keep_alive=30) as at:
+        yield at
 
 
 def connected(port: int) -> socket.socket:

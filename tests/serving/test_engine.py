@@ -23,7 +23,7 @@ from ecg_llm.serving.engine import EngineHost, RemoteModel
 from ecg_llm.serving.errors import TookTooLongError, UnavailableError
 from ecg_llm.serving.settings import Settings
 from tests.serving.conftest import BASE, wait_until_ready, zipped
-from tests.serving.scripted import Scripted, broken, with_child
+from tests.serving.paced import Paced, broken, with_child
 from tests.serving.test_chat import asked, file_part, measured
 
 PROMPT = Prompt(messages=({"role": "user", "content": [{"type": "text", "text": "Hi"}]},))
@@ -45,7 +45,7 @@ def draft() -> str:
 @pytest.fixture(scope="module")
 def slow() -> Iterator[EngineHost]:
     """Ten words, half a second in all."""
-    host = EngineHost(partial(Scripted, "one two three four five six seven eight nine ten", 0.05))
+    host = EngineHost(partial(Paced, "one two three four five six seven eight nine ten", 0.05))
     host.start()
     assert host.wait(60)
     yield host
@@ -132,7 +132,7 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
 @pytest.fixture(scope="module")
 def served(settings: Settings) -> Iterator[TestClient]:
     """A server whose model writes a true, a false and a true sentence, slowly."""
-    app = create_app(settings, partial(Scripted, draft(), 0.02))
+    app = create_app(settings, partial(Paced, draft(), 0.02))
     with TestClient(app, base_url=BASE) as client:
         wait_until_ready(client)
         yield client
@@ -244,7 +244,7 @@ def test_who_would_wait_too_long_is_told_to_come_again(served: TestClient, ecg: 
 
 
 def test_an_answer_that_is_not_ready_in_time_is_504(settings: Settings) -> None:
-    app = create_app(replace(settings, answer_s=1.5), partial(Scripted, draft(), 0.5))
+    app = create_app(replace(settings, answer_s=1.5), partial(Paced, draft(), 0.5))
     with TestClient(app, base_url=BASE) as client:
         wait_until_ready(client)
         body = {"model": "scripted", "messages": asked("Describe it.", file_part(zipped()))}
@@ -258,8 +258,8 @@ def test_a_client_that_goes_away_frees_its_place_and_the_engine(settings: Settin
 
     import uvicorn
 
-    text = " ".join(f"The QRS duration is {93} ms." for _ in range(12))
-    app = create_app(settings, partial(Scripted, text, 0.2))
+    text = " ".join(["The QRS duration is 93 ms."] * 12)
+    app = create_app(settings, partial(Paced, text, 0.2))
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     sock = config.bind_socket()

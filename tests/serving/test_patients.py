@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from ecg_llm.io import read_bytes
-from ecg_llm.serving.connections import Connection
 from tests.io.conftest import dicom_bytes, dicom_group, known_ecg
-from tests.serving.conftest import EXAMPLES, zipped
+from tests.serving.conftest import EXAMPLES, served, zipped
 from tests.serving.test_chat import asked, file_part
 
 NAME = "Mustermann^Margarethe"
@@ -124,24 +121,8 @@ def test_the_model_is_not_shown_what_a_file_says_beside_its_samples() -> None:
 @pytest.fixture(scope="module")
 def port(shared_client: TestClient) -> Iterator[int]:
     """The shared server on a real connection."""
-    config = uvicorn.Config(
-        shared_client.app,
-        port=0,
-        http=Connection,
-        lifespan="off",
-        log_config=None,
-        limit_concurrency=64,
-    )
-    server = uvicorn.Server(config)
-    bound = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield bound.getsockname()[1]
-    server.should_exit = True
-    thread.join(30)
-    assert not thread.is_alive()
+    with served(shared_client.app, limit_concurrency=64) as at:
+        yield at
 
 
 def test_who_hangs_up_in_the_middle_of_a_file_leaves_nothing_behind(

@@ -21,10 +21,10 @@ from ecg_llm.claims.stated import missing  # noqa: E402
 from ecg_llm.data_builders.synthetic import synthetic_ecg  # noqa: E402
 from ecg_llm.data_builders.talk import (  # noqa: E402
     Talk,
+    doubted,
     held,
     mixed,
     report_answer,
-    suspected,
     value_answer,
     varied,
     verify_answer,
@@ -136,16 +136,27 @@ def test_answers_follow_changed_values(facts):
     assert verify_answer("AFIB", facts).startswith("No. Atrial fibrillation is absent")
 
 
-def test_mixed_and_suspected_findings_are_in_the_prompt_and_in_the_report(facts):
+def test_what_is_doubted_is_so_in_the_prompt_and_in_a_report_that_holds(facts):
     others = facts_of(analyse(synthetic_ecg(bpm=70, seed=5).record))
     pool = {code: [found] for code, found in others.findings.items() if found.status == "present"}
-    made = suspected(mixed(facts, pool, Random(2)), ("LVH", "CLBBB", "AFIB"), Random(4))
-    shown = build_from_facts(None, [made], [], parts=TEXT).text()
-    text = report_answer(made, TEXT, ())
-    assert "- possible" in shown
-    for line in shown.splitlines():
-        if line.startswith("- possible"):
-            assert f"Possible {line.removeprefix('- possible ')}." in text
+    mix = mixed(facts, pool, Random(2))
+    seen = set()
+    for seed in range(12):
+        made = doubted(mix, ("LVH", "CLBBB", "AFIB"), Random(seed))
+        shown = build_from_facts(None, [made], [], parts=TEXT).text()
+        text = report_answer(made, TEXT, ())
+        for line in shown.splitlines():
+            word, _, name = line.removeprefix("- ").partition(" ")
+            if word in ("probable", "possible"):
+                seen.add(word)
+                assert f"{word.capitalize()} {name}." in text
+                assert f"{word} {name.partition(':')[0]}" in text.partition("Impression: ")[2]
+        assert {claim.status for claim in check_text(text, facts=made)} == {"supported"}
+    assert "probable" in seen
+
+
+def test_a_report_on_tokens_and_text_says_what_the_text_shows(facts):
+    assert report_answer(facts, ALL, ("LVH",)) == report_answer(facts, TEXT, ())
 
 
 def test_a_slot_is_drawn_for_every_record_also_where_pages_are_mixed_in(talks, facts):

@@ -1,0 +1,172 @@
+"""What the measurement decides, whatever an encoder thinks of it.
+
+An encoder has learnt what readers mention. Whether a rate is above its limit is no matter of
+opinion: beside the measured value its opinion would contradict the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
+from ecg_llm.findings.conduction import WIDE_MS
+from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
+
+SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
+"""Measured values above or below a limit: what is met is stated without a doubt."""
+OF_SINUS = ("STACH", "SBRAD")
+"""Only while a sinus rhythm is stated."""
+STATED_IF_MET = ("AFLT",)
+"""Too rare for an encoder to deny: what is met is stated, with the doubt."""
+NEVER_UNMET = (*SURE_IF_MET, "LPR", "LVOLT", "STE_", "VCLVH")
+"""Where the measured value does not reach its limit, an encoder may leave these open, no more."""
+WITH = {
+    "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization", "ANEUR"),
+    "LPR": ("1AVB",),
+    "VCLVH": ("LVH",),
+}
+"""Signs that are stated wherever a finding is that rests on them."""
+QRS_ERROR_MS = 5.0
+"""By which a QRS may be measured wrongly: beyond it, a block is too wide to be incomplete."""
+NAMED_FROM_MS = 150.0
+"""A QRS as wide as this has to have a name: readers of PTB-XL's folds 7 to 9 named each of them."""
+PAROXYSM = "how a tachycardia begins and ends is not seen on this tracing"
+TOO_WIDE = "the QRS is as wide as in a complete block"
+_QRS = "QRS duration over all leads"
+_BLOCKS = ("CLBBB", "CRBBB", "IVCD")
+_NAMED = (
+    *(*_BLOCKS, "WPW", "PACE", "ventricular_pacing"),
+    *("wide_qrs_tachycardia", "idioventricular_rhythm"),
+)
+
+
+def measured_first(
+    found: Mapping[str, Finding], given: Mapping[str, Finding]
+) -> dict[str, Finding]:
+    """Let the measured values decide what is theirs to decide.
+
+    Parameters
+    ----------
+    found : mapping of str to Finding
+        By code, joined from criteria and encoder.
+    given : mapping of str to Finding
+        The same by criteria alone; empty on a page image, where nothing is measured.
+
+    Returns
+    -------
+    dict of str to Finding
+    """
+    out = dict(found)
+    if not given:
+        return out
+    sinus = found.get("SR")
+    other = sinus is not None and sinus.status != "present"
+    for code, finding in found.items():
+        if other and code in OF_SINUS:
+            continue
+        status = given[code].status if code in given else None
+        if code in SURE_IF_MET and status == "present":
+            out[code] = _stated(given[code], finding)
+        elif code in STATED_IF_MET and status == "present" and finding.doubt:
+            out[code] = replace(finding, status="present", reason=None)
+        elif code in NEVER_UNMET and finding.status == "present" and status == "absent":
+            out[code] = replace(finding, status="unknown", reason=f"uncertain: {finding.doubt}")
+        elif finding.doubt and code in given and _forbidden(given[code]):
+            out[code] = _stated(given[code], finding)
+    for code, above in WITH.items():
+        stated = [out[name] for name in above if name in out and out[name].status == "present"]
+        if not stated or code not in given:
+            continue
+        if given[code].status == "present" and not all(one.doubt for one in stated):
+            out[code] = _stated(given[code], found[code])
+        elif found[code].status == "present":
+            out[code] = found[code]
+    _rate_of_sinus(out, given)
+    _wide_qrs(out, given)
+    _paroxysm(out, given)
+    _walls(out, given)
+    return out
+
+
+def _forbidden(given: Finding) -> bool:
+    """Whether the QRS is of a kind that nobody can read this off, an encoder neither."""
+    if given.reason == PACED:
+        return given.section != "rhythm"
+    return given.reason in (LEFT_BLOCK, PREEXCITED, FROM_VENTRICLES) and given.section == "qrs"
+
+
+def _stated(given: Finding, found: Finding) -> Finding:
+    """Keep what the criterion says, with the probability."""
+    return replace(given, probability=found.probability)
+
+
+def _rate_of_sinus(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
+    """Call a sinus rhythm fast or slow by its rate, as sure as it is a sinus rhythm."""
+    sinus, rate = out.get("SR"), _value(given.get("extreme_tachycardia"), "heart rate")
+    for code, limit, too in (("STACH", FAST_BPM, ">"), ("SBRAD", SLOW_BPM, "<")):
+        if code not in out or sinus is None or rate is None or not isinstance(rate.value, float):
+            continue
+        fits = rate.value > limit if too == ">" else rate.value < limit
+        if sinus.status == "present" and sinus.doubt and fits:
+            fact = replace(rate, criterion=f"{too} {limit:g}/min")
+            out[code] = replace(
+                out[code],
+                status="present",
+                reason=None,
+                doubt=sinus.doubt,
+                evidence=(fact, *sinus.evidence),
+            )
+
+
+def _wide_qrs(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
+    """Give a wide QRS a name; where readers would call a block incomplete, say that it is wide."""
+    met = [code for code in _BLOCKS if code in given and given[code].status == "present"]
+    width = _value(given[met[0]], _QRS) if met else None
+    if width is None or not isinstance(width.value, float):
+        return
+    if width.value < WIDE_MS + QRS_ERROR_MS or _any_stated(out, _NAMED):
+        return
+    code, partial = met[0], out.get("IRBBB")
+    if code == "CRBBB" and partial is not None and partial.status == "present":
+        out["IRBBB"] = replace(partial, doubt=f"{partial.doubt}: {TOO_WIDE}")
+    elif code in out and width.value >= NAMED_FROM_MS:
+        doubt = None if code == "IVCD" else out[code].doubt
+        out[code] = replace(out[code], status="present", reason=None, doubt=doubt)
+
+
+def _paroxysm(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
+    """State a supraventricular tachycardia once, however it began."""
+    regular, paroxysmal = given.get("SVTAC"), out.get("PSVT")
+    if regular is None or regular.status != "present" or paroxysmal is None:
+        return
+    if paroxysmal.status == "present" and "SVTAC" in out:
+        out["SVTAC"] = _stated(regular, out["SVTAC"])
+    out["PSVT"] = replace(paroxysmal, status="unknown", reason=PAROXYSM, doubt=None, evidence=())
+
+
+def _walls(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
+    """Where the encoder names an infarction by another wall than the Q waves, show both."""
+    for walls in (("ASMI", "AMI", "ALMI"), ("IMI", "ILMI", "IPMI", "IPLMI")):
+        met = [given[code] for code in walls if code in given and given[code].status == "present"]
+        for code in walls:
+            named = out.get(code)
+            if not met or named is None or met[0].code == code or not named.doubt:
+                continue
+            if named.status == "present":
+                wall = met[0].label.split()[0]
+                doubt = named.doubt.partition(";")[0] + f"; {wall} by the leads with Q waves"
+                out[code] = replace(
+                    named, doubt=doubt, evidence=(*met[0].evidence, *named.evidence)
+                )
+
+
+def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:
+    return any(code in out and out[code].status == "present" for code in codes)
+
+
+def _value(finding: Finding | None, quantity: str) -> Evidence | None:
+    """Find a measured value among the facts of a finding."""
+    facts = finding.evidence if finding is not None else ()
+    return next((item for item in facts if item.quantity == quantity), None)

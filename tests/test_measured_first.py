@@ -1,0 +1,166 @@
+"""What a measured value decides, whatever the encoder thinks of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecg_llm.findings.apply import LEFT_BLOCK, PACED
+from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
+from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
+from ecg_llm.knowledge import SCP
+from ecg_llm.measured_first import PAROXYSM, TOO_WIDE, measured_first
+from ecg_llm.probabilities import CodeModel, ProbabilityModel, joined
+
+PLAIN = CodeModel(
+    slope=1.0,
+    constant=0.0,
+    present=1.5,
+    unknown=0.0,
+    alone_slope=1.0,
+    alone_constant=0.0,
+    threshold=0.4,
+)
+MODEL = ProbabilityModel(codes=dict.fromkeys((*STATEMENTS, *ENCODER_STATEMENTS), PLAIN), card={})
+
+
+def fact(quantity, value, unit, criterion=""):
+    return Evidence(
+        lead=None, from_s=None, to_s=None, quantity=quantity, value=value, unit=unit,
+        criterion=criterion, source="a paper",
+    )  # fmt: skip
+
+
+def made(code, status, *evidence, reason=None):
+    row = STATEMENTS[code]
+    return Finding(
+        code=code,
+        label=row.label,
+        snomed=row.snomed,
+        section=row.section,
+        urgency=row.urgency,
+        status=status,
+        reason=reason,
+        evidence=evidence,
+    )
+
+
+def found(scores, *given):
+    every = joined(dict.fromkeys(SCP, 0.02) | scores, given, MODEL)
+    return {finding.code: finding for finding in every}
+
+
+RATE = fact("heart rate", 118.0, "bpm", "not > 150/min")
+QRS = fact("QRS duration over all leads", 152.0, "ms", "≥ 120 ms")
+
+
+@pytest.mark.parametrize("code", ["STACH", "SBRAD", "LNGQT"])
+def test_a_value_beyond_its_limit_is_no_matter_of_opinion(code):
+    """A sinus rhythm of 48/min was once "possible sinus bradycardia, uncertain"."""
+    given = made("SR", "present", RATE), made(code, "present", RATE)
+    judged = found({"SR": 0.9}, *given)
+    assert judged[code].status == "present" and judged[code].doubt is None
+    if code != "LNGQT":
+        assert found({"AFIB": 0.99}, *given[1:], made("SR", "absent"))[code].status != "present"
+
+
+def test_flutter_that_its_criterion_finds_is_stated_with_the_doubt():
+    judged = found({"AFLT": 0.05}, made("AFLT", "present", RATE))["AFLT"]
+    assert judged.status == "present" and "encoder gives" in judged.doubt
+    assert found({"AFLT": 0.3}, made("AFLT", "absent"))["AFLT"].status == "absent"
+
+
+def test_an_infarction_of_another_wall_than_its_q_waves_says_both():
+    q_wave = fact("Q duration", 80.0, "ms", "≥ 30 ms")
+    judged = found({"ASMI": 0.95}, made("ALMI", "present", q_wave), made("ASMI", "absent"))
+    assert judged["ASMI"].status == "present" and q_wave in judged["ASMI"].evidence
+    assert judged["ASMI"].doubt.endswith("anterolateral by the leads with Q waves")
+
+
+def test_a_normal_ecg_of_the_encoder_says_what_the_criteria_find():
+    loss = fact("R amplitude", 0.2, "mV", "≤ 0.3 mV")
+    given = made("NORM", "absent"), made("poor_r_progression", "present", loss)
+    judged = found({"NORM": 0.95}, *given)["NORM"]
+    assert judged.status == "present"
+    assert judged.doubt.endswith("the criteria find poor R-wave progression")
+
+
+@pytest.mark.parametrize("code", ["1AVB", "LPR", "VCLVH", "LNGQT"])
+def test_what_does_not_reach_its_limit_is_not_stated(code):
+    """A PR of 166 ms once stood beside "probable first-degree AV block"."""
+    given = made("LPR", "absent", RATE), made("1AVB", "absent", RATE), made(code, "absent", RATE)
+    judged = found({code: 0.95}, *given)[code]
+    assert judged.status == "unknown" and judged.reason == f"uncertain: {judged.doubt}"
+    not_judged = found({code: 0.95}, made(code, "unknown", reason="no P wave"))[code]
+    assert not_judged.status == "present"
+
+
+def test_a_sign_is_stated_with_the_finding_that_rests_on_it():
+    """An alert of acute occlusion once stood beside "possible ST elevation, uncertain"."""
+    st = fact("ST at J", 0.3, "mV", "≥ 0.1 mV")
+    given = made("STE_", "present", st), made("stemi", "present", st)
+    judged = found({"STE_": 0.01}, *given)
+    assert judged["STE_"].status == "present" and judged["STE_"].doubt is None
+    alone = found({"STE_": 0.01}, made("STE_", "present", st))
+    assert alone["STE_"].status == "unknown"
+
+
+@pytest.mark.parametrize(("bpm", "code"), [(118.0, "STACH"), (46.0, "SBRAD"), (80.0, None)])
+def test_a_sinus_rhythm_of_the_encoder_is_fast_or_slow_by_its_rate(bpm, code):
+    rate = fact("heart rate", bpm, "bpm", "not > 150/min")
+    given = [made("extreme_tachycardia", "absent", rate), made("SR", "absent")]
+    given += [made("STACH", "absent"), made("SBRAD", "absent")]
+    judged = found({"SR": 0.9}, *given)
+    assert judged["SR"].status == "present" and judged["SR"].doubt
+    for name in ("STACH", "SBRAD"):
+        assert judged[name].status == ("present" if name == code else "absent")
+    if code:
+        assert judged[code].doubt == judged["SR"].doubt
+        assert judged[code].evidence[0].value == bpm
+
+
+def test_a_wide_qrs_always_has_a_name():
+    judged = found({}, made("CLBBB", "present", QRS), made("IVCD", "absent"))
+    assert judged["CLBBB"].status == "present" and "encoder gives" in judged["CLBBB"].doubt
+    delay = found({}, made("IVCD", "present", QRS))["IVCD"]
+    assert delay.status == "present" and delay.doubt is None
+    near = fact(QRS.quantity, 138.0, "ms", "≥ 120 ms")
+    assert found({}, made("IVCD", "present", near))["IVCD"].status == "unknown"
+    stated = found({"PACE": 0.9}, made("IVCD", "present", QRS), made("PACE", "present", RATE))
+    assert stated["IVCD"].status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "status"),
+    [
+        ("ASMI", PACED, "unknown"),
+        ("ISC_", PACED, "unknown"),
+        ("ASMI", LEFT_BLOCK, "unknown"),
+        ("ISC_", LEFT_BLOCK, "present"),
+        ("ASMI", "lead V1 is missing", "present"),
+    ],
+)
+def test_an_encoder_reads_no_infarction_off_paced_beats(code, reason, status):
+    """Four paced ECGs of LUDB once had a probable infarction each."""
+    judged = found({code: 0.95}, made(code, "unknown", reason=reason))[code]
+    assert judged.status == status
+    if status == "unknown":
+        assert judged.reason == reason and judged.doubt is None
+
+
+def test_an_incomplete_block_as_wide_as_a_complete_one_says_so():
+    given = made("CRBBB", "present", QRS), made("IRBBB", "absent", QRS), made("IVCD", "absent")
+    judged = found({"IRBBB": 0.95}, *given)
+    assert judged["IRBBB"].status == "present" and TOO_WIDE in judged["IRBBB"].doubt
+    assert judged["IVCD"].status == "absent"
+
+
+def test_a_supraventricular_tachycardia_is_stated_once():
+    judged = found({"PSVT": 0.9}, made("SVTAC", "present", RATE))
+    assert judged["SVTAC"].status == "present" and judged["SVTAC"].doubt is None
+    assert judged["PSVT"].status == "unknown" and judged["PSVT"].reason == PAROXYSM
+    assert BY_ENCODER not in {item.quantity for item in judged["PSVT"].evidence}
+
+
+def test_on_a_page_nothing_is_measured():
+    finding = made("1AVB", "present", RATE)
+    assert measured_first({"1AVB": finding}, {}) == {"1AVB": finding}
