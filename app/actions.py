@@ -142,7 +142,7 @@ class Actions:
 
     def stop(self, session: Session) -> tuple[Any, ...]:
         """Say of an answer that it was stopped; the page cancels it."""
-        if session.turns:
+        if session.busy:
             session.turns[-1]["problem"] = "Stopped."
         session.busy = False
         return _talk(session)

@@ -191,9 +191,10 @@ function choose(item, button, back = null) {
       : make("p", { class: "muted" }, "It names no measured value of its own."));
     if (back) panel.append(make("button", { type: "button", click: () => { back.scrollIntoView({ block: "center" }); back.focus(); } }, "Back to the answer"));
     // On a narrow page the evidence stands below its statement, and the tracing stays above both.
-    if (narrow.matches && button) button.after(panel); else $(".side").prepend(panel);
+    const below = narrow.matches && button;
+    if (below) button.after(panel); else $(".side").prepend(panel);
     if (back) $(".sheet-bar").scrollIntoView({ block: "start" });
-    else panel.scrollIntoView({ block: "nearest" });
+    else if (!below) panel.scrollIntoView({ block: "nearest" });
     show(items);
   }
   draw();
@@ -317,7 +318,8 @@ function who() {
     make("span", {}, [record.sex, age, `${Number(record.fs_hz.toFixed(2))} Hz`, `${record.duration_s.toFixed(1)} s`,
       compared ? `compared with ${compared.earlier_name}` : null].filter(Boolean).join(" · ")),
     make("button", { type: "button", click: () => document.querySelector("#question textarea")?.focus() }, "Ask about it"),
-    open ? make("p", { class: "open" }, `? Without ${open}, limits that depend on ${open} stay open: fill in and press “Read the ECG”.`) : "");
+    open && data.report?.quality.acceptable !== false ? make("p", { class: "open" },
+      `? Without ${open}, limits that depend on ${open} stay open: fill in what is missing and press “Read the ECG”.`) : "");
 }
 
 // ---- together ----------------------------------------------------------------------------------

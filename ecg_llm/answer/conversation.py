@@ -111,7 +111,7 @@ def respond(
         yield from _shown(dict.fromkeys(claims), first=" ")
         return
     # What was left open, and what all findings rest on, the record tells better than any model.
-    if model is None or (asked.about in ("open", "why") and not asked.named):
+    if model is None or (own.about in ("open", "why") and not own.named):
         yield from _shown(measured_answer(asked, known, present))
         return
     covered, judges, expected = False, False, expected_word(asked, known)

@@ -207,6 +207,10 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: sync.Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     _example(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 391
+    claim = page.locator(".reading button.claim", has_text="No AV block")
+    claim.click()
+    assert "PR interval" in page.locator(".findings li .evidence").inner_text()
+    assert page.locator(".sheet").bounding_box()["y"] >= 0, "the tracing is out of sight"
 
 
 def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
