@@ -178,6 +178,20 @@ def test_a_report_is_written_by_the_model_and_checked(served: TestClient, ecg: b
     assert [entry.model for entry in entries] == ["measured", "scripted"]
 
 
+def test_a_report_in_another_form_is_not_written_again(served: TestClient) -> None:
+    form = {"file": ("r.zip", zipped("00385_hr"))}
+    first = served.post("/v1/ecg/reports", files=form)
+    assert "decode" in first.headers["Server-Timing"]
+    page = served.post("/v1/ecg/reports", files=form, headers={"Accept": "text/html"})
+    assert "decode" not in page.headers["Server-Timing"]
+    assert "each claim checked" in page.text
+    asked = served.post("/v1/ecg/reports", files=form, data={"question": "What is the QRS?"})
+    assert "decode" in asked.headers["Server-Timing"]
+    told = served.post("/v1/ecg/reports", files=form, data={"age": "50"})
+    assert "decode" in told.headers["Server-Timing"]
+    assert told.json()["record"]["age_years"] == 50
+
+
 def test_models_are_the_servers_own_and_the_measured_one(served: TestClient) -> None:
     assert [m.id for m in client_of(served).models.list()] == ["scripted", "measured"]
 
