@@ -34,6 +34,7 @@ from ecg_llm.statements import (
     impression_claim,
     is_grave_doubt,
     nothing_found,
+    open_in_conclusion,
     stated_claim,
     value_claims,
 )
@@ -60,6 +61,14 @@ RHYTHMS = (
 """One of these an impression names, or says that it could not."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
+_ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
+SIGNS = {
+    "INVT": (*_ISCHAEMIC, "lv_strain"),
+    "STD_": (*_ISCHAEMIC, "lv_strain"),
+    "PVC": ("BIGU", "TRIGU"),
+    "extreme_tachycardia": RATE_SAID_BY,
+}
+"""Signs that an impression leaves out where one of these, which rests on them, is in it."""
 
 
 def build_report(
@@ -230,13 +239,15 @@ def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
 
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
-    present = concluded(findings)
+    present = _without_signs(concluded(findings), findings)
     graver = any(finding.urgency != "normal" for finding in present)
     lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
     if not normal and not graver:
+        open_ = [f for f in open_in_conclusion(findings) if f not in present]
         judged = [f for f in findings if not f.doubt]
-        lines.append(Claim(text=sentence(nothing_found(judged)), status="supported"))
+        nothing = Claim(text=sentence(nothing_found(judged)), status="supported")
+        lines += [impression_claim(finding) for finding in open_] or [nothing]
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))
@@ -246,6 +257,21 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     elif any(f.code == "stemi" for f in grave):
         grave = [f for f in grave if f.code != "sgarbossa"]  # the same question
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
+
+
+def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out signs whose meaning is stated as surely; hypertrophy names its strain pattern."""
+    known = {finding.code: finding for finding in findings if finding.status == "present"}
+    strain = "lv_strain" in known and "LVH" in known
+    kept = []
+    for finding in present:
+        others = [known[code] for code in SIGNS.get(finding.code, ()) if code in known]
+        if any(other.doubt is None or finding.doubt is not None for other in others):
+            continue
+        if finding.code == "LVH" and strain:
+            finding = replace(finding, label=f"{finding.label} with a strain pattern")
+        kept.append(finding)
+    return kept
 
 
 def _no_rhythm(findings: Sequence[Finding]) -> Claim:

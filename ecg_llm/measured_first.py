@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
 from ecg_llm.findings.conduction import WIDE_MS
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 
-SURE_IF_MET = ("STACH", "SBRAD", "LNGQT")
+SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
 """Measured values above or below a limit: what is met is stated without a doubt."""
-NEVER_UNMET = (*SURE_IF_MET, "1AVB", "LPR", "LVOLT", "STE_", "VCLVH")
+OF_SINUS = ("STACH", "SBRAD")
+"""Only while a sinus rhythm is stated."""
+STATED_IF_MET = ("AFLT",)
+"""Too rare for an encoder to deny: what is met is stated, with the doubt."""
+NEVER_UNMET = (*SURE_IF_MET, "LPR", "LVOLT", "STE_", "VCLVH")
 """Where the measured value does not reach its limit, an encoder may leave these open, no more."""
 WITH = {
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization", "ANEUR"),
@@ -24,7 +29,9 @@ WITH = {
 }
 """Signs that are stated wherever a finding is that rests on them."""
 QRS_ERROR_MS = 5.0
-"""By which a QRS may be measured wrongly: only beyond it a wide QRS has to have a name."""
+"""By which a QRS may be measured wrongly: beyond it, a block is too wide to be incomplete."""
+NAMED_FROM_MS = 150.0
+"""A QRS as wide as this has to have a name: readers of PTB-XL's folds 7 to 9 named each of them."""
 PAROXYSM = "how a tachycardia begins and ends is not seen on this tracing"
 TOO_WIDE = "the QRS is as wide as in a complete block"
 _QRS = "QRS duration over all leads"
@@ -54,12 +61,20 @@ def measured_first(
     out = dict(found)
     if not given:
         return out
+    sinus = found.get("SR")
+    other = sinus is not None and sinus.status != "present"
     for code, finding in found.items():
+        if other and code in OF_SINUS:
+            continue
         status = given[code].status if code in given else None
         if code in SURE_IF_MET and status == "present":
             out[code] = _stated(given[code], finding)
+        elif code in STATED_IF_MET and status == "present" and finding.doubt:
+            out[code] = replace(finding, status="present", reason=None)
         elif code in NEVER_UNMET and finding.status == "present" and status == "absent":
             out[code] = replace(finding, status="unknown", reason=f"uncertain: {finding.doubt}")
+        elif finding.doubt and code in given and _forbidden(given[code]):
+            out[code] = _stated(given[code], finding)
     for code, above in WITH.items():
         stated = [out[name] for name in above if name in out and out[name].status == "present"]
         if not stated or code not in given:
@@ -71,7 +86,15 @@ def measured_first(
     _rate_of_sinus(out, given)
     _wide_qrs(out, given)
     _paroxysm(out, given)
+    _walls(out, given)
     return out
+
+
+def _forbidden(given: Finding) -> bool:
+    """Whether the QRS is of a kind that nobody can read this off, an encoder neither."""
+    if given.reason == PACED:
+        return given.section != "rhythm"
+    return given.reason in (LEFT_BLOCK, PREEXCITED, FROM_VENTRICLES) and given.section == "qrs"
 
 
 def _stated(given: Finding, found: Finding) -> Finding:
@@ -105,13 +128,12 @@ def _wide_qrs(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
         return
     if width.value < WIDE_MS + QRS_ERROR_MS or _any_stated(out, _NAMED):
         return
-    partial = out.get("IRBBB")
-    if met == ["CRBBB"] and partial is not None and partial.status == "present":
+    code, partial = met[0], out.get("IRBBB")
+    if code == "CRBBB" and partial is not None and partial.status == "present":
         out["IRBBB"] = replace(partial, doubt=f"{partial.doubt}: {TOO_WIDE}")
-    elif "IVCD" in out:
-        out["IVCD"] = replace(
-            out["IVCD"], status="present", reason=None, doubt=None, evidence=(width,)
-        )
+    elif code in out and width.value >= NAMED_FROM_MS:
+        doubt = None if code == "IVCD" else out[code].doubt
+        out[code] = replace(out[code], status="present", reason=None, doubt=doubt)
 
 
 def _paroxysm(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
@@ -122,6 +144,22 @@ def _paroxysm(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
     if paroxysmal.status == "present" and "SVTAC" in out:
         out["SVTAC"] = _stated(regular, out["SVTAC"])
     out["PSVT"] = replace(paroxysmal, status="unknown", reason=PAROXYSM, doubt=None, evidence=())
+
+
+def _walls(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
+    """Where the encoder names an infarction by another wall than the Q waves, show both."""
+    for walls in (("ASMI", "AMI", "ALMI"), ("IMI", "ILMI", "IPMI", "IPLMI")):
+        met = [given[code] for code in walls if code in given and given[code].status == "present"]
+        for code in walls:
+            named = out.get(code)
+            if not met or named is None or met[0].code == code or not named.doubt:
+                continue
+            if named.status == "present":
+                wall = met[0].label.split()[0]
+                doubt = named.doubt.partition(";")[0] + f"; {wall} by the leads with Q waves"
+                out[code] = replace(
+                    named, doubt=doubt, evidence=(*met[0].evidence, *named.evidence)
+                )
 
 
 def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.findings.apply import HARMLESS
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
@@ -300,7 +301,8 @@ def joined(
                 out[code] = judge(code, unknown(NOT_MEASURED))
             continue
         out[code] = _judged(code, finding, of_code, score, by_criteria=bool(findings))
-    return tuple(_consistent(measured_first(out, given), given))
+    found = {finding.code: finding for finding in _consistent(out, given)}
+    return tuple(_not_normal(measured_first(found, given)))
 
 
 class _Weighed(NamedTuple):
@@ -411,6 +413,10 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
                 why = f"the criterion of {against[0].label} is met"
                 yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
                 continue
+            if told := _met_beside_normal(given):
+                doubt = finding.doubt.partition(";")[0] + f"; the criteria find {told}"
+                yield replace(finding, doubt=doubt)
+                continue
         group = "SR" if code in OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
         loses = loses and finding.status == "present"
@@ -432,12 +438,36 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             yield finding
 
 
+def _met_beside_normal(given: Mapping[str, Finding]) -> str | None:
+    """Name what keeps the criteria from calling normal what the encoder does."""
+    met = [of for of in given.values() if of.status == "present" and of.code not in HARMLESS]
+    names = [of.label for of in met if not any(letter.isdigit() for letter in of.label)]
+    return " and ".join(names[:2]) or None
+
+
 def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bool:
     """Whether an abnormal finding's criterion is met, and the encoder does not rule it out."""
     met = finding.code in given and given[finding.code].status == "present"
     serious = finding.urgency in ("critical", "urgent", "abnormal")
     serious = serious and finding.code not in BESIDE_NORMAL
     return met and serious and (finding.probability is None or finding.probability >= RULED_OUT)
+
+
+def _not_normal(found: Mapping[str, Finding]) -> Iterable[Finding]:
+    """Call no ECG normal beside what is stated and no reader would call so."""
+    stated = [
+        finding.label
+        for finding in found.values()
+        if finding.status == "present"
+        and finding.urgency in ("critical", "urgent", "abnormal")
+        and finding.code not in BESIDE_NORMAL
+    ]
+    for finding in found.values():
+        if finding.code == "NORM" and finding.status == "present" and stated:
+            why = f"{stated[0]} is stated"
+            yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
+        else:
+            yield finding
 
 
 def _shown(p: float) -> float:

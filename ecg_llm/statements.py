@@ -174,7 +174,8 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
         yield present_claim(*alike)
     for finding in doubted:
         yield doubtful_claim(finding)
-    yield from _absent_claims(absent, {f.code for alike in present.values() for f in alike})
+    settled = [*(finding for alike in present.values() for finding in alike), *doubted]
+    yield from _absent_claims(absent, {finding.code for finding in settled})
     for reason, group in unknown.items():
         names = family_names(group, kinds=True)
         text = sentence(f"not judged ({reason}): {'; '.join(names)}")
@@ -182,7 +183,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
 
 
 def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[Claim]:
-    """Deny what would matter, in one sentence with the values that decide it."""
+    """Deny what would matter and is not settled, in one sentence with the values that decide it."""
     denied = []
     evidence: list[Evidence] = []
     for name, members in family_names(absent).items():

@@ -19,7 +19,6 @@ from ecg_llm.measure import Beat, LeadMeasurements, Measurements
 from ecg_llm.quality import LeadQuality, Quality, Suspicion
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
-from ecg_llm.render.words import unjudged
 from ecg_llm.report import Claim, Report
 
 RECORD = ECGRecord(
@@ -416,12 +415,9 @@ def test_what_could_not_be_judged_is_said_by_families():
     assert "Not judged (the ventricles are paced): AV block (first, second, third degree)." in (
         statements(report, "Intervals and conduction")
     )
-    (reason, names) = unjudged(report)[-1]
-    assert reason == "the ventricles are paced"
-    assert names == [
-        "AV block (first, second, third degree)",
-        "ischaemic ST-T changes (anteroseptal, lateral)",
-    ]
+    assert (
+        "Not judged (the ventricles are paced): ischaemic ST-T changes (anteroseptal, lateral)."
+    ) in statements(report, "ST–T")
     assert {item.code for item in report.abstentions} >= {"1AVB", "mobitz_2", "ISCAS"}
 
 
@@ -609,8 +605,32 @@ def test_what_is_only_doubted_was_judged():
         evidence=(evidence("S in V1 + R in V5", 3.7, "mV", "≥ 3.5 mV"),),
     )  # fmt: skip
     report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], doubted))
+    assert report.impression[-1].startswith("Possible left ventricular hypertrophy, uncertain")
+    normal = made_finding(
+        "NORM", "normal ECG", "rhythm", "normal", status="unknown", doubt="the encoder says 0.2"
+    )
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], normal))
     assert report.impression[-1] == "No abnormality by the criteria applied."
-    assert unjudged(report)[-1][0] == "criterion and encoder disagree"
+
+
+def test_the_impression_says_a_thing_once():
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+
+    def sure(code, **more):
+        row = STATEMENTS[code]
+        return made_finding(code, row.label, row.section, row.urgency, evidence=(st,), **more)
+
+    signs = sure("STD_"), sure("INVT"), sure("ISC_")
+    told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
+    assert told == ("Ischaemic ST-T changes (ST down in V5).", "Sinus rhythm.")
+    doubted = sure("ISC_", doubt="by the encoder, probability 0.9; the criterion is not met")
+    signs = sure("STD_"), doubted
+    told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
+    assert told[0] == "ST depression (ST down in V5)." and told[1].startswith("Probable ischaemic")
+    signs = sure("STD_"), sure("LVH"), sure("lv_strain")
+    told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
+    assert told[0].startswith("Left ventricular hypertrophy with a strain pattern (")
+    assert not any("depression" in line for line in told)
 
 
 def test_a_doubtful_normal_ecg_beside_a_finding_reads_as_english():

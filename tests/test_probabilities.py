@@ -79,9 +79,9 @@ def test_what_only_the_encoder_sees_is_stated_as_uncertain():
 
 
 def test_what_could_not_be_judged_is_stated_by_the_encoder_alone():
-    found = one("IMI", "unknown", 0.8, reason="the ventricles are paced")
+    found = one("IMI", "unknown", 0.8, reason="lead aVF is noisy")
     assert found.status == "present" and found.reason is None
-    assert found.doubt.endswith("the criterion was not judged: the ventricles are paced")
+    assert found.doubt.endswith("the criterion was not judged: lead aVF is noisy")
 
 
 def test_a_reason_with_numbers_that_no_fact_holds_is_not_repeated():
@@ -227,3 +227,13 @@ def test_without_weights_findings_come_from_criteria_alone(monkeypatch, tmp_path
     given = (finding("SR", "present"),)
     record = ECGRecord(signal=np.ones((1, 5000), np.float32), fs=500.0, leads=("I",))
     assert with_probabilities(record, None, given) == given
+
+
+def test_no_ecg_is_normal_beside_what_is_stated_as_abnormal():
+    """Probable pathological Q waves of the encoder once stood beside a normal ECG."""
+    given = finding("NORM", "absent"), finding("QWAVE", "absent"), finding("PVC", "absent")
+    scores = dict.fromkeys(SCP, 0.02) | {"NORM": 0.9}
+    for code, status in (("QWAVE", "unknown"), ("PVC", "present")):
+        found = {item.code: item for item in joined(scores | {code: 0.8}, given, MODEL)}
+        assert found[code].status == "present"
+        assert found["NORM"].status == status

@@ -27,6 +27,10 @@ from ecg_llm.record import ECGRecord
 
 HARMLESS = ("SR", "SARRH", "NORM", "SBRAD", "early_repolarization", "short_pr", "LPR", "PAC")
 """Statements that a normal ECG may carry; a PR just above its limit (``LPR``) among them."""
+PACED = "the ventricles are paced"
+FROM_VENTRICLES = "the beats may come from the ventricles"
+LEFT_BLOCK = "a QRS shaped as in left bundle branch block changes Q waves, voltage, ST and T"
+PREEXCITED = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
 _MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "LPR", "LNGQT")
 
 
@@ -75,8 +79,8 @@ def apply_criteria(
 def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:
     """Say why the conduction below the AV node cannot be judged."""
     if paced:
-        return "the ventricles are paced"
-    return "the beats may come from the ventricles" if rhythm.ventricular else None
+        return PACED
+    return FROM_VENTRICLES if rhythm.ventricular else None
 
 
 def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -108,22 +112,21 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     elif not case.usual.any() and not paced:
         gate = "no beat of the usual conduction found"
     elif paced:
-        gate = "the ventricles are paced"
+        gate = PACED
     elif rhythm.ventricular:
-        gate = "the beats may come from the ventricles"
+        gate = FROM_VENTRICLES
     elif conduction.left_block:
-        gate = "a QRS shaped as in left bundle branch block changes Q waves, voltage, ST and T"
+        gate = LEFT_BLOCK
     elif conduction.preexcited:
-        gate = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
+        gate = PREEXCITED
     p_gate = rhythm.p_gate or (None if rhythm.sinus else "P waves are not those of the sinus node")
-    chambers = judge_chambers(case, gate, p_gate)
+    right_block = bool(conduction.right_block)
+    chambers = judge_chambers(case, gate, p_gate, right_block=right_block)
     infarction = judge_infarction(case, gate)
     strain = any(f.code == "lv_strain" and f.status == "present" for f in chambers)
-    explained = "high voltage with a strain pattern may explain them" if strain else None
+    explained = "high voltage with a strain pattern may explain ST-T changes" if strain else None
     q_waves = any(f.code == "QWAVE" and f.status == "present" for f in infarction)
-    secondary = secondary_changes(
-        case, right_block=bool(conduction.right_block), wide=bool(conduction.wide)
-    )
+    secondary = secondary_changes(case, right_block=right_block, wide=bool(conduction.wide))
     repolarization = judge_repolarization(
         case, gate, conduction.left_block, explained, q_waves, secondary
     )

@@ -30,7 +30,11 @@ FASCICULAR_AXIS_DEG = -30.0
 
 
 def judge_chambers(
-    case: Case, ventricular_gate: str | None, atrial_gate: str | None
+    case: Case,
+    ventricular_gate: str | None,
+    atrial_gate: str | None,
+    *,
+    right_block: bool = False,
 ) -> tuple[Finding, ...]:
     """Judge enlargement and hypertrophy.
 
@@ -42,6 +46,9 @@ def judge_chambers(
         Why hypertrophy cannot be judged (left bundle branch block, pacing …).
     atrial_gate : str or None
         Why P waves cannot be judged (atrial fibrillation …).
+    right_block : bool
+        Whether the QRS is shaped as in complete right bundle branch block, whose late R in V1 is
+        no sign of the right ventricle's size.
 
     Returns
     -------
@@ -64,6 +71,10 @@ def judge_chambers(
         )
         strain = all_of(voltage, strain)
         right = _right_ventricle(case)
+        if right_block and right.holds:
+            right = unknown(
+                "a late R as in right bundle branch block tells nothing of the right ventricle"
+            )
     return (
         judge("LAO/LAE", left_atrium),
         judge("RAO/RAE", right_atrium),

@@ -185,7 +185,7 @@ def _anterior_fascicle(case: Case) -> Check:
     rS in II, III and aVF and qR in aVL with a late R show the same course of activation.
     """
     axis = compare(
-        case, "qrs_axis_deg", lambda v: -110 <= v <= -40, "between -45° and -90°, ± 5°", CONDUCTION
+        case, "qrs_axis_deg", lambda v: -95 <= v <= -40, "between -45° and -90°, ± 5°", CONDUCTION
     )
     down = [outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, x) for x in ("II", "III")]
     up = [outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in ("I", "aVL")]

@@ -154,7 +154,7 @@ def _poor_progression(case: Case, where: str | None) -> Check:
             case,
             "qrs_max_mv",
             lambda v: v <= 1.0,
-            "still small",
+            "at most 1 mV",
             R_PROGRESSION,
             "V4",
         ),

@@ -107,3 +107,14 @@ def test_romhilt_and_estes_prove_nothing_without_voltage(make_case, height, expe
 def test_from_the_axis_of_a_left_deviation_r_in_avl_does_not_count(make_case, axis, expected):
     case = make_case({"qrs_axis_deg": axis}, {"aVL": {"qrs_max_mv": 1.2}})
     assert statuses(case)["VCLVH"].status == expected
+
+
+def test_the_late_r_of_right_bundle_branch_block_is_no_hypertrophy(make_case):
+    tall = {"V1": {"qrs_max_mv": 0.9, "qrs_min_mv": -0.1}}
+    case = make_case({"qrs_axis_deg": 110.0}, leads=tall)
+
+    def status(right_block):
+        found = judge_chambers(case, None, None, right_block=right_block)
+        return next(finding.status for finding in found if finding.code == "RVH")
+
+    assert (status(False), status(True)) == ("present", "unknown")
