@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from ecg_llm.app.client import Case, Client, ServerError
+from ecg_llm.app.client import Case, Client, Kind, ServerError, Upload
 from ecg_llm.app.session import Session, read_files
 from ecg_llm.errors import ECGError
 
@@ -20,14 +21,32 @@ IDLE = (
     "Open an ECG to begin: WFDB (header and signal file together, or a zip), DICOM, HL7 aECG, "
     "MUSE XML, CSV, NPY, or an image or PDF of a page."
 )
+READING = "Reading and measuring …"
 DONE = "Choose a statement to see on the tracing what it rests on."
-DOCUMENTS = ("PDF", "JSON", "FHIR")
-"""What can be downloaded, in the order of its buttons."""
-FIELDS = ("age", "sex", "fs", "unit", "leads")
-"""What a person may tell of a recording, in the order of the page."""
+REFUSED = "This tracing was not interpreted; why stands below it."
+CLEARED = "What you had told of the ECG before was cleared: {}."
+DOCUMENTS: dict[str, tuple[Kind, str]] = {
+    "PDF": ("pdf", "pdf"),
+    "HTML": ("html", "html"),
+    "JSON": ("json", "json"),
+    "FHIR": ("fhir", "fhir.json"),
+}
+"""What can be downloaded, in the order of its buttons: what to ask for, and the file's ending."""
+FIELDS = {
+    "age": "age",
+    "sex": "sex",
+    "fs": "sampling rate",
+    "unit": "unit",
+    "leads": "lead names",
+}
+"""What a person may tell of a recording, in the order of the page; and its name there."""
+TABLES = (".csv", ".tsv", ".txt", ".npy")
+"""Endings of files that may not state rate, unit and leads."""
 
 Shown = tuple[Any, ...]
-"""A value for the session, the status, the reading, the chat and each document's button."""
+"""Values for session, files, status, reading, talk, its chat and two buttons, the tables' part; the
+earlier ECG and what was told; and the documents."""
+SHOWN = 9 + 1 + len(FIELDS) + len(DOCUMENTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,73 +74,100 @@ class Actions:
         except ServerError:
             return gr.update()
 
-    def open_example(
-        self, session: Session, secret: str | None, name: str | None, before: Any, *fields: Any
-    ) -> Iterator[Shown]:
-        """Open one of the examples."""
-        if name is not None and name in self.examples:
-            yield from self.open_files(session, secret, self.examples[name], before, *fields)
+    def example_files(self, name: str | None) -> Any:
+        """Put the files of an example where uploaded files stand."""
+        return [str(path) for path in self.examples[name]] if name else gr.skip()
 
     def open_files(
         self, session: Session, secret: str | None, paths: Any, before: Any, *fields: Any
     ) -> Iterator[Shown]:
         """Open an ECG: its tracing first, then its report, then the documents."""
-        session.forget()
+        opened = session.case
+        files: tuple[Upload, ...] = ()
         try:
-            case = Case(
-                files=read_files(paths, self.max_upload_mb),
+            files = read_files(paths, self.max_upload_mb)
+            left = None
+            if opened is not None and files[: len(opened.files)] == opened.files != files:
+                # Gradio adds an upload to the files that stand there: it is the next ECG.
+                files, left = files[len(opened.files) :], paths[len(opened.files) :]
+            told = Case(
+                files=files,
                 earlier=read_files(before, self.max_upload_mb),
                 fields=_told(*fields),
             )
+            if told == opened:  # Gradio tells of a change twice
+                yield session, *(gr.skip(),) * (SHOWN - 1)
+                return
+            session.close()
+            case, cleared = _own(told, session.before)
             if not case.files:
-                yield _shown(session, say(IDLE), None)
+                yield _shown(session, say(IDLE), None, cleared=cleared)
                 return
             session.case = case
-            yield from self._read(session, case, self._client(secret))
+            yield _shown(session, say(READING), None, cleared=cleared, files=left)
+            for shown in self._read(session, case, self._client(secret), cleared):
+                if session.case is not case:  # another ECG was opened meanwhile
+                    return
+                yield shown
         except ECGError as error:
-            session.forget()
-            yield _shown(session, _problem(str(error)), None)
+            session.close()
+            tables = any(upload.name.lower().endswith(TABLES) for upload in files)
+            yield _shown(session, _problem(str(error)), None, tables=tables)
 
     def answer(
-        self,
-        session: Session,
-        secret: str | None,
-        question: str | None,
-        history: list[dict[str, Any]] | None,
-    ) -> Iterator[tuple[Any, str]]:
+        self, session: Session, secret: str | None, question: str | None
+    ) -> Iterator[tuple[Any, ...]]:
         """Answer a question, sentence by sentence; the field of the question is emptied."""
-        turns = [(turn["role"], _plain(turn["content"])) for turn in history or []]
         question = (question or "").strip()
-        if not question:
-            yield history or [], ""
+        case = session.case
+        if not question or case is None:
+            yield (*_talk(session), "")
             return
-        turns.append(("user", question))
-        said = ""
+        asked = [*_said(session.turns), ("user", question)]
+        turn: dict[str, Any] = {"question": question, "sentences": [], "problem": ""}
+        session.turns.append(turn)
+        session.busy = True
+        yield (*_talk(session), "")
         try:
-            yield _chat(turns, "…"), ""
-            for piece in self._client(secret).chat(session.opened(), turns):
-                said += piece
-                yield _chat(turns, said), ""
+            for one in self._client(secret).chat(case, asked):
+                if session.case is not case:  # an answer never stands below another ECG
+                    return
+                turn["sentences"].append(one)
+                yield (*_talk(session), "")
         except ECGError as error:
-            yield _chat(turns, f"{said}\n\n{error}".strip()), ""
+            turn["problem"] = str(error)
+        if session.case is case:
+            session.busy = False
+            yield (*_talk(session), "")
 
-    def _read(self, session: Session, case: Case, client: Client) -> Iterator[Shown]:
-        yield _shown(session, say("Reading and measuring …"), None)
+    def stop(self, session: Session) -> tuple[Any, ...]:
+        """Say of an answer that it was stopped; the page cancels it."""
+        if session.turns:
+            session.turns[-1]["problem"] = "Stopped."
+        session.busy = False
+        return _talk(session)
+
+    def _read(
+        self, session: Session, case: Case, client: Client, cleared: list[str]
+    ) -> Iterator[Shown]:
         seen: dict[str, Any] = {"tracing": client.tracing(case), "report": None, "page": None}
+        session.before = case
         if seen["tracing"]["origin"] == "page":
             image = base64.b64encode(client.page(case)).decode()
             seen["page"] = f"data:image/jpeg;base64,{image}"
         yield _shown(session, say("Writing the report …"), seen)
-        text = client.report(case)
-        seen = seen | {"report": json.loads(text)}
-        yield _shown(session, say("Making the documents …"), seen)
+        seen = seen | {"report": json.loads(client.report(case))}
+        done = DONE if seen["report"]["quality"]["acceptable"] else REFUSED
+        if cleared:
+            names = ", ".join(FIELDS.get(name, "earlier ECG") for name in cleared)
+            done = f"{done} {CLEARED.format(names)}"
+        yield _shown(session, say(f"{done} The documents are being made …"), seen)
         name = Path(case.files[0].name).stem
-        made = [
-            session.keep(f"{name}.report.pdf", client.report(case, "pdf")),
-            session.keep(f"{name}.report.json", text),
-            session.keep(f"{name}.report.fhir.json", client.report(case, "fhir")),
-        ]
-        yield _shown(session, say(DONE), seen, made)
+        made = {ending: client.report(case, kind) for kind, ending in DOCUMENTS.values()}
+        if session.case is not case:
+            return
+        paths = [session.keep(f"{name}.report.{end}", data) for end, data in made.items()]
+        yield _shown(session, say(done), seen, paths)
 
     def _client(self, secret: str | None) -> Client:
         return Client(url=self.url, key=(secret or "").strip())
@@ -147,28 +193,70 @@ def _problem(text: str) -> str:
     return f'<p role="alert" class="problem">{escape(text)}</p>'
 
 
+def _own(told: Case, before: Case | None) -> tuple[Case, list[str]]:
+    """Take from a next ECG what was told of the one before, and name what was taken.
+
+    Age, sex and an earlier ECG of one patient must never be held against the next one's tracing.
+    What was changed since is the next one's own.
+    """
+    if before is None or told.files == before.files:
+        return told, []
+    stale = [name for name, text in told.fields.items() if before.fields.get(name) == text]
+    fields = {name: text for name, text in told.fields.items() if name not in stale}
+    earlier = told.earlier
+    if earlier and earlier == before.earlier:
+        earlier = ()
+        stale.append("earlier")
+    return Case(files=told.files, earlier=earlier, fields=fields), stale
+
+
 def _shown(
-    session: Session, status: str, seen: dict[str, Any] | None, made: list[str] | None = None
+    session: Session,
+    status: str,
+    seen: dict[str, Any] | None,
+    made: list[str] | None = None,
+    *,
+    cleared: Sequence[str] = (),
+    files: list[str] | None = None,
+    tables: bool = False,
 ) -> Shown:
     paths: list[str | None] = [*made] if made else [None] * len(DOCUMENTS)
     buttons = [gr.update(value=path, interactive=path is not None) for path in paths]
-    return session, status, seen, [] if made is None else gr.skip(), *buttons
+    emptied = [
+        gr.update(value=None if name == "earlier" else "") if name in cleared else gr.skip()
+        for name in ("earlier", *FIELDS)
+    ]
+    return (
+        session,
+        gr.skip() if files is None else gr.update(value=files),
+        status,
+        seen,
+        gr.update(visible=seen is not None),
+        *_talk(session),
+        gr.update(open=True) if tables else gr.skip(),
+        *emptied,
+        *buttons,
+    )
+
+
+def _talk(session: Session) -> tuple[Any, Any, Any]:
+    """Give the questions and answers, and the button to ask or to stop."""
+    # A copy: Gradio sends what differs from what was sent before, and must still have that.
+    talk = {"turns": copy.deepcopy(session.turns), "busy": session.busy}
+    return talk, gr.update(visible=not session.busy), gr.update(visible=session.busy)
+
+
+def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Give the conversation as the server takes it; a question without an answer is left out."""
+    said = []
+    for turn in turns:
+        text = "".join(one["shown"] for one in turn["sentences"]).strip()
+        if text:
+            said += [("user", turn["question"]), ("assistant", text)]
+    return said
 
 
 def _told(*fields: str | None) -> dict[str, str]:
     """Give the server's form fields; what was left empty is not sent."""
     told = {name: (text or "").strip() for name, text in zip(FIELDS, fields, strict=True)}
     return {name: text for name, text in told.items() if text}
-
-
-def _chat(turns: list[tuple[str, str]], said: str) -> list[dict[str, str]]:
-    shown = [{"role": role, "content": text} for role, text in turns]
-    return [*shown, {"role": "assistant", "content": said}]
-
-
-def _plain(content: Any) -> str:
-    """Take the text of a chat turn, in whatever form Gradio hands it back."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else [content]
-    return "".join(part.get("text", "") for part in parts if isinstance(part, dict))

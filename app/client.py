@@ -12,9 +12,10 @@ import httpx
 
 from ecg_llm.errors import ECGError
 
-Kind = Literal["json", "pdf", "fhir"]
+Kind = Literal["json", "html", "pdf", "fhir"]
 ACCEPT: dict[Kind, str] = {
     "json": "application/json",
+    "html": "text/html",
     "pdf": "application/pdf",
     "fhir": "application/fhir+json",
 }
@@ -139,7 +140,7 @@ class Client:
         ----------
         case : Case
             The ECG.
-        kind : {"json", "pdf", "fhir"}
+        kind : {"json", "html", "pdf", "fhir"}
             The document.
 
         Returns
@@ -153,8 +154,8 @@ class Client:
         """
         return self._post("/v1/ecg/reports", case, {}, accept=ACCEPT[kind]).content
 
-    def chat(self, case: Case, turns: Sequence[tuple[str, str]]) -> Iterator[str]:
-        """Ask about an ECG; the answer comes in checked pieces.
+    def chat(self, case: Case, turns: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        """Ask about an ECG; the answer comes in checked sentences.
 
         Parameters
         ----------
@@ -165,7 +166,9 @@ class Client:
 
         Yields
         ------
-        str
+        dict
+            A sentence, as ``docs/api.md`` tells of ``ecg`` in a stream; ``shown`` is its text with
+            the white space before it.
 
         Raises
         ------
@@ -192,7 +195,7 @@ class Client:
                     answer.read()
                     raise _error(answer)
                 for line in answer.iter_lines():
-                    yield from _words(line)
+                    yield from _sentences(line)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
 
@@ -247,16 +250,15 @@ def _part(upload: Upload) -> dict[str, Any]:
     }
 
 
-def _words(line: str) -> Iterator[str]:
-    """Give the text of one line of a stream."""
+def _sentences(line: str) -> Iterator[dict[str, Any]]:
+    """Give the sentence of one line of a stream."""
     if not line.startswith("data:") or (text := line[5:].strip()) == "[DONE]":
         return
     event = json.loads(text)
     if "error" in event:
         raise ServerError(str(event["error"].get("message", "The answer broke off.")))
-    for choice in event.get("choices", ()):
-        if piece := choice.get("delta", {}).get("content"):
-            yield piece
+    if "text" in (one := event.get("ecg", {})):
+        yield one | {"shown": event["choices"][0]["delta"].get("content", "")}
 
 
 def _error(answer: httpx.Response) -> ServerError:

@@ -3,7 +3,8 @@
 // of the page if the ECG was read from one; or null.
 const MM_PER_S = 25, MM_PER_MV = 10, ROW_MM = 30, STRIP_MM = 26, LEAD_MM = 24;
 const PAGE = [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"]];
-const WORDS = { supported: "✓ supported", contradicted: "✗ contradicted", unverifiable: "? not judged" };
+const STATES = { supported: ["✓", "supported"], contradicted: ["✗ contradicted", ""], unverifiable: ["?", "not judged"] };
+const LONG_S = 2; // a mark over most of the tracing must not hide it
 const ROLES = { heart_rate_bpm: "Heart rate", rr_ms: "Mean RR", p_ms: "P duration", pr_ms: "PR interval",
   qrs_ms: "QRS duration", qt_ms: "QT interval", qtc_fridericia_ms: "QTc (Fridericia)",
   qtc_bazett_ms: "QTc (Bazett)", p_axis_deg: "P axis", qrs_axis_deg: "QRS axis", t_axis_deg: "T axis" };
@@ -22,6 +23,7 @@ const make = (tag, attributes = {}, ...children) => {
   return node;
 };
 const color = (name) => getComputedStyle($(".reading")).getPropertyValue(name).trim();
+const narrow = window.matchMedia("(max-width: 760px)");
 const isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
 
 // ---- the tracing -------------------------------------------------------------------------------
@@ -51,6 +53,7 @@ function draw() {
   const canvas = $("canvas"), sheet = $(".sheet"), plan = placed(), ratio = window.devicePixelRatio || 1;
   boxes = plan.boxes;
   if (!scale) scale = Math.max(1.2, (sheet.clientWidth - 4) / plan.width);
+  $(".reading").dataset.layout = layout;
   const w = Math.round(plan.width * scale), h = Math.round(plan.height * scale);
   canvas.width = Math.min(w * ratio, 16000); canvas.height = Math.min(h * ratio, 16000);
   canvas.style.width = `${w}px`; canvas.style.height = `${h}px`;
@@ -61,6 +64,7 @@ function draw() {
   marks(pen);
   for (const box of boxes) trace(pen, box);
   if (span) measureLines(pen);
+  $(".reading").style.setProperty("--sheet", `${sheet.offsetHeight}px`);
 }
 
 function grid(pen, w, h) {
@@ -105,9 +109,10 @@ function marks(pen) {
 
 function band(pen, all, strength) {
   const items = new Map(all.map((item) => [`${item.lead}/${item.from_s}/${item.to_s}`, item])).values();
-  pen.fillStyle = color("--mark"); pen.globalAlpha = strength;
+  pen.fillStyle = color("--mark");
   for (const item of items) {
     if (item.from_s === null || item.to_s === null) continue;
+    pen.globalAlpha = item.to_s - item.from_s > LONG_S ? strength / 3 : strength;
     for (const box of boxes) {
       if (item.lead && item.lead !== box.name) continue;
       const from = Math.max(item.from_s, box.from), to = Math.min(item.to_s, box.to);
@@ -174,10 +179,9 @@ function fact(item) {
     item.source ? make("div", { class: "muted source" }, item.source) : null);
 }
 
-function choose(item, button) {
-  const off = chosen === item;
-  chosen = off ? null : item;
-  for (const other of element.querySelectorAll("button.claim")) other.setAttribute("aria-pressed", String(!off && other === button));
+function choose(item, button, back = null) {
+  chosen = chosen === item && !back ? null : item;
+  for (const other of element.querySelectorAll("button.claim")) other.setAttribute("aria-pressed", String(!!chosen && other === button));
   const panel = $(".evidence");
   panel.replaceChildren();
   if (chosen) {
@@ -185,7 +189,11 @@ function choose(item, button) {
     panel.append(make("h3", {}, "Evidence"), make("p", {}, chosen.text), items.length
       ? make("ul", {}, ...items.map(fact))
       : make("p", { class: "muted" }, "It names no measured value of its own."));
-    panel.scrollIntoView({ block: "nearest" });
+    if (back) panel.append(make("button", { type: "button", click: () => { back.scrollIntoView({ block: "center" }); back.focus(); } }, "Back to the answer"));
+    // On a narrow page the evidence stands below its statement, and the tracing stays above both.
+    if (narrow.matches && button) button.after(panel); else $(".side").prepend(panel);
+    if (back) $(".sheet-bar").scrollIntoView({ block: "start" });
+    else panel.scrollIntoView({ block: "nearest" });
     show(items);
   }
   draw();
@@ -210,25 +218,31 @@ function arrange(name) {
   draw();
 }
 
+const state = (sign, word) => [make("span", { class: "state" }, sign), word ? make("span", { class: "unseen" }, `${word}: `) : null];
+
 function claim(item, extra = "") {
   const button = make("button", { type: "button", class: `claim ${extra}`, "aria-pressed": "false" },
-    make("span", { class: "state" }, WORDS[item.status] ?? "!"), item.text);
+    ...state(...(STATES[item.status] ?? ["!", ""])), item.text);
   button.addEventListener("click", () => choose(item, button));
   return make("li", { class: item.status ?? "" }, button);
 }
 
 function quality() {
-  const report = data.report, part = [];
-  if (!report.quality.acceptable) {
+  const { quality } = data.report, part = [], reasons = quality.reasons.join("; ");
+  if (!quality.acceptable) {
     part.push(make("div", { class: "refused", role: "alert" }, make("strong", {}, "This tracing was not interpreted. "),
-      report.quality.reasons.join("; "), ". Please record it again."));
+      `${reasons.slice(0, 1).toUpperCase()}${reasons.slice(1)}. Please record it again.`));
   }
-  const leads = Object.entries(report.quality.leads).filter(([, lead]) => !lead.usable);
-  part.push(make("p", {}, make("span", { class: report.quality.acceptable ? "chip" : "chip bad" },
-    `Quality: ${{ accept: "can be interpreted", limit: "limited", refuse: "refused" }[report.quality.verdict]}`),
-  ...leads.map(([name]) => make("span", { class: "chip bad" }, `${name} not usable`)),
-  ...report.quality.suspicions.map(() => make("span", { class: "chip bad" }, "electrodes suspected reversed"))));
+  const unusable = Object.entries(quality.leads).filter(([, lead]) => !lead.usable).map(([name]) => name);
+  part.push(make("p", {}, make("span", { class: quality.acceptable ? "chip" : "chip bad" },
+    `Quality: ${{ accept: "can be interpreted", limit: "limited", refuse: "refused" }[quality.verdict]}`),
+  unusable.length ? make("span", { class: "chip bad" }, `Not usable: ${unusable.join(", ")}`) : null,
+  ...quality.suspicions.map(() => make("span", { class: "chip bad" }, "electrodes suspected reversed"))));
   return part;
+}
+
+function disclaimer() {
+  return make("p", { class: "muted" }, data.report.provenance.disclaimer);
 }
 
 function report() {
@@ -237,6 +251,7 @@ function report() {
   if (!report) { panel.append(make("p", { class: "muted" }, "The report is being written …")); return; }
   const block = (title, ...children) => panel.append(make("h3", {}, title), make("ul", {}, ...children));
   panel.append(...quality());
+  if (!report.quality.acceptable) { panel.append(disclaimer()); return; } // all that is known has been said
   if (report.alerts.length) {
     block("Alerts", ...report.alerts.map((alert) => {
       const item = claim({ ...alert, status: null, text: `${alert.text}${alert.advice ? ` ${alert.advice}` : ""}` });
@@ -252,36 +267,35 @@ function report() {
   const told = report.claims.filter((one) => one.kind === "told");
   if (told.length) block("In words, checked", ...told.map((one) => claim(one)));
   for (const section of report.sections) if (section !== beside) block(section.title, ...section.statements.map((one) => claim(one)));
-  const changes = (report.changes ?? []).filter((change) => change.reason !== "said already");
+  const changes = (report.changes ?? []).filter((change) => !change.repeats);
   if (changes.length) {
     panel.append(make("details", { class: "changes" }, make("summary", {}, `What the check changed in the model's text (${changes.length})`),
       make("ul", {}, ...changes.map((change) => make("li", {}, make("strong", {}, `${change.action}: `),
         change.draft ? make("del", {}, change.draft) : null, change.draft && change.shipped ? " → " : null,
         change.shipped || null, make("span", { class: "muted" }, ` (${change.reason})`))))));
   }
-  panel.append(make("p", { class: "muted" }, report.provenance.disclaimer));
+  panel.append(disclaimer());
 }
 
 function values() {
-  const panel = $(".values"), doubts = $(".doubts"), { report } = data;
-  panel.replaceChildren(); doubts.replaceChildren();
+  const panel = $(".values"), { report } = data;
+  panel.replaceChildren();
   if (!report) return;
-  const rows = Object.entries(ROLES).filter(([name]) => report.measurements[name]).map(([name, label]) => {
-    const one = report.measurements[name];
-    return [label, one.value === null ? "–" : signed(one.value.toFixed(0)) + unit(one.unit),
-      one.value === null ? one.reason : one.spread === null ? "" : `± ${one.spread.toFixed(0)}`];
-  });
+  const rows = [];
+  for (const [name, label] of Object.entries(ROLES)) {
+    const one = report.measurements[name], last = rows.at(-1);
+    if (!one) continue;
+    if (one.value !== null) rows.push([label, signed(one.value.toFixed(0)) + unit(one.unit), one.spread === null ? "" : `± ${one.spread.toFixed(0)}`]);
+    else if (last?.[1] === "–" && last[2] === one.reason) last[0] += `, ${label}`;
+    else rows.push([label, "–", one.reason]);
+  }
   if (rows.length) panel.append(table("Measurements", ["Quantity", "Value", "Spread, or why not"], rows, ["", "number"]));
   const measured = Object.values(report.measurements).some((one) => one.value !== null);
   const likely = report.findings.filter((one) => one.status === "present" || (one.probability ?? 0) >= 0.3 || one.doubt);
   if (likely.length) {
     panel[measured ? "append" : "prepend"](table("Findings", ["Finding", "Status", "Probability"], likely.map((one) => [
       one.doubt ? make("span", {}, one.label, make("details", {}, make("summary", {}, "uncertain"), doubt(one.doubt))) : one.label, one.status,
-      one.probability === null ? "criteria only" : make("span", {}, make("meter", { min: 0, max: 1, value: one.probability }), ` ${(100 * one.probability).toFixed(0)} %`)])));
-  }
-  if (report.abstentions.length) {
-    doubts.append(make("details", {}, make("summary", {}, `What could not be judged (${report.abstentions.length})`),
-      make("ul", {}, ...report.abstentions.map((one) => make("li", {}, make("strong", {}, `${one.what}: `), one.reason)))));
+      one.probability === null ? "criteria only" : make("span", {}, make("meter", { min: 0, max: 1, value: one.probability, "aria-label": `Probability of ${one.label}` }), ` ${(100 * one.probability).toFixed(0)} %`)]), ["", "", "number"]));
   }
 }
 
@@ -295,6 +309,17 @@ function page() {
   panel.querySelector(".notes").replaceChildren(...data.tracing.record.notes.map((note) => make("li", {}, note)));
 }
 
+function who() {
+  const { record } = data.tracing, compared = data.report?.comparison;
+  const age = record.age_years === null ? null : `${Number(record.age_years.toFixed(1))} years`;
+  const open = [age ? null : "age", record.sex ? null : "sex"].filter(Boolean).join(" and ");
+  $(".who").replaceChildren(make("h2", {}, record.name),
+    make("span", {}, [record.sex, age, `${Number(record.fs_hz.toFixed(2))} Hz`, `${record.duration_s.toFixed(1)} s`,
+      compared ? `compared with ${compared.earlier_name}` : null].filter(Boolean).join(" · ")),
+    make("button", { type: "button", click: () => document.querySelector("#question textarea")?.focus() }, "Ask about it"),
+    open ? make("p", { class: "open" }, `? Without ${open}, limits that depend on ${open} stay open: fill in and press “Read the ECG”.`) : "");
+}
+
 // ---- together ----------------------------------------------------------------------------------
 
 function refresh() {
@@ -304,11 +329,13 @@ function refresh() {
   root.dataset.empty = String(!data);
   root.classList.toggle("dark", isDark());
   chosen = null; span = null; scale = 0;
+  $(".evidence").replaceChildren();
+  $(".side").prepend($(".evidence")); // it may stand in the statements, which are written anew
   if (!data) return;
   const one = data.tracing.record;
   $("canvas").setAttribute("aria-label", `ECG ${one.name}, ${data.tracing.leads.length} leads, ${(data.tracing.to_s - data.tracing.from_s).toFixed(1)} s at 25 mm/s and 10 mm/mV`);
   $(".readout").textContent = "25 mm/s · 10 mm/mV";
-  page(); report(); values(); draw(); listen();
+  who(); page(); report(); values(); draw(); listen();
 }
 
 function listen() {
@@ -353,6 +380,7 @@ function listen() {
 
 new MutationObserver(() => { const root = $(".reading"); if (root) { root.classList.toggle("dark", isDark()); draw(); } })
   .observe(document.body, { attributes: true, attributeFilter: ["class"] });
+window.addEventListener("ecg:evidence", ({ detail }) => { if (data) choose(detail.item, null, detail.from); });
 window.addEventListener("resize", () => { scale = 0; draw(); });
 watch("value", refresh);
 refresh();

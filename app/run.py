@@ -108,6 +108,7 @@ def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> 
         css=STYLE,
         show_error=False,
         ssr_mode=False,
+        allowed_paths=[str(settings.examples.resolve())],
         max_file_size=f"{settings.max_upload_mb}mb",
         footer_links=[],
     )
@@ -160,7 +161,7 @@ def server_of(settings: AppSettings) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "ecg_llm.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "ecg_llm.cli", "serve", "--quiet", "--port", str(port)]
     command += ["--engine", settings.engine]
     command += ["--model", settings.model] if settings.model else []
     command += ["--keys", str(settings.keys)] if settings.keys else []

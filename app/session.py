@@ -6,11 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ecg_llm.app.client import Case, Upload
 from ecg_llm.errors import ConfigError
-
-NO_FILE = "Choose an ECG first: a file of a recording, or an image of a page."
 
 
 class Session:
@@ -22,29 +21,23 @@ class Session:
     ----------
     case : Case or None
         None before anything was opened.
+    before : Case or None
+        The last ECG that could be read, also after it was closed: what was told of it must not be
+        held against the next.
+    turns : list of dict
+        Questions and answers on it, as the page shows them.
+    busy : bool
+        Whether the last of them is still being answered.
     folder : Path or None
         Documents made for download.
     """
 
     def __init__(self) -> None:
         self.case: Case | None = None
+        self.before: Case | None = None
+        self.turns: list[dict[str, Any]] = []
+        self.busy = False
         self.folder: Path | None = None
-
-    def opened(self) -> Case:
-        """Give the open ECG.
-
-        Returns
-        -------
-        Case
-
-        Raises
-        ------
-        ConfigError
-            If there is none.
-        """
-        if self.case is None:
-            raise ConfigError(NO_FILE)
-        return self.case
 
     def keep(self, name: str, data: bytes) -> str:
         """Write a document for download.
@@ -68,8 +61,15 @@ class Session:
         return str(path)
 
     def forget(self) -> None:
-        """Drop the ECG and everything made of it."""
+        """Drop everything."""
+        self.close()
+        self.before = None
+
+    def close(self) -> None:
+        """Close the ECG, and drop everything made of it."""
         self.case = None
+        self.turns = []
+        self.busy = False
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,3 +74,18 @@ class AppSettings:
             header.stem: tuple(sorted(self.examples.glob(f"{header.stem}.*")))
             for header in sorted(self.examples.glob("*.hea"))
         }
+
+    def example_names(self) -> list[tuple[str, str]]:
+        """Say what the example ECGs show, as far as ``titles.json`` in their folder tells it.
+
+        Returns
+        -------
+        list of (str, str)
+            What to show, and the name of the record.
+        """
+        told = self.examples / "titles.json"
+        titles = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
+        return [
+            (f"{titles[name]} ({name})" if name in titles else name, name)
+            for name in self.example_records()
+        ]

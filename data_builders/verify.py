@@ -149,6 +149,68 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
     )
 
 
+def wrong_columns(out: Path, manifest: Manifest, schema: pa.Schema, what: str) -> list[Fault]:
+    """Find the shards whose columns are not those of this version.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the set.
+    manifest : Manifest
+        Of the set.
+    schema : pa.Schema
+        What a shard must have.
+    what : str
+        Of what it is a set.
+
+    Returns
+    -------
+    list of Fault
+    """
+    return [
+        Fault(name, f"its columns are not those of a set of {what} of this version")
+        for name in sorted(manifest.shards)
+        if not pq.read_schema(out / name).equals(schema)
+    ]
+
+
+def wrong_splits(out: Path, manifest: Manifest, what: str) -> Iterator[Fault]:
+    """Find the shards that hold rows of another split than their name says.
+
+    Parameters
+    ----------
+    out, manifest, what
+        As for `wrong_columns`.
+
+    Yields
+    ------
+    Fault
+    """
+    for shard in manifest.shards.values():
+        splits = pq.read_table(out / shard.name, columns=["split"]).column("split").to_pylist()
+        if any(split != shard.split for split in splits):
+            yield Fault(shard.name, f"it holds {what} of another split than {shard.split}")
+
+
+def wrong_counts(card: dict[str, Any], counted: dict[str, Any]) -> Iterator[Fault]:
+    """Find the parts of a card that are not what the shards hold.
+
+    Parameters
+    ----------
+    card : dict
+        As read.
+    counted : dict
+        Counted anew.
+
+    Yields
+    ------
+    Fault
+    """
+    for part, found in json.loads(json.dumps(counted)).items():
+        if card.get(part) != found:
+            yield Fault(CARD, f"{part} is not what the shards hold")
+
+
 def check_files(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
     """Check that the files are those of the manifest and that the counts add up.
 

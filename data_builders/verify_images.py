@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ecg_llm.data_builders.build_images import Images, drawing
-from ecg_llm.data_builders.card import CARD
 from ecg_llm.data_builders.image_card import count_images
 from ecg_llm.data_builders.image_rows import geometry_of, image_schema, packed_image, settings_of
 from ecg_llm.data_builders.listing import Item
 from ecg_llm.data_builders.page_images import render_page
 from ecg_llm.data_builders.photograph import decode_image, photograph_as
 from ecg_llm.data_builders.shards import Manifest, read_shards
-from ecg_llm.data_builders.verify import Fault
+from ecg_llm.data_builders.verify import Fault, wrong_columns, wrong_counts, wrong_splits
 from ecg_llm.errors import ECGError
 
 KINDS = ("clean", "camera", "screen", "scan", "fax")
@@ -49,11 +47,8 @@ def check_images(
     ------
     Fault
     """
-    schema = image_schema()
-    wrong = [n for n in sorted(manifest.shards) if not pq.read_schema(out / n).equals(schema)]
-    for name in wrong:
-        yield Fault(name, "its columns are not those of a set of images of this version")
-    if wrong:
+    if wrong := wrong_columns(out, manifest, image_schema(), "images"):
+        yield from wrong
         return
     again = None
     if source is not None:
@@ -78,13 +73,8 @@ def check_images(
         if again is not None and k in chosen:
             for what in again.compare(row):
                 yield Fault(name, what)
-    for shard in manifest.shards.values():
-        rows = pq.read_table(out / shard.name, columns=["split"]).column("split").to_pylist()
-        if any(split != shard.split for split in rows):
-            yield Fault(shard.name, f"it holds images of another split than {shard.split}")
-    for part, counted in count_images(out).items():
-        if card.get(part) != counted:
-            yield Fault(CARD, f"{part} is not what the shards hold")
+    yield from wrong_splits(out, manifest, "images")
+    yield from wrong_counts(card, count_images(out))
 
 
 def check_image(row: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.stated import missing
@@ -21,7 +19,7 @@ from ecg_llm.data_builders.instruct_case import facts_of_json
 from ecg_llm.data_builders.instruct_draft import KINDS, MAY_EXPLAIN, STEPS
 from ecg_llm.data_builders.instruct_say import VALUE_NAMES
 from ecg_llm.data_builders.shards import Manifest, read_shards
-from ecg_llm.data_builders.verify import Fault
+from ecg_llm.data_builders.verify import Fault, wrong_columns, wrong_counts, wrong_splits
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.vocabulary import canonical_code, members
 
@@ -49,11 +47,8 @@ def check_instruct(
     ------
     Fault
     """
-    schema = instruct_schema()
-    wrong = [n for n in sorted(manifest.shards) if not pq.read_schema(out / n).equals(schema)]
-    for name in wrong:
-        yield Fault(name, "its columns are not those of a set of conversations of this version")
-    if wrong:
+    if wrong := wrong_columns(out, manifest, instruct_schema(), "conversations"):
+        yield from wrong
         return
     seen: set[str] = set()
     split_of: dict[str, str] = {}
@@ -74,13 +69,8 @@ def check_instruct(
     open_ = claims[True, "unverifiable"]
     if open_ > MOST_UNVERIFIABLE * total:
         yield Fault(CARD, f"{open_} of {total} claims of explaining kinds are unverifiable")
-    for shard in manifest.shards.values():
-        splits = set(pq.read_table(out / shard.name, columns=["split"])["split"].to_pylist())
-        if splits - {shard.split}:
-            yield Fault(shard.name, f"it holds conversations of another split than {shard.split}")
-    for part, counted in count_conversations(out).items():
-        if card.get(part) != json.loads(json.dumps(counted)):
-            yield Fault(CARD, f"{part} is not what the shards hold")
+    yield from wrong_splits(out, manifest, "conversations")
+    yield from wrong_counts(card, count_conversations(out))
 
 
 def check_conversation(

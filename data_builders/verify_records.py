@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ecg_llm.data_builders.build import fingerprint
-from ecg_llm.data_builders.card import CARD, count_rows
+from ecg_llm.data_builders.card import count_rows
 from ecg_llm.data_builders.rows import measured_columns, record_of
 from ecg_llm.data_builders.samples import to_steps
 from ecg_llm.data_builders.schema import VALUES, record_schema
 from ecg_llm.data_builders.shards import Manifest, read_shards
-from ecg_llm.data_builders.verify import Fault
+from ecg_llm.data_builders.verify import Fault, wrong_columns, wrong_counts, wrong_splits
 from ecg_llm.errors import ECGError
 from ecg_llm.findings.codes import STATEMENTS
 
@@ -46,11 +45,8 @@ def check_records(
     ------
     Fault
     """
-    schema = record_schema()
-    wrong = [n for n in sorted(manifest.shards) if not pq.read_schema(out / n).equals(schema)]
-    for name in wrong:
-        yield Fault(name, "its columns are not those of a set of records of this version")
-    if wrong:
+    if wrong := wrong_columns(out, manifest, record_schema(), "records"):
+        yield from wrong
         return
     total = sum(shard.n_rows for shard in manifest.shards.values())
     chosen = {k * total // recompute for k in range(recompute)} if recompute else set()
@@ -68,12 +64,8 @@ def check_records(
             yield Fault(name, what)
         if k in chosen:
             yield from _recomputed(row, manifest)
-    for shard in manifest.shards.values():
-        if any(row["split"] != shard.split for row in _column(out, shard.name, "split")):
-            yield Fault(shard.name, f"it holds records of another split than {shard.split}")
-    for part, counted in count_rows(out).items():
-        if card.get(part) != counted:
-            yield Fault(CARD, f"{part} is not what the shards hold")
+    yield from wrong_splits(out, manifest, "records")
+    yield from wrong_counts(card, count_rows(out))
 
 
 def check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
@@ -166,7 +158,3 @@ def _alike(one: Any, other: Any) -> bool:
         case float(), float() | int():
             return math.isclose(one, other, rel_tol=1e-6, abs_tol=_NUMBER_TOLERANCE)
     return bool(one == other)
-
-
-def _column(out: Path, shard: str, name: str) -> Iterator[dict[str, Any]]:
-    yield from pq.read_table(out / shard, columns=[name]).to_pylist()

@@ -29,7 +29,9 @@ WITH = {
 }
 """Signs that are stated wherever a finding is that rests on them."""
 QRS_ERROR_MS = 5.0
-"""By which a QRS may be measured wrongly: only beyond it a wide QRS has to have a name."""
+"""By which a QRS may be measured wrongly: beyond it, a block is too wide to be incomplete."""
+NAMED_FROM_MS = 150.0
+"""A QRS as wide as this has to have a name: readers of PTB-XL's folds 7 to 9 named each of them."""
 PAROXYSM = "how a tachycardia begins and ends is not seen on this tracing"
 TOO_WIDE = "the QRS is as wide as in a complete block"
 _QRS = "QRS duration over all leads"
@@ -129,7 +131,7 @@ def _wide_qrs(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
     code, partial = met[0], out.get("IRBBB")
     if code == "CRBBB" and partial is not None and partial.status == "present":
         out["IRBBB"] = replace(partial, doubt=f"{partial.doubt}: {TOO_WIDE}")
-    elif code in out:
+    elif code in out and width.value >= NAMED_FROM_MS:
         doubt = None if code == "IVCD" else out[code].doubt
         out[code] = replace(out[code], status="present", reason=None, doubt=doubt)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 from pydantic.json_schema import GenerateJsonSchema
 
 from ecg_llm.comparison import Comparison
@@ -19,7 +19,7 @@ from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import Sex
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 """Major: a key was removed or changed its meaning. Minor: a key was added."""
 
 ClaimStatus = Literal["supported", "contradicted", "unverifiable"]
@@ -150,9 +150,15 @@ class Change(_Block):
     reason: str
     """Why."""
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def repeats(self) -> bool:
+        """Whether a sentence that holds was left out as said already: no reader needs to know."""
+        return self.reason == SAID_ALREADY
+
 
 SAID_ALREADY = "said already"
-"""Why a sentence that holds is withheld: no reader needs to know."""
+"""Why a sentence that holds is withheld."""
 
 
 class DraftClaim(_Block):

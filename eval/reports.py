@@ -569,8 +569,7 @@ def evaluate(
             ),
         ),
     ]
-    if (classifier := _classifier(found)) is not None:
-        rows.append(Row(name="classifier, thresholded", counts=classifier))
+    rows += _probabilities(found)
     changes: Counter[str] = Counter()
     if model is not None:
         for variant in variants:
@@ -601,27 +600,25 @@ def _measured_rows(found: Sequence[Case]) -> Iterator[Counter[str]]:
         yield judge_measured(report_on(case.found, model="none"), case)
 
 
-def _classifier(found: Sequence[Case]) -> dict[str, float] | None:
-    """Judge the probabilities at their thresholds, where they are there."""
-    from ecg_llm.probabilities import available, thresholds
+def _probabilities(found: Sequence[Case]) -> Iterator[Row]:
+    """Judge probabilities at their thresholds: the classifier's own, and with the criteria."""
+    from ecg_llm.head import head_scores
+    from ecg_llm.probabilities import available, bundled, head_score
 
     if not available():
-        return None
-    limits = thresholds()
-    return _sum(
-        Counter(records=1)
-        + count_findings(
-            with_broader(
-                {
-                    f.code
-                    for f in case.found.findings
-                    if f.probability is not None and f.probability >= limits.get(f.code, 1.1)
-                }
-            ),
-            case.statements,
-        )
-        for case in found
-    )
+        return
+    models = bundled().codes
+    alone, joined = [], []
+    scores = head_scores([c.found.record for c in found], [c.found.measurements for c in found])
+    for case, of in zip(found, scores, strict=True):
+        own = {code: score for code in models if (score := head_score(code, of)) is not None}
+        said = {code for code, p in own.items() if models[code].alone(p) >= models[code].threshold}
+        both = {f.code: f.probability or 0.0 for f in case.found.findings if f.code in models}
+        more = {code for code, p in both.items() if p >= models[code].threshold}
+        alone.append(Counter(records=1) + count_findings(with_broader(said), case.statements))
+        joined.append(Counter(records=1) + count_findings(with_broader(more), case.statements))
+    yield Row(name="classifier, thresholded", counts=_sum(alone))
+    yield Row(name="with criteria, thresholded", counts=_sum(joined))
 
 
 def _sum(counters: Any) -> dict[str, float]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from ecg_llm.serving.engine import RemoteModel, Usage
 from ecg_llm.serving.errors import BadRequestError, TookTooLongError
@@ -74,6 +75,9 @@ class Answering:
         self._gate = gate
         self._settings = settings
         self._metrics = metrics
+        # One report is asked for as JSON, as PDF, for FHIR: it is written once, and kept no longer
+        # than what was measured of the ECG, which is remembered for its own caller only.
+        self._written: WeakKeyDictionary[Analysis, dict[str, Report]] = WeakKeyDictionary()
         self._threads = ThreadPoolExecutor(
             settings.max_engine_requests, thread_name_prefix="ecg-answer"
         )
@@ -157,6 +161,9 @@ class Answering:
         ServeError
             If the engine went away meanwhile, or it took too long.
         """
+        plain = question is None and earlier is None
+        if plain and model in (written := self._written.setdefault(found, {})):
+            return written[model]
         stop = threading.Event()
         remote = self._remote(model, stop)
 
@@ -173,6 +180,8 @@ class Answering:
         report = await self._in_thread(write, stop)
         if remote is not None and remote.lost is not None:
             raise remote.lost
+        if plain and not any(change.action == "failed" for change in report.changes):
+            written[model] = report
         return report
 
     async def sentences(

@@ -470,6 +470,35 @@ class RemoteModel:
 
 def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> None:
     """Live in the engine's process: load the model, answer until the line closes."""
+    _live_apart()
+    lock = threading.Lock()
+
+    def send(*message: Any) -> None:
+        with lock, contextlib.suppress(OSError):
+            line.send(message)
+
+    try:
+        model = load()
+    except Exception as error:  # of other errors the message may hold what was asked
+        send("failed", str(error) if isinstance(error, ConfigError) else type(error).__name__)
+        return
+    cancelled: set[int] = set()
+    send("ready", model.name, dict(model.hashes))
+    with ThreadPoolExecutor(concurrent, thread_name_prefix="answer") as pool:
+        with contextlib.suppress(EOFError, OSError):
+            while (message := line.recv())[0] != "stop":
+                if message[0] == "cancel":
+                    cancelled.add(message[1])
+                else:
+                    pool.submit(_answer, model, send, cancelled, *message[1:])
+        pool.shutdown(wait=False, cancel_futures=True)
+    close = getattr(model, "close", None)
+    if close is not None:
+        close()
+
+
+def _live_apart() -> None:
+    """Leave the server's terminal, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
     # An engine may start processes of its own, which hold a GPU: all of them end together.
     with contextlib.suppress(OSError):
@@ -479,60 +508,39 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
-    lock = threading.Lock()
-    cancelled: set[int] = set()
 
-    def send(*message: Any) -> None:
-        with lock, contextlib.suppress(OSError):
-            line.send(message)
 
+def _answer(
+    model: TextModel,
+    send: Callable[..., None],
+    cancelled: set[int],
+    number: int,
+    operation: str,
+    args: tuple[Any, ...],
+    options: Any,
+) -> None:
+    """Do one operation of the model, and send what comes of it."""
+    begun = time.monotonic()
     try:
-        model = load()
-    except ConfigError as error:
-        send("failed", str(error))
-        return
-    except Exception as error:
-        send("failed", type(error).__name__)
-        return
-
-    def answer(number: int, operation: str, args: tuple[Any, ...], options: Any) -> None:
-        begun = time.monotonic()
-        try:
-            if number in cancelled:
-                return
-            if operation == "stream":
-                said = []
-                for piece in model.stream(*args, **options):
-                    if number in cancelled:
-                        return
-                    said.append(piece)
-                    send("piece", number, piece)
-                send("took", time.monotonic() - begun)
-                send("end", number, None, _usage(model, args[0], "".join(said)))
-            else:
-                send("end", number, getattr(model, operation)(*args, **options), Usage())
-        except UnavailableError as error:
-            send("away", number, str(error))
-        except Exception as error:  # its message may hold the prompt
-            send("fault", number, type(error).__name__)
-        finally:
-            cancelled.discard(number)
-
-    send("ready", model.name, dict(model.hashes))
-    with ThreadPoolExecutor(concurrent, thread_name_prefix="answer") as pool:
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                message = line.recv()
-                if message[0] == "stop":
-                    break
-                if message[0] == "cancel":
-                    cancelled.add(message[1])
-                else:
-                    pool.submit(answer, *message[1:])
-        pool.shutdown(wait=False, cancel_futures=True)
-    close = getattr(model, "close", None)
-    if close is not None:
-        close()
+        if number in cancelled:
+            return
+        if operation == "stream":
+            said = []
+            for piece in model.stream(*args, **options):
+                if number in cancelled:
+                    return
+                said.append(piece)
+                send("piece", number, piece)
+            send("took", time.monotonic() - begun)
+            send("end", number, None, _usage(model, args[0], "".join(said)))
+        else:
+            send("end", number, getattr(model, operation)(*args, **options), Usage())
+    except UnavailableError as error:
+        send("away", number, str(error))
+    except Exception as error:  # its message may hold the prompt
+        send("fault", number, type(error).__name__)
+    finally:
+        cancelled.discard(number)
 
 
 def _usage(model: Any, prompt: Prompt, text: str) -> Usage:

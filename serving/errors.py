@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ecg_llm.errors import ECGError
 
 
@@ -58,6 +60,10 @@ class TooLargeError(ServeError, status=413, kind="too_large"):
 
 class BadFileError(ServeError, status=422, kind="unreadable_ecg"):
     """The file is not an ECG that can be read as it stands."""
+
+    def __init__(self, message: str) -> None:
+        # The readers name the options of the command line; the form has fields of the same names.
+        super().__init__(re.sub(r"--(fs|unit|leads)\b", r"\1", message))
 
 
 class TooManyError(ServeError, status=429, kind="rate_limit_error", retry_after_s=1):

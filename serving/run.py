@@ -9,13 +9,15 @@ from ecg_llm.serving.guard import LOG
 from ecg_llm.serving.settings import Settings
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, quiet: bool = False) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in service are finished first.
 
     Parameters
     ----------
     settings : Settings
         What the server is told.
+    quiet : bool
+        Log what goes wrong only.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def run(settings: Settings) -> None:
     from ecg_llm.serving.connections import Connection
 
     app = create_app(settings)
-    _log_to_stderr()
+    _log_to_stderr(logging.WARNING if quiet else logging.INFO)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -53,13 +55,13 @@ def run(settings: Settings) -> None:
     server.run(sockets=[socket])
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(least: int) -> None:
     """One line a request and a few about the server, on stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     for name, level in (
-        ("ecg_llm.serving", logging.INFO),
-        ("uvicorn", logging.INFO),
+        ("ecg_llm.serving", least),
+        ("uvicorn", least),
         # Its warnings quote what clients sent.
         ("uvicorn.error", logging.ERROR),
     ):

@@ -302,16 +302,26 @@ def _explained(model: type[BaseModel], error: ValidationError) -> str:
     """Say which fields are wrong, in words that no client chose."""
     known = _property_names(model.model_json_schema())
     told = []
-    for item in error.errors(include_input=False, include_url=False, include_context=False):
-        place = ".".join(str(p) if isinstance(p, int) or p in known else "?" for p in item["loc"])
-        reason = {
-            "extra_forbidden": "is not a field here",
-            "missing": "is missing",
-            "literal_error": "is not one of the values allowed",
-            "enum": "is not one of the values allowed",
-        }.get(item["type"], f"is not valid ({item['type']})")
-        told.append(f"{place or 'the body'} {reason}")
+    for item in error.errors(include_input=False, include_url=False):
+        named = [str(part) for part in item["loc"] if isinstance(part, int) or part in known]
+        place = ".".join(named) or "the body"
+        match item["type"], item.get("ctx", {}):
+            case "extra_forbidden", _:
+                inside = f"{'.'.join(named)} holds" if named else "there is"
+                fields = f" ({', '.join(model.model_fields)} are)" if not named else ""
+                told.append(f"{inside} what is not a field here{fields}")
+            case "missing", _:
+                told.append(f"{place} is missing")
+            case "literal_error" | "enum", {"expected": allowed}:
+                told.append(f"{place} has to be {allowed}")
+            case kind, limits:
+                bounds = [f"{name} {limits[name]}" for name in BOUNDS if name in limits]
+                told.append(f"{place} is not valid ({', '.join(bounds) or kind})")
     return f"The request is not valid: {'; '.join(dict.fromkeys(told[:8]))}."
+
+
+BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length")
+"""What a schema bounds a value by: our own numbers, nothing of the request."""
 
 
 def _property_names(schema: Any) -> set[str]:

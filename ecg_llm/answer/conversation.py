@@ -110,7 +110,8 @@ def respond(
         claims = [claim for one in wrong for claim in measured_claims(one, known)]
         yield from _shown(dict.fromkeys(claims), first=" ")
         return
-    if model is None:
+    # What was left open, and what all findings rest on, the record tells better than any model.
+    if model is None or (asked.about in ("open", "why") and not asked.named):
         yield from _shown(measured_answer(asked, known, present))
         return
     covered, judges, expected = False, False, expected_word(asked, known)
@@ -213,7 +214,10 @@ def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
     wanted = {code for name in asked.findings for code in (name, *members(name))}
     wanted |= {without_formula(name) for name in asked.quantities}
     claims = [claim.claim for claim in one.claims] or extract_claims(one.text)
-    return [claim for claim in claims if without_formula(claim.subject) in wanted]
+    told = [claim for claim in claims if without_formula(claim.subject) in wanted]
+    if asked.findings and asked.leads:  # what is said of other leads is no answer
+        told = [claim for claim in told if set(claim.leads) & set(asked.leads)]
+    return told
 
 
 def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:

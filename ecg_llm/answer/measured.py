@@ -39,7 +39,10 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     if word is not None and asked.closed:
         out.append(Claim(text=f"{word}.", status="supported"))
     for code in asked.findings:
-        told = list(_in_leads(code, asked.leads, known)) or list(finding_says(code, known))
+        told = list(finding_says(code, known))
+        if in_leads := list(_in_leads(code, asked.leads, known)):
+            # Whether it means anything is another question, which may not have been decided.
+            told = [*in_leads, *(claim for claim in told if claim.status == OPEN)]
         if not told:
             text = sentence(f"{label(code)} was not judged")
             told = [Claim(text=text, status="unverifiable", kind="unknown")]
@@ -129,6 +132,11 @@ def _overview(asked: Asked, present: Analysis) -> list[Claim]:
         return list(sections["Technical quality"])
     if asked.about == "rhythm" and "Rate and rhythm" in sections:
         return [c for c in sections["Rate and rhythm"] if c.kind in ("value", "present")]
+    if asked.about == "open":
+        left = [c for part in report.sections for c in part.statements if c.status == OPEN]
+        return left or [
+            Claim(text="Everything that was asked could be judged.", status="supported")
+        ]
     if asked.about == "why":
         facts = [c for part in report.sections for c in part.statements if c.kind == "present"]
         if facts:
@@ -137,6 +145,8 @@ def _overview(asked: Asked, present: Analysis) -> list[Claim]:
     return [claims[text] for text in report.impression]
 
 
+OPEN = "unverifiable"
+"""Status of what could not be judged."""
 MOST_REASONS = 4
 """Findings whose facts are told when a user asks why."""
 

@@ -24,7 +24,8 @@ class Asked:
     leads : tuple of str
         Leads it names.
     about : str or None
-        ``rhythm``, ``quality``, ``normal``, ``report`` or ``why``; None if none of these.
+        ``rhythm``, ``quality``, ``normal``, ``report``, ``why`` or ``open`` (what was not judged);
+        None if none of these.
     closed : bool
         Whether yes or no would answer it.
     """
@@ -42,6 +43,11 @@ class Asked:
 
 
 _ABOUT = (
+    (
+        "open",
+        r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
+        r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?)\b",
+    ),
     ("why", r"\b(why|how do you know|what makes you|what speaks for|based on|which criterion)\b"),
     (
         "quality",

@@ -72,6 +72,9 @@ def serve(
         int, typer.Option(min=1, help="Requests in service at one time; more are refused (429).")
     ] = 64,
     max_upload_mb: Annotated[int, typer.Option(min=1, help="Largest request.")] = 32,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Log what goes wrong, and no line a request.")
+    ] = False,
 ) -> None:
     """Serve reports, measurements and chat over HTTP: OpenAI-compatible, and FHIR.
 
@@ -102,7 +105,8 @@ def serve(
             workers=workers or defaults.workers,
             queue=queue,
             max_upload_bytes=max_upload_mb * MIB,
-        )
+        ),
+        quiet=quiet,
     )
 
 

@@ -223,7 +223,7 @@ def _only(found: Sequence[T], label: str) -> T:
     if len(found) != 1:
         raise RecordError(
             f"{label}: it holds {len(found)} records where one is needed"
-            f"{'; name one of them' if found else ''}."
+            f"{'; give one of them' if found else ''}."
         )
     return found[0]
 

@@ -25,12 +25,10 @@ from ecg_llm.render.tracing import (
     page_layout,
 )
 from ecg_llm.render.words import (
-    capital,
     lead_rows,
     made_by,
     patient_text,
     told_changes,
-    unjudged,
     value_rows,
 )
 
@@ -87,7 +85,6 @@ def to_html(report: Report, record: ECGRecord) -> str:
         *_tracing(report, record, index),
         *_measurements(report),
         *_sections(report, index),
-        *_abstentions(report),
         *_quality(report),
         *_provenance(report),
     ]
@@ -313,19 +310,6 @@ def _claim(claim: Claim, index: EvidenceIndex) -> str:
     whole = claim.kind != "value"
     facts = _facts(claim.evidence, "" if whole else claim.text, folded=whole)
     return f"<li{kind}>{_e(claim.text)}{doubt}{tags}{facts}</li>"
-
-
-def _abstentions(report: Report) -> Iterable[str]:
-    """Say what was not judged."""
-    yield '<section aria-labelledby="open"><h2 id="open">What could not be judged</h2>'
-    if report.abstentions:
-        yield "<ul>"
-        for reason, names in unjudged(report):
-            yield f"<li>{_e(capital(reason))}: {_e('; '.join(names))}</li>"
-        yield "</ul>"
-    else:
-        yield "<p>Everything that was asked could be judged.</p>"
-    yield "</section>"
 
 
 def _quality(report: Report) -> Iterable[str]:

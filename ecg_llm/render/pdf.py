@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from ecg_llm.phrases import sentence
 from ecg_llm.references import REFERENCES
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.page import page_scene
@@ -26,7 +25,6 @@ from ecg_llm.render.words import (
     made_by,
     patient_text,
     told_changes,
-    unjudged,
     value_rows,
 )
 from ecg_llm.report import Claim
@@ -176,7 +174,6 @@ class _Story:
                     facts = ""
                 yield self._line(text)
                 yield from self._facts(facts)
-        yield from self._abstentions()
         yield from self._quality()
         yield from self._made()
 
@@ -232,12 +229,6 @@ class _Story:
                 yield self._table([head, *further], widths)
         else:
             yield self._line("Nothing was measured.")
-
-    def _abstentions(self) -> Iterator[Flowable]:
-        if self.report.abstentions:
-            yield self._head("What could not be judged")
-            for reason, names in unjudged(self.report):
-                yield self._line(_e(sentence(f"{reason}: {'; '.join(names)}")))
 
     def _quality(self) -> Iterator[Flowable]:
         yield self._head("Quality of the leads")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from ecg_llm.phrases import sentence
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.scene import printable
-from ecg_llm.render.words import made_by, patient_text, told_changes, unjudged
+from ecg_llm.render.words import made_by, patient_text, told_changes
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -66,8 +65,6 @@ class _Writer:
         lines += [*self._impression(), ""]
         if self.report.provenance.model is not None:
             lines += [*self._told(), ""]
-        if self.report.abstentions:
-            lines += [*self._abstentions(), ""]
         if self.cited.sources:
             lines += [*self._source_list(), ""]
         lines += self._provenance()
@@ -142,11 +139,6 @@ class _Writer:
         for line in told_changes(self.report):
             for shown in self._wrap(line, "  ~ ", "    "):
                 yield self._paint(shown, "faint")
-
-    def _abstentions(self) -> Iterator[str]:
-        yield self._paint("WHAT COULD NOT BE JUDGED", "bold")
-        for reason, names in unjudged(self.report):
-            yield from self._wrap(sentence(f"{reason}: {'; '.join(names)}"), "  ", "    ")
 
     def _source_list(self) -> Iterator[str]:
         yield self._paint("SOURCES", "bold")

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecg_llm.findings.families import family_names
 from ecg_llm.phrases import amount, sentence
 from ecg_llm.references import REFERENCES, reference
-from ecg_llm.report import SAID_ALREADY
 
 if TYPE_CHECKING:
-    from ecg_llm.findings.finding import Finding
     from ecg_llm.report import Change, Report
-
-DISAGREEMENT = "criterion and encoder disagree"
-"""What the parts of a report tell with both probabilities stands under one heading."""
 
 
 def patient_text(report: Report) -> str:
@@ -66,36 +60,6 @@ def value_rows(report: Report) -> list[tuple[str, tuple[str, str, str, str, str,
     return rows
 
 
-def unjudged(report: Report) -> list[tuple[str, list[str]]]:
-    """Gather what was not judged by the reason, findings of one family together.
-
-    Parameters
-    ----------
-    report : Report
-        Any.
-
-    Returns
-    -------
-    list of (str, list of str)
-        Reason, and what it keeps from being judged.
-    """
-    by_code = {finding.code: finding for finding in report.findings}
-    others: dict[str, list[str]] = {}
-    findings: dict[str, list[Finding]] = {}
-    for item in report.abstentions:
-        finding = by_code.get(item.code or "")
-        reason = DISAGREEMENT if finding is not None and finding.doubt else item.reason
-        others.setdefault(reason, [])
-        if finding is not None:
-            findings.setdefault(reason, []).append(finding)
-        else:
-            others[reason].append(item.what)
-    return [
-        (reason, [*words, *family_names(findings.get(reason, []), kinds=True)])
-        for reason, words in others.items()
-    ]
-
-
 def capital(text: str) -> str:
     """Begin with a capital, but leave names of leads as they are.
 
@@ -129,7 +93,7 @@ def told_changes(report: Report) -> list[str]:
     list of str
         One line a change; none for a sentence that was left out because another says the same.
     """
-    return [_change_line(change) for change in report.changes if change.reason != SAID_ALREADY]
+    return [_change_line(change) for change in report.changes if not change.repeats]
 
 
 def _change_line(change: Change) -> str:

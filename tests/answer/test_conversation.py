@@ -11,6 +11,7 @@ from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer.conversation import Conversation, respond
 from ecg_llm.assistant import interpret
 from ecg_llm.ground.known import Known
+from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.outside import topic_of
 from ecg_llm.record import ECGRecord
@@ -26,6 +27,32 @@ def answer(found: Analysis, question: str, *, model: Any = None) -> str:
     """Give the shown text of one answer."""
     shown = respond([("user", question)], found, model=model)
     return "".join(one.before + one.text for one in shown)
+
+
+@pytest.mark.parametrize(
+    "question", ["What could not be judged?", "What was not measured?", "Why do you say so?"]
+)
+def test_what_was_left_open_and_why_all_is_said_no_model_is_asked(question: str) -> None:
+    found = analyse(read_record("examples/00330_hr.hea"))
+    model = Scripted("Sinus rhythm.")
+    told = answer(found, question, model=model)
+    assert model.prompts == []
+    assert told == answer(found, question)
+    if "Why" in question:
+        assert told.startswith("Atrial fibrillation: ")
+    else:
+        assert "PR interval could not be measured: no P wave" in told
+        assert "Not judged (no P wave goes before the QRS complexes)" in told
+
+
+def test_a_finding_asked_of_a_lead_is_answered_for_that_lead() -> None:
+    """Its meaning may be undecided all the same: the limit for V2 depends on sex and age."""
+    found = analyse(read_record("examples/00177_hr.hea"))
+    question = "Is there ST elevation in V2?"
+    measured = answer(found, question)
+    assert measured.startswith("ST elevation in V2. Not judged (ST in V2 0.16 mV: ")
+    elsewhere = answer(found, question, model=Scripted("No ST elevation as in pericarditis."))
+    assert elsewhere.endswith(measured)
 
 
 def test_measured_answers(found: Analysis, known: Known) -> None:

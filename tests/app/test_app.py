@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
+from ecg_llm.app.actions import SHOWN, Actions
 from ecg_llm.app.client import Case, Client, ServerError, Upload
 from ecg_llm.app.run import server_of
 from ecg_llm.app.session import Session, read_files
@@ -18,7 +20,7 @@ from ecg_llm.errors import ConfigError
 
 
 class _Fake(BaseHTTPRequestHandler):
-    """A server that asks for a key and streams two words."""
+    """A server that asks for a key, and streams a sentence and one that was withheld."""
 
     asked: list[dict[str, object]]
 
@@ -32,9 +34,14 @@ class _Fake(BaseHTTPRequestHandler):
             type(self).asked.append(json.loads(body))
             self.send_response(200)
             self.end_headers()
-            for word in ("Sinus ", "rhythm."):
-                event = {"choices": [{"delta": {"content": word}}]}
+            for text in ("Sinus rhythm.", ""):
+                change = None if text else {"action": "withheld", "draft": "All is well."}
+                event = {
+                    "choices": [{"delta": {"content": f" {text}" if text else ""}}],
+                    "ecg": {"text": text, "evidence": [], "change": change},
+                }
                 self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+            self.wfile.write(b'data: {"choices": [{"delta": {}}], "ecg": {"ecgs": []}}\n\n')
             self.wfile.write(b"data: [DONE]\n\n")
             return
         self.send_response(429)
@@ -68,9 +75,12 @@ def test_a_key_is_asked_for_only_where_it_is_needed(url: str) -> None:
     assert not Client(url=url, key="good").needs_key()
 
 
-def test_the_files_go_with_the_first_message_and_the_answer_comes_in_pieces(url: str) -> None:
+def test_the_files_go_with_the_first_message_and_the_answer_comes_in_sentences(url: str) -> None:
     turns = [("user", "Rhythm?"), ("assistant", "Sinus rhythm."), ("user", "Sure?")]
-    assert list(Client(url=url).chat(CASE, turns)) == ["Sinus ", "rhythm."]
+    shown, withheld = Client(url=url).chat(CASE, turns)
+    assert shown["shown"] == " Sinus rhythm."
+    assert shown["text"] == "Sinus rhythm."
+    assert withheld["change"]["draft"] == "All is well."
     first, *others = _Fake.asked[0]["messages"]  # type: ignore[misc]
     assert [part["type"] for part in first["content"]] == ["file", "file", "text"]
     assert [turn["content"] for turn in others] == ["Sinus rhythm.", "Sure?"]
@@ -94,8 +104,93 @@ def test_a_session_keeps_nothing_after_it_is_forgotten() -> None:
     assert path.read_bytes() == b"{}"
     session.forget()
     assert not path.parent.exists()
-    with pytest.raises(ConfigError, match="Choose an ECG first"):
-        session.opened()
+    assert session.case is None
+
+
+def _actions(url: str) -> Actions:
+    return Actions(url=url, examples={}, max_upload_mb=32)
+
+
+def test_a_conversation_goes_on_and_a_question_without_an_answer_is_left_out(url: str) -> None:
+    session, do = Session(), _actions(url)
+    session.case = CASE
+    session.turns = [{"question": "Stopped?", "sentences": [], "problem": "Stopped."}]
+    *_, (talk, _, _, field) = do.answer(session, None, "Rhythm?")
+    assert field == ""
+    assert [one["text"] for one in talk["turns"][1]["sentences"]] == ["Sinus rhythm.", ""]
+    assert not talk["busy"]
+    *_, _ = do.answer(session, None, "Sure?")
+    said = [turn["content"] for turn in _Fake.asked[1]["messages"]]  # type: ignore[attr-defined]
+    assert said[0][-1]["text"] == "Rhythm?"
+    assert said[1:] == ["Sinus rhythm.", "Sure?"]
+
+
+def test_an_answer_never_stands_below_another_ecg(url: str) -> None:
+    session, do = Session(), _actions(url)
+    session.case = CASE
+    answer = do.answer(session, None, "Rhythm?")
+    next(answer)
+    session.forget()
+    session.case = Case(files=(Upload("b.hea", b"head"),))
+    assert list(answer) == []
+    assert session.turns == []
+
+
+def test_what_was_told_of_one_patient_is_not_held_against_the_next(
+    url: str, tmp_path: Path
+) -> None:
+    """Age, sex and the earlier ECG of the one before would change the next one's report."""
+    before, path = tmp_path / "before.dat", tmp_path / "b.dat"
+    before.write_bytes(b"before")
+    path.write_bytes(b"other")
+    session = Session()
+    session.before = Case(
+        files=CASE.files,
+        earlier=(Upload("before.dat", b"before"),),
+        fields={"age": "64", "sex": "male"},
+    )
+    told = ("71", "male", "", "", "")  # the age was changed, the sex still stands from before
+    first = next(_actions(url).open_files(session, None, [path], [before], *told))
+    assert session.case == Case(files=(Upload("b.dat", b"other"),), fields={"age": "71"})
+    emptied = first[9:15]  # earlier ECG, age, sex, sampling rate, unit, leads
+    assert [one.get("value", "kept") for one in emptied] == [None, "kept", "", *["kept"] * 3]
+
+
+def test_the_same_ecg_is_read_again_with_what_is_told_of_it_now(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "b.dat"
+    path.write_bytes(b"other")
+    session, do = Session(), _actions(url)
+    told = ("64", "male", "", "", "")
+    next(do.open_files(session, None, [path], None, *told))
+    assert session.case is not None
+    assert session.case.fields == {"age": "64", "sex": "male"}
+    (only,) = do.open_files(session, None, [path], None, *told)  # nothing is new
+    assert len(only) == SHOWN
+    next(do.open_files(session, None, [path], None, "64", "female", "", "", ""))
+    assert session.case.fields == {"age": "64", "sex": "female"}
+
+
+def test_an_upload_beside_the_open_ecg_is_the_next_one(url: str, tmp_path: Path) -> None:
+    """Gradio adds it to the files that stand there."""
+    paths = [tmp_path / name for name in ("a.hea", "a.dat", "b.zip")]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    session, do, nothing = Session(), _actions(url), ("",) * 5
+    next(do.open_files(session, None, paths[:2], None, *nothing))
+    first = next(do.open_files(session, None, paths, None, *nothing))
+    assert session.case is not None
+    assert [upload.name for upload in session.case.files] == ["b.zip"]
+    assert first[1]["value"] == [paths[2]]
+
+
+def test_a_table_that_does_not_state_its_rate_opens_the_fields_for_it(
+    url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "b.CSV"
+    path.write_bytes(b"I,II")
+    *_, last = _actions(url).open_files(Session(), None, [path], None, *[""] * 5)
+    assert "The queue is full" in last[2]
+    assert last[8] == gr.update(open=True)
 
 
 def test_files_that_are_too_large_are_refused_before_they_are_read(tmp_path: Path) -> None:
@@ -113,3 +208,11 @@ def test_a_server_address_that_is_none_is_refused() -> None:
 def test_example_records_hold_all_files_of_a_record() -> None:
     records = AppSettings(examples=Path(__file__).parents[2] / "examples").example_records()
     assert [path.suffix for path in records["00177_hr"]] == [".dat", ".hea"]
+
+
+def test_examples_are_called_by_what_they_show_where_that_is_told(tmp_path: Path) -> None:
+    shown = dict(AppSettings(examples=Path(__file__).parents[2] / "examples").example_names())
+    assert shown["Atrial fibrillation, man of 61 (00330_hr)"] == "00330_hr"
+    assert all(name in title and title != name for title, name in shown.items())
+    (tmp_path / "a.hea").touch()
+    assert AppSettings(examples=tmp_path).example_names() == [("a", "a")]

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +37,14 @@ FLAGS = [
 SLOW_MS = 180_000
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def started(state: Path, engine: str) -> Iterator[str]:
     """The app with a server of its own, as `ecgllm app` starts them."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    state = tmp_path_factory.mktemp("state")
     app = subprocess.Popen(
-        [sys.executable, "-m", "ecg_llm.cli", "app", "--port", str(port), "--engine", "none"],
+        [sys.executable, "-m", "ecg_llm.cli", "app", "--port", str(port), "--engine", engine],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "XDG_STATE_HOME": str(state)},
@@ -61,6 +59,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     app.wait(60)
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     app.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app without a language model."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with started(tmp_path_factory.mktemp("state"), "none") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,22 @@ def _example(page: sync.Page, name: str = "00177_hr") -> None:
     page.wait_for_selector(".reading button.claim")
 
 
+def _ask(page: sync.Page, question: str) -> None:
+    """Ask, and wait until the answer is complete."""
+    page.get_by_label("Question", exact=True).fill(question)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    answered = page.locator(".talk .log[aria-busy=false] > div", has_text=question)
+    answered.locator(".answer", has_text=".").last.wait_for()
+
+
+def _documents(page: sync.Page) -> None:
+    """Wait until the documents can be downloaded."""
+    page.wait_for_function(
+        "() => document.querySelector('#status').innerText.trim().endsWith('rests on.')",
+        timeout=SLOW_MS,
+    )
+
+
 def _pixels(page: sync.Page) -> bytes:
     return page.locator(".sheet canvas").screenshot()
 
@@ -127,18 +150,19 @@ def test_reading_an_ecg_with_its_evidence_a_question_and_the_documents(page: syn
     assert "Criterion" in page.locator(".evidence").inner_text()
     assert _pixels(page) != before, "the evidence is not marked on the tracing"
 
-    page.get_by_label("Question", exact=True).fill("What is the PR interval?")
-    page.get_by_role("button", name="Ask").click()
-    page.wait_for_function(
-        "() => /\\d+ ms/.test(document.querySelector('#chat').innerText)", timeout=SLOW_MS
-    )
+    _ask(page, "What is the PR interval?")
     assert f"{measured['pr_ms'].value:.0f} ms" in page.locator("#chat").inner_text()
 
-    page.wait_for_function(
-        "() => document.querySelector('#status').innerText.startsWith('Choose')", timeout=SLOW_MS
-    )
+    shown = page.locator(".talk .told", has_text="PR interval")
+    shown.press("Enter")
+    assert "PR interval" in page.locator(".evidence").inner_text()
+    page.get_by_role("button", name="Back to the answer").click()
+    assert shown.evaluate("node => node === document.activeElement")
+
+    _documents(page)
     for label, check in (
         ("PDF", lambda data: data.startswith(b"%PDF")),
+        ("HTML", lambda data: data.startswith(b"<!DOCTYPE html>")),
         ("JSON", lambda data: json.loads(data)["record"]["fs_hz"] == 500),
         ("FHIR", lambda data: json.loads(data)["resourceType"] == "Bundle"),
     ):
@@ -198,8 +222,8 @@ def test_dark_mode_draws_on_dark_paper(page: sync.Page, address: str) -> None:
 
 
 def test_an_earlier_ecg_is_compared_and_what_was_left_empty_is_not_told(page: sync.Page) -> None:
-    page.get_by_text("Patient, earlier ECG, tables").click()
-    page.get_by_label("Age in years").wait_for()
+    page.get_by_text("Compare with an earlier ECG").click()
+    page.locator("#earlier").wait_for()
     earlier = [str(EXAMPLES / f"00001_hr.{end}") for end in ("hea", "dat")]
     page.set_input_files("#earlier input[type=file]", earlier)
     page.wait_for_function(
@@ -208,6 +232,7 @@ def test_an_earlier_ecg_is_compared_and_what_was_left_empty_is_not_told(page: sy
     _example(page)
     said = page.locator(".findings").inner_text()
     assert "Compared with 00001_hr" in said
+    assert "compared with 00001_hr" in page.locator(".who").inner_text()
     assert said.index("Compared with") < said.index("Technical quality")
     page.get_by_label("Age in years").fill("seventy")  # while the documents are being made
     page.locator("#read").click()
@@ -230,16 +255,54 @@ def test_a_page_is_shown_with_findings_and_without_values(page: sync.Page, tmp_p
     assert "read from a page image: not measured" in values
     assert "bpm" not in values
     assert "%" in values  # probabilities
-    page.get_by_label("Question", exact=True).fill("What is the PR interval?")
-    page.get_by_role("button", name="Ask").click()
-    page.wait_for_function(
-        "() => document.querySelector('#chat').innerText.includes('not measured')", timeout=SLOW_MS
-    )
+    _ask(page, "What is the PR interval?")
+    assert "not measured" in page.locator("#chat").inner_text()
     _example(page)
     page.wait_for_function(
         "() => document.querySelector('.values').innerText.includes('94 bpm')", timeout=SLOW_MS
     )
     assert not image.is_visible()
+
+
+def test_an_example_is_read_again_for_the_patient_and_the_next_ecg_is_not(page: sync.Page) -> None:
+    """What is told of one patient decides on limits: it must not stay for another."""
+    page.get_by_label("Or try an example").click()
+    page.get_by_role("option", name="00177_hr").click()
+    page.wait_for_selector(".reading button.claim")
+    assert "Without age and sex" in page.locator(".who").inner_text()
+    page.get_by_label("Age in years").fill("73")
+    page.get_by_role("button", name="Read the ECG").click()
+    page.wait_for_function(
+        "() => document.querySelector('.who').innerText.includes('73 years')", timeout=SLOW_MS
+    )
+    assert "00177_hr" in page.locator(".who h2").inner_text()
+    page.wait_for_selector(".reading button.claim")
+    _example(page, "00338_hr")
+    page.wait_for_function(
+        "() => document.querySelector('.who h2').innerText === '00338_hr'"
+        " && document.querySelector('#status').innerText.includes('cleared: age')",
+        timeout=SLOW_MS,
+    )
+    assert "years" not in page.locator(".who").inner_text()
+    assert page.get_by_label("Age in years").input_value() == ""
+
+
+def test_a_table_without_a_rate_asks_for_it_where_it_can_be_given(
+    page: sync.Page, tmp_path: Path
+) -> None:
+    record = read_record(EXAMPLES / "00338_hr.hea")
+    table = tmp_path / "plain.csv"
+    rows = [",".join(record.leads), *(",".join(f"{v:.3f}" for v in row) for row in record.signal.T)]
+    table.write_text("\n".join(rows))
+    _upload(page, table)
+    page.wait_for_selector("#status [role=alert]")
+    assert "give it (fs, in Hz)" in page.locator("#status").inner_text()
+    page.get_by_label("Sampling rate in Hz (fs)").fill("500")
+    page.get_by_label("Unit").click()
+    page.get_by_role("option", name="mV", exact=True).click()
+    page.get_by_role("button", name="Read the ECG").click()
+    page.wait_for_selector(".reading button.claim")
+    assert "left bundle branch block" in page.locator(".findings").inner_text()
 
 
 @pytest.mark.parametrize("kind", ["broken", "huge", "cat"])

@@ -79,12 +79,31 @@ def test_a_table_needs_what_it_does_not_state(client: TestClient) -> None:
     table = "\n".join(",".join(f"{x:.4f}" for x in row) for row in record.signal.T).encode()
     answer = client.post("/v1/ecg/reports", files={"file": ("t.csv", table)})
     assert answer.status_code == 422
-    assert "--leads" in answer.json()["error"]["message"]
+    assert "(leads I,II,…)" in answer.json()["error"]["message"]
     fields = {"fs": "500", "unit": "mV", "leads": ",".join(record.leads)}
     answer = client.post("/v1/ecg/reports", files={"file": ("t.csv", table)}, data=fields)
     assert answer.status_code == 200, answer.text
     whole = interpret(record, model="none")
     assert Report.from_json(answer.text).impression == whole.impression
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"sex": "man"}, "sex has to be 'female' or 'male'"),
+        ({"age": "-3"}, "age is not valid (ge 0"),
+        ({"sxe": "male"}, "there is what is not a field here (age, sex, fs, unit, leads"),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_told_without_repeating_it(
+    client: TestClient, ecg: bytes, fields: dict[str, str], said: str
+) -> None:
+    answer = client.post("/v1/ecg/reports", files={"file": ("r.zip", ecg)}, data=fields)
+    assert answer.status_code == 400
+    message = answer.json()["error"]["message"]
+    assert said in message
+    assert "man'" not in message
+    assert "sxe" not in message
 
 
 def test_statements_are_chosen_by_code(client: TestClient, ecg: bytes) -> None:

@@ -23,7 +23,7 @@ from ecg_llm.serving.engine import EngineHost, RemoteModel
 from ecg_llm.serving.errors import TookTooLongError, UnavailableError
 from ecg_llm.serving.settings import Settings
 from tests.serving.conftest import BASE, wait_until_ready, zipped
-from tests.serving.scripted import Scripted, broken, with_child
+from tests.serving.paced import Paced, broken, with_child
 from tests.serving.test_chat import asked, file_part, measured
 
 PROMPT = Prompt(messages=({"role": "user", "content": [{"type": "text", "text": "Hi"}]},))
@@ -45,7 +45,7 @@ def draft() -> str:
 @pytest.fixture(scope="module")
 def slow() -> Iterator[EngineHost]:
     """Ten words, half a second in all."""
-    host = EngineHost(partial(Scripted, "one two three four five six seven eight nine ten", 0.05))
+    host = EngineHost(partial(Paced, "one two three four five six seven eight nine ten", 0.05))
     host.start()
     assert host.wait(60)
     yield host
@@ -132,7 +132,7 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
 @pytest.fixture(scope="module")
 def served(settings: Settings) -> Iterator[TestClient]:
     """A server whose model writes a true, a false and a true sentence, slowly."""
-    app = create_app(settings, partial(Scripted, draft(), 0.02))
+    app = create_app(settings, partial(Paced, draft(), 0.02))
     with TestClient(app, base_url=BASE) as client:
         wait_until_ready(client)
         yield client
@@ -176,6 +176,20 @@ def test_a_report_is_written_by_the_model_and_checked(served: TestClient, ecg: b
     assert measured["measurements"] == report["measurements"]
     entries = served.app.state.server.audit.entries(2)
     assert [entry.model for entry in entries] == ["measured", "scripted"]
+
+
+def test_a_report_in_another_form_is_not_written_again(served: TestClient) -> None:
+    form = {"file": ("r.zip", zipped("00385_hr"))}
+    first = served.post("/v1/ecg/reports", files=form)
+    assert "decode" in first.headers["Server-Timing"]
+    page = served.post("/v1/ecg/reports", files=form, headers={"Accept": "text/html"})
+    assert "decode" not in page.headers["Server-Timing"]
+    assert "each claim checked" in page.text
+    asked = served.post("/v1/ecg/reports", files=form, data={"question": "What is the QRS?"})
+    assert "decode" in asked.headers["Server-Timing"]
+    told = served.post("/v1/ecg/reports", files=form, data={"age": "50"})
+    assert "decode" in told.headers["Server-Timing"]
+    assert told.json()["record"]["age_years"] == 50
 
 
 def test_models_are_the_servers_own_and_the_measured_one(served: TestClient) -> None:
@@ -230,7 +244,7 @@ def test_who_would_wait_too_long_is_told_to_come_again(served: TestClient, ecg: 
 
 
 def test_an_answer_that_is_not_ready_in_time_is_504(settings: Settings) -> None:
-    app = create_app(replace(settings, answer_s=1.5), partial(Scripted, draft(), 0.5))
+    app = create_app(replace(settings, answer_s=1.5), partial(Paced, draft(), 0.5))
     with TestClient(app, base_url=BASE) as client:
         wait_until_ready(client)
         body = {"model": "scripted", "messages": asked("Describe it.", file_part(zipped()))}
@@ -245,7 +259,7 @@ def test_a_client_that_goes_away_frees_its_place_and_the_engine(settings: Settin
     import uvicorn
 
     text = " ".join(["The QRS duration is 93 ms."] * 12)
-    app = create_app(settings, partial(Scripted, text, 0.2))
+    app = create_app(settings, partial(Paced, text, 0.2))
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     sock = config.bind_socket()

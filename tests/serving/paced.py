@@ -13,7 +13,7 @@ from ecg_llm.prompt import Prompt
 
 
 @dataclass
-class Scripted:
+class Paced:
     """Gives one text to every prompt, word by word."""
 
     text: str
@@ -33,12 +33,12 @@ class Scripted:
         return [-float(len(answer)) for answer in answers]
 
 
-def broken() -> Scripted:
+def broken() -> Paced:
     """Cannot be loaded."""
     raise ConfigError("no such model")
 
 
-def with_child() -> Scripted:
+def with_child() -> Paced:
     """Starts a process of its own, as engines on several GPUs do, and is named after it."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    return Scripted("one two", name=str(child.pid))
+    return Paced("one two", name=str(child.pid))
