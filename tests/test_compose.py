@@ -648,3 +648,24 @@ def test_a_symbol_that_begins_a_fact_stays_as_it_is():
     assert reading(measured("exchange", "P, QRS and T point the wrong way")).startswith("P, QRS")
     assert reading(measured("exchange", "I + III = II leaves 67%")).startswith("I + III")
     assert reading(measured("quality", "Muscle noise in V1")) == "muscle noise in V1"
+
+
+def test_open_findings_that_tell_the_same_facts_are_told_together():
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+
+    def open_(code, p):
+        row, by_encoder = STATEMENTS[code], evidence("probability by the encoder", p, "", "≥ 0.46")
+        return made_finding(
+            code, row.label, row.section, row.urgency, status="unknown", doubt="they disagree",
+            evidence=(st, by_encoder),
+        )  # fmt: skip
+
+    found = FINDINGS[0], open_("ISC_", 0.03), open_("ISCLA", 0.01)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    told = [claim for claim in report.claims if "uncertain (the criteria" in claim.text]
+    assert [claim.text for claim in told] == [
+        "Possible ischaemic ST-T changes; ischaemic ST-T changes, lateral, uncertain (the criteria "
+        "are met, the encoder gives probabilities of 0.01 and 0.03): ST at J −0.08 mV in V5 "
+        "(≤ −0.05 mV)."
+    ]
+    assert check_claims(report) == ()
