@@ -573,7 +573,7 @@ def _sign(item: Evidence) -> str | None:
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"
-        case "ST":
+        case "ST" if not item.criterion.startswith(">"):  # not what only excludes another finding
             return "ST raised" if value > 0 else "ST down"
         case "T" if not item.criterion.startswith(">"):
             return "T negative" if value < 0 else "T low" if value < TALL_T_MV else "T tall"
