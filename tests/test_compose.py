@@ -690,3 +690,16 @@ def test_what_only_excludes_another_finding_is_no_sign():
     minor = made_finding("NST_", row.label, row.section, row.urgency, evidence=facts)
     report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], minor))
     assert report.impression[0] == "Nonspecific ST changes (ST down in V5)."
+
+
+def test_a_sign_that_is_open_is_not_told_beside_what_says_it():
+    pr = evidence("PR interval", 230.0, "ms", "> 200 ms")
+    sign = made_finding(
+        "LPR", "prolonged PR interval", "conduction", "borderline", status="unknown",
+        doubt="they disagree", evidence=(pr,),
+    )  # fmt: skip
+    alone = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], sign))
+    assert "prolonged PR" in " ".join(statements(alone, "Intervals and conduction"))
+    block = made_finding("1AVB", "first-degree AV block", "conduction", "abnormal", evidence=(pr,))
+    both = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], block, sign))
+    assert "prolonged PR" not in " ".join(statements(both, "Intervals and conduction"))
