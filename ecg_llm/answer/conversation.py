@@ -189,6 +189,7 @@ def _drafted(
             for one in check_sentence(rest, known, before=before or " ", strict=False, said=said):
                 if (
                     expected == "Yes"
+                    and not asked.turned
                     and _speaks_of(one, asked)
                     and not _covers(one, asked, expected)
                 ):
@@ -227,7 +228,7 @@ def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
     if not asked.named:
         return bool(one.claims) or one.kind in ("value", "present", "absent", "unknown")
     told = _speaks_of(one, asked)
-    if expected == "Yes":
+    if expected == "Yes" and not asked.turned:
         told = [claim for claim in told if not claim.negated]
     kinds = ("present", "absent") if asked.findings else ("value",)
     return bool(told) and (bool(one.claims) or one.kind in kinds)

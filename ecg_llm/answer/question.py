@@ -28,6 +28,8 @@ class Asked:
         None if none of these.
     closed : bool
         Whether yes or no would answer it.
+    turned : bool
+        Whether yes means that what it names is absent: an abnormal ECG is none that is normal.
     """
 
     findings: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class Asked:
     leads: tuple[str, ...] = ()
     about: str | None = None
     closed: bool = False
+    turned: bool = False
 
     @property
     def named(self) -> bool:
@@ -59,6 +62,8 @@ _ABOUT = (
 )
 
 
+_TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\b", re.IGNORECASE)
+_WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
 _CLOSED = re.compile(
     r"(is|are|does|do|did|can|could|has|have|any|was|were|would|will)\b", re.IGNORECASE
@@ -81,7 +86,7 @@ def read_question(text: str) -> Asked:
     Examples
     --------
     >>> read_question("Is there LBBB, and what is the QTc?")
-    Asked(findings=('CLBBB',), quantities=('qtc',), leads=(), about=None, closed=True)
+    Asked(findings=('CLBBB',), quantities=('qtc',), leads=(), about=None, closed=True, turned=False)
     """
     items = scan(text)
     findings = [item.data for item in items if item.kind == "finding"]
@@ -96,12 +101,14 @@ def read_question(text: str) -> Asked:
     about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
     if not findings and not quantities and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
+    turned = findings == ["NORM"] and _TURNED.search(text) is not None
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
         closed=_CLOSED.match(text.strip()) is not None,
+        turned=turned,
     )
 
 
@@ -124,15 +131,23 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     -------
     Asked
     """
-    goes_on = asked.about in ("why", "normal") or _GOES_ON.match(history[-1][1].strip())
+    question = history[-1][1].strip()
+    goes_on = asked.about in ("why", "normal") or _GOES_ON.match(question)
     if asked.named or not goes_on:
         return asked
+    whole = asked
+    if asked.about == "normal" and _WELL.search(question):
+        # Only a value can be normal: beside a finding, or alone, "it" is the ECG.
+        turned = _TURNED.search(question) is not None
+        whole = replace(asked, findings=("NORM",), turned=turned)
     for role, text in reversed(history[:-1]):
         if role == "user":
             earlier = read_question(text)
+            if asked.about == "normal" and not earlier.quantities:
+                return whole
             if earlier.named or earlier.about != asked.about:
                 return replace(earlier, about=asked.about or earlier.about, closed=False)
-    return asked
+    return whole
 
 
 _ASSERTS = re.compile(

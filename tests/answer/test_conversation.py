@@ -80,6 +80,39 @@ def test_what_no_ecg_tells_is_declined_before_a_model_is_asked(
     assert not model.prompts
 
 
+@pytest.mark.parametrize(
+    ("question", "normal"),
+    [
+        ("Is this ECG normal?", True),
+        ("Is it normal?", True),
+        ("Is the heart okay?", True),
+        ("Is this ECG abnormal?", False),
+        ("Is there anything wrong with this ECG?", False),
+        ("Is it not normal?", False),
+    ],
+)
+@pytest.mark.parametrize("before", [(), ("Is there left bundle branch block?",)])
+def test_yes_and_no_to_whether_an_ecg_is_normal_or_abnormal(
+    question: str, normal: bool, before: tuple[str, ...]
+) -> None:
+    for path, is_normal in (("examples/00001_hr.hea", True), ("examples/00338_hr.hea", False)):
+        ecg = analyse(read_record(path))
+        word = "Yes" if is_normal is normal else "No"
+        for model in (None, Scripted("Yes."), Scripted("No.")):
+            talk = Conversation([ecg], model=model)
+            for one in (*before, question):
+                told = "".join(part.before + part.text for part in talk.ask(one)).strip()
+            assert told.startswith(f"{word}. "), told
+            assert ("Not a normal ECG" in told) is not is_normal
+
+
+def test_what_is_normal_beside_a_value_is_the_value(found: Analysis) -> None:
+    talk = Conversation([found])
+    list(talk.ask("What is the PR interval?"))
+    told = "".join(part.before + part.text for part in talk.ask("Is it normal?"))
+    assert "The PR interval is normal." in told
+
+
 def test_a_model_that_repeats_itself_is_not_shown(found: Analysis, known: Known) -> None:
     loop = "The ECG shows no " + "with the tracing does not " * 40
     told = answer(found, "What is the QRS duration?", model=Scripted(loop))
