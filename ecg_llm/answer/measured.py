@@ -190,5 +190,7 @@ def expected_word(asked: Asked, known: Known) -> str | None:
     if "present" in states:
         return "No" if asked.turned else "Yes"
     if states == {"absent"}:
+        if asked.excludes:
+            return None
         return "Yes" if asked.turned else "No"
     return None

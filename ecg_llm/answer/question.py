@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.ground.known import Known
 
@@ -29,7 +30,10 @@ class Asked:
     closed : bool
         Whether yes or no would answer it.
     turned : bool
-        Whether yes means that what it names is absent: an abnormal ECG is none that is normal.
+        Whether yes means that what it names is absent: ``Is LBBB excluded?``, and an abnormal ECG
+        is none that is normal.
+    excludes : bool
+        Whether it asks that something be excluded, which no absent finding does.
     """
 
     findings: tuple[str, ...] = ()
@@ -38,6 +42,7 @@ class Asked:
     about: str | None = None
     closed: bool = False
     turned: bool = False
+    excludes: bool = False
 
     @property
     def named(self) -> bool:
@@ -85,8 +90,11 @@ def read_question(text: str) -> Asked:
 
     Examples
     --------
-    >>> read_question("Is there LBBB, and what is the QTc?")
-    Asked(findings=('CLBBB',), quantities=('qtc',), leads=(), about=None, closed=True, turned=False)
+    >>> asked = read_question("Is there LBBB, and what is the QTc?")
+    >>> asked.findings, asked.quantities, asked.closed
+    (('CLBBB',), ('qtc',), True)
+    >>> read_question("Is LBBB absent?").turned
+    True
     """
     items = scan(text)
     findings = [item.data for item in items if item.kind == "finding"]
@@ -101,7 +109,7 @@ def read_question(text: str) -> Asked:
     about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
     if not findings and not quantities and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
-    turned = findings == ["NORM"] and _TURNED.search(text) is not None
+    turned = _denies(text, findings)
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
         quantities=tuple(dict.fromkeys(quantities)),
@@ -109,7 +117,23 @@ def read_question(text: str) -> Asked:
         about=about,
         closed=_CLOSED.match(text.strip()) is not None,
         turned=turned,
+        excludes=turned and _EXCLUDES.search(text) is not None,
     )
+
+
+_EXCLUDES = re.compile(r"\b(exclud\w+|rul(e|es|ed|ing) \w* ?out|against)\b", re.IGNORECASE)
+
+
+def _denies(text: str, findings: Sequence[str]) -> bool:
+    """Whether a question asks if its one finding is absent: ``Can STEMI be ruled out?``."""
+    if len(set(findings)) != 1:
+        return False
+    if findings[0] == "NORM" and _TURNED.search(text):
+        return True
+    # A question denies nothing; the same words as a statement do.
+    claims = extract_claims(text.replace("?", "."))
+    denied = any(claim.negated for claim in claims if claim.kind == "finding")
+    return denied or _EXCLUDES.search(text) is not None
 
 
 def _leads(data: object) -> tuple[str, ...]:

@@ -106,6 +106,34 @@ def test_yes_and_no_to_whether_an_ecg_is_normal_or_abnormal(
             assert ("Not a normal ECG" in told) is not is_normal
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is there no LBBB?",
+        "Is LBBB absent?",
+        "Is the ECG free of LBBB?",
+    ],
+)
+def test_yes_and_no_to_whether_a_finding_is_absent(question: str) -> None:
+    for path, word in (("examples/00001_hr.hea", "Yes"), ("examples/00338_hr.hea", "No")):
+        ecg = analyse(read_record(path))
+        for model in (None, Scripted("Yes."), Scripted("No.")):
+            told = answer(ecg, question, model=model)
+            assert told.startswith(f"{word}. "), told
+            assert ("No complete left" in told) is (word == "Yes")
+
+
+@pytest.mark.parametrize(
+    "question", ["Can you rule out LBBB?", "Can LBBB be excluded?", "Has LBBB been ruled out?"]
+)
+def test_nothing_is_excluded_because_it_is_not_seen(question: str) -> None:
+    for model in (None, Scripted("Yes."), Scripted("No.")):
+        told = answer(analyse(read_record("examples/00001_hr.hea")), question, model=model)
+        assert told == "No complete left bundle branch block."
+        told = answer(analyse(read_record("examples/00338_hr.hea")), question, model=model)
+        assert told.startswith("No. Complete left bundle branch block"), told
+
+
 def test_what_is_normal_beside_a_value_is_the_value(found: Analysis) -> None:
     talk = Conversation([found])
     list(talk.ask("What is the PR interval?"))
