@@ -171,8 +171,11 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
                 unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     for alike in present.values():
         yield present_claim(*alike)
+    known = {finding.code: finding for alike in present.values() for finding in alike}
     open_: dict[str, list[Finding]] = {}
     for finding in doubted:
+        if finding.status == "unknown" and said_by_another(finding, known):
+            continue
         met = finding.status == "unknown" and finding.has_facts
         open_.setdefault(_facts(finding) if met else finding.code, []).append(finding)
     for alike in open_.values():
@@ -573,7 +576,7 @@ def _sign(item: Evidence) -> str | None:
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"
-        case "ST":
+        case "ST" if not item.criterion.startswith(">"):  # not what only excludes another finding
             return "ST raised" if value > 0 else "ST down"
         case "T" if not item.criterion.startswith(">"):
             return "T negative" if value < 0 else "T low" if value < TALL_T_MV else "T tall"
