@@ -349,8 +349,10 @@ def check_place(output: Path | None) -> None:
     Raises
     ------
     ConfigError
-        If its folder does not exist.
+        If its folder does not exist, or it is a folder itself.
     """
+    if output is not None and output.is_dir():
+        raise ConfigError(f"--output {output}: it is a folder; name a file, there or elsewhere.")
     if output is not None and not output.parent.is_dir():
         raise ConfigError(
             f"--output {output}: there is no folder {output.parent}; make it, or choose another."
