@@ -70,6 +70,10 @@ def test_measured_answers(found: Analysis, known: Known) -> None:
         "What is the ejection fraction?",
         "Will this patient die soon?",
         "Has this patient had bypass surgery?",
+        "Does he need a pacemaker?",
+        "Should he go to the cath lab?",
+        "Can she go home?",
+        "Is it safe to operate?",
     ],
 )
 def test_what_no_ecg_tells_is_declined_before_a_model_is_asked(
