@@ -19,7 +19,7 @@ SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
 """Measured values above or below a limit: what is met is stated without a doubt."""
 QTC_ERROR_MS = 10.0
 """Twice the mean error of QT: a QTc so near above its limit is left to the encoder."""
-OF_SINUS = ("STACH", "SBRAD")
+OF_SINUS = ("STACH", "SBRAD", "1AVB")
 """Only while a sinus rhythm is stated."""
 STATED_IF_MET = ("AFLT",)
 """Too rare for an encoder to deny: what is met is stated, with the doubt."""
@@ -66,10 +66,9 @@ def measured_first(
     sinus = found.get("SR")
     other = sinus is not None and sinus.status != "present"
     for code, finding in found.items():
-        if other and code in OF_SINUS:
-            continue
         status = given[code].status if code in given else None
-        if code in SURE_IF_MET and status == "present" and _beyond(given[code]):
+        sure = code in SURE_IF_MET and not (other and code in OF_SINUS)
+        if sure and status == "present" and _beyond(given[code]):
             out[code] = _stated(given[code], finding)
         elif code in STATED_IF_MET and status == "present" and finding.doubt:
             out[code] = replace(finding, status="present", reason=None)

@@ -64,6 +64,15 @@ def test_a_value_beyond_its_limit_is_no_matter_of_opinion(code):
         assert found({"AFIB": 0.99}, *given[1:], made("SR", "absent"))[code].status != "present"
 
 
+def test_a_long_pr_is_no_sure_block_where_no_sinus_rhythm_is_stated():
+    """Beside "the basic rhythm could not be determined" once stood a first-degree block."""
+    pr = fact("PR interval", 214.0, "ms", "> 200 ms")
+    given = made("SR", "absent"), made("1AVB", "present", pr)
+    assert found({"1AVB": 0.05}, *given)["1AVB"].status == "unknown"
+    given = made("SR", "present", RATE), made("1AVB", "present", pr)
+    assert found({"1AVB": 0.05, "SR": 0.9}, *given)["1AVB"].status == "present"
+
+
 @pytest.mark.parametrize(("qtc", "status"), [(469.0, "unknown"), (470.0, "present")])
 def test_a_qtc_beside_its_limit_is_left_to_the_encoder(qtc, status):
     given = made("LNGQT", "present", fact("QTc (Fridericia)", qtc, "ms", "≥ 460 ms"))
