@@ -252,7 +252,9 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))
     grave = [f for f in findings if f.urgency == "critical" and f not in present]
-    if any(f.code == "sgarbossa" and f.status != "unknown" and f.evidence for f in findings):
+    left_block = any(f.code == "CLBBB" and f.status == "present" for f in findings)
+    judged_so = any(f.code == "sgarbossa" and f.status != "unknown" for f in findings)
+    if left_block and judged_so:
         grave = [f for f in grave if f.code != "stemi"]  # judged by Sgarbossa's criteria
     elif any(f.code == "stemi" for f in grave):
         grave = [f for f in grave if f.code != "sgarbossa"]  # the same question
@@ -267,6 +269,9 @@ def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> l
     for finding in present:
         others = [known[code] for code in SIGNS.get(finding.code, ()) if code in known]
         if any(other.doubt is None or finding.doubt is not None for other in others):
+            continue
+        sure = "ISC_" in known and known["ISC_"].doubt is None
+        if sure and finding.code in _ISCHAEMIC and finding.doubt:  # the leads stand beside it
             continue
         if finding.code == "LVH" and strain:
             finding = replace(finding, label=f"{finding.label} with a strain pattern")

@@ -6,6 +6,7 @@ opinion: beside the measured value its opinion would contradict the report.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +17,9 @@ from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 
 SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
 """Measured values above or below a limit: what is met is stated without a doubt."""
-OF_SINUS = ("STACH", "SBRAD")
+QTC_ERROR_MS = 10.0
+"""Twice the mean error of QT: a QTc so near above its limit is left to the encoder."""
+OF_SINUS = ("STACH", "SBRAD", "1AVB")
 """Only while a sinus rhythm is stated."""
 STATED_IF_MET = ("AFLT",)
 """Too rare for an encoder to deny: what is met is stated, with the doubt."""
@@ -24,7 +27,6 @@ NEVER_UNMET = (*SURE_IF_MET, "LPR", "LVOLT", "STE_", "VCLVH")
 """Where the measured value does not reach its limit, an encoder may leave these open, no more."""
 WITH = {
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization", "ANEUR"),
-    "LPR": ("1AVB",),
     "VCLVH": ("LVH",),
 }
 """Signs that are stated wherever a finding is that rests on them."""
@@ -64,10 +66,9 @@ def measured_first(
     sinus = found.get("SR")
     other = sinus is not None and sinus.status != "present"
     for code, finding in found.items():
-        if other and code in OF_SINUS:
-            continue
         status = given[code].status if code in given else None
-        if code in SURE_IF_MET and status == "present":
+        sure = code in SURE_IF_MET and not (other and code in OF_SINUS)
+        if sure and status == "present" and _beyond(given[code]):
             out[code] = _stated(given[code], finding)
         elif code in STATED_IF_MET and status == "present" and finding.doubt:
             out[code] = replace(finding, status="present", reason=None)
@@ -88,6 +89,17 @@ def measured_first(
     _paroxysm(out, given)
     _walls(out, given)
     return out
+
+
+def _beyond(given: Finding) -> bool:
+    """Whether a value lies further beyond its limit than it may be measured wrongly."""
+    if given.code != "LNGQT":
+        return True
+    limits = [re.fullmatch(r"≥ ([\d.]+) ms", item.criterion) for item in given.evidence]
+    return any(
+        limit and float(item.value or 0) >= float(limit[1]) + QTC_ERROR_MS
+        for item, limit in zip(given.evidence, limits, strict=True)
+    )
 
 
 def _forbidden(given: Finding) -> bool:

@@ -38,6 +38,15 @@ TOPICS = (
         "an ECG",
     ),
     Topic(
+        "what is to be done",
+        r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
+        r"give|treat|shock)|needs? (a |an |to have a )?(pacemaker|icd|defibrillator|ablation|"
+        r"cardioversion|catheter\w*)|cath ?lab|discharged?|"
+        r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operate|anaesthe\w+|anesthe\w+|fly|drive|"
+        r"exercise|go home|sports?)|(go|send|sent) (\w+ )?home)\b",
+        "that depends on symptoms, examination and history, none of which is in an ECG",
+    ),
+    Topic(
         "a blood value",
         r"\b(troponin|haemoglobin|hemoglobin|creatinine|blood (sugar|glucose|count|test)|glucose|"
         r"cholesterol|potassium( level| value)?|sodium|calcium|magnesium|mmol|hba1c|bnp|d-dimer)\b",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.lexicon import scan
+from ecg_llm.compose import MEANINGLESS_IN
 from ecg_llm.errors import ConfigError
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
@@ -45,6 +46,8 @@ SHOWN_VALUES = {
     "t_axis_deg": "T axis",
 }
 """Record-level values in the prompt, in reading order, by the words that name them."""
+ORDINALS = ("First", "Second", "Third", "Fourth")
+"""Names of the ECGs of a prompt with several."""
 SHOWN_WAVES = {
     "p_mv": "P wave",
     "q_mv": "Q amplitude",
@@ -54,14 +57,6 @@ SHOWN_WAVES = {
     "t_mv": "T wave",
 }
 """Values of a lead that is asked for."""
-MEANINGLESS_IN = {
-    "AFIB": ("p_", "pr_"),
-    "AFLT": ("p_", "pr_"),
-    "asystole_or_vf": ("p_", "pr_"),
-    "3AVB": ("pr_",),
-}
-"""Values that have no meaning beside these findings, by the beginning of their names."""
-
 MOST_FINDINGS = 10
 """Findings a prompt shows, the most urgent first."""
 MOST_LEADS = 2
@@ -171,7 +166,7 @@ def build_from_facts(
     questions = [asked for asked, _ in history] + [question or REPORT_QUESTION]
     first: list[dict[str, str]] = []
     for n, known in enumerate(facts):
-        name = f"{('First', 'Second', 'Third', 'Fourth')[n]} ECG: " if 1 < len(facts) < 5 else ""
+        name = f"{ORDINALS[n]} ECG: " if 1 < len(facts) < 5 else ""
         slot = []
         if "tokens" in parts:
             slot = [{"type": "image" if records[n].origin == "page" else "ecg"}]
@@ -394,7 +389,7 @@ def asked_of(question: str, facts: Sequence[Facts]) -> str:
         words = [status_words(code, known) for code in codes if isinstance(code, str)]
         words += [text for lead in leads if (text := _waves(lead, known))]
         if words:
-            which = f"{('First', 'Second', 'Third', 'Fourth')[n]}: " if 1 < len(facts) < 5 else ""
+            which = f"{ORDINALS[n]}: " if 1 < len(facts) < 5 else ""
             told.append(f"{which}{'; '.join(words)}")
     return f"Asked: {'. '.join(told)}." if told else ""
 

@@ -14,7 +14,6 @@ from ecg_llm.findings.finding import BY_ENCODER, URGENCIES
 from ecg_llm.phrases import (
     amount,
     brief_reason,
-    evidence_phrase,
     facts_phrase,
     leads_text,
     listing,
@@ -172,8 +171,15 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
                 unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     for alike in present.values():
         yield present_claim(*alike)
+    known = {finding.code: finding for alike in present.values() for finding in alike}
+    open_: dict[str, list[Finding]] = {}
     for finding in doubted:
-        yield doubtful_claim(finding)
+        if finding.status == "unknown" and said_by_another(finding, known):
+            continue
+        met = finding.status == "unknown" and finding.has_facts
+        open_.setdefault(_facts(finding) if met else finding.code, []).append(finding)
+    for alike in open_.values():
+        yield doubtful_claim(*alike)
     settled = [*(finding for alike in present.values() for finding in alike), *doubted]
     yield from _absent_claims(absent, {finding.code for finding in settled})
     for reason, group in unknown.items():
@@ -252,26 +258,36 @@ def present_claim(*findings: Finding) -> Claim:
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
 
 
-def doubtful_claim(finding: Finding) -> Claim:
-    """State a finding on which criterion and encoder disagree, with what each of them says.
+def doubtful_claim(*findings: Finding) -> Claim:
+    """State findings on which criterion and encoder disagree, with what each of them says.
 
     Parameters
     ----------
-    finding : Finding
-        Present or unknown, with a ``doubt``.
+    *findings : Finding
+        Present or unknown, with a ``doubt``; several only if they are open, their criteria are met
+        and the same facts are told of them.
 
     Returns
     -------
     Claim
         Supported if it is stated nevertheless, unverifiable if it stays open.
     """
+    finding = findings[0]
     facts = _facts(finding)
     stated = finding.status == "present"
-    text = f"{doubtful_name(finding)}, uncertain ({finding.doubt})"
+    doubt = finding.doubt
+    names = [doubtful_name(finding), *(other.label for other in findings[1:])]
+    evidence = tuple(dict.fromkeys(item for other in findings for item in other.evidence))
+    if len(findings) > 1:
+        by_encoder = {float(f.value or 0) for f in evidence if f.quantity == BY_ENCODER}
+        shown = listing([f"{p:.2f}" for p in sorted(by_encoder)])
+        gives = "probabilities" if len(by_encoder) > 1 else "a probability"
+        doubt = f"the criteria are met, the encoder gives {gives} of {shown}"
+    text = f"{'; '.join(names)}, uncertain ({doubt})"
     return Claim(
         text=sentence(f"{text}: {facts}" if facts else text),
         status="supported" if stated else "unverifiable",
-        evidence=finding.evidence,
+        evidence=evidence,
         kind="present" if stated else "unknown",
     )
 
@@ -528,7 +544,7 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
     if facts:
-        brackets = evidence_phrase(facts[0], criterion=False)
+        brackets = said(facts[0].quantity, reading(facts[0], facts[0].criterion))
     if finding.section == "technical":
         brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):
@@ -560,7 +576,7 @@ def _sign(item: Evidence) -> str | None:
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"
-        case "ST":
+        case "ST" if not item.criterion.startswith(">"):  # not what only excludes another finding
             return "ST raised" if value > 0 else "ST down"
         case "T" if not item.criterion.startswith(">"):
             return "T negative" if value < 0 else "T low" if value < TALL_T_MV else "T tall"

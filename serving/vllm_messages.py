@@ -15,14 +15,13 @@ from typing import Any
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.chat_layout import ECG, IMAGE, plain
-from ecg_llm.prompt import SYSTEM, asked_of, describe, facts_of
+from ecg_llm.prompt import ORDINALS, SYSTEM, asked_of, describe, facts_of
 from ecg_llm.record import ECGRecord
 from ecg_llm.serving.errors import BadRequestError, TooLargeError
 
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 FILE_PARTS = ("file", "input_file", "image_url", "input_image")
 ROLES = ("system", "user", "assistant")
-ORDINALS = ("First", "Second", "Third", "Fourth")
 
 
 @dataclass(frozen=True)

@@ -579,8 +579,14 @@ def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice
         status="absent",
         evidence=(evidence("ST at J", 0.02, "mV", "not ≥ 0.1 mV", lead="V5"),),
     )
-    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], stemi, judged))
+    block = made_finding("CLBBB", "complete left bundle branch block", "conduction", "abnormal")
+    found = FINDINGS[0], block, stemi, judged
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
     assert not any("STEMI" in line for line in report.impression)
+    open_ = replace(block, status="unknown", doubt="they disagree")
+    found = FINDINGS[0], open_, stemi, judged
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    assert "left bundle branch block changes" in report.impression[-1]
     paced = replace(judged, status="unknown", reason=gate, evidence=())
     report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], stemi, paced))
     assert report.impression[-1].endswith("): STEMI pattern.")
@@ -627,6 +633,9 @@ def test_the_impression_says_a_thing_once():
     signs = sure("STD_"), doubted
     told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
     assert told[0] == "ST depression (ST down in V5)." and told[1].startswith("Probable ischaemic")
+    of_wall = sure("ISCLA", doubt="by the encoder, probability 0.7; the criterion is not met")
+    told = build_report(RECORD, QUALITY, made_measurements(), (sure("ISC_"), of_wall)).impression
+    assert told == ("Ischaemic ST-T changes (ST down in V5).",)
     signs = sure("STD_"), sure("LVH"), sure("lv_strain")
     told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
     assert told[0].startswith("Left ventricular hypertrophy with a strain pattern (")
@@ -648,3 +657,49 @@ def test_a_symbol_that_begins_a_fact_stays_as_it_is():
     assert reading(measured("exchange", "P, QRS and T point the wrong way")).startswith("P, QRS")
     assert reading(measured("exchange", "I + III = II leaves 67%")).startswith("I + III")
     assert reading(measured("quality", "Muscle noise in V1")) == "muscle noise in V1"
+
+
+def test_open_findings_that_tell_the_same_facts_are_told_together():
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+
+    def open_(code, p):
+        row, by_encoder = STATEMENTS[code], evidence("probability by the encoder", p, "", "≥ 0.46")
+        return made_finding(
+            code, row.label, row.section, row.urgency, status="unknown", doubt="they disagree",
+            evidence=(st, by_encoder),
+        )  # fmt: skip
+
+    found = FINDINGS[0], open_("ISC_", 0.03), open_("ISCLA", 0.01)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    told = [claim for claim in report.claims if "uncertain (the criteria" in claim.text]
+    assert [claim.text for claim in told] == [
+        "Possible ischaemic ST-T changes; ischaemic ST-T changes, lateral, uncertain (the criteria "
+        "are met, the encoder gives probabilities of 0.01 and 0.03): ST at J −0.08 mV in V5 "
+        "(≤ −0.05 mV)."
+    ]
+    assert check_claims(report) == ()
+
+
+def test_what_only_excludes_another_finding_is_no_sign():
+    """A nonspecific ST change was once told as "ST raised in I": there ST was not depressed."""
+    row = STATEMENTS["NST_"]
+    facts = (
+        evidence("ST at J+80 ms", -0.04, "mV", "between -0.03 and -0.05 mV", lead="V5"),
+        evidence("ST at J", 0.02, "mV", "> -0.1 mV", lead="I"),
+    )
+    minor = made_finding("NST_", row.label, row.section, row.urgency, evidence=facts)
+    report = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], minor))
+    assert report.impression[0] == "Nonspecific ST changes (ST down in V5)."
+
+
+def test_a_sign_that_is_open_is_not_told_beside_what_says_it():
+    pr = evidence("PR interval", 230.0, "ms", "> 200 ms")
+    sign = made_finding(
+        "LPR", "prolonged PR interval", "conduction", "borderline", status="unknown",
+        doubt="they disagree", evidence=(pr,),
+    )  # fmt: skip
+    alone = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], sign))
+    assert "prolonged PR" in " ".join(statements(alone, "Intervals and conduction"))
+    block = made_finding("1AVB", "first-degree AV block", "conduction", "abnormal", evidence=(pr,))
+    both = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], block, sign))
+    assert "prolonged PR" not in " ".join(statements(both, "Intervals and conduction"))

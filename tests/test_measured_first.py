@@ -56,11 +56,27 @@ QRS = fact("QRS duration over all leads", 152.0, "ms", "≥ 120 ms")
 @pytest.mark.parametrize("code", ["STACH", "SBRAD", "LNGQT"])
 def test_a_value_beyond_its_limit_is_no_matter_of_opinion(code):
     """A sinus rhythm of 48/min was once "possible sinus bradycardia, uncertain"."""
-    given = made("SR", "present", RATE), made(code, "present", RATE)
+    beyond = fact("QTc (Fridericia)", 472.0, "ms", "≥ 460 ms") if code == "LNGQT" else RATE
+    given = made("SR", "present", RATE), made(code, "present", beyond)
     judged = found({"SR": 0.9}, *given)
     assert judged[code].status == "present" and judged[code].doubt is None
     if code != "LNGQT":
         assert found({"AFIB": 0.99}, *given[1:], made("SR", "absent"))[code].status != "present"
+
+
+def test_a_long_pr_is_no_sure_block_where_no_sinus_rhythm_is_stated():
+    """Beside "the basic rhythm could not be determined" once stood a first-degree block."""
+    pr = fact("PR interval", 214.0, "ms", "> 200 ms")
+    given = made("SR", "absent"), made("1AVB", "present", pr)
+    assert found({"1AVB": 0.05}, *given)["1AVB"].status == "unknown"
+    given = made("SR", "present", RATE), made("1AVB", "present", pr)
+    assert found({"1AVB": 0.05, "SR": 0.9}, *given)["1AVB"].status == "present"
+
+
+@pytest.mark.parametrize(("qtc", "status"), [(469.0, "unknown"), (470.0, "present")])
+def test_a_qtc_beside_its_limit_is_left_to_the_encoder(qtc, status):
+    given = made("LNGQT", "present", fact("QTc (Fridericia)", qtc, "ms", "≥ 460 ms"))
+    assert found({"LNGQT": 0.03}, given)["LNGQT"].status == status
 
 
 def test_flutter_that_its_criterion_finds_is_stated_with_the_doubt():

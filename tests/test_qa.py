@@ -243,6 +243,22 @@ def test_a_file_that_is_no_set_says_what_is_needed(tmp_path: Path) -> None:
             read_items(path)
 
 
+@pytest.mark.parametrize(
+    ("question", "on_normal"),
+    [
+        ("Is this ECG normal?", "yes"),
+        ("Does this ECG look normal overall?", "yes"),
+        ("Is this ECG abnormal?", "no"),
+        ("Does this ECG show any abnormalities?", "no"),
+    ],
+)
+def test_whether_an_ecg_is_normal_at_all(question: str, on_normal: str) -> None:
+    other = {"yes": "no", "no": "yes"}[on_normal]
+    for path, word in (("examples/00001_hr.hea", on_normal), ("examples/00338_hr.hea", other)):
+        ecg = QARecord.of(analyse(read_record(path)))
+        assert answer_qa(question, [ecg]).answer == (word,)
+
+
 def test_one_question_may_stand_alone(tmp_path: Path) -> None:
     path = tmp_path / "item.json"
     path.write_text('{"question": "Is there sinus rhythm?", "ecg_id": 7}')

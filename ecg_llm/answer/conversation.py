@@ -115,21 +115,23 @@ def respond(
         yield from _shown(measured_answer(asked, known, present))
         return
     covered, judges, expected = False, False, expected_word(asked, known)
+    first = ""
     try:
         for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
             covered = covered or _covers(one, asked, expected)
             judges = judges or any(claim.kind == "state" for claim in _speaks_of(one, asked))
+            first = " " if one.text else first
             yield one
     except Exception as error:  # whatever fails in a model, a measured answer can be given
         reason = f"{model.name} failed ({type(error).__name__}: {error})"
         text = "The language model failed; this is the measured answer."
         change = Change(action="failed", reason=reason)
         yield Sentence(text=text, kind="description", change=change)
-        covered = False
+        covered, first = False, " "
     rest = [] if judges else list(judged(asked, known))
     if not covered:
         rest = measured_answer(asked, known, present)
-    yield from _shown([claim for claim in rest if claim.text not in said], first=" ")
+    yield from _shown([claim for claim in rest if claim.text not in said], first=first)
 
 
 def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:
@@ -188,7 +190,7 @@ def _drafted(
             rest = rest[0].upper() + rest[1:] if word else rest
             for one in check_sentence(rest, known, before=before or " ", strict=False, said=said):
                 if (
-                    expected == "Yes"
+                    _there(asked, expected)
                     and _speaks_of(one, asked)
                     and not _covers(one, asked, expected)
                 ):
@@ -220,6 +222,11 @@ def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
     return told
 
 
+def _there(asked: Asked, expected: str | None) -> bool:
+    """Whether the right word means that what was asked for is present."""
+    return expected is not None and (expected == "Yes") is not asked.turned
+
+
 def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
     """Whether a shipped sentence answers what was asked; where yes is right, by what is present."""
     if not one.text:
@@ -227,7 +234,7 @@ def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
     if not asked.named:
         return bool(one.claims) or one.kind in ("value", "present", "absent", "unknown")
     told = _speaks_of(one, asked)
-    if expected == "Yes":
+    if _there(asked, expected):
         told = [claim for claim in told if not claim.negated]
     kinds = ("present", "absent") if asked.findings else ("value",)
     return bool(told) and (bool(one.claims) or one.kind in kinds)

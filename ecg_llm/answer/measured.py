@@ -188,5 +188,9 @@ def expected_word(asked: Asked, known: Known) -> str | None:
     ]
     states = {finding.status for finding in judged}
     if "present" in states:
-        return "Yes"
-    return "No" if states == {"absent"} else None
+        return "No" if asked.turned else "Yes"
+    if states == {"absent"}:
+        if asked.excludes:
+            return None
+        return "Yes" if asked.turned else "No"
+    return None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecg_llm.claims.check import CheckedClaim
+from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.ground.known import Known
 
@@ -28,6 +29,11 @@ class Asked:
         None if none of these.
     closed : bool
         Whether yes or no would answer it.
+    turned : bool
+        Whether yes means that what it names is absent: ``Is LBBB excluded?``, and an abnormal ECG
+        is none that is normal.
+    excludes : bool
+        Whether it asks that something be excluded, which no absent finding does.
     """
 
     findings: tuple[str, ...] = ()
@@ -35,6 +41,8 @@ class Asked:
     leads: tuple[str, ...] = ()
     about: str | None = None
     closed: bool = False
+    turned: bool = False
+    excludes: bool = False
 
     @property
     def named(self) -> bool:
@@ -59,6 +67,8 @@ _ABOUT = (
 )
 
 
+_TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\b", re.IGNORECASE)
+_WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
 _CLOSED = re.compile(
     r"(is|are|does|do|did|can|could|has|have|any|was|were|would|will)\b", re.IGNORECASE
@@ -80,8 +90,11 @@ def read_question(text: str) -> Asked:
 
     Examples
     --------
-    >>> read_question("Is there LBBB, and what is the QTc?")
-    Asked(findings=('CLBBB',), quantities=('qtc',), leads=(), about=None, closed=True)
+    >>> asked = read_question("Is there LBBB, and what is the QTc?")
+    >>> asked.findings, asked.quantities, asked.closed
+    (('CLBBB',), ('qtc',), True)
+    >>> read_question("Is LBBB absent?").turned
+    True
     """
     items = scan(text)
     findings = [item.data for item in items if item.kind == "finding"]
@@ -96,13 +109,31 @@ def read_question(text: str) -> Asked:
     about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
     if not findings and not quantities and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
+    turned = _denies(text, findings)
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
         closed=_CLOSED.match(text.strip()) is not None,
+        turned=turned,
+        excludes=turned and _EXCLUDES.search(text) is not None,
     )
+
+
+_EXCLUDES = re.compile(r"\b(exclud\w+|rul(e|es|ed|ing) \w* ?out|against)\b", re.IGNORECASE)
+
+
+def _denies(text: str, findings: Sequence[str]) -> bool:
+    """Whether a question asks if its one finding is absent: ``Can STEMI be ruled out?``."""
+    if len(set(findings)) != 1:
+        return False
+    if findings[0] == "NORM" and _TURNED.search(text):
+        return True
+    # A question denies nothing; the same words as a statement do.
+    claims = extract_claims(text.replace("?", "."))
+    denied = any(claim.negated for claim in claims if claim.kind == "finding")
+    return denied or _EXCLUDES.search(text) is not None
 
 
 def _leads(data: object) -> tuple[str, ...]:
@@ -124,15 +155,23 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     -------
     Asked
     """
-    goes_on = asked.about in ("why", "normal") or _GOES_ON.match(history[-1][1].strip())
+    question = history[-1][1].strip()
+    goes_on = asked.about in ("why", "normal") or _GOES_ON.match(question)
     if asked.named or not goes_on:
         return asked
+    whole = asked
+    if asked.about == "normal" and _WELL.search(question):
+        # Only a value can be normal: beside a finding, or alone, "it" is the ECG.
+        turned = _TURNED.search(question) is not None
+        whole = replace(asked, findings=("NORM",), turned=turned)
     for role, text in reversed(history[:-1]):
         if role == "user":
             earlier = read_question(text)
+            if asked.about == "normal" and not earlier.quantities:
+                return whole
             if earlier.named or earlier.about != asked.about:
                 return replace(earlier, about=asked.about or earlier.about, closed=False)
-    return asked
+    return whole
 
 
 _ASSERTS = re.compile(

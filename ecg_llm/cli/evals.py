@@ -349,8 +349,13 @@ def eval_report(
     ecgllm eval report --data ptbxl/ --reports ten.md --limit 100 \f
     """
     from ecg_llm.assistant import writer
-    from ecg_llm.eval.reports import evaluate, in_full
+    from ecg_llm.cli.records import check_place
+    from ecg_llm.eval.reports import VARIANTS, evaluate, in_full
 
+    check_place(reports)
+    asked = [name.strip() for name in variants.split(",")]
+    if unknown := [name for name in asked if name not in VARIANTS]:
+        raise ConfigError(f"--variants {', '.join(unknown)}: there are {', '.join(VARIANTS)}.")
     kept: list[str] = []
 
     def keep(case: Case, report: Report) -> None:
@@ -361,7 +366,7 @@ def eval_report(
         writer(model),
         folds=judging_folds(folds, data),
         limit=limit,
-        variants=[name.strip() for name in variants.split(",")],
+        variants=asked,
         progress=progress("record"),
         on_report=keep if reports is not None else None,
         full=count,

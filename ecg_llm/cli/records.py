@@ -52,6 +52,7 @@ class Format(StrEnum):
 _BY_EXTENSION = {
     ".txt": Format.TEXT,
     ".json": Format.JSON,
+    ".jsonl": Format.JSON,
     ".html": Format.HTML,
     ".htm": Format.HTML,
     ".pdf": Format.PDF,
@@ -137,7 +138,8 @@ def report(
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
-        write_bytes(_rendered(made, record, chosen), output)
+        one_line = output is not None and output.suffix.lower() == ".jsonl"
+        write_bytes(_rendered(made, record, chosen, None if one_line else 2), output)
     _check_signal(record)
 
 
@@ -248,14 +250,14 @@ def _print_text(report: Report) -> None:
     )
 
 
-def _rendered(report: Report, record: ECGRecord, chosen: Format) -> bytes:
+def _rendered(report: Report, record: ECGRecord, chosen: Format, indent: int | None) -> bytes:
     match chosen:
         case Format.TEXT:
             from ecg_llm.render.text import to_text
 
             return to_text(report).encode()
         case Format.JSON:
-            return (report.to_json(indent=2) + "\n").encode()
+            return (report.to_json(indent=indent) + "\n").encode()
         case Format.HTML:
             from ecg_llm.render.html import to_html
 
@@ -347,8 +349,10 @@ def check_place(output: Path | None) -> None:
     Raises
     ------
     ConfigError
-        If its folder does not exist.
+        If its folder does not exist, or it is a folder itself.
     """
+    if output is not None and output.is_dir():
+        raise ConfigError(f"--output {output}: it is a folder; name a file, there or elsewhere.")
     if output is not None and not output.parent.is_dir():
         raise ConfigError(
             f"--output {output}: there is no folder {output.parent}; make it, or choose another."

@@ -101,13 +101,14 @@ def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
 
 def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str, Any]:
     """Put an answer into JSON: short and in words, with evidence and what the check changed."""
+    from ecg_llm.answer.question import read_question
     from ecg_llm.noise import WEIGHTS
     from ecg_llm.qa.answer import QARecord, answer_qa
     from ecg_llm.qa.question import read_qa
 
     asked = read_qa(question)
     short: list[str] = []
-    can = asked.about != "any" and found.quality.acceptable
+    can = asked.about != "any" and found.quality.acceptable and not read_question(question).turned
     if can and (asked.about != "noise" or WEIGHTS.is_file()):
         short = list(answer_qa(question, [QARecord.of(found)]).answer)
     evidence = dict.fromkeys(item for one in shown if one.text for item in one.evidence)

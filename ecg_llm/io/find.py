@@ -161,7 +161,9 @@ def _head(name: str, folder: Folder) -> bytes | None:
 
 def _in_folder(path: Path) -> list[RecordRef]:
     folder = DiskFolder(path)
-    refs = [RecordRef(path / name, name, root=path) for name in record_files(folder)]
+    # A link to a folder elsewhere is listed, so that reading it tells that it is not followed.
+    listed = [*record_files(folder), *folder.links_out()]
+    refs = [RecordRef(path / name, name, root=path) for name in listed]
     for name in folder.names():
         if PurePosixPath(name).suffix.lower() != ".zip":
             continue

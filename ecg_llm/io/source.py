@@ -111,6 +111,20 @@ class DiskFolder:
             found += [prefix + name for name in files if not name.startswith(".")]
         return sorted(found)
 
+    def links_out(self) -> list[str]:
+        """Every link to a folder elsewhere, as a relative path; `names` does not follow them."""
+        found = []
+        for base, folders, _ in os.walk(self.path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            paths = [Path(base) / name for name in folders]
+            found += [
+                path.relative_to(self.path).as_posix()
+                for path in paths
+                if path.is_symlink()
+                and not os.path.join(os.path.realpath(path), "").startswith(self._real)  # noqa: PTH118
+            ]
+        return sorted(found)
+
     def has(self, name: str) -> bool:
         """Whether a file of this relative path is there."""
         return (self.path / name).is_file()
@@ -141,7 +155,7 @@ class DiskFolder:
             if not (real.startswith(self._real) or self._beside(real)):
                 raise RecordError(
                     f"{path}: a symbolic link that leads out of its folder; it is not followed. "
-                    "Copy the file itself there."
+                    f"Copy the {'folder' if path.is_dir() else 'file'} itself there."
                 )
             # A pipe or a device would block or never end.
             if not path.is_file():

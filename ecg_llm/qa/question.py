@@ -193,6 +193,8 @@ def read_qa(question: str, n_ecgs: int = 1) -> QAQuestion:
     if len(terms) > 1 and form == "query" and " or " in text:
         form = "choose"
     about = _about(text, terms)
+    if about == "any" and form == "verify" and _normal(text):
+        about, terms = "statement", ("normal ecg",)
     if not terms:
         terms = _all_of(about, text)
     normal = _normal(text) if about == "numeric" else None

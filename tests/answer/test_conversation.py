@@ -70,6 +70,10 @@ def test_measured_answers(found: Analysis, known: Known) -> None:
         "What is the ejection fraction?",
         "Will this patient die soon?",
         "Has this patient had bypass surgery?",
+        "Does he need a pacemaker?",
+        "Should he go to the cath lab?",
+        "Can she go home?",
+        "Is it safe to operate?",
     ],
 )
 def test_what_no_ecg_tells_is_declined_before_a_model_is_asked(
@@ -78,6 +82,67 @@ def test_what_no_ecg_tells_is_declined_before_a_model_is_asked(
     model = Scripted("Yes, certainly.")
     assert "An ECG does not tell this" in answer(found, question, model=model)
     assert not model.prompts
+
+
+@pytest.mark.parametrize(
+    ("question", "normal"),
+    [
+        ("Is this ECG normal?", True),
+        ("Is it normal?", True),
+        ("Is the heart okay?", True),
+        ("Is this ECG abnormal?", False),
+        ("Is there anything wrong with this ECG?", False),
+        ("Is it not normal?", False),
+    ],
+)
+@pytest.mark.parametrize("before", [(), ("Is there left bundle branch block?",)])
+def test_yes_and_no_to_whether_an_ecg_is_normal_or_abnormal(
+    question: str, normal: bool, before: tuple[str, ...]
+) -> None:
+    for path, is_normal in (("examples/00001_hr.hea", True), ("examples/00338_hr.hea", False)):
+        ecg = analyse(read_record(path))
+        word = "Yes" if is_normal is normal else "No"
+        for model in (None, Scripted("Yes."), Scripted("No.")):
+            talk = Conversation([ecg], model=model)
+            for one in (*before, question):
+                told = "".join(part.before + part.text for part in talk.ask(one)).strip()
+            assert told.startswith(f"{word}. "), told
+            assert ("Not a normal ECG" in told) is not is_normal
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is there no LBBB?",
+        "Is LBBB absent?",
+        "Is the ECG free of LBBB?",
+    ],
+)
+def test_yes_and_no_to_whether_a_finding_is_absent(question: str) -> None:
+    for path, word in (("examples/00001_hr.hea", "Yes"), ("examples/00338_hr.hea", "No")):
+        ecg = analyse(read_record(path))
+        for model in (None, Scripted("Yes."), Scripted("No.")):
+            told = answer(ecg, question, model=model)
+            assert told.startswith(f"{word}. "), told
+            assert ("No complete left" in told) is (word == "Yes")
+
+
+@pytest.mark.parametrize(
+    "question", ["Can you rule out LBBB?", "Can LBBB be excluded?", "Has LBBB been ruled out?"]
+)
+def test_nothing_is_excluded_because_it_is_not_seen(question: str) -> None:
+    for model in (None, Scripted("Yes."), Scripted("No.")):
+        told = answer(analyse(read_record("examples/00001_hr.hea")), question, model=model)
+        assert told == "No complete left bundle branch block."
+        told = answer(analyse(read_record("examples/00338_hr.hea")), question, model=model)
+        assert told.startswith("No. Complete left bundle branch block"), told
+
+
+def test_what_is_normal_beside_a_value_is_the_value(found: Analysis) -> None:
+    talk = Conversation([found])
+    list(talk.ask("What is the PR interval?"))
+    told = "".join(part.before + part.text for part in talk.ask("Is it normal?"))
+    assert "The PR interval is normal." in told
 
 
 def test_a_model_that_repeats_itself_is_not_shown(found: Analysis, known: Known) -> None:

@@ -182,6 +182,21 @@ def test_a_name_that_is_no_text_costs_no_run(tmp_path):
     assert json.loads(result.stdout)["record"] == "caf\\udce9"
 
 
+@pytest.mark.parametrize("command", ["report", "measure", "quality", "show"])
+def test_an_output_that_is_a_folder_is_refused_before_any_work(file, tmp_path, command):
+    result = run(app, [command, str(file), "-o", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "it is a folder" in result.stderr
+
+
+def test_a_report_of_one_file_as_a_json_line(file, tmp_path):
+    out = tmp_path / "one.jsonl"
+    result = run(app, ["report", str(file), "-o", str(out), "--model", "none"])
+    assert result.exit_code == 0, result.output
+    (line,) = out.read_text(encoding="utf-8").splitlines()
+    assert Report.from_json(line).record.name == "rec"
+
+
 def test_a_folder_of_reports(folder, tmp_path):
     out = tmp_path / "reports.jsonl"
     result = run(app, ["report", str(folder), "--output", str(out), "--jobs", "1"])

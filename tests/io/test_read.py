@@ -286,6 +286,19 @@ def test_links_out_of_a_searched_folder_are_not_followed(ecg, tmp_path):
     assert read_record(tmp_path / "in" / "link.csv").fs == 500
 
 
+def test_a_linked_folder_is_told_and_not_followed(ecg, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in" / "ward").mkdir(parents=True)
+    for folder in ("out", "in/ward"):
+        (tmp_path / folder / "a.csv").write_text(ecg.csv_text(ecg.known_ecg()))
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    refs = find_records(tmp_path / "in")
+    assert [ref.name for ref in refs] == ["linked", "ward/a"]
+    with pytest.raises(RecordError, match=r"linked: a symbolic link .* Copy the folder itself"):
+        read_ref(refs[0])
+
+
 @pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "a\\..\\evil.csv"])
 def test_archives_that_lead_out_of_themselves(ecg, tmp_path, name):
     good = {"a.csv": ecg.csv_text(ecg.known_ecg())}
