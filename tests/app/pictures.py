@@ -21,6 +21,9 @@ def take(folder: Path) -> None:
         page.set_default_timeout(SLOW_MS)
         page.goto(url)
         page.wait_for_selector("#read")
+        page.get_by_label("Age in years").fill("69")
+        page.get_by_label("Sex").click()
+        page.get_by_role("option", name="female").click()
         _example(page, "00338_hr")
         _documents(page)
         page.locator(".reading button.claim", has_text="bundle branch block").first.click()
@@ -28,6 +31,8 @@ def take(folder: Path) -> None:
         page.screenshot(path=folder / "app.png")
         for question in ("Is there a bundle branch block?", "Say the QRS is normal."):
             _ask(page, question)
+        for changed in page.locator(".talk summary").all():
+            changed.click()
         page.mouse.move(0, 0)
         page.locator("#talk").screenshot(path=folder / "app_chat.png")
         browser.close()
