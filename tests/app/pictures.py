@@ -1,4 +1,4 @@
-"""Take the README's pictures of the app: `python tests/app/pictures.py docs/images`."""
+"""Take the README's pictures of the app: `python -m tests.app.pictures docs/images`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from test_browser import CHROMIUM, FLAGS, SLOW_MS, _ask, _documents, _example, started, sync
+from tests.app.test_browser import (
+    CHROMIUM,
+    FLAGS,
+    SLOW_MS,
+    _ask,
+    _documents,
+    _example,
+    started,
+    sync,
+)
 
 
 def take(folder: Path) -> None:
