@@ -353,7 +353,8 @@ def _rule(item: Evidence) -> str:
 
 
 def _waves_named(words: str) -> str:
-    """Write ``R 0.30 mV`` as ``R wave 0.30 mV``, which is read back without doubt."""
+    """Write ``R 0.30 mV`` and ``R in V5 0.30 mV`` so that the wave is read back without doubt."""
+    words = re.sub(r"^([PQRST]) in (\w+) (−?\d+\.\d+ mV)", r"\1 wave \3 in \2", words)
     return re.sub(r"(?<![\w+] )\b([PQRST]) (?=−?\d+\.\d+ mV)", r"\1 wave ", words)
 
 
