@@ -19,7 +19,7 @@ SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
 """Measured values above or below a limit: what is met is stated without a doubt."""
 QTC_ERROR_MS = 10.0
 """Twice the mean error of QT: a QTc so near above its limit is left to the encoder."""
-OF_SINUS = ("STACH", "SBRAD", "1AVB")
+IN_SINUS_RHYTHM = ("STACH", "SBRAD", "1AVB")
 """Only while a sinus rhythm is stated."""
 STATED_IF_MET = ("AFLT",)
 """Too rare for an encoder to deny: what is met is stated, with the doubt."""
@@ -67,7 +67,7 @@ def measured_first(
     other = sinus is not None and sinus.status != "present"
     for code, finding in found.items():
         status = given[code].status if code in given else None
-        sure = code in SURE_IF_MET and not (other and code in OF_SINUS)
+        sure = code in SURE_IF_MET and not (other and code in IN_SINUS_RHYTHM)
         if sure and status == "present" and _beyond(given[code]):
             out[code] = _stated(given[code], finding)
         elif code in STATED_IF_MET and status == "present" and finding.doubt:

@@ -21,6 +21,7 @@ from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.findings.apply import HARMLESS
 from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
+from ecg_llm.findings.families import KINDS_OF_SINUS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
 from ecg_llm.measured_first import measured_first
 from ecg_llm.phrases import brief_reason
@@ -52,7 +53,6 @@ RULED_OUT = 0.2
 STATED_IN_DOUBT = 0.5
 """Probability from which a finding is stated although criterion and encoder disagree on it: it is
 then called probable, which what is rather absent than present must not be."""
-OF_SINUS = ("STACH", "SBRAD", "SARRH")
 EDGE = 1e-4
 """Scores of the head are held so far from 0 and 1 before their odds are taken."""
 _LEADS = re.compile(r"\bV[1-6]\b")
@@ -417,7 +417,7 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
                 doubt = finding.doubt.partition(";")[0] + f"; the criteria find {told}"
                 yield replace(finding, doubt=doubt)
                 continue
-        group = "SR" if code in OF_SINUS else code
+        group = "SR" if code in KINDS_OF_SINUS else code
         loses = group in rhythms and group != best and not (group in sure and best in sure)
         loses = loses and finding.status == "present"
         whole = out.get(WHOLE.get(code, ""))

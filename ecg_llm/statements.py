@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.codes import ENCODER_STATEMENTS
-from ecg_llm.findings.families import FAMILIES, family_names
+from ecg_llm.findings.families import FAMILIES, KINDS_OF_SINUS, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import BY_ENCODER, URGENCIES
 from ecg_llm.phrases import (
@@ -349,12 +349,13 @@ def telling_facts(finding: Finding) -> list[Evidence]:
     """
     facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     facts = [item for item in facts if not _goes_without_saying(item, finding)]
-    if finding.code in _OF_SINUS:  # that it is a sinus rhythm comes after what is special of it
+    if (
+        finding.code in KINDS_OF_SINUS
+    ):  # that it is a sinus rhythm comes after what is special of it
         facts.sort(key=lambda item: item.quantity in _SINUS_FACTS)
     return facts
 
 
-_OF_SINUS = ("STACH", "SBRAD", "SARRH")
 _SINUS_FACTS = (
     P_BEFORE_QRS,
     "repetition of the stretch before the QRS",

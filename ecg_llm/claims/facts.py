@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.errors import RecordError
+from ecg_llm.findings.case import ABSENT_WAVES
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.quantity import Quantity
 from ecg_llm.vocabulary import canonical_code
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
 
-_ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms", "s2_mv", "s2_ms")
 _SUMS = {
     "sokolow_mv": ((("V1", "qrs_min_mv"),), (("V5", "qrs_max_mv"), ("V6", "qrs_max_mv"))),
     "cornell_mv": ((("aVL", "qrs_max_mv"),), (("V3", "qrs_min_mv"),)),
@@ -189,7 +189,7 @@ class Facts:
                 return high if high.value is None else low
             return Quantity(high.value - low.value, "mV", method="tallest minus deepest")
         found = summary.get(name)
-        if name in _ABSENT_WAVES and (found is None or found.value is None):
+        if name in ABSENT_WAVES and (found is None or found.value is None):
             readable = summary.get("qrs_max_mv")
             if readable is not None and readable.value is not None:
                 unit = "mV" if name.endswith("mv") else "ms"

@@ -43,16 +43,11 @@ class AtrialActivity:
         Beats with a P wave, and those that may have one inside the record.
     p_confidence : float
         Mean probability of the P waves.
-    pr_spread_ms : float or None
-        How much PR varies from beat to beat (robust standard deviation).
     irregularity : float or None
         Median change from one RR to the next, relative to the mean RR, without extra beats.
-    wave_hz : float or None
-        Main frequency of what is left between 3.5 and 9 Hz when QRS and T are taken away.
     wave_share : float or None
-        Share of that rest's power near this frequency and its double.
-    wave_mv : float or None
-        Its root mean square.
+        Of what is left between 3.5 and 9 Hz when QRS and T are taken away, the share of power near
+        its main frequency and the double of that.
     locked_hz, locked_share : float or None
         Main frequency and its share of the power with only the QRS taken away, in the lead that
         shows it best: waves that keep step with the beats would be lost with T.
@@ -63,11 +58,8 @@ class AtrialActivity:
     n_with_p: int
     n_judged: int
     p_confidence: float
-    pr_spread_ms: float | None
     irregularity: float | None
-    wave_hz: float | None
     wave_share: float | None
-    wave_mv: float | None
     locked_hz: float | None
     locked_share: float | None
 
@@ -86,19 +78,15 @@ def atrial_activity(case: Case) -> AtrialActivity:
     """
     delineation = case.measurements.delineation
     if case.n_beats < 3:
-        return AtrialActivity(None, 0.0, 0, 0, 0.0, None, None, None, None, None, None, None)
+        return AtrialActivity(None, 0.0, 0, 0, 0.0, None, None, None, None)
     plain = np.array([kind != "ventricular" for kind in case.kinds])
     p_on = delineation.column("p_on")
-    pr_ms = 1000 * (delineation.column("qrs_on") - p_on)[plain]
-    pr_ms = pr_ms[np.isfinite(pr_ms)]
-    spread = float(1.4826 * np.median(np.abs(pr_ms - np.median(pr_ms)))) if len(pr_ms) > 2 else None
     # The first beat's P may lie before the record.
     inside = plain & (delineation.r_s > 0.35)
     n_with_p, n_judged = int(np.isfinite(p_on[inside]).sum()), int(inside.sum())
     windows = case.windows
     like = case.usual if case.usual.sum() >= MIN_LIKE else plain
     rest = _atrial_leads(case)
-    hz, concentration, size = _waves(case, windows, rest.copy())
     locked_hz, locked_share = _locked_waves(case, windows, rest)
     confidence = delineation.p_confidence
     return AtrialActivity(
@@ -107,11 +95,8 @@ def atrial_activity(case: Case) -> AtrialActivity:
         n_with_p=n_with_p,
         n_judged=n_judged,
         p_confidence=float(confidence.mean()) if len(confidence) else 0.0,
-        pr_spread_ms=spread,
         irregularity=irregularity(case),
-        wave_hz=hz,
-        wave_share=concentration,
-        wave_mv=size,
+        wave_share=_wave_share(case, windows, rest.copy()),
         locked_hz=locked_hz,
         locked_share=locked_share,
     )
@@ -179,16 +164,14 @@ def _atrial_leads(case: Case) -> npt.NDArray[np.float32]:
     return resample(rows, case.record.fs, WAVE_FS, highpass_hz=1.0, lowpass_hz=30.0)
 
 
-def _waves(
-    case: Case, windows: BeatWindows, rest: npt.NDArray[np.float32]
-) -> tuple[float | None, float | None, float | None]:
-    """Find the main frequency between the beats once QRS and T are taken away, in place."""
+def _wave_share(case: Case, windows: BeatWindows, rest: npt.NDArray[np.float32]) -> float | None:
+    """Give the main frequency's share between the beats once QRS and T are taken away, in place."""
     delineation = case.measurements.delineation
     if not len(rest):
-        return None, None, None
+        return None
     keep = _cancel(rest, windows.centres_s, delineation.column("t_off"), case.usual)
     if keep.mean() < 0.3:
-        return None, None, None
+        return None
     rest = np.where(keep, rest, 0)
     n = 4096
     power = (np.abs(np.fft.rfft(rest * np.hanning(rest.shape[1]), n, axis=1)) ** 2).mean(axis=0)
@@ -197,8 +180,7 @@ def _waves(
     search = (hz >= _PEAK_HZ[0]) & (hz <= _PEAK_HZ[1])
     main = float(hz[search][np.argmax(power[search])])
     near = (np.abs(hz - main) < 0.4) | (np.abs(hz - 2 * main) < 0.4)
-    size = float(np.sqrt((rest[:, keep] ** 2).mean()))
-    return main, float(power[near & band].sum() / max(power[band].sum(), 1e-12)), size
+    return float(power[near & band].sum() / max(power[band].sum(), 1e-12))
 
 
 def _locked_waves(

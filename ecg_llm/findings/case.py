@@ -83,7 +83,8 @@ _SPANS = {
 PAGE_COLUMN_S = 2.5
 """What the standard page shows of a lead: column by column, from the start of what was judged."""
 _WHOLE_RECORD = ("heart", "atrial", "rr", "rmssd")
-_ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms", "s2_mv", "s2_ms")
+ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms", "s2_mv", "s2_ms")
+"""Measures of waves that a QRS need not have: 0 where the wave is absent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ class Case:
         float or None
         """
         found = self.measurements.value(name, lead)
-        if found is None and name in _ABSENT_WAVES and lead is not None:
+        if found is None and name in ABSENT_WAVES and lead is not None:
             readable = self.measurements.value("qrs_max_mv", lead) is not None
             return 0.0 if readable else None
         return found

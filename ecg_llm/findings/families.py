@@ -86,6 +86,8 @@ FAMILIES = tuple(
 )
 """In the order of the report."""
 
+KINDS_OF_SINUS = ("STACH", "SBRAD", "SARRH")
+"""Each says that there is a sinus rhythm, and what is special of it."""
 _PARENTS = {"2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1")}
 
 

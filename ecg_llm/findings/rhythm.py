@@ -101,7 +101,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     flutter = check_flutter(case, activity)
     fibrillation = all_of(check_fibrillation(activity, case), opposite(flutter))
     if pacing.ventricular.holds and not pacing.atrial.holds and flutter.holds is not True:
-        fibrillation = _when_paced(activity, fibrillation)
+        fibrillation = _when_paced(fibrillation)
     sinus = all_of(
         _sinus_p(case, activity),
         Check(True) if fibrillation.holds is None else opposite(fibrillation),
@@ -242,7 +242,7 @@ def _few_p(activity: AtrialActivity) -> Check:
     )
 
 
-def _when_paced(activity: AtrialActivity, check: Check) -> Check:
+def _when_paced(check: Check) -> Check:
     """With ventricular pacing RR tells nothing of the atria."""
     if check.holds:
         return unknown("the ventricles are paced, so RR does not show the rhythm of the atria")

@@ -23,11 +23,8 @@ def activity(coherence=0.9, irregularity=0.02, p_share=1.0, **more):
         "n_with_p": round(10 * p_share),
         "n_judged": 10,
         "p_confidence": 0.9,
-        "pr_spread_ms": 3.0,
         "irregularity": irregularity,
-        "wave_hz": 5.0,
         "wave_share": 0.25,
-        "wave_mv": 0.02,
         "locked_hz": 5.0,
         "locked_share": 0.2,
     }
