@@ -302,7 +302,7 @@ def _evidence(
         quantity=measured.label,
         value=round(value, 4),
         unit=quantity.unit or claim.unit,
-        criterion=f"text {claim.text!r} ± {tolerance:.3g} {claim.unit}",
+        criterion=f"told as {claim.text}, to within {tolerance:.3g} {claim.unit}".rstrip(),
         source=quantity.method or "measured",
     )
 
