@@ -14,7 +14,7 @@ from random import Random
 from ecg_llm.claims.facts import Facts
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import Finding, Status
-from ecg_llm.phrases import amount, sentence
+from ecg_llm.phrases import absent, amount, sentence
 from ecg_llm.probabilities import EXCLUSIVE
 from ecg_llm.prompt import (
     SHOWN_VALUES,
@@ -139,8 +139,7 @@ def verify_answer(code: str, facts: Facts) -> str:
         said = name if sure == "present" else f"probable {name}"
         return f"Yes. {sentence(f'{said}: {fact}' if fact else said + rest.removeprefix(sure))}"
     if state.startswith("absent"):
-        verb = "are" if name.endswith(("waves", "complexes", "changes", "voltages")) else "is"
-        return f"No. {sentence(f'{name} {verb} absent' + (f': {fact}' if fact else ''))}"
+        return f"No. {sentence(absent(name) + (f': {fact}' if fact else ''))}"
     return sentence(f"{name} cannot be judged")
 
 

@@ -76,7 +76,7 @@ TOPICS = (
         "the patient's history or person",
         r"\b(stent|bypass( surgery)?|chemotherapy|operations?|surger(y|ies)|smok\w+|alcohol|"
         r"name of (this|the) patient|who is (this|the) patient|patient's name|"
-        r"how tall is (he|she|the)|"
+        r"how tall is (he|she|(the|this) (patient|man|woman|person))|"
         r"(body|patient's) (height|weight)|address|phone number|birthday|ethnicity|occupation|"
         r"medical history|past history|family history)\b",
         "the ECG shows the heart's electrical activity at the time of recording, not the patient's "

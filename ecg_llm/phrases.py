@@ -111,6 +111,27 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def absent(name: str) -> str:
+    """Say that a finding is absent.
+
+    Parameters
+    ----------
+    name : str
+        Its label.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> absent("atrial fibrillation"), absent("low T waves")
+    ('atrial fibrillation is absent', 'low T waves are absent')
+    """
+    plural = name.endswith(("waves", "complexes", "changes", "voltages"))
+    return f"{name} {'are' if plural else 'is'} absent"
+
+
 def sentence(text: str) -> str:
     """Begin with a capital and end with a full stop, leaving names as they are.
 

@@ -33,6 +33,8 @@ from ecg_llm.vocabulary import members
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
 
+GREETING = "Ask about the rhythm, an interval, a lead or a finding of this ECG."
+"""What a greeting or thanks are answered with."""
 MAX_NEW_TOKENS = 256
 """Longest answer a model may draft."""
 
@@ -95,33 +97,39 @@ def respond(
     own = read_question(question)
     asked = in_context(own, history)
     topic = topic_of(question)
+    lead = ""
     if topic is not None:
         text = sentence(f"an ECG does not tell this ({topic.name}): {topic.why}")
         yield Sentence(text=text, before="", kind="description")
         if not own.named:
             return
+        lead = " "
+    if own.about == "courtesy":
+        yield Sentence(text=GREETING, before="", kind="description")
+        return
     if before is None and COMPARES.search(question):
         text = "Only one ECG was given, so no change can be told; give the earlier one too."
-        yield Sentence(text=text, before="", kind="unknown")
+        yield Sentence(text=text, before=lead, kind="unknown")
         return
     said: set[str] = set()
     if wrong := pleaded(question, known):
-        yield Sentence(text="That is not what was measured.", before="", kind="description")
+        yield Sentence(text="That is not what was measured.", before=lead, kind="description")
         claims = [claim for one in wrong for claim in measured_claims(one, known)]
         yield from _shown(dict.fromkeys(claims), first=" ")
         return
-    # What was left open, and what all findings rest on, the record tells better than any model.
-    if model is None or (own.about in ("open", "why") and not own.named):
-        yield from _shown(measured_answer(asked, known, present))
+    # What was left open, alerts, and what findings rest on, the record tells better than any model.
+    by_record = own.about == "why" or (own.about in ("open", "urgent") and not own.named)
+    if model is None or by_record:
+        yield from _shown(measured_answer(asked, known, present), first=lead)
         return
     covered, judges, expected = False, False, expected_word(asked, known)
-    first = ""
+    first = lead
     try:
         for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
             covered = covered or _covers(one, asked, expected)
             judges = judges or any(claim.kind == "state" for claim in _speaks_of(one, asked))
+            yield one if first else replace(one, before="")
             first = " " if one.text else first
-            yield one
     except Exception as error:  # whatever fails in a model, a measured answer can be given
         reason = f"{model.name} failed ({type(error).__name__}: {error})"
         text = "The language model failed; this is the measured answer."
@@ -162,7 +170,7 @@ def _drafted(
     """Check a model's answer while it is written."""
     texts = [text for _, text in history]
     prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
-    buffer, shown = "", False
+    buffer = ""
     expected = expected_word(asked, known)
     for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
         buffer += piece or ""
@@ -183,8 +191,7 @@ def _drafted(
                 word, rest = None, text  # "No AF." is a denial, not an answer
             if word and expected:
                 said.add(f"{expected}.")
-                yield Sentence(text=f"{expected}.", before=before if shown else "", kind="told")
-                shown = True
+                yield Sentence(text=f"{expected}.", before=before or " ", kind="told")
             if not rest:
                 continue
             rest = rest[0].upper() + rest[1:] if word else rest
@@ -195,8 +202,9 @@ def _drafted(
                     and not _covers(one, asked, expected)
                 ):
                     continue  # what is absent is true, but no answer to what is present
-                yield one if shown else replace(one, before="")
-                shown = shown or bool(one.text)
+                if _of_other_leads(one, asked) or _denies_others(one, asked):
+                    continue
+                yield one
 
 
 LOOP_WORDS, LOOP_TIMES = 4, 3
@@ -215,11 +223,29 @@ def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
     """Give the claims of a sentence on what was asked."""
     wanted = {code for name in asked.findings for code in (name, *members(name))}
     wanted |= {without_formula(name) for name in asked.quantities}
-    claims = [claim.claim for claim in one.claims] or extract_claims(one.text)
-    told = [claim for claim in claims if without_formula(claim.subject) in wanted]
+    told = [claim for claim in _claims_of(one) if without_formula(claim.subject) in wanted]
     if asked.findings and asked.leads:  # what is said of other leads is no answer
         told = [claim for claim in told if set(claim.leads) & set(asked.leads)]
     return told
+
+
+def _claims_of(one: Sentence) -> Sequence[TextClaim]:
+    """Give what a sentence claims."""
+    return [claim.claim for claim in one.claims] or extract_claims(one.text)
+
+
+def _denies_others(one: Sentence, asked: Asked) -> bool:
+    """Whether a sentence only denies what was not asked for, or a part of it."""
+    denied = {c.subject for c in _claims_of(one) if c.kind == "finding" and c.negated}
+    named = set(asked.findings)
+    only = all(c.kind == "finding" and c.negated for c in _claims_of(one))
+    return only and bool(denied) and bool(named - {"NORM"}) and denied.isdisjoint(named)
+
+
+def _of_other_leads(one: Sentence, asked: Asked) -> bool:
+    """Whether a sentence gives the values of other leads than those that were asked for."""
+    leads = {lead for claim in _claims_of(one) if claim.kind == "number" for lead in claim.leads}
+    return bool(asked.quantities and asked.leads and leads) and leads.isdisjoint(asked.leads)
 
 
 def _there(asked: Asked, expected: str | None) -> bool:
@@ -236,6 +262,8 @@ def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
     told = _speaks_of(one, asked)
     if _there(asked, expected):
         told = [claim for claim in told if not claim.negated]
+    if asked.quantities and not (asked.findings or asked.closed or asked.about == "normal"):
+        told = [claim for claim in told if claim.kind == "number" or claim.certainty == "unjudged"]
     kinds = ("present", "absent") if asked.findings else ("value",)
     return bool(told) and (bool(one.claims) or one.kind in kinds)
 

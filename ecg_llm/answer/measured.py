@@ -11,9 +11,9 @@ from ecg_llm.compose import build_report
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, lead_values, value_says
 from ecg_llm.ground.sentence import evidence_of
-from ecg_llm.phrases import amount, listing, measured, sentence
+from ecg_llm.phrases import absent, amount, listing, measured, sentence
 from ecg_llm.references import reference
-from ecg_llm.report import Claim
+from ecg_llm.report import Claim, Report
 from ecg_llm.vocabulary import label, members
 
 
@@ -40,6 +40,8 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim(text=f"{word}.", status="supported"))
     for code in asked.findings:
         told = list(finding_says(code, known))
+        if word == "No" and asked.closed and code != "NORM":
+            told = [_denied(claim, code) for claim in told]
         if in_leads := list(_in_leads(code, asked.leads, known)):
             # Whether it means anything is another question, which may not have been decided.
             told = [*in_leads, *(claim for claim in told if claim.status == OPEN)]
@@ -56,6 +58,13 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     if out and asked.findings != ("NORM",):
         return list(dict.fromkeys(out))
     return [*out, *_overview(asked, present)]
+
+
+def _denied(claim: Claim, code: str) -> Claim:
+    """Put ``No AF.`` behind the word ``No.`` as ``AF is absent.``"""
+    if claim.kind != "absent":
+        return claim
+    return claim.model_copy(update={"text": sentence(absent(label(code)))})
 
 
 def judged(asked: Asked, known: Known) -> Iterator[Claim]:
@@ -137,12 +146,27 @@ def _overview(asked: Asked, present: Analysis) -> list[Claim]:
         return left or [
             Claim(text="Everything that was asked could be judged.", status="supported")
         ]
+    if asked.about == "urgent":
+        return _alerts(report)
     if asked.about == "why":
         facts = [c for part in report.sections for c in part.statements if c.kind == "present"]
         if facts:
             return facts[:MOST_REASONS]
     claims = {claim.text: claim for claim in report.claims}
     return [claims[text] for text in report.impression]
+
+
+def _alerts(report: Report) -> list[Claim]:
+    """Say what somebody must look at soon, or that nothing of the kind was found."""
+    if not report.alerts:
+        text = "Nothing that alerts was found; how urgent it is depends on the patient, too."
+        return [Claim(text=text, status="supported")]
+    claims = {claim.text: claim for claim in report.claims}
+    return [
+        claims.get(alert.text)
+        or Claim(text=alert.text, status="supported", evidence=alert.evidence, kind="present")
+        for alert in report.alerts
+    ]
 
 
 OPEN = "unverifiable"

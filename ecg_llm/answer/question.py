@@ -25,8 +25,8 @@ class Asked:
     leads : tuple of str
         Leads it names.
     about : str or None
-        ``rhythm``, ``quality``, ``normal``, ``report``, ``why`` or ``open`` (what was not judged);
-        None if none of these.
+        ``rhythm``, ``quality``, ``normal``, ``report``, ``why``, ``urgent``, ``open`` (what was not
+        judged) or ``courtesy`` (a greeting, thanks); None if none of these.
     closed : bool
         Whether yes or no would answer it.
     turned : bool
@@ -56,7 +56,21 @@ _ABOUT = (
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
         r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?)\b",
     ),
-    ("why", r"\b(why|how do you know|what makes you|what speaks for|based on|which criterion)\b"),
+    (
+        "courtesy",
+        r"^\W*((many )?thanks|thank you|ok(ay)?|great|hi|hello|hey|(good)?bye|"
+        r"good (morning|afternoon|evening|day))( (you|very much|a lot|so much|there))*\W*$",
+    ),
+    (
+        "why",
+        r"\b(why|how do you know|what makes you|what speaks for|based on|which criterion|"
+        r"explain)\b",
+    ),
+    (
+        "urgent",
+        r"\b(emergency|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying)|alarming|"
+        r"alerts?)\b",
+    ),
     (
         "quality",
         r"\b(quality|nois[ey]\w*|artefacts?|artifacts?|readable|baseline (drift|wander))\b",
@@ -189,7 +203,8 @@ _TAG = re.compile(
 COMPARES = re.compile(
     r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|"
     r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
-    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time)|"
+    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
+    r"week|visit|admission)|"
     r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording))\b",
     re.IGNORECASE,
 )

@@ -119,13 +119,48 @@ def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> s
     str or None
         None if it gives one, or does not set out to.
     """
-    head, _, facts = text.partition(": ")
-    if not facts or re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)):
+    head, facts = _parted(text)
+    if not facts or _has_number(facts):
         return None
     found = [known.facts.findings.get(canonical_code(code)) for code in affirmed(checked)]
     if len(found) == 1 and found[0] is not None and found[0].status == "present":
         return f"no fact stands behind {head!r}"
     return None
+
+
+def denied_without_facts(text: str, checked: Sequence[CheckedClaim]) -> str | None:
+    """Give what a sentence denies, without words behind it that set out to say why and do not.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    checked : sequence of CheckedClaim
+        What it claims.
+
+    Returns
+    -------
+    str or None
+        None if it gives a fact, claims something behind the colon, or denies nothing.
+    """
+    head, facts = _parted(text)
+    if not facts or _has_number(facts):
+        return None
+    denies = bool(checked) and all(
+        one.claim.kind == "finding" and one.claim.negated and one.claim.start < len(head)
+        for one in checked
+    )
+    return f"{head}." if denies else None
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Give what a sentence states, and the facts behind the colon."""
+    head, _, facts = text.partition(": ")
+    return head, facts
+
+
+def _has_number(facts: str) -> bool:
+    return re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)) is not None
 
 
 _LEAD_NAMES = re.compile(r"\b(V[1-9]R?|I{1,3}|aV[RLF])\b")

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
-from ecg_llm.ground.affirmed import adds_nothing, affirmed, less_sure, without_facts
+from ecg_llm.ground.affirmed import (
+    adds_nothing,
+    affirmed,
+    denied_without_facts,
+    less_sure,
+    without_facts,
+)
 from ecg_llm.ground.in_place import with_numbers
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
@@ -84,6 +90,10 @@ def check_sentence(
             return no(SAID_ALREADY)
         if reason := less_sure(text, checked, known) or without_facts(text, checked, known):
             return anew(_findings(checked, known), reason)
+        if (head := denied_without_facts(text, checked)) is not None:
+            reason = f"no fact stands behind {head!r}"
+            change = Change(action="corrected", draft=text, shipped=head, reason=reason)
+            return no(reason) if head in said else yes(head, known.check(head), change)
         if checked and text in said:
             return no(SAID_ALREADY)
         return yes(text, checked)
@@ -165,11 +175,17 @@ def _empty(text: str, strict: bool) -> str | None:
     """Say why a sentence that claims nothing is left out; None if it may stay."""
     if HEADING.match(text.strip()):
         return None
+    if _SELF.match(text.strip()):
+        return "nobody asked for the model"
     if not strict and (_DECLINES.search(text) or _SHORT.match(text.strip())):
         return None
     if not strict and any(claim.role == "general" for claim in extract_claims(text)):
         return None
     return "it says nothing that can be held against the record"
+
+
+_SELF = re.compile(r"^I (cannot|can't|could not) be\b")
+"""Of lead I nobody says so; a small model means itself, or nothing."""
 
 
 def _left_open(text: str) -> str | None:

@@ -57,7 +57,9 @@ def test_a_finding_asked_of_a_lead_is_answered_for_that_lead() -> None:
 
 def test_measured_answers(found: Analysis, known: Known) -> None:
     assert qrs(known) in answer(found, "What is the QRS duration?")
-    assert answer(found, "Is there atrial fibrillation?").startswith("No. No atrial fibrillation")
+    assert answer(found, "Is there atrial fibrillation?").startswith(
+        "No. Atrial fibrillation is absent"
+    )
     assert "Sinus rhythm" in answer(found, "What is the rhythm?")
 
 
@@ -193,7 +195,7 @@ def test_a_change_needs_two_ecgs(found: Analysis, question: str) -> None:
 
 def test_a_question_that_leaves_it_open_is_no_plea(found: Analysis) -> None:
     told = answer(found, "Is there atrial fibrillation or not?")
-    assert told.startswith("No. No atrial fibrillation")
+    assert told.startswith("No. Atrial fibrillation is absent")
 
 
 @pytest.mark.parametrize("question", ["Are there ischaemic ST-T changes?", "Any ST changes?"])
@@ -242,3 +244,52 @@ def test_a_refused_tracing_is_not_read() -> None:
 def test_a_corrected_sentence_on_something_else_is_no_answer(found: Analysis, known: Known) -> None:
     text = answer(found, "What is the QRS duration?", model=Scripted("QT interval is long."))
     assert f"QRS duration {qrs(known)}" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "start"),
+    [
+        ("Thank you very much!", "Ask about the rhythm"),
+        ("Is it an emergency?", "Nothing that alerts was found"),
+        (
+            "Explain left anterior fascicular block.",
+            "Left anterior fascicular block: QRS axis −44.9°",
+        ),
+        ("What about last year?", "Sinus"),
+        ("Compared with last year?", "Only one ECG was given"),
+    ],
+)
+def test_courtesy_alerts_and_reasons_come_from_the_record(question: str, start: str) -> None:
+    found = analyse(read_record("examples/00177_hr.hea"))
+    model = Scripted("Sinus rhythm.")
+    assert answer(found, question, model=model).startswith(start)
+    assert bool(model.prompts) == (start == "Sinus")
+
+
+def test_values_of_other_leads_and_words_without_a_value_are_no_answer(found: Analysis) -> None:
+    """ "How tall is the R wave in V5?" was declined once, as if it asked for a person's height."""
+    question = "How tall is the R wave in V5?"
+    assert topic_of(question) is None
+    v5 = known_value(found, "V5")
+    told = answer(found, question, model=Scripted(f"R wave {known_value(found, 'V1')} mV in V1."))
+    assert told == f"R amplitude {v5} mV in V5."
+    told = answer(found, "What is the QTc?", model=Scripted("The QTc is normal."))
+    assert told.startswith("The QTc is normal. QTc (Fridericia) ")
+
+
+def known_value(found: Analysis, lead: str) -> str:
+    """Give the R amplitude of a lead as it is told."""
+    assert found.measurements is not None
+    return f"{found.measurements.leads[lead].summary['r_mv'].value:.2f}"
+
+
+def test_what_denies_something_else_is_left_out(found: Analysis) -> None:
+    question = "Is there a bundle branch block?"
+    assert answer(found, question, model=Scripted("No. Complete AV block is absent.")) == (
+        "No. Bundle branch block is absent."
+    )
+    told = answer(
+        found, "AF?", model=Scripted("Atrial fibrillation is absent: RR by the criteria.")
+    )
+    assert told == "Atrial fibrillation is absent."
+    assert "I cannot" not in answer(found, "Pause?", model=Scripted("I cannot be judged."))
