@@ -27,7 +27,7 @@ def as_text(name: str) -> str:
 
     Examples
     --------
-    >>> as_text("caf\udce9.hea"), as_text("café.hea")
+    >>> as_text("caf\\udce9.hea"), as_text("café.hea")
     ('caf\\\\udce9.hea', 'café.hea')
     """
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
