@@ -81,12 +81,13 @@ def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str |
     definite = {
         canonical_code(one.claim.subject) for one in checked if one.claim.certainty == "definite"
     }
+    whole = {canonical_code(one.claim.subject) for one in checked if not one.claim.leads}
     for code in map(canonical_code, affirmed(checked)):
         finding = known.facts.findings.get(code)
         if finding is None or finding.status == "absent":
             continue
         if finding.status == "unknown":
-            if finding.doubt and code in sure:
+            if finding.doubt and code in sure & whole:  # single leads show what they show
                 return f"{finding.label} is only possible: {finding.doubt}"
             continue
         if finding.doubt and (code in definite or code not in sure):

@@ -286,3 +286,28 @@ def test_a_finding_is_told_once(found: Analysis) -> None:
     known = with_findings(found, flutter())
     told = ground("Atrial flutter. There is atrial flutter. Possible atrial flutter.", known).text
     assert told.lower().count("atrial flutter") == 2  # and in the impression
+
+
+def test_what_is_open_may_be_called_possible_and_no_more(found: Analysis) -> None:
+    fact = measured("T amplitude", -0.2, "mV", lead="V5", criterion="≤ −0.1 mV")
+    doubt = "the criterion is met, the encoder gives a probability of 0.05"
+    known = with_findings(found, made("INVT", "unknown", doubt=doubt, evidence=(fact,)))
+    possible = "Possible inverted T waves."
+    assert ground(possible, known, complete=False).text == possible
+    for surer in ("Probable inverted T waves.", "Inverted T waves."):
+        told = ground(surer, known, complete=False)
+        assert told.text.startswith("Possible inverted T waves, uncertain (")
+
+
+@pytest.mark.parametrize("text", ["I cannot be judged.", "I can't be answered from this."])
+def test_a_model_does_not_speak_of_itself(known: Known, text: str) -> None:
+    assert ground(text, known, complete=False, strict=False).text == ""
+
+
+def test_a_denial_whose_reason_is_none_ships_without_it(found: Analysis) -> None:
+    known = with_findings(found, made("AFIB", "absent"))
+    told = ground(
+        "Atrial fibrillation is absent: RR by the criteria applied.", known, complete=False
+    )
+    assert told.text == "Atrial fibrillation is absent."
+    assert [change.action for change in told.changes] == ["corrected"]
