@@ -92,7 +92,7 @@ def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str |
             continue
         if finding.doubt and (code in definite or code not in sure):
             return f"{finding.label} is uncertain: {finding.doubt}"
-        if not finding.doubt and code not in sure:
+        if not finding.doubt and code not in definite:
             return f"{finding.label} is present"
     return None
 
