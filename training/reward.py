@@ -11,6 +11,7 @@ from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.talk import REPORT_VALUES
 from ecg_llm.eval.reports import count_findings, said_findings
+from ecg_llm.statements import said_by_another
 from ecg_llm.vocabulary import canonical_code
 
 if TYPE_CHECKING:
@@ -119,8 +120,12 @@ def mean(rewards: Sequence[Reward]) -> Reward:
 
 def _complete(text: str, facts: Facts, claims: bool) -> float:
     """Count the findings and values that a report has to say, and those that it says."""
-    present = [found for found in facts.findings.values() if found.status == "present"]
-    worth = [found for found in present if found.urgency != "normal"]
+    present = {code: found for code, found in facts.findings.items() if found.status == "present"}
+    worth = [
+        found
+        for found in present.values()
+        if found.urgency != "normal" and not said_by_another(found, present)
+    ]
     known = [facts.values.get(name) for name in REPORT_VALUES]
     values = {
         name.removesuffix("_bpm").removesuffix("_ms").removesuffix("_deg").split("_frid")[0]
