@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -561,13 +561,7 @@ def evaluate(
     found, refused = cases(data, folds, fs, limit, progress)
     rows = [
         Row(name="measured report", counts=_sum(_measured_rows(found))),
-        Row(
-            name="findings present",
-            counts=_sum(
-                Counter(records=1) + count_findings(present_codes(case), case.statements)
-                for case in found
-            ),
-        ),
+        _findings_row("findings present", found, map(present_codes, found)),
     ]
     rows += _probabilities(found)
     changes: Counter[str] = Counter()
@@ -608,17 +602,30 @@ def _probabilities(found: Sequence[Case]) -> Iterator[Row]:
     if not available():
         return
     models = bundled().codes
-    alone, joined = [], []
     scores = head_scores([c.found.record for c in found], [c.found.measurements for c in found])
-    for case, of in zip(found, scores, strict=True):
-        own = {code: score for code in models if (score := head_score(code, of)) is not None}
-        said = {code for code, p in own.items() if models[code].alone(p) >= models[code].threshold}
-        both = {f.code: f.probability or 0.0 for f in case.found.findings if f.code in models}
-        more = {code for code, p in both.items() if p >= models[code].threshold}
-        alone.append(Counter(records=1) + count_findings(with_broader(said), case.statements))
-        joined.append(Counter(records=1) + count_findings(with_broader(more), case.statements))
-    yield Row(name="classifier, thresholded", counts=_sum(alone))
-    yield Row(name="with criteria, thresholded", counts=_sum(joined))
+    alone = [
+        {c: m.alone(p) for c, m in models.items() if (p := head_score(c, of)) is not None}
+        for of in scores
+    ]
+    joined = [
+        {f.code: f.probability or 0.0 for f in case.found.findings if f.code in models}
+        for case in found
+    ]
+    for name, every in (("classifier", alone), ("with criteria", joined)):
+        said = (
+            with_broader({code for code, p in of.items() if p >= models[code].threshold})
+            for of in every
+        )
+        yield _findings_row(f"{name}, thresholded", found, said)
+
+
+def _findings_row(name: str, found: Sequence[Case], said: Iterable[set[str]]) -> Row:
+    """Hold the findings of every record against PTB-XL's statements."""
+    counts = (
+        Counter(records=1) + count_findings(codes, case.statements)
+        for case, codes in zip(found, said, strict=True)
+    )
+    return Row(name=name, counts=_sum(counts))
 
 
 def _sum(counters: Any) -> dict[str, float]:

@@ -5,22 +5,12 @@ from __future__ import annotations
 import pytest
 
 from ecg_llm.findings.apply import LEFT_BLOCK, PACED
-from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
-from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
+from ecg_llm.findings.finding import BY_ENCODER, Evidence
 from ecg_llm.knowledge import SCP
 from ecg_llm.measured_first import PAROXYSM, TOO_WIDE, measured_first
-from ecg_llm.probabilities import CodeModel, ProbabilityModel, joined
-
-PLAIN = CodeModel(
-    slope=1.0,
-    constant=0.0,
-    present=1.5,
-    unknown=0.0,
-    alone_slope=1.0,
-    alone_constant=0.0,
-    threshold=0.4,
-)
-MODEL = ProbabilityModel(codes=dict.fromkeys((*STATEMENTS, *ENCODER_STATEMENTS), PLAIN), card={})
+from ecg_llm.probabilities import joined
+from tests.judged import MODEL
+from tests.judged import made as make
 
 
 def fact(quantity, value, unit, criterion=""):
@@ -31,17 +21,7 @@ def fact(quantity, value, unit, criterion=""):
 
 
 def made(code, status, *evidence, reason=None):
-    row = STATEMENTS[code]
-    return Finding(
-        code=code,
-        label=row.label,
-        snomed=row.snomed,
-        section=row.section,
-        urgency=row.urgency,
-        status=status,
-        reason=reason,
-        evidence=evidence,
-    )
+    return make(code, status, evidence=evidence, reason=reason)
 
 
 def found(scores, *given):

@@ -13,7 +13,6 @@ from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.knowledge import SCP
 from ecg_llm.probabilities import (
     NOT_MEASURED,
-    CodeModel,
     ProbabilityModel,
     head_score,
     joined,
@@ -22,18 +21,8 @@ from ecg_llm.probabilities import (
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim
 from ecg_llm.statements import doubtful_claim, finding_claims, is_grave_doubt
+from tests.judged import MODEL, PLAIN, made
 
-PLAIN = CodeModel(
-    slope=1.0,
-    constant=0.0,
-    present=1.5,
-    unknown=0.0,
-    alone_slope=1.0,
-    alone_constant=0.0,
-    threshold=0.4,
-)
-CODES = (*STATEMENTS, *ENCODER_STATEMENTS)
-MODEL = ProbabilityModel(codes=dict.fromkeys(CODES, PLAIN), card={})
 FACT = Evidence(
     lead=None, from_s=None, to_s=None, quantity="QRS duration", value=142.0, unit="ms",
     criterion="≥ 120 ms", source="a paper",
@@ -41,17 +30,7 @@ FACT = Evidence(
 
 
 def finding(code: str, status: str, **more: object) -> Finding:
-    statement = STATEMENTS[code]
-    return Finding(
-        code=code,
-        label=statement.label,
-        snomed=statement.snomed,
-        section=statement.section,
-        urgency=statement.urgency,
-        status=status,
-        evidence=(FACT,) if status == "present" else (),
-        **more,
-    )
+    return made(code, status, evidence=(FACT,) if status == "present" else (), **more)
 
 
 def one(code: str, status: str, score: float, **more: object) -> Finding:

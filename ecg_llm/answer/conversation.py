@@ -236,16 +236,20 @@ def _claims_of(one: Sentence) -> Sequence[TextClaim]:
 
 def _denies_others(one: Sentence, asked: Asked) -> bool:
     """Whether a sentence only denies what was not asked for, or a part of it."""
-    denied = {c.subject for c in _claims_of(one) if c.kind == "finding" and c.negated}
     named = set(asked.findings)
-    only = all(c.kind == "finding" and c.negated for c in _claims_of(one))
-    return only and bool(denied) and bool(named - {"NORM"}) and denied.isdisjoint(named)
+    if not named - {"NORM"}:
+        return False
+    claims = _claims_of(one)
+    only = all(claim.kind == "finding" and claim.negated for claim in claims)
+    return only and bool(claims) and named.isdisjoint(claim.subject for claim in claims)
 
 
 def _of_other_leads(one: Sentence, asked: Asked) -> bool:
     """Whether a sentence gives the values of other leads than those that were asked for."""
+    if not (asked.quantities and asked.leads):
+        return False
     leads = {lead for claim in _claims_of(one) if claim.kind == "number" for lead in claim.leads}
-    return bool(asked.quantities and asked.leads and leads) and leads.isdisjoint(asked.leads)
+    return bool(leads) and leads.isdisjoint(asked.leads)
 
 
 def _there(asked: Asked, expected: str | None) -> bool:

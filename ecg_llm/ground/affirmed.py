@@ -120,8 +120,8 @@ def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> s
     str or None
         None if it gives one, or does not set out to.
     """
-    head, facts = _parted(text)
-    if not facts or _has_number(facts):
+    head = _without_number(text)
+    if head is None:
         return None
     found = [known.facts.findings.get(canonical_code(code)) for code in affirmed(checked)]
     if len(found) == 1 and found[0] is not None and found[0].status == "present":
@@ -144,8 +144,8 @@ def denied_without_facts(text: str, checked: Sequence[CheckedClaim]) -> str | No
     str or None
         None if it gives a fact, claims something behind the colon, or denies nothing.
     """
-    head, facts = _parted(text)
-    if not facts or _has_number(facts):
+    head = _without_number(text)
+    if head is None:
         return None
     denies = bool(checked) and all(
         one.claim.kind == "finding" and one.claim.negated and one.claim.start < len(head)
@@ -154,14 +154,12 @@ def denied_without_facts(text: str, checked: Sequence[CheckedClaim]) -> str | No
     return f"{head}." if denies else None
 
 
-def _parted(text: str) -> tuple[str, str]:
-    """Give what a sentence states, and the facts behind the colon."""
+def _without_number(text: str) -> str | None:
+    """Give what stands before a colon behind which no number does; None without such a colon."""
     head, _, facts = text.partition(": ")
-    return head, facts
-
-
-def _has_number(facts: str) -> bool:
-    return re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)) is not None
+    if not facts or re.search(r"\d(?!\d*[\w])", _LEAD_NAMES.sub("", facts)):
+        return None
+    return head
 
 
 _LEAD_NAMES = re.compile(r"\b(V[1-9]R?|I{1,3}|aV[RLF])\b")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.stated import missing, stated
+from ecg_llm.compose import RHYTHMS
 from ecg_llm.findings.finding import URGENCIES
 from ecg_llm.ground.affirmed import less_sure
 from ecg_llm.ground.check import brief, check_sentence
@@ -194,14 +195,6 @@ def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]
 def _added(claim: Claim, reason: str) -> Sentence:
     """Ship a sentence that a draft lacks."""
     return Sentence.of(claim, change=Change(action="added", shipped=claim.text, reason=reason))
-
-
-RHYTHMS = (
-    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE"),
-    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
-    *("wide_qrs_tachycardia", "asystole_or_vf"),
-)
-"""Without one of these, a report says why no rhythm can be told."""
 
 
 def _values(shipped: str, known: Known) -> Claim | None:

@@ -11,12 +11,11 @@ from ecg_llm.analysis import Analysis
 from ecg_llm.assistant import known_of
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.stated import stated
-from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.check import check_sentence
 from ecg_llm.ground.draft import ground
 from ecg_llm.ground.known import Known
 from ecg_llm.phrases import measured
+from tests.judged import made
 
 
 def value(known: Known, name: str) -> float:
@@ -153,13 +152,6 @@ def with_findings(found: Analysis, *findings: Any) -> Known:
     """Give what is known of the record with these findings only."""
 
     return known_of(replace(found, findings=findings))
-
-
-def made(code: str, status: str = "present", **more: Any) -> Any:
-    """Make a finding with its published name."""
-    of = STATEMENTS[code]
-    values = {"label": of.label, "section": of.section, "urgency": of.urgency, **more}
-    return Finding(code=code, snomed=None, status=status, **values)
 
 
 def flutter() -> Any:
