@@ -65,7 +65,7 @@ def test_a_table_begins_where_there_is_room_and_runs_on():
 
     ecg = read_record("examples/00177_hr.hea")
     report = interpret(ecg, model="none")
-    report = report.model_copy(update={"impression": report.impression * 5})
+    report = report.model_copy(update={"impression": report.impression * 2})
     pages = [page.get_textpage().get_text_range() for page in PdfDocument(to_pdf(report, ecg))]
     assert "Impression" in pages[1]
     assert "Further measurements" in pages[1]
