@@ -1,4 +1,4 @@
-"""ST on pages: what the criteria say of a recording and of a page that shows it."""
+"""What alarms on pages: what the criteria say of a recording and of a page that shows it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
-from ecg_llm.page_criteria import CODES, INJURY, RAISED, STATED_FROM, bundled, see
+from ecg_llm.page_criteria import STATED_FROM, bundled, sign_of
+from ecg_llm.page_seen import CODES, INJURY, see
 from ecg_llm.record import ECGRecord
 
 Progress = Callable[[int, int], None]
@@ -31,11 +32,21 @@ LIKE_IT = (
     "LVH_strain", "CRBBB", "CLBBB", "IVCD", "LVOLT", "DIG", "INVT", "STD_", "INJAS", "INJAL",
     "INJLA", "INJIN", "INJIL", "ISCAN", "ISCAL", "ISCIN",
 )  # fmt: skip
-"""Conditions that change ST and T too."""
+"""Conditions that change ST and T too, or the QRS."""
 SIMULATED = "simulated"
 FIRST_HELD = 500_000
 """Simulated patients from this number on are for evaluation."""
+RHYTHMS = (
+    "vt", "vt", "vf", "asystole", "svt", "av_block3", "junctional", "paced_ventricular", "flutter",
+    "af", "sinus", "sinus",
+)  # fmt: skip
+"""Rhythms of the patients simulated for them; sinus rhythm then is very slow or very fast."""
 GROUPS = {
+    "asystole or VF": ("asystole_or_vf",),
+    "wide-QRS tachycardia": ("wide_qrs_tachycardia",),
+    "above 150/min": ("extreme_tachycardia",),
+    "below 40/min": ("extreme_bradycardia",),
+    "sinus rhythm": ("SR",),
     "ST elevation": ("STE_",),
     "of an occlusion": ("stemi",),
     "ST depression": ("STD_",),
@@ -54,10 +65,10 @@ class PagePair:
     photographed : bool
         Whether the page was photographed, scanned or faxed.
     recording : dict of str to str
-        By the codes of `CODES`: status by the recording's criteria.
+        By the codes of `CODES` and ``SR``: status by the recording's criteria.
     page : dict of str to tuple of str and float, or None
-        By code: status on the page, and by how much its limit is passed, mV; empty where ST could
-        not be judged, None if the page could not be read.
+        By code: status on the page, and by how much the limit of ST is passed, mV; without what
+        could not be judged, None if the page could not be read.
     """
 
     record: str
@@ -91,7 +102,8 @@ class PagePair:
         -------
         tuple of str and float
         """
-        seen = [self.page[code] for code in codes] if self.page else [("unknown", -np.inf)]
+        unseen = ("unknown", -np.inf)
+        seen = [(self.page or {}).get(code, unseen) for code in codes]
         status = _any([status for status, _ in seen])
         return status, max(excess for of, excess in seen if of == status)
 
@@ -101,7 +113,7 @@ def _any(statuses: Sequence[str]) -> str:
 
 
 def simulated_patient(number: int) -> ECGRecord:
-    """Simulate a patient with an acute infarction, or with what looks like one.
+    """Simulate a patient: an acute infarction, what looks like one, or a rhythm that alarms.
 
     Parameters
     ----------
@@ -113,12 +125,17 @@ def simulated_patient(number: int) -> ECGRecord:
     ECGRecord
     """
     rng = np.random.default_rng((number, 7))
-    pool = ACUTE if rng.random() < 0.5 else LIKE_IT
-    condition = str(rng.choice(pool))
+    kind = rng.random()
+    if kind < 0.3:
+        rhythm = str(rng.choice(RHYTHMS))
+        extreme = rng.uniform(28, 40) if rng.random() < 0.5 else rng.uniform(140, 180)
+        bpm = float(extreme) if rhythm == "sinus" else None
+        noise = draw_noise(rng)
+        return synthetic_ecg(seed=number, rhythm=rhythm, bpm=bpm, noise=noise).record
+    condition = str(rng.choice(ACUTE if kind < 0.7 else LIKE_IT))
     bpm = float(rng.uniform(50, 115))
-    return synthetic_ecg(
-        seed=number, bpm=bpm, conditions=(condition,), noise=draw_noise(rng)
-    ).record
+    noise = draw_noise(rng)
+    return synthetic_ecg(seed=number, bpm=bpm, conditions=(condition,), noise=noise).record
 
 
 def recordings(
@@ -188,13 +205,14 @@ def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> Pa
         stated = frozenset(f.code for f in of_page.findings if f.status == "present")
         seen = {
             code: (one.status, round(one.excess_mv, 4))
-            for code, one in see(page, of_page.quality, stated).items()
+            for code, one in see(page, of_page.quality, stated).by_code.items()
             if np.isfinite(one.excess_mv)
         }
+        seen["SR"] = ("present" if "SR" in stated else "absent", 0.0)
     return PagePair(
         record=name,
         photographed=photographed,
-        recording={code: of_record[code].status for code in CODES},
+        recording={code: of_record[code].status for code in (*CODES, "SR")},
         page=seen,
     )
 
@@ -213,8 +231,8 @@ class GroupScore:
         Of these, pages on which it is stated.
     not_met, false : int
         Recordings that do not meet it, and pages of these on which it is stated.
-    probability : float
-        Mean of what was told where it was stated and the recording decides.
+    probability : float or None
+        Mean of what was told where it was stated and the recording decides; None without.
     """
 
     pages: int
@@ -222,7 +240,7 @@ class GroupScore:
     found: int
     not_met: int
     false: int
-    probability: float
+    probability: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +271,7 @@ class PageCriteriaResult(Result):
             for group, score in groups.items():
                 stated = score.found + score.false
                 right = f"{score.found / stated:.2f}" if stated else "–"
-                told = f"{score.probability:.2f}" if stated else "–"
+                told = "–" if score.probability is None else f"{score.probability:.2f}"
                 lines.append(
                     f"| {score.pages} {kind} | {group} | {score.met} | {score.found} "
                     f"| {score.false} of {score.not_met} | {right} | {told} |"
@@ -275,10 +293,12 @@ def score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:
     -------
     GroupScore
     """
-    trust = bundled()["raised" if codes[0] in RAISED else "lowered"]
+    trust = bundled().get(sign_of(codes[0]))
     truth = [pair.of_recording(codes) for pair in pairs]
-    seen = [pair.of_page(codes) for pair in pairs]
-    told = [trust.probability(excess) if s == "present" else 0.0 for s, excess in seen]
+    told = []
+    for status, excess in (pair.of_page(codes) for pair in pairs):
+        p = 1.0 if trust is None else trust.probability(excess)
+        told.append(p if status == "present" else 0.0)
     stated = [p for p, of in zip(told, truth, strict=True) if p >= STATED_FROM and of != "unknown"]
     both = list(zip(told, truth, strict=True))
     return GroupScore(
@@ -287,7 +307,7 @@ def score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:
         found=sum(p >= STATED_FROM and of == "present" for p, of in both),
         not_met=truth.count("absent"),
         false=sum(p >= STATED_FROM and of == "absent" for p, of in both),
-        probability=float(np.mean(stated)) if stated else float("nan"),
+        probability=float(np.mean(stated)) if stated and trust else None,
     )
 
 

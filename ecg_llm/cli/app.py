@@ -46,10 +46,10 @@ app.add_typer(bench_app, name="bench")
 train_app.command("encoder", short_help="Train the signal encoder by a recipe.")(train_encoder)
 train_app.command("pages", short_help="Train the reader of page images.")(train_pages)
 eval_app.command("pages", short_help="Pages against the records they show.")(eval_pages)
-train_app.command("page-criteria", short_help="Fit how far ST on a page can be trusted.")(
+train_app.command("page-criteria", short_help="Fit how far a page can be trusted.")(
     train_page_criteria
 )
-eval_app.command("page-criteria", short_help="ST on pages against the recordings they show.")(
+eval_app.command("page-criteria", short_help="What alarms, on pages and their recordings.")(
     eval_page_criteria
 )
 train_app.command("head", short_help="Fit the head on encoder and measurements.")(train_head)

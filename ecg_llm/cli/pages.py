@@ -53,7 +53,7 @@ def train_page_criteria(
     limit: Annotated[int | None, typer.Option(help="Use so many records only.", min=2)] = None,
     seed: Annotated[int | None, typer.Option(help="Of the pages.")] = None,
 ) -> None:
-    """Fit how far ST on a page can be trusted, on pages whose recordings are known; resumes.
+    """Fit how far a page can be trusted, on pages whose recordings are known; resumes.
 
     \b
     ecgllm train page-criteria --data ptbxl/ --out runs/page-criteria \f
@@ -68,8 +68,8 @@ def train_page_criteria(
     written = train(
         folder(data, "PTB-XL"), out, recipe=recipe, limit=limit, progress=progress("page")
     )
-    for sign in ("raised", "lowered"):
-        typer.echo(f"ST {sign}: {written[sign]}")
+    for sign, values in written["trust"].items():
+        typer.echo(f"{sign}: {values}")
 
 
 def eval_page_criteria(
@@ -82,7 +82,7 @@ def eval_page_criteria(
     seed: Annotated[int, typer.Option(help="Of the pages.")] = 0,
     json_: Json = False,
 ) -> None:
-    """Print recordings as pages, and compare what is said of ST on both.
+    """Print recordings as pages, and compare what alarms on both.
 
     \b
     ecgllm eval page-criteria --data ptbxl/
