@@ -22,6 +22,8 @@ from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.page_criteria import STATED_FROM, bundled, sign_of
 from ecg_llm.page_seen import CODES, INJURY, see
+from ecg_llm.probabilities import with_probabilities
+from ecg_llm.quality import assess
 from ecg_llm.record import ECGRecord
 
 Progress = Callable[[int, int], None]
@@ -201,14 +203,16 @@ def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> Pa
     except RecordError:
         seen = None
     else:
-        of_page = analyse(page)
-        stated = frozenset(f.code for f in of_page.findings if f.status == "present")
+        encoded = with_probabilities(page, None, ())
+        stated = frozenset(finding.code for finding in encoded if finding.status == "present")
+        on_page = see(page, assess(page), stated)
         seen = {
             code: (one.status, round(one.excess_mv, 4))
-            for code, one in see(page, of_page.quality, stated).by_code.items()
+            for code, one in on_page.by_code.items()
             if np.isfinite(one.excess_mv)
         }
-        seen["SR"] = ("present" if "SR" in stated else "absent", 0.0)
+        sinus = "SR" in stated and on_page.sinus is not False
+        seen["SR"] = ("present" if sinus else "absent", 0.0)
     return PagePair(
         record=name,
         photographed=photographed,
