@@ -235,3 +235,11 @@ def test_what_a_steep_qrs_rings_with_at_a_low_rate_is_no_wave():
         waves = np.array([found[name][:, 0] for name in names])
         assert np.isfinite(waves).tolist() == [[False, True], [True, True], *[[False] * 2] * 3], fs
         assert waves[1] == pytest.approx(3.0, abs=0.35)
+
+
+def test_a_single_value_has_no_spread():
+    made = synthetic_ecg(bpm=40, seed=2)
+    m = measure(made.record.segment(0.0, 3.0), good_quality(made.record.segment(0.0, 3.0)))
+    assert len(m.beats) == 2
+    assert (m.values["rr_ms"].n, m.values["rr_ms"].spread) == (1, None)
+    assert m.values["qrs_ms"].spread is not None
