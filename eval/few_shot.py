@@ -188,7 +188,7 @@ def _count(
     import torch
 
     right = 0
-    end = processor.tokenizer.eos_token
+    end = processor.end
     for item in queries:
         scores = []
         for answer in answers:
