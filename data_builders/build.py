@@ -48,6 +48,8 @@ Engine = Literal["local", "ray"]
 SHARD_ROWS = 256
 """Listed records of a shard: about 10 MB, and half a minute's work."""
 PROBLEMS = "problems.jsonl"
+CODE = ("", "io", "page", "quality", "findings", "claims", "render", "data_builders")
+"""Packages whose code decides what is in a set; a build goes on only with the same."""
 Rows = list[dict[str, Any]]
 _SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
 
@@ -144,6 +146,8 @@ class BuildSummary:
         Rows in the shards: as many, or several of each record.
     problems : dict of str to int
         Records left out, by kind.
+    example : Problem or None
+        The first of them.
     n_kept : int
         Shards that were done before this run.
     n_shards : int
@@ -158,6 +162,7 @@ class BuildSummary:
     n_items: int
     n_written: int
     problems: dict[str, int]
+    example: Problem | None = None
     n_kept: int
     n_shards: int
     n_new: int
@@ -172,7 +177,9 @@ class BuildSummary:
         """Give the summary in one line."""
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.problems.items()))
         text = f"{self.n_listed} listed = {self.n_items} written + {self.n_problems} left out"
-        text += f" ({kinds}; see {PROBLEMS})" if kinds else ""
+        if self.example is not None:
+            text += f" ({kinds}; see {PROBLEMS}), such as {self.example.record}: "
+            text += self.example.reason.rstrip(".")
         text += f", {self.n_written} rows" if self.n_written != self.n_items else ""
         text += f", {self.n_shards} shards"
         text += f" ({self.n_kept} kept from an earlier run)" if self.n_kept else ""
@@ -295,6 +302,7 @@ def build(
         n_items=sum(shard.n_items for shard in manifest.shards.values()),
         n_written=sum(shard.n_rows for shard in manifest.shards.values()),
         problems=dict(kinds),
+        example=everything[0] if everything else None,
         n_kept=n_kept,
         n_shards=manifest.n_shards,
         n_new=n_new,
@@ -399,7 +407,7 @@ def fingerprint() -> dict[str, str]:
     """
     package = Path(ecg_llm.__file__).parent
     digest = hashlib.sha256()
-    for folder in ("", "io", "findings", "data_builders"):
+    for folder in CODE:
         for path in sorted((package / folder).glob("*.py")):
             digest.update(f"{folder}/{path.name}\0".encode() + path.read_bytes())
     weights = sorted(path for path in (package / "weights").glob("*") if path.is_file())

@@ -55,6 +55,10 @@ class ItemError(ECGError):
         self.kind = kind
         self.reason = reason
 
+    def __str__(self) -> str:
+        """Give the reason."""
+        return self.reason
+
 
 @dataclass(frozen=True)
 class Item:
@@ -112,6 +116,8 @@ class Entry:
         Relative to the folder of the source.
     patient, recorded_at : str or None
         As the source gives them.
+    fold : int or None
+        That the source proposes for cross-validation.
     labels : tuple of tuple of str and float or None
         Codes with their likelihood in percent.
     statements : tuple of str
@@ -129,6 +135,7 @@ class Entry:
     record: ECGRecord
     source_file: str
     patient: str | None = None
+    fold: int | None = None
     recorded_at: str | None = None
     labels: tuple[tuple[str, float | None], ...] = ()
     statements: tuple[str, ...] = ()

@@ -94,6 +94,7 @@ class PTBXL:
             Folds 1 to 8 train, 9 validates, 10 tests, as the data set's authors propose.
         """
         self.vocabulary()
+        self._check_folder()
         column = _FILE_COLUMNS[self.fs]
         table = read_table(self.folder / DATABASE, (*_NEEDED, "strat_fold", column))
         problems = [Problem(f"{DATABASE} row", "row", reason) for reason in table.bad_rows]
@@ -126,6 +127,15 @@ class PTBXL:
             problems=tuple(problems),
             remarks=_without_report(table),
         )
+
+    def _check_folder(self) -> None:
+        """Refuse a rate none of whose files are there, while those of the other are."""
+        other = 600 - self.fs
+        wanted, there = f"records{self.fs}", f"records{other}"
+        if not (self.folder / wanted).is_dir() and (self.folder / there).is_dir():
+            raise ConfigError(
+                f"{self.folder}: it has no {wanted}, only {there}; give --fs {other}."
+            )
 
     def read(self, item: Item) -> Entry:
         """Read one record.
@@ -162,6 +172,7 @@ class PTBXL:
             record=replace(record, age_years=age, sex=sex, notes=record.notes + notes),
             source_file=file,
             patient=_plain_number(cells["patient_id"]) or None,
+            fold=_whole(cells["strat_fold"]),
             recorded_at=cells["recording_date"] or None,
             labels=labels,
             statements=tuple(vocabulary[code] for code, _ in labels),

@@ -52,6 +52,7 @@ def row_of(entry: Entry, item: Item, source: Source) -> dict[str, Any]:
         "dataset": source.name,
         "patient": entry.patient,
         "split": item.split,
+        "fold": entry.fold,
         "recorded_at": entry.recorded_at,
         "age_years": record.age_years,
         "sex": record.sex,

@@ -42,6 +42,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("dataset", pa.string(), "Source: ptbxl, mimic-iv-ecg, synthetic."),
     ("patient", pa.string(), "Pseudonym as in the source; null if the source gives none."),
     ("split", pa.string(), "train, val or test; all records of a patient are in one."),
+    ("fold", pa.int8(), "Fold that the source proposes, 1 to 10; null if it proposes none."),
     ("recorded_at", pa.string(), "Time as in the source, which may have shifted it."),
     ("age_years", pa.float64(), "Null if unknown or withheld."),
     ("sex", pa.string(), "female or male; null if unknown."),

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecg_llm.data_builders.build import PROBLEMS
 from ecg_llm.data_builders.card import CARD, load_card
 from ecg_llm.data_builders.shards import MANIFEST, Manifest, load_manifest
 from ecg_llm.data_builders.tables import sha256_of
@@ -268,10 +269,12 @@ def _counts(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fau
     rows = sum(shard.n_rows for shard in manifest.shards.values())
     if counts.get("rows", written) != rows:
         yield Fault(CARD, f"{counts.get('rows', written)} rows; the manifest says {rows}")
+    if not written:
+        yield Fault(CARD, f"no record was written: all {listed} were left out; see {PROBLEMS}")
     if written != items or counts["shards"] != len(manifest.shards):
         told = f"{written} records in {counts['shards']} shards"
         yield Fault(CARD, f"{told}; the manifest says {items} in {len(manifest.shards)}")
-    problems = out / "problems.jsonl"
+    problems = out / PROBLEMS
     if not problems.is_file():
         yield Fault(problems.name, "it is gone")
         return

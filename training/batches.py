@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from ecg_llm.training.pack import Pack
 from ecg_llm.training.recipe import DataConfig
 from ecg_llm.training.views import ViewConfig, any_view, heavy_view, light_view
 
+Needs = Literal["nothing", "statements", "words"]
+"""What a record must have to be learnt from; words are statements or a report."""
 LEAD_GAIN = 0.3
 """Deviation of the logarithm of a precordial lead's gain where each lead lost its own."""
 
@@ -34,6 +37,10 @@ class Batches:
         Part of a batch that each has.
     size : int
         Views a batch.
+    names : tuple of str
+        Of the sources, in the order of ``groups``.
+    left_out : tuple of str
+        Sources that are packed but not learnt from.
     """
 
     pack: Pack
@@ -41,6 +48,15 @@ class Batches:
     groups: tuple[npt.NDArray[np.int64], ...]
     shares: npt.NDArray[np.float64]
     size: int
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Say what is learnt from, and what is not."""
+        groups = zip(self.names, self.groups, self.shares, strict=True)
+        learnt = ", ".join(f"{len(rows)} {name} ({share:.0%})" for name, rows, share in groups)
+        rest = f"; not from {', '.join(self.left_out)}" if self.left_out else ""
+        return f"learns from {learnt}{rest}"
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -119,9 +135,7 @@ class Batches:
         return x, there
 
 
-def batches(
-    pack: Pack, data: DataConfig, views: ViewConfig, size: int, *, labelled: bool
-) -> Batches:
+def batches(pack: Pack, data: DataConfig, views: ViewConfig, size: int, *, needs: Needs) -> Batches:
     """Choose the records that a recipe learns from.
 
     Parameters
@@ -134,8 +148,8 @@ def batches(
         How they are shown.
     size : int
         Views a batch.
-    labelled : bool
-        Whether to leave out records without any known statement.
+    needs : {"nothing", "statements", "words"}
+        What a record must have: a known statement, or that or a report.
 
     Returns
     -------
@@ -147,26 +161,39 @@ def batches(
         If none is left.
     """
     trains = np.isin(pack.fold, (0, *data.folds))
-    if labelled:
-        trains &= (pack.labels >= 0).any(axis=1)
-    groups, weights = [], []
+    if needs != "nothing":
+        stated = (pack.labels >= 0).any(axis=1)
+        trains &= stated if needs == "statements" else stated | (pack.report != "")
+    groups: dict[str, npt.NDArray[np.int64]] = {}
+    weights = []
     for source in sorted(set(pack.source.tolist())):
         rows = np.flatnonzero(trains & (pack.source == source))
         weight = data.shares.get(source, float(len(rows)))
         if data.shares and source not in data.shares:
             weight = 0.0
         if len(rows) and weight > 0:
-            groups.append(rows)
+            groups[source] = rows
             weights.append(weight)
     if not groups:
-        raise ConfigError(
-            f"no records of folds {data.folds} and sources {sorted(data.shares)} are packed; "
-            "change [data] of the recipe or pack other data."
+        wanted = {"nothing": "records", "statements": "records with statements"}.get(
+            needs, "records with words"
         )
-    if data.few:
-        groups = _few(groups, data.few)
+        raise ConfigError(
+            f"the recipe learns from {wanted} of folds {', '.join(map(str, data.folds))}"
+            f"{' of ' + ', '.join(sorted(data.shares)) if data.shares else ''}, of which none is "
+            f"among the packed {', '.join(sorted(set(pack.source.tolist())))}; change [data] of "
+            "the recipe, or give other data."
+        )
     shares = np.array(weights) / sum(weights)
-    return Batches(pack, views, tuple(groups), shares, size)
+    return Batches(
+        pack,
+        views,
+        tuple(_few(list(groups.values()), data.few) if data.few else groups.values()),
+        shares,
+        size,
+        tuple(groups),
+        tuple(sorted(set(pack.source.tolist()) - set(groups))),
+    )
 
 
 def _few(groups: list[npt.NDArray[np.int64]], n: int) -> list[npt.NDArray[np.int64]]:

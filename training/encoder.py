@@ -18,7 +18,7 @@ from ecg_llm.training.batches import batches
 from ecg_llm.training.encoder_card import LIMITS, data_card
 from ecg_llm.training.loop import fit
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
-from ecg_llm.training.pack import Pack, pack
+from ecg_llm.training.pack import PROBLEMS, Pack, count_problems, pack
 from ecg_llm.training.page_encoder import PageEncoder
 from ecg_llm.training.recipe import Recipe, load_recipe, starting_folder
 from ecg_llm.training.store import load_encoder, save_encoder, save_page_encoder
@@ -36,6 +36,7 @@ def train_encoder(
     resume: bool = False,
     report: Report = lambda stage, step, steps, logs: None,
     pack_progress: Callable[[int, int], None] = lambda done, total: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, float]:
     """Pack the data if that was not done, then train by a recipe or a sequence of them.
 
@@ -57,6 +58,8 @@ def train_encoder(
         Called with the stage, step, steps and figures.
     pack_progress : callable
         Called with packed and total records.
+    tell : callable
+        Called with lines on the records that are learnt from, and those left out.
 
     Returns
     -------
@@ -68,22 +71,25 @@ def train_encoder(
     ConfigError
         If an objective does not exist, or the data do not fit.
     """
+    packed = packed or out / "packed"
     records = pack(
         data,
-        packed or out / "packed",
+        packed,
         n_simulated=recipe.data.simulated,
         workers=workers,
         progress=pack_progress,
     )
+    if n_bad := count_problems(packed):
+        tell(f"{n_bad} records could not be packed; see {packed / PROBLEMS}")
     if recipe.objective != "sequence":
-        return train_stage(recipe, records, out, resume=resume, report=report)
+        return train_stage(recipe, records, out, resume=resume, report=report, tell=tell)
     logs: dict[str, float] = {}
     start = recipe.start
     for number, name in enumerate(recipe.stages, 1):
         stage = load_recipe(name, **{**recipe.given, "size": recipe.size, "start": start})
         last = number == len(recipe.stages)
         folder = out if last else out / f"{number}-{stage.objective}"
-        logs = train_stage(stage, records, folder, resume=resume, report=report)
+        logs = train_stage(stage, records, folder, resume=resume, report=report, tell=tell)
         start = str(folder)
     return logs
 
@@ -95,6 +101,7 @@ def train_stage(
     *,
     resume: bool = False,
     report: Report = lambda stage, step, steps, logs: None,
+    tell: Callable[[str], None] = lambda line: None,
     stop_at: int | None = None,
 ) -> dict[str, float]:
     """Train one stage on packed records.
@@ -111,6 +118,8 @@ def train_stage(
         Go on from the checkpoint in ``out``.
     report : callable
         Called with the stage, step, steps and figures.
+    tell : callable
+        Called with a line on the records that are learnt from.
     stop_at : int, optional
         Stop after so many steps.
 
@@ -129,8 +138,9 @@ def train_stage(
         recipe.data,
         recipe.views,
         recipe.loop.batch,
-        labelled=OBJECTIVES[recipe.objective].labelled,
+        needs=OBJECTIVES[recipe.objective].needs,
     )
+    tell(f"{recipe.objective}: {source}")
     made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))
     logs: dict[str, float] = {}
     figures: dict[str, float] = {}

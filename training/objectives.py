@@ -14,7 +14,7 @@ from torch import nn
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.adapt import Adapt
-from ecg_llm.training.batches import Batches
+from ecg_llm.training.batches import Batches, Needs
 from ecg_llm.training.contrast import Contrast
 from ecg_llm.training.latent import Latent, Masked
 from ecg_llm.training.loop import Batch, Objective
@@ -90,12 +90,12 @@ class Kind:
     ----------
     make : callable
         Builds it with its judge and its batches.
-    labelled : bool
-        Whether it takes records with statements only.
+    needs : {"nothing", "statements", "words"}
+        Which records it takes: all, those with statements, or those with statements or a report.
     """
 
     make: Callable[[Setup], Made]
-    labelled: bool
+    needs: Needs
 
 
 def make_objective(setup: Setup) -> Made:
@@ -158,6 +158,7 @@ def _contrast(setup: Setup) -> Made:
 def _adapt(setup: Setup) -> Made:
     options: dict[str, Any] = dict(setup.recipe.options)
     rows = setup.source.rows
+    rows = rows[(setup.pack.labels[rows] >= 0).any(axis=1)]
     n = min(int(options.pop("labelled", 150)), len(rows))
     labelled = np.sort(np.random.default_rng(0).choice(rows, n, replace=False))
     objective = Adapt(setup.encoder, torch.from_numpy(labelled), **options)
@@ -212,11 +213,11 @@ def _by_probe(pack: Pack) -> Judge:
 
 
 OBJECTIVES: dict[str, Kind] = {
-    "supervised": Kind(_supervised, labelled=True),
-    "latent": Kind(_latent, labelled=False),
-    "masked": Kind(_masked, labelled=False),
-    "contrast": Kind(_contrast, labelled=True),
-    "adapt": Kind(_adapt, labelled=False),
-    "page": Kind(_page, labelled=True),
+    "supervised": Kind(_supervised, needs="statements"),
+    "latent": Kind(_latent, needs="nothing"),
+    "masked": Kind(_masked, needs="nothing"),
+    "contrast": Kind(_contrast, needs="words"),
+    "adapt": Kind(_adapt, needs="nothing"),
+    "page": Kind(_page, needs="statements"),
 }
 """By the name that a recipe gives; another one joins by a line here."""

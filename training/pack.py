@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.data_builders.listing import Problem
 from ecg_llm.encoders.signal_input import WINDOW, encoder_input, windows
 from ecg_llm.errors import ConfigError, ECGError
 from ecg_llm.leads import STANDARD_12
@@ -19,8 +21,8 @@ from ecg_llm.record import ECGRecord
 from ecg_llm.scp import COLUMNS, with_classes
 from ecg_llm.training.sources import Job, Row, list_jobs, read_row, run_jobs
 
-SIGNALS, INDEX = "signals.npy", "index.npz"
-VERSION = 1
+SIGNALS, INDEX, PROBLEMS = "signals.npy", "index.npz", "problems.jsonl"
+VERSION = 2
 """Raised whenever the same files would give other arrays."""
 _CERTAIN = """
     IMI ASMI LVH LAFB IRBBB 1AVB IVCD CRBBB CLBBB ILMI LAO/LAE AMI ALMI LMI LPFB RVH RAO/RAE WPW
@@ -135,7 +137,7 @@ def load_pack(folder: Path) -> Pack:
 
 
 def pack(
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
     n_simulated: int = 4000,
@@ -147,11 +149,11 @@ def pack(
 
     Parameters
     ----------
-    data : Path
+    data : Path or None
         Folder with any of ``ptbxl/``, ``ptbxl_zscored/``, ``challenge2011_set_a/`` and sets of
-        records built by ``ecgllm build``; or itself one of them.
+        records built by ``ecgllm build``; or itself one of them. None: simulated records only.
     out : Path
-        Folder to write.
+        Folder to write; records that could not be packed are listed there in ``problems.jsonl``.
     n_simulated : int
         Simulated records to add, half of them with rare conditions.
     seed : int
@@ -168,14 +170,10 @@ def pack(
     Raises
     ------
     ConfigError
-        If there is nothing to pack.
+        If there is no data set, or nothing of it can be packed.
     """
-    jobs = [*list_jobs(data), *(("simulated", (seed, k)) for k in range(n_simulated))]
-    if not jobs:
-        raise ConfigError(
-            f"{data}: none of ptbxl/, ptbxl_zscored/, challenge2011_set_a/ or a set built by "
-            "`ecgllm build` is there, and no simulated records were asked for."
-        )
+    jobs = [] if data is None else list_jobs(data)
+    jobs += [("simulated", (seed, k)) for k in range(n_simulated)]
     asked = hashlib.sha256(repr((VERSION, str(data), jobs)).encode()).hexdigest()
     stamp = out / "asked.txt"
     if stamp.is_file() and stamp.read_text() == asked:
@@ -187,14 +185,24 @@ def pack(
     )
     digest = hashlib.sha256()
     rows: list[dict[str, Any]] = []
-    for done, made in enumerate(run_jobs(functools.partial(_make, data), jobs, workers), 1):
-        if made is not None:
+    problems: list[Problem] = []
+    make = functools.partial(_make, data or Path())
+    for done, made in enumerate(run_jobs(make, jobs, workers), 1):
+        if isinstance(made, Problem):
+            problems.append(made)
+        else:
             signals[len(rows)] = made["signal"]
             digest.update(made.pop("signal").tobytes())
             rows.append(made)
         progress(done, len(jobs))
     signals.flush()
     del signals
+    lines = (json.dumps(asdict(problem), ensure_ascii=False) + "\n" for problem in problems)
+    (out / PROBLEMS).write_text("".join(lines), encoding="utf-8")
+    if not rows:
+        new.unlink()
+        what = f", such as {problems[0].record}: {problems[0].reason}" if problems else ""
+        raise ConfigError(f"{data}: none of {len(jobs)} records could be packed{what}")
     whole = np.load(new, mmap_mode="r")
     np.save(out / SIGNALS, whole[: len(rows)])
     new.unlink()
@@ -206,13 +214,29 @@ def pack(
     return load_pack(out)
 
 
-def _make(data: Path, job: Job) -> dict[str, Any] | None:
-    """Read one record and put it into the packed form; None if it cannot be encoded."""
+def count_problems(folder: Path) -> int:
+    """Count the records that could not be packed.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `pack`.
+
+    Returns
+    -------
+    int
+    """
+    return len((folder / PROBLEMS).read_text(encoding="utf-8").splitlines())
+
+
+def _make(data: Path, job: Job) -> dict[str, Any] | Problem:
+    """Read one record and put it into the packed form, or say why it cannot be encoded."""
     try:
         row = read_row(data, job)
         signal, present, calibrated = encoder_input(row.record)
-    except ECGError:
-        return None
+    except ECGError as error:
+        kind, what = job
+        return Problem("/".join(map(str, what)), kind, str(error))
     _, first, there = windows(signal, present)[0]
     lead_gains_known = row.lead_gains_known
     record = row.record
@@ -248,7 +272,7 @@ def label_row(row: Row) -> npt.NDArray[np.int8]:
         return np.full(len(COLUMNS), -1, np.int8)
     held = with_classes(row.codes)
     labels = np.array([name in held for name in COLUMNS], np.int8)
-    if row.source == "simulated" and "NORM" not in held:
+    if row.source in ("simulated", "synthetic") and "NORM" not in held:
         doubtful = [name not in CERTAIN_IF_ABSENT and name not in held for name in COLUMNS]
         labels[doubtful] = -1
     return labels

@@ -103,4 +103,8 @@ def probe(encoder: SignalEncoder, pack: Pack, fold: int = 9, few: int = 0) -> di
         train = np.random.default_rng(0).choice(train, few, replace=False)
     x, z = pooled_tokens(encoder, pack, train), pooled_tokens(encoder, pack, test)
     found = task_aucs(pack.labels[test], ridge_scores(x, pack.labels[train], z), MIN_POSITIVE)
-    return {f"{task} AUC, probe": found[task] for task in ("super", "rhythm", "all")}
+    return {
+        f"{task} AUC, probe": found[task]
+        for task in ("super", "rhythm", "all")
+        if found[task] == found[task]
+    }

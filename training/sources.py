@@ -64,7 +64,7 @@ def list_jobs(data: Path) -> list[Job]:
     Raises
     ------
     ConfigError
-        If there is no such folder.
+        If there is no such folder, or no data set in it.
     """
     if not data.is_dir():
         raise ConfigError(f"{data}: no such folder; give the folder of the data sets.")
@@ -82,16 +82,33 @@ def list_jobs(data: Path) -> list[Job]:
             stems = sorted(path.name for path in folder.glob("*.hea"))
             jobs += [("challenge2011", (name, stem)) for stem in stems]
         elif (folder / "manifest.json").is_file():
-            from ecg_llm.data_builders.shards import load_manifest
-
-            shards = load_manifest(folder).shards.values()
-            kept = [shard for shard in shards if shard.split != "test"]
-            jobs += [
-                ("built", (name, shard.split, shard.name, k))
-                for shard in kept
-                for k in range(shard.n_rows)
-            ]
+            jobs += _built(folder, name)
+    if not jobs:
+        raise ConfigError(
+            f"{data}: none of ptbxl/, ptbxl_zscored/, challenge2011_set_a/ or a set built by "
+            "`ecgllm build` is there."
+        )
     return jobs
+
+
+def _built(folder: Path, name: str) -> list[Job]:
+    """List the records of a set, but for those set apart for tests; of pages and talks none."""
+    import pyarrow.parquet as pq
+
+    from ecg_llm.data_builders.shards import load_manifest
+
+    manifest = load_manifest(folder)
+    if manifest.build["kind"] != "records":
+        return []
+    kept = [shard for shard in manifest.shards.values() if shard.split != "test"]
+    if any("fold" not in pq.read_schema(folder / shard.name).names for shard in kept):
+        raise ConfigError(
+            f"{folder}: an earlier version built this set, without the folds of its records; "
+            "build it anew with --overwrite."
+        )
+    return [
+        ("built", (name, shard.split, shard.name, k)) for shard in kept for k in range(shard.n_rows)
+    ]
 
 
 def run_jobs(make: Callable[[Job], Made], jobs: list[Job], workers: int) -> Iterator[Made]:
@@ -121,7 +138,7 @@ def run_jobs(make: Callable[[Job], Made], jobs: list[Job], workers: int) -> Iter
 def _ptbxl(folder: Path) -> tuple[Any, Any]:
     from ecg_llm.data_builders.ptbxl import PTBXL
 
-    source = PTBXL(folder, fs=100)
+    source = PTBXL(folder, fs=100 if (folder / "records100").is_dir() else 500)
     return source, source.listing()
 
 
@@ -227,17 +244,18 @@ def _read_built(data: Path, what: tuple[str, str, str, int]) -> Row:
 
     folder, split, shard, k = what
     row = _group(data / folder / shard, k // ROWS_PER_GROUP)[k % ROWS_PER_GROUP]
-    labels = row["labels"]
+    labels, fold = row["labels"], row["fold"]
     return Row(
         record=record_of(row),
         source=str(row["dataset"]),
-        fold=9 if split == "val" else 0,
+        # Without folds of its own a source trains, but for what its build set apart.
+        fold=fold if fold is not None else 9 if split == "val" else 0,
         codes=tuple(label["code"] for label in labels) if labels else None,
         report=row["report"] or "",
     )
 
 
-_BUILT = "record dataset age_years sex fs leads derived signal gain calibrated labels report"
+_BUILT = "record dataset fold age_years sex fs leads derived signal gain calibrated labels report"
 _READERS: dict[str, Callable[[Path, Any], Row]] = {
     "ptbxl": _read_ptbxl,
     "zscored": _read_zscored,

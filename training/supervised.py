@@ -209,21 +209,22 @@ def judge_supervised(
         for t, v in task_aucs(labels, whole, MIN_POSITIVE).items()
         if t in ("super", "sub", "form", "rhythm", "all")
     }
+
+    def super_auc(x: npt.NDArray[np.float32], there: npt.NDArray[np.bool_]) -> float:
+        logits = logits_of(objective, x, there, calibrated)[0]
+        return task_aucs(labels, logits, MIN_POSITIVE)["super"]
+
     one = present.copy()
     one[:, 1:] = False
-    result["super AUC, lead I"] = task_aucs(
-        labels, logits_of(objective, signal * one, one, calibrated)[0]
-    )["super"]
+    result["super AUC, lead I"] = super_auc(signal * one, one)
     pages = [
         page_view(x, there, np.random.default_rng(k))
         for k, (x, there) in enumerate(zip(signal, present, strict=True))
     ]
     seen = np.stack([there for _, there in pages])
     paper = np.where(seen, np.stack([x for x, _ in pages]), np.float32(0))
-    result["super AUC, page"] = task_aucs(labels, logits_of(objective, paper, seen, calibrated)[0])[
-        "super"
-    ]
-    return result
+    result["super AUC, page"] = super_auc(paper, seen)
+    return {name: value for name, value in result.items() if value == value}
 
 
 @torch.inference_mode()

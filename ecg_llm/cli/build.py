@@ -283,6 +283,8 @@ def _run(
         product=product or RECORDS,
         shard_rows=shard_rows or SHARD_ROWS,
     )
+    if not summary.n_items:
+        raise ConfigError(f"{out}: nothing was written: {summary}.")
     typer.echo(f"{out}: {summary}")
 
 

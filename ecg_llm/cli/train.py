@@ -289,6 +289,7 @@ def train_encoder(
         resume=resume,
         report=report,
         pack_progress=progress("record"),
+        tell=lambda line: typer.echo(line, err=True),
     )
     name = "page_encoder" if chosen.objective == "page" else "signal_encoder"
     typer.echo(str(out / f"{name}.safetensors"))

@@ -46,6 +46,8 @@ _READ = 0.5
 _MOST_NAMES = 120
 _APART_MM = 4.0
 """Two names are never closer."""
+_UNUSUAL = 1.0
+"""By what names must speak for the Cabrera order: about one lead's name that stands there alone."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,9 @@ def _shifts(key: str, n_rows: int) -> range:
     if not key:
         return range(1)
     n = len(ARRANGEMENTS[key])
-    return range(-1 if n_rows > n else 0, max(min(n - 1, n + _MOST_STRIPS - n_rows) + 1, 0))
+    strips = n_rows - n
+    first = -1 if 0 < strips <= _MOST_STRIPS + 1 else 0
+    return range(first, max(min(n - 1, _MOST_STRIPS - strips) + 1, 0))
 
 
 def _match(
@@ -329,6 +333,7 @@ def _match(
         score -= 2.0 * (len(leads) - len(set(leads)))
     else:
         score -= 0.4 * max(len(grid) - shift - apart.shape[0], 0) + max(0.2 * shift, -0.05 * shift)
+        score -= _UNUSUAL if key.endswith("Cabrera") else 0.0
     # Names beside their row beat names far from it, all else alike.
     score -= 0.3 * abs(below) / pitch
     beside = tuple(int(r) if c else -1 for r, c in zip(owner, close, strict=True))

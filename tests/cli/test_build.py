@@ -32,6 +32,20 @@ def test_build_and_verify(tmp_path):
     assert (bad.exit_code, "it is gone" in bad.stdout) == (1, True)
 
 
+def test_a_set_of_nothing_is_no_success(tmp_path):
+    folder, out = tmp_path / "ptbxl", str(tmp_path / "set")
+    folder.mkdir()
+    columns = "ecg_id,patient_id,age,sex,recording_date,report,scp_codes,strat_fold,filename_lr"
+    (folder / "ptbxl_database.csv").write_text(f"{columns}\n1,1,50,0,,,{{}},1,gone/00001_lr\n")
+    (folder / "scp_statements.csv").write_text(",description\nNORM,normal ECG\n")
+    made = run(app, ["build", "ptbxl", str(folder), "--fs", "100", "--out", out])
+    assert made.exit_code == 2
+    assert "nothing was written" in made.output
+    assert "such as 00001: gone/00001_lr.hea: no such file" in made.output
+    checked = run(app, ["build", "verify", out])
+    assert (checked.exit_code, "no record was written" in checked.stdout) == (1, True)
+
+
 @pytest.mark.parametrize("source", ["ptbxl", "mimic-iv-ecg"])
 def test_a_folder_that_is_not_the_data_set(tmp_path, source):
     missing = run(app, ["build", source, str(tmp_path / "none"), "--out", str(tmp_path / "set")])

@@ -25,20 +25,32 @@ simulated = 6
 
 
 def test_a_sequence_trains_and_every_stage_begins_with_the_one_before(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+    data = tmp_path / "data"
+    made = run(app, ["build", "synthetic", "--n", "2", "--fs", "100", "--out", str(data / "set")])
+    assert made.exit_code == 0, made.output
     for name in ("latent", "supervised"):
         (tmp_path / f"{name}.toml").write_text(_STAGE.format(name))
     stages = json.dumps([str(tmp_path / "latent.toml"), str(tmp_path / "supervised.toml")])
     recipe = tmp_path / "both.toml"
     recipe.write_text(f'objective = "sequence"\nstages = {stages}\n[data]\nsimulated = 6\n')
-    command = ["train", "encoder", "--recipe", str(recipe), "--data", str(tmp_path / "data")]
+    command = ["train", "encoder", "--recipe", str(recipe), "--data", str(data)]
     done = run(app, [*command, "--out", str(tmp_path / "out"), "--steps", "1"])
     assert done.exit_code == 0, done.output
     card = json.loads((tmp_path / "out" / "signal_encoder.json").read_text())
     assert card["recipe"]["loop"]["steps"] == 1
     assert card["recipe"]["start"] == str(tmp_path / "out" / "1-latent")
-    assert card["sources"][0]["source"] == "simulated"
+    assert [row["source"] for row in card["sources"]] == ["simulated", "synthetic"]
+    assert "latent: learns from 6 simulated (86%), 1 synthetic (14%)" in done.output
     assert "supervised 1/1" in done.output
+
+
+def test_an_empty_folder_is_not_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    command = ["train", "encoder", "--recipe", "masked", "--data", str(tmp_path / "data")]
+    done = run(app, [*command, "--out", str(tmp_path / "out"), "--steps", "1"])
+    assert done.exit_code == 2
+    assert "none of ptbxl/" in done.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_wrong_recipe_is_one_message(tmp_path: Path) -> None:

@@ -165,6 +165,22 @@ def test_another_program_is_a_different_build(own_set, monkeypatch):
         remake(own_set)
 
 
+def test_the_program_is_all_code_that_measures(monkeypatch, tmp_path):
+    package = tmp_path / "ecg_llm"
+    for module in ("quality/gate.py", "claims/check.py", "render/page.py"):
+        (package / module).parent.mkdir(parents=True)
+        (package / module).write_text("old")
+    monkeypatch.setattr(engine.ecg_llm, "__file__", str(package / "__init__.py"))
+    seen = set()
+    for module in ("", "quality/gate.py", "claims/check.py", "render/page.py"):
+        if module:
+            (package / module).write_text("new")
+        engine.fingerprint.cache_clear()
+        seen.add(engine.fingerprint()["code"])
+    engine.fingerprint.cache_clear()
+    assert len(seen) == 4
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for overwrite in (False, True):

@@ -34,6 +34,7 @@ def test_a_record_with_all_that_is_known_of_it(tmp_path, layouts):
     assert (entry.record.fs, entry.record.n_samples, len(entry.record.leads)) == (100, 1000, 12)
     assert (entry.record.sex, entry.record.age_years) == ("male", None)
     assert "over 89" in entry.record.notes[-1]
+    assert entry.fold == 2
     assert entry.labels == (("NORM", 100.0), ("SR", 0.0))
     assert entry.statements == ("normal ECG", "sinus rhythm")
     assert (entry.report, entry.report_language) == ("sinus rhythm. normal ecg.", "en")
@@ -49,6 +50,12 @@ def test_folds_are_splits(tmp_path, layouts):
         "val": 1,
         "test": 1,
     }
+
+
+def test_a_rate_that_is_not_there_is_told_at_once(tmp_path, layouts):
+    folder = layouts.make_ptbxl(tmp_path / "ptbxl", [layouts.ptbxl_row(1)], 1)
+    with pytest.raises(ConfigError, match="no records500, only records100; give --fs 100"):
+        PTBXL(folder, 500).listing()
 
 
 def test_every_bad_row_is_told_and_none_is_lost(tmp_path, layouts):

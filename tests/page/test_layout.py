@@ -65,3 +65,27 @@ def test_rows_without_arrangement_need_names_for_half_of_them():
 def test_without_names_nothing_is_assumed():
     assert _best_match([], _rows(4)) is None
     assert _best_match([Name("II", 10.0, 25.0, 0.5)], _rows(4)) is None
+
+
+def test_no_name_that_stands_there_alone_means_no_cabrera_order():
+    # As read from a photograph at an angle: all names that fit the Cabrera order fit the usual one.
+    read = [("V1", 9.1, -50.9, 0.61), ("aVL", -51.1, -24.7, 0.7), ("V2", 8.9, -24.9, 0.97),
+            ("V5", 69.5, -24.2, 0.96), ("V6", -117.9, 1.7, 0.55), ("V6", -52.7, 1.7, 0.51),
+            ("V3", 8.8, 1.8, 1.0), ("V6", 71.8, 2.8, 0.52), ("II", -123.9, 36.5, 0.73),
+            ("V4", -26.5, 34.0, 0.56), ("aVL", -33.6, 44.1, 0.56)]  # fmt: skip
+    names = [Name(*one) for one in read]
+    rows = tuple(Row(at, 0.0, -130.0, np.zeros(2500)) for at in (-48.7, -21.7, 4.3, 40.3))
+    best = _best_match(names, rows)
+    assert best is not None and best.arrangement == "3x4"
+
+
+def test_one_name_where_only_the_cabrera_order_has_it_is_enough():
+    names = [n for n in _names(ARRANGEMENTS["3x4 Cabrera"]) if n.lead in ("I", "V1", "V5", "V6")]
+    best = _best_match(names, _rows(3))
+    assert best is not None and best.arrangement == "3x4 Cabrera"
+
+
+def test_a_page_of_twelve_rows_is_not_three_rows_over_nine_strips():
+    names = [n for n in _names(ARRANGEMENTS["3x4"]) if n.lead in ("I", "V1", "V4")]
+    best = _best_match([Name(n.lead, n.u, n.v + 25.0, n.score) for n in names], _rows(12))
+    assert best is None or best.arrangement != "3x4"

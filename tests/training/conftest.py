@@ -13,5 +13,4 @@ from ecg_llm.training.pack import Pack, pack
 def small_pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     """Two dozen simulated records."""
     folder: Path = tmp_path_factory.mktemp("pack")
-    (folder / "nothing").mkdir()
-    return pack(folder, folder / "packed", n_simulated=24, seed=1)
+    return pack(None, folder / "packed", n_simulated=24, seed=1)

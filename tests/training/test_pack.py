@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ecg_llm.data_builders.build import build
+from ecg_llm.data_builders.instruct import CONVERSATIONS, Instruct
+from ecg_llm.data_builders.ptbxl import PTBXL
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
 from ecg_llm.scp import COLUMNS, with_classes
-from ecg_llm.training.pack import Pack, label_row, load_pack, pack
+from ecg_llm.training.batches import batches
+from ecg_llm.training.pack import PROBLEMS, Pack, count_problems, label_row, load_pack, pack
+from ecg_llm.training.recipe import DataConfig
 from ecg_llm.training.sources import Row, rescaled
+from ecg_llm.training.views import ViewConfig
+
+
+def _ptbxl(folder: Path, folds: dict[int, int], there: tuple[int, ...]) -> Path:
+    """Write a data set in PTB-XL's layout, with simulated content."""
+    columns = "ecg_id,patient_id,age,sex,recording_date,report,scp_codes,strat_fold,filename_lr"
+    rows = [
+        f"{n},{n},50,0,,sinus rhythm,{{'SR': 0.0}},{fold},records100/{n:05d}_lr"
+        for n, fold in folds.items()
+    ]
+    (folder / "records100").mkdir(parents=True)
+    (folder / "ptbxl_database.csv").write_text("\n".join([columns, *rows]) + "\n")
+    (folder / "scp_statements.csv").write_text(",description\nSR,sinus rhythm\n")
+    for n in there:
+        steps = np.rint(synthetic_ecg(seed=n, fs=100.0).record.signal * 1000).astype("<i2")
+        stem = folder / "records100" / f"{n:05d}_lr"
+        stem.with_suffix(".dat").write_bytes(steps.T.tobytes())
+        lines = [f"{stem.name} 12 100 {steps.shape[1]}"]
+        lines += [f"{stem.name}.dat 16 1000(0)/mV 16 0 0 0 0 {lead}" for lead in STANDARD_12]
+        stem.with_suffix(".hea").write_text("\n".join(lines) + "\n")
+    return folder
 
 
 def _row(codes: tuple[str, ...] | None, source: str = "ptbxl") -> Row:
@@ -22,9 +49,8 @@ def _row(codes: tuple[str, ...] | None, source: str = "ptbxl") -> Row:
 
 
 def test_packing_again_reads_what_is_there(small_pack: Pack, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    first = pack(tmp_path / "data", tmp_path / "out", n_simulated=3, seed=5)
-    again = pack(tmp_path / "data", tmp_path / "out", n_simulated=3, seed=5)
+    first = pack(None, tmp_path / "out", n_simulated=3, seed=5)
+    again = pack(None, tmp_path / "out", n_simulated=3, seed=5)
     assert first.fingerprint == again.fingerprint != small_pack.fingerprint
     assert len(load_pack(tmp_path / "out")) == 3
 
@@ -37,10 +63,47 @@ def test_a_packed_record_is_the_record(small_pack: Pack) -> None:
 
 
 def test_nothing_to_pack(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no simulated records were asked for"):
-        pack(tmp_path, tmp_path / "out", n_simulated=0)
+    with pytest.raises(ConfigError, match="none of ptbxl/"):
+        pack(tmp_path, tmp_path / "out", n_simulated=24)
     with pytest.raises(ConfigError, match="no packed data there"):
         load_pack(tmp_path)
+
+
+def test_a_record_that_cannot_be_packed_is_listed(tmp_path: Path) -> None:
+    folder = _ptbxl(tmp_path / "data" / "ptbxl", {1: 1, 2: 1}, there=(2,))
+    made = pack(folder.parent, tmp_path / "out", n_simulated=0)
+    assert made.name.tolist() == ["00002"]
+    assert count_problems(tmp_path / "out") == 1
+    assert "00001_lr.hea: no such file" in (tmp_path / "out" / PROBLEMS).read_text()
+    (folder / "records100" / "00002_lr.hea").unlink()
+    with pytest.raises(ConfigError, match="none of 2 records could be packed, such as ptbxl/0"):
+        pack(folder.parent, tmp_path / "again", n_simulated=0)
+
+
+def test_a_built_set_keeps_its_folds_and_talks_beside_it_are_none(tmp_path: Path) -> None:
+    sets = tmp_path / "sets"
+    folder = _ptbxl(tmp_path / "ptbxl", {1: 1, 2: 7, 3: 9, 4: 10}, there=(1, 2, 3, 4))
+    build(PTBXL(folder, 100), sets / "ptbxl", workers=1, progress=False)
+    talk = Instruct.prepared(sets / "ptbxl")
+    build(talk, sets / "talk", workers=1, progress=False, product=CONVERSATIONS)
+    made = pack(sets, tmp_path / "out", n_simulated=0)
+    assert dict(zip(made.name.tolist(), made.fold.tolist(), strict=True)) == {
+        "00001": 1,
+        "00002": 7,
+        "00003": 9,
+    }
+    blind = batches(made, DataConfig(folds=(1, 2)), ViewConfig(), 4, needs="statements")
+    assert made.name[blind.rows].tolist() == ["00001"]
+
+
+def test_a_report_is_enough_for_words(small_pack: Pack) -> None:
+    report = np.array(["", "sinus rhythm", *[""] * (len(small_pack) - 2)])
+    bare = replace(small_pack, labels=np.full_like(small_pack.labels, -1), report=report)
+    chosen = batches(bare, DataConfig(), ViewConfig(), 4, needs="words")
+    assert chosen.rows.tolist() == [1]
+    assert str(chosen) == "learns from 1 simulated (100%)"
+    with pytest.raises(ConfigError, match="records with statements of folds 1, 2"):
+        batches(bare, DataConfig(), ViewConfig(), 4, needs="statements")
 
 
 def test_a_statement_brings_its_classes() -> None:
@@ -55,6 +118,8 @@ def test_the_simulator_does_not_vouch_for_what_it_may_show_unnamed() -> None:
     assert labels["super:HYP"] == 1
     assert labels["AFIB"] == 0
     assert labels["NDT"] == labels["super:STTC"] == -1
+    built = dict(zip(COLUMNS, label_row(_row(("LVH", "SR"), "synthetic")), strict=True))
+    assert built == labels
     normal = dict(zip(COLUMNS, label_row(_row(("NORM", "SR"), "simulated")), strict=True))
     assert normal["super:STTC"] == 0
 
