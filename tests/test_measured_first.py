@@ -163,7 +163,7 @@ def test_on_a_page_nothing_is_measured():
 
 
 def test_spikes_that_were_counted_are_no_matter_of_opinion():
-    """ "Possible pacemaker rhythm, uncertain" once stood beside ventricular pacing in every beat."""
+    """Beside ventricular pacing in every beat once stood "Possible pacemaker rhythm"."""
     spikes = fact("beats right after a spike", 10.0, "of 10", "≥ 2 and ≥ one in five")
     judged = found({"PACE": 0.05}, made("PACE", "present", spikes))["PACE"]
     assert judged.status == "present" and judged.doubt is None

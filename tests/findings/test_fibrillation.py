@@ -111,7 +111,7 @@ def test_flutter_waves_by_rate_and_share(make_case, share, per_minute, p_share, 
 
 @pytest.mark.parametrize(("p_share", "holds"), [(0.1, None), (0.9, False)])
 def test_steady_rr_of_paced_ventricles_exclude_no_fibrillation(make_case, p_share, holds):
-    """ "No atrial fibrillation (RR changes by 1.4 %)" was once said beneath a pacemaker at 70/min."""
+    """Beneath a pacemaker once stood "No atrial fibrillation (RR changes by 1.4 %)"."""
     steady = activity(irregularity=0.014, p_share=p_share)
     case = make_case({"heart_rate_bpm": 70.0})
     check = check_fibrillation(steady, case)
