@@ -36,6 +36,11 @@ class Analysis:
     measurements: Measurements | None
     findings: tuple[Finding, ...]
 
+    @property
+    def readable(self) -> ECGRecord:
+        """The record without what cannot be read of it."""
+        return self.record.only(self.quality.from_s, self.quality.to_s)
+
 
 def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
     """Judge, delineate and measure a record, apply the criteria, and let the encoder look.
@@ -61,12 +66,13 @@ def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
         quality = assess(record)
         if not quality.acceptable:
             return Analysis(record=record, quality=quality, measurements=None, findings=())
-        measurements = measure(record, quality)
+        seen = record.only(quality.from_s, quality.to_s)
+        measurements = measure(seen, quality)
         # Criteria need measured values; of a page only the encoder's findings are told.
         of_page = record.origin == "page"
-        findings = () if of_page else apply_criteria(record, quality, measurements)
+        findings = () if of_page else apply_criteria(seen, quality, measurements)
     if encoder:
         with stage("encode"):
             measured = None if of_page else measurements
-            findings = with_probabilities(record, measured, findings)
+            findings = with_probabilities(seen, measured, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -159,7 +159,8 @@ def measure(
     record : ECGRecord
         What was read.
     quality : Quality, optional
-        Its technical quality; assessed here if not given.
+        Its technical quality; assessed here if not given. Only the stretch and the leads that can
+        be read are measured.
     delineation : Delineation, optional
         Its waves; found here if not given.
 
@@ -177,9 +178,9 @@ def measure(
         from ecg_llm.quality import assess
 
         quality = assess(record)
+    record = record.only(quality.from_s, quality.to_s)
     if delineation is None:
-        leads_read = tuple(lead for lead in record.leads if lead in quality.usable_leads)
-        delineation = delineate(record, leads_read) if leads_read else no_beats()
+        delineation = _waves(record, quality)
     kinds: tuple[BeatClass, ...] = ()
     leads: dict[str, LeadMeasurements] = {}
     typical: dict[str, Array] = {}
@@ -195,12 +196,30 @@ def measure(
     return Measurements(
         record=record.name or record.source,
         fs=record.fs,
-        from_s=0.0,
-        to_s=record.duration_s,
+        from_s=quality.from_s,
+        to_s=quality.to_s,
         values=record_values(delineation, pooled_beats(kinds), typical, record.calibrated),
         beats=tuple(Beat(float(r), kind) for r, kind in zip(delineation.r_s, kinds, strict=False)),
         leads=leads,
         delineation=delineation,
+    )
+
+
+def _waves(record: ECGRecord, quality: Quality) -> Delineation:
+    """Delineate the stretch that can be read; its times count from the start of the record."""
+    leads = tuple(lead for lead in record.leads if lead in quality.usable_leads)
+    if not leads:
+        return no_beats()
+    if not quality.from_s:
+        return delineate(record, leads)
+    found = delineate(record.segment(quality.from_s, quality.to_s), leads)
+    later = quality.from_s
+    return replace(
+        found,
+        r_s=found.r_s + later,
+        times_s=found.times_s + later,
+        global_s=found.global_s + later,
+        p_waves_s=found.p_waves_s + later,
     )
 
 

@@ -126,7 +126,7 @@ def build(
     return build_from_facts(
         question,
         [facts_of(analysis) for analysis in analyses],
-        [analysis.record for analysis in analyses],
+        [analysis.readable for analysis in analyses],
         history=history,
         parts=parts,
     )

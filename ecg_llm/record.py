@@ -156,3 +156,23 @@ class ECGRecord:
         """
         first, last = round(from_s * self.fs), round(to_s * self.fs)
         return replace(self, signal=self.signal[:, max(first, 0) : max(last, 0)])
+
+    def only(self, from_s: float, to_s: float) -> ECGRecord:
+        """Keep a stretch where it lies in time: nothing counts as recorded before and after it.
+
+        Parameters
+        ----------
+        from_s, to_s : float, s
+            Limits, clipped to the record.
+
+        Returns
+        -------
+        ECGRecord
+            The same one, if the stretch is all of it.
+        """
+        first, last = max(round(from_s * self.fs), 0), max(round(to_s * self.fs), 0)
+        if first == 0 and last >= self.n_samples:
+            return self
+        signal = self.signal[:, :last].copy()
+        signal[:, :first] = np.nan
+        return replace(self, signal=signal)

@@ -224,9 +224,9 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     places = first[..., None] + span
     samples = signal[rows[..., None], np.minimum(places, n - 1)].astype(np.float64)
     within = (places < last[..., None]) & np.isfinite(samples)
-    level = np.where(within, samples, 0).sum(axis=-1) / np.maximum(last - first, 1)
-    there = known & np.isfinite(signal[rows, first]) & (last > first)
-    there &= np.isfinite(signal[rows, last - 1])
+    count = within.sum(axis=-1)
+    level = np.where(within, samples, 0).sum(axis=-1) / np.maximum(count, 1)
+    there = known & (count > 0)
     middle = (first + last) / 2
     line = np.full_like(signal, np.nan)
     at = np.arange(n, dtype=np.float64)

@@ -4,12 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ecg_llm.analysis import analyse
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.delineate import FIDUCIALS
 from ecg_llm.intervals import frontal_axis
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import measure, no_beats
-from ecg_llm.quality import LeadQuality, Quality
+from ecg_llm.quality import LeadQuality, Quality, assess
 
 
 def good_quality(record, **changes):
@@ -152,3 +153,56 @@ def test_one_call_measures_a_record():
     m = measure(made.record)
     assert m.value("heart_rate_bpm") == pytest.approx(made.truth.values["heart_rate_bpm"], abs=1)
     assert m.value("pr_ms") == pytest.approx(made.truth.values["pr_ms"], abs=20)
+
+
+def test_only_the_stretch_that_can_be_read_is_measured():
+    made = synthetic_ecg(bpm=70, fs=250.0, seconds=40.0, seed=3)
+    whole = measure(made.record)
+    signal = made.record.signal.copy()
+    signal[:, : 20 * 250] = np.random.default_rng(0).normal(0, 2, (12, 20 * 250))
+    quality = assess(replace(made.record, signal=signal))
+    part = measure(replace(made.record, signal=signal), quality)
+    assert (part.from_s, part.to_s) == (quality.from_s, quality.to_s) == (20.0, 40.0)
+    assert len(part.beats) == pytest.approx(len(whole.beats) / 2, abs=1)
+    later = np.array([beat.r_s for beat in whole.beats if beat.r_s > 20.3])
+    assert np.array([beat.r_s for beat in part.beats])[-len(later) :] == pytest.approx(
+        later, abs=0.005
+    )
+    for name in ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms"):
+        assert part.value(name) == pytest.approx(whole.value(name), rel=0.02)
+    row = part.leads["II"].per_beat["p_on"]
+    assert np.nanmin(row) > 20.0
+    assert np.nanmax(part.delineation.p_waves_s) < 40.0
+
+
+def test_findings_and_evidence_lie_in_the_stretch_that_can_be_read():
+    made = synthetic_ecg(bpm=70, fs=250.0, seconds=40.0, seed=3)
+    signal = made.record.signal.copy()
+    signal[:, : 20 * 250] = np.random.default_rng(0).normal(0, 2, (12, 20 * 250))
+    found = analyse(replace(made.record, signal=signal))
+    stated = {finding.code for finding in found.findings if finding.status == "present"}
+    clean = {f.code for f in analyse(made.record).findings if f.status == "present"}
+    assert stated == clean
+    times = [e.from_s for f in found.findings for e in f.evidence if e.from_s is not None]
+    assert min(times) >= 20.0
+    assert found.readable.n_samples == found.record.n_samples
+    assert np.isnan(found.readable.signal[:, : 20 * 250]).all()
+
+
+def test_what_is_beyond_five_minutes_is_not_measured():
+    made = synthetic_ecg(bpm=75, fs=100.0, seconds=30.0, seed=3)
+    long = replace(made.record, signal=np.tile(made.record.signal, (1, 11)))
+    m = measure(long)
+    assert m.to_s == 300.0
+    assert m.beats[-1].r_s < 300.0
+
+
+def test_a_sample_that_was_not_recorded_does_not_move_the_isoelectric_line():
+    made = synthetic_ecg(bpm=70, seed=3)
+    shifted = made.record.signal + np.float32(1.0)
+    holed = shifted.copy()
+    onset_s = made.truth.delineation.global_s[:, FIDUCIALS.index("qrs_on")]
+    for onset in onset_s[np.isfinite(onset_s)]:
+        holed[6, round((onset - 0.012) * 500)] = np.nan
+    whole, part = (measured(made, signal=signal) for signal in (shifted, holed))
+    assert part.value("st_j_mv", "V1") == pytest.approx(whole.value("st_j_mv", "V1"), abs=0.01)

@@ -82,7 +82,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
     plain = np.array([kind != "ventricular" for kind in case.kinds])
     p_on = delineation.column("p_on")
     # The first beat's P may lie before the record.
-    inside = plain & (delineation.r_s > 0.35)
+    inside = plain & (delineation.r_s > case.measurements.from_s + 0.35)
     n_with_p, n_judged = int(np.isfinite(p_on[inside]).sum()), int(inside.sum())
     windows = case.windows
     like = case.usual if case.usual.sum() >= MIN_LIKE else plain

@@ -31,6 +31,7 @@ from ecg_llm.findings.sources import (
     PERICARDITIS,
     ST_OVER_QRS,
     ST_OVER_T,
+    ST_WITHOUT_INFARCTION,
     STEMI_GUIDELINE,
     UDMI,
 )
@@ -46,6 +47,8 @@ ST_ELEVATION_V2_V3_MV = {
 ST_ELEVATION_MV, ST_DEPRESSION_MV = 0.10, -0.05
 LARGE_MV, LARGE_V2_V3_MV = 0.20, 0.30
 """Elevation in two neighbours that needs no other support."""
+MOST_IN_PERICARDITIS_MV = 0.50
+"""Pericarditis seldom raises ST by more in any lead."""
 DEEP_S_MV = 2.0
 """S waves from which ST in V1 to V3 may be raised without a coronary cause."""
 ANTERIOR_SCORE = 23.4
@@ -265,7 +268,7 @@ def _low_st_over_t(case: Case, leads: set[str]) -> Check:
 
 
 def _pericarditis(case: Case) -> Check:
-    """ST elevation in most leads, depression in aVR, ST a quarter of T or more in V6."""
+    """ST elevation in most leads, never large; depression in aVR; ST a quarter of T in V6."""
     raised = at_least_n(
         6,
         *(
@@ -277,4 +280,10 @@ def _pericarditis(case: Case) -> Check:
     ratio = compare(
         case, "st_j_mv", lambda v: v >= 0.25 * t_height, "≥ a quarter of T", ST_OVER_T, "V6"
     )
-    return all_of(raised, ratio, at_most(case, "st_j60_mv", -0.03, PERICARDITIS, "aVR"))
+    moderate = [
+        below(case, "st_j60_mv", MOST_IN_PERICARDITIS_MV, ST_WITHOUT_INFARCTION, lead)
+        for lead in WALL_LEADS
+        if case.value("st_j60_mv", lead) is not None
+    ]
+    lowered = at_most(case, "st_j60_mv", -0.03, PERICARDITIS, "aVR")
+    return all_of(raised, ratio, lowered, *moderate)

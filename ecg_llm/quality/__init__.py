@@ -24,6 +24,8 @@ Verdict = Literal["accept", "limit", "refuse"]
 WINDOW_S = 10.0
 """Experts marked stretches of this length; longer records are judged by such windows."""
 PAGE_REASON = "read from the image of a page, not from a recording"
+GAP_S = 0.15
+"""A gap of all leads in which a whole QRS complex may be missing."""
 ACCEPT_FROM = 0.5
 """Probability from which a stretch is accepted."""
 
@@ -107,7 +109,8 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     -------
     Quality
         A record longer than 15 s is judged in windows of 10 s; if some are unusable, the longest
-        acceptable stretch is taken and the reasons say so.
+        acceptable stretch is taken and the reasons say so. So is the longest stretch between
+        moments that no lead recorded: RR across them is not known.
 
     References
     ----------
@@ -126,16 +129,25 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         return _of_page(record)
     model = model or bundled_model()
     if record.n_samples < MIN_DURATION_S * record.fs or not record.leads:
-        return _too_short(record)
+        found = f"{record.duration_s:.1f} s" if record.leads else "no lead"
+        needed = f"at least {MIN_DURATION_S:.0f} s of one lead are needed"
+        return _too_short(record, f"{found} of ECG where {needed}")
     reasons = []
     to_s = record.duration_s
     if to_s > MAX_DURATION_S:
         to_s = MAX_DURATION_S
         reasons.append(f"only the first {to_s:.0f} s of {record.duration_s:.0f} s were judged")
-    first, last, score = 0.0, to_s, None
-    if to_s >= 1.5 * WINDOW_S:
-        first, last, score = _longest_acceptable(record, to_s, model)
-        if (first, last) != (0.0, to_s):
+    first, last, score = *_longest_recorded(record, to_s), None
+    if (first, last) != (0.0, to_s):
+        gaps, left = "all leads have gaps in common", f"{first:.1f} to {last:.1f} s"
+        if last - first < MIN_DURATION_S:
+            needed = f"is shorter than the {MIN_DURATION_S:.0f} s that are needed"
+            return _too_short(record, f"{gaps}; the longest stretch without, {left}, {needed}")
+        reasons.append(f"{gaps}; only {left} of {to_s:.1f} s, without one, were judged")
+    if last - first >= 1.5 * WINDOW_S:
+        whole = first, last
+        first, last, score = _longest_acceptable(record, *whole, model)
+        if (first, last) != whole:
             reasons.append(f"only {first:.0f} to {last:.0f} s of {to_s:.0f} s can be read")
     part = record if (first, last) == (0.0, record.duration_s) else record.segment(first, last)
     stretch = _judge(part, model)
@@ -236,11 +248,26 @@ def _fibrillation_like(bands: Bands, features: Features) -> bool:
     return bool(slow > 0.8 and spread[:3].sum() > 0.9 * spread.sum())
 
 
+def _longest_recorded(record: ECGRecord, to_s: float) -> tuple[float, float]:
+    """Longest stretch without a gap of all leads; gaps at the ends hide no RR."""
+    if np.isfinite(record.signal[0]).all():
+        return 0.0, to_s
+    n = round(to_s * record.fs)
+    blank = ~np.isfinite(record.signal[:, :n]).any(axis=0)
+    gaps = np.flatnonzero(np.diff(blank, prepend=False, append=False)).reshape(-1, 2)
+    inner = (gaps[:, 0] > 0) & (gaps[:, 1] < n) & (np.ptp(gaps, axis=1) >= GAP_S * record.fs)
+    if not inner.any():
+        return 0.0, to_s
+    left = np.concatenate([[0], gaps[inner].ravel(), [n]]).reshape(-1, 2) / record.fs
+    first, last = left[np.argmax(np.ptp(left, axis=1))].tolist()
+    return first, last
+
+
 def _longest_acceptable(
-    record: ECGRecord, to_s: float, model: QualityModel
+    record: ECGRecord, from_s: float, to_s: float, model: QualityModel
 ) -> tuple[float, float, float | None]:
     """Longest run of acceptable windows and its mean score; the whole, without, if none is."""
-    limits = [k * WINDOW_S for k in range(int(to_s // WINDOW_S))] + [to_s]
+    limits = [from_s + k * WINDOW_S for k in range(int((to_s - from_s) // WINDOW_S))] + [to_s]
     judged = [_judge(record.segment(a, b), model) for a, b in pairwise(limits)]
     runs = [
         list(run)
@@ -248,7 +275,7 @@ def _longest_acceptable(
         if good
     ]
     if not runs:
-        return 0.0, to_s, None
+        return from_s, to_s, None
     best = max(runs, key=len)
     score = float(np.mean([judged[k].score for k in best]))
     return limits[best[0]], limits[best[-1] + 1], score
@@ -272,13 +299,12 @@ def _of_page(record: ECGRecord) -> Quality:
     )
 
 
-def _too_short(record: ECGRecord) -> Quality:
+def _too_short(record: ECGRecord, reason: str) -> Quality:
     """Refuse what holds too few beats."""
-    found = f"{record.duration_s:.1f} s" if record.leads else "no lead"
     return Quality(
         record=record.name,
         verdict="refuse",
-        reasons=(f"{found} of ECG where at least {MIN_DURATION_S:.0f} s of one lead are needed",),
+        reasons=(reason,),
         score=0.0,
         leads={},
         suspicions=(),

@@ -129,3 +129,12 @@ def test_pericarditis_needs_an_elevation_that_counts(make_case):
 
     assert status(case(0.09), "pericarditis") == "absent"
     assert status(case(0.12), "pericarditis") == "present"
+
+
+@pytest.mark.parametrize(("height", "expected"), [(0.48, "absent"), (0.52, "present")])
+def test_a_very_large_elevation_is_no_pericarditis(make_case, height, expected):
+    """An occlusion of the LAD around the apex raises ST in the inferior leads too."""
+    leads = raised(0.12, ("I", "II", "aVF", "V5", "V6"), t_mv=0.2) | {"aVR": DOWN}
+    leads |= raised(height, ("V2", "V3", "V4"), t_mv=0.8)
+    assert status(make_case(leads=leads), "stemi") == expected
+    assert status(make_case(leads=leads), "pericarditis") != expected

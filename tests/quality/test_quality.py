@@ -168,3 +168,48 @@ def test_json_has_what_the_command_promises():
     told = json.loads(json.dumps(assess(sinus()).to_dict()))
     assert {"record", "acceptable", "leads", "suspicions", "pacing_spikes_s"} <= set(told)
     assert set(told["leads"]["V1"]) == {"usable", "reasons", "metrics"}
+
+
+def with_gap(record, from_s, to_s):
+    signal = record.signal.copy()
+    signal[:, round(from_s * record.fs) : round(to_s * record.fs)] = np.nan
+    return with_signal(record, signal)
+
+
+def test_no_rr_is_read_across_a_moment_that_no_lead_recorded():
+    quality = assess(with_gap(sinus(), 1.5, 3.0))
+    assert (quality.verdict, quality.from_s, quality.to_s) == ("limit", 3.0, 10.0)
+    assert "gaps in common; only 3.0 to 10.0 s of 10.0 s" in quality.reasons[0]
+    refused = assess(with_gap(sinus(), 4.5, 5.5))
+    assert refused.verdict == "refuse"
+    assert "4.5 s" in refused.reasons[0]
+    assert "5 s that are needed" in refused.reasons[0]
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(0.0, 1.0), (9.0, 10.0), (4.0, 4.1)])
+def test_gaps_that_hide_no_rr_leave_the_record_whole(from_s, to_s):
+    quality = assess(with_gap(sinus(), from_s, to_s))
+    assert (quality.verdict, quality.from_s, quality.to_s) == ("accept", 0.0, 10.0)
+
+
+def test_a_long_record_with_a_gap_is_judged_in_windows_after_it():
+    record = with_gap(sinus(fs=250.0, seconds=60.0), 12.0, 14.0)
+    record.signal[:, 40 * 250 :] = noise((12, 20 * 250), size=3)
+    quality = assess(record)
+    assert quality.verdict == "limit"
+    assert (quality.from_s, quality.to_s) == (14.0, 34.0)
+
+
+@pytest.mark.parametrize("bpm", [22, 30, 40])
+def test_a_clean_line_between_slow_beats_is_no_flat_lead(bpm):
+    record = synthetic_ecg(bpm=bpm, seed=2).record
+    quality = assess(record)
+    assert quality.verdict == "accept", quality.reasons
+    assert quality.usable_leads == STANDARD_12
+
+
+def test_leads_that_are_flat_for_seconds_together_are_flat():
+    record = synthetic_ecg(bpm=60, seed=2).record
+    signal = record.signal.copy()
+    signal[:, 1900:] = signal[:, 1900:1901]
+    assert assess(with_signal(record, signal)).verdict == "refuse"
