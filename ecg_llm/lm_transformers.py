@@ -194,9 +194,11 @@ def load_checkpoint(folder: Path, *, four_bit: bool = False) -> tuple[Any, Any]:
         If the folder holds neither, or the adapter's model is not there.
     """
     import torch
+    from transformers.utils import logging
 
     from ecg_llm.model import EcgLlmForConditionalGeneration, EcgLlmProcessor
 
+    logging.disable_progress_bar()  # of reading and writing files, which takes no time
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = model_folder(folder)
     if base != folder and find_spec("peft") is None:

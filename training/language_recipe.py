@@ -159,4 +159,4 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
 
 def _near(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
