@@ -93,7 +93,7 @@ def test_the_graph_gives_what_torch_gives(small_pack: Pack, tmp_path: Path) -> N
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('objective = "supervised"\n[loop]\npeek_lr = 1e-3\n')
-    with pytest.raises(ConfigError, match="unknown key 'peek_lr' .did you mean 'peak_lr'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'peek_lr' \(did you mean 'peak_lr'"):
         load_recipe(str(path))
     with pytest.raises(ConfigError, match="did you mean 'supervised'"):
         load_recipe("supervise")
