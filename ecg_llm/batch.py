@@ -21,12 +21,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ecg_llm.errors import ConfigError, ECGError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from io import FileIO
 
 IN_FLIGHT_PER_WORKER = 4
 """Keeps every core busy and memory bounded, however long the list is."""
@@ -132,14 +133,15 @@ def run_batch(
     Raises
     ------
     ConfigError
-        If ``output`` was made by another run or is not a file of JSON lines.
+        If ``output`` was made by another run, is not a file of JSON lines, or cannot be written
+        to its end.
     OSError
-        If ``output`` cannot be written.
+        If ``output`` cannot be opened.
     """
     started = time.monotonic()
     if output.exists() and not output.is_file():
         raise ConfigError(f"{output}: not a file; a folder run needs one that it can resume.")
-    with output.open("a", encoding="utf-8") as lines:
+    with output.open("ab", buffering=0) as lines:
         _wait_for_others(lines, output)
         kept = _resume(output, dict(run), overwrite)
         todo = [item for item in items if item.name not in kept]
@@ -147,13 +149,25 @@ def run_batch(
         n_failed = len(kept) - n_ok
         with progress_bar(len(items), len(kept), wanted=progress) as step:
             for good, line in run_lines(function, todo, workers=workers, together=together):
-                lines.write(line + "\n")
-                lines.flush()
+                _write(lines, line, output)
                 n_ok, n_failed = n_ok + good, n_failed + (not good)
                 step()
     return BatchSummary(
         n_ok=n_ok, n_failed=n_failed, n_kept=len(kept), seconds=time.monotonic() - started
     )
+
+
+def _write(lines: FileIO, line: str, output: Path) -> None:
+    """Write a line; where the disk is full, those that stand there already stay."""
+    left = memoryview(line.encode() + b"\n")
+    try:
+        while left:
+            left = left[lines.write(left) :]
+    except OSError as error:
+        raise ConfigError(
+            f"{output}: cannot be written to its end ({error.strerror}). Make room and give the "
+            "same command again: it goes on where it stopped."
+        ) from error
 
 
 def run_lines(
@@ -360,7 +374,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _wait_for_others(lines: IO[str], output: Path) -> None:
+def _wait_for_others(lines: FileIO, output: Path) -> None:
     """Let a run that writes to the same file end first: two would write every line twice."""
     try:
         import fcntl

@@ -35,7 +35,7 @@ OWN = "urn:ecg-llm"
 
 EKG_STUDY, EKG_IMPRESSION = "11524-6", "8601-7"
 LOINC_OF = {
-    "heart_rate_bpm": "8867-4",
+    "heart_rate_bpm": "76282-3",
     "rr_ms": "8637-1",
     "pr_ms": "8625-6",
     "qrs_ms": "8633-0",
@@ -51,8 +51,10 @@ LOINC_OF = {
 Sources: HL7 US Core 5.0.1, value set "US Core Clinical Test Codes" (8625-6 P-R interval, 8626-4
 P wave axis, 8632-2 QRS axis, 8633-0 QRS duration, 8634-8 Q-T interval, 8638-9 T wave axis, 8601-7
 EKG impression); LOINC's own definition of 8636-3, which names 76634-5 for Fridericia and 76635-2
-for Bazett; HL7 FHIR's profile of the heart rate (8867-4); Open mHealth's FHIR guide, RR interval
-(8637-1 R-R interval by EKG).
+for Bazett; JP Core's profile of an electrocardiogram (76282-3 heart rate, beat to beat, by EKG);
+Open mHealth's FHIR guide, RR interval (8637-1 R-R interval by EKG). The general 8867-4 would make
+the rate a vital sign, which FHIR's validator holds against a profile of its own: with a patient, a
+time and another category.
 """
 UCUM_OF = {
     "bpm": "/min",
@@ -228,7 +230,7 @@ def _values(report: Report, common: Resource) -> list[Resource]:
         else:
             resource["valueQuantity"] = _quantity(quantity.value, quantity.unit)
             resource["method"] = {"text": quantity.method or "measured"}
-            if quantity.spread is not None and quantity.n > 1:
+            if quantity.spread is not None:
                 resource["note"] = [{"text": _spread(quantity)}]
             limits = reference(name, report.record.age_years, report.record.sex).limits
             if limits:

@@ -15,15 +15,15 @@ from ecg_llm.findings.conduction import WIDE_MS
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 
-SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT")
-"""Measured values above or below a limit: what is met is stated without a doubt."""
+SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT", "PACE")
+"""Values beyond a limit, and spikes that were counted: what is met is stated without a doubt."""
 QTC_ERROR_MS = 10.0
 """Twice the mean error of QT: a QTc so near above its limit is left to the encoder."""
 IN_SINUS_RHYTHM = ("STACH", "SBRAD", "1AVB")
 """Only while a sinus rhythm is stated."""
 STATED_IF_MET = ("AFLT",)
 """Too rare for an encoder to deny: what is met is stated, with the doubt."""
-NEVER_UNMET = (*SURE_IF_MET, "LPR", "LVOLT", "STE_", "VCLVH")
+NEVER_UNMET = ("STACH", "SBRAD", "1AVB", "LNGQT", "LPR", "LVOLT", "STE_", "VCLVH")
 """Where the measured value does not reach its limit, an encoder may leave these open, no more."""
 WITH = {
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization", "ANEUR"),

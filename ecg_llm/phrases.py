@@ -125,10 +125,11 @@ def absent(name: str) -> str:
 
     Examples
     --------
-    >>> absent("atrial fibrillation"), absent("low T waves")
-    ('atrial fibrillation is absent', 'low T waves are absent')
+    >>> absent("atrial fibrillation"), absent("tall peaked T waves, as in hyperkalaemia")
+    ('atrial fibrillation is absent', 'tall peaked T waves, as in hyperkalaemia are absent')
     """
-    plural = name.endswith(("waves", "complexes", "changes", "voltages"))
+    head = re.split(r",| (?:in|of|as|for|over) ", name)[0]
+    plural = head.endswith(("waves", "complexes", "changes", "voltages", "criteria"))
     return f"{name} {'are' if plural else 'is'} absent"
 
 

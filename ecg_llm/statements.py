@@ -100,7 +100,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     )
     evidence = [fact]
     text = f"{entry.name} {amount(quantity.value, quantity.unit)}"
-    if quantity.spread is not None and quantity.n > 1:
+    if quantity.spread is not None:
         evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
     return Claim(text=sentence(text), status="supported", evidence=tuple(evidence), kind="value")
@@ -194,9 +194,9 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
     evidence: list[Evidence] = []
     for name, members in family_names(absent).items():
         if _is_worth_denying(members, present):
-            item, rule = _decisive(members)
-            value = f" ({said(item.quantity, reading(item, rule))}, {rule})" if item else ""
-            denied.append(f"no {name}{value}")
+            item, _ = _decisive(members)
+            value = ruled_out(members)
+            denied.append(f"no {name} ({value})" if value else f"no {name}")
             # One fact each: the findings of the report hold them all.
             evidence += [item] if item else [i for f in members for i in f.evidence[:1]][:1]
     if denied:
@@ -206,6 +206,28 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
             evidence=tuple(dict.fromkeys(evidence)),
             kind="absent",
         )
+
+
+def denied_claim(finding: Finding) -> Claim:
+    """Deny a finding with what was measured against it.
+
+    Parameters
+    ----------
+    finding : Finding
+        Absent.
+
+    Returns
+    -------
+    Claim
+    """
+    facts = [
+        replace(item, criterion=tidy(negated(item.criterion)))
+        for item in finding.evidence
+        if item.quantity != BY_ENCODER and isinstance(item.value, int | float)
+    ]
+    shown = facts_phrase(facts, SHOWN_OF_LEADS)
+    text = sentence(f"no {finding.label}: {shown}" if shown else f"no {finding.label}")
+    return Claim(text=text, status="supported", evidence=finding.evidence, kind="absent")
 
 
 def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
@@ -226,7 +248,24 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
     return any(finding.urgency in least for finding in members)
 
 
-def _decisive(members: list[Finding]) -> tuple[Evidence | None, str]:
+def ruled_out(members: Sequence[Finding]) -> str:
+    """Give the value that rules a family out, with the limit that it keeps to.
+
+    Parameters
+    ----------
+    members : sequence of Finding
+        Absent.
+
+    Returns
+    -------
+    str
+        Empty if no single value does.
+    """
+    item, rule = _decisive(members)
+    return f"{said(item.quantity, reading(item, rule))}, {rule}" if item else ""
+
+
+def _decisive(members: Sequence[Finding]) -> tuple[Evidence | None, str]:
     """Find the value that rules a family out, and the limit that it keeps to."""
     for finding in members:
         if finding.code in _WITHOUT_VALUE:
@@ -552,6 +591,35 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
         brackets = _signs(facts) or brackets
     text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+
+
+def located_claims(findings: Iterable[Finding]) -> list[Claim]:
+    """Say in which leads findings show, those together that show in the same ones.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        Present, or unknown with a doubt.
+
+    Returns
+    -------
+    list of Claim
+        Of those that rest on single leads.
+    """
+    alike: dict[str, list[Finding]] = {}
+    for finding in findings:
+        signs = _signs(finding.evidence) if finding.section in _DECIDED_BY_LEADS else ""
+        if signs:
+            alike.setdefault(signs, []).append(finding)
+    return [
+        Claim(
+            text=sentence(f"{'; '.join(map(doubtful_name, those))}: {signs}"),
+            status="supported",
+            evidence=tuple(dict.fromkeys(item for one in those for item in one.evidence)),
+            kind="present",
+        )
+        for signs, those in alike.items()
+    ]
 
 
 def _signs(facts: Sequence[Evidence]) -> str:

@@ -144,3 +144,14 @@ def test_the_same_input_gives_the_same_bundle() -> None:
     report = measured(record)
     one = to_fhir(report, record, issued=WHEN, pdf=b"%PDF-")
     assert one == to_fhir(report, record, issued=WHEN, pdf=b"%PDF-")
+
+
+def test_the_rate_of_an_ecg_is_no_vital_sign() -> None:
+    # FHIR's validator holds these codes against the profile of a vital sign, which this is not.
+    vital = {"8867-4", "8889-8", "8890-6", "8891-4", "8892-2", "8893-0", "40443-4", "68999-2"}
+    codes = {
+        coding["code"]
+        for one in resources(example(EXAMPLES[0]), "Observation")
+        for coding in one["code"]["coding"]
+    }
+    assert "76282-3" in codes and not codes & vital

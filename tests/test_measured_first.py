@@ -160,3 +160,12 @@ def test_a_supraventricular_tachycardia_is_stated_once():
 def test_on_a_page_nothing_is_measured():
     finding = made("1AVB", "present", RATE)
     assert measured_first({"1AVB": finding}, {}) == {"1AVB": finding}
+
+
+def test_spikes_that_were_counted_are_no_matter_of_opinion():
+    """Beside ventricular pacing in every beat once stood "Possible pacemaker rhythm"."""
+    spikes = fact("beats right after a spike", 10.0, "of 10", "≥ 2 and ≥ one in five")
+    judged = found({"PACE": 0.05}, made("PACE", "present", spikes))["PACE"]
+    assert judged.status == "present" and judged.doubt is None
+    # At 100 Hz spikes need not be visible, and the encoder may know better.
+    assert found({"PACE": 0.97}, made("PACE", "absent"))["PACE"].status == "present"

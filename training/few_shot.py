@@ -113,7 +113,7 @@ def adapt(
     list of float
         Loss of every step.
     """
-    end = processor.tokenizer.eos_token
+    end = processor.end
     model.requires_grad_(False)
     learning = [*model.ecg_projector.parameters(), *model.image_projector.parameters()]
     for parameter in learning:
@@ -184,7 +184,7 @@ def adapt_files(
 
     model, processor = load_checkpoint(base)
     adapt(model, processor, read_examples(examples), steps=steps, tell=tell)
-    save(model, processor.tokenizer.backend_tokenizer, out)
+    save(model, processor, out)
     fusion = {k: v for k, v in model.state_dict().items() if "_projector." in k}
     save_file(fusion, out / "fusion.safetensors")
     return out

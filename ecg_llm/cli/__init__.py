@@ -3,6 +3,12 @@
 
 def main() -> None:
     """Run the command line."""
-    from ecg_llm.cli.app import app
+    try:
+        from ecg_llm.cli.app import app
 
-    app(prog_name="ecgllm")
+        app(prog_name="ecgllm")
+    except KeyboardInterrupt:  # before there was a command that could say so
+        import sys
+
+        sys.stderr.write("ecgllm: stopped\n")
+        sys.exit(130)

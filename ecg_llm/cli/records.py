@@ -383,6 +383,7 @@ def _all_lines(
             f"--output {output}: {folder} holds {len(refs)} records, which become JSON lines; end "
             "it in .jsonl."
         )
+    _tell_left_out(folder, refs)
     summary = run_batch(
         work,
         refs,
@@ -392,6 +393,23 @@ def _all_lines(
         workers=jobs,
     )
     typer.echo(f"{output}: {summary}", err=True)
+
+
+def _tell_left_out(folder: Path, refs: list[RecordRef]) -> None:
+    """Say of images beside recordings that they were taken for pictures of these."""
+    from ecg_llm.io import page_image
+    from ecg_llm.io.source import DiskFolder
+
+    if not folder.is_dir() or any(ref.path.suffix.lower() in page_image.EXTENSIONS for ref in refs):
+        return
+    names = DiskFolder(folder).names()
+    n = sum(Path(name).suffix.lower() in page_image.EXTENSIONS for name in names)
+    if n:
+        typer.echo(
+            f"ecgllm: {n} images or PDFs beside the recordings are not read; give a folder that "
+            "holds images alone to have them read as pages.",
+            err=True,
+        )
 
 
 def several_records(path: Path, output: Path | None) -> list[RecordRef] | None:
@@ -417,8 +435,9 @@ def several_records(path: Path, output: Path | None) -> list[RecordRef] | None:
     """
     from ecg_llm.io import find_records
 
-    lines = output is not None and output.suffix == ".jsonl"
-    if not path.is_dir() and not zipfile.is_zipfile(path):
+    lines = output is not None and output.suffix.lower() in (".jsonl", ".ndjson")
+    # A pipe would be read to no end, or wait for its writer.
+    if not path.is_dir() and not (path.is_file() and zipfile.is_zipfile(path)):
         return None
     refs = find_records(path)
     if not refs:

@@ -18,8 +18,8 @@ from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
 from ecg_llm.io.assemble import assemble
 from ecg_llm.io.find import RecordRef, find_records, record_files
 from ecg_llm.io.limits import MAX_FILE_BYTES
-from ecg_llm.io.raw import ReadOptions
-from ecg_llm.io.source import DiskFolder, Folder, NoFolder, Source, too_large
+from ecg_llm.io.raw import ReadOptions, shown
+from ecg_llm.io.source import DiskFolder, Folder, NoFolder, Source, missing, too_large
 from ecg_llm.record import ECGRecord
 
 T = TypeVar("T")
@@ -81,7 +81,12 @@ def read_record(
         return _read_ref(ref, options, name or ref.name)
     file = _data_file(path)
     if not file.exists():
-        raise RecordError(f"{path}: no such file.")
+        raise missing(file)
+    if not file.is_file():
+        raise RecordError(
+            f"{path}: not a regular file; an ECG is not read from a pipe or a device. Save it "
+            "under a name and give that."
+        )
     # What the caller names is read even if it is a link, with links beside it that lead to its
     # real neighbours; a link to anywhere else, which only a file names, is not.
     real = file.resolve()
@@ -220,10 +225,17 @@ def _data_file(path: Path) -> Path:
 
 def _only(found: Sequence[T], label: str) -> T:
     """Give the single record of a folder or an archive."""
-    if len(found) != 1:
+    if not found:
         raise RecordError(
-            f"{label}: it holds {len(found)} records where one is needed"
-            f"{'; give one of them' if found else ''}."
+            f"{label}: it holds 0 records where one is needed: a WFDB header with its signal file, "
+            "a DICOM, XML, CSV or NPY file, or the image of a page, not in an archive of its own."
+        )
+    if len(found) > 1:
+        names = [shown(one.name if isinstance(one, RecordRef) else str(one)) for one in found[:3]]
+        more = ", …" if len(found) > 3 else ""
+        raise RecordError(
+            f"{label}: it holds {len(found)} records where one is needed "
+            f"({', '.join(names)}{more}); give one of them."
         )
     return found[0]
 

@@ -124,6 +124,8 @@ def _channel(name: str, value: Element, digits: Element, label: str) -> Channel:
         raise RecordError(f"{label}: the scale of {shown(name)} is not stated.")
     unit = scale.get("unit")
     factor = number(scale.get("value"), f"the scale of {shown(name)}", label)
+    if not factor:
+        raise RecordError(f"{label}: the scale of {shown(name)} is 0, which no recording has.")
     offset = 0.0
     if origin is not None:
         offset = number(origin.get("value"), f"the origin of {shown(name)}", label)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-import zlib
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -141,12 +140,14 @@ class ZipFolder:
         try:
             with self._archive.open(member) as file:
                 return file.read(size)
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as error:
-            raise RecordError(f"{label}: damaged in the archive.") from error
         except (RuntimeError, NotImplementedError) as error:
             raise RecordError(
-                f"{label}: encrypted, or packed in a way that is not read."
+                f"{label}: encrypted, or packed in a way that is not read; pack it as an ordinary "
+                "zip without a password."
             ) from error
+        # Every packing fails with errors of its own (zlib, bz2, lzma).
+        except Exception as error:
+            raise RecordError(f"{label}: damaged in the archive; pack it again.") from error
 
 
 def _is_hidden(name: str) -> bool:

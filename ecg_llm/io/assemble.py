@@ -127,16 +127,23 @@ def _ecg_only(channels: tuple[Channel, ...], label: str, notes: list[str]) -> di
     """Keep the ECG leads by name; tell which channels are none."""
     kept: list[tuple[str, Channel]] = []
     others: list[str] = []
+    foreign_unit = ""
     for k, channel in enumerate(channels):
         lead = canonical_lead(channel.name)
         if lead is None and _OTHER_ECG.fullmatch(channel.name.strip()):
             lead = channel.name.strip()
-        unit = channel.unit
-        foreign = unit is not None and not _is_voltage(unit)
+        foreign = channel.unit is not None and not _is_voltage(channel.unit)
+        if lead is not None and foreign:
+            foreign_unit = channel.unit or ""
         if lead is None or foreign:
             others.append(shown(channel.name) or f"channel {k + 1}")
         else:
             kept.append((lead, channel))
+    if not kept and foreign_unit:
+        raise RecordError(
+            f"{label}: the unit of its leads is {shown(foreign_unit)!r}, which is no voltage; "
+            "V, mV, uV or nV is needed. Correct it in the file."
+        )
     if not kept:
         raise RecordError(
             f"{label}: no ECG lead among its {len(channels)} channels ({_some(others)}); "

@@ -169,10 +169,18 @@ def _channels(group: Dataset, label: str) -> list[Channel]:
     order = "<" if group.original_encoding[1] is not False else ">"
     dtype = np.dtype(order + _TYPES[kind])
     stored = bytes(group.WaveformData)
-    if len(stored) < n * n_channels * dtype.itemsize:
+    announced = n * n_channels * dtype.itemsize
+    if len(stored) < announced:
         raise RecordError(
             f"{label}: {len(stored) // (n_channels * dtype.itemsize)} of {n} samples are there; "
             "the file is cut off."
+        )
+    # One byte more pads an odd number of bytes.
+    if len(stored) > announced + announced % 2:
+        raise RecordError(
+            f"{label}: {len(stored)} bytes of samples where {n} samples of {n_channels} channels "
+            f"with {kind[0]} bits, {announced} bytes, are announced; one of these is wrong. Export "
+            "it again."
         )
     rows = np.frombuffer(stored, dtype, n * n_channels).reshape(n, n_channels).T
     padding = group.get("WaveformPaddingValue")

@@ -164,10 +164,12 @@ def _in_folder(path: Path) -> list[RecordRef]:
     # A link to a folder elsewhere is listed, so that reading it tells that it is not followed.
     listed = [*record_files(folder), *folder.links_out()]
     refs = [RecordRef(path / name, name, root=path) for name in listed]
-    for name in folder.names():
-        if PurePosixPath(name).suffix.lower() != ".zip":
-            continue
-        inside = str(PurePosixPath(name).with_suffix(""))
+    archives = [name for name in folder.names() if PurePosixPath(name).suffix.lower() == ".zip"]
+    stems = Counter(str(PurePosixPath(name).with_suffix("")) for name in archives)
+    for name in archives:
+        stem = str(PurePosixPath(name).with_suffix(""))
+        # Beside the folder it was unpacked to, its records need other names than those there.
+        inside = name if stems[stem] > 1 or (path / stem).is_dir() else stem
         try:
             folder.head(name)
             members = record_files(open_archive(path / name))

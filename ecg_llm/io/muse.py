@@ -120,7 +120,10 @@ def _channel(lead: Element, fs: float, label: str) -> Channel:
     step = _said(lead, "LeadAmplitudeUnitsPerBit")
     values = np.frombuffer(data, "<i2").astype(np.float64)
     if step:
-        values *= number(step, "LeadAmplitudeUnitsPerBit", where)
+        factor = number(step, "LeadAmplitudeUnitsPerBit", where)
+        if not factor:
+            raise RecordError(f"{where}: LeadAmplitudeUnitsPerBit is 0, which no recording has.")
+        values *= factor
     return Channel(
         name=name,
         values=values,

@@ -31,7 +31,7 @@ READERS: tuple[Reader, ...] = (dicom, page_image, npy, aecg, muse, wfdb_record, 
 
 _FOREIGN = {
     b"GIF8": "a GIF image", b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file",
-    b"MATLAB": "a MATLAB file", b"\x89HDF": "an HDF5 file", b"SCPECG": "an SCP-ECG file",
+    b"MATLAB": "a MATLAB file", b"\x89HDF": "an HDF5 file",
     b"0       ": "an EDF file",
 }  # fmt: skip
 
@@ -68,6 +68,8 @@ def choose(source: Source, fmt: str | None) -> Reader:
         if reader.sniff(head, source.filename):
             return reader
     foreign = next((name for mark, name in _FOREIGN.items() if head.startswith(mark)), None)
+    if head[16:22] == b"SCPECG":
+        foreign = "an SCP-ECG file"
     if foreign:
         raise RecordError(
             f"{source.label}: {foreign}, which is not an ECG format that is read; export the "

@@ -163,7 +163,7 @@ class DiskFolder:
             with path.open("rb") as file:
                 return file.read(size)
         except FileNotFoundError:
-            raise RecordError(f"{path}: no such file.") from None
+            raise missing(path) from None
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise RecordError(f"{path}: cannot be read ({reason}).") from error
@@ -298,6 +298,24 @@ class Source:
         if self._n_read > MAX_RECORD_BYTES:
             raise too_large(self.label, MAX_RECORD_BYTES)
         self._digest.update(data)
+
+
+def missing(path: Path) -> RecordError:
+    """Build the error for a file that is not there.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a link that leads nowhere.
+
+    Returns
+    -------
+    RecordError
+    """
+    link = path.is_symlink()
+    return RecordError(
+        f"{path}: {'a symbolic link to a file that is not there' if link else 'no such file'}."
+    )
 
 
 def too_large(label: str, limit: int) -> RecordError:

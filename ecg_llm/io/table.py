@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ EXTENSIONS: tuple[str, ...] = (".csv", ".tsv", ".txt")
 _SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
             "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip
 _TIME = re.compile(r"(time|t|zeit|timestamp|elapsed|elapsed_time)", re.I)
+_BLOCK_ROWS = 20_000
+_PIECE = 2**20
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 
 
@@ -45,8 +48,7 @@ def sniff(head: bytes, filename: str) -> bool:
         text = _text(head)
     except UnicodeDecodeError:
         return False
-    _, lines = _split_comments(text)
-    first = [line for _, line in lines[:2]]
+    first = [line for _, line in islice(_rows(text), 2)]
     if not first or any(
         not (letter.isprintable() or letter.isspace()) for letter in "".join(first)
     ):
@@ -68,12 +70,12 @@ def looks_like_metadata(head: bytes) -> bool:
     bool
     """
     try:
-        _, lines = _split_comments(_text(head))
+        first = next(_rows(_text(head)), None)
     except UnicodeDecodeError:
         return False
-    if not lines:
+    if first is None:
         return False
-    cells = _cells(lines[0][1], _delimiter(lines[0][1]))
+    cells = _cells(first[1], _delimiter(first[1]))
     n_leads = sum(_is_lead(cell) for cell in cells)
     return len(cells) > 1 and n_leads * 4 < len(cells) and not all(map(_is_number, cells))
 
@@ -124,16 +126,18 @@ def read(source: Source, options: ReadOptions) -> RawECG:
         raise RecordError(f"{label}: not a text file.") from error
     if "\0" in text:
         raise RecordError(f"{label}: not a text file.")
-    said, lines = _split_comments(text)
-    if not lines:
+    said = _said(text)
+    rows = _rows(text)
+    first = next(rows, None)
+    if first is None:
         raise RecordError(f"{label}: the table has no rows.")
     beside = sidecar(source)
     options = options.merged(to_options(said, f"{label}: its comment lines"), f"{label}: a comment")
     options = options.merged(
         to_options(beside, f"{label}: the JSON beside it"), f"{label}: its JSON"
     )
-    delimiter = _delimiter(lines[0][1])
-    header = _cells(lines[0][1], delimiter)
+    delimiter = _delimiter(first[1])
+    header = _cells(first[1], delimiter)
     notes: list[str] = []
     if all(_is_number(cell) for cell in header):
         columns = [_Column("", None) for _ in header]
@@ -141,26 +145,29 @@ def read(source: Source, options: ReadOptions) -> RawECG:
         if len(header) > 1 and [cell.strip() for cell in header] == [
             str(k) for k in range(len(header))
         ]:
-            lines = lines[1:]
             notes.append("The first row numbers the columns; it was left out.")
+        else:
+            rows = chain([first], rows)
     else:
-        columns, lines = [_column(cell) for cell in header], lines[1:]
+        columns = [_column(cell) for cell in header]
     if len(columns) > MAX_CHANNELS:
         raise RecordError(f"{label}: {len(columns)} columns; at most {MAX_CHANNELS} are read.")
-    if not lines:
-        raise RecordError(f"{label}: the table has a header row but no samples.")
     timed = next((k for k, column in enumerate(columns) if column.is_time), None)
     chosen = _choose(columns, timed, options, label, notes)
-    cells = _grid(lines, delimiter, len(columns), label)
+    names = dict(chosen)
+    if timed is not None and columns[timed].seconds is not None:
+        names[timed] = columns[timed].name
+    numbers, values = _grid(rows, delimiter, len(columns), names, label)
+    if not numbers.size:
+        raise RecordError(f"{label}: the table has a header row but no samples.")
     if timed is not None and (scale := columns[timed].seconds) is not None:
-        times = _numbers(cells[timed], columns[timed].name, lines, delimiter, label)
-        stated = ReadOptions(fs=_rate(times * scale, lines, label))
+        stated = ReadOptions(fs=_rate(values[timed] * scale, numbers, label))
         options = options.merged(stated, f"{label}: the time column")
     channels = []
     for k, name in chosen:
-        values = _numbers(cells[k], name, lines, delimiter, label)
-        unit = columns[k].unit or options.unit
-        channels.append(Channel(name=name, values=values, fs=options.fs, unit=unit))
+        own = ReadOptions(unit=columns[k].unit)
+        unit = options.merged(own, f"{label}: the name of column {shown(name)}").unit
+        channels.append(Channel(name=name, values=values[k], fs=options.fs, unit=unit))
     said = {**beside, **said}
     return RawECG(
         channels=tuple(channels),
@@ -206,20 +213,42 @@ def _choose(
 
 
 def _grid(
-    lines: list[tuple[int, str]], delimiter: str, width: int, label: str
+    rows: Iterator[tuple[int, str]], delimiter: str, width: int, names: dict[int, str], label: str
+) -> tuple[npt.NDArray[np.int64], dict[int, npt.NDArray[np.float64]]]:
+    """Turn rows, each of which must be complete, into the named columns and the rows' numbers."""
+    numbers: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    columns: dict[int, list[npt.NDArray[np.float64]]] = {k: [] for k in names}
+    # Cells as texts take fifty times the room of a short number: never all of them at once.
+    while block := list(islice(rows, _BLOCK_ROWS)):
+        at = [number for number, _ in block]
+        if width == 1:
+            _check_gaps([*numbers[-1][-1:].tolist(), *at], label)
+        cells = _split(block, delimiter, width, label)
+        for k, name in names.items():
+            columns[k].append(_numbers(cells[k], name, at, delimiter, label))
+        numbers.append(np.array(at))
+    return np.concatenate(numbers), {
+        k: np.concatenate(found) for k, found in columns.items() if found
+    }
+
+
+def _check_gaps(numbers: list[int], label: str) -> None:
+    """Refuse empty rows of a single column: each would be a sample that is missing."""
+    for number, following in pairwise(numbers):
+        if following != number + 1:
+            raise RecordError(
+                f"{label}: row {number + 1} is empty; write NaN where a sample is missing."
+            )
+
+
+def _split(
+    block: list[tuple[int, str]], delimiter: str, width: int, label: str
 ) -> list[tuple[str, ...]]:
-    """Split all rows and turn them into columns; every row must be complete."""
+    """Split rows into cells and turn them into columns."""
     rows = []
-    if width == 1:
-        numbers = [number for number, _ in lines]
-        for number, following in pairwise(numbers):
-            if following != number + 1:
-                raise RecordError(
-                    f"{label}: row {number + 1} is empty; write NaN where a sample is missing."
-                )
     try:
         for (number, _), row in zip(
-            lines, csv.reader((line for _, line in lines), delimiter=delimiter), strict=True
+            block, csv.reader((line for _, line in block), delimiter=delimiter), strict=True
         ):
             if len(row) != width:
                 raise RecordError(
@@ -228,12 +257,14 @@ def _grid(
                 )
             rows.append(row)
     except (csv.Error, ValueError) as error:
-        raise RecordError(f"{label}: quotes in the table are not closed.") from error
+        raise RecordError(
+            f"{label}: quotes in the table are not closed, or a cell has no end."
+        ) from error
     return list(zip(*rows, strict=True))
 
 
 def _numbers(
-    cells: tuple[str, ...], name: str, lines: list[tuple[int, str]], delimiter: str, label: str
+    cells: tuple[str, ...], name: str, numbers: list[int], delimiter: str, label: str
 ) -> npt.NDArray[np.float64]:
     """Turn one column into numbers; empty cells become NaN."""
     try:
@@ -245,9 +276,8 @@ def _numbers(
     bad = np.flatnonzero(np.isinf(values))
     if bad.size:
         raise RecordError(
-            f"{label}: row {lines[bad[0]][0]}, column {shown(name) or '?'}: not a finite number"
-            f"{f', as in {bad.size - 1} more rows' if bad.size > 1 else ''}; leave the cell empty "
-            "if the sample is missing."
+            f"{label}: row {numbers[bad[0]]}, column {shown(name) or '?'}: not a finite number; "
+            "leave the cell empty if the sample is missing."
         )
     return values
 
@@ -265,7 +295,7 @@ def _number(cell: str, delimiter: str) -> float:
         return float("inf")
 
 
-def _rate(times: npt.NDArray[np.float64], lines: list[tuple[int, str]], label: str) -> float:
+def _rate(times: npt.NDArray[np.float64], numbers: npt.NDArray[np.int64], label: str) -> float:
     """Give the rate that a column of evenly rising seconds implies."""
     if times.size < 2 or np.isnan(times).any() or times[-1] <= times[0]:
         raise RecordError(f"{label}: the time column does not rise from row to row.")
@@ -273,7 +303,7 @@ def _rate(times: npt.NDArray[np.float64], lines: list[tuple[int, str]], label: s
     astray = np.abs(times - times[0] - step * np.arange(times.size))
     if astray.max() > 0.9 * step:
         raise RecordError(
-            f"{label}: the time column is uneven around row {lines[int(astray.argmax())][0]}; "
+            f"{label}: the time column is uneven around row {numbers[int(astray.argmax())]}; "
             "samples are missing. Write every sample, with empty cells where nothing was recorded."
         )
     fs = float(1 / step)
@@ -304,25 +334,35 @@ def _is_number(cell: str) -> bool:
 
 def _text(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252")
+        text = data.decode("utf-16")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _split_comments(text: str) -> tuple[dict[str, object], list[tuple[int, str]]]:
-    """Part ``# key: value`` lines from the rows, which keep their line numbers."""
+def _said(text: str) -> dict[str, object]:
+    """Read ``# key: value`` lines."""
     said: dict[str, object] = {}
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("#"):
-            key, _, value = line.lstrip("# ").replace("=", ":", 1).partition(":")
-            if (name := canonical_key(key)) and value.strip():
-                said.setdefault(name, value.strip())
-        elif line.strip():
-            rows.append((number, line))
-    return said, rows
+    for line in re.findall(r"^#.*", text, re.M):
+        key, _, value = line.lstrip("# ").replace("=", ":", 1).partition(":")
+        if (name := canonical_key(key)) and value.strip():
+            said.setdefault(name, value.strip())
+    return said
+
+
+def _rows(text: str) -> Iterator[tuple[int, str]]:
+    """Give the lines that are neither empty nor comments, with their numbers."""
+    number = start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PIECE) + 1 or len(text)
+        for line in text[start:end].splitlines():
+            number += 1
+            if line.strip() and not line.startswith("#"):
+                yield number, line
+        start = end
 
 
 def _delimiter(line: str) -> str:

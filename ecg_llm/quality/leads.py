@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from ecg_llm.quality.bands import Bands
+from ecg_llm.quality.bands import WORKING_FS, Bands
 from ecg_llm.quality.features import Features
 from ecg_llm.signal import median
 
@@ -61,6 +62,10 @@ LIMITS = (
     Limit("noise_ratio", "muscle noise", 0.08, 0.18),
     Limit("mains_ratio", "mains", 0.1, 1.0),
 )
+SHOWS_BEATS = 0.9
+"""Synchrony from which a lead shows the beats of all leads: then it may rest between them."""
+LONGEST_REST_S = 3.0
+"""No flat line between beats lasts longer: 20 beats a minute."""
 SMALLEST_REL = 0.06
 """A lead whose whole range is less, against twice the median QRS complex, has no wave to read."""
 
@@ -101,7 +106,7 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
         "mains_mv": mains_mv,
     }
     small = features.column("range_rel") < SMALLEST_REL
-    lost = _lost(features)
+    lost, at_rest = _lost(features), _at_rest(bands, features)
     table = np.stack(list(columns.values()), axis=1).tolist()
     out = {}
     for i, lead in enumerate(leads):
@@ -109,9 +114,9 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
         found = [
             (values[limit.metric] / limit.bad, limit.reason)
             for limit in LIMITS
-            if values[limit.metric] >= limit.mild
+            if values[limit.metric] >= limit.mild and not (limit.reason == "flat" and at_rest[i])
         ]
-        if values["flat_share"] >= 0.5 or values["gap_share"] == 1:
+        if (values["flat_share"] >= 0.5 and not at_rest[i]) or values["gap_share"] == 1:
             # A line is at its own highest and lowest value all the time: that is not clipping.
             found = [(size, reason) for size, reason in found if reason in ("flat", "gaps")]
         elif small[i]:
@@ -125,6 +130,13 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
             metrics=values,
         )
     return out
+
+
+def _at_rest(bands: Bands, features: Features) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Leads that are flat only between slow beats, as those of a clean recording are."""
+    ends = (0, *features.beats.tolist(), bands.ecg.shape[1])
+    often = max(b - a for a, b in pairwise(ends)) < LONGEST_REST_S * WORKING_FS
+    return (features.column("synchrony") >= SHOWS_BEATS) & often
 
 
 def _lost(features: Features) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -24,13 +24,7 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import (
-    lead_rows,
-    made_by,
-    patient_text,
-    told_changes,
-    value_rows,
-)
+from ecg_llm.render.words import about_text, lead_rows, made_by, told_changes, value_rows
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
@@ -77,7 +71,7 @@ def to_html(report: Report, record: ECGRecord) -> str:
     name = printable(report.record.name) or "unnamed"
     body = [
         f"<h1>ECG report: {_e(name)}</h1>",
-        f'<p class="soft">{_e(_about(report))}</p>',
+        f'<p class="soft">{_e(about_text(report))}</p>',
         *(f'<p class="soft">Note: {_e(note)}</p>' for note in report.record.notes),
         *_alerts(report, index),
         *_impression(report, index),
@@ -120,14 +114,6 @@ def _hash(code: str) -> str:
     """Name a piece of inline code in a security policy."""
     digest = hashlib.sha256(code.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _about(report: Report) -> str:
-    """Say whom and what the report is about."""
-    record = report.record
-    facts = [patient_text(report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
-    facts.append(f"{record.duration_s:.1f} s, judged {record.from_s:.1f}–{record.to_s:.1f} s")
-    return " · ".join(fact for fact in facts if fact)
 
 
 def _tags(evidence: Iterable[Evidence], index: EvidenceIndex) -> str:

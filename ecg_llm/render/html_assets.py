@@ -63,7 +63,8 @@ dt{margin-top:.3rem}h1{font-size:1.25rem}}
 html{font-size:12.5px}body{font-size:1rem}main{max-width:none;padding:0}
 .paper{overflow:visible;border:0}.paper svg{min-width:0}figure,tr,li,.alerts{break-inside:avoid}
 h2,h3{break-after:avoid}table{min-width:0}
-.screen{display:none}button.tag{border-color:#000;color:#000;
+.screen{display:none}details::details-content{content-visibility:visible;display:block}
+button.tag{border-color:#000;color:#000;
 background:none}}
 """
 

@@ -193,14 +193,15 @@ def _put(place: LeadPlace, mark: EvidenceMark, taken: list[Box]) -> MarkPlace:
     x1 = place.x(min(mark.to_s, place.to_s))
     half = (text_mm(mark.label, 2.2, bold=True) + 1.6) / 2
     centre = min(max((x0 + x1) / 2, place.box[0] + half), place.box[2] - half)
-    # The name of the lead stands at the left; a tag there goes below it.
-    y = top + (0.8 if centre - half > place.box[0] + LABEL_MM[0] else LABEL_MM[1])
+    # The name of the lead stands at the left; what is marked there is marked below it.
+    free = min(x0, centre - half) > place.box[0] + LABEL_MM[0]
+    y = top + (0.8 if free else LABEL_MM[1])
     tag = (centre - half, y, centre + half, y + TAG_MM)
     while any(_overlap(tag, other) for other in taken) and tag[3] < bottom:
         tag = (tag[0], tag[1] + TAG_MM + 0.4, tag[2], tag[3] + TAG_MM + 0.4)
     return MarkPlace(
         mark=mark,
-        box=(x0, top + 0.8, x1, bottom - 0.8),
+        box=(x0, y, x1, bottom - 0.8),
         tag_box=tag,
         starts=mark.from_s >= place.from_s,
         ends=mark.to_s <= place.to_s,

@@ -20,13 +20,7 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import (
-    lead_rows,
-    made_by,
-    patient_text,
-    told_changes,
-    value_rows,
-)
+from ecg_llm.render.words import about_text, lead_rows, made_by, told_changes, value_rows
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -44,6 +38,8 @@ A4_MM = (210.0, 297.0)
 MARGIN_MM = 16.0
 ONE_LINE = 95
 """Characters of statement and evidence that stand on one line."""
+TABLE_LEAST_MM = 35.0
+"""Less room than this below it, and a table begins on the next page."""
 SOFT, RULE, ALERT = "#54565e", "#c9ccd3", "#a32b05"
 
 
@@ -180,9 +176,7 @@ class _Story:
     def _title(self) -> Iterator[Flowable]:
         record = self.report.record
         yield self._line(_e(f"ECG report: {record.name or 'unnamed'}"), size=15, bold=True, after=3)
-        facts = [patient_text(self.report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
-        facts.append(f"{record.duration_s:.1f} s, judged {record.from_s:.1f}–{record.to_s:.1f} s")
-        yield self._line(_e(" · ".join(fact for fact in facts if fact)), colour=SOFT)
+        yield self._line(_e(about_text(self.report)), colour=SOFT)
         for note in record.notes:
             yield self._line(_e(f"Note: {note}"), colour=SOFT)
         if self.hidden:
@@ -216,27 +210,28 @@ class _Story:
             yield from self._facts(line)
 
     def _measurements(self) -> Iterator[Flowable]:
-        yield self._head("Measurements")
         rows = value_rows(self.report)
         if rows:
             head = ("Quantity", "Value", "Spread", "Values", "Adult reference", "How, or why not")
             main = [row for name, row in rows if name in REFERENCES]
             further = [row for name, row in rows if name not in REFERENCES]
             widths = (40, 20, 18, 14, 36, 50)
-            yield self._table([head, *main], widths)
+            yield from self._table("Measurements", [head, *main], widths)
             if further:
-                yield self._head("Further measurements")
-                yield self._table([head, *further], widths)
+                yield from self._table("Further measurements", [head, *further], widths)
         else:
+            yield self._head("Measurements")
             yield self._line("Nothing was measured.")
 
     def _quality(self) -> Iterator[Flowable]:
-        yield self._head("Quality of the leads")
+        title = "Quality of the leads"
         clean, rows = lead_rows(self.report)
         if clean:
+            yield self._head(title)
             yield self._line(_e(f"{', '.join(clean)}: usable, without remarks."))
         if rows:
-            yield self._table([("Lead", "Usable", "Remarks"), *rows], (22, 22, 134))
+            head = ("Lead", "Usable", "Remarks")
+            yield from self._table("" if clean else title, [head, *rows], (22, 22, 134))
 
     def _made(self) -> Iterator[Flowable]:
         if self.cited.sources:
@@ -258,7 +253,7 @@ class _Story:
         tags = (f'<font color="{self.colours[k]}"><b>({k})</b></font>' for k in labels)
         return "".join(f" {tag}" for tag in tags)
 
-    def _head(self, text: str, colour: str = "#000000") -> Flowable:
+    def _head(self, text: str, colour: str = "#000000", with_next: bool = True) -> Flowable:
         from reportlab.lib.colors import HexColor
         from reportlab.lib.styles import ParagraphStyle
         from reportlab.platypus import Paragraph
@@ -271,7 +266,7 @@ class _Story:
             spaceBefore=9,
             spaceAfter=2,
             textColor=HexColor(colour),
-            keepWithNext=1,
+            keepWithNext=with_next,
         )
         return Paragraph(_e(text), style)
 
@@ -304,9 +299,12 @@ class _Story:
         )
         return Paragraph(markup, style)
 
-    def _table(self, rows: list[tuple[str, ...]], widths_mm: tuple[float, ...]) -> Flowable:
+    def _table(
+        self, title: str, rows: list[tuple[str, ...]], widths_mm: tuple[float, ...]
+    ) -> Iterator[Flowable]:
+        """Set a table under its title; it may run on over the page."""
         from reportlab.lib.colors import HexColor
-        from reportlab.platypus import Table, TableStyle
+        from reportlab.platypus import CondPageBreak, Table, TableStyle
 
         cells = [
             [self._line(_e(cell), size=8, bold=k == 0 or c == 0, after=0) for c, cell in of]
@@ -323,7 +321,10 @@ class _Story:
         style.add("TOPPADDING", *everywhere, 1.5)
         style.add("BOTTOMPADDING", *everywhere, 1.5)
         table.setStyle(style)
-        return table
+        yield CondPageBreak(TABLE_LEAST_MM * POINTS_PER_MM)
+        if title:
+            yield self._head(title, with_next=False)
+        yield table
 
 
 def _e(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.render.evidence import Citations
 from ecg_llm.render.scene import printable
-from ecg_llm.render.words import made_by, patient_text, told_changes
+from ecg_llm.render.words import about_text, made_by, told_changes
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -75,11 +75,7 @@ class _Writer:
         title = f"ECG report: {printable(record.name) or 'unnamed'}"
         yield self._paint(title, "bold")
         yield "=" * min(len(title), self.width)
-        facts = [patient_text(self.report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
-        facts.append(f"{record.duration_s:.1f} s")
-        if record.to_s - record.from_s < record.duration_s - 0.05:
-            facts.append(f"judged {record.from_s:.1f}–{record.to_s:.1f} s")
-        yield from self._wrap(" · ".join(fact for fact in facts if fact), "", "")
+        yield from self._wrap(about_text(self.report), "", "")
         for note in record.notes:
             yield from self._wrap(f"Note: {note}", "", "  ")
 

@@ -30,6 +30,27 @@ def patient_text(report: Report) -> str:
     return text[:1].upper() + text[1:]
 
 
+def about_text(report: Report) -> str:
+    """Say whom and what the report is about.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
+    str
+        Patient, leads, rate and length; and what was judged, if that is not all of it.
+    """
+    record = report.record
+    facts = [patient_text(report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
+    facts.append(f"{record.duration_s:.1f} s")
+    if record.to_s - record.from_s < record.duration_s - 0.05:
+        facts.append(f"judged {record.from_s:.1f}–{record.to_s:.1f} s")
+    return " · ".join(fact for fact in facts if fact)
+
+
 def value_rows(report: Report) -> list[tuple[str, tuple[str, str, str, str, str, str]]]:
     """Tabulate the values of the whole record.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -379,3 +381,47 @@ def test_a_record_without_signal_is_refused_and_ends_with_an_error(
     assert result.exit_code == 2
     assert "every lead is constant" in result.stderr
     assert result.stdout
+
+
+def test_ctrl_c_while_the_commands_load_is_no_traceback():
+    code = (
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'ecg_llm.cli.options': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "import ecg_llm.cli; ecg_llm.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "ecgllm: stopped\n")
+
+
+def test_a_full_disk_costs_no_line_and_the_run_goes_on_later(folder, tmp_path):
+    out = tmp_path / "out.jsonl"
+    words = [sys.executable, "-m", "ecg_llm.cli", "measure", folder, "-o", out, "--jobs", "1"]
+    full = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    done = subprocess.run(
+        list(map(str, words)), cwd=ROOT, capture_output=True, text=True, preexec_fn=full
+    )
+    assert done.returncode == 2
+    assert f"{out}: cannot be written to its end" in done.stderr
+    assert "same command again" in done.stderr and "Traceback" not in done.stderr
+    result = run(app, list(map(str, words[3:])))
+    assert result.exit_code == 0, result.stderr
+    names = [json.loads(line)["record"] for line in out.read_text().splitlines()]
+    assert names == ["b", "c", "ward/a"]
+
+
+def test_images_beside_recordings_are_left_out_and_it_is_said(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "mixed")
+    (tmp_path / "mixed" / "page.pdf").write_bytes(b"%PDF-1.7")
+    result = run(app, ["quality", str(tmp_path / "mixed"), "-o", str(tmp_path / "q.jsonl")])
+    assert result.exit_code == 0
+    assert "1 images or PDFs beside the recordings are not read" in result.stderr
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    result = run(app, ["report", str(tmp_path / "pipe")])
+    assert result.exit_code == 2
+    assert "not a regular file" in result.stderr

@@ -100,6 +100,11 @@ def test_deflated_objects_are_refused(ecg):
     ("change", "said"),
     [
         ({"NumberOfWaveformSamples": 6000}, "cut off"),
+        ({"NumberOfWaveformSamples": 4000}, "one of these is wrong"),
+        (
+            {"WaveformBitsAllocated": 8, "WaveformSampleInterpretation": "SB"},
+            "one of these is wrong",
+        ),
         ({"NumberOfWaveformChannels": 11}, "definitions"),
         ({"WaveformSampleInterpretation": "MB"}, "not read"),
         ({"SamplingFrequency": "0"}, "--fs"),

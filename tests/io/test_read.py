@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -347,3 +349,60 @@ def test_importing_the_readers_loads_no_heavy_library():
     code = f"import sys, ecg_llm.io; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", "/dev/null"):
+        with pytest.raises(RecordError, match=r"not a regular file.*Save it"):
+            read_record(path)
+
+
+def test_a_link_to_nothing_is_called_so(tmp_path):
+    (tmp_path / "a.hea").symlink_to(tmp_path / "gone.hea")
+    with pytest.raises(RecordError, match=r"a\.hea: a symbolic link to a file that is not there"):
+        read_record(tmp_path / "a.hea")
+
+
+def test_an_archive_beside_what_was_unpacked_from_it(ecg, tmp_path):
+    text = ecg.csv_text(ecg.known_ecg(seconds=6))
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a.csv").write_text(text)
+    for name in ("x.zip", "y.zip", "y.ZIP"):
+        (tmp_path / name).write_bytes(ecg.zip_bytes({"a.csv": text}))
+    refs = find_records(tmp_path)
+    assert [ref.name for ref in refs] == ["x.zip/a", "x/a", "y.ZIP/a", "y.zip/a"]
+    assert [read_ref(ref).name for ref in refs] == [ref.name for ref in refs]
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_other_packings(ecg, packing):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", packing) as archive:
+        archive.writestr("a.csv", ecg.csv_text(ecg.known_ecg()))
+    assert read_bytes(file.getvalue(), "a.zip").fs == 500
+    data = bytearray(file.getvalue())
+    data[60:90] = b"\xff" * 30
+    with pytest.raises(RecordError, match="damaged in the archive"):
+        read_bytes(bytes(data), "a.zip")
+
+
+def test_what_an_archive_holds_instead_of_one_record_is_told(ecg):
+    text = ecg.csv_text(ecg.known_ecg(seconds=6))
+    inner = ecg.zip_bytes({"a.csv": text})
+    with pytest.raises(RecordError, match=r"0 records.*not in an archive of its own"):
+        read_bytes(ecg.zip_bytes({"in.zip": inner}), "out.zip")
+    many = {f"{k}.csv": text for k in range(5)}
+    with pytest.raises(RecordError, match=r"5 records .* \(0\.csv, 1\.csv, 2\.csv, …\)"):
+        read_bytes(ecg.zip_bytes(many), "out.zip")
+
+
+def test_an_scp_file_is_called_so():
+    with pytest.raises(RecordError, match="an SCP-ECG file"):
+        read_bytes(bytes(16) + b"SCPECG" + bytes(200), "a.scp")
+
+
+def test_importing_the_package_and_the_commands_loads_no_numpy():
+    code = "import sys, ecg_llm, ecg_llm.cli.app; print('numpy' in sys.modules, ecg_llm.ECGRecord)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "<class", "'ecg_llm.record.ECGRecord'>"]

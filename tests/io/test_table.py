@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -222,3 +223,34 @@ def test_npy_headers_are_not_trusted(ecg):
 def test_a_pickle_is_no_array():
     with pytest.raises(RecordError):
         read_bytes(pickle.dumps(_Trap()), "a.npy", fs=500, unit="mV", leads=("I",))
+
+
+def test_rows_may_end_as_on_an_old_mac(ecg):
+    truth = ecg.known_ecg(seconds=6)
+    ecg.close(read_bytes(ecg.csv_text(truth).replace("\n", "\r").encode(), "a.csv"), truth, 1e-5)
+
+
+def test_a_column_whose_unit_is_not_the_stated_one(ecg):
+    text = ecg.csv_text(ecg.known_ecg(), comments=("# fs: 500", "# unit: mV"))
+    with pytest.raises(RecordError, match=r"column I states unit uV, but mV"):
+        read_bytes(text.replace("I,II", "I [uV],II", 1).encode(), "a.csv")
+
+
+def test_a_long_table_takes_little_more_room_than_its_file():
+    data = b"# fs: 500\n# unit: mV\nII\n" + b"0.1\n0.2\n" * 100_000
+    tracemalloc.start()
+    try:
+        record = read_bytes(data, "a.csv")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert record.duration_s == 300 and any("400 s long" in note for note in record.notes)
+    assert most < 30 * len(data)
+
+
+def test_rows_keep_their_numbers_in_a_long_table(ecg):
+    lines = ecg.csv_text(ecg.known_ecg(seconds=100)).splitlines()
+    lines.insert(30_000, "# a comment")
+    lines[45_000] = lines[45_000].replace(",", ",abc", 1)
+    with pytest.raises(RecordError, match="row 45001, column II"):
+        read_bytes("\n".join(lines).encode(), "a.csv")

@@ -198,3 +198,18 @@ def test_a_long_record_with_a_gap_is_judged_in_windows_after_it():
     quality = assess(record)
     assert quality.verdict == "limit"
     assert (quality.from_s, quality.to_s) == (14.0, 34.0)
+
+
+@pytest.mark.parametrize("bpm", [22, 30, 40])
+def test_a_clean_line_between_slow_beats_is_no_flat_lead(bpm):
+    record = synthetic_ecg(bpm=bpm, seed=2).record
+    quality = assess(record)
+    assert quality.verdict == "accept", quality.reasons
+    assert quality.usable_leads == STANDARD_12
+
+
+def test_leads_that_are_flat_for_seconds_together_are_flat():
+    record = synthetic_ecg(bpm=60, seed=2).record
+    signal = record.signal.copy()
+    signal[:, 1900:] = signal[:, 1900:1901]
+    assert assess(with_signal(record, signal)).verdict == "refuse"

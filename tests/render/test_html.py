@@ -145,3 +145,9 @@ def test_a_refused_record_says_why(refused, record):
 
 def test_the_same_report_gives_the_same_bytes(report, record):
     assert to_html(report, record) == to_html(report, record)
+
+
+def test_what_is_folded_away_is_printed(report, record):
+    text = to_html(report, record)
+    printed = text[text.index("@media print") :]
+    assert "details::details-content{content-visibility:visible" in printed

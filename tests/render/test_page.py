@@ -13,7 +13,7 @@ from ecg_llm.record import ECGRecord
 from ecg_llm.render.layout import LAYOUTS, STANDARD, PageLayout
 from ecg_llm.render.marks import EvidenceMark
 from ecg_llm.render.page import draw_page, page_scene, save_page
-from ecg_llm.render.scene import Group, Line, Text
+from ecg_llm.render.scene import Fill, Group, Line, Text
 from ecg_llm.render.style import STYLES, PaperStyle
 
 FS = 500.0
@@ -202,6 +202,19 @@ def test_tags_on_one_spot_do_not_cover_each_other():
     shown, _ = place_marks(STANDARD.place(square_wave(STANDARD_12)), marks)
     tops = [mark.tag_box[1] for mark in shown]
     assert len(tops) == len(set(tops)) == 5
+
+
+@pytest.mark.parametrize("begin", [0.0, 0.06, 0.2])
+def test_a_mark_leaves_the_name_of_its_lead_free(begin):
+    marks = [EvidenceMark(lead="III", from_s=begin, to_s=begin + 0.1, label="1")]
+    scene, _ = page_scene(square_wave(STANDARD_12), marks=marks)
+    name = next(i for i in scene.items if isinstance(i, Text) and i.text == "III")
+    for group in (item for item in scene.items if isinstance(item, Group)):
+        for item in group.items:
+            if isinstance(item, Line):
+                assert item.points[:, 1].min() > name.y
+            elif isinstance(item, Fill):
+                assert item.box[1] > name.y
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])

@@ -55,3 +55,18 @@ def test_a_refused_record_has_its_pages_too(refused, record):
 def test_a_long_text_runs_over_several_pages(report, record):
     longer = report.model_copy(update={"sections": report.sections * 12})
     assert len(boxes(to_pdf(longer, record))) > len(boxes(to_pdf(report, record)))
+
+
+def test_a_table_begins_where_there_is_room_and_runs_on():
+    from pypdfium2 import PdfDocument
+
+    from ecg_llm.assistant import interpret
+    from ecg_llm.io import read_record
+
+    ecg = read_record("examples/00177_hr.hea")
+    report = interpret(ecg, model="none")
+    report = report.model_copy(update={"impression": report.impression * 2})
+    pages = [page.get_textpage().get_text_range() for page in PdfDocument(to_pdf(report, ecg))]
+    assert "Impression" in pages[1]
+    assert "Further measurements" in pages[1]
+    assert "Quantity" in pages[2]  # its head again
