@@ -169,3 +169,14 @@ def test_spikes_that_were_counted_are_no_matter_of_opinion():
     assert judged.status == "present" and judged.doubt is None
     # At 100 Hz spikes need not be visible, and the encoder may know better.
     assert found({"PACE": 0.97}, made("PACE", "absent"))["PACE"].status == "present"
+
+
+def test_over_a_tracing_without_beats_the_encoder_is_silent():
+    """Ventricular fibrillation once stood beside a sinus rhythm."""
+    silent = made("asystole_or_vf", "present", fact("QRS complexes found", 0.0, ""))
+    open_ = made("SR", "unknown", reason="no organized beats")
+    judged = found({"SR": 0.9, "ISC_": 0.99, "LMI": 0.99}, silent, open_)
+    assert [code for code, one in judged.items() if one.status == "present"] == ["asystole_or_vf"]
+    assert judged["SR"] == open_
+    beating = made("asystole_or_vf", "absent")
+    assert found({"SR": 0.9}, beating, open_)["SR"].status == "present"
