@@ -13,7 +13,7 @@ from dataclasses import replace
 from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
 from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
 from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
+from ecg_llm.findings.rhythm import FAST_BPM, NO_BEATS, SLOW_BPM
 from ecg_llm.vocabulary import members
 
 SURE_IF_MET = ("STACH", "SBRAD", "1AVB", "LNGQT", "PACE")
@@ -63,6 +63,9 @@ def measured_first(
     out = dict(found)
     if not given:
         return out
+    silent = given.get("asystole_or_vf")
+    if silent is not None and silent.status == "present":
+        return {code: _without_beats(finding, given.get(code)) for code, finding in found.items()}
     sinus = found.get("SR")
     other = sinus is not None and sinus.status != "present"
     for code, finding in found.items():
@@ -90,6 +93,13 @@ def measured_first(
     _walls(out, given)
     _injury(out, given)
     return out
+
+
+def _without_beats(found: Finding, given: Finding | None) -> Finding:
+    """Leave to the criteria what a tracing without beats shows: an encoder has learnt none."""
+    if given is not None:
+        return given
+    return replace(found, status="unknown", reason=NO_BEATS, doubt=None, evidence=())
 
 
 def _beyond(given: Finding) -> bool:

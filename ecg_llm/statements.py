@@ -101,7 +101,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     )
     evidence = [fact]
     text = f"{entry.name} {amount(quantity.value, quantity.unit)}"
-    if quantity.spread is not None and quantity.n > 1:
+    if quantity.spread is not None:
         evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
     return Claim(text=sentence(text), status="supported", evidence=tuple(evidence), kind="value")

@@ -214,3 +214,14 @@ def test_what_the_encoder_denies_of_an_injury_is_its_name():
     given = made("INJLA", "present", down), made("ISC_", "present", down)
     assert ISCHAEMIA_SEEN in str(found({"INJLA": 0.01, "ISC_": 0.98}, *given)["INJLA"].doubt)
     assert ISCHAEMIA_SEEN not in str(found({"INJLA": 0.01, "ISC_": 0.02}, *given)["INJLA"].doubt)
+
+
+def test_over_a_tracing_without_beats_the_encoder_is_silent():
+    """Ventricular fibrillation once stood beside a sinus rhythm."""
+    silent = made("asystole_or_vf", "present", fact("QRS complexes found", 0.0, ""))
+    open_ = made("SR", "unknown", reason="no organized beats")
+    judged = found({"SR": 0.9, "ISC_": 0.99, "LMI": 0.99}, silent, open_)
+    assert [code for code, one in judged.items() if one.status == "present"] == ["asystole_or_vf"]
+    assert judged["SR"] == open_
+    beating = made("asystole_or_vf", "absent")
+    assert found({"SR": 0.9}, beating, open_)["SR"].status == "present"
