@@ -14,6 +14,11 @@ QRS_WAVES = ("q", "r", "s", "r2", "s2")
 only goes down is a Q (a QS complex)."""
 MIN_WAVE_MV, MIN_WAVE_MS = 0.020, 6.0
 """A deflection must be this high and wide to count as a wave (CSE)."""
+RESOLVED_SAMPLES = 1.2
+"""A deflection that lasts fewer samples of the record may be what a steep QRS rings with, where its
+rate is low"""
+RINGING = 0.05
+"""unless it is this high beside the highest wave of the QRS."""
 _STEP_MS = 1000 / WORK_FS
 _P_LATEST_S = 0.02
 """Nothing after the centre of the QRS is taken for P."""
@@ -143,7 +148,8 @@ def _qrs(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     recorded = np.isfinite(x)
     x = np.where(recorded, x, 0.0)
     row = spans.repeat(np.arange(spans.count.size))
-    heights, widths, peaks = _split_waves(x, row, spans.count.size)
+    resolved_ms = RESOLVED_SAMPLES * 1000 / windows.recorded_fs
+    heights, widths, peaks = _split_waves(x, row, spans.count.size, resolved_ms)
     shape = spans.count.shape
     out: dict[str, Array] = {}
     for k, name in enumerate(QRS_WAVES):
@@ -172,7 +178,9 @@ def _qrs(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     return out | {name: np.where(there, value, np.nan) for name, value in values.items()}
 
 
-def _split_waves(x: Array, row: Index, n_rows: int) -> tuple[Array, Array, Index]:
+def _split_waves(
+    x: Array, row: Index, n_rows: int, resolved_ms: float
+) -> tuple[Array, Array, Index]:
     """Give height, width and peak sample (or -1) of the waves of every row, shape (5, n_rows) each.
 
     A wave is a run of samples on one side of the isoelectric line; runs that are too low or too
@@ -183,9 +191,12 @@ def _split_waves(x: Array, row: Index, n_rows: int) -> tuple[Array, Array, Index
     side = np.sign(x)
     start = _starts(side, row)
     stop = np.append(start[1:], len(x))
-    wide = (stop - start) * _STEP_MS >= MIN_WAVE_MS
-    high = np.maximum.reduceat(np.abs(x), start) >= MIN_WAVE_MV
-    kept = wide & high
+    width_ms, height = (stop - start) * _STEP_MS, np.maximum.reduceat(np.abs(x), start)
+    kept = (width_ms >= MIN_WAVE_MS) & (height >= MIN_WAVE_MV)
+    if resolved_ms > MIN_WAVE_MS:
+        highest = np.zeros(n_rows)
+        np.maximum.at(highest, row[start], height)
+        kept &= (width_ms >= resolved_ms) | (height >= RINGING * highest[row[start]])
     start, stop = start[kept], stop[kept]
     if not len(start):
         return heights, widths, peaks

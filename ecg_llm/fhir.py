@@ -230,7 +230,7 @@ def _values(report: Report, common: Resource) -> list[Resource]:
         else:
             resource["valueQuantity"] = _quantity(quantity.value, quantity.unit)
             resource["method"] = {"text": quantity.method or "measured"}
-            if quantity.spread is not None and quantity.n > 1:
+            if quantity.spread is not None:
                 resource["note"] = [{"text": _spread(quantity)}]
             limits = reference(name, report.record.age_years, report.record.sex).limits
             if limits:

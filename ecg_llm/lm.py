@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.inference import file_hashes
 
 if TYPE_CHECKING:
     from ecg_llm.prompt import Prompt
@@ -164,3 +166,26 @@ def trimmed(pieces: Iterable[str]) -> Iterator[str]:
         if kept > n_told:
             yield said[n_told:kept]
             n_told = kept
+
+
+def is_bundled(model: TextModel) -> bool:
+    """Tell whether a model is the bundled one, wherever it runs.
+
+    Parameters
+    ----------
+    model : TextModel
+        Any.
+
+    Returns
+    -------
+    bool
+    """
+    return model.hashes.get(_WEIGHTS) == _bundled_hash()
+
+
+_WEIGHTS = "model.safetensors"
+
+
+@cache
+def _bundled_hash() -> str:
+    return file_hashes([MINI / _WEIGHTS])[_WEIGHTS] if bundled() else ""

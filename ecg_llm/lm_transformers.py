@@ -13,6 +13,7 @@ from ecg_llm.inference import file_hashes
 from ecg_llm.lm_numbers import NumberReader, Numbers, numbers_of
 
 if TYPE_CHECKING:
+    from ecg_llm.model import EcgLlmConfig
     from ecg_llm.prompt import Prompt
 
 NEEDED = ("torch", "transformers", "safetensors")
@@ -38,7 +39,7 @@ class TransformersModel:
         self.name = folder.name
         self.hashes = file_hashes(sorted(folder.glob("*.safetensors")))
         tokenizer = self.processor.tokenizer
-        self._end = {tokenizer.eos_token_id}
+        self._end = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(self.processor.end)}
         self.numbers = numbers_of(tokenizer.backend_tokenizer) if read_numbers else None
 
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 256) -> list[str]:
@@ -103,7 +104,7 @@ class TransformersModel:
         tokenizer = self.processor.tokenizer
         scores = []
         for answer in answers:
-            ending = answer + tokenizer.eos_token
+            ending = answer + self.processor.end
             inputs = self.processor([prompt], answers=[ending]).to(self.model.device)
             n_words = len(tokenizer.encode(ending, add_special_tokens=False))
             with torch.inference_mode():
@@ -190,35 +191,91 @@ def load_checkpoint(folder: Path, *, four_bit: bool = False) -> tuple[Any, Any]:
     Raises
     ------
     ConfigError
-        If the folder holds neither.
+        If the folder holds neither, or the adapter's model is not there.
     """
-    import json
-
     import torch
+    from transformers.utils import logging
 
     from ecg_llm.model import EcgLlmForConditionalGeneration, EcgLlmProcessor
 
+    logging.disable_progress_bar()  # of reading and writing files, which takes no time
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    adapter = folder / "adapter_config.json"
-    if not adapter.is_file() and not (folder / "config.json").is_file():
-        raise ConfigError(
-            f"{folder}: neither config.json nor adapter_config.json is there; give a folder that "
-            "ecgllm train wrote."
-        )
-    base = folder
-    if adapter.is_file():
-        if find_spec("peft") is None:
-            raise ConfigError(f"{folder}: an adapter needs peft: pip install 'ecg_llm[model]'.")
-        base = Path(json.loads(adapter.read_text())["base_model_name_or_path"])
+    base = model_folder(folder)
+    if base != folder and find_spec("peft") is None:
+        raise ConfigError(f"{folder}: an adapter needs peft: pip install 'ecg_llm[model]'.")
     kind = torch.bfloat16 if device == "cuda" else torch.float32
     more = {"quantization_config": _four_bit()} if four_bit else {}
     model = EcgLlmForConditionalGeneration.from_pretrained(base, dtype=kind, **more)
-    if adapter.is_file():
+    if base != folder:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, folder).merge_and_unload()
     model = model if four_bit else model.to(device)
     return model.eval(), EcgLlmProcessor.from_pretrained(base)
+
+
+def checkpoint_config(folder: Path) -> EcgLlmConfig:
+    """Read the configuration of a checkpoint, or of the model that an adapter belongs to.
+
+    Parameters
+    ----------
+    folder : Path
+        As for `load_checkpoint`.
+
+    Returns
+    -------
+    EcgLlmConfig
+
+    Raises
+    ------
+    ConfigError
+        As `load_checkpoint`.
+    """
+    from ecg_llm.model import EcgLlmConfig
+
+    config: EcgLlmConfig = EcgLlmConfig.from_pretrained(model_folder(folder))
+    return config
+
+
+def model_folder(folder: Path) -> Path:
+    """Give the folder of a checkpoint's whole model: for an adapter, of the one it belongs to.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a checkpoint, or of an adapter, which names its model by the path that it had in
+        training, also taken from the adapter's folder.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model, or it reads no ECGs.
+    """
+    import json
+
+    places, adapter = [folder], folder / "adapter_config.json"
+    if adapter.is_file():
+        named = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        places = [Path(named), folder.parent / named] if named else []
+        what = f"the model in {named!r}, to which this adapter belongs, is not there"
+        what += f'; put it there, or change "base_model_name_or_path" in {adapter.name}.'
+    else:
+        what = "neither config.json nor adapter_config.json is there; give a folder that ecgllm "
+        what += "train wrote."
+    base = next((path for path in places if (path / "config.json").is_file()), None)
+    if base is None:
+        raise ConfigError(f"{folder}: {what}")
+    kind = json.loads((base / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if kind != "ecg_llm":
+        raise ConfigError(
+            f"{base}: a model of type {kind!r}, which reads no ECGs; begin with what "
+            f"`ecgllm train base --language-model {base}` makes of it."
+        )
+    return base
 
 
 def _four_bit() -> Any:

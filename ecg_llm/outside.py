@@ -28,7 +28,9 @@ class Topic:
 _DRUGS = (
     r"amiodarone|metoprolol|bisoprolol|atenolol|propranolol|beta.?blockers?|digoxin dose|apixaban|"
     r"warfarin|heparin|aspirin|clopidogrel|furosemide|statins?|adenosine|verapamil|diltiazem|"
-    r"lidocaine|flecainide|insulin|metformin|anticoagula\w+|thromboly\w+|ramipril|lisinopril"
+    r"lidocaine|flecainide|insulin|metformin|anticoagula\w+|thromboly\w+|ramipril|lisinopril|"
+    r"sotalol|dofetilide|ondansetron|haloperidol|methadone|citalopram|antibiotics?|blood thinners?|"
+    r"doacs?|noacs?"
 )
 TOPICS = (
     Topic(
@@ -41,7 +43,13 @@ TOPICS = (
         "what is to be done",
         r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
         r"give|treat|shock)|needs? (a |an |to have a )?(pacemaker|icd|defibrillator|ablation|"
-        r"cardioversion|catheter\w*)|cath ?lab|discharged?|"
+        r"cardioversion|catheter\w*)|cath( ?lab)?|pci|discharged?|"
+        r"what (should|would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|"
+        r"next steps?|management|manage|treat(ment|ed)?|therapy|"
+        r"(is|are) (an? )?[\w ]{1,30} indicated|indications? for|cardiovert\w*|"
+        r"shock|"
+        r"admit(ted)?|admission|refer(red|ral)?|call (the |a )?(cardiolog\w+|doctor|ambulance)|"
+        r"crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|"
         r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operate|anaesthe\w+|anesthe\w+|fly|drive|"
         r"exercise|go home|sports?)|(go|send|sent) (\w+ )?home)\b",
         "that depends on symptoms, examination and history, none of which is in an ECG",
@@ -60,10 +68,27 @@ TOPICS = (
         "an ECG shows electrical activity, not how well the heart pumps; echocardiography does",
     ),
     Topic(
+        "the coronary artery",
+        r"\b(coronary arter\w+|which (\w+ )?(artery|vessel)|culprit\w*|left main|"
+        r"(lad|rca|lcx) (occlusion|lesion|stenosis|disease)|circumflex)\b",
+        "an ECG shows walls of the heart, and arteries supply them differently from one person to "
+        "another",
+    ),
+    Topic(
+        "how well a pacemaker works",
+        r"\b((failure|fails?|loss) (to|of) (capture|sense|capturing|sensing)|(over|under)sens\w+|"
+        r"(good|full|proper|any|no|does \w+|is \w+) captur(e|ing)|"
+        r"(?=(pacemaker|pacer|device) (is )?(work\w*|function\w*|malfunction\w*|fail\w*|ok))|"
+        r"(what|which) mode|vvi|ddd|aai)\b",
+        "only spikes and the beats right after them are looked for; a device is judged with its "
+        "programming at hand",
+    ),
+    Topic(
         "another disease",
         r"\b(diabet\w+|asthma|copd|cancer|tumou?rs?|depress(ion|ed) (disorder|mood)|anaemia|anemia|"
         r"pneumonia|kidney (failure|disease)|renal failure|thyroid|stroke|infection|sepsis|"
-        r"covid\S*|pregnan\w+|dementia|epilepsy|alzheimer\S*|liver|pulmonary embolism)\b",
+        r"covid\S*|pregnan\w+|dementia|epilepsy|alzheimer\S*|liver|"
+        r"pulmonary embol(ism|us)|pe|cor pulmonale)\b",
         "this is not diagnosed by an ECG; other tests are made for it",
     ),
     Topic(
@@ -84,6 +109,20 @@ TOPICS = (
     ),
 )
 """The words decide: `ecg_llm.answer` declines such a question before any model is asked."""
+
+NOT_SOUGHT = re.compile(
+    r"\b(wellens('|s|'s)?( (sign|syndrome|pattern))?|de ?winter('s)?( (sign|pattern|complex))?|"
+    r"epsilon( waves?)?|osborne?( waves?)?|j waves?|u waves?|(electrical )?alternans|s1 ?q3 ?t3|"
+    r"tako ?tsubo|arv[cd]|(hypertrophic |dilated )?cardiomyopathy|ho?cm|amyloid\w*|torsades?|"
+    r"multifocal atrial tachycardia|wandering (atrial )?pacemaker|ectopic atrial \w+|"
+    r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|dextrocardia|"
+    r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
+    r"athlete'?s'? heart|avn?rt|"
+    r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"
+    r"south african flag|pardee)\b",
+    re.IGNORECASE,
+)
+"""Signs that clinicians ask for and no criterion here looks for."""
 
 _DENIES = re.compile(
     r"\b(not|no|cannot|can't|never|neither|nor|without|beyond|elsewhere|other tests|decline|"

@@ -158,6 +158,28 @@ def person(row: Mapping[str, str]) -> tuple[float | None, Sex | None]:
     return None if years is None else float(years), sex
 
 
+def patient(row: Mapping[str, str]) -> str:
+    """Name the patient.
+
+    Parameters
+    ----------
+    row : mapping of str to str
+        Of the table.
+
+    Returns
+    -------
+    str
+        Of a record whose patient the table does not tell, a name that no other has.
+
+    Examples
+    --------
+    >>> patient({"patient_id": "15709.0"}), patient({"patient_id": "", "ecg_id": "7"})
+    ('15709', 'ECG 7')
+    """
+    known = whole(row.get("patient_id"))
+    return f"ECG {row.get('ecg_id', '')}" if known is None else str(known)
+
+
 def statements_of(row: Mapping[str, str]) -> dict[str, float]:
     """Read the statements with their likelihoods.
 

@@ -23,7 +23,7 @@ class Quantity:
         How the value was obtained, in one line.
     spread : float or None
         Standard deviation over what was pooled (robust: 1.4826 × median absolute deviation), same
-        unit.
+        unit; None of a single value, which has none.
     n : int
         Number of values pooled.
     """
@@ -36,7 +36,9 @@ class Quantity:
     n: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a value that is neither known nor explained."""
+        """Refuse a value that is neither known nor explained; one value alone has no spread."""
+        if self.n == 1:
+            object.__setattr__(self, "spread", None)
         if self.value is None:
             if not self.reason:
                 raise ValueError(f"a missing value in {self.unit} needs a reason")

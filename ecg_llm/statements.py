@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.codes import ENCODER_STATEMENTS
+from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
 from ecg_llm.findings.families import FAMILIES, KINDS_OF_SINUS, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import BY_ENCODER, URGENCIES
@@ -100,7 +101,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     )
     evidence = [fact]
     text = f"{entry.name} {amount(quantity.value, quantity.unit)}"
-    if quantity.spread is not None and quantity.n > 1:
+    if quantity.spread is not None:
         evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
     return Claim(text=sentence(text), status="supported", evidence=tuple(evidence), kind="value")
@@ -194,9 +195,9 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
     evidence: list[Evidence] = []
     for name, members in family_names(absent).items():
         if _is_worth_denying(members, present):
-            item, rule = _decisive(members)
-            value = f" ({said(item.quantity, reading(item, rule))}, {rule})" if item else ""
-            denied.append(f"no {name}{value}")
+            item, _ = _decisive(members)
+            value = ruled_out(members)
+            denied.append(f"no {name} ({value})" if value else f"no {name}")
             # One fact each: the findings of the report hold them all.
             evidence += [item] if item else [i for f in members for i in f.evidence[:1]][:1]
     if denied:
@@ -206,6 +207,28 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
             evidence=tuple(dict.fromkeys(evidence)),
             kind="absent",
         )
+
+
+def denied_claim(finding: Finding) -> Claim:
+    """Deny a finding with what was measured against it.
+
+    Parameters
+    ----------
+    finding : Finding
+        Absent.
+
+    Returns
+    -------
+    Claim
+    """
+    facts = [
+        replace(item, criterion=tidy(negated(item.criterion)))
+        for item in finding.evidence
+        if item.quantity != BY_ENCODER and isinstance(item.value, int | float)
+    ]
+    shown = facts_phrase(facts, SHOWN_OF_LEADS)
+    text = sentence(f"no {finding.label}: {shown}" if shown else f"no {finding.label}")
+    return Claim(text=text, status="supported", evidence=finding.evidence, kind="absent")
 
 
 def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
@@ -226,7 +249,24 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
     return any(finding.urgency in least for finding in members)
 
 
-def _decisive(members: list[Finding]) -> tuple[Evidence | None, str]:
+def ruled_out(members: Sequence[Finding]) -> str:
+    """Give the value that rules a family out, with the limit that it keeps to.
+
+    Parameters
+    ----------
+    members : sequence of Finding
+        Absent.
+
+    Returns
+    -------
+    str
+        Empty if no single value does.
+    """
+    item, rule = _decisive(members)
+    return f"{said(item.quantity, reading(item, rule))}, {rule}" if item else ""
+
+
+def _decisive(members: Sequence[Finding]) -> tuple[Evidence | None, str]:
     """Find the value that rules a family out, and the limit that it keeps to."""
     for finding in members:
         if finding.code in _WITHOUT_VALUE:
@@ -386,15 +426,18 @@ def concluded(findings: Iterable[Finding]) -> list[Finding]:
     -------
     list of Finding
         The present ones that no other says more precisely and as surely, and what would be grave
-        and whose criterion is met, though the encoder denies it.
+        and whose criterion is met, though the encoder denies it; so also of a QRS that is too wide
+        to be normal and has no other name.
     """
     findings = tuple(findings)
     present = {finding.code: finding for finding in findings if finding.status == "present"}
+    nameless = present.keys().isdisjoint((*NAMED_WIDE, "IRBBB", "ILBBB"))
     chosen = [
         finding
         for finding in findings
         if (finding.code in present and not said_by_another(finding, present))
         or is_grave_doubt(finding)
+        or (nameless and _is_too_wide(finding))
     ]
     return sorted(chosen, key=lambda finding: URGENCIES.index(finding.urgency))
 
@@ -509,6 +552,14 @@ def is_grave_doubt(finding: Finding) -> bool:
     return open_ and finding.has_facts and finding.urgency in ALERTING
 
 
+def _is_too_wide(finding: Finding) -> bool:
+    """Whether an open block rests on a QRS beyond its limit by more than it is measured wrongly."""
+    widths = [item.value for item in finding.evidence if item.quantity == _QRS]
+    open_ = finding.status == "unknown" and finding.doubt is not None and finding.code in BLOCKS
+    return open_ and any(float(width or 0) >= WIDE_MS + QRS_ERROR_MS for width in widths)
+
+
+_QRS = "QRS duration over all leads"
 MOST_OPEN = 2
 """Open findings that a conclusion names where it has nothing else."""
 
@@ -554,6 +605,35 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
 
 
+def located_claims(findings: Iterable[Finding]) -> list[Claim]:
+    """Say in which leads findings show, those together that show in the same ones.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        Present, or unknown with a doubt.
+
+    Returns
+    -------
+    list of Claim
+        Of those that rest on single leads.
+    """
+    alike: dict[str, list[Finding]] = {}
+    for finding in findings:
+        signs = _signs(finding.evidence) if finding.section in _DECIDED_BY_LEADS else ""
+        if signs:
+            alike.setdefault(signs, []).append(finding)
+    return [
+        Claim(
+            text=sentence(f"{'; '.join(map(doubtful_name, those))}: {signs}"),
+            status="supported",
+            evidence=tuple(dict.fromkeys(item for one in those for item in one.evidence)),
+            kind="present",
+        )
+        for signs, those in alike.items()
+    ]
+
+
 def _signs(facts: Sequence[Evidence]) -> str:
     """Say which leads show which sign: ``Q in II and aVF, small R in V3``; empty without leads."""
     signs = [(sign, item.lead) for item in facts if item.lead and (sign := _sign(item))]
@@ -577,6 +657,8 @@ def _sign(item: Evidence) -> str | None:
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"
+        case "ST" if isinstance(item.value, str):  # of a page
+            return f"ST {item.value}"
         case "ST" if not item.criterion.startswith(">"):  # not what only excludes another finding
             return "ST raised" if value > 0 else "ST down"
         case "T" if not item.criterion.startswith(">"):

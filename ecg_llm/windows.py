@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,8 @@ class BeatWindows:
         Where 0 of each window lies in the record.
     fiducials_s : np.ndarray, shape (n_leads, n_beats, 9), s
         The delineation on the time axis of the windows.
+    recorded_fs : float, Hz
+        Rate of the record that the windows were cut from.
     """
 
     leads: tuple[str, ...]
@@ -46,6 +48,7 @@ class BeatWindows:
     signal: FloatArray
     centres_s: Array
     fiducials_s: Array
+    recorded_fs: float
 
     def slice(self, from_s: float, to_s: float) -> slice:
         """Give the samples between two times of the window.
@@ -73,16 +76,19 @@ class BeatWindows:
         Returns
         -------
         BeatWindows
-            One beat. A fiducial that fewer than half of the beats have is missing.
+            One beat. A fiducial is missing that fewer than half of the beats have, of those that
+            the lead shows.
         """
         pooled = np.flatnonzero(chosen)
         fiducials = self.fiducials_s.take(pooled, axis=1)
+        signal = self.signal.take(pooled, axis=1)
+        centre = signal[..., np.searchsorted(self.times_s, 0.0)]
+        shown = np.isfinite(centre).sum(axis=1)[:, None]
         middle = nanmedian(fiducials, axis=1)
-        middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * len(pooled)] = np.nan
-        return BeatWindows(
-            leads=self.leads,
-            times_s=self.times_s,
-            signal=nanmedian(self.signal.take(pooled, axis=1), axis=1)[:, None],
+        middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * shown] = np.nan
+        return replace(
+            self,
+            signal=nanmedian(signal, axis=1)[:, None],
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
@@ -136,9 +142,8 @@ def with_typical(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> BeatWin
         One beat more, the last.
     """
     last = windows.typical(chosen)
-    return BeatWindows(
-        leads=windows.leads,
-        times_s=windows.times_s,
+    return replace(
+        windows,
         signal=np.concatenate([windows.signal, last.signal], axis=1),
         centres_s=np.concatenate([windows.centres_s, last.centres_s]),
         fiducials_s=np.concatenate([windows.fiducials_s, last.fiducials_s], axis=1),
@@ -185,6 +190,7 @@ def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
         signal=views[:, where],
         centres_s=centres,
         fiducials_s=fiducials - centres[:, None],
+        recorded_fs=record.fs,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.eval.patients import Groups, limits
 from ecg_llm.scp import COLUMNS, TASKS, task_columns
 
 Array = npt.NDArray[np.float64]
@@ -146,16 +147,19 @@ def bootstrap(
     truth: Array,
     score: Array,
     *,
+    groups: Groups | None = None,
     rounds: int = 200,
     seed: int = 0,
     least_positives: int = 1,
 ) -> tuple[float, float]:
-    """Give 95 % limits of a macro average by drawing records again.
+    """Give 95 % limits of a macro average by drawing patients again.
 
     Parameters
     ----------
     measure, truth, score
         As for `macro`.
+    groups : np.ndarray of int, shape (n_records,), optional
+        Patient of each record; each of another one by default.
     rounds : int
         Draws.
     seed : int
@@ -168,17 +172,14 @@ def bootstrap(
     low, high : float
         NaN if nothing can be judged.
     """
-    rng = np.random.default_rng(seed)
     enough = np.nansum(truth, axis=0) >= least_positives
     truth, score = truth[:, enough], score[:, enough]
-    n = len(truth)
-    draws = [rng.integers(0, n, n) for _ in range(rounds)]
-    means = [macro(measure, truth[rows], score[rows])[0] for rows in draws]
-    known = [mean for mean in means if mean == mean]
-    if not known:
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
+    return limits(
+        lambda rows: macro(measure, truth[rows], score[rows])[0],
+        np.arange(len(truth)) if groups is None else groups,
+        rounds,
+        seed,
+    )
 
 
 def calibration(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.errors import ConfigError
+from ecg_llm.eval.patients import effective, numbered
 from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.prompt import SHORT, Prompt, build_from_facts
@@ -56,11 +58,12 @@ class FewShot(Result):
 
 @dataclass(frozen=True)
 class Item:
-    """One question: its words, its answer, its record, and the class it belongs to."""
+    """One question: its words, answer, record and patient, and the class it belongs to."""
 
     question: str
     answer: str
     record: str
+    patient: str
     way: str
 
 
@@ -80,7 +83,7 @@ def read_items(talks: Path, split: str) -> dict[str, list[Item]]:
         By kind; a way is what is asked for (verify) or answered (choose, query).
     """
     out: dict[str, list[Item]] = defaultdict(list)
-    names = ["kind", "form", "messages", "answer", "records"]
+    names = ["kind", "form", "messages", "answer", "records", "patient"]
     for shard in sorted(load_manifest(talks).shards):
         if not shard.startswith(split):
             continue
@@ -90,7 +93,9 @@ def read_items(talks: Path, split: str) -> dict[str, list[Item]]:
             said = [part["text"] for part in row["messages"][0]["content"] if part["text"]]
             answer = ", ".join(row["answer"])
             way = row["form"] if row["kind"] == "verify" else answer
-            out[row["kind"]].append(Item(f"{said[-1]} {SHORT}", answer, row["records"][0], way))
+            record = row["records"][0]
+            patient = row["patient"] or record
+            out[row["kind"]].append(Item(f"{said[-1]} {SHORT}", answer, record, patient, way))
     return out
 
 
@@ -138,13 +143,18 @@ def evaluate(
         for item in items[kind]:
             if item.record in features.vector:
                 by_way[item.way].append(item)
-        ways = sorted(way for way, of in by_way.items() if len(of) >= SHOTS + ASKED)
-        right = before = asked = 0
+        n_patients = {way: len({item.patient for item in of}) for way, of in by_way.items()}
+        ways = sorted(way for way, n in n_patients.items() if n >= SHOTS + ASKED)
+        if len(ways) < WAYS:
+            raise ConfigError(
+                f"{talks}: {len(ways)} kinds of {kind} questions have {SHOTS + ASKED} patients of "
+                f"fold 9 each; {WAYS} such kinds are needed: build conversations on more records."
+            )
+        right = before = 0
+        patients: list[str] = []
         chances = []
         for _ in range(episodes):
-            drawn = [rng.sample(by_way[w], SHOTS + ASKED) for w in rng.sample(ways, WAYS)]
-            shown = [item for of in drawn for item in of[:SHOTS]]
-            queries = [item for of in drawn for item in of[SHOTS:]]
+            shown, queries = episode(by_way, rng.sample(ways, WAYS), rng)
             answers = sorted({item.answer for item in shown})
             chances.append(1 / len(answers))
             before += _count(model, processor, queries, answers, features)
@@ -153,13 +163,47 @@ def evaluate(
             given = [_inputs(item, features) for item in shown]
             adapt(learner, processor, examples, steps=steps, features=given, seed=seed)
             right += _count(learner.eval(), processor, queries, answers, features)
-            asked += len(queries)
+            patients += [item.patient for item in queries]
             done += 1
             if progress is not None:
                 progress(done, len(KINDS) * episodes)
         chance = sum(chances) / len(chances)
-        rows.append((kind, wilson(right, asked), wilson(before, asked), chance))
+        asked, told = len(patients), effective(numbered(patients))
+        rows.append((kind, wilson(right, asked, told), wilson(before, asked, told), chance))
     return FewShot(rows=tuple(rows), episodes=episodes)
+
+
+def episode(
+    by_way: Mapping[str, Sequence[Item]], ways: Sequence[str], rng: random.Random
+) -> tuple[list[Item], list[Item]]:
+    """Draw the questions of an episode.
+
+    Parameters
+    ----------
+    by_way : mapping of str to sequence of Item
+        Questions by class.
+    ways : sequence of str
+        The classes of the episode.
+    rng : random.Random
+        Draws.
+
+    Returns
+    -------
+    shown, asked : list of Item
+        Five of each class, fewer where its patients are needed by others; no patient who is shown
+        is asked about.
+    """
+    taken: dict[str, bool] = {}
+    parts: tuple[list[Item], list[Item]] = ([], [])
+    # A class with few patients takes its own first.
+    for way in sorted(ways, key=lambda way: len({item.patient for item in by_way[way]})):
+        mixed = rng.sample(list(by_way[way]), len(by_way[way]))
+        for is_asked, count in ((False, SHOTS), (True, ASKED)):
+            for item in mixed:
+                if count and taken.setdefault(item.patient, is_asked) is is_asked:
+                    parts[is_asked].append(item)
+                    count -= 1
+    return parts
 
 
 def _words(share: Interval) -> str:
@@ -188,7 +232,7 @@ def _count(
     import torch
 
     right = 0
-    end = processor.tokenizer.eos_token
+    end = processor.end
     for item in queries:
         scores = []
         for answer in answers:

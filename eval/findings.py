@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.eval.patients import Groups, effective, limits, patients_of
 from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.finding import Finding
@@ -20,6 +24,8 @@ from ecg_llm.vocabulary import label
 
 RHYTHM_CODES = ("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE")
 """A PTB-XL record without one of these says nothing of its rhythm and is left out there."""
+Judged = tuple[dict[str, float], tuple[Finding, ...]]
+"""PTB-XL's statements on a record, and our findings."""
 MIN_LIKELIHOOD = 50.0
 """Diagnostic statements of a lower likelihood count neither for nor against."""
 
@@ -38,6 +44,9 @@ class StatementResult:
         An unknown counts as not present.
     unknown : int
         How many we left unknown.
+    effective_positive, effective_negative, effective_stated : float
+        Records with the statement, without it, and of which we state it, each patient's taken for
+        alike (`ecg_llm.eval.patients.effective`): what the limits are from.
     """
 
     code: str
@@ -48,21 +57,25 @@ class StatementResult:
     true_negative: int
     false_negative: int
     unknown: int
+    effective_positive: float
+    effective_negative: float
+    effective_stated: float
 
     @property
     def sensitivity(self) -> tuple[float, float, float] | None:
         """Sensitivity with its 95 % limits."""
-        return wilson(self.true_positive, self.n_positive)
+        return wilson(self.true_positive, self.n_positive, self.effective_positive)
 
     @property
     def specificity(self) -> tuple[float, float, float] | None:
         """Specificity with its 95 % limits."""
-        return wilson(self.true_negative, self.n - self.n_positive)
+        return wilson(self.true_negative, self.n - self.n_positive, self.effective_negative)
 
     @property
     def ppv(self) -> tuple[float, float, float] | None:
         """Positive predictive value with its 95 % limits."""
-        return wilson(self.true_positive, self.true_positive + self.false_positive)
+        stated = self.true_positive + self.false_positive
+        return wilson(self.true_positive, stated, self.effective_stated)
 
     @property
     def f1(self) -> float | None:
@@ -97,8 +110,9 @@ class FindingsResult(Result):
         Commonest first.
     by : {"criteria", "encoder", "both"}
         Who found.
-    micro_f1 : float
-        F1 over all of PTB-XL's statements together; what is never stated counts as missed.
+    micro_f1, micro_f1_low, micro_f1_high : float
+        F1 over all of PTB-XL's statements together, with 95 % limits by patients; what is never
+        stated counts as missed.
     """
 
     fs: int
@@ -108,6 +122,8 @@ class FindingsResult(Result):
     statements: tuple[StatementResult, ...]
     by: str = "criteria"
     micro_f1: float = 0.0
+    micro_f1_low: float = 0.0
+    micro_f1_high: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain JSON values.
@@ -123,6 +139,7 @@ class FindingsResult(Result):
             "n_failed": self.n_failed,
             "by": self.by,
             "micro_f1": self.micro_f1,
+            "micro_f1_limits": [self.micro_f1_low, self.micro_f1_high],
             "statements": [row.to_dict() for row in self.statements],
         }
 
@@ -139,8 +156,10 @@ class FindingsResult(Result):
             head += f" ({self.n_failed} could not be read)"
         lines = [
             head,
-            "Rates in % with 95 % Wilson limits; unknown counts as not present.",
-            f"All statements together: F1 {self.micro_f1:.3f}",
+            "Rates in % with 95 % Wilson limits, a patient's records taken for alike; unknown "
+            "counts as not present.",
+            f"All statements together: F1 {self.micro_f1:.3f} "
+            f"({self.micro_f1_low:.3f}-{self.micro_f1_high:.3f})",
             "",
             f"{'statement':<10}{'n':>5}  {'sensitivity':<18}{'specificity':<18}"
             f"{'PPV':<18}{'F1':>5}{'unknown':>9}",
@@ -211,13 +230,15 @@ def truth(statements: dict[str, float], code: str) -> bool | None:
     return True if sure else None
 
 
-def tally(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> list[StatementResult]:
+def tally(judged: Sequence[Judged], groups: Groups | None = None) -> list[StatementResult]:
     """Count hits and misses per statement.
 
     Parameters
     ----------
-    judged : iterable of (dict, tuple of Finding)
+    judged : sequence of (dict, tuple of Finding)
         PTB-XL's statements and our findings, record by record.
+    groups : np.ndarray of int, shape (n_records,), optional
+        Patient of each record; each of another one by default.
 
     Returns
     -------
@@ -225,9 +246,11 @@ def tally(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> lis
         Of the statements that PTB-XL has, commonest first.
     """
     counts: dict[str, dict[str, int]] = {}
+    parts: dict[str, dict[str, list[int]]] = {}
+    groups = np.arange(len(judged)) if groups is None else groups
     keys: tuple[str, ...] = ("n", "n_positive", "true_positive", "false_positive")
     keys += ("true_negative", "false_negative", "unknown")
-    for statements, findings in judged:
+    for group, (statements, findings) in zip(groups.tolist(), judged, strict=True):
         for finding in findings:
             is_true = truth(statements, finding.code)
             if is_true is None or not finding.code.isupper():
@@ -237,34 +260,51 @@ def tally(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> lis
             row["n_positive"] += is_true
             row["unknown"] += finding.status == "unknown"
             said = finding.status == "present"
+            of = parts.setdefault(finding.code, {"positive": [], "negative": [], "stated": []})
+            of["positive" if is_true else "negative"].append(group)
+            if said:
+                of["stated"].append(group)
             name = ("true" if said == is_true else "false") + ("_positive" if said else "_negative")
             row[name] += 1
-    rows = [StatementResult(code=code, **row) for code, row in counts.items() if row["n_positive"]]
+    rows = [
+        StatementResult(
+            code=code,
+            **row,
+            **{f"effective_{part}": effective(np.array(of)) for part, of in parts[code].items()},
+        )
+        for code, row in counts.items()
+        if row["n_positive"]
+    ]
     return sorted(rows, key=lambda row: -row.n_positive)
 
 
-def micro_f1(judged: Iterable[tuple[dict[str, float], tuple[Finding, ...]]]) -> float:
+def micro_f1(judged: Sequence[Judged], groups: Groups | None = None) -> tuple[float, float, float]:
     """Give F1 over all of PTB-XL's statements together.
 
     Parameters
     ----------
-    judged : iterable of (dict, tuple of Finding)
-        PTB-XL's statements and our findings, record by record.
+    judged, groups
+        As for `tally`.
 
     Returns
     -------
-    float
-        A statement that no finding stands for counts as missed.
+    f1, low, high : float
+        With 95 % limits by patients; a statement that no finding stands for counts as missed.
     """
-    hits = misses = 0
-    for statements, findings in judged:
+    counts = np.zeros((len(judged), 2), np.int64)
+    for k, (statements, findings) in enumerate(judged):
         said = {finding.code for finding in findings if finding.status == "present"}
         for code in SCP:
             is_true = truth(statements, code)
             if is_true is not None:
-                hits += is_true and code in said
-                misses += is_true != (code in said)
-    return 2 * hits / max(2 * hits + misses, 1)
+                counts[k] += (is_true and code in said, is_true != (code in said))
+
+    def f1(rows: npt.NDArray[np.int64]) -> float:
+        hits, misses = counts[rows].sum(axis=0).tolist()
+        return float(2 * hits / max(2 * hits + misses, 1))
+
+    every = np.arange(len(judged))
+    return f1(every), *limits(f1, every if groups is None else groups)
 
 
 def ptbxl_rows(
@@ -347,7 +387,8 @@ def evaluate(
         from ecg_llm.probabilities import joined
     rows = ptbxl_rows(data, folds, fs)
     column = "filename_lr" if fs == 100 else "filename_hr"
-    judged: list[tuple[dict[str, float], tuple[Finding, ...]]] = []
+    judged: list[Judged] = []
+    read: list[dict[str, str]] = []
     failed = 0
     for done, row in enumerate(rows):
         try:
@@ -362,16 +403,21 @@ def evaluate(
             scores = head_scores([record], [measurements])[0]
             findings = joined(scores, findings if by == "both" else ())
         judged.append((statements_of(row), findings))
+        read.append(row)
         if progress:
             progress(done + 1, len(rows))
+    groups = patients_of(read)
+    f1, low, high = micro_f1(judged, groups)
     return FindingsResult(
         fs=fs,
         folds=folds,
         n_records=len(judged),
         n_failed=failed,
-        statements=tuple(tally(judged)),
+        statements=tuple(tally(judged, groups)),
         by=by,
-        micro_f1=micro_f1(judged),
+        micro_f1=f1,
+        micro_f1_low=low,
+        micro_f1_high=high,
     )
 
 

@@ -17,6 +17,7 @@ from ecg_llm.data_builders.photograph import encode_image, photograph
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.eval.patients import limits, patients_of
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.ptbxl import statements_of
@@ -81,7 +82,7 @@ class PagesResult(Result):
         Macro AUC over super-classes, from the records themselves and from their pages; a page that
         was not read gets the mean score.
     auc_gap : tuple of float or None
-        95 % limits of the difference, by drawing records again.
+        95 % limits of the difference, by drawing patients again.
     """
 
     pages: str
@@ -333,17 +334,15 @@ def _aucs(
     of_pages = np.empty_like(scores)
     of_pages[read] = _table(head_scores([page for page in pages if page is not None]), columns)
     of_pages[~read] = of_pages[read].mean(axis=0)
-    rng = np.random.default_rng(0)
-    gaps = []
-    for _ in range(_ROUNDS):
-        drawn = rng.integers(0, len(rows), len(rows))
+
+    def gap(drawn: npt.NDArray[np.int64]) -> float:
         both = [macro(auc, truth[drawn], table[drawn])[0] for table in (scores, of_pages)]
-        gaps.append(both[0] - both[1])
-    low, high = np.nanpercentile(gaps, [2.5, 97.5])
+        return both[0] - both[1]
+
     return (
         macro(auc, truth, scores)[0],
         macro(auc, truth, of_pages)[0],
-        (float(low), float(high)),
+        limits(gap, patients_of(rows), _ROUNDS),
     )
 
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.patients import Groups, limits, patients_of
 from ecg_llm.eval.result import Result
 from ecg_llm.ptbxl import read_table, whole
 from ecg_llm.qa.items import Item, answer_items, ptbxl_files, read_items
@@ -24,8 +27,8 @@ class QARow:
         Kind.
     n : int
         Questions.
-    exact : float
-        Share answered exactly, as sets.
+    exact, exact_low, exact_high : float
+        Share answered exactly, as sets, with 95 % limits by patients.
     balanced : float or None
         Mean of the shares over the true answers yes and no, of verify questions.
     majority : float
@@ -37,6 +40,8 @@ class QARow:
     name: str
     n: int
     exact: float
+    exact_low: float
+    exact_high: float
     balanced: float | None
     majority: float
     f1: float
@@ -75,16 +80,19 @@ class QAResult(Result):
             f"ECG-QA, {self.items}, records of {folds}: {self.rows[0].n} questions, "
             f"{self.failed} without an answer",
             "",
-            "| kind | n | exact % | balanced | majority answer, exact % | set F1 |",
+            "| kind | n | exact % (95 % limits, by patients) | balanced "
+            "| majority answer, exact % | set F1 |",
             "|---|---:|---:|---:|---:|---:|",
         ]
         for row in self.rows:
             balanced = "–" if row.balanced is None else f"{row.balanced:.3f}"
             lines.append(
-                f"| {row.name} | {row.n} | {100 * row.exact:.1f} | {balanced} "
+                f"| {row.name} | {row.n} | {100 * row.exact:.1f} "
+                f"({100 * row.exact_low:.0f}–{100 * row.exact_high:.0f}) | {balanced} "
                 f"| {100 * row.majority:.1f} | {row.f1:.3f} |"
             )
-        lines.append("\nThe majority answer has a balanced share of 0.500.")
+        if any(row.balanced is not None for row in self.rows):
+            lines.append("\nThe majority answer has a balanced share of 0.500.")
         return "\n".join(lines)
 
 
@@ -121,10 +129,8 @@ def evaluate(
         If no question with an answer is about records of these folds that are there.
     """
     files = ptbxl_files(data)
-    of_fold = {
-        whole(row["ecg_id"]): whole(row["strat_fold"])
-        for row in read_table(data, ("ecg_id", "strat_fold"))
-    }
+    table = {whole(row["ecg_id"]): row for row in read_table(data, ("ecg_id", "strat_fold"))}
+    of_fold = {one: whole(row["strat_fold"]) for one, row in table.items()}
     there = {one for one in files if folds is None or of_fold[one] in folds}
     asked = [
         item
@@ -142,12 +148,16 @@ def evaluate(
     for k, item in enumerate(asked):
         groups["all"].append(k)
         groups[_kind(item)].append(k)
+    # Of two ECGs the later one's patient: mostly that of both.
+    groups_of = patients_of([table[item.ecg_ids[-1]] for item in asked])
     order = ["all", *sorted(name for name in groups if name != "all")]
     return QAResult(
         items=items.name,
         folds=folds,
         failed=sum("error" in line for line in lines),
-        rows=tuple(_row(name, groups[name], asked, answers) for name in order if groups[name]),
+        rows=tuple(
+            _row(name, groups[name], asked, answers, groups_of) for name in order if groups[name]
+        ),
     )
 
 
@@ -161,7 +171,11 @@ def _kind(item: Item) -> str:
 
 
 def _row(
-    name: str, which: Sequence[int], asked: Sequence[Item], answers: Sequence[tuple[str, ...]]
+    name: str,
+    which: Sequence[int],
+    asked: Sequence[Item],
+    answers: Sequence[tuple[str, ...]],
+    groups: Groups,
 ) -> QARow:
     """Count one kind."""
     truths = [frozenset(asked[k].truth or ()) for k in which]
@@ -176,10 +190,14 @@ def _row(
         2 * len(truth & one) / (len(truth) + len(one)) if truth or one else 1.0
         for truth, one in zip(truths, said, strict=True)
     ]
+    hits = np.array(right, np.float64)
+    low, high = limits(lambda rows: float(hits[rows].mean()), groups[np.array(which)])
     return QARow(
         name=name,
         n=len(which),
         exact=sum(right) / len(right),
+        exact_low=low,
+        exact_high=high,
         balanced=sum(shares) / len(shares) if closed else None,
         majority=Counter(truths).most_common(1)[0][1] / len(truths),
         f1=sum(f1) / len(f1),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.assistant import known_of, report_on
@@ -22,12 +23,14 @@ from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
+from ecg_llm.eval.patients import Groups, limits, numbered
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground.draft import Grounded, ground
 from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
+from ecg_llm.ptbxl import patient
 from ecg_llm.scp import INCLUDES
 from ecg_llm.vocabulary import canonical_code, label
 
@@ -53,10 +56,41 @@ class Row:
         ``records``, ``numbers``, ``numbers_right``, ``claims``, ``contradicted``, ``tp``, ``fp``,
         ``fn``, ``leads``, ``leads_right``, ``chains``, ``chains_whole``, and the sums of ``bleu``,
         ``rouge_l``, ``meteor``.
+    f1_low, f1_high : float
+        95 % limits of `f1`, by patients; NaN if there is none.
     """
 
     name: str
     counts: dict[str, float]
+    f1_low: float = float("nan")
+    f1_high: float = float("nan")
+
+    @classmethod
+    def of(cls, name: str, each: Iterable[Counter[str]], groups: Groups) -> Row:
+        """Add up the records.
+
+        Parameters
+        ----------
+        name : str
+            Which texts.
+        each : iterable of Counter
+            Counts of each record.
+        groups : np.ndarray of int, shape (n_records,)
+            Patient of each.
+
+        Returns
+        -------
+        Row
+        """
+        known = list(each)
+        parts = np.array([[one[name] for name in ("tp", "fp", "fn")] for one in known])
+
+        def f1(rows: npt.NDArray[np.int64]) -> float:
+            tp, fp, fn = parts[rows].sum(axis=0).tolist()
+            return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else float("nan")
+
+        low, high = limits(f1, groups)
+        return cls(name=name, counts=_sum(known), f1_low=low, f1_high=high)
 
     def share(self, part: str, whole: str) -> float | None:
         """Give a share, or None of nothing.
@@ -95,7 +129,11 @@ class Row:
             f"{self.counts.get('numbers', 0):.0f}",
             percent(self.share("numbers_right", "numbers")),
             f"{self.counts.get('contradicted', 0):.0f}",
-            "–" if self.f1 is None else f"{self.f1:.3f}",
+            "–"
+            if self.f1 is None
+            else f"{self.f1:.3f}"
+            if self.f1_low != self.f1_low
+            else f"{self.f1:.3f} ({self.f1_low:.2f}–{self.f1_high:.2f})",
             percent(self.share("leads_right", "leads")),
             percent(self.share("chains_whole", "chains")),
             f"{self.counts.get('bleu', 0) / n:.3f}",
@@ -105,7 +143,8 @@ class Row:
 
 
 HEAD = (
-    *("texts", "numbers", "right %", "contradicted", "F1", "leads right %", "chains whole %"),
+    *("texts", "numbers", "right %", "contradicted", "F1 (95 % limits)", "leads right %"),
+    "chains whole %",
     *("BLEU", "ROUGE-L", "METEOR-like"),
 )
 
@@ -168,6 +207,7 @@ class Case:
     known: Known
     statements: dict[str, float]
     reference: str
+    patient: str = ""
 
 
 def cases(
@@ -211,7 +251,7 @@ def cases(
             continue
         statements = ast.literal_eval(row["scp_codes"])
         named = [label(code) for code in statements]
-        out.append(Case(found, known_of(found), statements, ". ".join(named)))
+        out.append(Case(found, known_of(found), statements, ". ".join(named), patient(row)))
         if progress:
             progress(done, len(rows))
     return out, refused
@@ -499,7 +539,9 @@ def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
             case "tokens only":
                 yield build(None, [case.found], parts=("tokens",))
             case "tokens of another patient":
-                other = cases_[(k + len(cases_) // 2) % len(cases_)].found.record
+                n, half = len(cases_), len(cases_) // 2
+                others = (cases_[(k + half + step) % n] for step in range(n))
+                other = next(one for one in others if one.patient != case.patient).found.record
                 own = build(None, [case.found], parts=("tokens",))
                 yield replace(own, records=(other,))
             case "tokens of a flat line":
@@ -559,21 +601,22 @@ def evaluate(
     ReportsResult
     """
     found, refused = cases(data, folds, fs, limit, progress)
+    groups = numbered([case.patient for case in found])
     rows = [
-        Row(name="measured report", counts=_sum(_measured_rows(found))),
-        _findings_row("findings present", found, map(present_codes, found)),
+        Row.of("measured report", _measured_rows(found), groups),
+        Row.of("findings present", _findings_rows(found, map(present_codes, found)), groups),
     ]
-    rows += _probabilities(found)
+    rows += [Row.of(name, each, groups) for name, each in _probabilities(found)]
     changes: Counter[str] = Counter()
     if model is not None:
         for variant in variants:
             drafts = _drafts(model, found, variant, progress)
             judged = (judge_text(d, c) for d, c in zip(drafts, found, strict=True))
-            rows.append(Row(name=f"draft, {variant}", counts=_sum(judged)))
+            rows.append(Row.of(f"draft, {variant}", judged, groups))
             if variant in ("all", "text only"):
                 told = [ground(d, c.known) for d, c in zip(drafts, found, strict=True)]
-                shipped = _sum(judge_grounded(t, c) for t, c in zip(told, found, strict=True))
-                rows.append(Row(name=f"shipped, {variant}", counts=shipped))
+                shipped = (judge_grounded(t, c) for t, c in zip(told, found, strict=True))
+                rows.append(Row.of(f"shipped, {variant}", shipped, groups))
                 if variant == "all":
                     changes = Counter(change.action for one in told for change in one.changes)
     if on_report is not None:
@@ -594,7 +637,7 @@ def _measured_rows(found: Sequence[Case]) -> Iterator[Counter[str]]:
         yield judge_measured(report_on(case.found, model="none"), case)
 
 
-def _probabilities(found: Sequence[Case]) -> Iterator[Row]:
+def _probabilities(found: Sequence[Case]) -> Iterator[tuple[str, Iterator[Counter[str]]]]:
     """Judge probabilities at their thresholds: the classifier's own, and with the criteria."""
     from ecg_llm.head import head_scores
     from ecg_llm.probabilities import available, bundled, head_score
@@ -616,16 +659,13 @@ def _probabilities(found: Sequence[Case]) -> Iterator[Row]:
             with_broader({code for code, p in of.items() if p >= models[code].threshold})
             for of in every
         )
-        yield _findings_row(f"{name}, thresholded", found, said)
+        yield f"{name}, thresholded", _findings_rows(found, said)
 
 
-def _findings_row(name: str, found: Sequence[Case], said: Iterable[set[str]]) -> Row:
+def _findings_rows(found: Sequence[Case], said: Iterable[set[str]]) -> Iterator[Counter[str]]:
     """Hold the findings of every record against PTB-XL's statements."""
-    counts = (
-        Counter(records=1) + count_findings(codes, case.statements)
-        for case, codes in zip(found, said, strict=True)
-    )
-    return Row(name=name, counts=_sum(counts))
+    for case, codes in zip(found, said, strict=True):
+        yield Counter(records=1) + count_findings(codes, case.statements)
 
 
 def _sum(counters: Any) -> dict[str, float]:

@@ -32,7 +32,7 @@ def draw(data: Path, folder: Path, folds: tuple[int, ...] = (7, 8, 9)) -> list[P
     from ecg_llm.head_features import FEATURES, feature_row
     from ecg_llm.measure import measure
 
-    records, statements, _ = read_judged(data, folds)
+    records, statements, *_ = read_judged(data, folds)
     classes = [
         next((name for name in SUPER if set(SUPER[name]) & set(held)), "none")
         for held in statements

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 
-def wilson(hits: int, n: int) -> tuple[float, float, float] | None:
+def wilson(hits: int, n: int, effective: float | None = None) -> tuple[float, float, float] | None:
     """Compute a share with its 95 % Wilson interval.
 
     Parameters
     ----------
     hits, n : int
         Successes and trials.
+    effective : float, optional
+        Trials that would tell as much if all were independent (`ecg_llm.eval.patients.effective`);
+        all of them by default.
 
     Returns
     -------
@@ -28,7 +31,7 @@ def wilson(hits: int, n: int) -> tuple[float, float, float] | None:
     if n == 0:
         return None
     z = 1.959964
-    share = hits / n
+    share, n = hits / n, n if effective is None else effective
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
     return share, max(centre - half, 0.0), min(centre + half, 1.0)

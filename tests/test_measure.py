@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ecg_llm.amplitudes import measure_windows
 from ecg_llm.analysis import analyse
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.delineate import FIDUCIALS
@@ -11,6 +12,8 @@ from ecg_llm.intervals import frontal_axis
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import measure, no_beats
 from ecg_llm.quality import LeadQuality, Quality, assess
+from ecg_llm.signal import resample
+from ecg_llm.windows import BeatWindows
 
 
 def good_quality(record, **changes):
@@ -206,3 +209,37 @@ def test_a_sample_that_was_not_recorded_does_not_move_the_isoelectric_line():
         holed[6, round((onset - 0.012) * 500)] = np.nan
     whole, part = (measured(made, signal=signal) for signal in (shifted, holed))
     assert part.value("st_j_mv", "V1") == pytest.approx(whole.value("st_j_mv", "V1"), abs=0.01)
+
+
+def test_what_a_steep_qrs_rings_with_at_a_low_rate_is_no_wave():
+    t = np.arange(-1.0, 1.0, 0.002)
+    steep = 3.0 * np.clip(1 - np.abs(t) / 0.024, 0, None)
+    small_q = -0.3 * np.clip(1 - np.abs(t + 0.036) / 0.014, 0, None)
+    fine = np.stack([steep, steep + small_q]).astype(np.float32)
+    slow = resample(resample(fine, 500.0, 100.0), 100.0, 500.0)
+    fiducials = np.full((2, 1, len(FIDUCIALS)), np.nan)
+    fiducials[..., FIDUCIALS.index("qrs_on")] = -0.06
+    fiducials[..., FIDUCIALS.index("qrs_off")] = 0.06
+    inside = np.abs(t) <= 0.3
+    names = [f"{wave}_mv" for wave in ("q", "r", "s", "r2", "s2")]
+    for signal, fs in ((fine, 500.0), (slow, 100.0)):
+        windows = BeatWindows(
+            leads=("V3", "V4"),
+            times_s=t[inside],
+            signal=signal[:, None, inside],
+            centres_s=np.zeros(1),
+            fiducials_s=fiducials,
+            recorded_fs=fs,
+        )
+        found = measure_windows(windows)
+        waves = np.array([found[name][:, 0] for name in names])
+        assert np.isfinite(waves).tolist() == [[False, True], [True, True], *[[False] * 2] * 3], fs
+        assert waves[1] == pytest.approx(3.0, abs=0.35)
+
+
+def test_a_single_value_has_no_spread():
+    made = synthetic_ecg(bpm=40, seed=2)
+    m = measure(made.record.segment(0.0, 3.0), good_quality(made.record.segment(0.0, 3.0)))
+    assert len(m.beats) == 2
+    assert (m.values["rr_ms"].n, m.values["rr_ms"].spread) == (1, None)
+    assert m.values["qrs_ms"].spread is not None

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from ecg_llm.assistant import analyse, known_of
-from ecg_llm.chat_layout import END, PAD, SPECIAL, layout
 from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.data_builders.talk import report_answer
@@ -22,6 +21,7 @@ from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.lm_numbers import Numbers, numbers_of
 from ecg_llm.lm_transformers import as_numpy
 from ecg_llm.prompt import build, facts_of
+from ecg_llm.training.language_batches import layout_of
 from ecg_llm.training.language_stages import LINEAR
 from ecg_llm.training.reward import Reward, reward
 from ecg_llm.training.talks import TEXT
@@ -42,7 +42,6 @@ LONGEST = 200
 """Tokens of an answer."""
 BATCH = 32
 """Answers written at a time."""
-_END, _PAD = SPECIAL.index(END), SPECIAL.index(PAD)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,13 +114,13 @@ class Words(nn.Module):
         return torch.where((ids < n)[..., None], said, found)
 
 
-def worded(prompt: Prompt, place: int, each: int) -> str:
-    """Lay a prompt out with the tokens of its ECG as words.
+def worded(text: str, place: int, each: int) -> str:
+    """Put the tokens of an ECG into a prompt as words.
 
     Parameters
     ----------
-    prompt : Prompt
-        With one slot or none.
+    text : str
+        From `Layout.text`, with one slot or none.
     place : int
         Of the ECG in the table.
     each : int
@@ -131,7 +130,6 @@ def worded(prompt: Prompt, place: int, each: int) -> str:
     -------
     str
     """
-    text = layout(prompt.messages, each)
     return text.replace("<ecg>" * each, "".join(ecg_words(place, each)))
 
 
@@ -215,12 +213,17 @@ class Drafter:
         from peft import LoraConfig, get_peft_model
 
         self.every = every
+        laid = layout_of(processor)
+        self.pad, self.end = laid.pad, laid.end
         self.tokenizer = copy.deepcopy(processor.tokenizer)
+        self.tokenizer.eos_token = processor.end
         self.numbers = numbers_of(processor.tokenizer.backend_tokenizer)
         each, n_words = model.config.tokens_per_ecg, len(self.tokenizer)
         self.tokenizer.add_tokens([w for k in range(len(every)) for w in ecg_words(k, each)])
-        self.texts = [worded(one.prompt, k, each) for k, one in enumerate(every)]
-        self.ids: list[list[int]] = [self.tokenizer(text)["input_ids"] for text in self.texts]
+        self.texts = [worded(laid.text(one.prompt), k, each) for k, one in enumerate(every)]
+        self.ids: list[list[int]] = [
+            self.tokenizer.encode(text, add_special_tokens=False) for text in self.texts
+        ]
         given = features.inputs([one.record for one in every], model.device)
         with torch.inference_mode():
             ecgs = model.project(given["ecg_tokens"], given["ecg_vector"])
@@ -247,7 +250,7 @@ class Drafter:
         asked = [self.ids[k] for k in places]
         longest = max(map(len, asked))
         device = self.policy.device
-        rows = [[_PAD] * (longest - len(ids)) + ids for ids in asked]
+        rows = [[self.pad] * (longest - len(ids)) + ids for ids in asked]
         mask = [[0] * (longest - len(ids)) + [1] * len(ids) for ids in asked]
         read = ReadDigits(self.numbers, longest)
         learning = self.policy.training
@@ -261,13 +264,13 @@ class Drafter:
                 **({"temperature": TEMPERATURE, "top_k": 0} if draw else {}),
                 logits_processor=[read],
                 use_cache=True,
-                pad_token_id=_PAD,
-                eos_token_id=_END,
+                pad_token_id=self.pad,
+                eos_token_id=self.end,
             )
         self.policy.train(learning)
         answers = []
         for k, ids in enumerate(out[:, longest:].tolist()):
-            n = ids.index(_END) + 1 if _END in ids else len(ids)
+            n = ids.index(self.end) + 1 if self.end in ids else len(ids)
             answers.append((ids[:n], [int(free[k]) for free in read.free[:n]]))
         return answers
 

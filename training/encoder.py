@@ -33,7 +33,6 @@ def train_encoder(
     *,
     packed: Path | None = None,
     workers: int = 1,
-    resume: bool = False,
     report: Report = lambda stage, step, steps, logs: None,
     pack_progress: Callable[[int, int], None] = lambda done, total: None,
     tell: Callable[[str], None] = lambda line: None,
@@ -47,13 +46,11 @@ def train_encoder(
     data : Path
         Folder of the data sets, as `ecg_llm.training.pack.pack` takes it.
     out : Path
-        Folder for weights, graph, card, checkpoints and curves.
+        Folder for weights, graph, card, checkpoints and curves; a stopped run goes on there.
     packed : Path, optional
         Folder of the packed data; ``packed`` in ``out`` if left out.
     workers : int
         Processes that pack.
-    resume : bool
-        Go on from the checkpoints in ``out``.
     report : callable
         Called with the stage, step, steps and figures.
     pack_progress : callable
@@ -82,14 +79,14 @@ def train_encoder(
     if n_bad := count_problems(packed):
         tell(f"{n_bad} records could not be packed; see {packed / PROBLEMS}")
     if recipe.objective != "sequence":
-        return train_stage(recipe, records, out, resume=resume, report=report, tell=tell)
+        return train_stage(recipe, records, out, report=report, tell=tell)
     logs: dict[str, float] = {}
     start = recipe.start
     for number, name in enumerate(recipe.stages, 1):
         stage = load_recipe(name, **{**recipe.given, "size": recipe.size, "start": start})
         last = number == len(recipe.stages)
         folder = out if last else out / f"{number}-{stage.objective}"
-        logs = train_stage(stage, records, folder, resume=resume, report=report, tell=tell)
+        logs = train_stage(stage, records, folder, report=report, tell=tell)
         start = str(folder)
     return logs
 
@@ -99,7 +96,6 @@ def train_stage(
     records: Pack,
     out: Path,
     *,
-    resume: bool = False,
     report: Report = lambda stage, step, steps, logs: None,
     tell: Callable[[str], None] = lambda line: None,
     stop_at: int | None = None,
@@ -113,9 +109,7 @@ def train_stage(
     records : Pack
         All of them; the recipe chooses.
     out : Path
-        Folder for weights, graph, card, checkpoint and curve.
-    resume : bool
-        Go on from the checkpoint in ``out``.
+        Folder for weights, graph, card, checkpoint and curve; a stopped run goes on there.
     report : callable
         Called with the stage, step, steps and figures.
     tell : callable
@@ -142,14 +136,6 @@ def train_stage(
     )
     tell(f"{recipe.objective}: {source}")
     made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))
-    logs: dict[str, float] = {}
-    figures: dict[str, float] = {}
-
-    def step_done(step: int, now: dict[str, float]) -> None:
-        logs.update(now)
-        figures.update({key: value for key, value in now.items() if "AUC" in key})
-        report(recipe.objective, step, recipe.loop.steps, now)
-
     identity: dict[str, Any] = {
         "recipe": recipe.to_dict(),
         "data": records.fingerprint,
@@ -157,17 +143,19 @@ def train_stage(
     }
     if made.fingerprint:
         identity["pages"] = made.fingerprint
-    trained = fit(
+    trained, history = fit(
         made.objective,
         made.draw,
         recipe.loop,
         out,
         identity=_plain(identity),
         judge=made.judge,
-        on_step=step_done,
-        resume=resume,
+        on_step=lambda step, now: report(recipe.objective, step, recipe.loop.steps, now),
         stop_at=stop_at,
     )
+    # Figures are of some steps only: the latest of each.
+    logs = {key: value for row in history for key, value in row.items()}
+    figures = {key: value for key, value in logs.items() if "AUC" in key}
     if isinstance(trained, Adapt):
         trained.merge()
     names = dict(trained.named_parameters())

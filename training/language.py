@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.training.language_batches import IGNORED, Batch, encode, pack
+from ecg_llm.training.language_batches import IGNORED, Batch, Layout, Row, encode, pack
 from ecg_llm.training.talks import draw
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LEARNT = "learnt.pt"
 SAVE_EVERY_S = 120.0
 SAMPLE_EVERY_S = 180.0
 JUDGED_BATCHES = 6
+MOST_TOO_LONG = 500
+"""Conversations one after the other that do not fit into a row: then the recipe is at fault."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,8 @@ class Features:
 
 def batches(
     talks: Mapping[str, Sequence[Talk]],
-    tokenizer: Any,
+    laid: Layout,
     recipe: LanguageRecipe,
-    tokens_per_ecg: int,
     seed: int,
 ) -> Iterator[Batch]:
     """Draw, write as ids and pack, for ever.
@@ -83,12 +84,10 @@ def batches(
     ----------
     talks : mapping of str to sequence of Talk
         From `ecg_llm.training.talks.read_talks`.
-    tokenizer : tokenizers.Tokenizer
+    laid : Layout
         Of the model.
     recipe : LanguageRecipe
         What prompts show.
-    tokens_per_ecg : int
-        Slots of an ECG.
     seed : int
         Of the drawing.
 
@@ -100,10 +99,26 @@ def batches(
     drawn = draw(
         talks, rng, recipe.mixture(), vary=recipe.vary, pages=recipe.pages, weights=recipe.weights
     )
-    rows = (
-        encode(tokenizer, prompt, answer, talk, tokens_per_ecg) for talk, prompt, answer in drawn
+    rows = (encode(laid, prompt, answer, talk) for talk, prompt, answer in drawn)
+    return pack(
+        _fitting(rows, recipe.length), length=recipe.length, n_rows=recipe.rows, pad=laid.pad
     )
-    return pack(rows, length=recipe.length, n_rows=recipe.rows)
+
+
+def _fitting(rows: Iterator[Row], length: int) -> Iterator[Row]:
+    """Leave out conversations that are too long, unless all are."""
+    n_long = 0
+    for row in rows:
+        if len(row.ids) <= length:
+            n_long = 0
+            yield row
+            continue
+        n_long += 1
+        if n_long == MOST_TOO_LONG:
+            raise ConfigError(
+                f"{n_long} conversations in a row have more than {length} tokens, the last one "
+                f"{len(row.ids)}; a larger length in the recipe is needed."
+            )
 
 
 def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor:
@@ -157,6 +172,7 @@ def fit(
     recipe: LanguageRecipe,
     out: Path,
     *,
+    about: Mapping[str, Any] | None = None,
     features: Features | None = None,
     judge: Callable[[], dict[str, float]] | None = None,
     sample: Callable[[], str] | None = None,
@@ -174,6 +190,8 @@ def fit(
         Time and rates.
     out : Path
         Folder for the checkpoint, the history and the curve.
+    about : mapping, optional
+        What the run learns from; a checkpoint of another one is refused.
     features : Features, optional
         Of the records.
     judge : callable, optional
@@ -197,9 +215,10 @@ def fit(
         {"params": others},
     ]
     optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
+    identity = _identity(recipe, about or {})
     if parallel():
-        return _fit_sharded(model, drawn, recipe, out, optimiser, features, tell)
-    history, step, spent = _resume(out, learning, optimiser)
+        return _fit_sharded(model, drawn, recipe, out, optimiser, identity, features, tell)
+    history, step, spent = _resume(out, learning, optimiser, identity)
     for _ in range(step):
         next(drawn)
     total = recipe.minutes * 60
@@ -236,12 +255,12 @@ def fit(
                 tell(f"step {step}  held out {figures}")
         if spent - saved_at > SAVE_EVERY_S:
             saved_at = spent
-            _save(out, learning, optimiser, history, step, spent, recipe)
+            _save(out, learning, optimiser, history, step, spent, identity)
     model.eval()
     if judge is not None:
         history.append({"step": step, "seconds": round(spent, 1), **judge()})
         tell(f"held out {history[-1]}")
-    _save(out, learning, optimiser, history, step, spent, recipe)
+    _save(out, learning, optimiser, history, step, spent, identity)
     draw_curve(history, out / CURVE)
     return history
 
@@ -301,6 +320,7 @@ def _fit_sharded(
     recipe: LanguageRecipe,
     out: Path,
     optimiser: torch.optim.Optimizer,
+    identity: dict[str, Any],
     features: Features | None,
     tell: Callable[[str], None],
 ) -> list[dict[str, float]]:
@@ -328,8 +348,10 @@ def _fit_sharded(
     state = out / "state"
     history: list[dict[str, float]] = []
     if state.is_dir():
+        kept = json.loads((state / HISTORY).read_text(encoding="utf-8"))
+        _same_run(state, kept["identity"], identity)
         accelerator.load_state(str(state))
-        history = json.loads((state / HISTORY).read_text(encoding="utf-8"))
+        history = kept["history"]
     first = int(history[-1]["step"]) if history else 0
     for step in range(recipe.steps):
         batch = next(drawn)
@@ -351,7 +373,8 @@ def _fit_sharded(
         if (step + 1) % 200 == 0 or step + 1 == recipe.steps:
             accelerator.save_state(str(state))
             if accelerator.is_main_process:
-                (state / HISTORY).write_text(json.dumps(history), encoding="utf-8")
+                text = json.dumps({"identity": identity, "history": history})
+                (state / HISTORY).write_text(text, encoding="utf-8")
     whole = accelerator.get_state_dict(net)
     if accelerator.is_main_process:
         kept = {name: whole[f"model.{name}"] for name in names}
@@ -421,7 +444,7 @@ def _save(
     history: list[dict[str, float]],
     step: int,
     spent: float,
-    recipe: LanguageRecipe,
+    identity: dict[str, Any],
 ) -> None:
     """Write a checkpoint in one go, so that a stop leaves the old one whole."""
     parts = {
@@ -430,7 +453,7 @@ def _save(
         "history": history,
         "step": step,
         "spent": spent,
-        "recipe": asdict(recipe),
+        "identity": identity,
     }
     torch.save(parts, out / f".{CHECKPOINT}")
     (out / f".{CHECKPOINT}").replace(out / CHECKPOINT)
@@ -438,13 +461,32 @@ def _save(
     (out / HISTORY).write_text(lines, encoding="utf-8")
 
 
+def _identity(recipe: LanguageRecipe, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a run is: its settings, but for how long it goes, and what it learns from."""
+    settings = {k: v for k, v in asdict(recipe).items() if k not in ("minutes", "steps")}
+    return {**settings, **about}
+
+
+def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run."""
+    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    if changed:
+        raise ConfigError(
+            f"{path}: it is of a run with another {', '.join(changed)}; give another --out."
+        )
+
+
 def _resume(
-    out: Path, learning: Mapping[str, Tensor], optimiser: torch.optim.Optimizer
+    out: Path,
+    learning: Mapping[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    identity: Mapping[str, Any],
 ) -> tuple[list[dict[str, float]], int, float]:
     """Take up a checkpoint, if there is one."""
     if not (out / CHECKPOINT).is_file():
         return [], 0, 0.0
     parts = torch.load(out / CHECKPOINT, weights_only=True)
+    _same_run(out / CHECKPOINT, parts.get("identity", {}), identity)
     with torch.no_grad():
         for name, weight in learning.items():
             weight.copy_(parts["weights"][name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -68,38 +68,164 @@ class Batch:
     pages: Tensor
 
 
-def encode(tokenizer: Any, prompt: Prompt, answer: str, talk: Talk, tokens_per_ecg: int) -> Row:
-    """Write a conversation as ids; every answer in it is learnt, the questions are not.
+class Layout(Protocol):
+    """How the conversations of a model stand in its tokens.
+
+    Attributes
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Of the model.
+    pad, end : int
+        Ids that fill a row, and end an answer.
+    """
+
+    tokenizer: Any
+    pad: int
+    end: int
+
+    def text(self, prompt: Prompt) -> str:
+        """Write a prompt, up to where the answer begins."""
+
+    def ids(self, prompt: Prompt) -> list[int]:
+        """Write it as ids."""
+
+    def turns(self, prompt: Prompt, answer: str) -> tuple[list[int], list[bool]]:
+        """Write a conversation as ids, and say which of them the assistant said."""
+
+
+class OwnLayout:
+    """The layout of models from scratch, one special token before each turn; much the fastest.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
         From `train_tokenizer`.
+    tokens_per_ecg : int
+        Slots of an ECG.
+    """
+
+    def __init__(self, tokenizer: Any, tokens_per_ecg: int) -> None:
+        self.tokenizer = tokenizer
+        self.tokens_per_ecg = tokens_per_ecg
+        self.pad, self.end = (tokenizer.token_to_id(word) for word in (PAD, END))
+        self._said = tokenizer.token_to_id(TURNS["assistant"])
+
+    def text(self, prompt: Prompt) -> str:
+        """Write a prompt, up to where the answer begins."""
+        return layout(prompt.messages, self.tokens_per_ecg)
+
+    def ids(self, prompt: Prompt) -> list[int]:
+        """Write it as ids."""
+        return list(self.tokenizer.encode(self.text(prompt)).ids)
+
+    def turns(self, prompt: Prompt, answer: str) -> tuple[list[int], list[bool]]:
+        """Write a conversation as ids, and say which of them the assistant said."""
+        ids = [*self.ids(prompt), *self.tokenizer.encode(answer).ids, self.end]
+        said, now = [], False
+        for token in ids:
+            said.append(now)
+            now = (now or token == self._said) and token != self.end
+        return ids, said
+
+
+class TemplateLayout:
+    """The layout of any model of transformers, by the chat template of its tokenizer.
+
+    Parameters
+    ----------
+    processor : EcgLlmProcessor
+        Of the model.
+    """
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.tokenizer = processor.tokenizer.backend_tokenizer
+        self.end = int(processor.tokenizer.convert_tokens_to_ids(processor.end))
+        pad = processor.tokenizer.pad_token_id
+        self.pad = self.end if pad is None else int(pad)
+
+    def text(self, prompt: Prompt) -> str:
+        """Write a prompt, up to where the answer begins."""
+        return str(self.processor.text(prompt))
+
+    def ids(self, prompt: Prompt) -> list[int]:
+        """Write it as ids."""
+        return self._encoded(self.text(prompt))
+
+    def turns(self, prompt: Prompt, answer: str) -> tuple[list[int], list[bool]]:
+        """Write a conversation as ids, and say which of them the assistant said."""
+        ids = self.ids(prompt)
+        said = [False] * len(ids)
+        for k, message in enumerate(prompt.messages):
+            first = self._encoded(self.processor.text(prompt, k)) if k else []
+            # A template may write an earlier answer otherwise than one it asks for.
+            if message["role"] == "assistant" and first == ids[: len(first)]:
+                last = ids.index(self.end, len(first)) + 1
+                said[len(first) : last] = [True] * (last - len(first))
+        answered = [*self._encoded(answer), self.end]
+        return [*ids, *answered], [*said, *[True] * len(answered)]
+
+    def _encoded(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def layout_of(processor: Any) -> Layout:
+    """Choose the layout of a model.
+
+    Parameters
+    ----------
+    processor : EcgLlmProcessor
+        Of it.
+
+    Returns
+    -------
+    Layout
+    """
+    if is_own(processor.tokenizer):
+        return OwnLayout(processor.tokenizer.backend_tokenizer, processor.tokens_per_ecg)
+    return TemplateLayout(processor)
+
+
+def is_own(tokenizer: Any) -> bool:
+    """Tell whether a tokenizer is one that `train_tokenizer` made.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+        Of any model.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(tokenizer.chat_template == CHAT_TEMPLATE)
+
+
+def encode(laid: Layout, prompt: Prompt, answer: str, talk: Talk) -> Row:
+    """Write a conversation as ids; every answer in it is learnt, the questions are not.
+
+    Parameters
+    ----------
+    laid : Layout
+        Of the model.
     prompt : Prompt
         From `ecg_llm.prompt.build`.
     answer : str
         The last one.
     talk : Talk
         Names the records.
-    tokens_per_ecg : int
-        Slots of an ECG.
 
     Returns
     -------
     Row
     """
-    ids = tokenizer.encode(layout(prompt.messages, tokens_per_ecg)).ids
-    ids += [*tokenizer.encode(answer).ids, SPECIAL.index(END)]
-    said = SPECIAL.index(TURNS["assistant"])
-    labels, learnt = [], False
-    for token in ids:
-        labels.append(token if learnt else IGNORED)
-        learnt = (learnt or token == said) and token != SPECIAL.index(END)
+    ids, said = laid.turns(prompt, answer)
+    labels = [token if learnt else IGNORED for token, learnt in zip(ids, said, strict=True)]
     pages = tuple(record.origin == "page" for record in prompt.records)
     return Row(ids, labels, talk.records if prompt.records else (), pages)
 
 
-def pack(rows: Iterable[Row], *, length: int, n_rows: int) -> Iterator[Batch]:
+def pack(rows: Iterable[Row], *, length: int, n_rows: int, pad: int = 0) -> Iterator[Batch]:
     """Put conversations into rows of one length, without cutting any.
 
     Parameters
@@ -110,6 +236,8 @@ def pack(rows: Iterable[Row], *, length: int, n_rows: int) -> Iterator[Batch]:
         Tokens of a packed row.
     n_rows : int
         Packed rows of a batch.
+    pad : int
+        Id that fills a row.
 
     Yields
     ------
@@ -130,10 +258,10 @@ def pack(rows: Iterable[Row], *, length: int, n_rows: int) -> Iterator[Batch]:
                 pool += itertools.islice(coming, 1)
             if one:
                 bins.append(one)
-        yield collate(bins, length)
+        yield collate(bins, length, pad)
 
 
-def collate(bins: Sequence[Sequence[Row]], length: int) -> Batch:
+def collate(bins: Sequence[Sequence[Row]], length: int, pad: int = 0) -> Batch:
     """Lay out packed rows as tensors.
 
     Parameters
@@ -142,13 +270,15 @@ def collate(bins: Sequence[Sequence[Row]], length: int) -> Batch:
         The conversations of each packed row.
     length : int
         Tokens of a packed row.
+    pad : int
+        Id that fills it.
 
     Returns
     -------
     Batch
     """
     shape = (len(bins), length)
-    ids = torch.full(shape, SPECIAL.index(PAD))
+    ids = torch.full(shape, pad)
     labels = torch.full(shape, IGNORED)
     positions = torch.zeros(shape, dtype=torch.long)
     owner = torch.full(shape, -1)

@@ -13,16 +13,70 @@ import pyarrow.parquet as pq
 import torch
 
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.shards import load_manifest
-from ecg_llm.encode import WEIGHTS, encode
-from ecg_llm.encoders.signal_input import encoder_input
+from ecg_llm.data_builders.shards import MANIFEST, load_manifest
+from ecg_llm.data_builders.tables import sha256_of
+from ecg_llm.encode import TOKEN_S, WEIGHTS, encode
+from ecg_llm.encoders.signal_input import SAMPLES_PER_TOKEN, WINDOW, encoder_input
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.lm_transformers import checkpoint_config
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.language import Features
 
 WINDOW_S = 10.0
 BATCH = 32
 _COLUMNS = ["record", "fs", "leads", "signal", "gain", "calibrated", "sex", "age_years"]
+
+
+def encode_for(
+    base: Path,
+    records: Path,
+    cache: Path,
+    *,
+    encoder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Features:
+    """Encode the records of a set for a checkpoint, or read what an earlier run kept.
+
+    Parameters
+    ----------
+    base : Path
+        The checkpoint, which says how many tokens an ECG has.
+    records : Path
+        A set of records.
+    cache : Path
+        NPZ file to keep the features in; made anew when records or encoder are others.
+    encoder : Path, optional
+        Folder of another encoder than the bundled one, written by ``ecgllm train encoder``.
+    progress : callable, optional
+        Takes the number of records done and in all.
+
+    Returns
+    -------
+    Features
+
+    Raises
+    ------
+    ConfigError
+        If the checkpoint was made for another encoder.
+    """
+    config, width = checkpoint_config(base), int(encoder_settings(encoder)["width"])
+    if config.encoder_width != width:
+        raise ConfigError(
+            f"{base}: its projectors take {config.encoder_width} features, but the encoder gives "
+            f"{width}; begin with `ecgllm train base --encoder`, or give another --encoder."
+        )
+    if encoder is None and config.encoder_config is not None and not config.bundled_encoder:
+        raise ConfigError(
+            f"{base}: it reads the features of an encoder of its own; give that one's folder as "
+            "--encoder."
+        )
+    return encode_set(
+        records,
+        cache,
+        pooled_tokens=config.pooled_tokens,
+        weights=None if encoder is None else encoder / "signal_encoder.onnx",
+        progress=progress,
+    )
 
 
 def encode_set(
@@ -40,9 +94,9 @@ def encode_set(
     records : Path
         A set of records.
     cache : Path
-        NPZ file to keep the features in; delete it when the encoder changes.
+        NPZ file to keep the features in; made anew when records or encoder are others.
     pooled_tokens : int
-        Tokens that those of an ECG are averaged to.
+        Tokens that those of an ECG are averaged to; 0 keeps one each 200 ms of the window.
     weights : Path, optional
         ONNX file of another encoder than the bundled one.
     progress : callable, optional
@@ -52,7 +106,10 @@ def encode_set(
     -------
     Features
     """
-    if not cache.is_file():
+    weights = weights or WEIGHTS
+    files = (records / MANIFEST, weights, weights.with_suffix(".safetensors"))
+    asked = f"{pooled_tokens} {' '.join(map(sha256_of, files))}"
+    if not _holds(cache, asked):
         names, tokens, vectors = [], [], []
         batch: list[ECGRecord] = []
         total = sum(shard.n_rows for shard in load_manifest(records).shards.values())
@@ -61,7 +118,10 @@ def encode_set(
             found = encode(batch, weights=weights)
             for k, record in enumerate(batch):
                 names.append(record.name)
-                tokens.append(_pooled(found.tokens[k], pooled_tokens))
+                if pooled_tokens:
+                    tokens.append(_pooled(found.tokens[k], pooled_tokens))
+                else:
+                    tokens.append(_placed(found.tokens[k], found.times_s[k]))
                 vectors.append(found.vector[k])
             batch.clear()
             if progress is not None:
@@ -77,6 +137,7 @@ def encode_set(
         part = cache.with_name(f".{os.getpid()}.{cache.name}")  # several processes may come here
         np.savez(
             part,
+            asked=np.array(asked),
             names=np.array(names),
             tokens=np.stack(tokens).astype(np.float16),
             vector=np.stack(vectors).astype(np.float32),
@@ -100,6 +161,21 @@ def _records(folder: Path) -> Iterator[ECGRecord]:
             except RecordError:  # without any signal: no conversation may need its tokens
                 continue
             yield record
+
+
+def _holds(cache: Path, asked: str) -> bool:
+    """Tell whether a file holds the features that are asked for."""
+    if not cache.is_file():
+        return False
+    with np.load(cache) as kept:
+        return "asked" in kept and str(kept["asked"]) == asked
+
+
+def _placed(tokens: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Put tokens where they are in the window; zeros stand where nothing was recorded."""
+    out = np.zeros((WINDOW // SAMPLES_PER_TOKEN, tokens.shape[1]), tokens.dtype)
+    out[(times_s / TOKEN_S).astype(int)] = tokens
+    return out
 
 
 def _pooled(tokens: np.ndarray, n_out: int) -> np.ndarray:

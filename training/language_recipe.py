@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,15 @@ class LanguageRecipe:
         return [(parts, share) for parts, share in shares if share > 0]
 
 
-def load_language_recipe(name: str, **changes: Any) -> LanguageRecipe:
+def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any) -> LanguageRecipe:
     """Read a recipe.
 
     Parameters
     ----------
     name : str
         One that ships (``lm``, ``align``, ``sft`` …), or the path of a TOML file.
+    needed : str, optional
+        Stage that it must be of.
     **changes
         Settings that override the file's; None changes nothing.
 
@@ -115,16 +118,21 @@ def load_language_recipe(name: str, **changes: Any) -> LanguageRecipe:
     Raises
     ------
     ConfigError
-        If there is no such recipe, or it holds an unknown key or a value of a wrong kind.
+        If there is no such recipe, it is of another stage, or it holds an unknown key or a value of
+        a wrong kind.
 
     Examples
     --------
     >>> load_language_recipe("align", steps=3).steps
     3
     """
+    recipes = sorted(path.stem for path in RECIPES.glob("*.toml"))
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.is_file():
-        raise ConfigError(f"recipe {name!r}: {path} is not there.")
+        raise ConfigError(
+            f"recipe {name!r}: there is none{_near(name, recipes)}; all: {', '.join(recipes)}, or "
+            "the path of a TOML file."
+        )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -132,9 +140,7 @@ def load_language_recipe(name: str, **changes: Any) -> LanguageRecipe:
     known = {item.name: getattr(LanguageRecipe(), item.name) for item in fields(LanguageRecipe)}
     for key, value in table.items():
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            near = f", did you mean {close[0]!r}?" if close else ""
-            raise ConfigError(f"{path.name}: unknown key {key!r}{near}.")
+            raise ConfigError(f"{path.name}: unknown key {key!r}{_near(key, known)}.")
         if isinstance(known[key], float) and type(value) is int:
             table[key] = float(value)
         elif type(value) is not type(known[key]):
@@ -142,5 +148,15 @@ def load_language_recipe(name: str, **changes: Any) -> LanguageRecipe:
                 f"{path.name}: {key} = {value!r} is of kind {type(value).__name__}; "
                 f"{type(known[key]).__name__} is needed."
             )
+    stage = table.get("stage", LanguageRecipe().stage)
+    if needed not in (None, stage):
+        raise ConfigError(
+            f"{path.name}: a recipe of stage {stage!r}, where one of stage {needed!r} is needed."
+        )
     given = {key: value for key, value in changes.items() if value is not None}
     return replace(LanguageRecipe(**table), **given)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

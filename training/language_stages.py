@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ecg_llm.chat_layout import END, PAD, SPECIAL, layout
+from ecg_llm.data_builders.shards import MANIFEST
+from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.language import (
     JUDGED_BATCHES,
@@ -23,9 +25,11 @@ from ecg_llm.training.language import (
     held_out,
     parallel,
 )
-from ecg_llm.training.language_batches import train_tokenizer, wrapped
+from ecg_llm.training.language_batches import Layout, is_own, layout_of, train_tokenizer, wrapped
 from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_export import export_decoder
+from ecg_llm.training.language_features import encoder_settings
+from ecg_llm.training.store import load_encoder
 from ecg_llm.training.talks import TEXT, draw, posed, read_talks
 
 if TYPE_CHECKING:
@@ -67,16 +71,20 @@ def train_lm(
     Path
         The saved model.
     """
+    from ecg_llm.model import EcgLlmProcessor
+
     known = read_talks(records, talks, qa)
     others = read_talks(records, talks, qa, split="val")
     tokenizer = _tokenizer(known, recipe, out)
     torch.manual_seed(recipe.seed)
     model = fresh_model(recipe, tokenizer.get_vocab_size())
+    processor = EcgLlmProcessor(wrapped(tokenizer), model.config.tokens_per_ecg)
     for part in (model.ecg_projector, model.image_projector):
         part.requires_grad_(False)
     tell(f"{sum(p.numel() for p in model.language_model.parameters()) / 1e6:.2f} M weights")
-    history = _run(model, tokenizer, known, others, None, out, recipe, tell)
-    saved = save(model, tokenizer, out / "model")
+    about = learnt_from(records, talks, qa)
+    history = _run(model, processor, known, others, None, out, recipe, about, tell)
+    saved = save(model, processor, out / "model")
     write_card(saved, recipe, records, talks, qa, history)
     return saved
 
@@ -87,7 +95,7 @@ def train_with_ecg(
     talks: Path | None,
     qa: Path | None,
     features: Features,
-    encoder: Mapping[str, Any],
+    encoder: Path | None,
     out: Path,
     recipe: LanguageRecipe,
     tell: Tell,
@@ -102,8 +110,9 @@ def train_with_ecg(
         As for `ecg_llm.training.talks.read_talks`.
     features : Features
         Of the records, by the frozen encoder.
-    encoder : mapping
-        The encoder's configuration, written into the checkpoint.
+    encoder : Path or None
+        Folder of the encoder that gave the features, which goes into the checkpoint; None for the
+        bundled one, which does not.
     out : Path
         Folder for the checkpoint.
     recipe : LanguageRecipe
@@ -122,9 +131,9 @@ def train_with_ecg(
     others = read_talks(records, talks, qa, split="val")
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
-    tokenizer = processor.tokenizer.backend_tokenizer
     model = prepared(model, recipe)
-    history = _run(model, tokenizer, known, others, features, out, recipe, tell)
+    about = learnt_from(records, talks, qa, base, encoder)
+    history = _run(model, processor, known, others, features, out, recipe, about, tell)
     if parallel():
         if int(os.environ.get("RANK", "0")):
             return out / "model"
@@ -137,11 +146,55 @@ def train_with_ecg(
     if recipe.stage == "sft":
         model.save_pretrained(out / "adapter")
         model = model.merge_and_unload()
-    model.config.encoder_config = dict(encoder)
-    model.config.bundled_encoder = True
-    saved = save(model, tokenizer, out / "model")
+    put_encoder(model, encoder)
+    saved = save(model, processor, out / "model")
     write_card(saved, recipe, records, talks, qa, history, base=base)
     return saved
+
+
+def learnt_from(
+    records: Path,
+    talks: Path | None = None,
+    qa: Path | None = None,
+    base: Path | None = None,
+    encoder: Path | None = None,
+) -> dict[str, Any]:
+    """Name what a run learns from, so that it is not continued with something else.
+
+    Parameters
+    ----------
+    records, talks, qa, base, encoder : Path
+        As for `train_with_ecg`.
+
+    Returns
+    -------
+    dict
+        Digests, by what they are of.
+    """
+    parts: dict[str, list[Path]] = {
+        "records": [records / MANIFEST],
+        "talks": [] if talks is None else [talks / MANIFEST],
+        "qa": [] if qa is None else sorted(qa.glob("*.json")),
+        "base": [] if base is None else sorted(base.glob("*.safetensors")),
+        "encoder": [] if encoder is None else sorted(encoder.glob("signal_encoder.*")),
+    }
+    return {name: [sha256_of(path) for path in files] for name, files in parts.items()}
+
+
+def put_encoder(model: Any, folder: Path | None) -> None:
+    """Give a model the encoder whose features it learnt to read.
+
+    Parameters
+    ----------
+    model : EcgLlmForConditionalGeneration
+        Changed in place.
+    folder : Path or None
+        Written by ``ecgllm train encoder``; None for the bundled encoder, whose weights stay out
+        of checkpoints.
+    """
+    model.config.encoder_config = encoder_settings(folder)
+    model.config.bundled_encoder = folder is None
+    model.encoder = None if folder is None else load_encoder(folder)
 
 
 def prepared(model: Any, recipe: LanguageRecipe) -> Any:
@@ -250,14 +303,14 @@ def fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
     return EcgLlmForConditionalGeneration(config)
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> Path:
+def save(model: Any, processor: Any, folder: Path) -> Path:
     """Save a model with its processor, in half precision.
 
     Parameters
     ----------
     model : EcgLlmForConditionalGeneration
         Trained.
-    tokenizer : tokenizers.Tokenizer
+    processor : EcgLlmProcessor
         Of it.
     folder : Path
         To write.
@@ -267,15 +320,18 @@ def save(model: Any, tokenizer: Any, folder: Path) -> Path:
     Path
         The folder.
     """
-    from ecg_llm.model import EcgLlmProcessor
-
-    model = model.to(torch.float16)
+    own = is_own(processor.tokenizer)
+    # Large models are made in bf16, whose range half precision lacks.
+    model = model.to(torch.float16 if own else torch.bfloat16)
     model.save_pretrained(folder)
-    EcgLlmProcessor(wrapped(tokenizer), model.config.tokens_per_ecg).save_pretrained(folder)
+    processor.save_pretrained(folder)
     model.to(torch.float32)
     text = model.config.text_config
     size = text.hidden_size // text.num_attention_heads
-    if text.model_type == "llama" and text.tie_word_embeddings and size % 16 == 0:
+    # The graph takes the bundled encoder's features; what has another one runs through torch.
+    bundled = model.config.bundled_encoder or model.config.encoder_config is None
+    fits = text.model_type == "llama" and text.tie_word_embeddings and size % 16 == 0
+    if own and bundled and fits:
         export_decoder(folder)
     return folder
 
@@ -298,21 +354,20 @@ def _tokenizer(known: Mapping[str, Sequence[Talk]], recipe: LanguageRecipe, out:
 
 def _run(
     model: Any,
-    tokenizer: Any,
+    processor: Any,
     known: Mapping[str, Sequence[Talk]],
     others: Mapping[str, Sequence[Talk]],
     features: Features | None,
     out: Path,
     recipe: LanguageRecipe,
+    about: Mapping[str, Any],
     tell: Tell,
 ) -> list[dict[str, float]]:
     """Fit, with held-out losses and printed answers."""
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    slots = core.config.tokens_per_ecg
+    laid = layout_of(processor)
     small = replace(recipe, rows=8)
-    judged = list(
-        itertools.islice(batches(others, tokenizer, small, slots, seed=1), JUDGED_BATCHES)
-    )
+    judged = list(itertools.islice(batches(others, laid, small, seed=1), JUDGED_BATCHES))
     turn = itertools.count()
 
     def sample() -> str:
@@ -322,16 +377,17 @@ def _run(
         made = posed([talk], Random(n), parts)  # noqa: S311
         if made is None:
             return ""
-        said = answer(core, tokenizer, made[0], features, talk.records)
+        said = answer(core, laid, made[0], features, talk.records)
         return f"--- {', '.join(parts)}\nsays: {said}\nwant: {made[1]}\n---"
 
     seed = recipe.seed + 1000 * int(os.environ.get("RANK", "0"))
-    drawn = batches(known, tokenizer, recipe, slots, seed=seed)
+    drawn = batches(known, laid, recipe, seed=seed)
     return fit(
         model,
         drawn,
         recipe,
         out,
+        about=about,
         features=features,
         judge=lambda: held_out(model, judged, features),
         sample=sample,
@@ -341,7 +397,7 @@ def _run(
 
 def answer(
     model: Any,
-    tokenizer: Any,
+    laid: Layout,
     prompt: Any,
     features: Features | None,
     records: Sequence[str],
@@ -354,7 +410,7 @@ def answer(
     ----------
     model : EcgLlmForConditionalGeneration
         Without or with adapters.
-    tokenizer : tokenizers.Tokenizer
+    laid : Layout
         Of it.
     prompt : Prompt
         From `ecg_llm.prompt.build`.
@@ -370,7 +426,7 @@ def answer(
     str
     """
     device = next(model.parameters()).device
-    ids = tokenizer.encode(layout(prompt.messages, model.config.tokens_per_ecg)).ids
+    ids = laid.ids(prompt)
     ecg: dict[str, Any] = {}
     if prompt.records:
         if features is None:
@@ -383,7 +439,7 @@ def answer(
             **ecg,
             max_new_tokens=max_new_tokens,
             do_sample=False,
-            eos_token_id=SPECIAL.index(END),
-            pad_token_id=SPECIAL.index(PAD),
+            eos_token_id=laid.end,
+            pad_token_id=laid.pad,
         )
-    return str(tokenizer.decode(out[0, len(ids) :].tolist(), skip_special_tokens=True))
+    return str(laid.tokenizer.decode(out[0, len(ids) :].tolist(), skip_special_tokens=True))

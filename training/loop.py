@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ecg_llm.errors import ConfigError
 
 Batch = dict[str, Tensor]
+History = list[dict[str, float]]
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.png"
 
 
@@ -93,9 +94,8 @@ def fit(
     identity: dict[str, Any],
     judge: Callable[[nn.Module], dict[str, float]] | None = None,
     on_step: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
-    resume: bool = False,
     stop_at: int | None = None,
-) -> nn.Module:
+) -> tuple[nn.Module, History]:
     """Train an objective and give the running average of its weights.
 
     Parameters
@@ -115,25 +115,25 @@ def fit(
         Figures of the averaged net on held-out records.
     on_step : callable
         Called with the step and its figures.
-    resume : bool
-        Go on from the checkpoint in ``out``, if there is one.
     stop_at : int, optional
         Stop after so many steps, with a checkpoint.
 
     Returns
     -------
-    nn.Module
+    trained : nn.Module
         An `Objective` of averaged weights, in evaluation mode.
+    history : list of dict of str to float
+        ``step``, losses, and the figures of some steps; those before a stop too.
 
     Raises
     ------
     ConfigError
-        If the checkpoint is of another run.
+        If ``out`` holds the checkpoint of another run.
 
     Notes
     -----
-    The chance of a step comes from seed, step and process alone, so a run that was stopped and
-    resumed gives the numbers of one that was not.
+    With a checkpoint in ``out`` the run goes on from there. The chance of a step comes from seed,
+    step and process alone, so a run that was stopped gives the numbers of one that was not.
     """
     from accelerate import Accelerator
 
@@ -153,8 +153,8 @@ def fit(
     net, optimizer = accelerator.prepare(objective, optimizer)
     plain: Objective = accelerator.unwrap_model(net)
     parts: dict[str, Any] = {"net": plain, "average": average, "optimizer": optimizer}
-    history: list[dict[str, float]] = []
-    first = _load(parts, history, out, identity) if resume else 0
+    history: History = []
+    first = _load(parts, history, out, identity)
     last = min(config.steps, stop_at or config.steps)
 
     def ahead(step: int) -> Batch:
@@ -194,12 +194,10 @@ def fit(
     if accelerator.is_main_process:
         draw_curve(history, out / CURVE)
     averaged: nn.Module = average.module
-    return averaged.eval()
+    return averaged.eval(), history
 
 
-def _save(
-    parts: dict[str, Any], history: list[dict[str, float]], out: Path, identity: dict[str, Any]
-) -> None:
+def _save(parts: dict[str, Any], history: History, out: Path, identity: dict[str, Any]) -> None:
     """Write a checkpoint beside the old one, then put it in its place."""
     state = {name: part.state_dict() for name, part in parts.items()}
     new = out / f"{CHECKPOINT}.new"
@@ -207,9 +205,7 @@ def _save(
     new.replace(out / CHECKPOINT)
 
 
-def _load(
-    parts: dict[str, Any], history: list[dict[str, float]], out: Path, identity: dict[str, Any]
-) -> int:
+def _load(parts: dict[str, Any], history: History, out: Path, identity: dict[str, Any]) -> int:
     """Load the checkpoint, if there is one, and give the number of its steps."""
     if not (out / CHECKPOINT).exists():
         return 0
@@ -219,7 +215,7 @@ def _load(
     if changed:
         raise ConfigError(
             f"{out / CHECKPOINT}: it is of a run with another {', '.join(changed)}; "
-            "give another --out, or leave out --resume to begin anew."
+            "give another --out, or remove that one."
         )
     for name, part in parts.items():
         part.load_state_dict(saved[name])
@@ -227,7 +223,7 @@ def _load(
     return len(history)
 
 
-def draw_curve(history: list[dict[str, float]], path: Path) -> None:
+def draw_curve(history: History, path: Path) -> None:
     """Draw losses and held-out figures over the steps.
 
     Parameters

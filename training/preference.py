@@ -170,7 +170,7 @@ def train_preference(
     language = PeftModel.from_pretrained(model.language_model, str(chosen))
     language.save_pretrained(str(out / "adapter"))
     model.language_model = language.merge_and_unload()
-    folder = save(model, processor.tokenizer.backend_tokenizer, out / "model")
+    folder = save(model, processor, out / "model")
     write_card(folder, recipe, records, None, None, history, base=base)
     return folder
 

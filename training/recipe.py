@@ -156,4 +156,4 @@ def _filled(of: type[Any], table: dict[str, Any], where: str) -> Any:
 
 def _nearest(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -16,15 +16,19 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.measured import expected_word, judged, measured_answer
-from ecg_llm.answer.question import COMPARES, Asked, in_context, pleaded, read_question
+from ecg_llm.answer.question import CHANGED, COMPARES, Asked, in_context, pleaded, read_question
+from ecg_llm.answer.spoken import plain
 from ecg_llm.assistant import known_of
 from ecg_llm.claims.extract import TextClaim, extract_claims
-from ecg_llm.claims.measured_words import without_formula
-from ecg_llm.ground.check import check_sentence
+from ecg_llm.claims.measured_words import MEASURED, without_formula
+from ecg_llm.compare import with_comparison
+from ecg_llm.compose import build_report
+from ecg_llm.ground.check import brief, check_sentence
 from ecg_llm.ground.known import Known
-from ecg_llm.ground.says import measured_claims
+from ecg_llm.ground.says import judged_of, measured_claims
 from ecg_llm.ground.sentence import Sentence, split
-from ecg_llm.outside import topic_of
+from ecg_llm.lm import is_bundled
+from ecg_llm.outside import NOT_SOUGHT, topic_of
 from ecg_llm.phrases import sentence
 from ecg_llm.prompt import build
 from ecg_llm.report import Change, Claim
@@ -94,39 +98,42 @@ def respond(
     if known.facts.refused is not None:
         yield from _shown(_refusals(present))
         return
+    question, beyond = _without_what_is_beyond(question)
+    question = plain(question)
     own = read_question(question)
     asked = in_context(own, history)
-    topic = topic_of(question)
-    lead = ""
-    if topic is not None:
-        text = sentence(f"an ECG does not tell this ({topic.name}): {topic.why}")
-        yield Sentence(text=text, before="", kind="description")
+    lead = " " if beyond else ""
+    if beyond:
+        yield Sentence(text=" ".join(beyond), before="", kind="description")
         if not own.named:
             return
-        lead = " "
     if own.about == "courtesy":
         yield Sentence(text=GREETING, before="", kind="description")
         return
-    if before is None and COMPARES.search(question):
+    if before is not None and (COMPARES.search(question) or CHANGED.search(question)):
+        yield from _shown(_comparison(asked, present, before), first=lead)
+        return
+    if COMPARES.search(question):
         text = "Only one ECG was given, so no change can be told; give the earlier one too."
         yield Sentence(text=text, before=lead, kind="unknown")
-        return
+        if not own.named:
+            return
+        lead = " "
     said: set[str] = set()
     if wrong := pleaded(question, known):
         yield Sentence(text="That is not what was measured.", before=lead, kind="description")
         claims = [claim for one in wrong for claim in measured_claims(one, known)]
         yield from _shown(dict.fromkeys(claims), first=" ")
         return
-    # What was left open, alerts, and what findings rest on, the record tells better than any model.
-    by_record = own.about == "why" or (own.about in ("open", "urgent") and not own.named)
-    if model is None or by_record:
+    if model is None or _by_record(own, asked, known, model):
         yield from _shown(measured_answer(asked, known, present), first=lead)
         return
-    covered, judges, expected = False, False, expected_word(asked, known)
+    expected, judges = expected_word(asked, known), False
+    spoken: list[Sentence] = []
     first = lead
     try:
         for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
-            covered = covered or _covers(one, asked, expected)
+            spoken.append(one)
             judges = judges or any(claim.kind == "state" for claim in _speaks_of(one, asked))
             yield one if first else replace(one, before="")
             first = " " if one.text else first
@@ -135,17 +142,100 @@ def respond(
         text = "The language model failed; this is the measured answer."
         change = Change(action="failed", reason=reason)
         yield Sentence(text=text, kind="description", change=change)
-        covered, first = False, " "
+        spoken, first = [], " "
     rest = [] if judges else list(judged(asked, known))
-    if not covered:
-        rest = measured_answer(asked, known, present)
+    if (left := _left(spoken, asked, expected)) is not None:
+        rest += measured_answer(left, known, present)
     yield from _shown([claim for claim in rest if claim.text not in said], first=first)
+
+
+def _left(spoken: Sequence[Sentence], asked: Asked, expected: str | None) -> Asked | None:
+    """Give what of a question was not answered; None if all of it was."""
+
+    def covered(part: Asked) -> bool:
+        return any(_covers(one, part, expected) for one in spoken)
+
+    if len(asked.findings) + len(asked.quantities) < 2:
+        return None if covered(asked) else asked
+    findings = [
+        f for f in asked.findings if not covered(replace(asked, findings=(f,), quantities=()))
+    ]
+    quantities = [
+        q for q in asked.quantities if not covered(replace(asked, findings=(), quantities=(q,)))
+    ]
+    if not (findings or quantities):
+        return None
+    whole = len(findings) == len(asked.findings) and len(quantities) == len(asked.quantities)
+    closed = asked.closed and whole
+    return replace(asked, findings=tuple(findings), quantities=tuple(quantities), closed=closed)
+
+
+def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool:
+    """Whether the record tells it better than the model: reasons, places, alerts, what is open.
+
+    The bundled model has learnt to word named findings and values, and nothing else.
+    """
+    told = own.about in ("why", "where", "since") or asked.proposes is not None
+    told = told or (own.about in ("open", "urgent", "values") and not own.named)
+    if not is_bundled(model):
+        return told
+    told = (
+        told
+        or asked.about in ("normal", "means")
+        or any(q.startswith("qtc_") for q in asked.quantities)
+    )
+    waves = any(MEASURED[name].per_lead for name in asked.quantities)
+    judged = [f for code in asked.findings for f in judged_of(code, known)]
+    absent = bool(asked.findings) and all(finding.status != "present" for finding in judged)
+    named = [q for name in asked.quantities for q in MEASURED[name].names]
+    unknown = any(
+        name in known.facts.values and known.facts.values[name].value is None for name in named
+    )
+    return told or not asked.named or asked.leads != () or waves or unknown or absent
+
+
+def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:
+    """Take out of a question what no ECG tells or no criterion here looks for, and say so."""
+    told = []
+    if (topic := topic_of(question)) is not None:
+        told.append(sentence(f"an ECG does not tell this ({topic.name}): {topic.why}"))
+        question = re.sub(topic.words, "this", question, flags=re.IGNORECASE)
+    if (sign := NOT_SOUGHT.search(question)) is not None:
+        text = f"no criterion here looks for this ({sign[0]}): it is neither found nor excluded"
+        told.append(sentence(text))
+        question = NOT_SOUGHT.sub("this", question)
+    return question, told
+
+
+def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim]:
+    """Tell what changed since an earlier ECG, in what was asked for."""
+    now, then = (
+        build_report(one.record, one.quality, one.measurements, one.findings)
+        for one in (present, before)
+    )
+    told = list(with_comparison(now, then).sections[-1].statements)
+    wanted = _wanted(asked)
+    return [
+        claim
+        for claim in told
+        if not wanted
+        or any(without_formula(one.subject) in wanted for one in extract_claims(claim.text))
+    ] or told
+
+
+def _wanted(asked: Asked) -> set[str]:
+    """Give the subjects of claims that speak of what was asked."""
+    wanted = {code for name in asked.findings for code in (name, *members(name))}
+    return wanted | {without_formula(name) for name in asked.quantities}
 
 
 def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:
     """Turn measured claims into sentences of an answer."""
+    said: set[str] = set()
     for k, claim in enumerate(claims):
-        yield Sentence.of(claim, before=" " if k else first)
+        shown = brief(claim, said)
+        said.add(shown.text)
+        yield Sentence.of(shown, before=" " if k else first)
 
 
 def _refusals(present: Analysis) -> list[Claim]:
@@ -155,6 +245,7 @@ def _refusals(present: Analysis) -> list[Claim]:
     return [Claim(text=text, status="supported")]
 
 
+_CONCLUDES = re.compile(r"(impression|conclusion)\b", re.IGNORECASE)
 _WORD = re.compile(r"^(yes|no)\b[\s.,:;–-]*", re.IGNORECASE)
 
 
@@ -168,9 +259,9 @@ def _drafted(
     said: set[str],
 ) -> Iterator[Sentence]:
     """Check a model's answer while it is written."""
-    texts = [text for _, text in history]
+    texts = [*(text for _, text in history[:-1]), plain(history[-1][1])]
     prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
-    buffer = ""
+    buffer, answered = "", False
     expected = expected_word(asked, known)
     for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
         buffer += piece or ""
@@ -189,21 +280,22 @@ def _drafted(
             rest = text[word.end() :] if word else text
             if word and not (text[: word.end()].rstrip()[-1:] in ".,:;" or not rest):
                 word, rest = None, text  # "No AF." is a denial, not an answer
-            if word and expected:
+            if word and expected and asked.closed:
                 said.add(f"{expected}.")
                 yield Sentence(text=f"{expected}.", before=before or " ", kind="told")
-            if not rest:
+            if not rest or (asked.named and _CONCLUDES.match(rest)):
                 continue
             rest = rest[0].upper() + rest[1:] if word else rest
             for one in check_sentence(rest, known, before=before or " ", strict=False, said=said):
-                if (
-                    _there(asked, expected)
-                    and _speaks_of(one, asked)
-                    and not _covers(one, asked, expected)
-                ):
+                covers = _covers(one, asked, expected)
+                if _there(asked, expected) and _speaks_of(one, asked) and not covers:
                     continue  # what is absent is true, but no answer to what is present
                 if _of_other_leads(one, asked) or _denies_others(one, asked):
                     continue
+                answered = answered or covers
+                beside = asked.named and one.text and not _speaks_of(one, asked)
+                if beside and (not answered or is_bundled(model)):
+                    continue  # what else there is may be told behind the answer, not before it
                 yield one
 
 
@@ -221,8 +313,7 @@ def _loops(text: str) -> bool:
 
 def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
     """Give the claims of a sentence on what was asked."""
-    wanted = {code for name in asked.findings for code in (name, *members(name))}
-    wanted |= {without_formula(name) for name in asked.quantities}
+    wanted = _wanted(asked)
     told = [claim for claim in _claims_of(one) if without_formula(claim.subject) in wanted]
     if asked.findings and asked.leads:  # what is said of other leads is no answer
         told = [claim for claim in told if set(claim.leads) & set(asked.leads)]
@@ -254,7 +345,9 @@ def _of_other_leads(one: Sentence, asked: Asked) -> bool:
 
 def _there(asked: Asked, expected: str | None) -> bool:
     """Whether the right word means that what was asked for is present."""
-    return expected is not None and (expected == "Yes") is not asked.turned
+    if expected is None:
+        return False
+    return not expected.startswith("No") if not asked.turned else not expected.startswith("Yes")
 
 
 def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:

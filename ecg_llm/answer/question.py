@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
-from ecg_llm.claims.lexicon import scan
+from ecg_llm.claims.leads import lead_groups
+from ecg_llm.claims.lexicon import Item, scan
 from ecg_llm.ground.known import Known
 
 
@@ -25,8 +27,10 @@ class Asked:
     leads : tuple of str
         Leads it names.
     about : str or None
-        ``rhythm``, ``quality``, ``normal``, ``report``, ``why``, ``urgent``, ``open`` (what was not
-        judged) or ``courtesy`` (a greeting, thanks); None if none of these.
+        ``rhythm``, ``quality``, ``normal``, ``values``, ``report``, ``why``, ``where``, ``means``
+        (what something is), ``since`` (how old it is), ``size``, ``person`` (age, sex),
+        ``urgent``, ``open`` (what was not judged) or ``courtesy`` (a greeting, thanks); None if
+        none of these.
     closed : bool
         Whether yes or no would answer it.
     turned : bool
@@ -34,6 +38,8 @@ class Asked:
         is none that is normal.
     excludes : bool
         Whether it asks that something be excluded, which no absent finding does.
+    proposes : str or None
+        The question as a statement, where it asks whether a value is so: ``Is the QTc over 500?``.
     """
 
     findings: tuple[str, ...] = ()
@@ -43,6 +49,7 @@ class Asked:
     closed: bool = False
     turned: bool = False
     excludes: bool = False
+    proposes: str | None = None
 
     @property
     def named(self) -> bool:
@@ -63,22 +70,46 @@ _ABOUT = (
     ),
     (
         "why",
-        r"\b(why|how do you know|what makes you|what speaks for|based on|which criterion|"
-        r"explain)\b",
-    ),
-    (
-        "urgent",
-        r"\b(emergency|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying)|alarming|"
-        r"alerts?)\b",
+        r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|evidence|"
+        r"which criteri(on|a)|explain|how (sure|certain|confident)|are (you|u) (sure|certain)|"
+        r"prove|justify)\b",
     ),
     (
         "quality",
-        r"\b(quality|nois[ey]\w*|artefacts?|artifacts?|readable|baseline (drift|wander))\b",
+        r"\b(quality|nois[ey]\w*|artefacts?|artifacts?|readable|interpretable|"
+        r"baseline (drift|wander)|missing|trust|leads? (are |is )?(bad|off|unusable|usable))\b",
     ),
-    ("rhythm", r"\brhythm\b"),
-    ("normal", r"\b(normal|abnormal|wrong|okay|ok|prolonged|shortened|too (long|short|wide))\b"),
-    ("report", r"\b(report|interpret|read|summar\w+|describe|findings?|show|see|conclusion)\b"),
+    (
+        "where",
+        r"\b((which|what) (\w+ )?(leads?|walls?|territor\w+|regions?|areas?)|where|"
+        r"locali[sz]\w+|location|territory)\b",
+    ),
+    (
+        "person",
+        r"\b(how old is (he|she|(the|this|my) (patient|man|woman|person))|patient's age|"
+        r"(male|man) or (female|woman)|what (sex|gender|age))\b",
+    ),
+    (
+        "since",
+        r"\b(old or new|new or old|new|newly|how (old|long|recent)|since when|recent|"
+        r"acute or (old|chronic)|(old|fresh|chronic)(?=\W*$))\b",
+    ),
+    (
+        "urgent",
+        r"\b(emergen(cy|t)|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying|isome)|"
+        r"alarming|alerts?|acute|critical|bad|concern(ing|ed)?|red flags?|stable)\b",
+    ),
+    ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular)\b"),
+    ("normal", r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide))\b"),
+    ("values", r"\b(measurements?|values|numbers|intervals|vitals)\b"),
+    (
+        "report",
+        r"\b(report|interpret\w*|read|summar\w+|describe|findings?|show|see|conclusion|"
+        r"diagnos\w+|impression|tell me|overview)\b",
+    ),
 )
+_SIZE = re.compile(r"\bhow (deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
+_EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 
 
 _TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\b", re.IGNORECASE)
@@ -87,7 +118,12 @@ _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recordin
 _CLOSED = re.compile(
     r"(is|are|does|do|did|can|could|has|have|any|was|were|would|will)\b", re.IGNORECASE
 )
+_ASKS_FOR = re.compile(
+    r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give)\b",
+    re.IGNORECASE,
+)
 _GOES_ON = re.compile(r"(and|what about|how about)\b", re.IGNORECASE)
+_OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
 
 
 def read_question(text: str) -> Asked:
@@ -110,7 +146,8 @@ def read_question(text: str) -> Asked:
     >>> read_question("Is LBBB absent?").turned
     True
     """
-    items = scan(text)
+    items = lead_groups(scan(text))
+    about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
     findings = [item.data for item in items if item.kind == "finding"]
     findings += ["SR" for item in items if item.kind == "nsr"]
     quantities = [item.data for item in items if item.kind == "quantity"]
@@ -119,20 +156,78 @@ def read_question(text: str) -> Asked:
             quantities.append("heart_rate")
         elif item.kind == "intervals":
             quantities += ["pr", "qrs", "qtc"]
+        elif item.kind in ("regular", "irregular"):
+            quantities.append("rr_cv")
+        elif item.kind == "good_r":
+            findings.append("poor_r_progression")
+        elif item.kind == "formula":
+            by = "bazett" if item.raw.lower().startswith("bazett") else "fridericia"
+            quantities.append(f"qtc_{by}")
+    if "qt" in quantities and about == "normal":  # what is long or short is it for its rate
+        quantities[quantities.index("qt")] = "qtc"
     leads = [lead for item in items if item.kind == "lead" for lead in _leads(item.data)]
-    about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
+    leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
     if not findings and not quantities and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
+    if _asks_what_it_is(items):
+        about = "means"
+    if about is None and _SIZE.search(text):
+        about = "size"
+    if about == "why" and not (findings or quantities) and _EXPLAIN.search(text):
+        about = "report"
     turned = _denies(text, findings)
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
-        closed=_CLOSED.match(text.strip()) is not None,
+        closed=about not in _OPEN and _is_closed(text.strip(), findings, quantities, about),
+        proposes=_proposed(text, quantities),
         turned=turned,
         excludes=turned and _EXCLUDES.search(text) is not None,
     )
+
+
+_MEANING = {"what", "whats", "s", "mean", "define", "definition", "meaning", "of", "a", "an", "the"}
+
+
+def _asks_what_it_is(items: Sequence[Item]) -> bool:
+    """Whether a question has a finding explained: ``What is LBBB?``, ``define LVH``."""
+    kinds = [item.kind for item in items]
+    others = [i.raw.lower() for i in items if i.kind in ("word", "general")]
+    only = set(kinds) <= {"finding", "word", "verb", "question", "end", "general", "'"}
+    asks = {"what", "whats", "define", "mean", "meaning", "definition"} & set(others)
+    return (
+        only
+        and kinds.count("finding") == 1
+        and bool(asks)
+        and set(others) <= _MEANING | {"do", "doe", "does", "'"}
+    )
+
+
+def _proposed(text: str, quantities: Sequence[str]) -> str | None:
+    """Give a question as a statement if it holds a number of a quantity that it names."""
+    statement = text.replace("?", ".")
+    numbers = [claim for claim in extract_claims(statement) if claim.kind == "number"]
+    named = any(claim.subject in quantities and claim.role == "measured" for claim in numbers)
+    return statement if named else None
+
+
+_EITHER = re.compile(r"(?<!yes) or (?!not\b|no\b|anything|something)", re.IGNORECASE)
+_OPEN = ("since", "urgent", "why", "where", "means")
+"""What yes or no to a finding would not answer."""
+
+
+def _is_closed(
+    text: str, findings: Sequence[str], quantities: Sequence[str], about: str | None
+) -> bool:
+    """Whether yes or no would answer: also ``LBBB?``, and ``He has AF, right?``."""
+    if _EITHER.search(text):
+        return False
+    if _CLOSED.match(text) or _TAG.search(text):
+        return True
+    said = bool(findings or _proposed(text, quantities)) or about == "normal"
+    return said and not _ASKS_FOR.match(text)
 
 
 _EXCLUDES = re.compile(r"\b(exclud\w+|rul(e|es|ed|ing) \w* ?out|against)\b", re.IGNORECASE)
@@ -156,7 +251,7 @@ def _leads(data: object) -> tuple[str, ...]:
 
 
 def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
-    """Let ``Is that normal?`` and ``Why?`` ask of what was asked before.
+    """Let ``Is that normal?``, ``Why?`` and ``And in V2?`` ask of what was asked before.
 
     Parameters
     ----------
@@ -170,22 +265,30 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     Asked
     """
     question = history[-1][1].strip()
-    goes_on = asked.about in ("why", "normal") or _GOES_ON.match(question)
+    goes_on = asked.about in CARRIED or asked.leads or _GOES_ON.match(question)
     if asked.named or not goes_on:
         return asked
     whole = asked
-    if asked.about == "normal" and _WELL.search(question):
+    if asked.about == "normal" and not asked.leads and _WELL.search(question):
         # Only a value can be normal: beside a finding, or alone, "it" is the ECG.
         turned = _TURNED.search(question) is not None
         whole = replace(asked, findings=("NORM",), turned=turned)
+    about, leads = asked.about, asked.leads
     for role, text in reversed(history[:-1]):
-        if role == "user":
-            earlier = read_question(text)
-            if asked.about == "normal" and not earlier.quantities:
-                return whole
-            if earlier.named or earlier.about != asked.about:
-                return replace(earlier, about=asked.about or earlier.about, closed=False)
+        if role != "user":
+            continue
+        earlier = read_question(plain(text))
+        if asked.about == "normal" and not earlier.quantities:
+            return whole
+        about, leads = about or earlier.about, leads or earlier.leads
+        carried = earlier.about in CARRIED or earlier.leads
+        if earlier.named or (earlier.about != asked.about and not carried):
+            return replace(earlier, about=about, leads=leads, closed=False)
     return whole
+
+
+CARRIED = ("why", "normal", "where", "since", "size")
+"""What is asked of something; of what was asked before, where nothing is named."""
 
 
 _ASSERTS = re.compile(
@@ -205,10 +308,19 @@ COMPARES = re.compile(
     r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
     r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
     r"week|visit|admission)|"
+    r"(better|worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|differen(t|ce)|resolved|compare)|"
     r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording))\b",
     re.IGNORECASE,
 )
 """Words that ask what has changed since an earlier ECG."""
+
+
+CHANGED = re.compile(
+    r"\b(before|earlier|previous\w*|last time|shifted|changed?|longer|shorter|still|again|"
+    r"any ?more|(in|de)creased|risen|fallen|faster|slower|new(ly)?|old|gone|resolved)\b",
+    re.IGNORECASE,
+)
+"""Words that ask for a change, where an earlier ECG is at hand."""
 
 
 def pleaded(question: str, known: Known) -> list[CheckedClaim]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,7 +46,45 @@ def show(result: Result, as_json: bool) -> None:
     as_json : bool
         As JSON instead of text.
     """
-    typer.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else result.render())
+    if not as_json:
+        typer.echo(result.render())
+        return
+    document = {**result.to_dict(), "provenance": provenance()}
+    typer.echo(json.dumps(_plain(document), ensure_ascii=False, allow_nan=False))
+
+
+def provenance() -> dict[str, Any]:
+    """Say by which command, program, weights and data figures came about.
+
+    Returns
+    -------
+    dict
+        ``command``, as it was typed; ``version``; ``weights`` and ``data``: SHA-256 by file, of the
+        data files that were named and of the tables in folders that were.
+    """
+    import ecg_llm
+    from ecg_llm.assistant import weight_hashes
+    from ecg_llm.inference import file_hashes
+
+    named = [Path(word.rpartition("=")[2]) for word in sys.argv[1:]]
+    files = [path for path in named if path.is_file()]
+    for folder_ in (path for path in named if path.is_dir()):
+        files += sorted(folder_.glob("*.csv"))
+    return {
+        "command": shlex.join(["ecgllm", *sys.argv[1:]]),
+        "version": ecg_llm.__version__,
+        "weights": weight_hashes(),
+        "data": file_hashes(files),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Bring figures to what JSON knows: what is not a number is null."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def progress(what: str) -> Callable[[int, int], None]:

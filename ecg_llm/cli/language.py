@@ -44,17 +44,43 @@ def train_lm(
     from ecg_llm.training.language_recipe import load_language_recipe
     from ecg_llm.training.language_stages import train_lm as run
 
-    settings = load_language_recipe(recipe or "lm", steps=steps, minutes=minutes)
+    settings = load_language_recipe(recipe or "lm", "lm", steps=steps, minutes=minutes)
     typer.echo(str(run(records, talks, qa, out, settings, _tell)))
 
 
 Base = Annotated[
-    Path, typer.Option(help="Checkpoint to begin with: a folder of train lm or align.")
+    Path, typer.Option(help="Checkpoint to begin with: a folder of train lm, base, align or sft.")
 ]
+
+
 Encoder = Annotated[
     Path | None,
     typer.Option(help="Folder of another signal encoder than the bundled one (train encoder)."),
 ]
+
+
+@train_app.command("base", short_help="Let any language model read ECGs: where align begins.")
+def train_base(
+    language_model: Annotated[
+        Path,
+        typer.Option(help="Folder of a causal language model of transformers, with tokenizer."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")],
+    encoder: Encoder = None,
+    pooled_tokens: Annotated[
+        int, typer.Option(help="Tokens of an ECG in a prompt; 0: one each 200 ms, 50.", min=0)
+    ] = 0,
+) -> None:
+    """Put fresh projectors in front of a language model, and slots for ECGs into its tokenizer.
+
+    \b
+    ecgllm train base --language-model llama-8b/ --out runs/base
+    ecgllm train sft --base runs/base --records sets/ptbxl --recipe sft-80gb --out runs/sft \f
+    """
+    from ecg_llm.training.language_base import make_base
+
+    made = make_base(language_model, out, encoder=encoder, pooled_tokens=pooled_tokens)
+    typer.echo(str(made))
 
 
 @train_app.command("align", short_help="Train the projectors: the ECG learns the model's language.")
@@ -111,20 +137,13 @@ def _with_ecg(
     minutes: float | None,
 ) -> None:
     """Encode the records once, then train."""
-    from ecg_llm.training.language_features import encode_set, encoder_settings
+    from ecg_llm.training.language_features import encode_for
     from ecg_llm.training.language_recipe import load_language_recipe
-    from ecg_llm.training.language_stages import SHAPE, train_with_ecg
+    from ecg_llm.training.language_stages import train_with_ecg
 
-    settings = load_language_recipe(recipe or stage, steps=steps, minutes=minutes)
-    features = encode_set(
-        records,
-        out / "features.npz",
-        pooled_tokens=SHAPE["pooled_tokens"],
-        weights=None if encoder is None else encoder / "signal_encoder.onnx",
-    )
-    made = train_with_ecg(
-        base, records, talks, qa, features, encoder_settings(encoder), out, settings, _tell
-    )
+    settings = load_language_recipe(recipe or stage, stage, steps=steps, minutes=minutes)
+    features = encode_for(base, records, out / "features.npz", encoder=encoder)
+    made = train_with_ecg(base, records, talks, qa, features, encoder, out, settings, _tell)
     typer.echo(str(made))
 
 
@@ -137,14 +156,12 @@ def train_preference(
     \b
     ecgllm train preference --base runs/sft/model --records sets/ptbxl --out runs/preference \f
     """
-    from ecg_llm.training.language_features import encode_set
+    from ecg_llm.training.language_features import encode_for
     from ecg_llm.training.language_recipe import load_language_recipe
-    from ecg_llm.training.language_stages import SHAPE
     from ecg_llm.training.preference import train_preference as run
 
-    settings = load_language_recipe(recipe or "preference", steps=steps)
-    pooled = SHAPE["pooled_tokens"]
-    features = encode_set(records, out / "features.npz", pooled_tokens=pooled)
+    settings = load_language_recipe(recipe or "preference", "preference", steps=steps)
+    features = encode_for(base, records, out / "features.npz")
     typer.echo(str(run(base, records, features, out, settings, _tell)))
 
 
@@ -170,7 +187,7 @@ def train_memory(
 
     text = None if config is None else json.loads(config.read_text(encoding="utf-8"))
     text = None if text is None else text.get("text_config", text)
-    typer.echo(memory(load_language_recipe(recipe), text, processes=processes).render())
+    typer.echo(memory(load_language_recipe(recipe, "sft"), text, processes=processes).render())
 
 
 def adapt(
@@ -209,8 +226,7 @@ def eval_few_shot(
         --features runs/sft/features.npz \f
     """
     from ecg_llm.eval.few_shot import evaluate
-    from ecg_llm.training.language_features import encode_set
-    from ecg_llm.training.language_stages import SHAPE
+    from ecg_llm.training.language_features import encode_for
 
-    known = encode_set(records, features, pooled_tokens=SHAPE["pooled_tokens"])
+    known = encode_for(base, records, features)
     show(evaluate(base, talks, known, episodes=episodes, progress=progress("episode")), json_)

@@ -253,17 +253,14 @@ def train_encoder(
     ] = None,
     packed: Packed = None,
     workers: Annotated[int, typer.Option(help="Processes that pack the data.", min=1)] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")
-    ] = False,
 ) -> None:
-    """Train the signal encoder; on many GPUs start it with accelerate launch.
+    """Train the signal encoder; resumes if stopped. On many GPUs start it with accelerate launch.
 
     \b
     ecgllm train encoder --recipe supervised --data data/ --out runs/encoder
     ecgllm train encoder --recipe latent --data data/ --out runs/latent --steps 2000
     ecgllm train encoder --recipe page --data data/ --out runs/page --images sets/pages
-    ecgllm train encoder --recipe full --data data/ --out runs/large --size large --resume
+    ecgllm train encoder --recipe full --data data/ --out runs/large --size large
     accelerate launch -m ecg_llm.cli train encoder --recipe full --data data/ --out runs/full \f
     """
     from ecg_llm.training.encoder import train_encoder as train
@@ -286,7 +283,6 @@ def train_encoder(
         out,
         packed=packed,
         workers=workers,
-        resume=resume,
         report=report,
         pack_progress=progress("record"),
         tell=lambda line: typer.echo(line, err=True),

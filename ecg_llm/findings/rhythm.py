@@ -39,12 +39,15 @@ from ecg_llm.findings.sources import (
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
+P_SEEN = 0.5
+"""Share of beats with a P wave from which the rhythm of the atria is seen."""
 SLOW_BPM, FAST_BPM, SVT_BPM = 50.0, 100.0, 130.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
+NO_BEATS = "no organized beats"
 P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
 
@@ -91,7 +94,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     rates = _extreme_rates(case)
     short = _too_short(case)
     if silent.holds or short:
-        reason = "no organized beats" if silent.holds else short
+        reason = NO_BEATS if silent.holds else short
         codes = [*_BASIC, "pause", "long_pause"]
         blocked = tuple(judge(code, unknown(str(reason))) for code in codes)
         first = (judge("asystole_or_vf", silent),)
@@ -101,7 +104,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     flutter = check_flutter(case, activity)
     fibrillation = all_of(check_fibrillation(activity, case), opposite(flutter))
     if pacing.ventricular.holds and not pacing.atrial.holds and flutter.holds is not True:
-        fibrillation = _when_paced(fibrillation)
+        fibrillation = _when_paced(fibrillation, activity)
     sinus = all_of(
         _sinus_p(case, activity),
         Check(True) if fibrillation.holds is None else opposite(fibrillation),
@@ -151,7 +154,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         *judge_pauses(case),
     )
     p_gate = None
-    visible = fibrillation.holds is None and activity.p_share >= 0.5
+    visible = fibrillation.holds is None and activity.p_share >= P_SEEN
     if (fibrillation.holds is not False and not visible) or flutter.holds:
         p_gate = "fast atrial waves" if flutter.holds else "no P waves that repeat"
         p_gate += " before the QRS"
@@ -242,9 +245,9 @@ def _few_p(activity: AtrialActivity) -> Check:
     )
 
 
-def _when_paced(check: Check) -> Check:
-    """With ventricular pacing RR tells nothing of the atria."""
-    if check.holds:
+def _when_paced(check: Check, activity: AtrialActivity) -> Check:
+    """With ventricular pacing RR tells nothing of the atria, be it regular or not."""
+    if check.holds or activity.p_share < P_SEEN:
         return unknown("the ventricles are paced, so RR does not show the rhythm of the atria")
     return check
 

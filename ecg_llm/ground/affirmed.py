@@ -9,7 +9,7 @@ from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.stated import stated
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.numbers import NUMBER
-from ecg_llm.vocabulary import canonical_code
+from ecg_llm.vocabulary import canonical_code, label, members
 
 
 def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
@@ -126,6 +126,37 @@ def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> s
     found = [known.facts.findings.get(canonical_code(code)) for code in affirmed(checked)]
     if len(found) == 1 and found[0] is not None and found[0].status == "present":
         return f"no fact stands behind {head!r}"
+    return None
+
+
+def foreign_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a number is told as a fact of a finding that does not rest on it.
+
+    Parameters
+    ----------
+    text : str
+        The sentence: ``Lateral infarction: R duration 12 ms in V1``.
+    checked : sequence of CheckedClaim
+        What it claims.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    str or None
+        None if each number behind the colon is of the finding's own evidence.
+    """
+    colon = text.find(": ")
+    codes = [one for one in checked if one.claim.kind == "finding" and one.claim.start < colon]
+    if len(codes) != 1 or len(affirmed(checked)) != 1 or codes[0].claim.negated:
+        return None
+    subject = codes[0].claim.subject
+    judged = [known.facts.findings.get(code) for code in members(subject)]
+    own = {item for finding in judged if finding is not None for item in finding.evidence}
+    for one in checked:
+        fact = one.claim.kind == "number" and one.claim.role == "measured"
+        if fact and one.claim.start > colon and own and own.isdisjoint(one.evidence):
+            return f"{one.claim.text!r} is no fact of {label(subject)}"
     return None
 
 

@@ -11,6 +11,7 @@ from ecg_llm.ground.affirmed import (
     adds_nothing,
     affirmed,
     denied_without_facts,
+    foreign_facts,
     less_sure,
     without_facts,
 )
@@ -86,10 +87,11 @@ def check_sentence(
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
-        if strict and adds_nothing(text, checked, said, numbers=deny):
+        if adds_nothing(text, checked, said, numbers=deny):
             return no(SAID_ALREADY)
-        if reason := less_sure(text, checked, known) or without_facts(text, checked, known):
-            return anew(_findings(checked, known), reason)
+        for unfit in (less_sure, without_facts, foreign_facts):
+            if reason := unfit(text, checked, known):
+                return anew(_findings(checked, known), reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"
             change = Change(action="corrected", draft=text, shipped=head, reason=reason)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.known import Known
 from ecg_llm.phrases import amount, brief_reason, measured, sentence
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Claim
-from ecg_llm.statements import finding_claims, stated_claim, value_claim
+from ecg_llm.statements import ALERTING, finding_claims, said_by_another, stated_claim, value_claim
 from ecg_llm.vocabulary import canonical_code, label, members
 
 
@@ -103,6 +104,33 @@ def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Cl
 _ST_AT = {"st_j_mv": "ST at J", "st_j60_mv": "ST at J+60 ms", "st_j80_mv": "ST at J+80 ms"}
 
 
+def judged_of(code: str, known: Known) -> list[Finding]:
+    """Give the judged findings that decide a finding or family.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    list of Finding
+        Its members; of what was not judged itself, the broader finding that rules it out.
+    """
+    found = known.facts.findings
+    judged = [found[one] for one in members(code) if one in found]
+    if judged:
+        return judged
+    broader = [f for name, f in found.items() if canonical_code(code) in members(name)]
+    return [finding for finding in broader if finding.status == "absent"]
+
+
+MOST_TOLD = 3
+"""Members of a family that are told."""
+
+
 def finding_says(code: str, known: Known) -> Iterator[Claim]:
     """Say whether a finding, or one of a family, is present, absent or unknown.
 
@@ -118,10 +146,14 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
     Claim
         Nothing if it was not judged at all.
     """
-    judged = [known.facts.findings[c] for c in members(code) if c in known.facts.findings]
-    present = [finding for finding in judged if finding.status == "present"]
+    judged = judged_of(code, known)
+    present = {finding.code: finding for finding in judged if finding.status == "present"}
     if present:
-        yield stated_claim(present[0])
+        itself = present.get(canonical_code(code))
+        told = [f for f in present.values() if f.urgency in ALERTING and f is not itself]
+        told += [itself] if itself else []
+        told = told or [f for f in present.values() if not said_by_another(f, present)]
+        yield from map(stated_claim, told[:MOST_TOLD])
         return
     unknown = [finding for finding in judged if finding.status == "unknown"]
     own = known.facts.findings.get(canonical_code(code))

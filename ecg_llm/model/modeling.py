@@ -143,11 +143,11 @@ class EcgLlmForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type:
             )
         out = self.encoder(ecg_signal.to(self.dtype), ecg_present, ecg_calibrated)
         pooled = self.config.pooled_tokens
-        if not pooled:
-            return out.tokens, out.vector
         # Tokens of a stretch that was not recorded say nothing: they stay out of the averages.
         n, count = out.tokens.shape[:2]
         seen = ecg_present.any(1).reshape(n, count, -1).any(-1)
+        if not pooled:
+            return out.tokens * seen[..., None], out.vector
         kept = [row[there] for row, there in zip(out.tokens, seen, strict=True)]
         return torch.stack([pooling(len(row), pooled).to(row) @ row for row in kept]), out.vector
 

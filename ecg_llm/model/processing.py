@@ -51,6 +51,17 @@ class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
         self.tokens_per_ecg = tokens_per_ecg
         super().__init__(tokenizer, chat_template=getattr(tokenizer, "chat_template", None))
 
+    @property
+    def end(self) -> str:
+        """The token that ends the assistant's turn: what the chat template writes behind it."""
+        mark = "\u2063"
+        said = [{"role": "user", "content": mark}, {"role": "assistant", "content": mark}]
+        text = self.tokenizer.apply_chat_template(said, tokenize=False)
+        behind = self.tokenizer.encode(text.rpartition(mark)[2], add_special_tokens=False)
+        special = [k for k in behind if k in self.tokenizer.all_special_ids]
+        end = self.tokenizer.convert_ids_to_tokens(special[0]) if special else None
+        return str(end or self.tokenizer.eos_token)
+
     def __call__(
         self, prompts: Prompt | Sequence[Prompt], *, answers: Sequence[str] | None = None
     ) -> BatchFeature:
@@ -103,12 +114,29 @@ class EcgLlmProcessor(ProcessorMixin):  # type: ignore[misc]
         -------
         list of int
         """
+        return list(self.tokenizer.encode(self.text(prompt), add_special_tokens=False))
+
+    def text(self, prompt: Prompt, n_messages: int | None = None) -> str:
+        """Write a prompt as its template has it, each slot as often as an ECG has tokens.
+
+        Parameters
+        ----------
+        prompt : Prompt
+            To lay out.
+        n_messages : int, optional
+            Only the first so many messages, up to where an answer to them begins.
+
+        Returns
+        -------
+        str
+        """
+        messages = prompt.messages[:n_messages]
         text = self.tokenizer.apply_chat_template(
-            [{"role": m["role"], "content": self._flat(m["content"])} for m in prompt.messages],
+            [{"role": m["role"], "content": self._flat(m["content"])} for m in messages],
             tokenize=False,
             add_generation_prompt=True,
         )
-        return list(self.tokenizer.encode(self.expand(text), add_special_tokens=False))
+        return self.expand(text)
 
     def _flat(self, parts: Sequence[dict[str, str]] | str) -> str:
         """Write the parts of a message in one row, slots as their words."""

@@ -283,10 +283,16 @@ def known_value(found: Analysis, lead: str) -> str:
     return f"{found.measurements.leads[lead].summary['r_mv'].value:.2f}"
 
 
+def global_qrs(found: Analysis) -> str:
+    """Give the QRS duration over all leads, which decides of bundle branch block."""
+    assert found.measurements is not None
+    return f"{found.measurements.values['qrs_global_ms'].value:.0f}"
+
+
 def test_what_denies_something_else_is_left_out(found: Analysis) -> None:
     question = "Is there a bundle branch block?"
     assert answer(found, question, model=Scripted("No. Complete AV block is absent.")) == (
-        "No. Bundle branch block is absent."
+        f"No. Bundle branch block is absent (QRS {global_qrs(found)} ms, < 120 ms)."
     )
     told = answer(
         found, "AF?", model=Scripted("Atrial fibrillation is absent: RR by the criteria.")

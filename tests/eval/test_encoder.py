@@ -47,6 +47,9 @@ def test_every_way_of_judging_has_its_rows(ptbxl):
         r for r in result.rows if (r.task, r.how, r.leads) == ("ptbxl-rhythm", "head", "12")
     )
     assert rhythm.n_classes == 2 and rhythm.auc > 0.7
+    # AF alone is no super-class: such records are no part of the benchmark's task.
+    whole = next(r for r in result.rows if (r.task, r.how) == ("ptbxl-super", "head"))
+    assert (whole.n_stated, result.n_test) == (2, 4)
     assert "ptbxl-rhythm" in result.render() and "| ptbxl-super | head |" in result.markdown()
 
 

@@ -6,7 +6,8 @@ import pytest
 from ecg_llm.cli.figures import show
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.findings import evaluate, tally, truth
+from ecg_llm.eval.findings import evaluate, micro_f1, tally, truth
+from ecg_llm.eval.finetune import FineTuned, FineTuneResult
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.checks import Check, judge
 
@@ -52,7 +53,27 @@ def test_unknown_counts_as_not_present():
     assert row.sensitivity[0] == row.specificity[0] == row.ppv[0] == 0.5
 
 
-def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys):
+def test_figures_that_are_no_numbers_are_null_in_json(capsys):
+    share = FineTuned(share=0.1, n_labels=3, figures={"super AUC": float("nan")})
+    show(FineTuneResult(start="bundled", steps=1, rows=(share,)), as_json=True)
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["figures"] == {"super AUC": None}
+
+
+def test_limits_take_the_records_of_a_patient_for_alike():
+    judged = [({"AFIB": 0.0}, (judge("AFIB", Check(True)),))] * 8
+    judged += [({"SR": 0.0}, (judge("AFIB", Check(False)),))] * 4
+    (alone,) = tally(judged)
+    (one,) = tally(judged, np.array([*[0] * 8, 1, 2, 3, 4]))
+    assert (alone.effective_positive, one.effective_positive) == (8.0, 1.0)
+    assert one.sensitivity[0] == alone.sensitivity[0] == 1.0
+    assert one.sensitivity[1:] == wilson(1, 1)[1:] != alone.sensitivity[1:]
+    assert one.specificity == alone.specificity
+    f1, low, high = micro_f1(judged, np.array([*[0] * 8, 1, 2, 3, 4]))
+    assert low <= f1 <= high
+
+
+def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch):
     wfdb = pytest.importorskip("wfdb")
     rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
     for k, (rhythm, code) in enumerate([("sinus", "SR"), ("af", "AFIB"), ("sinus", "SR")]):
@@ -75,8 +96,13 @@ def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys):
     rates = {row.code: row for row in result.statements}
     assert rates["AFIB"].sensitivity[0] == 1.0
     assert rates["SR"].sensitivity[0] == 1.0
+    monkeypatch.setattr("sys.argv", ["ecgllm", "eval", "findings", "--data", str(tmp_path)])
     show(result, as_json=True)
     printed = json.loads(capsys.readouterr().out)
+    told = printed.pop("provenance")
+    assert told["command"] == f"ecgllm eval findings --data {tmp_path}"
+    assert list(told["data"]) == ["ptbxl_database.csv"]
+    assert "signal_head.npz" in told["weights"]
     shown = {row["code"]: row for row in printed["statements"]}
     assert shown["AFIB"]["sensitivity"][0] == 1.0
     assert printed == json.loads(json.dumps(result.to_dict(), allow_nan=False))

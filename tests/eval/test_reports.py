@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ecg_llm.analysis import analyse
 from ecg_llm.assistant import known_of
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
-from ecg_llm.eval.qa import QARow, _row
+from ecg_llm.eval.qa import _row
 from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts, said_findings
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
@@ -62,7 +64,8 @@ def test_alterations_are_wrong_and_do_not_ship(case: Case) -> None:
 
 def test_controls_change_what_the_model_sees(case: Case) -> None:
     other = analyse(read_record("examples/00177_hr.hea"))
-    two = [case, Case(other, known_of(other), {}, "")]
+    alike = replace(case, patient="one")
+    two = [alike, alike, Case(other, known_of(other), {}, "", "two")]
     swapped = next(prompts(two, "tokens of another patient"))
     assert swapped.records[0] is other.record
     flat = next(prompts(two, "tokens of a flat line")).records[0].signal
@@ -73,5 +76,18 @@ def test_controls_change_what_the_model_sees(case: Case) -> None:
 
 def test_balanced_agreement_and_the_majority_answer() -> None:
     asked = [Item(question="?", ecg_ids=(1,), truth=(t,)) for t in ("no", "no", "no", "yes")]
-    row = _row("all", range(4), asked, [("no",), ("no",), ("no",), ("no",)])
-    assert row == QARow(name="all", n=4, exact=0.75, balanced=0.5, majority=0.75, f1=0.75)
+    row = _row("all", range(4), asked, [("no",)] * 4, np.arange(4))
+    assert (row.exact_low, row.exact_high) == (0.25, 1.0)
+    assert (row.n, row.exact, row.balanced, row.majority, row.f1) == (4, 0.75, 0.5, 0.75, 0.75)
+    one_patient = _row("all", range(4), asked, [("no",)] * 4, np.zeros(4, np.int64))
+    assert (one_patient.exact_low, one_patient.exact_high) == (0.75, 0.75)
+
+
+def test_the_limits_of_f1_are_by_patients() -> None:
+    right, wrong = Counter(tp=1, records=1), Counter(fp=1, fn=1, records=1)
+    each = [right, right, right, wrong, wrong, wrong]
+    alone = Row.of("draft", each, np.arange(6))
+    pairs = Row.of("draft", each, np.array([0, 0, 0, 1, 1, 1]))
+    assert alone.f1 == pairs.f1 == 0.5
+    assert pairs.f1_low == 0.0 < alone.f1_low < 0.5 < alone.f1_high <= 1.0 == pairs.f1_high
+    assert "0.500 (0.00–1.00)" in pairs.cells()

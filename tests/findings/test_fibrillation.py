@@ -14,6 +14,7 @@ from ecg_llm.findings.fibrillation import (
     fibrillation_model,
     fibrillation_probability,
 )
+from ecg_llm.findings.rhythm import _when_paced
 
 
 def activity(coherence=0.9, irregularity=0.02, p_share=1.0, **more):
@@ -106,3 +107,15 @@ def test_rr_that_hardly_change_exclude_fibrillation(make_case):
 def test_flutter_waves_by_rate_and_share(make_case, share, per_minute, p_share, holds):
     found = activity(locked_hz=per_minute / 60, locked_share=share, p_share=p_share)
     assert check_flutter(make_case(), found).holds is holds
+
+
+@pytest.mark.parametrize(("p_share", "holds"), [(0.1, None), (0.9, False)])
+def test_steady_rr_of_paced_ventricles_exclude_no_fibrillation(make_case, p_share, holds):
+    """Beneath a pacemaker once stood "No atrial fibrillation (RR changes by 1.4 %)"."""
+    steady = activity(irregularity=0.014, p_share=p_share)
+    case = make_case({"heart_rate_bpm": 70.0})
+    check = check_fibrillation(steady, case)
+    assert check.holds is False
+    paced = _when_paced(check, steady)
+    assert paced.holds is holds
+    assert holds is False or "paced" in str(paced.reason)

@@ -32,8 +32,13 @@ from ecg_llm.data_builders.talk import (  # noqa: E402
 from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.lm_onnx import OnnxModel, projected, read_safetensors  # noqa: E402
 from ecg_llm.lm_transformers import TransformersModel, load_checkpoint  # noqa: E402
-from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration  # noqa: E402
+from ecg_llm.model import (  # noqa: E402
+    EcgLlmConfig,
+    EcgLlmForConditionalGeneration,
+    EcgLlmProcessor,
+)
 from ecg_llm.prompt import Prompt, build_from_facts, facts_of  # noqa: E402
+from ecg_llm.training import language  # noqa: E402
 from ecg_llm.training.few_shot import Example, adapt  # noqa: E402
 from ecg_llm.training.language import (  # noqa: E402
     Features,
@@ -45,9 +50,11 @@ from ecg_llm.training.language import (  # noqa: E402
 )
 from ecg_llm.training.language_batches import (  # noqa: E402
     IGNORED,
+    OwnLayout,
     encode,
     pack,
     train_tokenizer,
+    wrapped,
 )
 from ecg_llm.training.language_memory import memory  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
@@ -170,7 +177,7 @@ def test_a_slot_is_drawn_for_every_record_also_where_pages_are_mixed_in(talks, f
 def test_only_the_assistants_words_are_learnt(talks, tokenizer):
     talk = talks["talk"][0]
     prompt, said = posed([talk], Random(0), TEXT)
-    row = encode(tokenizer, prompt, said, talk, 10)
+    row = encode(OwnLayout(tokenizer, 10), prompt, said, talk)
     learnt = [token for token, label in zip(row.ids, row.labels, strict=True) if label != IGNORED]
     end = SPECIAL.index(END)
     assert tokenizer.decode(learnt, skip_special_tokens=False).count(END) == 2
@@ -180,10 +187,10 @@ def test_only_the_assistants_words_are_learnt(talks, tokenizer):
 
 def test_packing_keeps_conversations_whole_and_apart(talks, tokenizer, model):
     recipe = small(length=400)
-    batch = next(batches(talks, tokenizer, recipe, 10, 0))
+    batch = next(batches(talks, OwnLayout(tokenizer, 10), recipe, 0))
     starts = (batch.positions == 0) & (batch.ids != SPECIAL.index("<|pad|>"))
     assert starts.sum() > 2
-    alone = encode(tokenizer, *posed_row(talks), 10)
+    alone = encode(OwnLayout(tokenizer, 10), *posed_row(talks))
     twice = next(pack([alone, alone], length=2 * len(alone.ids), n_rows=1))
     once = next(pack([alone], length=len(alone.ids), n_rows=1))
     with torch.inference_mode():
@@ -200,26 +207,33 @@ def test_each_digit_is_a_token_of_its_own(tokenizer):
     assert [word.strip() for word in words if any(c.isdigit() for c in word)] == list("104032")
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(talks, tokenizer, tmp_path):
-    def run(out, steps):
+def test_a_stopped_run_goes_on_to_the_same_weights(talks, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "SAVE_EVERY_S", 0.0)
+
+    def run(out, recipe, stop_at=99):
         torch.manual_seed(0)
         made = fresh_model(small(), tokenizer.get_vocab_size())
-        recipe = small(steps=steps, warmup=0.0, peak_lr=1e-3)
-        made.requires_grad_(True)
-        drawn = batches(talks, tokenizer, recipe, 10, 0)
-        fit(made, drawn, recipe, out, tell=lambda _: None)
+        drawn = batches(talks, OwnLayout(tokenizer, 10), recipe, 0)
+        fit(made, itertools.islice(drawn, stop_at), recipe, out, tell=lambda _: None)
         return made
 
-    whole = run(tmp_path / "whole", 4)
-    # The rate depends on the steps in all, so the first part is a run of four that is cut short.
-    path = tmp_path / "cut"
-    run(path, 4)
-    parts = torch.load(path / "checkpoint.pt", weights_only=True)
-    assert parts["step"] == 4
-    again = run(path, 4)
+    recipe = small(steps=4, warmup=0.0, peak_lr=1e-3)
+    whole = run(tmp_path / "whole", recipe)
+    cut = tmp_path / "cut"
+    with pytest.raises(StopIteration):
+        run(cut, recipe, stop_at=2)
+    assert torch.load(cut / "checkpoint.pt", weights_only=True)["step"] == 2
+    again = run(cut, recipe)
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
-    assert (path / "curve.png").is_file()
+    assert (cut / "curve.png").is_file()
+    with pytest.raises(ConfigError, match="another peak_lr; give another --out"):
+        run(cut, replace(recipe, peak_lr=2e-3))
+
+
+def test_conversations_too_long_for_a_row_do_not_run_for_ever(talks, tokenizer):
+    with pytest.raises(ConfigError, match="more than 20 tokens"):
+        next(batches(talks, OwnLayout(tokenizer, 10), small(length=20), 0))
 
 
 def test_the_rate_rises_and_falls():
@@ -232,14 +246,14 @@ def test_align_changes_projectors_only_and_adapters_merge(talks, tokenizer, mode
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     model.requires_grad_(False)
     model.ecg_projector.requires_grad_(True)
-    loss_of(model, next(batches(talks, tokenizer, recipe, 10, 0)), features).backward()
+    loss_of(model, next(batches(talks, OwnLayout(tokenizer, 10), recipe, 0)), features).backward()
     assert model.ecg_projector.vector_in.weight.grad.abs().sum() > 0
     adapted = with_adapters(model, 2)
     learning = {name for name, p in adapted.named_parameters() if p.requires_grad}
     assert any("lora_A" in name for name in learning)
     assert any("ecg_projector" in name for name in learning)
     assert not any("embed_tokens" in name for name in learning)
-    batch = next(batches(talks, tokenizer, small(both=1.0, text=0.0), 10, 0))
+    batch = next(batches(talks, OwnLayout(tokenizer, 10), small(both=1.0, text=0.0), 0))
     loss_of(adapted, batch, features).backward()
     merged = adapted.merge_and_unload()
     for name, p in merged.named_parameters():
@@ -252,7 +266,7 @@ def test_processes_have_the_same_gradients_whatever_their_batches_hold(
     """On a text-only batch of one process the others waited for its projectors' gradients."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     adapted = with_adapters(model, rank=2)
-    of_text = batches({"report": talks["report"]}, tokenizer, small(text=1.0), 10, seed=0)
+    of_text = batches({"report": talks["report"]}, OwnLayout(tokenizer, 10), small(text=1.0), 0)
     objective = Objective(adapted, None)
     assert objective._no_split_modules == ["LlamaDecoderLayer"]
     objective(next(of_text)).backward()
@@ -264,7 +278,7 @@ def test_processes_have_the_same_gradients_whatever_their_batches_hold(
 def test_checkpointing_computes_layers_anew_and_changes_nothing(
     talks, tokenizer, model, features, tmp_path
 ):
-    saved = save(model, tokenizer, tmp_path / "base")
+    saved = save(model, EcgLlmProcessor(wrapped(tokenizer), 10), tmp_path / "base")
     learnt, calls = {}, {}
     for checkpointing in (False, True):
         recipe = small(stage="sft", text=0.5, both=0.5, checkpointing=checkpointing, lora_rank=2)
@@ -273,7 +287,7 @@ def test_checkpointing_computes_layers_anew_and_changes_nothing(
         seen = []
         first = adapted.get_base_model().language_model.model.layers[0].mlp
         first.register_forward_pre_hook(lambda *_, seen=seen: seen.append(1))
-        drawn = batches(talks, tokenizer, recipe, 10, seed=0)
+        drawn = batches(talks, OwnLayout(tokenizer, 10), recipe, seed=0)
         fit(adapted, drawn, recipe, tmp_path / str(checkpointing), features=features)
         calls[checkpointing] = len(seen)
         learnt[checkpointing] = {n: p for n, p in adapted.named_parameters() if p.requires_grad}
@@ -305,7 +319,7 @@ def test_memory_is_counted_from_the_sizes(model):
 def test_onnx_and_transformers_say_the_same(
     talks, tokenizer, model, features, tmp_path, monkeypatch
 ):
-    save(model, tokenizer, tmp_path)
+    save(model, EcgLlmProcessor(wrapped(tokenizer), 10), tmp_path)
     here, there = OnnxModel(tmp_path), TransformersModel(tmp_path)
     found = features.tokens["a"].numpy(), features.vector["a"].numpy()
     for kind in ("ecg", "image"):
@@ -341,8 +355,9 @@ def test_a_folder_without_the_graph_is_refused(tmp_path):
 def test_an_answer_with_slots_needs_features(talks, tokenizer, model, features):
     prompt, _ = posed([talks["report"][0]], Random(0), TOKENS)
     with pytest.raises(ConfigError, match="no features"):
-        answer(model, tokenizer, prompt, None, ("a",))
-    assert isinstance(answer(model, tokenizer, prompt, features, ("a",), max_new_tokens=2), str)
+        answer(model, OwnLayout(tokenizer, 10), prompt, None, ("a",))
+    laid = OwnLayout(tokenizer, 10)
+    assert isinstance(answer(model, laid, prompt, features, ("a",), max_new_tokens=2), str)
 
 
 def test_the_reward_prefers_what_the_record_bears_out(facts):
@@ -359,7 +374,7 @@ def test_the_reward_prefers_what_the_record_bears_out(facts):
 def test_a_few_examples_lower_their_loss_through_the_projectors_alone(
     talks, tokenizer, model, features, tmp_path
 ):
-    save(model, tokenizer, tmp_path)
+    save(model, EcgLlmProcessor(wrapped(tokenizer), 10), tmp_path)
     loaded = TransformersModel(tmp_path)
     kept = loaded.model.language_model.model.layers[0].mlp.up_proj.weight.detach().clone()
     prompt, _ = posed([talks["stated"][0]], Random(0), TOKENS)
@@ -367,6 +382,10 @@ def test_a_few_examples_lower_their_loss_through_the_projectors_alone(
     given = [features.inputs(["a"], torch.device("cpu"))] * 5
     losses = adapt(loaded.model, loaded.processor, examples, steps=12, features=given)
     assert losses[-1] < losses[0]
+    odd = [Example(prompt, "<ecg> yes <|end|>")] * 5  # words that look like slots and ends
+    adapt(loaded.model, loaded.processor, odd, steps=1, features=given)
+    with pytest.raises(ConfigError, match="at most 512"):
+        adapt(loaded.model, loaded.processor, [Example(prompt, "no " * 600)], features=given)
     assert torch.equal(kept, loaded.model.language_model.model.layers[0].mlp.up_proj.weight)
 
 
@@ -378,6 +397,10 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
     path.write_text('peak_lr = "high"\n')
     with pytest.raises(ConfigError, match="float is needed"):
         load_language_recipe(str(path))
+    with pytest.raises(ConfigError, match="of stage 'lm', where one of stage 'sft' is needed"):
+        load_language_recipe("lm", "sft")
+    with pytest.raises(ConfigError, match="did you mean 'sft-24gb'"):
+        load_language_recipe("sft-24g")
     for name in ("lm", "align", "sft", "preference", "sft-24gb", "sft-80gb"):
         assert load_language_recipe(name).stage
 
@@ -388,6 +411,17 @@ def test_examples_must_be_a_handful(tmp_path):
     path = tmp_path / "few.jsonl"
     path.write_text(json.dumps({"ecg": "a.hea", "question": "?"}) + "\n")
     with pytest.raises(ConfigError, match="line 1"):
+        read_examples(path)
+    for odd in ({"answer": ""}, {"answer": None}, {"answer": []}, {"ecg": []}, {"ecg": 5}):
+        row = {"ecg": "a.hea", "question": "?", "answer": "yes", **odd}
+        path.write_text(json.dumps(row) + "\n")
+        with pytest.raises(ConfigError, match=r"line 1: it needs .* is no text"):
+            read_examples(path)
+    path.write_text(json.dumps({"ecg": "a.hea", "question": "?", "answer": "yes"}) + "\n")
+    with pytest.raises(ConfigError, match=r"line 1: .*a\.hea: no such file"):
+        read_examples(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="no text of UTF-8"):
         read_examples(path)
     path.write_text("\n")
     with pytest.raises(ConfigError, match="0 examples"):

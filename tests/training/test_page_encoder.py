@@ -72,7 +72,7 @@ def test_a_stopped_run_reads_no_page_twice_and_gives_the_same(
 ) -> None:
     training.train_stage(_recipe(start), records, tmp_path, stop_at=2)
     monkeypatch.setattr(page_reads, "_read", lambda page: pytest.fail("read again"))
-    training.train_stage(_recipe(start), records, tmp_path, resume=True)
+    training.train_stage(_recipe(start), records, tmp_path)
     one = load_encoder(trained, PAGE_NAME).state_dict()
     for name, x in load_encoder(tmp_path, PAGE_NAME).state_dict().items():
         assert torch.equal(x, one[name]), name

@@ -12,13 +12,15 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytest.importorskip("trl")
 
+from ecg_llm.chat_layout import layout  # noqa: E402
 from ecg_llm.data_builders import build as engine  # noqa: E402
 from ecg_llm.data_builders.build_synthetic import Synthetic  # noqa: E402
 from ecg_llm.lm_transformers import load_checkpoint  # noqa: E402
+from ecg_llm.model import EcgLlmProcessor  # noqa: E402
 from ecg_llm.training import drafts, preference  # noqa: E402
 from ecg_llm.training.drafts import Drafter, ask  # noqa: E402
 from ecg_llm.training.language import Features  # noqa: E402
-from ecg_llm.training.language_batches import train_tokenizer  # noqa: E402
+from ecg_llm.training.language_batches import train_tokenizer, wrapped  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.language_stages import fresh_model, save  # noqa: E402
 from ecg_llm.training.reward import Reward, mean, reward  # noqa: E402
@@ -68,7 +70,8 @@ def base(asked, tmp_path_factory):
     tokenizer = train_tokenizer(texts, 500)
     torch.manual_seed(0)
     model = fresh_model(MODEL, tokenizer.get_vocab_size())
-    return save(model, tokenizer, tmp_path_factory.mktemp("base"))
+    processor = EcgLlmProcessor(wrapped(tokenizer), 10)
+    return save(model, processor, tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def test_ecgs_as_words_are_what_the_model_splices(base, drafter, asked, features
     model, processor = load_checkpoint(base)
     for place, one in enumerate(asked[0]):
         text = "tokens" if one.prompt.records else "none"
-        ids = processor.tokenizer(drafts.layout(one.prompt.messages, 10))["input_ids"]
+        ids = processor.tokenizer(layout(one.prompt.messages, 10))["input_ids"]
         given = features.inputs([one.record] if text == "tokens" else [], model.device)
         with torch.inference_mode():
             wanted = model(input_ids=torch.tensor([ids]), **given).logits

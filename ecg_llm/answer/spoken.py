@@ -1,0 +1,124 @@
+"""Put a question as it is typed into the words that reports use."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from functools import cache, lru_cache
+
+from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.vocabulary import CODES, GROUPS, phrases
+
+_ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd"}
+_SPOKEN = tuple(
+    (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), meant)
+    for words, meant in (
+        (r"^\W*(is|are|was|were|does|do|did|has|have|could|can|would)n['’]?t", r"\1"),
+        (r"heart attacks?", "myocardial infarction"),
+        (r"a[- ]?fib", "atrial fibrillation"),
+        (r"a[- ]?flutter", "atrial flutter"),
+        (r"v[- ]?tach", "ventricular tachycardia"),
+        (r"v[- ]?fib", "ventricular fibrillation"),
+        (r"sinus brady", "sinus bradycardia"),
+        (r"sinus tachy?", "sinus tachycardia"),
+        (r"brady", "bradycardia"),
+        (r"tachy", "tachycardia"),
+        (r"irreg", "irregular"),
+        (r"reg", "regular"),
+        (r"(skipped|extra|missed|ectopic) (heart ?)?beats?", "premature complexes"),
+        (r"ST[- ]?elevs?", "ST elevation"),
+        (r"ST[- ]?(dep|depr|depress)s?", "ST depression"),
+        (r"(inverted|negative|flipped) Ts", "T inversion"),
+        (r"(T waves? )?flipped T waves?", "T inversion"),
+        (r"(peaked|tall|tented|hyperacute) Ts", r"\1 T waves"),
+        (r"pathol(og)?\.? Qs?", "pathological Q wave"),
+        (r"reciprocal changes?", "reciprocal ST depression"),
+        (r"(modified )?sgarbossa('s)?( criteri(a|on))?", "Sgarbossa criteria"),
+        (r"shockable", "asystole or ventricular fibrillation, ventricular tachycardia"),
+        (r"(?<!ventricular )(?<!LV )aneurysms?", "ventricular aneurysm"),
+        (r"(narrow|wide|broad)[- ]complex(?! tachy)", "QRS duration"),
+        (r"how (fast|slow)", "what heart rate"),
+        (r"(which|what) formula", "which QTc"),
+        (r"([PQRST]) in (?=(lead )?(V\d|I|aV))", r"\1 wave in "),
+        (
+            r"(?<!poor )(?<!normal )(?<!good )(?<!of )R[- ]wave progression(?! (is )?normal)",
+            "poor R-wave progression",
+        ),
+        (r"early repol", "early repolarization pattern"),
+        (r"electrolyte (problem|imbalance|issue|derangement)s?", "electrolyte disturbance"),
+        (r"leads? (\w+ )?(reversed|swapped|switched|misplaced)", "lead reversal"),
+        (r"delta waves?", "pre-excitation"),
+        (r"dig(italis)? (effect|changes)", "digitalis effect"),
+        (r"(scar|old infarct)s?", "old infarction"),
+        (r"NSTEMI|ACS|acute coronary syndrome", "ischaemia or ST elevation"),
+        (r"isch(a)?emic(?=\W*$)", "ischaemia"),
+        (r"(is the )?axis (so |too )?(extreme|left|right)(ward)?", r"\3 axis deviation"),
+        (r"(pacemakers?|pacers?|PM|paced(?=\W*$))( (spikes?|rhythm))?", "paced rhythm"),
+        (r"(is|are) (it|this|he|she|the (heart|patient|rhythm)) paced", "paced rhythm"),
+        (r"(bi|tri)fascicular block", "RBBB, fascicular block"),
+        *((rf"({word}|{short})([ -]degree)? block", f"{word}-degree AV block")
+          for word, short in _ORDINALS.items()),
+    )
+)  # fmt: skip
+"""What is said for what, in the order in which it is put right."""
+
+_CLOSE = 0.86
+"""Likeness from which a word is taken for one of the vocabulary."""
+_SHORTEST = 5
+_WORD = re.compile(r"[A-Za-z]{5,}")
+_MORE = (
+    "abnormal acute artery changed correct compare compared dangerous electrodes emergency explain "
+    "false interpret leads measured missing normal patient previous quality regular report rhythm "
+    "serious summary territory urgent where which would should could there their these about "
+    "heart atria ventricle ventricles medication"
+)
+
+
+def plain(question: str) -> str:
+    """Put a question as it is typed into the words that reports use.
+
+    Parameters
+    ----------
+    question : str
+        As asked.
+
+    Returns
+    -------
+    str
+        With what is said for what written out, and misspelt words of the vocabulary put right.
+
+    Examples
+    --------
+    >>> plain("any a-fib or heart attack?"), plain("is there atrail fibrilation")
+    ('any atrial fibrillation or myocardial infarction?', 'is there atrial fibrillation')
+    """
+    text = _WORD.sub(lambda match: _spelt(match[0]), question)
+    for words, meant in _SPOKEN:
+        text = words.sub(meant, text)
+    return text
+
+
+@cache
+def _vocabulary() -> tuple[frozenset[str], dict[str, list[str]]]:
+    """Give all words of findings and quantities, and those of some length by first letter."""
+    texts = [text for code in (*CODES, *GROUPS) for text in phrases(code)]
+    texts += [text for word in MEASURED.values() for text in (word.label, *word.phrases)]
+    known = {word.lower() for text in (*texts, _MORE) for word in re.findall(r"[A-Za-z]+", text)}
+    by_letter: dict[str, list[str]] = {}
+    for word in sorted(known):
+        if len(word) >= _SHORTEST:
+            by_letter.setdefault(word[0], []).append(word)
+    return frozenset(known), by_letter
+
+
+@lru_cache(maxsize=4096)
+def _spelt(word: str) -> str:
+    """Give the word of the vocabulary that a word nearly is; itself if it is none or is one."""
+    known, by_letter = _vocabulary()
+    low = word.lower()
+    if low in known or low.removesuffix("s") in known:
+        return word
+    words = by_letter.get(low[0], ())
+    swapped = [other for other in words if sorted(other) == sorted(low)]
+    close = swapped or get_close_matches(low, words, n=1, cutoff=_CLOSE)
+    return close[0] if close else word

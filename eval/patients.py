@@ -1,0 +1,133 @@
+"""Uncertainty where several records are of one patient: patients are drawn again, not records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_llm.ptbxl import patient
+
+Groups = npt.NDArray[np.int64]
+ROUNDS = 1000
+
+
+def patients_of(rows: Sequence[Mapping[str, str]]) -> Groups:
+    """Number the patients of records.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of PTB-XL's table.
+
+    Returns
+    -------
+    np.ndarray of int, shape (n_rows,)
+        A record whose patient is not known is a patient of its own.
+    """
+    return numbered([patient(row) for row in rows])
+
+
+def numbered(names: Sequence[str]) -> Groups:
+    """Give equal names equal numbers.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of patients.
+
+    Returns
+    -------
+    np.ndarray of int, shape (n_names,)
+    """
+    return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
+
+
+def draws(groups: Groups, rounds: int = ROUNDS, seed: int = 0) -> Iterator[npt.NDArray[np.int64]]:
+    """Draw patients with replacement.
+
+    Parameters
+    ----------
+    groups : np.ndarray of int, shape (n_records,)
+        From `patients_of`.
+    rounds : int
+        Draws.
+    seed : int
+        Of the chance.
+
+    Yields
+    ------
+    np.ndarray of int
+        Numbers of the records of the patients drawn, as often as each was.
+    """
+    order = np.argsort(groups, kind="stable")
+    records = np.split(order, np.cumsum(np.unique(groups, return_counts=True)[1])[:-1])
+    rng = np.random.default_rng(seed)
+    for _ in range(rounds):
+        yield np.concatenate([records[k] for k in rng.integers(0, len(records), len(records))])
+
+
+def limits(
+    measure: Callable[[npt.NDArray[np.int64]], float],
+    groups: Groups,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Give 95 % limits of a figure.
+
+    Parameters
+    ----------
+    measure : callable
+        The figure from the numbers of the records; NaN if these do not give it.
+    groups : np.ndarray of int, shape (n_records,)
+        Patient of each.
+    rounds, seed
+        As for `draws`.
+
+    Returns
+    -------
+    low, high : float
+        NaN if nothing can be judged.
+
+    References
+    ----------
+    .. [1] Field CA, Welsh AH. J R Stat Soc B 2007;69:369-390.
+    """
+    if not len(groups):
+        return float("nan"), float("nan")
+    found = [measure(rows) for rows in draws(groups, rounds, seed)]
+    known = [value for value in found if value == value]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def effective(groups: Groups) -> float:
+    """Give the number of records that would tell as much if each were of another patient.
+
+    Parameters
+    ----------
+    groups : np.ndarray of int, shape (n_records,)
+        Patient of each record.
+
+    Returns
+    -------
+    float
+        By taking the records of a patient for alike, which is the worst case.
+
+    References
+    ----------
+    .. [1] Kish L. Survey Sampling. Wiley 1965.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> effective(np.array([0, 1, 2, 3])), effective(np.array([0, 0, 0, 1]))
+    (4.0, 1.6)
+    """
+    if not len(groups):
+        return 0.0
+    sizes = np.unique(groups, return_counts=True)[1].astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
