@@ -162,6 +162,12 @@ def test_any_family_is_made_trained_and_used(family, records, tmp_path):
     asked = build(None, [analyse(synthetic_ecg(seed=4, fs=100).record)])
     assert len(engine.generate([asked], max_new_tokens=4)) == 1
     assert all(score < 0 for score in engine.score(asked, ["yes", "no"]))
+    card = json.loads((tmp_path / "out" / "model" / "card.json").read_text())
+    assert card["model"].startswith(
+        f"{'gemma3_text' if family == 'gemma3' else family} of 2 layers"
+    )
+    assert card["data"]["records"].startswith("synthetic (ecg_llm")
+    assert list(card["licences"].values()) == ["Apache-2.0"]
     config = engine.model.config
     assert (config.tokens_per_ecg, config.bundled_encoder) == (52, True)
     # The trained model is the base with its adapter merged.
