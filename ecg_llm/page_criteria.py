@@ -165,7 +165,7 @@ def judge_page(
 def _joined(finding: Finding, seen: Seen) -> Finding:
     """Decide one finding by the encoder and by the page's tracing."""
     if seen.status != "present":
-        unseen = finding.status == "unknown" and finding.probability is None
+        unseen = finding.status == "unknown" and seen.status == "absent"
         return replace(finding, reason=NOT_SEEN) if unseen else finding
     probability = bundled()[sign_of(finding.code)].probability(seen.excess_mv)
     sure = probability >= STATED_FROM
