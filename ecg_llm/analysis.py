@@ -59,6 +59,7 @@ def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
     """
     from ecg_llm.findings.apply import apply_criteria
     from ecg_llm.measure import measure
+    from ecg_llm.page_criteria import judge_page
     from ecg_llm.probabilities import with_probabilities
     from ecg_llm.quality import assess
 
@@ -68,11 +69,13 @@ def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
             return Analysis(record=record, quality=quality, measurements=None, findings=())
         seen = record.only(quality.from_s, quality.to_s)
         measurements = measure(seen, quality)
-        # Criteria need measured values; of a page only the encoder's findings are told.
+        # Criteria need measured values; a page's tracing answers only some, after the encoder.
         of_page = record.origin == "page"
         findings = () if of_page else apply_criteria(seen, quality, measurements)
     if encoder:
         with stage("encode"):
             part = record.segment(quality.from_s, quality.to_s)
             findings = with_probabilities(part, None if of_page else measurements, findings)
+            if of_page:
+                findings = judge_page(part, quality, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

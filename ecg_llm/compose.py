@@ -289,9 +289,16 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
 
 
+LOOK_AT_THE_PATIENT = (
+    "Look at the patient first: where no lead can be read, an arrest looks like a loose cable."
+)
+
+
 def _refusal(quality: Quality) -> Claim:
     reasons = "; ".join(quality.reasons) or "insufficient technical quality"
     text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")
+    if not quality.usable_leads:
+        text += f" {LOOK_AT_THE_PATIENT}"
     return Claim(text=text, status="supported")
 
 

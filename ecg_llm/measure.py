@@ -145,7 +145,10 @@ class Measurements:
 
 
 def measure(
-    record: ECGRecord, quality: Quality | None = None, delineation: Delineation | None = None
+    record: ECGRecord,
+    quality: Quality | None = None,
+    delineation: Delineation | None = None,
+    kinds: tuple[BeatClass, ...] | None = None,
 ) -> Measurements:
     """Measure a record.
 
@@ -163,6 +166,8 @@ def measure(
         be read are measured.
     delineation : Delineation, optional
         Its waves; found here if not given.
+    kinds : tuple of str, optional
+        The class of each of its beats; told here if not given.
 
     Returns
     -------
@@ -181,18 +186,19 @@ def measure(
     record = record.only(quality.from_s, quality.to_s)
     if delineation is None:
         delineation = _waves(record, quality)
-    kinds: tuple[BeatClass, ...] = ()
     leads: dict[str, LeadMeasurements] = {}
     typical: dict[str, Array] = {}
     usual = np.zeros(0, bool)
     if delineation.n_beats and delineation.leads:
         windows = cut_beats(record, delineation)
-        kinds = classify(windows, delineation, quality.pacing_spikes_s)
+        if kinds is None:
+            kinds = classify(windows, delineation, quality.pacing_spikes_s)
         usual = usual_beats(kinds)
         measured = measure_windows(with_typical(windows, usual))
         values = np.stack([measured[name] for name in UNITS])  # [n_names, n_leads, n_beats + 1]
         typical = dict(zip(UNITS, values[..., -1], strict=True))
         leads = _by_lead(delineation, values[..., :-1], typical, usual, record.calibrated)
+    kinds = kinds or ()
     return Measurements(
         record=record.name or record.source,
         fs=record.fs,

@@ -302,8 +302,11 @@ def _common_rule(criteria: Sequence[list[str]]) -> str:
 
 
 def _range(items: Sequence[Evidence], rule: str) -> str | None:
-    """Say a value of several leads once, or their range; None where each has to be told."""
+    """Say a value or word of several leads once, or their range; None where each has to be told."""
     leads = [item.lead for item in items if item.lead and item.lead not in item.quantity.split()]
+    words = {item.value for item in items if isinstance(item.value, str)}
+    if len(words) == 1 and len(set(leads)) == len(items) and not items[0].unit:
+        return f"{words.pop()} in {leads_text(leads)}" if len(items) > 1 else None
     values = [item.value for item in items if isinstance(item.value, int | float)]
     if len(items) < 2 or len(set(leads)) != len(items) or len(values) != len(items):
         return None

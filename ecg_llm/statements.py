@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.codes import ENCODER_STATEMENTS
+from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
 from ecg_llm.findings.families import FAMILIES, KINDS_OF_SINUS, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import BY_ENCODER, URGENCIES
@@ -425,15 +426,18 @@ def concluded(findings: Iterable[Finding]) -> list[Finding]:
     -------
     list of Finding
         The present ones that no other says more precisely and as surely, and what would be grave
-        and whose criterion is met, though the encoder denies it.
+        and whose criterion is met, though the encoder denies it; so also of a QRS that is too wide
+        to be normal and has no other name.
     """
     findings = tuple(findings)
     present = {finding.code: finding for finding in findings if finding.status == "present"}
+    nameless = present.keys().isdisjoint((*NAMED_WIDE, "IRBBB", "ILBBB"))
     chosen = [
         finding
         for finding in findings
         if (finding.code in present and not said_by_another(finding, present))
         or is_grave_doubt(finding)
+        or (nameless and _is_too_wide(finding))
     ]
     return sorted(chosen, key=lambda finding: URGENCIES.index(finding.urgency))
 
@@ -548,6 +552,14 @@ def is_grave_doubt(finding: Finding) -> bool:
     return open_ and finding.has_facts and finding.urgency in ALERTING
 
 
+def _is_too_wide(finding: Finding) -> bool:
+    """Whether an open block rests on a QRS beyond its limit by more than it is measured wrongly."""
+    widths = [item.value for item in finding.evidence if item.quantity == _QRS]
+    open_ = finding.status == "unknown" and finding.doubt is not None and finding.code in BLOCKS
+    return open_ and any(float(width or 0) >= WIDE_MS + QRS_ERROR_MS for width in widths)
+
+
+_QRS = "QRS duration over all leads"
 MOST_OPEN = 2
 """Open findings that a conclusion names where it has nothing else."""
 
@@ -645,6 +657,8 @@ def _sign(item: Evidence) -> str | None:
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"
+        case "ST" if isinstance(item.value, str):  # of a page
+            return f"ST {item.value}"
         case "ST" if not item.criterion.startswith(">"):  # not what only excludes another finding
             return "ST raised" if value > 0 else "ST down"
         case "T" if not item.criterion.startswith(">"):

@@ -76,15 +76,19 @@ class BeatWindows:
         Returns
         -------
         BeatWindows
-            One beat. A fiducial that fewer than half of the beats have is missing.
+            One beat. A fiducial is missing that fewer than half of the beats have, of those that
+            the lead shows.
         """
         pooled = np.flatnonzero(chosen)
         fiducials = self.fiducials_s.take(pooled, axis=1)
+        signal = self.signal.take(pooled, axis=1)
+        centre = signal[..., np.searchsorted(self.times_s, 0.0)]
+        shown = np.isfinite(centre).sum(axis=1)[:, None]
         middle = nanmedian(fiducials, axis=1)
-        middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * len(pooled)] = np.nan
+        middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * shown] = np.nan
         return replace(
             self,
-            signal=nanmedian(self.signal.take(pooled, axis=1), axis=1)[:, None],
+            signal=nanmedian(signal, axis=1)[:, None],
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )

@@ -298,6 +298,14 @@ def test_a_refused_record_claims_nothing():
     assert check_claims(report) == ()
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_a_line_without_beats_may_be_an_arrest(read):
+    leads = {lead: GOOD if read and lead == "I" else FLAT for lead in QUALITY.leads}
+    quality = replace(QUALITY, verdict="refuse", reasons=("poor",), leads=leads)
+    report = build_report(RECORD, quality, None, ())
+    assert ("Look at the patient first" in report.narrative) != read
+
+
 def test_unusable_leads_and_suspicions_are_said():
     quality = replace(
         QUALITY,

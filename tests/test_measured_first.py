@@ -7,8 +7,16 @@ import pytest
 from ecg_llm.findings.apply import LEFT_BLOCK, PACED
 from ecg_llm.findings.finding import BY_ENCODER, Evidence
 from ecg_llm.knowledge import SCP
-from ecg_llm.measured_first import PAROXYSM, TOO_WIDE, measured_first
+from ecg_llm.measured_first import (
+    ISCHAEMIA_SEEN,
+    LEFT_SHAPED,
+    NOT_NORMAL,
+    PAROXYSM,
+    TOO_WIDE,
+    measured_first,
+)
 from ecg_llm.probabilities import joined
+from ecg_llm.statements import concluded
 from tests.judged import MODEL
 from tests.judged import made as make
 
@@ -169,3 +177,51 @@ def test_spikes_that_were_counted_are_no_matter_of_opinion():
     assert judged.status == "present" and judged.doubt is None
     # At 100 Hz spikes need not be visible, and the encoder may know better.
     assert found({"PACE": 0.97}, made("PACE", "absent"))["PACE"].status == "present"
+
+
+def width(ms):
+    return fact("QRS duration over all leads", ms, "ms", "≥ 120 ms")
+
+
+@pytest.mark.parametrize(("ms", "status"), [(129.0, "absent"), (138.0, "present")])
+def test_a_wide_qrs_of_left_shape_is_a_delay_where_its_block_is_denied(ms, status):
+    """Readers name such a QRS, most often a delay; the report once named nothing."""
+    judged = found({"CLBBB": 0.05}, made("CLBBB", "present", width(ms)), made("IVCD", "absent"))
+    assert judged["IVCD"].status == status and judged["CLBBB"].status == "unknown"
+    if status == "present":
+        assert judged["IVCD"].doubt == LEFT_SHAPED
+        assert width(ms) in judged["IVCD"].evidence
+
+
+@pytest.mark.parametrize(("ms", "named"), [(124.0, False), (126.0, True)])
+def test_a_qrs_too_wide_to_be_normal_stands_in_the_impression(ms, named):
+    """A QRS of 148 ms was once named nowhere but among what was left open."""
+    given = made("IVCD", "present", width(ms)), made("1AVB", "present", PR), made("SR", "present")
+    judged = found({"IVCD": 0.05, "SR": 0.95, "1AVB": 0.9}, *given)
+    assert judged["IVCD"].status == "unknown"
+    assert (judged["IVCD"] in concluded(judged.values())) is named
+    assert (NOT_NORMAL in str(judged["IVCD"].doubt)) is named
+    judged = found({"IVCD": 0.05, "CRBBB": 0.97}, given[0], made("CRBBB", "present", width(ms)))
+    assert judged["IVCD"] not in concluded(judged.values())
+
+
+PR = fact("PR interval", 230.0, "ms", "> 200 ms")
+
+
+def test_what_the_encoder_denies_of_an_injury_is_its_name():
+    """Of 29 depressions of injury it gave 0.01 to most, and ischaemia more than 0.9."""
+    down = fact("ST at J", -0.16, "mV", "≤ -0.1 mV")
+    given = made("INJLA", "present", down), made("ISC_", "present", down)
+    assert ISCHAEMIA_SEEN in str(found({"INJLA": 0.01, "ISC_": 0.98}, *given)["INJLA"].doubt)
+    assert ISCHAEMIA_SEEN not in str(found({"INJLA": 0.01, "ISC_": 0.02}, *given)["INJLA"].doubt)
+
+
+def test_over_a_tracing_without_beats_the_encoder_is_silent():
+    """Ventricular fibrillation once stood beside a sinus rhythm."""
+    silent = made("asystole_or_vf", "present", fact("QRS complexes found", 0.0, ""))
+    open_ = made("SR", "unknown", reason="no organized beats")
+    judged = found({"SR": 0.9, "ISC_": 0.99, "LMI": 0.99}, silent, open_)
+    assert [code for code, one in judged.items() if one.status == "present"] == ["asystole_or_vf"]
+    assert judged["SR"] == open_
+    beating = made("asystole_or_vf", "absent")
+    assert found({"SR": 0.9}, beating, open_)["SR"].status == "present"

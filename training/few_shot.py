@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from ecg_llm.analysis import analyse
-from ecg_llm.errors import ConfigError
+from ecg_llm.chat_layout import plain
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
 
@@ -20,6 +21,8 @@ FEWEST, MOST = 5, 50
 STEPS = 60
 PEAK_LR = 5e-4
 BATCH = 8
+LONGEST = 512
+"""Tokens of an answer: no more are written either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,27 +59,41 @@ def read_examples(path: Path) -> list[Example]:
     ConfigError
         If there are fewer than 5 or more than 50, or a line lacks something.
     """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: no text of UTF-8 ({error}); JSON lines are needed.") from None
     found = []
-    for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for n, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            files = [row["ecg"]] if isinstance(row["ecg"], str) else list(row["ecg"])
-            question, answer = str(row["question"]), row["answer"]
+            files, question, answers = (_texts(row[key]) for key in ("ecg", "question", "answer"))
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ConfigError(
-                f"{path}, line {n}: needs ecg, question and answer as JSON; {error!r}."
+                f"{path}, line {n}: it needs ecg, question and answer as JSON, none of them empty; "
+                f"{error!r}."
             ) from None
-        analyses = [analyse(read_record(path.parent / file)) for file in files]
-        said = ", ".join(answer) if isinstance(answer, list) else str(answer)
-        found.append(Example(build(question, analyses), said))
+        try:
+            analyses = [analyse(read_record(path.parent / file)) for file in files]
+        except RecordError as error:
+            raise ConfigError(f"{path}, line {n}: {error}") from None
+        found.append(Example(build(question[0], analyses), ", ".join(answers)))
     if not FEWEST <= len(found) <= MOST:
         raise ConfigError(
             f"{path}: {len(found)} examples; {FEWEST} to {MOST} are needed. More are what "
             "ecgllm train sft is for."
         )
     return found
+
+
+def _texts(value: Any) -> list[str]:
+    """Read a text or a list of some; anything else is no part of an example."""
+    texts = [value] if isinstance(value, str) else value
+    if not (isinstance(texts, list) and texts and all(isinstance(t, str) and t for t in texts)):
+        raise TypeError(f"{value!r} is no text")
+    return texts
 
 
 def adapt(
@@ -113,7 +130,6 @@ def adapt(
     list of float
         Loss of every step.
     """
-    end = processor.end
     model.requires_grad_(False)
     learning = [*model.ecg_projector.parameters(), *model.image_projector.parameters()]
     for parameter in learning:
@@ -121,7 +137,7 @@ def adapt(
     optimiser = torch.optim.AdamW(learning, lr=PEAK_LR, weight_decay=0.01)
     rng = random.Random(seed)  # noqa: S311 (an order, no secret)
     laid = [
-        _laid_out(processor, one, end, features[k] if features else None)
+        _laid_out(processor, one, features[k] if features else None)
         for k, one in enumerate(examples)
     ]
     losses = []
@@ -142,13 +158,16 @@ def adapt(
     return losses
 
 
-def _laid_out(
-    processor: Any, one: Example, end: str, features: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _laid_out(processor: Any, one: Example, features: Mapping[str, Any] | None) -> dict[str, Any]:
     """Lay out an example, with a loss on its answer only."""
     prompt = one.prompt if features is None else Prompt(messages=one.prompt.messages)
-    inputs = dict(processor([prompt], answers=[one.answer + end]))
-    said = len(processor.tokenizer.encode(one.answer + end, add_special_tokens=False))
+    answer = plain(one.answer, processor.tokenizer.all_special_tokens) + processor.end
+    inputs = dict(processor([prompt], answers=[answer]))
+    said = len(processor.tokenizer.encode(answer, add_special_tokens=False))
+    if said > LONGEST:
+        raise ConfigError(
+            f"an answer of {said} tokens ({one.answer[:40]!r} …); at most {LONGEST} can be learnt."
+        )
     labels = inputs["input_ids"].clone()
     labels[:, :-said] = -100
     return {**inputs, **(features or {}), "labels": labels}

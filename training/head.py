@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.pack import Pack
-from ecg_llm.training.store import load_encoder, load_tensors
+from ecg_llm.training.store import check_blind, load_encoder, load_tensors
 from ecg_llm.training.supervised import vectors_of
 
 Array = npt.NDArray[np.float32]
@@ -97,13 +96,7 @@ def train_head(
     """
     chosen = recipe or HeadRecipe()
     judge_by = blind or encoder
-    card = json.loads((judge_by / "signal_encoder.json").read_text(encoding="utf-8"))
-    seen = set(card["recipe"]["data"]["folds"]) & set(chosen.join_folds)
-    if seen:
-        raise ConfigError(
-            f"{judge_by}: this encoder was trained on folds {sorted(seen)}, on which the join is "
-            "fitted; give one trained without them as --blind."
-        )
+    check_blind(judge_by, chosen.join_folds)
     real = (pack.labels >= 0).all(axis=1) & (pack.fold > 0)
     train = np.flatnonzero(real & (pack.fold < 9))
     join = np.isin(pack.fold, chosen.join_folds)

@@ -317,8 +317,10 @@ def train_probabilities(
     from ecg_llm.head import Head
     from ecg_llm.head_features import feature_row
     from ecg_llm.training.analysed import analyse_ptbxl
+    from ecg_llm.training.store import check_blind
 
     recipe = recipe or ProbabilityRecipe()
+    check_blind(blind, folds)
     items, _ = analyse_ptbxl(data, folds, progress)
     records = [item.record for item in items]
     vectors = encode(records, weights=blind / "signal_encoder.onnx").vector

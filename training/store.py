@@ -145,6 +145,39 @@ def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
     return encoder.eval()
 
 
+def check_blind(folder: Path, folds: Sequence[int]) -> None:
+    """Refuse an encoder that has learnt from records which are to judge it.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `save_encoder`.
+    folds : sequence of int
+        Of PTB-XL, which it must not have seen, nor the encoder that it began with.
+
+    Raises
+    ------
+    ConfigError
+        If it has, or its card does not tell.
+    """
+    place: Path | None = folder
+    while place is not None:
+        try:
+            recipe = json.loads((place / f"{NAME}.json").read_text(encoding="utf-8"))["recipe"]
+            learnt, start = set(recipe["data"]["folds"]), str(recipe["start"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{place}: no card of a trained encoder there ({error}), so that nobody can say "
+                "which folds it has seen."
+            ) from error
+        if seen := learnt & set(folds):
+            raise ConfigError(
+                f"{place}: this encoder was trained on folds {sorted(seen)}, which are to judge "
+                "it; give one trained without them as --blind."
+            )
+        place = None if not start else WEIGHTS if start == "bundled" else Path(start)
+
+
 def load_tensors(
     folder: Path | None = None, name: str = NAME
 ) -> dict[str, npt.NDArray[np.float32]]:

@@ -14,7 +14,7 @@ from ecg_llm.cli.classify import classify, similar
 from ecg_llm.cli.errors import CarefulGroup
 from ecg_llm.cli.evals import eval_app
 from ecg_llm.cli.language import adapt
-from ecg_llm.cli.pages import eval_pages, train_pages
+from ecg_llm.cli.pages import eval_page_criteria, eval_pages, train_page_criteria, train_pages
 from ecg_llm.cli.records import measure, quality, report, show
 from ecg_llm.cli.serve import keys_app, serve
 from ecg_llm.cli.talk import ask, chat
@@ -46,6 +46,12 @@ app.add_typer(bench_app, name="bench")
 train_app.command("encoder", short_help="Train the signal encoder by a recipe.")(train_encoder)
 train_app.command("pages", short_help="Train the reader of page images.")(train_pages)
 eval_app.command("pages", short_help="Pages against the records they show.")(eval_pages)
+train_app.command("page-criteria", short_help="Fit how far a page can be trusted.")(
+    train_page_criteria
+)
+eval_app.command("page-criteria", short_help="What alarms, on pages and their recordings.")(
+    eval_page_criteria
+)
 train_app.command("head", short_help="Fit the head on encoder and measurements.")(train_head)
 app.add_typer(train_app, name="train")
 app.command("adapt", short_help="Teach a new kind of question from a few examples.")(adapt)

@@ -44,6 +44,63 @@ def train_pages(
     typer.echo(str(written))
 
 
+def train_page_criteria(
+    data: PtbXl,
+    out: Annotated[Path, typer.Option(help="Folder for page_criteria.json and what was read.")],
+    simulated: Annotated[
+        int | None, typer.Option(help="Simulated patients beside PTB-XL's.", min=1)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Use so many records only.", min=2)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the pages.")] = None,
+) -> None:
+    """Fit how far a page can be trusted, on pages whose recordings are known; resumes.
+
+    \b
+    ecgllm train page-criteria --data ptbxl/ --out runs/page-criteria \f
+    """
+    from ecg_llm.training.page_criteria import PageCriteriaRecipe
+    from ecg_llm.training.page_criteria import train_page_criteria as train
+
+    given: dict[str, Any] = {"simulated": simulated, "seed": seed}
+    recipe = dataclasses.replace(
+        PageCriteriaRecipe(), **{name: value for name, value in given.items() if value is not None}
+    )
+    written = train(
+        folder(data, "PTB-XL"), out, recipe=recipe, limit=limit, progress=progress("page")
+    )
+    for sign, values in written["trust"].items():
+        typer.echo(f"{sign}: {values}")
+
+
+def eval_page_criteria(
+    data: PtbXl,
+    folds: Folds = None,
+    simulated: Annotated[
+        int, typer.Option(help="Simulated patients beside PTB-XL's.", min=0)
+    ] = 300,
+    limit: Annotated[int | None, typer.Option(help="Use so many records only.", min=2)] = None,
+    seed: Annotated[int, typer.Option(help="Of the pages.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Print recordings as pages, and compare what alarms on both.
+
+    \b
+    ecgllm eval page-criteria --data ptbxl/
+    ecgllm eval page-criteria --data ptbxl/ --limit 40 --simulated 40 --json \f
+    """
+    from ecg_llm.eval.page_criteria import evaluate
+
+    result = evaluate(
+        folder(data, "PTB-XL"),
+        folds=judging_folds(folds, data),
+        simulated=simulated,
+        limit=limit,
+        seed=seed,
+        progress=progress("recording"),
+    )
+    show(result, json_)
+
+
 def eval_pages(
     data: PtbXl,
     folds: Folds = None,

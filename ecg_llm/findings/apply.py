@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ecg_llm.findings.av_block import judge_av_block
@@ -16,7 +16,7 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.infarction import judge_infarction
 from ecg_llm.findings.pacing import judge_pacing
 from ecg_llm.findings.qt import judge_qt
-from ecg_llm.findings.repolarization import judge_repolarization
+from ecg_llm.findings.repolarization import BY_DEPRESSION, judge_repolarization
 from ecg_llm.findings.rhythm import Rhythm, judge_rhythm
 from ecg_llm.findings.secondary import secondary_changes
 from ecg_llm.findings.sources import TEXTBOOK
@@ -132,16 +132,21 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     )
     out = [*chambers, *infarction, *repolarization]
     if rhythm.flutter:
-        out = [_not_over_flutter(finding) for finding in out]
+        of_st = [finding.code for finding in out if finding.section == "st-t"]
+        return _opened(out, of_st, "fast atrial waves lie over ST and T")
+    if any(f.code == "SVTAC" and f.status == "present" for f in rhythm.findings):
+        return _opened(out, BY_DEPRESSION, "a supraventricular tachycardia lowers ST by itself")
     return out
 
 
-def _not_over_flutter(finding: Finding) -> Finding:
-    """Flutter waves distort ST and T."""
-    if finding.section != "st-t" or finding.status == "absent":
-        return finding
-    reason = "fast atrial waves lie over ST and T"
-    return replace(finding, status="unknown", reason=reason, evidence=())
+def _opened(findings: list[Finding], codes: Sequence[str], reason: str) -> list[Finding]:
+    """Leave open what the rhythm may feign."""
+    return [
+        replace(finding, status="unknown", reason=reason, evidence=())
+        if finding.code in codes and finding.status != "absent"
+        else finding
+        for finding in findings
+    ]
 
 
 def _ordered(findings: list[Finding]) -> list[Finding]:

@@ -22,6 +22,15 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import CONDUCTION, FASCICLES, OWN
 
 WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
+QRS_ERROR_MS = 5.0
+"""By which a QRS may be measured wrongly."""
+BLOCKS = ("CLBBB", "CRBBB", "IVCD")
+"""What a QRS of 120 ms and more is called by its shape."""
+NAMED_WIDE = (
+    *(*BLOCKS, "WPW", "PACE", "ventricular_pacing"),
+    *("wide_qrs_tachycardia", "idioventricular_rhythm"),
+)
+"""What names a wide QRS."""
 _QRS = "qrs_global_ms"
 _LATERAL = ("I", "V6")
 _MIN_R2_MV, _MIN_R2_MS = 0.05, 14.0

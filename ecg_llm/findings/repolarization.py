@@ -21,6 +21,7 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.secondary import NORMAL_QRS, Secondary
 from ecg_llm.findings.sources import (
     BRUGADA,
+    ISCHAEMIA,
     POTASSIUM,
     REPOLARIZATION,
     SGARBOSSA,
@@ -48,6 +49,8 @@ _INJURY = {
     "inferior": "INJIN",
     "inferolateral": "INJIL",
 }
+BY_DEPRESSION = (*dict.fromkeys(_INJURY.values()), "ISC_", *_ISCHEMIC.values())
+"""Conclusions from ST depression and T inversion."""
 CODES = (
     "STE_",
     "stemi",
@@ -114,8 +117,8 @@ def judge_repolarization(
 
 def _depression(case: Case, explained: str | None, secondary: Secondary) -> tuple[Finding, ...]:
     """ST depression and T inversion, by wall."""
-    down = {lead: _st_depression(case, lead, ST_DEPRESSION_MV) for lead in WALL_LEADS}
-    injury = {lead: _st_depression(case, lead, INJURY_MV) for lead in WALL_LEADS}
+    down = {lead: _st_depression(case, lead, ST_DEPRESSION_MV, UDMI) for lead in WALL_LEADS}
+    injury = {lead: _st_depression(case, lead, INJURY_MV, ISCHAEMIA) for lead in WALL_LEADS}
     inverted = {lead: _t_inversion(case, lead) for lead in WALL_LEADS if lead != "V1"}
     for sign in (down, injury, inverted):
         sign |= {lead: secondary.depression(lead, check) for lead, check in sign.items()}
@@ -157,11 +160,11 @@ def _no(check: Check) -> Check:
     return Check(False, check.evidence if check.holds is False else ())
 
 
-def _st_depression(case: Case, lead: str, limit: float) -> Check:
+def _st_depression(case: Case, lead: str, limit: float, source: str) -> Check:
     """Horizontal or downsloping ST depression in one lead."""
     return all_of(
-        at_most(case, "st_j_mv", limit, UDMI, lead),
-        at_most(case, "st_j80_mv", limit, UDMI, lead),
+        at_most(case, "st_j_mv", limit, source, lead),
+        at_most(case, "st_j80_mv", limit, source, lead),
     )
 
 

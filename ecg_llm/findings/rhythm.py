@@ -47,6 +47,7 @@ ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
+NO_BEATS = "no organized beats"
 P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
 
@@ -93,7 +94,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     rates = _extreme_rates(case)
     short = _too_short(case)
     if silent.holds or short:
-        reason = "no organized beats" if silent.holds else short
+        reason = NO_BEATS if silent.holds else short
         codes = [*_BASIC, "pause", "long_pause"]
         blocked = tuple(judge(code, unknown(str(reason))) for code in codes)
         first = (judge("asystole_or_vf", silent),)

@@ -1,11 +1,12 @@
 """Where the criteria are published, in one place."""
 
-CRITERIA_VERSION = "1.2"
+CRITERIA_VERSION = "1.3"
 """Stands in every report; changes with any rule or limit."""
 
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
 REPOLARIZATION = "AHA/ACCF/HRS 2009 part IV (Rautaharju, Circulation 2009;119:e241)"
 CHAMBERS = "AHA/ACCF/HRS 2009 part V (Hancock, Circulation 2009;119:e251)"
+ISCHAEMIA = "AHA/ACCF/HRS 2009 part VI (Wagner, Circulation 2009;119:e262)"
 UDMI = "Fourth Universal Definition of MI (Thygesen, Circulation 2018;138:e618)"
 SOKOLOW = "Sokolow and Lyon, Am Heart J 1949;37:161"
 CORNELL = "Casale, Circulation 1987;75:565 (Cornell)"

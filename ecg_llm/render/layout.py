@@ -322,6 +322,8 @@ class PageLayout:
                 from_s = self.from_s + (0.0 if simultaneous else c * width / self.speed_mm_s)
                 box = (left + c * width, top, left + (c + 1) * width, top + pitch)
                 strip = r >= len(self.rows)
+                if not strip and record.origin == "page":
+                    from_s = _drawn_from(record, lead, from_s, column_s)
                 places.append(self._place(record, lead, strip, (r, c), box, baseline, from_s, gain))
         shown = {place.lead for place in places}
         return PagePlan(
@@ -401,6 +403,14 @@ def _present_rhythm(wanted: tuple[str, ...], record: ECGRecord) -> tuple[str, ..
         if len(chosen) < len(wanted) and lead not in chosen:
             chosen.append(lead)
     return tuple(chosen)
+
+
+def _drawn_from(record: ECGRecord, lead: str, from_s: float, column_s: float) -> float:
+    """Give where a page that was read shows a lead, if it shows no more of it than fits here."""
+    drawn = np.flatnonzero(np.isfinite(record.row(lead))) if lead in record else np.zeros(0)
+    # A lead that was a rhythm strip as well is shown beside its column.
+    short = 0 < len(drawn) <= 1.5 * column_s * record.fs
+    return float(drawn[0]) / record.fs if short else from_s
 
 
 def _fitting_gain(record: ECGRecord, pitch_mm: float) -> float:

@@ -331,7 +331,9 @@ def _footer(record: ECGRecord, plan: PagePlan, style: PaperStyle) -> Iterator[It
     columns = [p for p in plan.places if not p.strip]
     if columns and columns[-1].column > 0:
         each = f"{columns[0].to_s - columns[0].from_s:.3g} s"
-        if plan.simultaneous:
+        if record.origin == "page":
+            said.append("each lead where the page shows it")
+        elif plan.simultaneous:
             said.append(f"all columns show the same {each} from {layout.from_s:g} s")
         else:
             said.append(f"columns follow each other, {each} each")

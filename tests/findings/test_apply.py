@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.findings.apply import alerts, apply_criteria
+from ecg_llm.findings.apply import _opened, alerts, apply_criteria
+from ecg_llm.findings.checks import Check, judge
 from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.findings.repolarization import BY_DEPRESSION
 from ecg_llm.measure import measure
 from ecg_llm.quality import LeadQuality, Quality, Suspicion
 
@@ -223,3 +225,12 @@ def test_criteria_do_not_change_the_record():
     before = made.record.signal.copy()
     judged(made)
     assert np.array_equal(before, made.record.signal)
+
+
+def test_a_supraventricular_tachycardia_lowers_st_by_itself():
+    """It alerted as a depression of injury."""
+    down = judge("INJLA", Check(True)), judge("ISC_", Check(True)), judge("STD_", Check(True))
+    reason = "a supraventricular tachycardia lowers ST by itself"
+    opened = {one.code: one for one in _opened(list(down), BY_DEPRESSION, reason)}
+    assert opened["INJLA"].status == opened["ISC_"].status == "unknown"
+    assert opened["STD_"].status == "present"

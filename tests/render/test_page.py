@@ -285,3 +285,18 @@ def test_a_record_of_unknown_gain_is_fitted_and_shows_no_millivolts():
     assert len(lines) == 13  # no calibration pulse
     for line in lines:
         assert 20 < np.ptp(line.points[:, 1]) < 40
+
+
+def test_columns_of_a_page_that_was_read_may_have_any_width():
+    """Five columns of two seconds were once drawn as if they had two and a half each."""
+    fs, width = 100.0, 2.0
+    signal = np.full((12, int(4 * width * fs)), np.nan, np.float32)
+    for k in range(12):
+        first = int(k // 3 * width * fs)
+        signal[k, first : first + int(width * fs)] = np.sin(np.arange(width * fs) / 9)
+    record = ECGRecord(signal=signal, fs=fs, leads=STANDARD_12, origin="page")
+    plan = STANDARD.place(record)
+    for place in (place for place in plan.places if not place.strip):
+        drawn = record.row(place.lead)[place.first : place.stop]
+        assert np.isfinite(drawn).sum() == width * fs, place.lead
+        assert place.from_s == place.column * width

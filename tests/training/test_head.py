@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.head import HeadRecipe, calibration_error, fit_committee, fit_join
+from ecg_llm.training.store import check_blind
 
 N, C = 400, len(COLUMNS)
 
@@ -53,6 +55,26 @@ def test_it_is_kept_in_one_file(head: Head, tmp_path: Path) -> None:
     assert again.measured_logits(rows) == pytest.approx(head.measured_logits(rows), abs=0.01)
     with pytest.raises(ConfigError, match="no trained head there"):
         Head.load(tmp_path / "none.npz")
+
+
+def test_an_encoder_that_saw_the_folds_is_not_blind(tmp_path: Path) -> None:
+    def card(name: str, folds: list[int], start: str = "") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        text = json.dumps({"recipe": {"data": {"folds": folds}, "start": start}})
+        (folder / "signal_encoder.json").write_text(text)
+        return folder
+
+    check_blind(card("six", [1, 2, 3, 4, 5, 6]), (7, 8))
+    with pytest.raises(ConfigError, match=r"eight: .* on folds \[7, 8\]"):
+        check_blind(card("eight", [1, 2, 3, 7, 8]), (7, 8))
+    # What it began with counts too.
+    with pytest.raises(ConfigError, match=r"eight: .* on folds \[7, 8\]"):
+        check_blind(card("more", [1, 2], str(tmp_path / "eight")), (7, 8))
+    with pytest.raises(ConfigError, match=r"on folds \[7, 8\]"):
+        check_blind(card("tuned", [1, 2], "bundled"), (7, 8))
+    with pytest.raises(ConfigError, match="no card of a trained encoder"):
+        check_blind(tmp_path, (7, 8))
 
 
 def test_the_join_trusts_the_reader_that_is_right() -> None:

@@ -382,6 +382,10 @@ def test_a_few_examples_lower_their_loss_through_the_projectors_alone(
     given = [features.inputs(["a"], torch.device("cpu"))] * 5
     losses = adapt(loaded.model, loaded.processor, examples, steps=12, features=given)
     assert losses[-1] < losses[0]
+    odd = [Example(prompt, "<ecg> yes <|end|>")] * 5  # words that look like slots and ends
+    adapt(loaded.model, loaded.processor, odd, steps=1, features=given)
+    with pytest.raises(ConfigError, match="at most 512"):
+        adapt(loaded.model, loaded.processor, [Example(prompt, "no " * 600)], features=given)
     assert torch.equal(kept, loaded.model.language_model.model.layers[0].mlp.up_proj.weight)
 
 
@@ -407,6 +411,17 @@ def test_examples_must_be_a_handful(tmp_path):
     path = tmp_path / "few.jsonl"
     path.write_text(json.dumps({"ecg": "a.hea", "question": "?"}) + "\n")
     with pytest.raises(ConfigError, match="line 1"):
+        read_examples(path)
+    for odd in ({"answer": ""}, {"answer": None}, {"answer": []}, {"ecg": []}, {"ecg": 5}):
+        row = {"ecg": "a.hea", "question": "?", "answer": "yes", **odd}
+        path.write_text(json.dumps(row) + "\n")
+        with pytest.raises(ConfigError, match=r"line 1: it needs .* is no text"):
+            read_examples(path)
+    path.write_text(json.dumps({"ecg": "a.hea", "question": "?", "answer": "yes"}) + "\n")
+    with pytest.raises(ConfigError, match=r"line 1: .*a\.hea: no such file"):
+        read_examples(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="no text of UTF-8"):
         read_examples(path)
     path.write_text("\n")
     with pytest.raises(ConfigError, match="0 examples"):

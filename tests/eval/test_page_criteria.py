@@ -1,0 +1,88 @@
+"""Pages and the recordings they show: counted, fitted, told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ecg_llm.eval import page_criteria
+from ecg_llm.eval.page_criteria import PagePair, page_pair, score, simulated_patient
+from ecg_llm.page_criteria import bundled
+from ecg_llm.training.page_criteria import PageCriteriaRecipe, train_page_criteria
+
+
+def pair(recording, page, excess=0.2, code="STE_"):
+    seen = None if page is None else {code: (page, excess)}
+    return PagePair(record="a", photographed=False, recording={code: recording}, page=seen)
+
+
+def test_what_is_found_and_what_is_false_is_counted():
+    pairs = [
+        pair("present", "present"),
+        pair("present", "absent"),
+        pair("present", None),
+        pair("absent", "present"),
+        pair("absent", "absent"),
+        pair("unknown", "present"),
+    ]
+    found = score(pairs, ("STE_",))
+    assert (found.pages, found.met, found.found, found.not_met, found.false) == (6, 3, 1, 2, 1)
+    assert found.probability == bundled()["raised"].probability(0.2)
+
+
+def test_what_is_too_improbable_to_be_stated_is_not_counted():
+    assert bundled()["lowered"].probability(0.0) < 0.5
+    assert score([pair("present", "present", 0.0, "STD_")], ("STD_",)).found == 0
+
+
+def test_a_statement_holds_if_any_of_its_findings_does():
+    both = PagePair(
+        record="a",
+        photographed=False,
+        recording={"INJAS": "absent", "INJIN": "present"},
+        page={"INJAS": ("absent", -0.2), "INJIN": ("present", 0.1)},
+    )
+    codes = ("INJAS", "INJIN")
+    assert both.of_recording(codes) == "present"
+    assert both.of_page(codes) == ("present", 0.1)
+
+
+def test_a_simulated_patient_is_the_same_each_time():
+    assert (simulated_patient(7).signal == simulated_patient(7).signal).all()
+
+
+def test_a_fit_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    """Eight patients stand for PTB-XL, which the tests do without."""
+    made = []
+
+    def patients(data, folds, simulated, limit=None):
+        return [
+            (f"simulated {k}", lambda k=k: made.append(k) or simulated_patient(k)) for k in range(8)
+        ]
+
+    monkeypatch.setattr("ecg_llm.training.page_criteria.recordings", patients)
+    recipe = PageCriteriaRecipe(simulated=8, photographed=0.0)
+    whole = train_page_criteria(Path("none"), tmp_path, recipe=recipe)
+    lines = (tmp_path / "pages.jsonl").read_text().splitlines()
+    assert len(lines) == 8
+    (tmp_path / "pages.jsonl").write_text("\n".join(lines[:6]) + "\n")
+    made.clear()
+    assert train_page_criteria(Path("none"), tmp_path, recipe=recipe) == whole
+    assert made == [6, 7]
+    assert json.loads((tmp_path / "page_criteria.json").read_text()) == json.loads(
+        json.dumps(whole)
+    )
+
+
+@pytest.mark.slow
+def test_the_whole_way_of_a_page(monkeypatch):
+    record = simulated_patient(3)
+    judged = page_pair("a", record, False, 5)
+    assert judged is not None and judged.page is not None
+    assert set(judged.recording) == {*page_criteria.CODES, "SR"}
+    result = page_criteria.PageCriteriaResult(
+        scores={
+            "drawn": {name: score([judged], codes) for name, codes in page_criteria.GROUPS.items()}
+        }
+    )
+    assert result.render().count("| 1 drawn |") == len(page_criteria.GROUPS)
