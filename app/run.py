@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,8 +69,20 @@ def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: No
     Raises
     ------
     ConfigError
-        If the server cannot be started or reached, or other machines could use it without a key.
+        If the server cannot be started or reached, other machines could use it without a key, the
+        page's own address is taken, or Gradio is not installed.
     """
+    # Before a server is started, which takes seconds.
+    if find_spec("gradio") is None:
+        raise ConfigError("the app needs Gradio: pip install 'ecg_llm[app]'.")
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise ConfigError(
+            f"--host {settings.host} --port {settings.port}: cannot listen there "
+            f"({error.strerror}); choose another --port."
+        ) from error
     # uvicorn hands SIGTERM on once it has ended: as an exit, so that server and folder go too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="ecg-app-") as folder:

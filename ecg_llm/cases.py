@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,8 @@ STRETCH_S = 1.0
 """What is hidden at a time to see where the likeness comes from."""
 SOURCE = "nearest case by the signal encoder"
 _BATCH = 32
+_SAME = 0.999
+"""Likeness of a record to itself, but for the half precision of an index."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +214,7 @@ def similar(record: ECGRecord, cases: Cases, *, n: int = 5) -> list[Similar]:
     record : ECGRecord
         What was read.
     cases : Cases
-        What is known; a case of the record's own name is passed over.
+        What is known; the record itself is passed over.
     n : int
         How many.
 
@@ -223,7 +225,9 @@ def similar(record: ECGRecord, cases: Cases, *, n: int = 5) -> list[Similar]:
     """
     whole, hidden, stretches, leads = _looked_away(record)
     likeness = cases.vectors @ whole
-    order = [k for k in np.argsort(-likeness) if cases.names[k] != record.name or not record.name]
+    order = [
+        k for k in np.argsort(-likeness) if not _is_itself(record.name, cases.names[k], likeness[k])
+    ]
     found = []
     for k in order[:n]:
         fall = likeness[k] - hidden @ cases.vectors[k]
@@ -241,6 +245,12 @@ def similar(record: ECGRecord, cases: Cases, *, n: int = 5) -> list[Similar]:
             )
         )
     return found
+
+
+def _is_itself(name: str, case: str, likeness: float) -> bool:
+    """Tell whether a case is the record: an index names it by its place below the folder."""
+    alike = likeness > _SAME and PurePath(name).name == PurePath(case).name
+    return bool(name) and (name == case or alike)
 
 
 def _looked_away(

@@ -241,7 +241,7 @@ def _fact(case: Case, lead: str, limit_mv: float) -> Evidence:
         from_s=from_s,
         to_s=to_s,
         quantity="ST segment",
-        value="raised" if limit_mv > 0 else "lowered",
+        value="raised" if limit_mv > 0 else "down",
         unit="",
         criterion=f"{'≥' if limit_mv > 0 else '≤'} {limit_mv:g} mV",
         source=UDMI,

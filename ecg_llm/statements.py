@@ -657,6 +657,8 @@ def _sign(item: Evidence) -> str | None:
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"
+        case "ST" if isinstance(item.value, str):  # of a page
+            return f"ST {item.value}"
         case "ST" if not item.criterion.startswith(">"):  # not what only excludes another finding
             return "ST raised" if value > 0 else "ST down"
         case "T" if not item.criterion.startswith(">"):

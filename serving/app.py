@@ -153,6 +153,7 @@ def _engine(settings: Settings, load_model: Callable[[], TextModel] | None) -> E
     if settings.model is not None and not at_server and not Path(settings.model).is_dir():
         raise ConfigError(f"--model {settings.model}: no such folder.")
     spec = EngineSpec(model=settings.model, kind=settings.engine, arguments=settings.vllm)
+    spec.check()
     return EngineHost(spec.load, concurrent=spec.concurrent)
 
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -80,6 +81,36 @@ class EngineSpec:
     def concurrent(self) -> int:
         """Answers written at one time."""
         return CONCURRENT.get(self.runs_by, 1)
+
+    def check(self) -> None:
+        """Refuse what no process could start with, however often it is tried.
+
+        Raises
+        ------
+        ConfigError
+            If the folder holds no such model, what runs it is not installed, or an argument is
+            malformed.
+        """
+        from ecg_llm.lm_transformers import NEEDED
+
+        if self.runs_by == "server":
+            return
+        onnx = self.runs_by == "onnx"
+        files = ("decoder.onnx",) if onnx else ("config.json", "adapter_config.json")
+        if not any((self.folder / name).is_file() for name in files):
+            raise ConfigError(
+                f"--model {self.folder}: {' or '.join(files)} is not there; give a folder that "
+                "`ecgllm train` wrote."
+            )
+        extra = "vllm" if self.runs_by == "vllm" else "model"
+        needed = {"onnx": (), "transformers": NEEDED, "vllm": ("vllm",)}[self.runs_by]
+        if lacking := [name for name in needed if find_spec(name) is None]:
+            raise ConfigError(
+                f"--engine {self.runs_by}: {', '.join(lacking)} not installed; pip install "
+                f"'ecg_llm[{extra}]'{' (without a GPU: make vllm)' if extra == 'vllm' else ''}, or "
+                "give --engine onnx for the bundled model."
+            )
+        _named(self.arguments)
 
     def load(self) -> TextModel:
         """Load the model, in the process that will run it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import os
 import re
 import secrets
@@ -15,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.errors import TooManyError, UnauthorisedError
+from ecg_llm.serving.errors import TooManyError, UnauthorisedError, UnavailableError
 
+LOG = logging.getLogger("ecg_llm.serving")
 DEFAULT_PER_MINUTE = 600
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NOBODY = "0" * 64
@@ -172,6 +174,8 @@ class KeyRing:
             If it is not a key in use.
         TooManyError
             If it has used up its requests.
+        UnavailableError
+            If the file of keys is damaged.
         """
         digest = _digest(token or "")
         found: Key | None = None
@@ -204,7 +208,14 @@ class KeyRing:
             return
         stamp = (stat.st_mtime_ns, stat.st_size)
         if stamp != self._stamp:
-            self._keys, self._stamp = read_keys(self._path), stamp
+            try:
+                self._keys, self._stamp = read_keys(self._path), stamp
+            except (ConfigError, OSError, UnicodeDecodeError) as error:
+                self._keys, self._stamp = [], None
+                LOG.error("keys: none is good until their file is mended: %s", error)
+                raise UnavailableError(
+                    "The keys of this server cannot be read; its operator has to mend their file."
+                ) from None
             self._buckets = {
                 key.name: self._buckets.get(key.name, _Bucket(key.per_minute)) for key in self._keys
             }

@@ -36,20 +36,20 @@ class Metrics:
         )
         self.stages = Histogram(
             "ecgllm_stage_seconds",
-            "Time of the parts of an answer: read, measure, prefill, decode, check, render.",
+            "Time of the parts of an answer, such as read, measure, decode, check, render.",
             ("stage",),
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.tokens = Counter(
             "ecgllm_tokens",
-            "Tokens of chat answers by kind: prompt, ecg, completion.",
+            "Tokens of the model's answers by kind: prompt, ecg, completion.",
             ("kind",),
             registry=self.registry,
         )
         self.claims = Counter(
             "ecgllm_claims",
-            "Sentences that were checked, by verdict.",
+            "Sentences of chat answers that were checked, by verdict.",
             ("verdict",),
             registry=self.registry,
         )

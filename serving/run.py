@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.serving.guard import LOG
 from ecg_llm.serving.settings import Settings
 
@@ -48,7 +49,13 @@ def run(settings: Settings, *, quiet: bool = False) -> None:
         limit_concurrency=settings.queue * 4,
     )
     server = uvicorn.Server(config)
-    socket = config.bind_socket()
+    try:
+        socket = config.bind_socket()
+    except SystemExit:  # the line before tells the system's reason
+        raise ConfigError(
+            f"--host {settings.host} --port {settings.port}: cannot listen there; another program "
+            "may do so already, or the address is not one of this machine. Choose others."
+        ) from None
     scheme = "https" if settings.tls_cert else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     LOG.info("listening at %s://%s:%d", scheme, host, socket.getsockname()[1])

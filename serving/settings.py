@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.serving.keys import read_keys
 
 EngineKind = Literal["auto", "onnx", "transformers", "vllm", "none"]
 MIB = 2**20
@@ -105,7 +107,8 @@ class Settings:
         Raises
         ------
         ConfigError
-            If another address than the loopback is asked for without keys, or a file is missing.
+            If another address than the loopback is asked for without keys, or a file is missing
+            or not what it should be.
         """
         if not is_loopback(self.host) and self.keys is None:
             raise ConfigError(
@@ -121,6 +124,18 @@ class Settings:
         ):
             if path is not None and not path.is_file():
                 raise ConfigError(f"{option} {path}: no such file.")
+        if self.keys is not None:
+            read_keys(self.keys)
+        if self.tls_cert is not None and self.tls_key is not None:
+            try:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                # Without a password, a locked key fails here instead of asking at the terminal.
+                context.load_cert_chain(self.tls_cert, self.tls_key, password="")
+            except OSError as error:
+                raise ConfigError(
+                    f"--tls-cert {self.tls_cert}, --tls-key {self.tls_key}: not a certificate and "
+                    "its private key; both are needed in PEM, the key without a password."
+                ) from error
         if self.vllm and self.engine != "vllm":
             raise ConfigError("--vllm belongs to --engine vllm.")
         for name in ("workers", "queue", "max_files", "max_engine_requests"):

@@ -315,13 +315,44 @@ def _explained(model: type[BaseModel], error: ValidationError) -> str:
             case "literal_error" | "enum", {"expected": allowed}:
                 told.append(f"{place} has to be {allowed}")
             case kind, limits:
-                bounds = [f"{name} {limits[name]}" for name in BOUNDS if name in limits]
-                told.append(f"{place} is not valid ({', '.join(bounds) or kind})")
+                bounds = [
+                    words.format(limits[name]) for name, words in BOUNDS.items() if name in limits
+                ]
+                told.append(f"{place} has to be {' and '.join(bounds) or KINDS.get(kind, OTHER)}")
+    # Of a union, the kind that fits furthest tells what is wrong.
+    told = [one for one in told if not any(_is_inside(other, one) for other in told)]
     return f"The request is not valid: {'; '.join(dict.fromkeys(told[:8]))}."
 
 
-BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length")
+BOUNDS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+}
 """What a schema bounds a value by: our own numbers, nothing of the request."""
+KINDS = {
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "model_type": "an object",
+    "dict_type": "an object",
+}
+OTHER = "as /openapi.json describes it"
+
+
+def _is_inside(inner: str, outer: str) -> bool:
+    """Whether what is said of one place is about a part of the other's."""
+    return inner.partition(" ")[0].startswith(outer.partition(" ")[0] + ".")
 
 
 def _property_names(schema: Any) -> set[str]:

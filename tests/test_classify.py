@@ -137,3 +137,18 @@ def test_a_folder_is_an_index_that_is_kept(tmp_path):
     best = similar(record, cases, n=1)[0]
     assert best.name == "00001_hr" and best.likeness > 0.9
     assert best.evidence().value == best.likeness
+
+
+def test_a_record_of_the_index_is_not_like_itself(tmp_path):
+    import shutil
+
+    from ecg_llm.cases import index_folder, similar
+    from ecg_llm.io import read_record
+
+    (tmp_path / "ward").mkdir()
+    for path in EXAMPLES.glob("*_hr.*"):
+        shutil.copy(path, tmp_path / "ward" / path.name)
+    index_folder(tmp_path)
+    cases, _ = index_folder(tmp_path)  # as it was kept, in half precision
+    found = similar(read_record(tmp_path / "ward" / "00001_hr.hea"), cases, n=9)
+    assert found and "ward/00001_hr" not in {case.name for case in found}

@@ -321,11 +321,13 @@ def save(model: Any, processor: Any, folder: Path) -> Path:
         The folder.
     """
     own = is_own(processor.tokenizer)
-    # Large models are made in bf16, whose range half precision lacks.
+    # Large models are made in bf16, whose range half precision lacks, and stay so: in single
+    # precision they would not fit into the GPU that trained them.
     model = model.to(torch.float16 if own else torch.bfloat16)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
-    model.to(torch.float32)
+    if own:
+        model.to(torch.float32)
     text = model.config.text_config
     size = text.hidden_size // text.num_attention_heads
     # The graph takes the bundled encoder's features; what has another one runs through torch.

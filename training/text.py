@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.knowledge import Concept, concepts
 from ecg_llm.training.text_signs import SIGNS
 
@@ -405,6 +406,10 @@ def train_text(
     from ecg_llm.zero_shot import Labels, zero_shot_scores
 
     recipe = recipe or TextRecipe()
+    if unknown := [key for key in withheld if key not in concepts()]:
+        raise ConfigError(
+            f"no statement is called {', '.join(unknown)}; there are {', '.join(concepts())}."
+        )
     items, _ = analyse_ptbxl(data, range(1, 10), progress)
     vectors = encode([item.record for item in items]).vector
     whole = aligned(items, vectors)

@@ -13,10 +13,23 @@ from ecg_llm.errors import ECGError
 
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
-_EXTRAS = {"neurokit2": "bench", "torch": "train", "onnx": "train", "sklearn": "train"}
-_EXTRAS |= {"umap": "analysis", "shap": "analysis"}
-_EXTRAS |= {"pyarrow": "data", "datasets": "data", "ray": "ray"}
-_EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "sqlalchemy", "prometheus_client", "fhir"), "serve")
+_EXTRA_OF = {
+    "bench": ("neurokit2",),
+    "model": ("transformers", "peft", "accelerate", "safetensors"),
+    "train": ("torch", "onnx", "onnxscript", "sklearn", "trl"),
+    "data": ("pyarrow", "datasets"),
+    "analysis": ("umap", "shap"),
+    "ray": ("ray",),
+    "serve": (
+        "fastapi", "starlette", "uvicorn", "multipart", "python_multipart", "prometheus_client",
+        "sqlalchemy", "httpx", "fhir",
+    ),
+    "postgres": ("psycopg",),
+    "app": ("gradio",),
+    "vllm": ("vllm",),
+}  # fmt: skip
+_EXTRAS = {module: extra for extra, modules in _EXTRA_OF.items() for module in modules}
+"""What to install for a module that is not there."""
 
 
 class CarefulGroup(TyperGroup):

@@ -172,7 +172,7 @@ def train_text(
         folder(data, "PTB-XL"),
         out,
         recipe=recipe,
-        withheld=tuple(withhold.split(",")) if withhold else (),
+        withheld=tuple(key.strip() for key in withhold.split(",")) if withhold else (),
         progress=progress("record"),
         on_step=on_step,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from ecg_llm.report import report_schema
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    *("scipy", "wfdb", "onnxruntime", "cv2", "torch", "pydantic", "pandas", "matplotlib"),
+    *("numpy", "scipy", "wfdb", "onnxruntime", "cv2", "torch", "pydantic", "pandas", "matplotlib"),
     *("PIL", "pydicom", "sklearn", "rich", "multiprocessing", "soundfile"),
 }
 run = CliRunner().invoke
@@ -34,10 +35,11 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_importing_the_package_loads_numpy_only():
+def test_importing_the_package_loads_nothing_heavy():
     loaded = modules_after("import ecg_llm")
     assert loaded & HEAVY == set()
     assert "typer" not in loaded
+    assert "numpy" in modules_after("from ecg_llm import ECGRecord")
 
 
 def test_help_loads_nothing_heavy():
@@ -89,3 +91,19 @@ def test_wrong_use_is_an_error_of_its_own(words):
     result = run(app, words)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def test_what_is_not_installed_is_named_with_what_installs_it():
+    from ecg_llm.cli.errors import _EXTRAS
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(_EXTRAS.values()) <= set(project["optional-dependencies"])
+    code = (
+        "import importlib.util as util, sys\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *of: None if name == 'gradio' else find(name, *of)\n"
+        "import ecg_llm.cli; sys.argv[1:] = ['app']; ecg_llm.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr == "ecgllm: the app needs Gradio: pip install 'ecg_llm[app]'.\n"

@@ -400,9 +400,3 @@ def test_what_an_archive_holds_instead_of_one_record_is_told(ecg):
 def test_an_scp_file_is_called_so():
     with pytest.raises(RecordError, match="an SCP-ECG file"):
         read_bytes(bytes(16) + b"SCPECG" + bytes(200), "a.scp")
-
-
-def test_importing_the_package_and_the_commands_loads_no_numpy():
-    code = "import sys, ecg_llm, ecg_llm.cli.app; print('numpy' in sys.modules, ecg_llm.ECGRecord)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "<class", "'ecg_llm.record.ECGRecord'>"]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.errors import TooManyError, UnauthorisedError
+from ecg_llm.serving.errors import TooManyError, UnauthorisedError, UnavailableError
 from ecg_llm.serving.keys import KeyRing, add_key, read_keys, revoke_key
+from ecg_llm.serving.settings import Settings
 
 
 def test_only_the_digest_of_a_key_is_kept(tmp_path: Path) -> None:
@@ -73,3 +74,19 @@ def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
     path.write_text('{"name": "a"}\n')
     with pytest.raises(ConfigError, match="line 1"):
         read_keys(path)
+
+
+def test_a_damaged_file_of_keys_stops_the_start_and_later_lets_nobody_in(tmp_path: Path) -> None:
+    path = tmp_path / "keys.jsonl"
+    token = add_key(path, "ward7")
+    ring = KeyRing(path)
+    assert ring.caller(token) == "ward7"
+    whole = path.read_text()
+    path.write_text(whole[:20])
+    with pytest.raises(ConfigError, match="line 1 is not a key"):
+        Settings(keys=path).check()
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="has to mend their file"):
+            ring.caller(token)
+    path.write_text(whole)
+    assert ring.caller(token) == "ward7"

@@ -6,6 +6,7 @@ import datetime
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -110,6 +111,36 @@ def test_it_does_not_start_where_it_would_not_be_safe() -> None:
     assert "no such folder" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--model", "."], "config.json or adapter_config.json is not there"),
+        (["--engine", "vllm"], "--engine vllm: vllm not installed; pip install 'ecg_llm[vllm]'"),
+        (["--engine", "transformers"], "--engine transformers: torch not installed"),
+    ],
+)
+def test_an_engine_that_can_never_start_ends_the_server_at_once(
+    given: list[str], said: str, tmp_path: Path
+) -> None:
+    code = (
+        "import importlib.util as util, sys\n"
+        "find = util.find_spec\n"
+        "gone = ('torch', 'vllm')\n"
+        "util.find_spec = lambda name, *of: None if name in gone else find(name, *of)\n"
+        "import ecg_llm.cli\n"
+        f"sys.argv[1:] = ['serve', '--port', '0', *{given!r}]\n"
+        "ecg_llm.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "listening" not in done.stderr
+
+
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     pytest.importorskip("schemathesis")
     with own_server(["--engine", "none", "--workers", "1"]) as (url, _):
@@ -145,3 +176,16 @@ def test_memory_of_a_tree_counts_its_processes() -> None:
         child.kill()
         child.wait()
         child.stdin.close()
+
+
+def test_an_address_that_is_taken_is_one_message() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for command in ("serve", "app"):
+            words = [sys.executable, "-m", "ecg_llm.cli", command, "--engine", "none"]
+            done = subprocess.run(
+                [*words, "--port", port], capture_output=True, text=True, timeout=120, check=False
+            )
+            assert done.returncode == 2, done.stderr
+            assert f"--port {port}: cannot listen there" in done.stderr
+            assert "Traceback" not in done.stderr

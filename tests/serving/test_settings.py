@@ -31,6 +31,8 @@ def test_half_of_tls_is_refused(tmp_path: Path) -> None:
         Settings(tls_cert=cert).check()
     with pytest.raises(ConfigError, match="no such file"):
         Settings(tls_cert=cert, tls_key=tmp_path / "key.pem").check()
+    with pytest.raises(ConfigError, match="not a certificate and its private key"):
+        Settings(tls_cert=cert, tls_key=cert).check()
 
 
 def test_arguments_of_vllm_are_names_and_json_values() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import auc
 from ecg_llm.knowledge import concepts
 from ecg_llm.training.text import (
@@ -14,6 +15,7 @@ from ecg_llm.training.text import (
     mistyped,
     nearest_cases,
     train,
+    train_text,
 )
 from ecg_llm.training.text_signs import SIGNS, Facts
 from ecg_llm.zero_shot import Labels, zero_shot_scores
@@ -99,3 +101,8 @@ def test_voltages_do_not_count_without_a_gain():
     sign = next(sign for sign in SIGNS if sign.texts[0] == "tall R wave in aVL")
     assert sign.holds(Facts({}, leads, (), calibrated=True)) is True
     assert sign.holds(Facts({}, leads, (), calibrated=False)) is None
+
+
+def test_a_statement_that_nobody_knows_cannot_be_withheld(tmp_path):
+    with pytest.raises(ConfigError, match="no statement is called XYZ; there are"):
+        train_text(tmp_path, tmp_path, withheld=("AFIB", "XYZ"))
