@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.compare import TITLE as COMPARISON
+from ecg_llm.errors import ConfigError
 from ecg_llm.findings.case import LABELS
 from ecg_llm.phrases import amount
 from ecg_llm.references import reference
@@ -68,7 +69,10 @@ UCUM_OF = {
 }
 DECIMALS = {"mV": 3, "s": 3, "%": 1}
 """Digits handed over after the point; none for other units."""
-_SUBJECT = re.compile(r"Patient/[A-Za-z0-9\-.]{1,64}")
+SUBJECT = r"Patient/[A-Za-z0-9\-.]{1,64}"
+"""Form of a reference to a patient."""
+WHEN = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2}))?"
+"""Form of the day, or the time with its zone, at which an ECG was recorded."""
 
 
 def to_fhir(
@@ -76,6 +80,7 @@ def to_fhir(
     record: ECGRecord,
     *,
     subject: str | None = None,
+    recorded: str | None = None,
     issued: datetime | None = None,
     pdf: bytes | None = None,
 ) -> Resource:
@@ -89,6 +94,9 @@ def to_fhir(
         Its record, for the tracing in the PDF.
     subject : str, optional
         Reference to the patient, as ``Patient/123``. Files are not asked who the patient is.
+    recorded : str, optional
+        When the ECG was recorded, as ``2026-03-01`` or ``2026-03-01T08:15:00+01:00``. Without it a
+        receiver knows only when the report was made.
     issued : datetime, optional
         When the report was made; now without it.
     pdf : bytes, optional
@@ -102,11 +110,10 @@ def to_fhir(
 
     Raises
     ------
-    ValueError
-        If ``subject`` is not such a reference.
+    ConfigError
+        If ``subject`` is not such a reference, or ``recorded`` no such time.
     """
-    if subject is not None and not _SUBJECT.fullmatch(subject):
-        raise ValueError("subject must be a reference of the form Patient/ID")
+    check_case(subject, recorded)
     if pdf is None:
         from ecg_llm.render.pdf import to_pdf
 
@@ -115,6 +122,8 @@ def to_fhir(
     common: Resource = {"status": "preliminary"}
     if subject is not None:
         common["subject"] = {"reference": subject}
+    if recorded is not None:
+        common["effectiveDateTime"] = recorded
     device = _device(report)
     observed = {**common, "issued": moment, "device": {"reference": _url(report, "device")}}
     observations = [
@@ -143,6 +152,38 @@ def to_fhir(
         "timestamp": moment,
         "entry": [{"fullUrl": url, "resource": resource} for url, resource in entries],
     }
+
+
+def check_case(subject: str | None, recorded: str | None) -> None:
+    """Check what a caller says of the patient and the time of an ECG.
+
+    Parameters
+    ----------
+    subject, recorded : str or None
+        As in `to_fhir`.
+
+    Raises
+    ------
+    ConfigError
+        If one is not of its form.
+
+    Examples
+    --------
+    >>> check_case("Patient/123", "2026-03-01")
+    """
+    if subject is not None and not re.fullmatch(SUBJECT, subject):
+        raise ConfigError("subject has to be a reference of the form Patient/ID.")
+    try:
+        if recorded is not None and re.fullmatch(WHEN, recorded):
+            datetime.fromisoformat(recorded)
+            recorded = None
+    except ValueError:  # the 30th of February
+        pass
+    if recorded is not None:
+        raise ConfigError(
+            "recorded has to be a day, as 2026-03-01, or a time with its zone, as "
+            "2026-03-01T08:15:00+01:00."
+        )
 
 
 def _url(report: Report, part: str) -> str:

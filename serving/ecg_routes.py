@@ -12,6 +12,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ecg_llm.errors import ConfigError
+from ecg_llm.fhir import SUBJECT, WHEN, check_case
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.report import Report
 from ecg_llm.serving.answering import MEASURED
@@ -51,8 +53,13 @@ class ReportFields(ReadingFields):
     )
     subject: str | None = Field(
         None,
-        pattern=r"^Patient/[A-Za-z0-9\-.]{1,64}$",
+        pattern=f"^{SUBJECT}$",
         description="For application/fhir+json: reference to the patient.",
+    )
+    recorded: str | None = Field(
+        None,
+        pattern=f"^{WHEN}$",
+        description="For application/fhir+json: day, or time with its zone, of the recording.",
     )
 
 
@@ -107,6 +114,10 @@ def ecg_router(server: Server) -> APIRouter:
     async def reports(request: Request) -> Response:
         kind = accepted(request, "json", "html", "pdf", "fhir", "text")
         call, uploads, fields = await server.form(request, ReportFields, "file", "earlier")
+        try:
+            check_case(fields.subject, fields.recorded)
+        except ConfigError as error:
+            raise BadRequestError(str(error)) from None
         found = await server.intake.analyse(call, uploads["file"], fields)
         earlier = None
         if "earlier" in uploads:
@@ -123,7 +134,9 @@ def ecg_router(server: Server) -> APIRouter:
         if kind == "json":
             return Response(report.to_json(), media_type=MEDIA["json"])
         begun = time.perf_counter()
-        data = await server.intake.run("render", report, found.record, kind, fields.subject)
+        data = await server.intake.run(
+            "render", report, found.record, kind, fields.subject, fields.recorded
+        )
         call.add({"render": (time.perf_counter() - begun) * 1000})
         return Response(data, media_type=MEDIA[kind])
 

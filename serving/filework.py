@@ -152,7 +152,11 @@ def classify_record(record: ECGRecord, task: str, words: str | None, head: bool)
 
 
 def render_report(
-    report: Report, record: ECGRecord, kind: str, subject: str | None = None
+    report: Report,
+    record: ECGRecord,
+    kind: str,
+    subject: str | None = None,
+    recorded: str | None = None,
 ) -> bytes:
     """Write a report as a document.
 
@@ -164,8 +168,8 @@ def render_report(
         Its record, for the tracing.
     kind : {"html", "pdf", "text", "fhir"}
         Which document.
-    subject : str, optional
-        Reference to the patient, for FHIR.
+    subject, recorded : str, optional
+        Patient and time of the ECG, for FHIR.
 
     Returns
     -------
@@ -183,7 +187,7 @@ def render_report(
         case "fhir":
             from ecg_llm.fhir import to_fhir
 
-            return json.dumps(to_fhir(report, record, subject=subject)).encode()
+            return json.dumps(to_fhir(report, record, subject=subject, recorded=recorded)).encode()
         case _:
             from ecg_llm.render.text import to_text
 

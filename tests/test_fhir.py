@@ -15,6 +15,7 @@ import pytest
 
 from ecg_llm import assistant
 from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.errors import ConfigError
 from ecg_llm.fhir import LOINC_OF, SNOMED, to_fhir
 from ecg_llm.io import read_record
 from ecg_llm.record import ECGRecord
@@ -124,8 +125,29 @@ def test_the_patient_is_only_whom_the_caller_names() -> None:
             assert one["subject"] == {"reference": "Patient/a-1.b"}
     assert "Patient" not in json.dumps(to_fhir(report, record, pdf=b"%PDF-", issued=WHEN))
     for wrong in ("Patient/", "http://x/Patient/1", "Patient/1\n", "Patient/a/b"):
-        with pytest.raises(ValueError, match="Patient/ID"):
+        with pytest.raises(ConfigError, match="Patient/ID"):
             to_fhir(report, record, subject=wrong, pdf=b"%PDF-")
+
+
+def test_the_time_of_the_recording_is_what_the_caller_says() -> None:
+    record = synthetic_ecg(bpm=70, seed=2).record
+    report = measured(record)
+    for when in ("2019-02-03", "2019-02-03T08:15:00+01:00", "2019-02-03T08:15:00.5Z"):
+        bundle = to_fhir(report, record, recorded=when, pdf=b"%PDF-", issued=WHEN)
+        validated(bundle)
+        told = [*resources(bundle, "DiagnosticReport"), *resources(bundle, "Observation")]
+        assert {one["effectiveDateTime"] for one in told} == {when}
+    untold = to_fhir(report, record, pdf=b"%PDF-", issued=WHEN)
+    assert "effectiveDateTime" not in json.dumps(untold)
+    for wrong in (
+        "03.02.2019",
+        "2019-02-30",
+        "2019-02-03T08:15:00",
+        "2019-02-03 08:15",
+        "20190203",
+    ):
+        with pytest.raises(ConfigError, match="recorded has to be a day"):
+            to_fhir(report, record, recorded=wrong, pdf=b"%PDF-")
 
 
 def test_a_refused_tracing_gives_a_valid_report_without_results() -> None:

@@ -87,6 +87,16 @@ def report(
             help="An earlier ECG of the same patient: the report says what changed since."
         ),
     ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="For fhir: the patient, as Patient/ID.", show_default=False)
+    ] = None,
+    recorded: Annotated[
+        str | None,
+        typer.Option(
+            help="For fhir: when the ECG was recorded, as 2026-03-01 or 2026-03-01T08:15:00+01:00.",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     keep_draft: KeepDraft = False,
     age: Age = None,
@@ -105,6 +115,7 @@ def report(
     ecgllm report rec.hea -o rec.pdf --age 64 --sex female
     ecgllm report rec.hea --format json | jq '.alerts'
     ecgllm report today.hea --earlier last_year.hea
+    ecgllm report rec.hea --format fhir --subject Patient/123 --recorded 2026-03-01
     ecgllm report rec.hea --model none            measured only, no narrative by a model
     ecgllm report rec.hea -f json --keep-draft | jq '.drafts, .changes'
     ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
@@ -114,6 +125,12 @@ def report(
     """
     told = reading(age, sex, fs, unit, leads)
     check_place(output)
+    if subject is not None or recorded is not None:
+        from ecg_llm.fhir import check_case
+
+        if format_ is not Format.FHIR:
+            raise ConfigError("--subject and --recorded belong to --format fhir.")
+        check_case(subject, recorded)
     refs = several_records(path, output)
     if refs is not None:
         if earlier is not None:
@@ -139,7 +156,10 @@ def report(
         _print_text(made)
     else:
         one_line = output is not None and output.suffix.lower() == ".jsonl"
-        write_bytes(_rendered(made, record, chosen, None if one_line else 2), output)
+        data = _rendered(
+            made, record, chosen, None if one_line else 2, subject=subject, recorded=recorded
+        )
+        write_bytes(data, output)
     _check_signal(record)
 
 
@@ -250,7 +270,15 @@ def _print_text(report: Report) -> None:
     )
 
 
-def _rendered(report: Report, record: ECGRecord, chosen: Format, indent: int | None) -> bytes:
+def _rendered(
+    report: Report,
+    record: ECGRecord,
+    chosen: Format,
+    indent: int | None,
+    *,
+    subject: str | None,
+    recorded: str | None,
+) -> bytes:
     match chosen:
         case Format.TEXT:
             from ecg_llm.render.text import to_text
@@ -271,7 +299,8 @@ def _rendered(report: Report, record: ECGRecord, chosen: Format, indent: int | N
 
             from ecg_llm.fhir import to_fhir
 
-            return (json.dumps(to_fhir(report, record), ensure_ascii=False) + "\n").encode()
+            bundle = to_fhir(report, record, subject=subject, recorded=recorded)
+            return (json.dumps(bundle, ensure_ascii=False) + "\n").encode()
 
 
 def write_bytes(data: bytes, output: Path | None) -> None:

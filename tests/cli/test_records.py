@@ -425,3 +425,20 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     result = run(app, ["report", str(tmp_path / "pipe")])
     assert result.exit_code == 2
     assert "not a regular file" in result.stderr
+
+
+def test_a_fhir_bundle_names_patient_and_time_as_told(file, folder):
+    words = ["report", str(file), "--model", "none"]
+    told = ["--subject", "Patient/1", "--recorded", "2026-03-01"]
+    result = run(app, [*words, "--format", "fhir", *told])
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)["entry"][0]["resource"]
+    assert report["subject"] == {"reference": "Patient/1"}
+    assert report["effectiveDateTime"] == "2026-03-01"
+    for wrong, said in (
+        ([*words, *told], "belong to --format fhir"),
+        ([*words, "--format", "fhir", "--recorded", "1.3.2026"], "recorded has to be a day"),
+        (["report", str(folder), "--format", "fhir", *told], "JSON lines"),
+    ):
+        result = run(app, wrong)
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr

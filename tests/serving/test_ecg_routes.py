@@ -212,14 +212,17 @@ def test_a_report_as_fhir_names_the_patient_that_the_client_names(
     from fhir.resources.R4B.bundle import Bundle
 
     answer = send(
-        client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="Patient/17", age="50"
-    )
+        client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="Patient/17", age="50",
+        recorded="2019-02-03T08:15:00+01:00",
+    )  # fmt: skip
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/fhir+json"
     bundle = Bundle.model_validate_json(answer.text)
     assert bundle.entry[0].resource.subject.reference == "Patient/17"
-    wrong = send(client, "/v1/ecg/reports", ecg, "application/fhir+json", subject="http://x/1")
-    assert wrong.status_code == 400
+    assert bundle.entry[0].resource.effectiveDateTime.isoformat() == "2019-02-03T08:15:00+01:00"
+    for wrong in ({"subject": "http://x/1"}, {"recorded": "today"}, {"recorded": "2019-02-30"}):
+        refused = send(client, "/v1/ecg/reports", ecg, "application/fhir+json", **wrong)
+        assert refused.status_code == 400
 
 
 def test_an_earlier_ecg_is_compared_with(client: TestClient, ecg: bytes) -> None:
