@@ -37,6 +37,15 @@ def test_an_acute_infarction_is_seen_with_its_leads(wall):
     assert found["SR"].status == "present"
 
 
+def test_beside_an_infarction_nothing_is_probably_normal():
+    page = page_of(bpm=75, conditions=("mi_anterior_acute",))
+    normal = replace(judge("NORM", unknown("nothing")), probability=0.77)
+    (found,) = judge_page(page, assess(page), [normal])
+    assert found.probability is None and "ST elevation" in found.reason
+    healthy = page_of(bpm=70)
+    assert judge_page(healthy, assess(healthy), [normal]) == (normal,)
+
+
 def test_no_height_is_told():
     page = page_of(bpm=75, conditions=("mi_anterior_acute",))
     for finding in judged(page).values():

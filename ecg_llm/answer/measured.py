@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.question import Asked
+from ecg_llm.claims.leads import is_local
 from ecg_llm.claims.measured_words import BY_SEX_QTC, MEASURED
 from ecg_llm.compose import build_report
 from ecg_llm.ground.known import Known
@@ -163,7 +164,7 @@ def _with_limits(claim: Claim) -> Claim:
 
 def _evidence_of(code: str, known: Known) -> Iterator[Claim]:
     """Tell a finding with its values, be it there or not."""
-    for finding in judged_of(code, known):
+    for finding in judged_of(code, known)[:1]:
         if finding.status == "absent":
             yield denied_claim(finding)
         else:
@@ -219,6 +220,8 @@ def _row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """Tell a wave's height in several leads in one sentence."""
     values = lead_values(subject, leads, known)
     facts = {item.lead: item for claim in values for item in claim.evidence}
+    if subject == "q_amp":  # the downward wave of a QS complex may be marked as S
+        facts = {lead: f for lead, f in facts.items() if abs(float(f.value or 0)) >= LEAST_MV}
     shown = ", ".join(f"{lead} {number(float(f.value or 0), f.unit)}" for lead, f in facts.items())
     if shown:
         name = next(iter(facts.values())).quantity
@@ -228,10 +231,12 @@ def _row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
 
 LEAD_VALUES = ("p_amp", "q_amp", "r_amp", "s_amp", "st_j", "t_amp")
 """What is told of a lead."""
-LEAST_MV = 0.005
-"""A wave below this is none."""
 LEAD_SIGNS = ("QWAVE", "STE_", "STD_", "INVT", "LOWT", "tall_t")
 """Findings that are looked for in a lead."""
+USUAL_IN = {"aVR": LEAD_SIGNS, "V1": ("INVT", "LOWT")}
+"""What is no sign in a lead: aVR looks at the heart from the other side."""
+LEAST_MV = 0.005
+"""A wave below this is none."""
 
 
 MOST_LEADS = 3
@@ -254,15 +259,17 @@ def _of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
         return
     shown = False
     for code in LEAD_SIGNS:
-        signs = [(lead, claim) for lead in readable for claim in _in_leads(code, [lead], known)]
+        asked = [lead for lead in readable if code not in USUAL_IN.get(lead, ())]
+        signs = [(lead, claim) for lead in asked for claim in _in_leads(code, [lead], known)]
         there = [(lead, claim) for lead, claim in signs if not claim.text.startswith("No ")]
         if there:
             shown = True
             facts = tuple(item for _, claim in there for item in claim.evidence)
             text = sentence(f"{label(code)} in {leads_text([lead for lead, _ in there])}")
             yield Claim(text=text, status="supported", evidence=facts, kind="present")
-    if not shown:
-        text = f"No pathological Q wave, ST deviation or T inversion in {listing(readable)}."
+    of_heart = [lead for lead in readable if lead != "aVR"]
+    if not shown and of_heart:
+        text = f"No pathological Q wave, ST deviation or T inversion in {listing(of_heart)}."
         yield Claim(text=text, status="supported", kind="absent")
     for lead in readable if len(readable) <= MOST_LEADS else ():
         waves = [claim for subject in LEAD_VALUES for claim in lead_values(subject, [lead], known)]
@@ -359,7 +366,8 @@ def _rhythm(sections: Mapping[str, Sequence[Claim]]) -> list[Claim]:
     """Tell the rhythm, then its rate."""
     told = sections.get("Rate and rhythm", ())
     found = [c for c in told if c.kind == "present" or (c.status == OPEN and "uncertain" in c.text)]
-    return [*found, *(c for c in told if c.kind == "value" and c.text.startswith("Heart rate"))]
+    rate = [c for c in told if c.text.startswith("Heart rate") or " beats were read" in c.text]
+    return [*found, *rate]
 
 
 def _overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
@@ -433,7 +441,7 @@ MOST_REASONS = 4
 
 def _in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """Say whether named leads show a finding, by their measured waves."""
-    if not leads:
+    if not leads or not is_local(code):
         return
     where, name = listing(list(leads)), label(code)
     for text in (f"{name} in {where}", f"no {name} in {where}"):

@@ -44,6 +44,8 @@ _SPOKEN = tuple(
             r"(?<!poor )(?<!normal )(?<!good )(?<!of )R[- ]wave progression(?! (is )?normal)",
             "poor R-wave progression",
         ),
+        (r"dropped beats?|mobitz(?! (type )?(i|ii|1|2)\b)", "second-degree AV block"),
+        (r"^\W*bpm(?=\W*$)", "heart rate"),
         (r"early repol", "early repolarization pattern"),
         (r"electrolyte (problem|imbalance|issue|derangement)s?", "electrolyte disturbance"),
         (r"leads? (\w+ )?(reversed|swapped|switched|misplaced)", "lead reversal"),
