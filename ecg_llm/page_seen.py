@@ -221,7 +221,7 @@ def _st_seen(case: Case, finding: Finding) -> Seen:
     return Seen(
         status=finding.status,
         excess_mv=max(pairs, default=-math.inf),
-        evidence=tuple(_fact(case, lead, limits[lead]) for lead in WALL_LEADS if lead in leads),
+        evidence=tuple(_fact(case, lead, finding.code) for lead in WALL_LEADS if lead in leads),
     )
 
 
@@ -233,16 +233,18 @@ def _limits_mv(case: Case, code: str) -> dict[str, float]:
     return {lead: middle if lead in ("V2", "V3") else ST_ELEVATION_MV for lead in WALL_LEADS}
 
 
-def _fact(case: Case, lead: str, limit_mv: float) -> Evidence:
-    """Say in words what a lead shows."""
+def _fact(case: Case, lead: str, code: str) -> Evidence:
+    """Say in words what a lead shows: a number beside it would be taken for its height."""
     from_s, to_s = case.span("st_j_mv", lead)
+    up, injury = code in RAISED, code in INJURY
     return Evidence(
         lead=lead,
         from_s=from_s,
         to_s=to_s,
         quantity="ST segment",
-        value="raised" if limit_mv > 0 else "down",
+        value="raised" if up else "down",
         unit="",
-        criterion=f"{'≥' if limit_mv > 0 else '≤'} {limit_mv:g} mV",
+        criterion="beyond the limits of "
+        + ("ST elevation" if up else "injury" if injury else "ST depression"),
         source=UDMI,
     )
