@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.question import Asked
@@ -30,6 +31,7 @@ from ecg_llm.statements import (
     concluded,
     denied_claim,
     finding_claims,
+    is_grave_doubt,
     located_claims,
     ruled_out,
     said_by_another,
@@ -135,6 +137,9 @@ EXCLUDES_NOT = {
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
+ACUTE = ("stemi", "sgarbossa", "injury")
+"""What an answer on infarction or ischaemia must not leave out."""
+OF_ISCHAEMIA = frozenset(("ISC_", *members("ISC_"), "mi", *members("mi")))
 DEPENDS = "How dangerous this is depends on the patient, too."
 SINCE = "One ECG does not tell since when this is so; an earlier one does."
 UNREAD = (
@@ -450,6 +455,40 @@ def _in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
             facts = evidence_of(checked)
             yield Claim(text=sentence(text), status="supported", evidence=facts, kind="present")
             return
+
+
+def with_acute(asked: Asked, known: Known) -> Asked:
+    """Ask for what is acute, too, where a question names infarction or ischaemia.
+
+    Parameters
+    ----------
+    asked : Asked
+        What a question is about.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    Asked
+        The same where nothing acute was seen; of what the question names in general, what is not
+        there is left out: "no ischaemic ST-T changes" is no answer beside an occlusion.
+    """
+    if OF_ISCHAEMIA.isdisjoint(asked.findings):
+        return asked
+    seen = [
+        code
+        for code in ACUTE
+        if any(f.status == "present" or is_grave_doubt(f) for f in judged_of(code, known))
+    ]
+    if not seen:
+        return asked
+    kept = [
+        code
+        for code in asked.findings
+        if code not in ("ISC_", "mi")
+        or any(finding.status == "present" for finding in judged_of(code, known))
+    ]
+    return replace(asked, findings=tuple(dict.fromkeys((*seen, *kept))))
 
 
 def expected_word(asked: Asked, known: Known) -> str | None:
