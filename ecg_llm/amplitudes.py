@@ -19,6 +19,8 @@ RESOLVED_SAMPLES = 1.2
 rate is low"""
 RINGING = 0.05
 """unless it is this high beside the highest wave of the QRS."""
+LATE_R_MV, LATE_R_SHARE = 0.1, 0.2
+"""An R' so high, and so high beside R, ends the time to the R peak; a ripple behind R does not."""
 _STEP_MS = 1000 / WORK_FS
 _P_LATEST_S = 0.02
 """Nothing after the centre of the QRS is taken for P."""
@@ -155,7 +157,8 @@ def _qrs(windows: BeatWindows, at: dict[str, Array]) -> dict[str, Array]:
     for k, name in enumerate(QRS_WAVES):
         out[f"{name}_mv"], out[f"{name}_ms"] = heights[k].reshape(shape), widths[k].reshape(shape)
     high, low = np.maximum(spans.max(x), 0), np.minimum(spans.min(x), 0)
-    last_r = np.where(peaks[3] >= 0, peaks[3], peaks[1])
+    late = heights[3] >= np.maximum(LATE_R_MV, LATE_R_SHARE * heights[1])  # NaN where there is none
+    last_r = np.where(late, peaks[3], peaks[1])
     r_s = np.where(last_r >= 0, np.append(t, np.nan)[last_r], np.nan)
     out["r_peak_ms"] = 1000 * (r_s.reshape(shape) - onset)
     # What lies between a sample and the next; nothing after the last one.

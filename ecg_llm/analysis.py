@@ -38,8 +38,8 @@ class Analysis:
 
     @property
     def readable(self) -> ECGRecord:
-        """The record without what cannot be read of it."""
-        return self.record.only(self.quality.from_s, self.quality.to_s)
+        """The stretch of the record that can be read, its time counted from its own beginning."""
+        return self.record.segment(self.quality.from_s, self.quality.to_s)
 
 
 def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
@@ -74,8 +74,8 @@ def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
         findings = () if of_page else apply_criteria(seen, quality, measurements)
     if encoder:
         with stage("encode"):
-            measured = None if of_page else measurements
-            findings = with_probabilities(seen, measured, findings)
+            part = record.segment(quality.from_s, quality.to_s)
+            findings = with_probabilities(part, None if of_page else measurements, findings)
             if of_page:
-                findings = judge_page(seen, quality, findings)
+                findings = judge_page(part, quality, findings)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

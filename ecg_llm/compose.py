@@ -51,6 +51,7 @@ MEANINGLESS_IN = {
     "AFLT": ("p_", "pr_"),
     "asystole_or_vf": ("p_", "pr_"),
     "3AVB": ("pr_",),
+    "ventricular_pacing": ("pr_",),
 }
 """Values that a report does not give beside these findings, by the beginning of their names."""
 RHYTHMS = (

@@ -216,10 +216,8 @@ def _waves(record: ECGRecord, quality: Quality) -> Delineation:
     leads = tuple(lead for lead in record.leads if lead in quality.usable_leads)
     if not leads:
         return no_beats()
-    if not quality.from_s:
-        return delineate(record, leads)
-    found = delineate(record.segment(quality.from_s, quality.to_s), leads)
     later = quality.from_s
+    found = delineate(record.segment(later, quality.to_s), leads)
     return replace(
         found,
         r_s=found.r_s + later,

@@ -50,8 +50,9 @@ TOPICS = (
         r"shock|"
         r"admit(ted)?|admission|refer(red|ral)?|call (the |a )?(cardiolog\w+|doctor|ambulance)|"
         r"crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|"
-        r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operate|anaesthe\w+|anesthe\w+|fly|drive|"
-        r"exercise|go home|sports?)|(go|send|sent) (\w+ )?home)\b",
+        r"lytics|wake (\w+ )?\w+|escalate|consultant|(do|play) sports?|"
+        r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operat\w+|surgery|anaesthe\w+|anesthe\w+|fly|"
+        r"drive|exercise|go home|sports?)|(go|send|sent) (\w+ )?home)\b",
         "that depends on symptoms, examination and history, none of which is in an ECG",
     ),
     Topic(
@@ -73,6 +74,12 @@ TOPICS = (
         r"(lad|rca|lcx) (occlusion|lesion|stenosis|disease)|circumflex)\b",
         "an ECG shows walls of the heart, and arteries supply them differently from one person to "
         "another",
+    ),
+    Topic(
+        "the cause of a symptom",
+        r"\b(could|can|does|is|are|explain\w*|cause[sd]?|due to|because of)\b[^.?]*\b"
+        r"(pain|syncope|palpitations?|dizz\w+|breathless\w*|faint\w*|collapsed?|symptoms?)\b",
+        "what somebody feels has many causes, and an ECG without a finding excludes none of them",
     ),
     Topic(
         "how well a pacemaker works",
@@ -117,7 +124,7 @@ NOT_SOUGHT = re.compile(
     r"multifocal atrial tachycardia|wandering (atrial )?pacemaker|ectopic atrial \w+|"
     r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|dextrocardia|"
     r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
-    r"athlete'?s'? heart|avn?rt|"
+    r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"
     r"south african flag|pardee)\b",
     re.IGNORECASE,

@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import KINDS_OF_SINUS
 from ecg_llm.findings.finding import Finding
-from ecg_llm.page_seen import RAISED, ST_CODES, Seen, see
+from ecg_llm.page_seen import CODES, RAISED, ST_CODES, Seen, see
 from ecg_llm.quality import Quality
 from ecg_llm.record import ECGRecord
 
@@ -137,19 +138,25 @@ def judge_page(
     Returns
     -------
     tuple of Finding
-        The same, but: what the page meets is present or open, with a probability and the leads; no
-        sinus rhythm is stated over beats that cannot be its own. Nothing is ever absent by the
-        criteria: a page excludes nothing.
+        The same, but: what the page meets is present or open, with a probability and the leads, and
+        nothing is probably normal beside it; no sinus rhythm is stated over beats that cannot be
+        its own. Nothing is ever absent by the criteria: a page excludes nothing.
     """
     findings = tuple(findings)
     stated = frozenset(finding.code for finding in findings if finding.status == "present")
     seen = see(record, quality, stated)
+    met = [
+        code for code in CODES if code in seen.by_code and seen.by_code[code].status == "present"
+    ]
     out = []
     for finding in findings:
         if finding.code in seen.by_code:
             out.append(_joined(finding, seen.by_code[finding.code]))
         elif finding.code in ("SR", *KINDS_OF_SINUS) and seen.sinus is False:
             out.append(replace(finding, status="unknown", reason=NOT_SINUS, doubt=None))
+        elif finding.code == "NORM" and met:
+            why = f"{STATEMENTS[met[0]].label} is seen on the page"
+            out.append(replace(finding, status="unknown", reason=why, doubt=None, probability=None))
         else:
             out.append(finding)
     return tuple(out)
@@ -158,7 +165,7 @@ def judge_page(
 def _joined(finding: Finding, seen: Seen) -> Finding:
     """Decide one finding by the encoder and by the page's tracing."""
     if seen.status != "present":
-        unseen = finding.status == "unknown" and finding.probability is None
+        unseen = finding.status == "unknown" and seen.status == "absent"
         return replace(finding, reason=NOT_SEEN) if unseen else finding
     probability = bundled()[sign_of(finding.code)].probability(seen.excess_mv)
     sure = probability >= STATED_FROM

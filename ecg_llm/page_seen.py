@@ -180,7 +180,8 @@ def _rhythm(case: Case, seen: tuple[Column, ...], stated: frozenset[str]) -> dic
 
 def _is_read_well(record: ECGRecord) -> bool:
     """Tell a page without beats from one whose beats were lost in reading."""
-    if float(np.nanmedian(np.nanstd(record.signal, axis=1))) < FLAT_MV:
+    drawn = [row[np.isfinite(row)] for row in record.signal if np.isfinite(row).any()]
+    if float(np.median([row.std() for row in drawn])) < FLAT_MV:
         return True
     if not {"I", "II", "III"} <= set(record.leads):
         return False
@@ -221,7 +222,7 @@ def _st_seen(case: Case, finding: Finding) -> Seen:
     return Seen(
         status=finding.status,
         excess_mv=max(pairs, default=-math.inf),
-        evidence=tuple(_fact(case, lead, limits[lead]) for lead in WALL_LEADS if lead in leads),
+        evidence=tuple(_fact(case, lead, finding.code) for lead in WALL_LEADS if lead in leads),
     )
 
 
@@ -233,16 +234,18 @@ def _limits_mv(case: Case, code: str) -> dict[str, float]:
     return {lead: middle if lead in ("V2", "V3") else ST_ELEVATION_MV for lead in WALL_LEADS}
 
 
-def _fact(case: Case, lead: str, limit_mv: float) -> Evidence:
-    """Say in words what a lead shows."""
+def _fact(case: Case, lead: str, code: str) -> Evidence:
+    """Say in words what a lead shows: a number beside it would be taken for its height."""
     from_s, to_s = case.span("st_j_mv", lead)
+    up, injury = code in RAISED, code in INJURY
     return Evidence(
         lead=lead,
         from_s=from_s,
         to_s=to_s,
         quantity="ST segment",
-        value="raised" if limit_mv > 0 else "down",
+        value="raised" if up else "down",
         unit="",
-        criterion=f"{'≥' if limit_mv > 0 else '≤'} {limit_mv:g} mV",
+        criterion="beyond the limits of "
+        + ("ST elevation" if up else "injury" if injury else "ST depression"),
         source=UDMI,
     )

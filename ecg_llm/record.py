@@ -152,10 +152,12 @@ class ECGRecord:
         Returns
         -------
         ECGRecord
-            Its time starts at 0 again.
+            Its time starts at 0 again. The same one, if the stretch is all of it.
         """
-        first, last = round(from_s * self.fs), round(to_s * self.fs)
-        return replace(self, signal=self.signal[:, max(first, 0) : max(last, 0)])
+        first, last = self._limits(from_s, to_s)
+        if (first, last) == (0, self.n_samples):
+            return self
+        return replace(self, signal=self.signal[:, first:last])
 
     def only(self, from_s: float, to_s: float) -> ECGRecord:
         """Keep a stretch where it lies in time: nothing counts as recorded before and after it.
@@ -170,9 +172,14 @@ class ECGRecord:
         ECGRecord
             The same one, if the stretch is all of it.
         """
-        first, last = max(round(from_s * self.fs), 0), max(round(to_s * self.fs), 0)
-        if first == 0 and last >= self.n_samples:
+        first, last = self._limits(from_s, to_s)
+        if (first, last) == (0, self.n_samples):
             return self
         signal = self.signal[:, :last].copy()
         signal[:, :first] = np.nan
         return replace(self, signal=signal)
+
+    def _limits(self, from_s: float, to_s: float) -> tuple[int, int]:
+        """Give the samples of a stretch, the second no longer in it."""
+        first, last = (min(max(round(t * self.fs), 0), self.n_samples) for t in (from_s, to_s))
+        return first, last

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ecg_llm.beats import BeatClass
 from ecg_llm.delineate import FIDUCIALS, Delineation, delineate
 from ecg_llm.measure import Measurements, measure, no_beats
 from ecg_llm.quality import Quality
@@ -87,7 +88,8 @@ def trace(record: ECGRecord, quality: Quality) -> Measurements:
     """
     delineation = _delineate(record)
     recorded = replace(record, origin="recording")
-    return measure(recorded, quality, delineation, ("normal",) * delineation.n_beats)
+    kinds: tuple[BeatClass, ...] = ("normal",) * delineation.n_beats
+    return measure(recorded, quality, delineation, kinds)
 
 
 def _delineate(record: ECGRecord) -> Delineation:

@@ -201,7 +201,7 @@ def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> Pa
     try:
         page = read_bytes(packed, f"{name}.png")
     except RecordError:
-        seen = None
+        seen: dict[str, tuple[str, float]] | None = None
     else:
         encoded = with_probabilities(page, None, ())
         stated = frozenset(finding.code for finding in encoded if finding.status == "present")

@@ -182,8 +182,8 @@ def evaluate(
         try:
             page = read_bytes(packed, f"{record.name}.png")
         except RecordError as error:
-            why = str(error).split(": ", 1)[-1].split(";")[0][:70]
-            why = why.lstrip("0123456789 ")
+            why = str(error).split(": ", 1)[-1].split(";")[0].lstrip("0123456789 ")
+            why = why[:66].rstrip(", ")
             refusals[why] = refusals.get(why, 0) + 1
             pages.append(None)
         else:

@@ -37,6 +37,15 @@ def test_an_acute_infarction_is_seen_with_its_leads(wall):
     assert found["SR"].status == "present"
 
 
+def test_beside_an_infarction_nothing_is_probably_normal():
+    page = page_of(bpm=75, conditions=("mi_anterior_acute",))
+    normal = replace(judge("NORM", unknown("nothing")), probability=0.77)
+    (found,) = judge_page(page, assess(page), [normal])
+    assert found.probability is None and "ST elevation" in found.reason
+    healthy = page_of(bpm=70)
+    assert judge_page(healthy, assess(healthy), [normal]) == (normal,)
+
+
 def test_no_height_is_told():
     page = page_of(bpm=75, conditions=("mi_anterior_acute",))
     for finding in judged(page).values():
@@ -117,4 +126,17 @@ def test_the_report_of_a_page_alerts():
     report = interpret(page, model=None)
     assert report.alerts[0].code == "stemi"
     assert "probability 0." in report.alerts[0].text
+    assert all(quantity.value is None for quantity in report.measurements.values())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_of_a_page_was_read_is_judged(seed):
+    rng = np.random.default_rng(seed)
+    record = synthetic_ecg(seed=seed, bpm=float(rng.uniform(30, 180))).record
+    some = tuple(str(lead) for lead in rng.permutation(record.leads)[: rng.integers(1, 13)])
+    page = in_columns(record, width_s=float(rng.uniform(1, 3))).select(some)
+    for row in page.signal:
+        first, last = sorted(rng.integers(0, page.n_samples, 2).tolist())
+        row[:first] = row[last:] = np.nan
+    report = interpret(replace(page, calibrated=bool(rng.random() < 0.8)), model="none")
     assert all(quantity.value is None for quantity in report.measurements.values())

@@ -38,8 +38,8 @@ def make_base(
     Raises
     ------
     ConfigError
-        If there is no such language model, or its tokenizer has no chat template that takes a
-        system message.
+        If there is no such language model, it is of another build, or its tokenizer has no chat
+        template that takes a system message.
 
     Notes
     -----
@@ -58,6 +58,13 @@ def make_base(
     _check_template(tokenizer, language_model)
     tokenizer.add_special_tokens({"additional_special_tokens": [ECG, IMAGE]}, False)
     text: Any = AutoModelForCausalLM.from_pretrained(language_model, dtype="auto")
+    lacks = [name for name in ("model.layers", "lm_head") if not _has(text, name)]
+    if lacks or not hasattr(text.config, "hidden_size"):
+        raise ConfigError(
+            f"{language_model}: {type(text).__name__} is no plain language model with "
+            "model.layers and lm_head, as Llama, Qwen and Gemma are; of a model that also sees "
+            "images, give the language part alone."
+        )
     if len(tokenizer) > text.get_input_embeddings().num_embeddings:
         text.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     config = EcgLlmConfig(
@@ -81,6 +88,12 @@ def make_base(
     model.to(text.dtype).save_pretrained(out)
     EcgLlmProcessor(tokenizer, config.tokens_per_ecg).save_pretrained(out)
     return out
+
+
+def _has(model: Any, path: str) -> bool:
+    for name in path.split("."):
+        model = getattr(model, name, None)
+    return model is not None
 
 
 def _check_template(tokenizer: Any, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ecg_llm
-from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.data_builders.card import load_card
 
 if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
@@ -55,7 +55,9 @@ def write_card(
     before: dict[str, Any] = {}
     if base is not None and (base / "card.json").is_file():
         before = json.loads((base / "card.json").read_text(encoding="utf-8"))
-    built = load_manifest(records).build
+    built = load_card(records)
+    text = json.loads((folder / "config.json").read_text(encoding="utf-8"))["text_config"]
+    parts = ", ".join(f"{of['records']} {part}" for part, of in built["splits"].items())
     steps = int(max((row["step"] for row in history), default=0))
     stage: dict[str, Any] = {
         "stage": recipe.stage,
@@ -72,11 +74,12 @@ def write_card(
         )
     stage["recipe"] = asdict(recipe)
     card = {
-        "model": "ecg_llm mini: language model, tokenizer and projectors",
+        "model": f"{text['model_type']} of {text['num_hidden_layers']} layers of width "
+        f"{text['hidden_size']}, with tokenizer and projectors for ECGs",
         "version": ecg_llm.__version__,
         "data": {
-            "records": f"{built.get('source')} ({built.get('builder', '')}), folds 1 to 8 learnt "
-            "from, fold 9 held out, fold 10 not there",
+            "records": f"{built['source']} ({built['builder']}): {parts}; train is learnt from, "
+            "val held out, test not read",
             "conversations": before.get("data", {}).get("conversations")
             if talks is None
             else "built on these records (build instruct)",
@@ -85,13 +88,12 @@ def write_card(
             else "ECG-QA's items on these records",
         },
         "licences": {
-            "PTB-XL v1.0.3 (Wagner et al., Sci Data 7:154, 2020)": "CC BY 4.0",
+            built["citation"]: ", ".join(built["licences"]),
             **before.get("licences", {}),
             **({} if qa is None else {"ECG-QA (Oh et al., NeurIPS Datasets 2023)": "CC BY 4.0"}),
         },
         "command": f"ecgllm train {recipe.stage} (docs/training.md)",
         "stages": [*before.get("stages", []), stage],
-        "figures": before.get("figures", {}),
         "limits": list(LIMITS),
     }
     path = folder / "card.json"

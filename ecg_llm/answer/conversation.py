@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.measured import expected_word, judged, measured_answer
+from ecg_llm.answer.measured import ACUTE, expected_word, judged, measured_answer, with_acute
 from ecg_llm.answer.question import CHANGED, COMPARES, Asked, in_context, pleaded, read_question
 from ecg_llm.answer.spoken import plain
 from ecg_llm.assistant import known_of
@@ -101,7 +101,7 @@ def respond(
     question, beyond = _without_what_is_beyond(question)
     question = plain(question)
     own = read_question(question)
-    asked = in_context(own, history)
+    asked = with_acute(in_context(own, history), known)
     lead = " " if beyond else ""
     if beyond:
         yield Sentence(text=" ".join(beyond), before="", kind="description")
@@ -177,6 +177,7 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     """
     told = own.about in ("why", "where", "since") or asked.proposes is not None
     told = told or (own.about in ("open", "urgent", "values") and not own.named)
+    told = told or bool(set(ACUTE) & (set(asked.findings) - set(own.findings)))
     if not is_bundled(model):
         return told
     told = (
@@ -187,11 +188,13 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     waves = any(MEASURED[name].per_lead for name in asked.quantities)
     judged = [f for code in asked.findings for f in judged_of(code, known)]
     absent = bool(asked.findings) and all(finding.status != "present" for finding in judged)
+    doubted = any(finding.status == "present" and finding.doubt for finding in judged)
     named = [q for name in asked.quantities for q in MEASURED[name].names]
     unknown = any(
         name in known.facts.values and known.facts.values[name].value is None for name in named
     )
-    return told or not asked.named or asked.leads != () or waves or unknown or absent
+    told = told or not asked.named or asked.leads != () or waves
+    return told or unknown or absent or doubted
 
 
 def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.question import Asked
+from ecg_llm.claims.leads import is_local
 from ecg_llm.claims.measured_words import BY_SEX_QTC, MEASURED
 from ecg_llm.compose import build_report
 from ecg_llm.ground.known import Known
@@ -29,6 +31,7 @@ from ecg_llm.statements import (
     concluded,
     denied_claim,
     finding_claims,
+    is_grave_doubt,
     located_claims,
     ruled_out,
     said_by_another,
@@ -134,6 +137,9 @@ EXCLUDES_NOT = {
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
+ACUTE = ("stemi", "sgarbossa", "injury")
+"""What an answer on infarction or ischaemia must not leave out."""
+OF_ISCHAEMIA = frozenset(("ISC_", *members("ISC_"), "mi", *members("mi")))
 DEPENDS = "How dangerous this is depends on the patient, too."
 SINCE = "One ECG does not tell since when this is so; an earlier one does."
 UNREAD = (
@@ -163,7 +169,7 @@ def _with_limits(claim: Claim) -> Claim:
 
 def _evidence_of(code: str, known: Known) -> Iterator[Claim]:
     """Tell a finding with its values, be it there or not."""
-    for finding in judged_of(code, known):
+    for finding in judged_of(code, known)[:1]:
         if finding.status == "absent":
             yield denied_claim(finding)
         else:
@@ -219,6 +225,8 @@ def _row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """Tell a wave's height in several leads in one sentence."""
     values = lead_values(subject, leads, known)
     facts = {item.lead: item for claim in values for item in claim.evidence}
+    if subject == "q_amp":  # the downward wave of a QS complex may be marked as S
+        facts = {lead: f for lead, f in facts.items() if abs(float(f.value or 0)) >= LEAST_MV}
     shown = ", ".join(f"{lead} {number(float(f.value or 0), f.unit)}" for lead, f in facts.items())
     if shown:
         name = next(iter(facts.values())).quantity
@@ -228,10 +236,12 @@ def _row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
 
 LEAD_VALUES = ("p_amp", "q_amp", "r_amp", "s_amp", "st_j", "t_amp")
 """What is told of a lead."""
-LEAST_MV = 0.005
-"""A wave below this is none."""
 LEAD_SIGNS = ("QWAVE", "STE_", "STD_", "INVT", "LOWT", "tall_t")
 """Findings that are looked for in a lead."""
+USUAL_IN = {"aVR": LEAD_SIGNS, "V1": ("INVT", "LOWT")}
+"""What is no sign in a lead: aVR looks at the heart from the other side."""
+LEAST_MV = 0.005
+"""A wave below this is none."""
 
 
 MOST_LEADS = 3
@@ -254,15 +264,17 @@ def _of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
         return
     shown = False
     for code in LEAD_SIGNS:
-        signs = [(lead, claim) for lead in readable for claim in _in_leads(code, [lead], known)]
+        asked = [lead for lead in readable if code not in USUAL_IN.get(lead, ())]
+        signs = [(lead, claim) for lead in asked for claim in _in_leads(code, [lead], known)]
         there = [(lead, claim) for lead, claim in signs if not claim.text.startswith("No ")]
         if there:
             shown = True
             facts = tuple(item for _, claim in there for item in claim.evidence)
             text = sentence(f"{label(code)} in {leads_text([lead for lead, _ in there])}")
             yield Claim(text=text, status="supported", evidence=facts, kind="present")
-    if not shown:
-        text = f"No pathological Q wave, ST deviation or T inversion in {listing(readable)}."
+    of_heart = [lead for lead in readable if lead != "aVR"]
+    if not shown and of_heart:
+        text = f"No pathological Q wave, ST deviation or T inversion in {listing(of_heart)}."
         yield Claim(text=text, status="supported", kind="absent")
     for lead in readable if len(readable) <= MOST_LEADS else ():
         waves = [claim for subject in LEAD_VALUES for claim in lead_values(subject, [lead], known)]
@@ -359,7 +371,8 @@ def _rhythm(sections: Mapping[str, Sequence[Claim]]) -> list[Claim]:
     """Tell the rhythm, then its rate."""
     told = sections.get("Rate and rhythm", ())
     found = [c for c in told if c.kind == "present" or (c.status == OPEN and "uncertain" in c.text)]
-    return [*found, *(c for c in told if c.kind == "value" and c.text.startswith("Heart rate"))]
+    rate = [c for c in told if c.text.startswith("Heart rate") or " beats were read" in c.text]
+    return [*found, *rate]
 
 
 def _overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
@@ -433,7 +446,7 @@ MOST_REASONS = 4
 
 def _in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """Say whether named leads show a finding, by their measured waves."""
-    if not leads:
+    if not leads or not is_local(code):
         return
     where, name = listing(list(leads)), label(code)
     for text in (f"{name} in {where}", f"no {name} in {where}"):
@@ -442,6 +455,40 @@ def _in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
             facts = evidence_of(checked)
             yield Claim(text=sentence(text), status="supported", evidence=facts, kind="present")
             return
+
+
+def with_acute(asked: Asked, known: Known) -> Asked:
+    """Ask for what is acute, too, where a question names infarction or ischaemia.
+
+    Parameters
+    ----------
+    asked : Asked
+        What a question is about.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    Asked
+        The same where nothing acute was seen; of what the question names in general, what is not
+        there is left out: "no ischaemic ST-T changes" is no answer beside an occlusion.
+    """
+    if OF_ISCHAEMIA.isdisjoint(asked.findings):
+        return asked
+    seen = [
+        code
+        for code in ACUTE
+        if any(f.status == "present" or is_grave_doubt(f) for f in judged_of(code, known))
+    ]
+    if not seen:
+        return asked
+    kept = [
+        code
+        for code in asked.findings
+        if code not in ("ISC_", "mi")
+        or any(finding.status == "present" for finding in judged_of(code, known))
+    ]
+    return replace(asked, findings=tuple(dict.fromkeys((*seen, *kept))))
 
 
 def expected_word(asked: Asked, known: Known) -> str | None:

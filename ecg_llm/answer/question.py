@@ -61,7 +61,8 @@ _ABOUT = (
     (
         "open",
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
-        r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?)\b",
+        r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?|"
+        r"tell)\b",
     ),
     (
         "courtesy",
@@ -97,9 +98,10 @@ _ABOUT = (
     (
         "urgent",
         r"\b(emergen(cy|t)|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying|isome)|"
-        r"alarming|alerts?|acute|critical|bad|concern(ing|ed)?|red flags?|stable)\b",
+        r"alarming|alerts?|acute|critical|bad|concern(ing|ed)?|red flags?|stable|"
+        r"worst|most (important|worrying))\b",
     ),
-    ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular)\b"),
+    ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
     ("normal", r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide))\b"),
     ("values", r"\b(measurements?|values|numbers|intervals|vitals)\b"),
     (
@@ -108,11 +110,13 @@ _ABOUT = (
         r"diagnos\w+|impression|tell me|overview)\b",
     ),
 )
+_SAID_OF_VALUES = ("high", "low", "narrow", "normal", "abnormal")
 _SIZE = re.compile(r"\bhow (deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 
 
 _TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\b", re.IGNORECASE)
+_NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNORECASE)
 _WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
 _CLOSED = re.compile(
@@ -165,12 +169,17 @@ def read_question(text: str) -> Asked:
             quantities.append(f"qtc_{by}")
     if "qt" in quantities and about == "normal":  # what is long or short is it for its rate
         quantities[quantities.index("qt")] = "qtc"
-    leads = [lead for item in items if item.kind == "lead" for lead in _leads(item.data)]
+    places = [item for item in items if item.kind == "lead"]
+    if not (findings or quantities):  # "chest pain" names no lead
+        places = [item for item in places if isinstance(item.data, str) or item.data[1]]
+    leads = [lead for item in places for lead in _leads(item.data)]
     leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
     if not findings and not quantities and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
     if _asks_what_it_is(items):
         about = "means"
+    if about is None and quantities and any(item.kind in _SAID_OF_VALUES for item in items):
+        about = "normal"
     if about is None and _SIZE.search(text):
         about = "size"
     if about == "why" and not (findings or quantities) and _EXPLAIN.search(text):
@@ -238,7 +247,7 @@ def _denies(text: str, findings: Sequence[str]) -> bool:
     if len(set(findings)) != 1:
         return False
     if findings[0] == "NORM" and _TURNED.search(text):
-        return True
+        return _NOTHING.search(text) is None
     # A question denies nothing; the same words as a statement do.
     claims = extract_claims(text.replace("?", "."))
     denied = any(claim.negated for claim in claims if claim.kind == "finding")
@@ -271,7 +280,7 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     whole = asked
     if asked.about == "normal" and not asked.leads and _WELL.search(question):
         # Only a value can be normal: beside a finding, or alone, "it" is the ECG.
-        turned = _TURNED.search(question) is not None
+        turned = _denies(question, ["NORM"])
         whole = replace(asked, findings=("NORM",), turned=turned)
     about, leads = asked.about, asked.leads
     for role, text in reversed(history[:-1]):

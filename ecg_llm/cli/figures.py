@@ -109,7 +109,7 @@ def progress(what: str) -> Callable[[int, int], None]:
 
 
 def judging_folds(text: str | None, data: Path) -> tuple[int, ...]:
-    """Read the folds that judge, or choose one that trained nothing.
+    """Read the folds that judge, with a warning of those that trained; else choose one.
 
     Parameters
     ----------
@@ -122,11 +122,18 @@ def judging_folds(text: str | None, data: Path) -> tuple[int, ...]:
     -------
     tuple of int
     """
-    if text is not None:
-        return read_folds(text)
-    from ecg_llm.ptbxl import unseen_folds
+    from ecg_llm.ptbxl import TRAINING_FOLDS, unseen_folds
 
-    return unseen_folds(data)
+    if text is None:
+        return unseen_folds(data)
+    folds = read_folds(text)
+    if learnt := sorted(set(folds) & set(TRAINING_FOLDS)):
+        typer.echo(
+            f"ecgllm: what ships was trained on fold {', '.join(map(str, learnt))}: these figures "
+            "say little of other records",
+            err=True,
+        )
+    return folds
 
 
 def read_folds(text: str) -> tuple[int, ...]:

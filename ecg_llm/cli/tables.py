@@ -9,6 +9,7 @@ import typer
 
 from ecg_llm.phrases import amount, number
 from ecg_llm.references import REFERENCES, reference
+from ecg_llm.render.words import shown_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,18 @@ if TYPE_CHECKING:
     from ecg_llm.quality import Quality
     from ecg_llm.quantity import Quantity
 
-LEAD_COLUMNS = ("p_mv", "q_mv", "r_mv", "s_mv", "st_j_mv", "st_j60_mv", "t_mv")
-"""Of the lead table, as named in `LeadMeasurements.summary`."""
+LEAD_COLUMNS = {
+    "p_mv": "p",
+    "q_mv": "q",
+    "r_mv": "r",
+    "s_mv": "s",
+    "r2_mv": "r′",
+    "s2_mv": "s′",
+    "st_j_mv": "ST J",
+    "st_j60_mv": "ST J60",
+    "t_mv": "t",
+}
+"""Of `LeadMeasurements.summary`, with their headings."""
 
 
 def show_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -79,20 +90,14 @@ def show_measurements(measurements: Measurements) -> None:
     show_table(title, headers, rows)
     typer.echo()
     show_table("Further measurements", headers, further)
-    columns = [
-        name
-        for name in LEAD_COLUMNS
-        if any(name in of.summary for of in measurements.leads.values())
-    ]
+    table = {lead: of.summary for lead, of in measurements.leads.items()}
+    columns = shown_columns(LEAD_COLUMNS, table)
     if columns:
         rows_by_lead = [
-            (lead, *(_short(of.summary.get(name)) for name in columns))
-            for lead, of in measurements.leads.items()
+            (lead, *(_short(row.get(name)) for name in columns)) for lead, row in table.items()
         ]
         typer.echo()
-        names = [
-            name.removesuffix("_mv").replace("_", " ").replace("st j", "ST J") for name in columns
-        ]
+        names = [LEAD_COLUMNS[name] for name in columns]
         show_table("Amplitudes in mV, median beat", ("lead", *names), rows_by_lead)
 
 

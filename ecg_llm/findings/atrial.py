@@ -19,6 +19,8 @@ WAVE_FS = 125.0
 REGULAR = 0.08
 """Median change from one RR to the next, as a share of RR, below which a rhythm is regular."""
 RR_CHANGE = "change from one RR to the next"
+P_SEEN = 0.5
+"""Share of beats with a P wave from which the rhythm of the atria is seen."""
 MIN_LIKE = 3
 """Beats that a comparison needs."""
 MIN_STRETCH_S = 0.10

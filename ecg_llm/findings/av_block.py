@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.findings.atrial import REGULAR, RR_CHANGE, irregularity
+from ecg_llm.findings.atrial import P_SEEN, REGULAR, RR_CHANGE, irregularity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, any_of, compare, fact, judge, opposite, unknown
 from ecg_llm.findings.finding import Finding
@@ -21,6 +21,7 @@ PR_ERROR_MS = 5.0
 ESCAPE_BPM = 66.0
 """The rhythm below a complete block is no faster."""
 CODES = ("1AVB", "LPR", "short_pr", "2AVB", "mobitz_1", "mobitz_2", "av_block_2_1", "3AVB")
+NO_P = "P waves could not be found"
 SAME_P_S = 0.10
 """Onsets of P closer than this are of one P wave: none is that short."""
 _MIN_CONFIDENCE = 0.5
@@ -69,6 +70,10 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
             blocked["3AVB"] = _escape(case)
         return tuple(judge(code, check) for code, check in blocked.items())
     atria = _atria(case)
+    few = len(atria.p_s) < P_SEEN * case.n_beats
+    if few and case.value("pr_ms") is None:  # what is not seen is neither blocked nor conducted
+        unseen = {code: unknown(NO_P) for code in CODES} | {"3AVB": _escape(case)}
+        return tuple(judge(code, check) for code, check in unseen.items())
     complete = _dissociated(atria)
     two_to_one = all_of(_two_to_one(atria), opposite(complete))
     dropped = all_of(_dropped(atria), opposite(complete), opposite(two_to_one))

@@ -279,24 +279,19 @@ def _patterns(case: Case, secondary: Secondary) -> tuple[Finding, ...]:
 def _sgarbossa(case: Case) -> Check:
     """Three points or more: concordant elevation 5, concordant depression in V1 to V3 3."""
     concordant = [
-        all_of(
-            at_least(case, "st_j_mv", 0.1, SGARBOSSA, lead),
-            compare(
-                case,
-                "qrs_area_mv_ms",
-                lambda v: v > 0,
-                "QRS mainly upward",
-                SGARBOSSA,
-                lead,
-            ),
-        )
+        all_of(at_least(case, "st_j_mv", 0.1, SGARBOSSA, lead), *_mainly(case, lead, up=True))
         for lead in WALL_LEADS
     ]
     depressed = [
-        all_of(
-            at_most(case, "st_j_mv", -0.1, SGARBOSSA, lead),
-            compare(case, "qrs_area_mv_ms", lambda v: v < 0, "QRS mainly down", SGARBOSSA, lead),
-        )
+        all_of(at_most(case, "st_j_mv", -0.1, SGARBOSSA, lead), *_mainly(case, lead, up=False))
         for lead in ("V1", "V2", "V3")
     ]
     return any_of(*concordant, *depressed)
+
+
+def _mainly(case: Case, lead: str, *, up: bool) -> tuple[Check, Check]:
+    """A QRS that points one way by its area and by its height: in between ST may go either way."""
+    larger, smaller = ("qrs_max_mv", "qrs_min_mv") if up else ("qrs_min_mv", "qrs_max_mv")
+    words = "QRS mainly upward" if up else "QRS mainly down"
+    area = compare(case, "qrs_area_mv_ms", lambda v: v > 0 if up else v < 0, words, SGARBOSSA, lead)
+    return area, outweighs(case, larger, smaller, SGARBOSSA, lead)

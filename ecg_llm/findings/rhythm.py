@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ecg_llm.findings.arrest import asystole_or_vf, judge_pauses
-from ecg_llm.findings.atrial import REGULAR, RR_CHANGE, AtrialActivity, atrial_activity
+from ecg_llm.findings.atrial import P_SEEN, REGULAR, RR_CHANGE, AtrialActivity, atrial_activity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import (
     Check,
@@ -39,8 +39,6 @@ from ecg_llm.findings.sources import (
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
-P_SEEN = 0.5
-"""Share of beats with a P wave from which the rhythm of the atria is seen."""
 SLOW_BPM, FAST_BPM, SVT_BPM = 50.0, 100.0, 130.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 ABSOLUTELY_IRREGULAR = 0.15

@@ -46,6 +46,12 @@ _READ = 0.5
 _MOST_NAMES = 120
 _APART_MM = 4.0
 """Two names are never closer."""
+_BEFORE_MM = 3.5
+"""A lead's name stands about so far behind the beginning of its tracing."""
+_OUTER, _COLUMNS_APART_MM = 0.14, 22.0
+"""No inner column begins so near the edges of the rows, as a share of them; and their distance."""
+_OTHER_COLUMNS = 2.0
+"""By what names must speak for another number of columns than the tracings show."""
 _UNUSUAL = 1.0
 """By what names must speak for the Cabrera order: about one lead's name that stands there alone."""
 
@@ -226,11 +232,16 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
         None if too few names can be read to be sure.
     """
     names = find_names(sight, paper)
-    best = _best_match(names, rows)
+    starts = [place for place, _ in _peaks(sight.spots[START], paper)]
+    ends = [place for place, _ in _peaks(sight.spots[END], paper)]
+    best = _best_match(names, rows, _inner_columns(starts, rows))
     if best is None:
         return None
     grid = ARRANGEMENTS[best.arrangement] if best.arrangement else None
     n_columns = len(grid[0]) if grid else 1
+    if grid is not None and not _limbs_named(names, best):
+        # Which of two usual orders the limb leads have is not guessed.
+        grid = tuple(tuple(lead if lead in _CHEST else "" for lead in row) for row in grid)
     cells: list[tuple[str, ...]] = []
     strips: list[bool] = []
     for r in range(len(rows)):
@@ -245,8 +256,6 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
         alone = len(rows) - len(grid or ()) == 1 - best.shift
         cells.append((lead or ("II" if grid is not None and index >= 0 and alone else ""),))
         strips.append(grid is not None)
-    starts = [place for place, _ in _peaks(sight.spots[START], paper)]
-    ends = [place for place, _ in _peaks(sight.spots[END], paper)]
     edges = _columns(best, n_columns, starts, ends, rows)
     extra = sum(strips) - (best.shift < 0)
     title = best.arrangement or f"{len(rows)}x1"
@@ -262,8 +271,48 @@ def find_layout(sight: Sight, paper: Paper, rows: Sequence[Row]) -> Layout | Non
     )
 
 
-def _best_match(names: list[Name], rows: Sequence[Row]) -> _Match | None:
-    """Try every arrangement at every height against the names found."""
+def _limbs_named(names: list[Name], match: _Match) -> bool:
+    """Tell whether a limb lead's name stands where the arrangement has it, not at a strip."""
+    grid = ARRANGEMENTS[match.arrangement]
+    return any(
+        fit and name.lead in _LIMB and 0 <= owner + match.shift < len(grid)
+        for name, owner, fit in zip(names, match.owner, match.fits, strict=True)
+    )
+
+
+def _inner_columns(starts: list[tuple[float, float]], rows: Sequence[Row]) -> tuple[Floats, ...]:
+    """Find where tracings begin within the rows: one array of marks for each column but the first.
+
+    Every column of a page begins in several rows, one above the other.
+    """
+    first, last = min(row.first_mm for row in rows), max(row.last_mm for row in rows)
+    margin = _OUTER * (last - first)
+    heights = np.array([row.at_mm for row in rows])
+    slopes = np.array([row.slope for row in rows])
+    pitch = float(np.median(np.diff(heights))) if len(rows) > 1 else 30.0
+    inner = []
+    for u, v in sorted(starts):
+        away = np.abs(heights + slopes * u - v)
+        if first + margin < u < last - margin and away.min() < 0.45 * pitch:
+            inner.append((u, v, int(away.argmin())))
+    groups: list[list[tuple[float, float, int]]] = []
+    for mark in inner:
+        if not groups or mark[0] - groups[-1][-1][0] > _COLUMNS_APART_MM:
+            groups.append([])
+        groups[-1].append(mark)
+    enough = max(2.0, len(rows) / 3)
+    return tuple(
+        np.array(group)[:, :2] for group in groups if len({row for *_, row in group}) >= enough
+    )
+
+
+def _best_match(
+    names: list[Name], rows: Sequence[Row], inner: tuple[Floats, ...] | None = None
+) -> _Match | None:
+    """Try every arrangement at every height against the names found.
+
+    ``inner`` tells where columns but the first begin; None if that is not known.
+    """
     if not names or not rows:
         return None
     heights = np.array([row.at_mm for row in rows])
@@ -272,7 +321,8 @@ def _best_match(names: list[Name], rows: Sequence[Row]) -> _Match | None:
     middle = float(np.mean([name.u for name in names]))
     lines = heights[:, None] + slopes[:, None] * (np.array([n.u for n in names]) - middle)
     apart = np.array([name.v for name in names])[None] - lines  # [rows, names]
-    tries = [_match(names, apart, pitch, key, shift, below)
+    marks = None if inner is None else [np.array([[r.first_mm, r.at_mm] for r in rows]), *inner]
+    tries = [_match(names, apart, pitch, key, shift, below, marks)
              for key in ("", *ARRANGEMENTS)
              for shift in _shifts(key, len(rows))
              for below in np.arange(-0.75, 0.55, 0.05) * pitch]  # fmt: skip
@@ -300,9 +350,18 @@ def _shifts(key: str, n_rows: int) -> range:
 
 
 def _match(
-    names: list[Name], apart: Floats, pitch: float, key: str, shift: int, below: float
+    names: list[Name],
+    apart: Floats,
+    pitch: float,
+    key: str,
+    shift: int,
+    below: float,
+    marks: list[Floats] | None,
 ) -> _Match | None:
-    """Hold the names against one arrangement; names stand ``below`` the rows they belong to."""
+    """Hold the names against one arrangement; names stand ``below`` the rows they belong to.
+
+    ``marks`` are where each column's tracings begin, if that is known.
+    """
     gap = np.abs(apart - below)
     owner = gap.argmin(axis=0)
     close = gap.min(axis=0) < 0.28 * pitch
@@ -320,11 +379,21 @@ def _match(
     if not right.any():
         return None
     inside = (owner + shift >= 0) & (owner + shift < len(grid)) if grid else right
-    if grid and len(grid[0]) > 1 and len(np.unique(column[right & inside])) < 2:
-        return None
     u = np.array([name.u for name in names])
     v = np.array([name.v for name in names])
-    edges, straight = _regular(u, v, column, right)
+    n_columns = len(grid[0]) if grid else 1
+    as_marked = marks is not None and len(marks) == n_columns
+    if not grid and marks is not None and not as_marked:
+        return None
+    if n_columns > 1 and len(np.unique(column[right & inside])) < 2:
+        if marks is None or not as_marked:
+            return None
+        edges = _marked(marks)
+        straight = np.abs(u - edges.at(column, v)) < 0.3 * edges.width
+        if not (right & inside & straight).any():
+            return None
+    else:
+        edges, straight = _regular(u, v, column, right)
     fits = right & straight
     score = sum(name.score * (1.0 if fit else -0.5) for name, fit in zip(names, fits, strict=True))
     if grid is None:
@@ -334,11 +403,20 @@ def _match(
     else:
         score -= 0.4 * max(len(grid) - shift - apart.shape[0], 0) + max(0.2 * shift, -0.05 * shift)
         score -= _UNUSUAL if key.endswith("Cabrera") else 0.0
+        score -= _OTHER_COLUMNS if marks is not None and not as_marked else 0.0
     # Names beside their row beat names far from it, all else alike.
     score -= 0.3 * abs(below) / pitch
     beside = tuple(int(r) if c else -1 for r, c in zip(owner, close, strict=True))
     agree = tuple(bool(fit) for fit in fits)
     return _Match(float(score), key, shift, beside, agree, edges)
+
+
+def _marked(marks: list[Floats]) -> Edges:
+    """Fit evenly spaced columns to where their tracings begin, as if to names a little behind."""
+    column = np.concatenate([np.full(len(part), k) for k, part in enumerate(marks)])
+    at = np.concatenate(marks)
+    edges = _fitted(at[:, 0], at[:, 1], column)
+    return replace(edges, left=edges.left + _BEFORE_MM)
 
 
 def _regular(
@@ -390,7 +468,7 @@ def _columns(
     heights = np.array([row.at_mm for row in rows])
     first = min(row.first_mm for row in rows)
     last = max(row.last_mm for row in rows)
-    edges, before = best.edges, 3.5
+    edges, before = best.edges, _BEFORE_MM
     if n_columns > 1 and edges.width <= 0:
         edges = Edges(edges.left, (last - max(first, edges.left - before)) / n_columns)
     marks: list[tuple[int, float, float]] = []

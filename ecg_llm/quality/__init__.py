@@ -149,7 +149,7 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         first, last, score = _longest_acceptable(record, *whole, model)
         if (first, last) != whole:
             reasons.append(f"only {first:.0f} to {last:.0f} s of {to_s:.0f} s can be read")
-    part = record if (first, last) == (0.0, record.duration_s) else record.segment(first, last)
+    part = record.segment(first, last)
     stretch = _judge(part, model)
     if score is not None:
         # Each window was accepted by itself; the limits hold for windows, not for minutes.

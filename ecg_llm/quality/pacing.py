@@ -17,6 +17,8 @@ NARROWNESS = 0.6
 """Height over the narrow span against height over the wide one, from which it is a spike."""
 ISOLATION = 2.0
 """Height of a spike against the range of the 35 ms before it: a QRS complex has begun by then."""
+STEP = 1.6
+"""How far the tracing may have moved once a spike is past, in its heights; after a step it is 2."""
 OVER_NOISE = 12.0
 """Height of a spike against the usual level of the same quantity."""
 OVER_QRS = 0.08
@@ -68,7 +70,9 @@ def find_pacing_spikes(
     half = round(0.05 * record.fs) // 2
     around = np.clip(at[:, None] + np.arange(-half, half + 1), 0, len(near) - 1)
     at = at[near[at] == near[around].max(axis=1)]
+    at = at[np.diff(at, prepend=-2 * half) > half]  # equal heights side by side are one
     at = at[near[at] > ISOLATION * _stir_before(raw, at, record.fs)]
+    at = at[STEP * near[at] > _moved(raw, at, round(NARROW_S * record.fs))]
     return tuple(float(t) for t in np.round(at / record.fs, 4)) if len(at) >= MIN_SPIKES else ()
 
 
@@ -80,6 +84,14 @@ def _height(raw: npt.NDArray[np.float32], span: int) -> npt.NDArray[np.float32]:
     height += raw[:, span:-span]
     out[span:-span] = np.sqrt(np.einsum("lt,lt->t", height, height) / len(raw))
     return out
+
+
+def _moved(
+    raw: npt.NDArray[np.float32], at: npt.NDArray[np.intp], span: int
+) -> npt.NDArray[np.float32]:
+    """Root mean square, over leads, of how far the tracing has moved once a sample is past."""
+    moved = raw[:, np.minimum(at + span, raw.shape[1] - 1)] - raw[:, np.maximum(at - span, 0)]
+    return np.asarray(np.sqrt(np.square(moved).mean(axis=0)), dtype=np.float32)
 
 
 def _stir_before(

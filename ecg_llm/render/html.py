@@ -24,7 +24,14 @@ from ecg_llm.render.tracing import (
     number_evidence,
     page_layout,
 )
-from ecg_llm.render.words import about_text, lead_rows, made_by, told_changes, value_rows
+from ecg_llm.render.words import (
+    about_text,
+    lead_rows,
+    made_by,
+    shown_columns,
+    told_changes,
+    value_rows,
+)
 
 if TYPE_CHECKING:
     from ecg_llm.findings.finding import Evidence
@@ -44,6 +51,8 @@ LEAD_COLUMNS = {
     "q_ms": "Q width",
     "r_mv": "R",
     "s_mv": "S",
+    "r2_mv": "R′",
+    "s2_mv": "S′",
     "st_j_mv": "ST at J",
     "st_j60_mv": "ST at J+60",
     "t_mv": "T",
@@ -262,7 +271,7 @@ def _value_table(rows: Iterable[tuple[str, ...]]) -> str:
 def _lead_table(report: Report) -> Iterable[str]:
     """Tabulate the waves of each lead."""
     table = report.lead_table
-    columns = [name for name in LEAD_COLUMNS if any(name in row for row in table.values())]
+    columns = shown_columns(LEAD_COLUMNS, table)
     if columns:
         yield '<details><summary>Waves of each lead</summary><div class="scroll"><table>'
         yield "<caption>mV, widths in ms; medians over the beats of the dominant form</caption>"

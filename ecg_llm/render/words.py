@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecg_llm.amplitudes import LATE_R_MV
 from ecg_llm.phrases import amount, sentence
 from ecg_llm.references import REFERENCES, reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ecg_llm.quantity import Quantity
     from ecg_llm.report import Change, Report
 
 
@@ -79,6 +83,36 @@ def value_rows(report: Report) -> list[tuple[str, tuple[str, str, str, str, str,
         count = str(quantity.n) if quantity.n else ""
         rows.append((name, (capital(entry.name), value, apart, count, entry.limits, how)))
     return rows
+
+
+RARE_WAVES = ("r2_mv", "s2_mv")
+"""Shown only where a lead has one of `LATE_R_MV`: most have none, or a ripple."""
+
+
+def shown_columns(names: Iterable[str], table: Mapping[str, Mapping[str, Quantity]]) -> list[str]:
+    """Choose which waves of the leads are worth a column.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Candidates, in order.
+    table : mapping of str to mapping of str to Quantity
+        Values by lead and name.
+
+    Returns
+    -------
+    list of str
+        Those that a lead has; R′ and S′ from 0.1 mV on.
+    """
+    largest = {
+        name: max(
+            (abs(row[name].value or 0.0) for row in table.values() if name in row), default=-1
+        )
+        for name in names
+    }
+    return [
+        name for name, most in largest.items() if most >= (LATE_R_MV if name in RARE_WAVES else 0.0)
+    ]
 
 
 def capital(text: str) -> str:

@@ -299,3 +299,30 @@ def test_what_denies_something_else_is_left_out(found: Analysis) -> None:
     )
     assert told == "Atrial fibrillation is absent."
     assert "I cannot" not in answer(found, "Pause?", model=Scripted("I cannot be judged."))
+
+
+@pytest.mark.parametrize(
+    ("wall", "question"),
+    [
+        ("anterior", "Any ischaemia?"),
+        ("anterior", "Is there ischemia?"),
+        ("inferior", "Is there an infarction?"),
+        ("inferior", "inferior MI?"),
+        ("anterior", "Any sign of a heart attack?"),
+    ],
+)
+def test_an_occlusion_is_no_answer_of_no_ischaemia(wall: str, question: str) -> None:
+    """Beside a critical alert stood: No. Ischaemic ST-T changes are absent."""
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+    from ecg_llm.lm import load
+
+    acute = synthetic_ecg(seed=11, bpm=75, conditions=(f"mi_{wall}_acute",))
+    found = analyse(acute.record)
+    for model in (None, load(None)):
+        told = answer(found, question, model=model)
+        assert "ST elevation as in acute coronary occlusion" in told
+        assert not told.startswith("No")
+
+
+def test_without_anything_acute_a_question_on_ischaemia_stays_as_it_is(found: Analysis) -> None:
+    assert "occlusion" not in answer(found, "Any ischaemia?")

@@ -94,6 +94,13 @@ def test_leads_from_one_to_another_are_all_meant() -> None:
         ("is it LBBB or LAFB", "No complete left bundle branch block"),
         ("what is LBBB", "Complete left bundle branch block, in general: QRS"),
         ("are P waves there?", "P waves are present."),
+        ("could the chest pain be cardiac", "An ECG does not tell this (the cause of a symptom)"),
+        ("do I need to wake the consultant?", "An ECG does not tell this (what is to be done)"),
+        ("RV infarct?", "No criterion here looks for this (RV infarct)"),
+        ("is aVR ok", "aVR: P amplitude"),
+        ("wide qrs?", "QRS duration 96 ms (spread 6 ms), reference ≤ 110 ms"),
+        ("how many beats", "Sinus rhythm"),
+        ("mobitz?", "No. Second-degree AV block is absent"),
     ],
 )
 def test_short_questions(infarct: Analysis, question: str, start: str, model: str | None) -> None:
@@ -122,6 +129,11 @@ def test_what_stands_before_the_answer_and_speaks_of_something_else_is_left_out(
 ) -> None:
     model = Scripted("QRS 96 ms. The heart rate is 94 bpm.")
     assert talk(infarct, "What is the heart rate?", model=model) == "The heart rate is 94 bpm."
+
+
+@pytest.mark.parametrize("question", ["Nothing abnormal, correct?", "No abnormality?"])
+def test_nothing_abnormal_is_normal(healthy: Analysis, question: str) -> None:
+    assert talk(healthy, question).startswith("Yes. ")
 
 
 def test_danger_is_not_answered_with_yes(left_block: Analysis) -> None:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ecg_llm.cli.figures import show
+from ecg_llm.cli.figures import judging_folds, show
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.findings import evaluate, micro_f1, tally, truth
@@ -110,6 +110,13 @@ def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch):
     assert (
         "| AFIB (atrial fibrillation) | 1 | 100.0 (21-100) | 100.0 (21-100) |" in result.markdown()
     )
+
+
+def test_folds_that_trained_what_ships_are_judged_with_a_warning(tmp_path, capsys):
+    assert judging_folds("9", tmp_path) == (9,)
+    assert capsys.readouterr().err == ""
+    assert judging_folds("2,9,1", tmp_path) == (2, 9, 1)
+    assert "trained on fold 1, 2: these figures say little" in capsys.readouterr().err
 
 
 def test_a_folder_without_the_table_says_what_to_do(tmp_path):

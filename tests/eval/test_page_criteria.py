@@ -7,7 +7,7 @@ import pytest
 
 from ecg_llm.eval import page_criteria
 from ecg_llm.eval.page_criteria import PagePair, page_pair, score, simulated_patient
-from ecg_llm.page_criteria import bundled
+from ecg_llm.page_criteria import Trust, bundled
 from ecg_llm.training.page_criteria import PageCriteriaRecipe, train_page_criteria
 
 
@@ -30,9 +30,11 @@ def test_what_is_found_and_what_is_false_is_counted():
     assert found.probability == bundled()["raised"].probability(0.2)
 
 
-def test_what_is_too_improbable_to_be_stated_is_not_counted():
-    assert bundled()["lowered"].probability(0.0) < 0.5
-    assert score([pair("present", "present", 0.0, "STD_")], ("STD_",)).found == 0
+def test_what_is_too_improbable_to_be_stated_is_not_counted(monkeypatch):
+    trust = {"lowered": Trust(slope=1.0, constant=0.0)}
+    monkeypatch.setattr(page_criteria, "bundled", lambda: trust)
+    assert score([pair("present", "present", 0.04, "STD_")], ("STD_",)).found == 0
+    assert score([pair("present", "present", 0.06, "STD_")], ("STD_",)).found == 1
 
 
 def test_a_statement_holds_if_any_of_its_findings_does():

@@ -47,3 +47,15 @@ def test_one_p_wave_marked_twice_is_no_blocked_one(make_case):
     case = replace(case, measurements=replace(case.measurements, delineation=moved))
     found = {f.code: f for f in judge_av_block(case, None, False)}
     assert found["av_block_2_1"].status == found["2AVB"].status == "absent"
+
+
+@pytest.mark.parametrize(("bpm", "status"), [(31.0, "unknown"), (90.0, "absent")])
+def test_complete_block_is_not_denied_where_no_p_wave_was_found(make_case, bpm, status):
+    """ "No complete AV block" once stood beneath an idioventricular rhythm of 31/min."""
+    case = make_case({"heart_rate_bpm": bpm, "pr_ms": None})
+    seen = case.measurements.delineation
+    unseen = replace(seen, p_waves_s=np.zeros((0, 3)), p_confidence=np.zeros(0))
+    case = replace(case, measurements=replace(case.measurements, delineation=unseen))
+    found = {finding.code: finding for finding in judge_av_block(case, None, False)}
+    assert found["3AVB"].status == status
+    assert found["2AVB"].status == found["1AVB"].status == "unknown"

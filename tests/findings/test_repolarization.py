@@ -94,11 +94,20 @@ def test_brugada_type_1_is_coved_and_falls_into_an_inverted_t(make_case):
 
 
 def test_sgarbossa_only_in_left_bundle_block(make_case):
-    case = make_case(leads={"V5": {"st_j_mv": 0.15, "qrs_area_mv_ms": 20.0}})
+    up = {"qrs_max_mv": 1.2, "qrs_min_mv": -0.1}
+    case = make_case(leads={"V5": {"st_j_mv": 0.15, "qrs_area_mv_ms": 20.0} | up})
     assert "sgarbossa" in present(case, gate="block", left_block=True)
     assert "sgarbossa" not in present(case, left_block=False)
     discordant = make_case(leads={"V2": {"st_j_mv": 0.15, "qrs_area_mv_ms": -20.0}})
     assert "sgarbossa" not in present(discordant, gate="block", left_block=True)
+
+
+@pytest.mark.parametrize(("deepest", "holds"), [(-0.8, False), (-1.9, True)])
+def test_depression_beneath_a_qrs_that_points_up_is_no_sgarbossa_sign(make_case, deepest, holds):
+    """V2 with R 1.7 and S 0.8 mV, of an area just below 0, alerted as critical."""
+    down = {"st_j_mv": -0.15, "qrs_area_mv_ms": -7.9, "qrs_max_mv": 1.7, "qrs_min_mv": deepest}
+    found = present(make_case(leads={"V2": down}), gate="block", left_block=True)
+    assert ("sgarbossa" in found) is holds
 
 
 def test_a_gate_leaves_all_but_sgarbossa_open(make_case):

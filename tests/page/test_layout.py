@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecg_llm.page.layout import ARRANGEMENTS, Name, _best_match
+from ecg_llm.page.layout import ARRANGEMENTS, Name, _best_match, _inner_columns, _limbs_named
 from ecg_llm.page.rows import Row
 
 
@@ -89,3 +89,33 @@ def test_a_page_of_twelve_rows_is_not_three_rows_over_nine_strips():
     names = [n for n in _names(ARRANGEMENTS["3x4"]) if n.lead in ("I", "V1", "V4")]
     best = _best_match([Name(n.lead, n.u, n.v + 25.0, n.score) for n in names], _rows(12))
     assert best is None or best.arrangement != "3x4"
+
+
+def test_rows_that_begin_anew_in_the_middle_have_two_columns():
+    """Of tilted pages in two columns only V1 to V6 were read, each with a limb lead in front."""
+    rows = _rows(6)
+    names = [n for n in _names(ARRANGEMENTS["6x2"], width=125.0) if n.lead.startswith("V")]
+    middle = [(10.0 + 125.0 - 0.1 * row.at_mm, row.at_mm + 2.0) for row in rows]
+    inner = _inner_columns([(10.0, row.at_mm) for row in rows] + middle, rows)
+    assert len(inner) == 1 and len(inner[0]) == 6
+    alone, best = _best_match(names, rows), _best_match(names, rows, inner)
+    assert alone is not None and alone.arrangement == ""
+    assert best is not None and best.arrangement == "6x2" and all(best.fits)
+    assert not _limbs_named(names, best)
+    assert best.edges.at(1, 30.0) - best.edges.at(0, 30.0) == pytest.approx(125.0, abs=4.0)
+    limb = Name("aVF", 14.0, rows[5].at_mm - 6.0, 0.9)
+    known = _best_match([*names, limb], rows, inner)
+    assert known is not None and _limbs_named([*names, limb], known)
+
+
+def test_marks_of_one_row_or_at_the_edge_make_no_column():
+    rows = _rows(6)
+    assert _inner_columns([(130.0, rows[0].at_mm)], rows) == ()
+    assert _inner_columns([(14.0, row.at_mm) for row in rows], rows) == ()
+    assert _inner_columns([(130.0, row.at_mm + 12.0) for row in rows], rows) == ()
+
+
+def test_names_in_one_column_of_rows_that_do_not_begin_anew_are_rows():
+    names = [n for n in _names(ARRANGEMENTS["6x2"], width=125.0) if n.lead.startswith("V")]
+    best = _best_match(names, _rows(6), ())
+    assert best is not None and best.arrangement == ""

@@ -36,3 +36,21 @@ def test_sharp_qrs_complexes_are_not_spikes(rhythm, seed):
 def test_spikes_are_not_judged_below_250_hz():
     record = synthetic_ecg(rhythm="paced_ventricular", fs=100.0, seed=2).record
     assert assess(record).pacing_spikes_s == ()
+
+
+def test_steps_of_the_baseline_are_not_spikes():
+    record = synthetic_ecg(rhythm="sinus", bpm=60, fs=500.0, seed=5).record
+    signal = record.signal.copy()
+    for t in np.arange(0.7, 9.5, 1.1):
+        signal[:, round(t * 500) :] += 1.2 if signal[0, round(t * 500) - 1] < 1 else -1.2
+    assert assess(ECGRecord(signal=signal, fs=500, leads=record.leads)).pacing_spikes_s == ()
+
+
+def test_equal_heights_side_by_side_are_one_spike():
+    record = synthetic_ecg(rhythm="sinus", bpm=60, fs=500.0, seed=5).record
+    signal = record.signal.copy()
+    for t in (2.3, 5.6):  # two of four samples each
+        signal[:, round(t * 500) : round(t * 500) + 4] = signal[:, [round(t * 500) - 1]] + 1.5
+        signal[:, round(t * 500) - 20 : round(t * 500)] = signal[:, [round(t * 500) - 1]]
+        signal[:, round(t * 500) + 4 : round(t * 500) + 24] = signal[:, [round(t * 500) - 1]]
+    assert assess(ECGRecord(signal=signal, fs=500, leads=record.leads)).pacing_spikes_s == ()

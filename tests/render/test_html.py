@@ -5,6 +5,8 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+from ecg_llm.assistant import interpret
+from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.render.html import to_html
 from ecg_llm.render.tracing import number_evidence
 
@@ -151,3 +153,15 @@ def test_what_is_folded_away_is_printed(report, record):
     text = to_html(report, record)
     printed = text[text.index("@media print") :]
     assert "details::details-content{content-visibility:visible" in printed
+
+
+def test_a_second_r_wave_has_a_column_where_there_is_one():
+    def headings(conditions):
+        made = synthetic_ecg(seed=3, conditions=conditions).record
+        text = to_html(interpret(made, model="none"), made)
+        table = text[text.index("Waves of each lead") :]
+        return re.findall(r'<th scope="col">([^<]*)</th>', table[: table.index("</thead>")])
+
+    assert headings(())[1:5] == ["P", "Q", "Q width", "R"]
+    assert "R′" not in headings(())
+    assert "R′" in headings(("CRBBB",))

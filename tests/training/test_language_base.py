@@ -19,6 +19,8 @@ from transformers import (  # noqa: E402
     AutoModelForCausalLM,
     AutoProcessor,
     Gemma3TextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     PreTrainedTokenizerFast,
     Qwen3Config,
@@ -162,6 +164,12 @@ def test_any_family_is_made_trained_and_used(family, records, tmp_path):
     asked = build(None, [analyse(synthetic_ecg(seed=4, fs=100).record)])
     assert len(engine.generate([asked], max_new_tokens=4)) == 1
     assert all(score < 0 for score in engine.score(asked, ["yes", "no"]))
+    card = json.loads((tmp_path / "out" / "model" / "card.json").read_text())
+    assert card["model"].startswith(
+        f"{'gemma3_text' if family == 'gemma3' else family} of 2 layers"
+    )
+    assert card["data"]["records"].startswith("synthetic (ecg_llm")
+    assert list(card["licences"].values()) == ["Apache-2.0"]
     config = engine.model.config
     assert (config.tokens_per_ecg, config.bundled_encoder) == (52, True)
     # The trained model is the base with its adapter merged.
@@ -211,6 +219,12 @@ def test_what_cannot_be_a_base_is_told(tmp_path):
     folder = language_model("qwen3", tmp_path / "lm")
     with pytest.raises(ConfigError, match=r"type 'qwen3', which reads no ECGs; begin with"):
         load_checkpoint(folder)
+    other = GPT2LMHeadModel(GPT2Config(vocab_size=300, n_embd=32, n_layer=1, n_head=2))
+    other.save_pretrained(tmp_path / "gpt2")
+    for path in (*folder.glob("*token*"), folder / "chat_template.jinja"):
+        shutil.copy(path, tmp_path / "gpt2")
+    with pytest.raises(ConfigError, match="GPT2LMHeadModel is no plain language model"):
+        make_base(tmp_path / "gpt2", tmp_path / "base")
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     for template, told in (
         (None, "has no chat template"),
