@@ -482,11 +482,12 @@ def with_acute(asked: Asked, known: Known) -> Asked:
     ]
     if not seen:
         return asked
+    found = known.facts.findings
+    there = {code for code, finding in found.items() if finding.status == "present"}
     kept = [
         code
         for code in asked.findings
-        if code not in ("ISC_", "mi")
-        or any(finding.status == "present" for finding in judged_of(code, known))
+        if code not in ("ISC_", "mi") or not there.isdisjoint(members(code))
     ]
     return replace(asked, findings=tuple(dict.fromkeys((*seen, *kept))))
 
@@ -515,7 +516,8 @@ def expected_word(asked: Asked, known: Known) -> str | None:
     judged = judged_of(asked.findings[0], known)
     present = [finding for finding in judged if finding.status == "present"]
     if present:
-        if all(finding.doubt for finding in present):
+        asked_for = {asked.findings[0], *members(asked.findings[0])}
+        if all(finding.doubt or finding.code not in asked_for for finding in present):
             return None
         return "No" if asked.turned else "Yes"
     if judged and all(finding.status == "absent" for finding in judged):
