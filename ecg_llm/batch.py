@@ -241,7 +241,16 @@ def run_tasks(
     object
         What the function returned, or ``on_death``.
     """
-    workers = max(1, workers or os.cpu_count() or 1)
+    with _interrupted_once():
+        yield from _run_tasks(function, tasks, on_death, max(1, workers or os.cpu_count() or 1))
+
+
+def _run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    on_death: Callable[[Task], Result],
+    workers: int,
+) -> Iterator[Result]:
     waiting = iter(tasks)
     again: deque[Task] = deque()
     flying: deque[tuple[Task, Future[Result]]] = deque()
@@ -345,6 +354,28 @@ def spawn_pool(workers: int) -> ProcessPoolExecutor:
     # Spawned, not forked: the parent may hold threads of an inference library.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Have the first Ctrl-C end the run in order, and further ones not break off that end.
+
+    Left half-way, a pool waits for its workers, and they for it, for ever.
+    """
+    default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not default or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _interrupt = threading.Event()

@@ -180,7 +180,8 @@ def _rhythm(case: Case, seen: tuple[Column, ...], stated: frozenset[str]) -> dic
 
 def _is_read_well(record: ECGRecord) -> bool:
     """Tell a page without beats from one whose beats were lost in reading."""
-    if float(np.nanmedian(np.nanstd(record.signal, axis=1))) < FLAT_MV:
+    drawn = [row[np.isfinite(row)] for row in record.signal if np.isfinite(row).any()]
+    if float(np.median([row.std() for row in drawn])) < FLAT_MV:
         return True
     if not {"I", "II", "III"} <= set(record.leads):
         return False

@@ -127,3 +127,16 @@ def test_the_report_of_a_page_alerts():
     assert report.alerts[0].code == "stemi"
     assert "probability 0." in report.alerts[0].text
     assert all(quantity.value is None for quantity in report.measurements.values())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_of_a_page_was_read_is_judged(seed):
+    rng = np.random.default_rng(seed)
+    record = synthetic_ecg(seed=seed, bpm=float(rng.uniform(30, 180))).record
+    some = tuple(str(lead) for lead in rng.permutation(record.leads)[: rng.integers(1, 13)])
+    page = in_columns(record, width_s=float(rng.uniform(1, 3))).select(some)
+    for row in page.signal:
+        first, last = sorted(rng.integers(0, page.n_samples, 2).tolist())
+        row[:first] = row[last:] = np.nan
+    report = interpret(replace(page, calibrated=bool(rng.random() < 0.8)), model="none")
+    assert all(quantity.value is None for quantity in report.measurements.values())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.drafted import drafted, left_over, speaks_of, wanted_of
 from ecg_llm.answer.limits import judged
-from ecg_llm.answer.measured import expected_word, measured_answer
+from ecg_llm.answer.measured import ACUTE, expected_word, measured_answer, with_acute
 from ecg_llm.answer.pleas import CHANGED, COMPARES, pleaded
 from ecg_llm.answer.question import Asked, in_context, read_question
 from ecg_llm.answer.spoken import plain
@@ -100,7 +100,7 @@ def respond(
     question, beyond = _without_what_is_beyond(question)
     question = plain(question)
     own = read_question(question)
-    asked = in_context(own, history)
+    asked = with_acute(in_context(own, history), known)
     lead = " " if beyond else ""
     if beyond:
         yield Sentence(text=" ".join(beyond), before="", kind="description")
@@ -155,6 +155,7 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     """
     told = own.about in ("why", "where", "since") or asked.proposes is not None
     told = told or (own.about in ("open", "urgent", "values") and not own.named)
+    told = told or bool(set(ACUTE) & (set(asked.findings) - set(own.findings)))
     if not is_bundled(model):
         return told
     told = (
@@ -165,11 +166,13 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     waves = any(MEASURED[name].per_lead for name in asked.quantities)
     judged = [f for code in asked.findings for f in judged_of(code, known)]
     absent = bool(asked.findings) and all(finding.status != "present" for finding in judged)
+    doubted = any(finding.status == "present" and finding.doubt for finding in judged)
     named = [q for name in asked.quantities for q in MEASURED[name].names]
     unknown = any(
         name in known.facts.values and known.facts.values[name].value is None for name in named
     )
-    return told or not asked.named or asked.leads != () or waves or unknown or absent
+    told = told or not asked.named or asked.leads != () or waves
+    return told or unknown or absent or doubted
 
 
 def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import judged, with_limits
@@ -15,7 +16,13 @@ from ecg_llm.ground.says import MOST_TOLD, finding_says, judged_of, lead_values,
 from ecg_llm.knowledge import concepts
 from ecg_llm.phrases import absent, sentence
 from ecg_llm.report import Claim
-from ecg_llm.statements import denied_claim, located_claims, ruled_out, said_by_another
+from ecg_llm.statements import (
+    denied_claim,
+    is_grave_doubt,
+    located_claims,
+    ruled_out,
+    said_by_another,
+)
 from ecg_llm.vocabulary import label, members
 
 
@@ -116,6 +123,9 @@ EXCLUDES_NOT = {
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
+ACUTE = ("stemi", "sgarbossa", "injury")
+"""What an answer on infarction or ischaemia must not leave out."""
+OF_ISCHAEMIA = frozenset(("ISC_", *members("ISC_"), "mi", *members("mi")))
 DEPENDS = "How dangerous this is depends on the patient, too."
 REGULAR = ("The rhythm is regular.", "The rhythm is irregular.")
 
@@ -162,6 +172,41 @@ def _denied(claim: Claim, code: str, known: Known) -> Claim:
     return claim.model_copy(update={"text": sentence(f"{text} ({decides})" if decides else text)})
 
 
+def with_acute(asked: Asked, known: Known) -> Asked:
+    """Ask for what is acute, too, where a question names infarction or ischaemia.
+
+    Parameters
+    ----------
+    asked : Asked
+        What a question is about.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    Asked
+        The same where nothing acute was seen; of what the question names in general, what is not
+        there is left out: "no ischaemic ST-T changes" is no answer beside an occlusion.
+    """
+    if OF_ISCHAEMIA.isdisjoint(asked.findings):
+        return asked
+    seen = [
+        code
+        for code in ACUTE
+        if any(f.status == "present" or is_grave_doubt(f) for f in judged_of(code, known))
+    ]
+    if not seen:
+        return asked
+    found = known.facts.findings
+    there = {code for code, finding in found.items() if finding.status == "present"}
+    kept = [
+        code
+        for code in asked.findings
+        if code not in ("ISC_", "mi") or not there.isdisjoint(members(code))
+    ]
+    return replace(asked, findings=tuple(dict.fromkeys((*seen, *kept))))
+
+
 def expected_word(asked: Asked, known: Known) -> str | None:
     """Give the right short answer to a question for one finding.
 
@@ -186,7 +231,8 @@ def expected_word(asked: Asked, known: Known) -> str | None:
     judged = judged_of(asked.findings[0], known)
     present = [finding for finding in judged if finding.status == "present"]
     if present:
-        if all(finding.doubt for finding in present):
+        asked_for = {asked.findings[0], *members(asked.findings[0])}
+        if all(finding.doubt or finding.code not in asked_for for finding in present):
             return None
         return "No" if asked.turned else "Yes"
     if judged and all(finding.status == "absent" for finding in judged):

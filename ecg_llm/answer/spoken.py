@@ -46,6 +46,11 @@ _SPOKEN = tuple(
         ),
         (r"dropped beats?|mobitz(?! (type )?(i|ii|1|2)\b)", "second-degree AV block"),
         (r"^\W*bpm(?=\W*$)", "heart rate"),
+        (
+            r"conduction (problem|abnormalit(y|ie)|disturbance|defect|disease|issue)s?",
+            "AV block or bundle branch block",
+        ),
+        (r"brugada('s)?( syndrome| pattern| sign)?(?! type)", "Brugada type 1 pattern"),
         (r"early repol", "early repolarization pattern"),
         (r"electrolyte (problem|imbalance|issue|derangement)s?", "electrolyte disturbance"),
         (r"leads? (\w+ )?(reversed|swapped|switched|misplaced)", "lead reversal"),

@@ -8,7 +8,9 @@ def main() -> None:
 
         app(prog_name="ecgllm")
     except KeyboardInterrupt:  # before there was a command that could say so
+        import signal
         import sys
 
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stderr.write("ecgllm: stopped\n")
         sys.exit(130)

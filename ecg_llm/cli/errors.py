@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any, NoReturn
 
@@ -54,6 +55,7 @@ class CarefulGroup(TyperGroup):
         except ECGError as error:
             _fail(str(error))
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end has begun
             typer.echo("ecgllm: stopped", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
