@@ -275,3 +275,21 @@ def test_ctrl_c_pressed_again_does_not_break_off_the_orderly_end():
     done = pressed(program, 0.3, 0.3, 0.3)
     assert done.stderr.count("Traceback") == 1  # the KeyboardInterrupt that nobody caught
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_ctrl_c_while_workers_start_is_none_of_their_business():
+    program = (
+        "import multiprocessing, signal, threading, time\n"
+        "from ecg_llm.batch import run_tasks; from tests.test_batch import slept\n"
+        "def tell():\n"
+        "    while not multiprocessing.active_children(): time.sleep(0.001)\n"
+        "    print(flush=True)\n"
+        "threading.Thread(target=tell).start()\n"
+        "try:\n"
+        "    list(run_tasks(slept, [0.0] * 8, on_death=slept, workers=2))\n"
+        "except KeyboardInterrupt:\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    print('stopped')\n"
+    )
+    done = pressed(program, *[0.02] * 10)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
