@@ -107,6 +107,14 @@ def test_beats_lost_in_reading_are_no_arrest():
     assert see(poor, assess(poor), frozenset()).by_code["asystole_or_vf"].status == "absent"
 
 
+def test_a_page_whose_paper_speed_was_misread_is_no_slow_heart():
+    record = in_columns(synthetic_ecg(seed=11, bpm=66).record, width_s=2.5)
+    halved = replace(record, fs=record.fs / 2)  # 50 mm/s taken for 25
+    assert (
+        see(halved, assess(halved), frozenset()).by_code["extreme_bradycardia"].status == "absent"
+    )
+
+
 def test_too_little_of_a_page_tells_no_rhythm():
     page = page_of(bpm=70).segment(0, 4)
     seen = see(page, assess(page), frozenset())

@@ -68,12 +68,20 @@ def apply_criteria(
     findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
     av_block = judge_av_block(case, rhythm.p_gate, paced)
     second = any(f.code == "2AVB" and f.status == "present" for f in av_block)
+    third = any(f.code == "3AVB" and f.status == "present" for f in av_block)
+    if second or third:
+        findings = [_of_the_block(f) if f.code == "SBRAD" else f for f in findings]
     findings += av_block
     findings += judge_ectopy(case, rhythm, second)
     findings += judge_qt(case, conduction.wide)
     findings += _morphology(case, rhythm, conduction, paced)
     findings = _ordered(findings)
     return (*findings, _normal(findings))
+
+
+def _of_the_block(slow: Finding) -> Finding:
+    """Take a slow rate for what it is: beats that the block drops, not a slow sinus node."""
+    return judge("SBRAD", Check(False, slow.evidence[-1:])) if slow.status == "present" else slow
 
 
 def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:

@@ -234,3 +234,11 @@ def test_a_supraventricular_tachycardia_lowers_st_by_itself():
     opened = {one.code: one for one in _opened(list(down), BY_DEPRESSION, reason)}
     assert opened["INJLA"].status == opened["ISC_"].status == "unknown"
     assert opened["STD_"].status == "present"
+
+
+@pytest.mark.parametrize("rhythm", ["av_block3", "av_block_2to1"])
+def test_ventricles_that_a_block_makes_slow_are_no_sinus_bradycardia(rhythm):
+    """P waves at 80/min before a complete block were called sinus bradycardia."""
+    found = judged(synthetic_ecg(seed=11, rhythm=rhythm, bpm=None))
+    assert "present" in (found["2AVB"].status, found["3AVB"].status)
+    assert found["SBRAD"].status != "present"
