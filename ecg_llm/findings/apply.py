@@ -72,7 +72,7 @@ def apply_criteria(
     conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
     findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
     if second or third:
-        findings = [_of_the_block(f) if f.code == "SBRAD" else f for f in findings]
+        findings = [_of_the_block(f) if f.code in ("SBRAD", "SARRH") else f for f in findings]
     findings += av_block
     findings += judge_ectopy(case, rhythm, second)
     findings += judge_qt(case, conduction.wide)
@@ -81,9 +81,10 @@ def apply_criteria(
     return (*findings, _normal(findings))
 
 
-def _of_the_block(slow: Finding) -> Finding:
-    """Take a slow rate for what it is: beats that the block drops, not a slow sinus node."""
-    return judge("SBRAD", Check(False, slow.evidence[-1:])) if slow.status == "present" else slow
+def _of_the_block(found: Finding) -> Finding:
+    """Take few and uneven beats for what they are: dropped by a block, not by the sinus node."""
+    dropped = found.status == "present"
+    return judge(found.code, Check(False, found.evidence[-1:])) if dropped else found
 
 
 def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:
