@@ -43,7 +43,8 @@ TOPICS = (
         "what is to be done",
         r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
         r"give|treat|shock)|needs? (a |an |to have a )?(pacemaker|icd|defibrillator|ablation|"
-        r"cardioversion|catheter\w*)|cath( ?lab)?|pci|discharged?|"
+        r"cardioversion|catheter\w*)|(pacemaker|icd|ablation) (be )?(needed|required|necessary)|"
+        r"cath( ?lab)?|pci|discharged?|"
         r"what (should|would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|"
         r"next steps?|management|manage|treat(ment|ed)?|therapy|"
         r"(is|are) (an? )?[\w ]{1,30} indicated|indications? for|cardiovert\w*|"

@@ -491,7 +491,10 @@ _CHILDREN: dict[str, tuple[str, ...]] = {
 """Codes whose presence makes the broader statement true."""
 
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
-    "ventricular_tachycardia": ("wide_qrs_tachycardia",),
+    **dict.fromkeys(
+        ("ventricular_tachycardia", "ventricular_run", "SVTAC"), ("wide_qrs_tachycardia",)
+    ),
+    "STE_": ("brugada_1",),
     **dict.fromkeys(("ISC_", "mi"), ("stemi", "sgarbossa", *_CHILDREN["STD_"])),
 }
 """What may be the same, or graver: beside it nobody says that the first is absent."""

@@ -145,7 +145,8 @@ def respond(
     rest = [] if judges else list(judged(asked, known))
     if (left := left_over(spoken, asked, expected)) is not None:
         rest += measured_answer(left, known, present)
-    yield from _shown([claim for claim in rest if claim.text not in said], first=first)
+    told = {one.text for one in spoken}  # of what was checked, not all was shown
+    yield from _shown([claim for claim in rest if claim.text not in told], first=first)
 
 
 def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool:

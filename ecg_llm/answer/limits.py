@@ -30,7 +30,8 @@ def judged(asked: Asked, known: Known) -> Iterator[Claim]:
     """
     if asked.about == "normal":
         for subject in asked.quantities:
-            yield from _judged(subject, known)
+            if asked.leads or not MEASURED[subject].per_lead:
+                yield from _judged(subject, known)
 
 
 def _judged(subject: str, known: Known) -> Iterator[Claim]:

@@ -328,7 +328,9 @@ def test_without_anything_acute_a_question_on_ischaemia_stays_as_it_is(found: An
     assert "occlusion" not in answer(found, "Any ischaemia?")
 
 
-@pytest.mark.parametrize("question", ["Is he in VT?", "is it shockable?", "any v-tach?"])
+@pytest.mark.parametrize(
+    "question", ["Is he in VT?", "is it shockable?", "any v-tach?", "NSVT?", "SVT with aberrancy?"]
+)
 def test_a_wide_qrs_tachycardia_is_no_answer_of_no_ventricular_one(question: str) -> None:
     """At 165/min with wide QRS complexes stood: No. Ventricular tachycardia is absent."""
     from ecg_llm.data_builders.synthetic import synthetic_ecg
@@ -354,3 +356,15 @@ def test_denials_beside_what_may_be_the_same_are_contradicted() -> None:
         assert checked.status == "contradicted" and "is present" in checked.reason
     (checked,) = fast.check("Ventricular tachycardia.")
     assert checked.status != "supported"
+
+
+def test_tall_t_waves_are_not_normal_ones_in_one_answer() -> None:
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+    acute = synthetic_ecg(seed=11, bpm=75, conditions=("mi_inferior_acute",))
+    told = answer(analyse(acute.record), "Is the T wave normal?")
+    assert "Tall peaked T waves" in told and "is normal" not in told
+
+
+def test_whether_a_pacemaker_is_needed_is_not_whether_there_is_one(found: Analysis) -> None:
+    assert "An ECG does not tell this" in answer(found, "Is a pacemaker needed?")
