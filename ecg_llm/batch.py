@@ -241,7 +241,16 @@ def run_tasks(
     object
         What the function returned, or ``on_death``.
     """
-    workers = max(1, workers or os.cpu_count() or 1)
+    with _interrupted_once():
+        yield from _run_tasks(function, tasks, on_death, max(1, workers or os.cpu_count() or 1))
+
+
+def _run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    on_death: Callable[[Task], Result],
+    workers: int,
+) -> Iterator[Result]:
     waiting = iter(tasks)
     again: deque[Task] = deque()
     flying: deque[tuple[Task, Future[Result]]] = deque()
@@ -253,7 +262,7 @@ def run_tasks(
                 if task is None:
                     break
                 try:
-                    flying.append((task, pool.submit(function, task)))
+                    flying.append((task, _submit(pool, function, task)))
                 except BrokenProcessPool:
                     again.appendleft(task)
                     break
@@ -294,7 +303,7 @@ def _one_by_one(
                 continue
             suspects -= 1
             try:
-                result = pool.submit(function, task).result()
+                result = _submit(pool, function, task).result()
             except BrokenProcessPool:
                 pool.shutdown()
                 pool = spawn_pool(1)
@@ -347,6 +356,39 @@ def spawn_pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
 
 
+def _submit(
+    pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task
+) -> Future[Result]:
+    """Hand a task out; a worker that is started for it sees no Ctrl-C before it can answer one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(function, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Have the first Ctrl-C end the run in order, and further ones not break off that end.
+
+    Left half-way, a pool waits for its workers, and they for it, for ever.
+    """
+    default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not default or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 _interrupt = threading.Event()
 
 
@@ -364,6 +406,7 @@ def _begin() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
     signal.signal(signal.SIGINT, lambda *_: _interrupt.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _end_with_parent() -> None:

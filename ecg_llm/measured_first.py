@@ -128,6 +128,8 @@ def _stated(given: Finding, found: Finding) -> Finding:
 def _rate_of_sinus(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
     """Call a sinus rhythm fast or slow by its rate, as sure as it is a sinus rhythm."""
     sinus, rate = out.get("SR"), _value(given.get("extreme_tachycardia"), "heart rate")
+    if any(code in given and given[code].status == "present" for code in ("2AVB", "3AVB")):
+        return  # then the ventricles are slow, not the sinus node
     for code, limit, too in (("STACH", FAST_BPM, ">"), ("SBRAD", SLOW_BPM, "<")):
         if code not in out or sinus is None or rate is None or not isinstance(rate.value, float):
             continue

@@ -43,7 +43,8 @@ TOPICS = (
         "what is to be done",
         r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
         r"give|treat|shock)|needs? (a |an |to have a )?(pacemaker|icd|defibrillator|ablation|"
-        r"cardioversion|catheter\w*)|cath( ?lab)?|pci|discharged?|"
+        r"cardioversion|catheter\w*)|(pacemaker|icd|ablation) (be )?(needed|required|necessary)|"
+        r"cath( ?lab)?|pci|discharged?|"
         r"what (should|would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|"
         r"next steps?|management|manage|treat(ment|ed)?|therapy|"
         r"(is|are) (an? )?[\w ]{1,30} indicated|indications? for|cardiovert\w*|"
@@ -122,7 +123,7 @@ NOT_SOUGHT = re.compile(
     r"epsilon( waves?)?|osborne?( waves?)?|j waves?|u waves?|(electrical )?alternans|s1 ?q3 ?t3|"
     r"tako ?tsubo|arv[cd]|(hypertrophic |dilated )?cardiomyopathy|ho?cm|amyloid\w*|torsades?|"
     r"multifocal atrial tachycardia|wandering (atrial )?pacemaker|ectopic atrial \w+|"
-    r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|dextrocardia|"
+    r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|"
     r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
     r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"

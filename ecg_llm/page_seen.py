@@ -40,6 +40,8 @@ MIN_P_SHARE, MAX_P_SHARE = 0.15, 0.3
 no tachycardia of wide QRS complexes."""
 FAST_ON_PAGE_BPM = 120.0
 """Rate of a wide-QRS tachycardia on a page; 100 on a recording, whose QRS is measured."""
+LONGEST_QT_MS = 600.0
+"""A longer QT on a page tells of a paper speed that was misread: then the rate is halved, too."""
 FLAT_MV, COHERENT = 0.05, 0.7
 """Leads without beats are believed if they hardly move, or if II is like the sum of I and III."""
 _LEAST_S = 5.0
@@ -137,6 +139,7 @@ def _rhythm(case: Case, seen: tuple[Column, ...], stated: frozenset[str]) -> dic
     none = few and _is_read_well(case.record)
     fast = len(rr_s) >= _MIN_RR and timed > EXTREME_FAST_BPM
     slow = not few and max(timed, counted) < EXTREME_SLOW_BPM
+    slow = slow and (case.value("qt_ms") or 0.0) < LONGEST_QT_MS
     qrs_ms = case.value("qrs_global_ms")
     wide = qrs_ms is not None and qrs_ms >= WIDE_MS
     other = bool(stated & {"AFIB", "PACE"}) or _p_share(case) > MAX_P_SHARE
@@ -180,7 +183,8 @@ def _rhythm(case: Case, seen: tuple[Column, ...], stated: frozenset[str]) -> dic
 
 def _is_read_well(record: ECGRecord) -> bool:
     """Tell a page without beats from one whose beats were lost in reading."""
-    if float(np.nanmedian(np.nanstd(record.signal, axis=1))) < FLAT_MV:
+    drawn = [row[np.isfinite(row)] for row in record.signal if np.isfinite(row).any()]
+    if float(np.median([row.std() for row in drawn])) < FLAT_MV:
         return True
     if not {"I", "II", "III"} <= set(record.leads):
         return False

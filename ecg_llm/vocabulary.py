@@ -490,6 +490,15 @@ _CHILDREN: dict[str, tuple[str, ...]] = {
 }
 """Codes whose presence makes the broader statement true."""
 
+NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("ventricular_tachycardia", "ventricular_run", "SVTAC"), ("wide_qrs_tachycardia",)
+    ),
+    "STE_": ("brugada_1",),
+    **dict.fromkeys(("ISC_", "mi"), ("stemi", "sgarbossa", *_CHILDREN["STD_"])),
+}
+"""What may be the same, or graver: beside it nobody says that the first is absent."""
+
 _SAME = {
     "mobitz1": "mobitz_1",
     "mobitz2": "mobitz_2",

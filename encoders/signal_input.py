@@ -77,7 +77,8 @@ def encoder_input(record: ECGRecord) -> tuple[FloatArray, BoolArray, bool]:
             f"{record.source}: none of the standard twelve leads holds a signal that changes; "
             "at least one is needed."
         )
-    rows |= derive_limb_leads(rows)
+    derived = derive_limb_leads(rows)  # of leads that a page never shows at one time: nothing
+    rows |= {lead: row for lead, row in derived.items() if np.isfinite(row).any()}
     raw = np.stack(list(rows.values()))
     real = np.isfinite(raw)
     middle = np.nanmedian(raw, axis=1, keepdims=True)

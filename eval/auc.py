@@ -176,7 +176,7 @@ def bootstrap(
     truth, score = truth[:, enough], score[:, enough]
     return limits(
         lambda rows: macro(measure, truth[rows], score[rows])[0],
-        np.arange(len(truth)) if groups is None else groups,
+        np.arange(len(truth), dtype=np.int64) if groups is None else groups,
         rounds,
         seed,
     )

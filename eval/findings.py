@@ -247,7 +247,7 @@ def tally(judged: Sequence[Judged], groups: Groups | None = None) -> list[Statem
     """
     counts: dict[str, dict[str, int]] = {}
     parts: dict[str, dict[str, list[int]]] = {}
-    groups = np.arange(len(judged)) if groups is None else groups
+    groups = np.arange(len(judged), dtype=np.int64) if groups is None else groups
     keys: tuple[str, ...] = ("n", "n_positive", "true_positive", "false_positive")
     keys += ("true_negative", "false_negative", "unknown")
     for group, (statements, findings) in zip(groups.tolist(), judged, strict=True):
@@ -266,11 +266,17 @@ def tally(judged: Sequence[Judged], groups: Groups | None = None) -> list[Statem
                 of["stated"].append(group)
             name = ("true" if said == is_true else "false") + ("_positive" if said else "_negative")
             row[name] += 1
+    sizes = {
+        code: {part: effective(np.array(of, np.int64)) for part, of in parts[code].items()}
+        for code in counts
+    }
     rows = [
         StatementResult(
             code=code,
             **row,
-            **{f"effective_{part}": effective(np.array(of)) for part, of in parts[code].items()},
+            effective_positive=sizes[code]["positive"],
+            effective_negative=sizes[code]["negative"],
+            effective_stated=sizes[code]["stated"],
         )
         for code, row in counts.items()
         if row["n_positive"]
@@ -303,7 +309,7 @@ def micro_f1(judged: Sequence[Judged], groups: Groups | None = None) -> tuple[fl
         hits, misses = counts[rows].sum(axis=0).tolist()
         return float(2 * hits / max(2 * hits + misses, 1))
 
-    every = np.arange(len(judged))
+    every = np.arange(len(judged), dtype=np.int64)
     return f1(every), *limits(f1, every if groups is None else groups)
 
 

@@ -61,7 +61,7 @@ def draws(groups: Groups, rounds: int = ROUNDS, seed: int = 0) -> Iterator[npt.N
     np.ndarray of int
         Numbers of the records of the patients drawn, as often as each was.
     """
-    order = np.argsort(groups, kind="stable")
+    order = np.argsort(groups, kind="stable").astype(np.int64)
     records = np.split(order, np.cumsum(np.unique(groups, return_counts=True)[1])[:-1])
     rng = np.random.default_rng(seed)
     for _ in range(rounds):

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.patients import Groups, limits, patients_of
+from ecg_llm.eval.patients import Groups, effective, patients_of
 from ecg_llm.eval.result import Result
+from ecg_llm.eval.shares import wilson
 from ecg_llm.ptbxl import read_table, whole
 from ecg_llm.qa.items import Item, answer_items, ptbxl_files, read_items
 from ecg_llm.qa.question import read_qa
@@ -28,7 +29,7 @@ class QARow:
     n : int
         Questions.
     exact, exact_low, exact_high : float
-        Share answered exactly, as sets, with 95 % limits by patients.
+        Share answered exactly, as sets, with 95 % Wilson limits, a patient's questions as one.
     balanced : float or None
         Mean of the shares over the true answers yes and no, of verify questions.
     majority : float
@@ -190,14 +191,14 @@ def _row(
         2 * len(truth & one) / (len(truth) + len(one)) if truth or one else 1.0
         for truth, one in zip(truths, said, strict=True)
     ]
-    hits = np.array(right, np.float64)
-    low, high = limits(lambda rows: float(hits[rows].mean()), groups[np.array(which)])
+    share = wilson(sum(right), len(right), effective(groups[np.array(which)]))
+    assert share is not None  # there is a question in every group
     return QARow(
         name=name,
         n=len(which),
-        exact=sum(right) / len(right),
-        exact_low=low,
-        exact_high=high,
+        exact=share[0],
+        exact_low=share[1],
+        exact_high=share[2],
         balanced=sum(shares) / len(shares) if closed else None,
         majority=Counter(truths).most_common(1)[0][1] / len(truths),
         f1=sum(f1) / len(f1),

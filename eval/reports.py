@@ -87,7 +87,7 @@ class Row:
 
         def f1(rows: npt.NDArray[np.int64]) -> float:
             tp, fp, fn = parts[rows].sum(axis=0).tolist()
-            return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else float("nan")
+            return float(2 * tp / (2 * tp + fp + fn)) if tp + fp + fn else float("nan")
 
         low, high = limits(f1, groups)
         return cls(name=name, counts=_sum(known), f1_low=low, f1_high=high)

@@ -6,6 +6,8 @@ import functools
 import json
 import multiprocessing
 import os
+import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -233,3 +235,61 @@ def test_groups_are_done_in_one_go_and_a_bad_record_costs_only_itself(tmp_path):
     errors = {str(line["record"]): line["error"]["kind"] for line in lines if "error" in line}
     assert errors == {"bad-1": "RecordError", "crash-2": "WorkerDied"}
     assert (summary.n_ok, summary.n_failed) == (7, 2)
+
+
+def slept(seconds: float) -> float:
+    """A task that takes its time."""
+    time.sleep(seconds)
+    return seconds
+
+
+def pressed(program: str, *gaps_s: float) -> subprocess.CompletedProcess[str]:
+    """Run a program, and press Ctrl-C after each gap once it has printed a line."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        process.stdout.readline()
+        for gap_s in gaps_s:
+            time.sleep(gap_s)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers too
+        try:
+            out, error = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            pytest.fail("it hangs")
+        return subprocess.CompletedProcess(program, process.returncode, out, error)
+
+
+def test_ctrl_c_pressed_again_does_not_break_off_the_orderly_end():
+    program = (
+        "from ecg_llm.batch import run_tasks; from tests.test_batch import slept\n"
+        "for one in run_tasks(slept, [0.0, 3.0, 3.0, 3.0], on_death=slept, workers=2):\n"
+        "    print(one, flush=True)\n"
+    )
+    done = pressed(program, 0.3, 0.3, 0.3)
+    assert done.stderr.count("Traceback") == 1  # the KeyboardInterrupt that nobody caught
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_ctrl_c_while_workers_start_is_none_of_their_business():
+    program = (
+        "import multiprocessing, signal, threading, time\n"
+        "from ecg_llm.batch import run_tasks; from tests.test_batch import slept\n"
+        "def tell():\n"
+        "    while not multiprocessing.active_children(): time.sleep(0.001)\n"
+        "    print(flush=True)\n"
+        "threading.Thread(target=tell).start()\n"
+        "try:\n"
+        "    list(run_tasks(slept, [0.0] * 8, on_death=slept, workers=2))\n"
+        "except KeyboardInterrupt:\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    print('stopped')\n"
+    )
+    done = pressed(program, *[0.02] * 10)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")

@@ -107,6 +107,14 @@ def test_beats_lost_in_reading_are_no_arrest():
     assert see(poor, assess(poor), frozenset()).by_code["asystole_or_vf"].status == "absent"
 
 
+def test_a_page_whose_paper_speed_was_misread_is_no_slow_heart():
+    record = in_columns(synthetic_ecg(seed=11, bpm=66).record, width_s=2.5)
+    halved = replace(record, fs=record.fs / 2)  # 50 mm/s taken for 25
+    assert (
+        see(halved, assess(halved), frozenset()).by_code["extreme_bradycardia"].status == "absent"
+    )
+
+
 def test_too_little_of_a_page_tells_no_rhythm():
     page = page_of(bpm=70).segment(0, 4)
     seen = see(page, assess(page), frozenset())
@@ -126,4 +134,17 @@ def test_the_report_of_a_page_alerts():
     report = interpret(page, model=None)
     assert report.alerts[0].code == "stemi"
     assert "probability 0." in report.alerts[0].text
+    assert all(quantity.value is None for quantity in report.measurements.values())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_of_a_page_was_read_is_judged(seed):
+    rng = np.random.default_rng(seed)
+    record = synthetic_ecg(seed=seed, bpm=float(rng.uniform(30, 180))).record
+    some = tuple(str(lead) for lead in rng.permutation(record.leads)[: rng.integers(1, 13)])
+    page = in_columns(record, width_s=float(rng.uniform(1, 3))).select(some)
+    for row in page.signal:
+        first, last = sorted(rng.integers(0, page.n_samples, 2).tolist())
+        row[:first] = row[last:] = np.nan
+    report = interpret(replace(page, calibrated=bool(rng.random() < 0.8)), model="none")
     assert all(quantity.value is None for quantity in report.measurements.values())

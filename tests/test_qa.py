@@ -263,3 +263,9 @@ def test_one_question_may_stand_alone(tmp_path: Path) -> None:
     path = tmp_path / "item.json"
     path.write_text('{"question": "Is there sinus rhythm?", "ecg_id": 7}')
     assert [item.ecg_ids for item in read_items(path)] == [(7,)]
+
+
+def test_a_lead_is_read_without_the_word():
+    """ "Is V1 noisy" was answered of the whole recording."""
+    assert read_qa("is V1 noisy").lead == "V1"
+    assert read_qa("Is there noise? I want to know").lead is None

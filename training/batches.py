@@ -185,10 +185,11 @@ def batches(pack: Pack, data: DataConfig, views: ViewConfig, size: int, *, needs
             "the recipe, or give other data."
         )
     shares = np.array(weights) / sum(weights)
+    chosen = list(groups.values())
     return Batches(
         pack,
         views,
-        tuple(_few(list(groups.values()), data.few) if data.few else groups.values()),
+        tuple(_few(chosen, data.few) if data.few else chosen),
         shares,
         size,
         tuple(groups),

@@ -163,6 +163,7 @@ def judge_head(head: Head, encoder: Path, pack: Pack, features: Array) -> dict[s
         f"{task} AUC, {name}": value
         for name, score in scores.items()
         for task, value in task_aucs(labels, score, MIN_POSITIVE).items()
+        if value == value  # none of the task's classes has positives enough in a small set
     }
     figures["calibration error, joined"] = calibration_error(labels == 1, joined)
     return figures

@@ -159,7 +159,8 @@ class TemplateLayout:
         for k, message in enumerate(prompt.messages):
             first = self._encoded(self.processor.text(prompt, k)) if k else []
             # A template may write an earlier answer otherwise than one it asks for.
-            if message["role"] == "assistant" and first == ids[: len(first)]:
+            alike = first == ids[: len(first)] and self.end in ids[len(first) :]
+            if message["role"] == "assistant" and alike:
                 last = ids.index(self.end, len(first)) + 1
                 said[len(first) : last] = [True] * (last - len(first))
         answered = [*self._encoded(answer), self.end]

@@ -8,31 +8,30 @@ yielded, a question that no ECG answers is declined, and a refused tracing is no
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.measured import expected_word, judged, measured_answer
-from ecg_llm.answer.question import CHANGED, COMPARES, Asked, in_context, pleaded, read_question
+from ecg_llm.answer.drafted import drafted, left_over, speaks_of, wanted_of
+from ecg_llm.answer.limits import judged
+from ecg_llm.answer.measured import ACUTE, expected_word, measured_answer, with_acute
+from ecg_llm.answer.pleas import CHANGED, COMPARES, pleaded
+from ecg_llm.answer.question import Asked, in_context, read_question
 from ecg_llm.answer.spoken import plain
 from ecg_llm.assistant import known_of
-from ecg_llm.claims.extract import TextClaim, extract_claims
+from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.measured_words import MEASURED, without_formula
 from ecg_llm.compare import with_comparison
 from ecg_llm.compose import build_report
-from ecg_llm.ground.check import brief, check_sentence
+from ecg_llm.ground.check import brief
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import judged_of, measured_claims
-from ecg_llm.ground.sentence import Sentence, split
+from ecg_llm.ground.sentence import Sentence
 from ecg_llm.lm import is_bundled
 from ecg_llm.outside import NOT_SOUGHT, topic_of
 from ecg_llm.phrases import sentence
-from ecg_llm.prompt import build
 from ecg_llm.report import Change, Claim
-from ecg_llm.vocabulary import members
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
@@ -101,7 +100,7 @@ def respond(
     question, beyond = _without_what_is_beyond(question)
     question = plain(question)
     own = read_question(question)
-    asked = in_context(own, history)
+    asked = with_acute(in_context(own, history), known)
     lead = " " if beyond else ""
     if beyond:
         yield Sentence(text=" ".join(beyond), before="", kind="description")
@@ -132,9 +131,9 @@ def respond(
     spoken: list[Sentence] = []
     first = lead
     try:
-        for one in _drafted(history, analyses, model, known, asked, max_new_tokens, said):
+        for one in drafted(history, analyses, model, known, asked, max_new_tokens, said):
             spoken.append(one)
-            judges = judges or any(claim.kind == "state" for claim in _speaks_of(one, asked))
+            judges = judges or any(claim.kind == "state" for claim in speaks_of(one, asked))
             yield one if first else replace(one, before="")
             first = " " if one.text else first
     except Exception as error:  # whatever fails in a model, a measured answer can be given
@@ -144,30 +143,10 @@ def respond(
         yield Sentence(text=text, kind="description", change=change)
         spoken, first = [], " "
     rest = [] if judges else list(judged(asked, known))
-    if (left := _left(spoken, asked, expected)) is not None:
+    if (left := left_over(spoken, asked, expected)) is not None:
         rest += measured_answer(left, known, present)
-    yield from _shown([claim for claim in rest if claim.text not in said], first=first)
-
-
-def _left(spoken: Sequence[Sentence], asked: Asked, expected: str | None) -> Asked | None:
-    """Give what of a question was not answered; None if all of it was."""
-
-    def covered(part: Asked) -> bool:
-        return any(_covers(one, part, expected) for one in spoken)
-
-    if len(asked.findings) + len(asked.quantities) < 2:
-        return None if covered(asked) else asked
-    findings = [
-        f for f in asked.findings if not covered(replace(asked, findings=(f,), quantities=()))
-    ]
-    quantities = [
-        q for q in asked.quantities if not covered(replace(asked, findings=(), quantities=(q,)))
-    ]
-    if not (findings or quantities):
-        return None
-    whole = len(findings) == len(asked.findings) and len(quantities) == len(asked.quantities)
-    closed = asked.closed and whole
-    return replace(asked, findings=tuple(findings), quantities=tuple(quantities), closed=closed)
+    told = {one.text for one in spoken}  # of what was checked, not all was shown
+    yield from _shown([claim for claim in rest if claim.text not in told], first=first)
 
 
 def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool:
@@ -177,6 +156,7 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     """
     told = own.about in ("why", "where", "since") or asked.proposes is not None
     told = told or (own.about in ("open", "urgent", "values") and not own.named)
+    told = told or bool(set(ACUTE) & (set(asked.findings) - set(own.findings)))
     if not is_bundled(model):
         return told
     told = (
@@ -187,11 +167,13 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     waves = any(MEASURED[name].per_lead for name in asked.quantities)
     judged = [f for code in asked.findings for f in judged_of(code, known)]
     absent = bool(asked.findings) and all(finding.status != "present" for finding in judged)
+    doubted = any(finding.status == "present" and finding.doubt for finding in judged)
     named = [q for name in asked.quantities for q in MEASURED[name].names]
     unknown = any(
         name in known.facts.values and known.facts.values[name].value is None for name in named
     )
-    return told or not asked.named or asked.leads != () or waves or unknown or absent
+    told = told or not asked.named or asked.leads != () or waves
+    return told or unknown or absent or doubted
 
 
 def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:
@@ -214,19 +196,13 @@ def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim
         for one in (present, before)
     )
     told = list(with_comparison(now, then).sections[-1].statements)
-    wanted = _wanted(asked)
+    wanted = wanted_of(asked)
     return [
         claim
         for claim in told
         if not wanted
         or any(without_formula(one.subject) in wanted for one in extract_claims(claim.text))
     ] or told
-
-
-def _wanted(asked: Asked) -> set[str]:
-    """Give the subjects of claims that speak of what was asked."""
-    wanted = {code for name in asked.findings for code in (name, *members(name))}
-    return wanted | {without_formula(name) for name in asked.quantities}
 
 
 def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:
@@ -243,126 +219,6 @@ def _refusals(present: Analysis) -> list[Claim]:
     reasons = "; ".join(present.quality.reasons) or "insufficient technical quality"
     text = sentence(f"this tracing is not interpreted, it should be recorded again: {reasons}")
     return [Claim(text=text, status="supported")]
-
-
-_CONCLUDES = re.compile(r"(impression|conclusion)\b", re.IGNORECASE)
-_WORD = re.compile(r"^(yes|no)\b[\s.,:;–-]*", re.IGNORECASE)
-
-
-def _drafted(
-    history: Sequence[tuple[str, str]],
-    analyses: Sequence[Analysis],
-    model: TextModel,
-    known: Known,
-    asked: Asked,
-    max_new_tokens: int,
-    said: set[str],
-) -> Iterator[Sentence]:
-    """Check a model's answer while it is written."""
-    texts = [*(text for _, text in history[:-1]), plain(history[-1][1])]
-    prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
-    buffer, answered = "", False
-    expected = expected_word(asked, known)
-    for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
-        buffer += piece or ""
-        parts = list(split(buffer))
-        if parts and _loops(parts[-1][1]):
-            return  # a model that repeats itself says nothing more
-        if piece is None:
-            done, buffer = parts, ""
-        elif len(parts) > 1:
-            done = parts[:-1]
-            buffer = parts[-1][0] + parts[-1][1] + (" " if buffer[-1:].isspace() else "")
-        else:
-            continue
-        for before, text in done:
-            word = _WORD.match(text)
-            rest = text[word.end() :] if word else text
-            if word and not (text[: word.end()].rstrip()[-1:] in ".,:;" or not rest):
-                word, rest = None, text  # "No AF." is a denial, not an answer
-            if word and expected and asked.closed:
-                said.add(f"{expected}.")
-                yield Sentence(text=f"{expected}.", before=before or " ", kind="told")
-            if not rest or (asked.named and _CONCLUDES.match(rest)):
-                continue
-            rest = rest[0].upper() + rest[1:] if word else rest
-            for one in check_sentence(rest, known, before=before or " ", strict=False, said=said):
-                covers = _covers(one, asked, expected)
-                if _there(asked, expected) and _speaks_of(one, asked) and not covers:
-                    continue  # what is absent is true, but no answer to what is present
-                if _of_other_leads(one, asked) or _denies_others(one, asked):
-                    continue
-                answered = answered or covers
-                beside = asked.named and one.text and not _speaks_of(one, asked)
-                if beside and (not answered or is_bundled(model)):
-                    continue  # what else there is may be told behind the answer, not before it
-                yield one
-
-
-LOOP_WORDS, LOOP_TIMES = 4, 3
-
-
-def _loops(text: str) -> bool:
-    """Whether a sentence says the same few words over and over."""
-    words = text.split()
-    if len(words) < LOOP_WORDS * LOOP_TIMES:
-        return False
-    runs = Counter(zip(*(words[k:] for k in range(LOOP_WORDS)), strict=False))
-    return max(runs.values()) >= LOOP_TIMES
-
-
-def _speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
-    """Give the claims of a sentence on what was asked."""
-    wanted = _wanted(asked)
-    told = [claim for claim in _claims_of(one) if without_formula(claim.subject) in wanted]
-    if asked.findings and asked.leads:  # what is said of other leads is no answer
-        told = [claim for claim in told if set(claim.leads) & set(asked.leads)]
-    return told
-
-
-def _claims_of(one: Sentence) -> Sequence[TextClaim]:
-    """Give what a sentence claims."""
-    return [claim.claim for claim in one.claims] or extract_claims(one.text)
-
-
-def _denies_others(one: Sentence, asked: Asked) -> bool:
-    """Whether a sentence only denies what was not asked for, or a part of it."""
-    named = set(asked.findings)
-    if not named - {"NORM"}:
-        return False
-    claims = _claims_of(one)
-    only = all(claim.kind == "finding" and claim.negated for claim in claims)
-    return only and bool(claims) and named.isdisjoint(claim.subject for claim in claims)
-
-
-def _of_other_leads(one: Sentence, asked: Asked) -> bool:
-    """Whether a sentence gives the values of other leads than those that were asked for."""
-    if not (asked.quantities and asked.leads):
-        return False
-    leads = {lead for claim in _claims_of(one) if claim.kind == "number" for lead in claim.leads}
-    return bool(leads) and leads.isdisjoint(asked.leads)
-
-
-def _there(asked: Asked, expected: str | None) -> bool:
-    """Whether the right word means that what was asked for is present."""
-    if expected is None:
-        return False
-    return not expected.startswith("No") if not asked.turned else not expected.startswith("Yes")
-
-
-def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
-    """Whether a shipped sentence answers what was asked; where yes is right, by what is present."""
-    if not one.text:
-        return False
-    if not asked.named:
-        return bool(one.claims) or one.kind in ("value", "present", "absent", "unknown")
-    told = _speaks_of(one, asked)
-    if _there(asked, expected):
-        told = [claim for claim in told if not claim.negated]
-    if asked.quantities and not (asked.findings or asked.closed or asked.about == "normal"):
-        told = [claim for claim in told if claim.kind == "number" or claim.certainty == "unjudged"]
-    kinds = ("present", "absent") if asked.findings else ("value",)
-    return bool(told) and (bool(one.claims) or one.kind in kinds)
 
 
 @dataclass

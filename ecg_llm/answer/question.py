@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ecg_llm.answer.pleas import CLOSED, TAG
 from ecg_llm.answer.spoken import plain
-from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
-from ecg_llm.ground.known import Known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ _ABOUT = (
     ),
     (
         "courtesy",
-        r"^\W*((many )?thanks|thank you|ok(ay)?|great|hi|hello|hey|(good)?bye|"
+        r"^\W*((many )?thanks|thx|cheers|thank you|ok(ay)?|great|hi|hello|hey|(good)?bye|"
         r"good (morning|afternoon|evening|day))( (you|very much|a lot|so much|there))*\W*$",
     ),
     (
@@ -98,7 +97,7 @@ _ABOUT = (
     (
         "urgent",
         r"\b(emergen(cy|t)|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying|isome)|"
-        r"alarming|alerts?|acute|critical|bad|concern(ing|ed)?|red flags?|stable|"
+        r"alarming|alerts?|acute|critical|bad|(un)?safe|concern(ing|ed)?|red flags?|stable|"
         r"worst|most (important|worrying))\b",
     ),
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
@@ -119,9 +118,6 @@ _TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\
 _NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNORECASE)
 _WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
-_CLOSED = re.compile(
-    r"(is|are|does|do|did|can|could|has|have|any|was|were|would|will)\b", re.IGNORECASE
-)
 _ASKS_FOR = re.compile(
     r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give)\b",
     re.IGNORECASE,
@@ -233,7 +229,7 @@ def _is_closed(
     """Whether yes or no would answer: also ``LBBB?``, and ``He has AF, right?``."""
     if _EITHER.search(text):
         return False
-    if _CLOSED.match(text) or _TAG.search(text):
+    if CLOSED.match(text) or TAG.search(text):
         return True
     said = bool(findings or _proposed(text, quantities)) or about == "normal"
     return said and not _ASKS_FOR.match(text)
@@ -298,58 +294,3 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
 
 CARRIED = ("why", "normal", "where", "since", "size")
 """What is asked of something; of what was asked before, where nothing is named."""
-
-
-_ASSERTS = re.compile(
-    r"\b(say|write|confirm|state|admit|agree|tell (me|them)|report|answer|call it|pretend|assume|"
-    r"you are wrong|that is wrong|there is no|is normal|change)\b",
-    re.IGNORECASE,
-)
-
-
-_TAG = re.compile(
-    r",?\s*\b(is it not|isn't it|is it|isn't that so|is that (right|correct)|right|correct|yes|no|"
-    r"or not|don't you (think|agree)|do you agree|agreed)\s*\?\s*$",
-    re.IGNORECASE,
-)
-COMPARES = re.compile(
-    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|"
-    r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
-    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
-    r"week|visit|admission)|"
-    r"(better|worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|differen(t|ce)|resolved|compare)|"
-    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording))\b",
-    re.IGNORECASE,
-)
-"""Words that ask what has changed since an earlier ECG."""
-
-
-CHANGED = re.compile(
-    r"\b(before|earlier|previous\w*|last time|shifted|changed?|longer|shorter|still|again|"
-    r"any ?more|(in|de)creased|risen|fallen|faster|slower|new(ly)?|old|gone|resolved)\b",
-    re.IGNORECASE,
-)
-"""Words that ask for a change, where an earlier ECG is at hand."""
-
-
-def pleaded(question: str, known: Known) -> list[CheckedClaim]:
-    """Find what a user wants said, or has confirmed, although the record contradicts it.
-
-    Parameters
-    ----------
-    question : str
-        As asked.
-    known : Known
-        Of the ECG.
-
-    Returns
-    -------
-    list of CheckedClaim
-        The contradicted claims; empty where a question is only asked.
-    """
-    tag = _TAG.search(question)
-    if tag is not None and not _CLOSED.match(question.strip()):
-        question = question[: tag.start()] + "."
-    elif question.strip().endswith("?") or not _ASSERTS.search(question):
-        return []
-    return [one for one in known.check(question) if one.status == "contradicted"]

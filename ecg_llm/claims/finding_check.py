@@ -16,7 +16,7 @@ from ecg_llm.findings.repolarization import (
 from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
 from ecg_llm.findings.territories import contiguous
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.vocabulary import canonical_code, label, members
+from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
 
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
 Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
@@ -206,6 +206,10 @@ def check_finding(claim: TextClaim, facts: Facts) -> Result:
     if claim.leads and code in _TESTS and claim.certainty != "unjudged":
         return _in_leads(claim, code, facts)
     judged = [facts.findings[one] for one in members(code) if one in facts.findings]
+    for other in NOT_DENIED_BESIDE.get(code, ()) if claim.negated else ():
+        beside = facts.findings.get(other)
+        if beside is not None and beside.status == "present":
+            return Result("contradicted", beside.evidence, f"{beside.label} is present")
     if code == "NORM" and not judged:
         return _nothing_else(claim, facts)
     if not judged:

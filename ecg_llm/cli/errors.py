@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import signal
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
@@ -32,6 +35,30 @@ _EXTRAS = {module: extra for extra, modules in _EXTRA_OF.items() for module in m
 """What to install for a module that is not there."""
 
 
+_IN_ASCII = {
+    "−": "-", "–": "-", "·": "-", "≥": ">=", "≤": "<=", "→": "->", "×": "x", "…": "...",
+    "“": '"', "”": '"', "‘": "'", "’": "'",
+}  # fmt: skip
+
+
+def write_in_any_encoding() -> None:
+    """Have text that the terminal's encoding lacks written in ASCII.
+
+    A question mark for a minus or a ``≥`` would turn a value into another one; what has no
+    likeness in ASCII is written as its code point.
+    """
+
+    def likeness(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        lacking = error.object[error.start : error.end]
+        return "".join(_IN_ASCII.get(c, f"\\u{ord(c):04x}") for c in lacking), error.end
+
+    codecs.register_error("ecgllm.ascii", likeness)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="ecgllm.ascii")
+
+
 class CarefulGroup(TyperGroup):
     """The root command: no error of a record, a file or a person ends in a traceback."""
 
@@ -54,6 +81,7 @@ class CarefulGroup(TyperGroup):
         except ECGError as error:
             _fail(str(error))
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end has begun
             typer.echo("ecgllm: stopped", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:

@@ -10,7 +10,7 @@ from ecg_llm.findings.case import Case
 from ecg_llm.findings.chambers import judge_chambers
 from ecg_llm.findings.checks import Check, fact, judge, unknown
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.findings.conduction import Conduction, judge_conduction
+from ecg_llm.findings.conduction import WIDE_MS, Conduction, judge_conduction
 from ecg_llm.findings.ectopy import judge_ectopy
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.infarction import judge_infarction
@@ -64,16 +64,27 @@ def apply_criteria(
     pacing = judge_pacing(case)
     rhythm = judge_rhythm(case, pacing)
     paced = pacing.ventricular.holds is True
-    conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
-    findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
     av_block = judge_av_block(case, rhythm.p_gate, paced)
     second = any(f.code == "2AVB" and f.status == "present" for f in av_block)
+    third = any(f.code == "3AVB" and f.status == "present" for f in av_block)
+    if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
+        rhythm = replace(rhythm, ventricular=True)
+    conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
+    findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
+    if second or third:
+        findings = [_of_the_block(f) if f.code in ("SBRAD", "SARRH") else f for f in findings]
     findings += av_block
     findings += judge_ectopy(case, rhythm, second)
     findings += judge_qt(case, conduction.wide)
     findings += _morphology(case, rhythm, conduction, paced)
     findings = _ordered(findings)
     return (*findings, _normal(findings))
+
+
+def _of_the_block(found: Finding) -> Finding:
+    """Take few and uneven beats for what they are: dropped by a block, not by the sinus node."""
+    dropped = found.status == "present"
+    return judge(found.code, Check(False, found.evidence[-1:])) if dropped else found
 
 
 def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:

@@ -158,6 +158,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         p_gate += " before the QRS"
         if fibrillation.holds is None and not flutter.holds:
             p_gate = fibrillation.reason
+    if wide_fast.holds:
+        p_gate = p_gate or "no P waves go before most of the wide QRS complexes"
     return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate, ventricular)
 
 

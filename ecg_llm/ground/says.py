@@ -11,8 +11,15 @@ from ecg_llm.ground.known import Known
 from ecg_llm.phrases import amount, brief_reason, measured, sentence
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Claim
-from ecg_llm.statements import ALERTING, finding_claims, said_by_another, stated_claim, value_claim
-from ecg_llm.vocabulary import canonical_code, label, members
+from ecg_llm.statements import (
+    ALERTING,
+    finding_claims,
+    is_grave_doubt,
+    said_by_another,
+    stated_claim,
+    value_claim,
+)
+from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
 
 
 def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
@@ -117,10 +124,14 @@ def judged_of(code: str, known: Known) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Its members; of what was not judged itself, the broader finding that rules it out.
+        Its members; in place of absent ones what must not be denied beside it; of what was not
+        judged itself, the broader finding that rules it out.
     """
     found = known.facts.findings
     judged = [found[one] for one in members(code) if one in found]
+    if judged and not any(finding.status == "present" for finding in judged):
+        beside = [found[one] for one in NOT_DENIED_BESIDE.get(code, ()) if one in found]
+        judged = [f for f in beside if f.status == "present" or is_grave_doubt(f)] or judged
     if judged:
         return judged
     broader = [f for name, f in found.items() if canonical_code(code) in members(name)]

@@ -89,7 +89,7 @@ def record_files(folder: Folder) -> list[str]:
         Relative paths, sorted.
     """
     names = folder.names()
-    headers = [name for name in names if PurePosixPath(name).suffix.lower() == ".hea"]
+    headers = {name for name in names if PurePosixPath(name).suffix.lower() == ".hea"}
     signal_files: set[str] = set()
     segments: set[str] = set()
     of_segments: set[str] = set()
@@ -103,7 +103,7 @@ def record_files(folder: Folder) -> list[str]:
         segments |= {str(base / f"{part}.hea") for part in parts}
         of_segments |= {header} if parts else set()
     # No header hides another one, nor itself: a record of segments is no segment.
-    signal_files -= set(headers)
+    signal_files -= headers
     segments -= of_segments
     stems = {name.removesuffix(".hea") for name in headers}
     found = [

@@ -292,7 +292,9 @@ def _noise(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
     found = {term: ecg.noisy(term, asked.lead) for term in terms}
     kept = tuple(term for term, (there, _) in found.items() if there) or ("none",)
     facts = [f for term in terms for f in _noise_facts(ecg, term, asked.lead, found[term][1])]
-    return QAAnswer(answer=kept, text=sentence(", ".join(kept)), evidence=tuple(facts))
+    where = f" in {asked.lead}" if asked.lead else ""
+    told = "no noise" if kept == ("none",) else ", ".join(kept)
+    return QAAnswer(answer=kept, text=sentence(f"{told}{where}"), evidence=tuple(facts))
 
 
 def _noise_facts(ecg: QARecord, kind: str, lead: str | None, p: float) -> Iterator[Evidence]:

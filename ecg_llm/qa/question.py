@@ -202,11 +202,14 @@ def read_qa(question: str, n_ecgs: int = 1) -> QAQuestion:
 
 
 def _lead(question: str) -> str | None:
-    """Find the lead that is named, with its capitals or after the word lead."""
-    found = re.search(r"\blead (aVR|aVL|aVF|V[1-6]|III|II|I)\b", question, re.IGNORECASE)
+    """Find the lead that is named: after the word lead, or by a name that nothing else has."""
+    found = re.search(
+        r"\blead (aVR|aVL|aVF|V[1-6]|III|II|I)\b|\b(aVR|aVL|aVF|V[1-6])\b", question, re.IGNORECASE
+    )
     if found is None:
         return None
-    return next(lead for lead in STANDARD_12 if lead.lower() == found[1].lower())
+    named = (found[1] or found[2]).lower()
+    return next(lead for lead in STANDARD_12 if lead.lower() == named)
 
 
 _VOCABULARY = sorted(

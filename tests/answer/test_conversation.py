@@ -299,3 +299,72 @@ def test_what_denies_something_else_is_left_out(found: Analysis) -> None:
     )
     assert told == "Atrial fibrillation is absent."
     assert "I cannot" not in answer(found, "Pause?", model=Scripted("I cannot be judged."))
+
+
+@pytest.mark.parametrize(
+    ("wall", "question"),
+    [
+        ("anterior", "Any ischaemia?"),
+        ("anterior", "Is there ischemia?"),
+        ("inferior", "Is there an infarction?"),
+        ("inferior", "inferior MI?"),
+        ("anterior", "Any sign of a heart attack?"),
+    ],
+)
+def test_an_occlusion_is_no_answer_of_no_ischaemia(wall: str, question: str) -> None:
+    """Beside a critical alert stood: No. Ischaemic ST-T changes are absent."""
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+    from ecg_llm.lm import load
+
+    acute = synthetic_ecg(seed=11, bpm=75, conditions=(f"mi_{wall}_acute",))
+    found = analyse(acute.record)
+    for model in (None, load(None)):
+        told = answer(found, question, model=model)
+        assert "ST elevation as in acute coronary occlusion" in told
+        assert not told.startswith("No")
+
+
+def test_without_anything_acute_a_question_on_ischaemia_stays_as_it_is(found: Analysis) -> None:
+    assert "occlusion" not in answer(found, "Any ischaemia?")
+
+
+@pytest.mark.parametrize(
+    "question", ["Is he in VT?", "is it shockable?", "any v-tach?", "NSVT?", "SVT with aberrancy?"]
+)
+def test_a_wide_qrs_tachycardia_is_no_answer_of_no_ventricular_one(question: str) -> None:
+    """At 165/min with wide QRS complexes stood: No. Ventricular tachycardia is absent."""
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+    from ecg_llm.lm import load
+
+    found = analyse(synthetic_ecg(seed=11, rhythm="vt", bpm=None).record)
+    for model in (None, load(None)):
+        told = answer(found, question, model=model)
+        assert "Wide-QRS tachycardia" in told
+        assert not told.startswith(("No.", "Yes."))
+        assert "entricular tachycardia is absent" not in told and "No ventricular tach" not in told
+
+
+def test_denials_beside_what_may_be_the_same_are_contradicted() -> None:
+    from ecg_llm.assistant import known_of
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+    fast = known_of(analyse(synthetic_ecg(seed=11, rhythm="vt", bpm=None).record))
+    acute = synthetic_ecg(seed=11, bpm=75, conditions=("mi_inferior_acute",))
+    raised = known_of(analyse(acute.record))
+    for known, text in ((fast, "No ventricular tachycardia."), (raised, "No infarction.")):
+        (checked,) = known.check(text)
+        assert checked.status == "contradicted" and "is present" in checked.reason
+    (checked,) = fast.check("Ventricular tachycardia.")
+    assert checked.status != "supported"
+
+
+def test_tall_t_waves_are_not_normal_ones_in_one_answer() -> None:
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+    acute = synthetic_ecg(seed=11, bpm=75, conditions=("mi_inferior_acute",))
+    told = answer(analyse(acute.record), "Is the T wave normal?")
+    assert "Tall peaked T waves" in told and "is normal" not in told
+
+
+def test_whether_a_pacemaker_is_needed_is_not_whether_there_is_one(found: Analysis) -> None:
+    assert "An ECG does not tell this" in answer(found, "Is a pacemaker needed?")

@@ -442,3 +442,20 @@ def test_a_fhir_bundle_names_patient_and_time_as_told(file, folder):
     ):
         result = run(app, wrong)
         assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+def test_an_output_of_another_encoding_keeps_signs_and_limits(encoding, tmp_path):
+    words = [sys.executable, "-m", "ecg_llm.cli"]
+    with_encoding = os.environ | {"PYTHONIOENCODING": encoding}
+    for more in (
+        ["report", "examples/00177_hr.hea", "--model", "none"],
+        ["show", "examples/00177_hr.hea", "-o", os.fsencode(tmp_path / "caf") + b"\xe9.png"],
+    ):
+        done = subprocess.run([*words, *more], cwd=ROOT, capture_output=True, env=with_encoding)
+        assert (done.returncode, done.stderr) == (0, b""), done.stderr
+        text = done.stdout.decode(encoding)
+        if more[0] == "show":
+            assert text.rstrip().endswith("caf\\udce9.png")
+        elif encoding != "utf-8":
+            assert "QRS axis -45" in text and "(>= 0.55)" in text

@@ -106,3 +106,12 @@ def test_sizes() -> None:
     assert SignalEncoderConfig.of_size("mini") == SignalEncoderConfig()
     with pytest.raises(ConfigError, match="mini, small, base, large"):
         SignalEncoderConfig.of_size("huge")
+
+
+def test_a_limb_lead_that_two_others_never_show_at_one_time_is_not_derived() -> None:
+    signal = synthetic_ecg(seed=2).record.select(("I", "aVF")).signal.copy()
+    signal[0, signal.shape[1] // 2 :] = np.nan
+    signal[1, : signal.shape[1] // 2] = np.nan
+    record = ECGRecord(signal=signal, fs=500, leads=("I", "aVF"), origin="page")
+    _, present, _ = encoder_input(record)
+    assert present.any(axis=1).sum() == 2

@@ -13,6 +13,7 @@ from ecg_llm.assistant import known_of
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.qa import _row
 from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts, said_findings
+from ecg_llm.eval.shares import wilson
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
 from ecg_llm.io import read_record
@@ -77,10 +78,10 @@ def test_controls_change_what_the_model_sees(case: Case) -> None:
 def test_balanced_agreement_and_the_majority_answer() -> None:
     asked = [Item(question="?", ecg_ids=(1,), truth=(t,)) for t in ("no", "no", "no", "yes")]
     row = _row("all", range(4), asked, [("no",)] * 4, np.arange(4))
-    assert (row.exact_low, row.exact_high) == (0.25, 1.0)
+    assert (row.exact, row.exact_low, row.exact_high) == wilson(3, 4)
     assert (row.n, row.exact, row.balanced, row.majority, row.f1) == (4, 0.75, 0.5, 0.75, 0.75)
     one_patient = _row("all", range(4), asked, [("no",)] * 4, np.zeros(4, np.int64))
-    assert (one_patient.exact_low, one_patient.exact_high) == (0.75, 0.75)
+    assert one_patient.exact_low < row.exact_low < row.exact_high < one_patient.exact_high
 
 
 def test_the_limits_of_f1_are_by_patients() -> None:

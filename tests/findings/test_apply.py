@@ -234,3 +234,27 @@ def test_a_supraventricular_tachycardia_lowers_st_by_itself():
     opened = {one.code: one for one in _opened(list(down), BY_DEPRESSION, reason)}
     assert opened["INJLA"].status == opened["ISC_"].status == "unknown"
     assert opened["STD_"].status == "present"
+
+
+@pytest.mark.parametrize("rhythm", ["av_block3", "av_block_2to1", "mobitz2"])
+def test_beats_that_a_block_drops_make_no_slow_or_uneven_sinus_rhythm(rhythm):
+    """P waves at 80/min before a complete block were called sinus bradycardia."""
+    found = judged(synthetic_ecg(seed=11, rhythm=rhythm, bpm=None))
+    assert "present" in (found["2AVB"].status, found["3AVB"].status)
+    assert "present" not in (found["SBRAD"].status, found["SARRH"].status)
+
+
+def test_a_wide_escape_rhythm_below_a_complete_block_tells_no_infarction():
+    """Its QS complexes were called an inferior infarction, its width a conduction delay."""
+    found = judged(synthetic_ecg(seed=11, rhythm="av_block3", bpm=None))
+    assert found["3AVB"].status == "present"
+    for code in ("IMI", "QWAVE", "IVCD", "CLBBB", "LVH", "STE_"):
+        assert found[code].status == "unknown", code
+    narrow = judged(synthetic_ecg(seed=11, rhythm="av_block3_junctional", bpm=None))
+    assert narrow["3AVB"].status == "present" and narrow["CLBBB"].status == "absent"
+
+
+def test_the_few_p_waves_of_a_wide_qrs_tachycardia_tell_no_pr():
+    found = judged(synthetic_ecg(seed=11, rhythm="vt", bpm=None))
+    assert found["wide_qrs_tachycardia"].status == "present"
+    assert {found[code].status for code in ("1AVB", "LPR", "short_pr")} == {"unknown"}

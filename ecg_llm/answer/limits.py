@@ -1,0 +1,98 @@
+"""Hold values against their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecg_llm.answer.question import Asked
+from ecg_llm.answer.waves import stated_if_so
+from ecg_llm.claims.measured_words import BY_SEX_QTC, MEASURED
+from ecg_llm.ground.known import Known
+from ecg_llm.phrases import amount, listing, measured, sentence
+from ecg_llm.references import reference
+from ecg_llm.report import Claim
+
+
+def judged(asked: Asked, known: Known) -> Iterator[Claim]:
+    """Say whether the values that a question names lie within their limits, if it asks for that.
+
+    Parameters
+    ----------
+    asked : Asked
+        What the question is about.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+        None for a value that is unknown or has no limits.
+    """
+    if asked.about == "normal":
+        for subject in asked.quantities:
+            if asked.leads or not MEASURED[subject].per_lead:
+                yield from _judged(subject, known)
+
+
+def _judged(subject: str, known: Known) -> Iterator[Claim]:
+    """Say whether a value lies within its limits, and where sex is not given, within whose."""
+    if subject.startswith("qt") and known.facts.sex is None:
+        claim, settled = _by_sex(subject, known)
+        if claim is not None:
+            yield claim
+        if not settled:
+            return
+    name = MEASURED[subject].label
+    fits = [
+        claim
+        for word in ("normal", "not normal")
+        for claim in stated_if_so([f"The {name} is {word}."], known)
+    ]
+    if len(fits) == 2:  # nearer to a limit than it is measured exactly
+        fits = [fits[0].model_copy(update={"text": f"The {name} is at its limit."})]
+    yield from fits
+
+
+def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:
+    """Hold a QTc against the limits in men and in women, and say whether they agree."""
+    values, age = known.facts.values, known.record.age_years
+    for name in (*MEASURED[subject].names, *MEASURED["qtc"].names):
+        entry, value = reference(name, age, None), values[name].value if name in values else None
+        if value is not None and entry.limits:
+            break
+    else:
+        return None, True
+    limits = {"in men": BY_SEX_QTC["male"], "in women": BY_SEX_QTC["female"]}
+    reached = [f"{group} ({limit:g} ms)" for group, limit in limits.items() if value >= limit]
+    below = [f"{group} ({limit:g} ms)" for group, limit in limits.items() if value < limit]
+    shown = f"{entry.name} {amount(value, 'ms', entry.limits)}"
+    if reached and below:
+        rest = (
+            f"reaches the limit {reached[0]} and lies below the limit {below[0]}; "
+            "the sex is not given"
+        )
+    elif reached:
+        rest = f"reaches the limits {listing(reached)}"
+    else:
+        rest = f"lies below the limits {listing(below)}"
+    fact = measured(entry.name, value, "ms", criterion=entry.limits, source=entry.source)
+    text = sentence(f"{shown} {rest}")
+    claim = Claim(text=text, status="supported", evidence=(fact,), kind="value")
+    return claim, not (reached and below)
+
+
+def with_limits(claim: Claim) -> Claim:
+    """Tell the reference limits beside a value.
+
+    Parameters
+    ----------
+    claim : Claim
+        Of a value.
+
+    Returns
+    -------
+    Claim
+    """
+    limits = claim.evidence[0].criterion if claim.evidence else ""
+    text = f"{claim.text.removesuffix('.')}, {limits}." if limits else claim.text
+    return claim.model_copy(update={"text": text})

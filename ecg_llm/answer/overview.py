@@ -1,0 +1,139 @@
+"""Answer what names nothing: quality, rhythm, reasons, alerts, or all in short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ecg_llm.analysis import Analysis
+from ecg_llm.answer.question import Asked
+from ecg_llm.compose import build_report
+from ecg_llm.ground.known import Known
+from ecg_llm.ground.says import value_says
+from ecg_llm.leads import STANDARD_12
+from ecg_llm.phrases import listing
+from ecg_llm.report import Claim, Report
+from ecg_llm.statements import concluded, located_claims
+
+OPEN = "unverifiable"
+"""Status of what could not be judged."""
+MOST_REASONS = 4
+"""Findings whose facts are told when a user asks why."""
+
+
+SINCE = "One ECG does not tell since when this is so; an earlier one does."
+UNREAD = (
+    "The question names nothing that is measured or looked for here (questions are read in "
+    "English). In short:"
+)
+"""Said before the impression where a question was not understood."""
+
+
+def sections_of(present: Analysis) -> dict[str, tuple[Claim, ...]]:
+    """Give the statements of a measured report by section.
+
+    Parameters
+    ----------
+    present : Analysis
+        Of the ECG.
+
+    Returns
+    -------
+    dict of str to tuple of Claim
+    """
+    report = build_report(present.record, present.quality, present.measurements, present.findings)
+    return {part.title: part.statements for part in report.sections}
+
+
+def rhythm_of(sections: Mapping[str, Sequence[Claim]]) -> list[Claim]:
+    """Tell the rhythm, then its rate.
+
+    Parameters
+    ----------
+    sections : mapping of str to sequence of Claim
+        From `sections_of`.
+
+    Returns
+    -------
+    list of Claim
+    """
+    told = sections.get("Rate and rhythm", ())
+    found = [c for c in told if c.kind == "present" or (c.status == OPEN and "uncertain" in c.text)]
+    rate = [c for c in told if c.text.startswith("Heart rate") or " beats were read" in c.text]
+    return [*found, *rate]
+
+
+def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+    """Answer a question that names nothing: quality, rhythm, reasons, or all in short.
+
+    Parameters
+    ----------
+    asked : Asked
+        What is asked.
+    known : Known
+        Of the ECG.
+    present : Analysis
+        Of the same ECG.
+
+    Returns
+    -------
+    list of Claim
+    """
+    report = build_report(present.record, present.quality, present.measurements, present.findings)
+    sections = {part.title: part.statements for part in report.sections}
+    claims = {claim.text: claim for claim in report.claims}
+    impression = [claims[text] for text in report.impression]
+    match asked.about:
+        case "quality" if "Technical quality" in sections:
+            missing = [lead for lead in STANDARD_12 if lead not in present.record.leads]
+            text = f"Not in this recording: {listing(missing)}."
+            absent = [Claim(text=text, status="supported", kind="description")] if missing else []
+            return [*absent, *sections["Technical quality"]]
+        case "since":
+            return [Claim(text=SINCE, status="unverifiable", kind="unknown"), *impression]
+        case "rhythm" if "Rate and rhythm" in sections:
+            return rhythm_of(sections)
+        case "open":
+            left = [c for part in report.sections for c in part.statements if c.status == OPEN]
+            return left or [
+                Claim(text="Everything that was asked could be judged.", status="supported")
+            ]
+        case "urgent":
+            return _alerts(report)
+        case "person":
+            return [Claim(text=_person(present), status="supported")]
+        case "values":
+            return [claim for subject in SHOWN_VALUES for claim in value_says(subject, known)]
+        case "where":
+            located = located_claims(concluded(present.findings))
+            return located or [Claim(text=NOWHERE, status="supported"), *impression]
+        case "why" if known.facts.values:
+            facts = [c for part in report.sections for c in part.statements if c.kind == "present"]
+            return facts[:MOST_REASONS] or impression
+        case None if not asked.findings:
+            return [Claim(text=UNREAD, status="supported", kind="told"), *impression]
+        case _:
+            return impression
+
+
+def _person(present: Analysis) -> str:
+    """Say what the record says of the patient."""
+    sex, age = present.record.sex, present.record.age_years
+    words = [*([sex] if sex else []), *([f"{age:.0f} years"] if age is not None else [])]
+    return f"The record says: {', '.join(words)}." if words else "The record gives no age or sex."
+
+
+SHOWN_VALUES = ("heart_rate", "pr", "qrs", "qt", "qtc", "qrs_axis")
+NOWHERE = "Nothing that was found is tied to single leads."
+
+
+def _alerts(report: Report) -> list[Claim]:
+    """Say what somebody must look at soon, or that nothing of the kind was found."""
+    if not report.alerts:
+        text = "Nothing that alerts was found; how urgent it is depends on the patient, too."
+        return [Claim(text=text, status="supported")]
+    claims = {claim.text: claim for claim in report.claims}
+    return [
+        claims.get(alert.text)
+        or Claim(text=alert.text, status="supported", evidence=alert.evidence, kind="present")
+        for alert in report.alerts
+    ]
