@@ -91,6 +91,8 @@ class Delineation:
 
 _SHARED_P = 1 / 3
 """A P wave that so many of the leads show lies in all of them."""
+_LONGEST_PR_S = 0.6
+"""From the middle of P to that of its QRS; a P wave before that was not conducted to this beat."""
 _REFRACTORY_S = 0.18
 """Two ventricular beats cannot be closer."""
 
@@ -164,7 +166,9 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
     deflection = np.abs(signal).mean(axis=0)[None]
     r_s = _peaks(deflection, 0, qrs)
     n_beats = len(r_s)
-    next_beat_p = np.searchsorted(r_s, (p.on_s + p.off_s) / 2)
+    p_s = (p.on_s + p.off_s) / 2
+    next_beat_p = np.searchsorted(r_s, p_s)
+    next_beat_p[np.append(r_s, np.inf)[next_beat_p] - p_s > _LONGEST_PR_S] = n_beats
     last_beat_t = np.searchsorted(r_s, (t.on_s + t.off_s) / 2) - 1
     of_beat = np.stack(  # which P, QRS and T belongs to each beat, counted each for itself
         [_last(next_beat_p, n_beats), np.arange(n_beats), _largest(last_beat_t, t.area, n_beats)]

@@ -123,7 +123,7 @@ NOT_SOUGHT = re.compile(
     r"epsilon( waves?)?|osborne?( waves?)?|j waves?|u waves?|(electrical )?alternans|s1 ?q3 ?t3|"
     r"tako ?tsubo|arv[cd]|(hypertrophic |dilated )?cardiomyopathy|ho?cm|amyloid\w*|torsades?|"
     r"multifocal atrial tachycardia|wandering (atrial )?pacemaker|ectopic atrial \w+|"
-    r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|dextrocardia|"
+    r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|"
     r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
     r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"

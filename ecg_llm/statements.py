@@ -25,6 +25,7 @@ from ecg_llm.phrases import (
 )
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
+from ecg_llm.vocabulary import NOT_DENIED_BESIDE
 from ecg_llm.wording import said
 
 if TYPE_CHECKING:
@@ -237,6 +238,8 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
     if code == "sgarbossa" and not members[0].evidence:
         return False
     if code in ENCODER_STATEMENTS:  # a low probability of what nobody asked for
+        return False
+    if any(other in present for f in members for other in NOT_DENIED_BESIDE.get(f.code, ())):
         return False
     implied = {*_SELF_EVIDENT, *(IMPLIED_BY_SINUS if "SR" in present else ())}
     if any(rhythm in present for rhythm in ("AFIB", "AFLT", "PACE")):

@@ -189,6 +189,9 @@ def ecg_router(server: Server) -> APIRouter:
         call, uploads, fields = await server.form(request, TracingFields)
         found = await server.intake.analyse(call, uploads["file"], fields)
         report = await server.answering.report(call, found, model=MEASURED)
+        ends = found.record.duration_s
+        if fields.from_s is not None and fields.from_s >= ends:
+            raise BadRequestError(f"from_s has to be before the end of the recording, {ends:g} s.")
         if kind == "json":
             drawn = await asyncio.to_thread(
                 tracing,

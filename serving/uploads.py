@@ -325,12 +325,12 @@ def _explained(model: type[BaseModel], error: ValidationError) -> str:
 
 
 BOUNDS = {
-    "ge": "at least {}",
-    "gt": "more than {}",
-    "le": "at most {}",
-    "lt": "less than {}",
-    "min_length": "at least {} long",
-    "max_length": "at most {} long",
+    "ge": "at least {:g}",
+    "gt": "more than {:g}",
+    "le": "at most {:g}",
+    "lt": "less than {:g}",
+    "min_length": "at least {:g} long",
+    "max_length": "at most {:g} long",
 }
 """What a schema bounds a value by: our own numbers, nothing of the request."""
 KINDS = {

@@ -711,3 +711,17 @@ def test_a_sign_that_is_open_is_not_told_beside_what_says_it():
     block = made_finding("1AVB", "first-degree AV block", "conduction", "abnormal", evidence=(pr,))
     both = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], block, sign))
     assert "prolonged PR" not in " ".join(statements(both, "Intervals and conduction"))
+
+
+def test_no_ischaemia_is_not_said_beside_an_occlusion():
+    """Beneath a critical alert stood "no ischaemic ST-T changes"."""
+    fact = evidence("ST at J", 0.01, "mV", "≤ -0.05 mV")
+    absent, occlusion = (
+        made_finding(code, STATEMENTS[code].label, "st-t", urgency, evidence=(fact,))
+        for code, urgency in (("ISC_", "abnormal"), ("stemi", "critical"))
+    )
+    absent = replace(absent, status="absent")
+    for findings, denied in (((absent,), True), ((absent, occlusion), False)):
+        report = build_report(RECORD, QUALITY, made_measurements(), findings)
+        told = " ".join(statements(report, "ST–T"))
+        assert ("ischaemic ST-T changes" in told) is denied

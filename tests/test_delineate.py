@@ -99,3 +99,10 @@ def test_fibrillation_has_no_p_waves() -> None:
     found = [delineate(synthetic_ecg(rhythm="af", seed=s).record) for s in range(4)]
     share = sum(np.isfinite(f.column("p_on")).sum() for f in found) / sum(f.n_beats for f in found)
     assert share < 0.2
+
+
+def test_a_p_wave_far_before_a_qrs_is_not_its_own():
+    """A retrograde P behind the QRS before gave a PR of 1,044 ms and first-degree AV block."""
+    found = delineate(synthetic_ecg(rhythm="junctional", seed=1).record)
+    assert len(found.p_waves_s) > 3
+    assert np.isnan(found.column("p_on")).all()

@@ -120,6 +120,7 @@ EXCLUDES_NOT = {
     "EL": "an electrolyte disturbance",
     "pericarditis": "pericarditis",
     "brugada_1": "Brugada syndrome",
+    "lead_reversal": "swapped electrodes",
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""

@@ -57,7 +57,7 @@ _SPOKEN = tuple(
         (r"brugada('s)?( syndrome| pattern| sign)?(?! type)", "Brugada type 1 pattern"),
         (r"early repol", "early repolarization pattern"),
         (r"electrolyte (problem|imbalance|issue|derangement)s?", "electrolyte disturbance"),
-        (r"leads? (\w+ )?(reversed|swapped|switched|misplaced)", "lead reversal"),
+        (r"leads? (\w+ )?(reversed|swapped|switched|misplaced)|dextrocardia", "lead reversal"),
         (r"delta waves?", "pre-excitation"),
         (r"dig(italis)? (effect|changes)", "digitalis effect"),
         (r"(scar|old infarct)s?", "old infarction"),

@@ -8,10 +8,13 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import TECHNICAL
 
 MIN_SCORE = 0.5
+RIGHT_P_DEG, RIGHT_QRS_DEG = 105.0, 95.0
+"""Axes on the far side of these point away from lead I: no sinus P does, nor its QRS with it."""
+MIRRORED = "P and QRS negative in I, as with swapped arm electrodes or dextrocardia"
 
 
 def judge_technical(case: Case) -> tuple[Finding, ...]:
-    """Report suspected electrode reversals.
+    """Report suspected electrode reversals, and a heart that the limb leads show as in a mirror.
 
     Parameters
     ----------
@@ -24,7 +27,7 @@ def judge_technical(case: Case) -> tuple[Finding, ...]:
     """
     found = [s for s in case.quality.suspicions if s.score >= MIN_SCORE]
     if not found:
-        return (judge("lead_reversal", Check(False)),)
+        return (judge("lead_reversal", _mirrored(case)),)
     checks = [
         fact(
             True,
@@ -39,3 +42,13 @@ def judge_technical(case: Case) -> tuple[Finding, ...]:
     ]
     evidence = tuple(item for check in checks for item in check.evidence)
     return (judge("lead_reversal", Check(True, evidence)),)
+
+
+def _mirrored(case: Case) -> Check:
+    """P and QRS point to the right: the arm electrodes are swapped, or it is dextrocardia."""
+    p, qrs = case.value("p_axis_deg"), case.value("qrs_axis_deg")
+    if p is None or qrs is None or abs(p) <= RIGHT_P_DEG or abs(qrs) <= RIGHT_QRS_DEG:
+        return Check(False)
+    rule = f"P axis beyond ±{RIGHT_P_DEG:g}°, QRS axis beyond ±{RIGHT_QRS_DEG:g}°"
+    axes = f"P axis {p:.0f}°, QRS axis {qrs:.0f}°"
+    return fact(True, MIRRORED, axes, "", rule, TECHNICAL, lead="I")

@@ -237,3 +237,29 @@ def test_an_earlier_ecg_is_compared_with(client: TestClient, ecg: bytes) -> None
     assert check_claims(report) == ()
     refused = client.post("/v1/ecg/measurements", files=files)
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("accept", ["application/json", "image/png", "image/svg+xml"])
+def test_a_tracing_beyond_the_end_is_an_error_in_every_form(
+    client: TestClient, ecg: bytes, accept: str
+) -> None:
+    answer = send(client, "/v1/ecg/tracings", ecg, accept, from_s="10")
+    assert answer.status_code == 400
+    assert "before the end of the recording, 10 s" in answer.json()["error"]["message"]
+
+
+def test_what_is_wrong_with_a_chat_is_told_in_words(client: TestClient) -> None:
+    body = {"model": 5, "messages": [], "max_tokens": 0.5, "stream": "maybe"}
+    said = client.post("/v1/chat/completions", json=body).json()["error"]["message"]
+    for part in (
+        "model has to be a text",
+        "messages has to be at least 1 long",
+        "max_tokens has to be a whole number",
+        "stream has to be true or false",
+    ):
+        assert part in said
+    long = {"role": "user", "content": [{"type": "text", "text": "x" * 30_000}]}
+    body = {"model": "measured", "messages": [long]}
+    said = client.post("/v1/chat/completions", json=body).json()["error"]["message"]
+    assert said.endswith("text has to be at most 20000 long.")
+    assert ";" not in said  # that it is no plain text either is beside the point
