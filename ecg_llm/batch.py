@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 IN_FLIGHT_PER_WORKER = 4
 """Keeps every core busy and memory bounded, however long the list is."""
+_CAN_MASK = hasattr(signal, "pthread_sigmask")  # Windows cannot
 WORKER_DIED = "the process reading it died (crash or out of memory)"
 
 
@@ -360,6 +361,8 @@ def _submit(
     pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task
 ) -> Future[Result]:
     """Hand a task out; a worker that is started for it sees no Ctrl-C before it can answer one."""
+    if not _CAN_MASK:
+        return pool.submit(function, task)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(function, task)
@@ -406,7 +409,8 @@ def _begin() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
     signal.signal(signal.SIGINT, lambda *_: _interrupt.set())
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if _CAN_MASK:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _end_with_parent() -> None:

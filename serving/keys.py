@@ -249,8 +249,9 @@ def _now() -> str:
 
 
 def _write(path: Path, keys: list[Key]) -> None:
-    """Replace the file in one step; only its owner may read it."""
-    part = path.with_name(path.name + ".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Write the file; only its owner may read it."""
+    # Never by putting another file in its place: a container has this one mounted and would go on
+    # reading it, revoked keys and all, and its owner is the server's user.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.writelines(json.dumps(asdict(key)) + "\n" for key in keys)
-    part.replace(path)
+        file.truncate()

@@ -62,7 +62,11 @@ Leads = Annotated[
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Start a folder run anew instead of resuming it.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Start a folder run anew; a resumed one reads new records, and no failed one again.",
+    ),
 ]
 Model = Annotated[
     str | None,

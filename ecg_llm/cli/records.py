@@ -121,7 +121,8 @@ def report(
     ecgllm report ward/ --output ward.jsonl       every record below; run again to resume
 
     A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
-    file that cannot be read, or that holds no signal at all, ends with exit code 2. \f
+    file that cannot be read, or that holds no signal at all, ends with exit code 2; in a folder run
+    it becomes a line with its error, the run goes on, and its exit code is 0. \f
     """
     told = reading(age, sex, fs, unit, leads)
     check_place(output)

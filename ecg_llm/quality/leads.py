@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_llm.quality.bands import WORKING_FS, Bands
 from ecg_llm.quality.features import Features
@@ -132,14 +133,14 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
     return out
 
 
-def _at_rest(bands: Bands, features: Features) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _at_rest(bands: Bands, features: Features) -> npt.NDArray[np.bool_]:
     """Leads that are flat only between slow beats, as those of a clean recording are."""
     ends = (0, *features.beats.tolist(), bands.ecg.shape[1])
     often = max(b - a for a, b in pairwise(ends)) < LONGEST_REST_S * WORKING_FS
-    return (features.column("synchrony") >= SHOWS_BEATS) & often
+    return np.asarray((features.column("synchrony") >= SHOWS_BEATS) & often)
 
 
-def _lost(features: Features) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _lost(features: Features) -> npt.NDArray[np.bool_]:
     """Leads that do not show the beats which most others show."""
     synchrony = features.column("synchrony")
     if len(features.beats) < 3 or median(synchrony) < 0.8:

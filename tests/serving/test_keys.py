@@ -90,3 +90,23 @@ def test_a_damaged_file_of_keys_stops_the_start_and_later_lets_nobody_in(tmp_pat
             ring.caller(token)
     path.write_text(whole)
     assert ring.caller(token) == "ward7"
+
+
+def test_a_server_that_has_the_file_itself_mounted_sees_a_key_revoked(tmp_path: Path) -> None:
+    path, mounted = tmp_path / "keys.jsonl", tmp_path / "in_the_container"
+    token = add_key(path, "one")
+    mounted.hardlink_to(path)
+    before = path.stat()
+    ring = KeyRing(mounted)
+    assert ring.caller(token) == "one"
+    other = add_key(path, "two")
+    assert ring.caller(other) == "two"
+    revoke_key(path, "one")
+    with pytest.raises(UnauthorisedError):
+        ring.caller(token)
+    after = path.stat()
+    assert (after.st_ino, after.st_uid, after.st_mode) == (
+        before.st_ino,
+        before.st_uid,
+        before.st_mode,
+    )
