@@ -161,13 +161,14 @@ class Actions:
         if cleared:
             names = ", ".join(FIELDS.get(name, "earlier ECG") for name in cleared)
             done = f"{done} {CLEARED.format(names)}"
-        yield _shown(session, say(f"{done} The documents are being made …"), seen)
+        first = _alerts(seen["report"]["alerts"])
+        yield _shown(session, first + say(f"{done} The documents are being made …"), seen)
         name = Path(case.files[0].name).stem
         made = {ending: client.report(case, kind) for kind, ending in DOCUMENTS.values()}
         if session.case is not case:
             return
         paths = [session.keep(f"{name}.report.{end}", data) for end, data in made.items()]
-        yield _shown(session, say(done), seen, paths)
+        yield _shown(session, first + say(done), seen, paths)
 
     def _client(self, secret: str | None) -> Client:
         return Client(url=self.url, key=(secret or "").strip())
@@ -187,6 +188,15 @@ def say(text: str) -> str:
         HTML.
     """
     return f'<p role="status">{escape(text)}</p>'
+
+
+def _alerts(alerts: Sequence[Mapping[str, Any]]) -> str:
+    """Name what somebody must look at above all else: the report stands below the tracing."""
+    lines = []
+    for alert in alerts:
+        name = alert["text"].partition(", uncertain")[0].partition(": ")[0].rstrip(".")
+        lines.append(_problem(f"{alert['urgency'].capitalize()}: {name}"))
+    return "".join(lines)
 
 
 def _problem(text: str) -> str:

@@ -198,7 +198,8 @@ def load_checkpoint(folder: Path, *, four_bit: bool = False) -> tuple[Any, Any]:
 
     from ecg_llm.model import EcgLlmForConditionalGeneration, EcgLlmProcessor
 
-    logging.disable_progress_bar()  # of reading and writing files, which takes no time
+    # Of reading and writing files, which takes no time.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = model_folder(folder)
     if base != folder and find_spec("peft") is None:

@@ -88,8 +88,8 @@ def trace(record: ECGRecord, quality: Quality) -> Measurements:
     """
     delineation = _delineate(record)
     recorded = replace(record, origin="recording")
-    kinds: tuple[BeatClass, ...] = ("normal",) * delineation.n_beats
-    return measure(recorded, quality, delineation, kinds)
+    usual: BeatClass = "normal"
+    return measure(recorded, quality, delineation, (usual,) * delineation.n_beats)
 
 
 def _delineate(record: ECGRecord) -> Delineation:

@@ -31,7 +31,8 @@ def wilson(hits: int, n: int, effective: float | None = None) -> tuple[float, fl
     if n == 0:
         return None
     z = 1.959964
-    share, n = hits / n, n if effective is None else effective
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
+    share, size = hits / n, float(n if effective is None else effective)
+    centre = (share + z * z / (2 * size)) / (1 + z * z / size)
+    spread = share * (1 - share) / size + z * z / (4 * size * size)
+    half = z * spread**0.5 / (1 + z * z / size)
     return share, max(centre - half, 0.0), min(centre + half, 1.0)

@@ -322,7 +322,7 @@ def save(model: Any, processor: Any, folder: Path) -> Path:
     """
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     own = is_own(processor.tokenizer)
     # Large models are made in bf16, whose range half precision lacks, and stay so: in single
     # precision they would not fit into the GPU that trained them.

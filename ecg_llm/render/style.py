@@ -101,14 +101,5 @@ class PaperStyle:
         }[role]
 
 
-STYLES: dict[str, PaperStyle] = {
-    "pink": PaperStyle(),
-    "monochrome": PaperStyle(small_line="#e4e4e4", large_line="#b4b4b4", ink="#000000"),
-    "orange": PaperStyle(paper="#fffdf8", small_line="#fbe3c6", large_line="#f0b878"),
-    "green": PaperStyle(paper="#fbfffb", small_line="#d6ecd9", large_line="#96c8a0"),
-    "blue": PaperStyle(paper="#fbfdff", small_line="#d9e6f6", large_line="#9dbce2"),
-    "blank": PaperStyle(small_mm=0.0, large_mm=0.0),
-}
-"""Papers by name; ``pink`` is the standard."""
-
-PINK = STYLES["pink"]
+PINK = PaperStyle()
+"""The standard paper."""

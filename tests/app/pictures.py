@@ -6,6 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ecg_llm.data_builders.page_images import render_page_example
+from ecg_llm.data_builders.photograph import encode_image, photograph
+from ecg_llm.data_builders.synthetic import synthetic_ecg
 from tests.app.test_browser import (
     CHROMIUM,
     FLAGS,
@@ -19,7 +22,7 @@ from tests.app.test_browser import (
 
 
 def take(folder: Path) -> None:
-    """Write app.png and app_chat.png, with the model that ships."""
+    """Write app.png, app_chat.png and app_photo.jpg, with the model that ships."""
     with (
         tempfile.TemporaryDirectory() as state,
         started(Path(state), "auto") as url,
@@ -44,7 +47,29 @@ def take(folder: Path) -> None:
             changed.click()
         page.mouse.move(0, 0)
         page.locator("#talk").screenshot(path=folder / "app_chat.png")
+        page.set_viewport_size({"width": 1360, "height": 1330})
+        page.goto(url)
+        page.wait_for_selector("#read")
+        page.locator("input[type=file]").first.set_input_files(_photograph(Path(state)))
+        page.locator("#read").click()
+        page.wait_for_selector(".reading .alert")
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=folder / "app_photo.jpg", quality=80)
         browser.close()
+
+
+def _photograph(folder: Path) -> Path:
+    """Photograph the page of a simulated patient with an acute inferior infarction."""
+    ecg = synthetic_ecg(seed=11, bpm=75, conditions=("mi_inferior_acute",))
+    example, _ = render_page_example(ecg.record, PAGE)
+    taken, photo = photograph(example, PAGE)
+    path = folder / "page.jpg"
+    path.write_bytes(encode_image(taken.image, "jpeg", photo.quality))
+    return path
+
+
+PAGE = 4
+"""Seed of the page that is shown."""
 
 
 if __name__ == "__main__":

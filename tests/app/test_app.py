@@ -11,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from ecg_llm.app.actions import SHOWN, Actions
+from ecg_llm.app.actions import SHOWN, Actions, _alerts
 from ecg_llm.app.client import Case, Client, ServerError, Upload
 from ecg_llm.app.run import server_of
 from ecg_llm.app.session import Session, read_files
@@ -216,3 +216,16 @@ def test_examples_are_called_by_what_they_show_where_that_is_told(tmp_path: Path
     assert all(name in title and title != name for title, name in shown.items())
     (tmp_path / "a.hea").touch()
     assert AppSettings(examples=tmp_path).example_names() == [("a", "a")]
+
+
+def test_what_alarms_stands_above_the_tracing() -> None:
+    critical = "Probable ST elevation as in acute coronary occlusion, uncertain (seen on the page)."
+    alerts = [
+        {"urgency": "critical", "text": critical},
+        {"urgency": "urgent", "text": "Ventricular rate below 40/min: heart rate 31 bpm."},
+    ]
+    told = _alerts(alerts)
+    assert "Critical: Probable ST elevation as in acute coronary occlusion<" in told
+    assert "Urgent: Ventricular rate below 40/min<" in told
+    assert told.index("Critical") < told.index("Urgent") and told.count('role="alert"') == 2
+    assert "&lt;" in _alerts([{"urgency": "urgent", "text": "<b>"}])

@@ -14,7 +14,7 @@ from ecg_llm.render.layout import LAYOUTS, STANDARD, PageLayout
 from ecg_llm.render.marks import EvidenceMark
 from ecg_llm.render.page import draw_page, page_scene, save_page
 from ecg_llm.render.scene import Fill, Group, Line, Text
-from ecg_llm.render.style import STYLES, PaperStyle
+from ecg_llm.render.style import PaperStyle
 
 FS = 500.0
 
@@ -34,7 +34,7 @@ def ink_of(page):
 BARE = replace(
     STANDARD, rows=(), rhythm=("II",), calibration=False, lead_labels=False, centred=False
 )
-ON_WHITE = replace(STYLES["blank"], ink="#000000")
+ON_WHITE = PaperStyle(small_mm=0.0, large_mm=0.0, ink="#000000")
 
 
 @pytest.mark.parametrize("dpi", [72, 100, 200, 300])
@@ -65,7 +65,7 @@ def test_a_square_wave_lands_on_the_predicted_pixels(dpi, speed, gain):
 
 @pytest.mark.parametrize("dpi", [150, 200, 300])
 def test_the_grid_and_the_pulse_are_true_to_scale(dpi):
-    style = replace(STYLES["blank"], large_mm=0.2, large_line="#000000")
+    style = PaperStyle(small_mm=0.0, large_line="#000000")
     page = draw_page(square_wave(), layout=replace(BARE, seconds=2.0), style=style, dpi=dpi)
     row = ink_of(page)[round(page.grid[1] + 2.5 * page.px_per_mm)]
     peaks = np.arange(page.grid[0], page.grid[2] + 1, 5 * page.px_per_mm)
