@@ -68,8 +68,8 @@ def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: No
     Raises
     ------
     ConfigError
-        If the server cannot be started or reached, other machines could use it without a key, or the
-        page's own address is taken.
+        If the server cannot be started or reached, other machines could use it without a key, or
+        the page's own address is taken.
     """
     # Before a server is started, which takes seconds.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
