@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,12 +68,10 @@ def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: No
     Raises
     ------
     ConfigError
-        If the server cannot be started or reached, other machines could use it without a key, the
-        page's own address is taken, or Gradio is not installed.
+        If the server cannot be started or reached, other machines could use it without a key, or
+        the page's own address is taken.
     """
     # Before a server is started, which takes seconds.
-    if find_spec("gradio") is None:
-        raise ConfigError("the app needs Gradio: pip install 'ecg_llm[app]'.")
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         socket.create_server((settings.host, settings.port), family=family).close()

@@ -6,6 +6,7 @@ _COMPARE = "Compare with the symptoms and an earlier ECG"
 
 _ADVICE = {
     "stemi": f"{_COMPARE} at once; repeat the ECG, with right-sided and posterior leads if needed.",
+    "INJAS": f"{_COMPARE}; record V7 to V9: an infarction of the posterior wall looks like this.",
     "sgarbossa": f"{_COMPARE} at once; repeat the ECG.",
     "wide_qrs_tachycardia": "Look at the patient at once; taken as ventricular until disproved.",
     "asystole_or_vf": "Look at the patient and the electrodes at once.",

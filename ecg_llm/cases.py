@@ -351,11 +351,10 @@ def index_folder(
 
 def _readable(ref: RecordRef) -> ECGRecord:
     """Read a record that is good enough to be compared with."""
-    from ecg_llm.classify import refusal
+    from ecg_llm.classify import readable
     from ecg_llm.io import read_ref
 
-    record = read_ref(ref)
-    why = refusal(record)
+    record, why = readable(read_ref(ref))
     if why is not None:
         raise ConfigError(f"{ref.name}: {why}")
     return record

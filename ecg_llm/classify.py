@@ -69,12 +69,12 @@ def classify(
     """
     if head:
         check_head(labels)
-    reasons = [refusal(record) for record in records]
-    readable = [record for record, why in zip(records, reasons, strict=True) if why is None]
-    rows = iter(_scores(readable, labels, head) if readable else ())
+    parts = [readable(record) for record in records]
+    good = [part for part, why in parts if why is None]
+    rows = iter(_scores(good, labels, head) if good else ())
     return [
-        Classified(record=record.name, scores=next(rows) if why is None else {}, refused=why)
-        for record, why in zip(records, reasons, strict=True)
+        Classified(record=part.name, scores=next(rows) if why is None else {}, refused=why)
+        for part, why in parts
     ]
 
 
@@ -104,8 +104,8 @@ def check_head(labels: Labels) -> None:
         )
 
 
-def refusal(record: ECGRecord) -> str | None:
-    """Say why a record's technical quality allows no classification.
+def readable(record: ECGRecord) -> tuple[ECGRecord, str | None]:
+    """Keep what can be read of a record, or say why its technical quality allows nothing.
 
     Parameters
     ----------
@@ -114,15 +114,17 @@ def refusal(record: ECGRecord) -> str | None:
 
     Returns
     -------
-    str or None
+    record : ECGRecord
+        Nothing counts as recorded outside of the stretch that can be read.
+    why : str or None
         None if it is good enough.
     """
     from ecg_llm.quality import assess
 
     quality = assess(record)
-    if quality.acceptable:
-        return None
-    return "; ".join(quality.reasons) or "insufficient technical quality"
+    if not quality.acceptable:
+        return record, "; ".join(quality.reasons) or "insufficient technical quality"
+    return record.only(quality.from_s, quality.to_s), None
 
 
 def _scores(records: Sequence[ECGRecord], labels: Labels, head: bool) -> list[dict[str, float]]:

@@ -26,6 +26,7 @@ from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
 from ecg_llm.measured_first import measured_first
 from ecg_llm.phrases import brief_reason
 from ecg_llm.scp import INCLUDES
+from ecg_llm.statements import is_grave_doubt
 
 if TYPE_CHECKING:
     from ecg_llm.measure import Measurements
@@ -454,17 +455,19 @@ def _speaks_against_normal(finding: Finding, given: Mapping[str, Finding]) -> bo
 
 
 def _not_normal(found: Mapping[str, Finding]) -> Iterable[Finding]:
-    """Call no ECG normal beside what is stated and no reader would call so."""
+    """Call no ECG normal beside what alerts, or is stated and no reader would call so."""
     stated = [
-        finding.label
+        f"{finding.label} is {'stated' if finding.status == 'present' else 'possible'}"
         for finding in found.values()
-        if finding.status == "present"
-        and finding.urgency in ("critical", "urgent", "abnormal")
-        and finding.code not in BESIDE_NORMAL
+        if finding.code not in BESIDE_NORMAL
+        and (
+            (finding.status == "present" and finding.urgency in ("critical", "urgent", "abnormal"))
+            or is_grave_doubt(finding)
+        )
     ]
     for finding in found.values():
         if finding.code == "NORM" and finding.status == "present" and stated:
-            why = f"{stated[0]} is stated"
+            why = stated[0]
             yield replace(finding, status="unknown", reason=f"uncertain: {why}", doubt=why)
         else:
             yield finding

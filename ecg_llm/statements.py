@@ -67,7 +67,7 @@ IMPLIED_BY_SINUS = (
 _WORTH_DENYING = ("critical", "urgent", "abnormal")
 _SELF_EVIDENT = ("extreme_tachycardia", "extreme_bradycardia")
 """Nobody denies them beside the rate itself."""
-_WITHOUT_VALUE = ("SR", "junctional_rhythm", "LAFB", "LPFB", "DIG")
+_WITHOUT_VALUE = ("SR", "junctional_rhythm", "2AVB", "LAFB", "LPFB", "DIG")
 """Families that no single value rules out."""
 _LIMIT = re.compile(r"[<>≤≥] −?[\d.]+ ?[^\d\s]*")
 _DECIDED_BY_LEADS = ("qrs", "st-t")
@@ -556,10 +556,18 @@ def is_grave_doubt(finding: Finding) -> bool:
 
 
 def _is_too_wide(finding: Finding) -> bool:
-    """Whether an open block rests on a QRS beyond its limit by more than it is measured wrongly."""
+    """Whether an open block rests on a QRS beyond its limit by more than it is measured wrongly.
+
+    So does pre-excitation, whose QRS is rarely as wide: for it ST and T were not judged.
+    """
+    if finding.status != "unknown" or finding.doubt is None or not finding.has_facts:
+        return False
+    if finding.code == "WPW":
+        return True
     widths = [item.value for item in finding.evidence if item.quantity == _QRS]
-    open_ = finding.status == "unknown" and finding.doubt is not None and finding.code in BLOCKS
-    return open_ and any(float(width or 0) >= WIDE_MS + QRS_ERROR_MS for width in widths)
+    return finding.code in BLOCKS and any(
+        float(width or 0) >= WIDE_MS + QRS_ERROR_MS for width in widths
+    )
 
 
 _QRS = "QRS duration over all leads"

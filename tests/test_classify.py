@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ecg_llm.classify import check_head, classify, refusal
+from ecg_llm.classify import check_head, classify, readable
 from ecg_llm.cli.app import app
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
@@ -73,11 +74,22 @@ def test_fast_and_slow_hearts_are_told_apart_by_words():
     assert fast.scores["sinus tachycardia"] > slow.scores["sinus tachycardia"]
 
 
+def test_what_cannot_be_read_of_a_record_has_no_part():
+    clean = synthetic_ecg(bpm=45, seed=5, seconds=20.0).record
+    noise = np.random.default_rng(0).normal(0, 2, clean.signal.shape).astype(np.float32)
+    noisy = replace(clean, signal=np.concatenate([noise, clean.signal], axis=1))
+    labels = Labels.of_task("ptbxl-super")
+    for head in (False, True):
+        alone, beside = classify([clean, noisy], labels, head=head)
+        for name in labels.names:
+            assert beside.scores[name] == pytest.approx(alone.scores[name], abs=0.02)
+
+
 def test_examples_are_not_refused():
     from ecg_llm.io import read_record
 
     for path in EXAMPLES.glob("*.hea"):
-        assert refusal(read_record(path)) is None, path.name
+        assert readable(read_record(path))[1] is None, path.name
 
 
 def test_a_folder_gives_a_line_a_record_and_resumes(tmp_path):

@@ -225,3 +225,10 @@ def test_over_a_tracing_without_beats_the_encoder_is_silent():
     assert judged["SR"] == open_
     beating = made("asystole_or_vf", "absent")
     assert found({"SR": 0.9}, beating, open_)["SR"].status == "present"
+
+
+def test_pre_excitation_that_the_encoder_denies_stands_in_the_impression():
+    """ST and T were left open for it, and the impression named a short PR alone."""
+    given = made("WPW", "present", PR), made("short_pr", "present", PR), made("SR", "present")
+    judged = found({"WPW": 0.05, "SR": 0.95}, *given)
+    assert judged["WPW"].status == "unknown" and judged["WPW"] in concluded(judged.values())

@@ -216,3 +216,13 @@ def test_no_ecg_is_normal_beside_what_is_stated_as_abnormal():
         found = {item.code: item for item in joined(scores | {code: 0.8}, given, MODEL)}
         assert found[code].status == "present"
         assert found["NORM"].status == status
+
+
+def test_no_ecg_is_normal_beside_what_alerts_in_doubt():
+    """A possible posterior infarction stood beside an otherwise probably normal ECG."""
+    given = finding("NORM", "absent"), finding("INJAS", "present", urgency="urgent")
+    scores = dict.fromkeys(SCP, 0.02) | {"NORM": 0.9}
+    found = {item.code: item for item in joined(scores, given, MODEL)}
+    assert found["INJAS"].status == "unknown" and found["INJAS"].doubt
+    assert found["NORM"].status == "unknown"
+    assert "is possible" in found["NORM"].reason

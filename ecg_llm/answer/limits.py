@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from ecg_llm.answer.question import Asked
 from ecg_llm.answer.waves import stated_if_so
-from ecg_llm.claims.measured_words import BY_SEX_QTC, MEASURED
+from ecg_llm.claims.measured_words import (
+    BRADYCARDIA_BPM,
+    BY_SEX_QTC,
+    LIMITS,
+    MEASURED,
+    UNIT_OF,
+    without_formula,
+)
+from ecg_llm.claims.number_check import SLACK
 from ecg_llm.ground.known import Known
 from ecg_llm.phrases import amount, listing, measured, sentence
 from ecg_llm.references import reference
@@ -48,9 +56,24 @@ def _judged(subject: str, known: Known) -> Iterator[Claim]:
         for word in ("normal", "not normal")
         for claim in stated_if_so([f"The {name} is {word}."], known)
     ]
-    if len(fits) == 2:  # nearer to a limit than it is measured exactly
-        fits = [fits[0].model_copy(update={"text": f"The {name} is at its limit."})]
+    if len(fits) == 2:  # other readings fit too, or the error of measuring: the told value decides
+        text = f"The {name} is {_beside_limits(subject, known)}."
+        fits = [fits[0].model_copy(update={"text": text})]
     yield from fits
+
+
+def _beside_limits(subject: str, known: Known) -> str:
+    """Say where the value that is told lies."""
+    word = MEASURED[subject]
+    found = [known.facts.value(one).value for one in word.names]
+    value = next(one for one in found if one is not None)
+    low, high = LIMITS[without_formula(subject)]
+    if subject == "heart_rate" and min(BRADYCARDIA_BPM) <= value < max(BRADYCARDIA_BPM):
+        return f"slow, but no bradycardia (< {min(BRADYCARDIA_BPM):g} bpm)"
+    if any(abs(value - end) <= SLACK[UNIT_OF[word.kind]] for end in (low, high) if end is not None):
+        return "at its limit"
+    outside = (low is not None and value < low) or (high is not None and value > high)
+    return "not normal" if outside else "normal"
 
 
 def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:

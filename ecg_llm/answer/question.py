@@ -91,7 +91,8 @@ _ABOUT = (
     ),
     (
         "since",
-        r"\b(old or new|new or old|new|newly|how (old|long|recent)|since when|recent|"
+        r"\b(old or new|new or old|new|newly|how (old|recent|long (has|have|ago|since))|since when|"
+        r"recent|"
         r"acute or (old|chronic)|(old|fresh|chronic)(?=\W*$))\b",
     ),
     (

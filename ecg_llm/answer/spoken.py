@@ -45,6 +45,9 @@ _SPOKEN = tuple(
             "poor R-wave progression",
         ),
         (r"dropped beats?|mobitz(?! (type )?(i|ii|1|2)\b)", "second-degree AV block"),
+        (r"high(er)?[- ](degree|grade) block", "high-degree AV block"),
+        (r"(av )?dissociation", "complete AV block"),
+        (r"(?<!nal )(?<!lar )escape( rhythm)?", "junctional or idioventricular rhythm"),
         (r"^\W*bpm(?=\W*$)", "heart rate"),
         (
             r"conduction (problem|abnormalit(y|ie)|disturbance|defect|disease|issue)s?",
@@ -67,7 +70,7 @@ _SPOKEN = tuple(
         (r"(pacemakers?|pacers?|PM|paced(?=\W*$))( (spikes?|rhythm))?", "paced rhythm"),
         (r"(is|are) (it|this|he|she|the (heart|patient|rhythm)) paced", "paced rhythm"),
         (r"(bi|tri)fascicular block", "RBBB, fascicular block"),
-        *((rf"({word}|{short})([ -]degree)? block", f"{word}-degree AV block")
+        *((rf"({word}|{short})(([ -]degree)? block|[ -]degree(?=\W*$))", f"{word}-degree AV block")
           for word, short in _ORDINALS.items()),
     )
 )  # fmt: skip

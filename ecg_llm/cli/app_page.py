@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ecg_llm.cli.serve import Engine
+from ecg_llm.errors import ConfigError
 
 
 def app_page(
@@ -41,6 +43,8 @@ def app_page(
 
     Nothing is kept after the page is closed, and nothing leaves the machine. \f
     """
+    if find_spec("gradio") is None:
+        raise ConfigError("the app needs Gradio: pip install 'ecg_llm[app]'.")
     from ecg_llm.app.run import run
     from ecg_llm.app.settings import EXAMPLES, AppSettings
 

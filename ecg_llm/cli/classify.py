@@ -151,11 +151,10 @@ def similar(
     """
     from ecg_llm.cases import index_folder, prototypes
     from ecg_llm.cases import similar as similar_cases
-    from ecg_llm.classify import refusal
+    from ecg_llm.classify import readable
     from ecg_llm.cli.tables import show_table
 
-    record = reading(fs=fs, unit=unit, leads=leads).read(path)
-    why = refusal(record)
+    record, why = readable(reading(fs=fs, unit=unit, leads=leads).read(path))
     if why is not None:
         raise ConfigError(f"{path}: refused for its quality, so not compared: {why}")
     if index is None:

@@ -125,7 +125,7 @@ def judged_of(code: str, known: Known) -> list[Finding]:
     -------
     list of Finding
         Its members; in place of absent ones what must not be denied beside it; of what was not
-        judged itself, the broader finding that rules it out.
+        judged itself, the broader finding that rules it out or may be it.
     """
     found = known.facts.findings
     judged = [found[one] for one in members(code) if one in found]
@@ -135,7 +135,7 @@ def judged_of(code: str, known: Known) -> list[Finding]:
     if judged:
         return judged
     broader = [f for name, f in found.items() if canonical_code(code) in members(name)]
-    return [finding for finding in broader if finding.status == "absent"]
+    return [finding for finding in broader if finding.status != "unknown"]
 
 
 MOST_TOLD = 3

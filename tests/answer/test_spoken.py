@@ -91,7 +91,7 @@ def test_leads_from_one_to_another_are_all_meant() -> None:
         ("is the QTc over 500?", "No. QTc (Fridericia) 378 ms"),
         ("HR below 100?", "Yes. Heart rate 94 bpm"),
         ("isn't this LBBB?", "No. Complete left bundle branch block is absent (QRS 101 ms"),
-        ("is it LBBB or LAFB", "No complete left bundle branch block"),
+        ("is it LBBB or LAFB", "Left anterior fascicular block: "),
         ("what is LBBB", "Complete left bundle branch block, in general: QRS"),
         ("are P waves there?", "P waves are present."),
         ("could the chest pain be cardiac", "An ECG does not tell this (the cause of a symptom)"),
@@ -178,3 +178,20 @@ def test_missing_leads_are_named(infarct: Analysis) -> None:
     assert talk(found, "Q waves in V5-V6?") == (
         "V5 is not in this recording. V6 is not in this recording."
     )
+
+
+def test_a_broader_finding_is_told_where_its_part_was_not_judged() -> None:
+    """ "Ventricular fibrillation was not judged" was said of a tracing that alerts for it."""
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+    found = analyse(synthetic_ecg(seed=3, rhythm="vf", bpm=None).record)
+    told = talk(found, "is this VF?")
+    assert told.startswith("Asystole or ventricular fibrillation")
+
+
+def test_a_value_far_from_its_limit_is_not_at_it() -> None:
+    """A PR of 108 ms was once at its limit, as PR over all leads was 119 ms."""
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+    found = analyse(synthetic_ecg(seed=3, bpm=75, conditions=("WPW",)).record)
+    assert talk(found, "is PR short?").endswith("The PR interval is not normal.")
