@@ -60,47 +60,58 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim(text=SINCE, status="unverifiable", kind="unknown"))
     elif asked.about == "urgent" and asked.findings:
         out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
-    for code in asked.findings:
-        if asked.about == "means" and (concept := concepts().get(code)) is not None:
-            text = sentence(f"{label(code)}, in general: {concept.description}")
-            out.append(Claim(text=text, status="supported", kind="description"))
-        told = list(_says(code, asked, known))
-        if code == "NORM" and any(claim.kind == "present" for claim in told):
-            continue  # the impression says it
-        if word == "No" and asked.closed and code not in ("NORM", "mi"):
-            told = [_denied(claim, code, known) for claim in told]
-        if shown := list(in_leads(code, asked.leads, known)):
-            # Whether it means anything is another question, which may not have been decided.
-            told = [*shown, *(claim for claim in told if claim.status == OPEN)]
-            told += [c for q in VALUE_OF.get(code, ()) for c in row(q, asked.leads, known)]
-        if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
-            text = f"That does not exclude {EXCLUDES_NOT[code]}."
-            told.append(Claim(text=text, status="supported", kind="description"))
-        if not told:
-            text = sentence(f"{label(code)} was not judged")
-            told = [Claim(text=text, status="unverifiable", kind="unknown")]
-        out += told
+    told = [_of_finding(code, word, asked, known) for code in asked.findings]
+    told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
+    out += [claim for claims in told for claim in claims]
     for subject in asked.quantities:
-        if len(asked.leads) == 1 and MEASURED[subject].per_lead:
-            out += lead_values(subject, asked.leads, known)
-        elif asked.leads and MEASURED[subject].per_lead:
-            out += row(subject, asked.leads, known)
-        elif subject in SIGNS_OF:
-            out += of_wave(subject, known)
-        elif subject == "rr_cv":
-            out += [*stated_if_so(REGULAR, known), *rhythm_of(sections_of(present))]
-        elif subject in RESTS_IN:
-            out += _evidence_of(RESTS_IN[subject], known)
-        else:
-            told = [
-                with_limits(c) if asked.about == "normal" else c for c in value_says(subject, known)
-            ]
-            text = sentence(f"the {MEASURED[subject].label} was not measured")
-            out += told or [Claim(text=text, status="unverifiable", kind="unknown")]
+        out += _of_quantity(subject, asked, known, present)
     out += judged(asked, known)
     if out and asked.findings != ("NORM",):
         return list(dict.fromkeys(out))
     return [*out, *overview(asked, known, present)]
+
+
+_DENYING = ("absent", "description")
+
+
+def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list[Claim]:
+    """Answer for one finding or family that is asked for."""
+    told = list(_says(code, asked, known))
+    if code == "NORM" and any(claim.kind == "present" for claim in told):
+        return []  # the impression says it
+    if word == "No" and asked.closed and code not in ("NORM", "mi"):
+        told = [_denied(claim, code, known) for claim in told]
+    if shown := list(in_leads(code, asked.leads, known)):
+        # Whether it means anything is another question, which may not have been decided.
+        told = [*shown, *(claim for claim in told if claim.status == OPEN)]
+        told += [c for q in VALUE_OF.get(code, ()) for c in row(q, asked.leads, known)]
+    if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
+        text = f"That does not exclude {EXCLUDES_NOT[code]}."
+        told.append(Claim(text=text, status="supported", kind="description"))
+    if not told:
+        text = sentence(f"{label(code)} was not judged")
+        told = [Claim(text=text, status="unverifiable", kind="unknown")]
+    if asked.about == "means" and (concept := concepts().get(code)) is not None:
+        text = sentence(f"{label(code)}, in general: {concept.description}")
+        told.insert(0, Claim(text=text, status="supported", kind="description"))
+    return told
+
+
+def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+    """Answer for one value, wave or regularity that is asked for."""
+    if len(asked.leads) == 1 and MEASURED[subject].per_lead:
+        return list(lead_values(subject, asked.leads, known))
+    if asked.leads and MEASURED[subject].per_lead:
+        return list(row(subject, asked.leads, known))
+    if subject in SIGNS_OF:
+        return list(of_wave(subject, known))
+    if subject == "rr_cv":
+        return [*stated_if_so(REGULAR, known), *rhythm_of(sections_of(present))]
+    if subject in RESTS_IN:
+        return list(_evidence_of(RESTS_IN[subject], known))
+    told = [with_limits(c) if asked.about == "normal" else c for c in value_says(subject, known)]
+    text = sentence(f"the {MEASURED[subject].label} was not measured")
+    return told or [Claim(text=text, status="unverifiable", kind="unknown")]
 
 
 RESTS_IN = {"atrial_rate": "AFLT", "sokolow": "VCLVH", "cornell": "VCLVH", "rr_max": "pause"}

@@ -91,7 +91,7 @@ def test_leads_from_one_to_another_are_all_meant() -> None:
         ("is the QTc over 500?", "No. QTc (Fridericia) 378 ms"),
         ("HR below 100?", "Yes. Heart rate 94 bpm"),
         ("isn't this LBBB?", "No. Complete left bundle branch block is absent (QRS 101 ms"),
-        ("is it LBBB or LAFB", "No complete left bundle branch block"),
+        ("is it LBBB or LAFB", "Left anterior fascicular block: "),
         ("what is LBBB", "Complete left bundle branch block, in general: QRS"),
         ("are P waves there?", "P waves are present."),
         ("could the chest pain be cardiac", "An ECG does not tell this (the cause of a symptom)"),

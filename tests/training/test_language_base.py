@@ -193,6 +193,12 @@ def test_a_model_with_an_encoder_of_its_own_keeps_it(records, tmp_path):
     refused = run(app, command)
     assert refused.exit_code == 2
     assert "an encoder of its own" in refused.output
+    narrow = tmp_path / "narrow"
+    narrow.mkdir()
+    (narrow / "signal_encoder.json").write_text('{"config": {"width": 64}}')
+    refused = run(app, [*command, "--encoder", str(narrow)])
+    assert refused.exit_code == 2
+    assert "its projectors take 256 features, but the encoder gives 64" in refused.output
     done = run(app, [*command, "--encoder", str(other)])
     assert done.exit_code == 0, done.output
     model, _ = load_checkpoint(tmp_path / "out" / "model")
