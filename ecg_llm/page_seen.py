@@ -138,7 +138,8 @@ def _rhythm(case: Case, seen: tuple[Column, ...], stated: frozenset[str]) -> dic
     few = len(r_s) < max(3.0, covered_s / 4)
     none = few and _is_read_well(case.record)
     fast = len(rr_s) >= _MIN_RR and timed > EXTREME_FAST_BPM
-    slow = not few and max(timed, counted) < EXTREME_SLOW_BPM
+    # Without two beats in one column, those that its edges cut off may be missing.
+    slow = not few and len(rr_s) > 0 and max(timed, counted) < EXTREME_SLOW_BPM
     slow = slow and (case.value("qt_ms") or 0.0) < LONGEST_QT_MS
     qrs_ms = case.value("qrs_global_ms")
     wide = qrs_ms is not None and qrs_ms >= WIDE_MS

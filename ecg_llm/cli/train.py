@@ -314,20 +314,24 @@ def train_head(
     from ecg_llm.training.head import HeadRecipe
     from ecg_llm.training.head import train_head as train
     from ecg_llm.training.measured import measured_features
-    from ecg_llm.training.pack import load_pack
+    from ecg_llm.training.pack import load_pack, pack
 
     data = folder(data, "the data sets")
     where = packed or encoder / "packed"
-    pack = load_pack(where)
+    if (where / "index.npz").is_file():
+        records = load_pack(where)
+    else:
+        where = packed or out / "packed"
+        records = pack(data, where, n_simulated=0, workers=workers, progress=progress("record"))
     features = measured_features(
         data,
         where,
-        pack,
+        records,
         workers=workers,
         progress=progress("record"),
     )
     figures = train(
-        pack,
+        records,
         features,
         encoder,
         out,
