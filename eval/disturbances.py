@@ -267,11 +267,12 @@ def _row(
     name: str, records: Sequence[ECGRecord], statements: Sequence[dict[str, float]]
 ) -> DisturbedRow:
     """Classify records by the head and judge what was not refused."""
-    from ecg_llm.classify import refusal
+    from ecg_llm.classify import readable
     from ecg_llm.head import head_scores
 
-    kept = [k for k, record in enumerate(records) if refusal(record) is None]
-    scored = head_scores([records[k] for k in kept]) if kept else []
+    parts = [readable(record) for record in records]
+    kept = [k for k, (_, why) in enumerate(parts) if why is None]
+    scored = head_scores([parts[k][0] for k in kept]) if kept else []
     held = [statements[k] for k in kept]
 
     def judged(keys: Sequence[str]) -> float:

@@ -307,14 +307,15 @@ def read_judged(
     groups : np.ndarray of int, shape (n_records,)
         Patient of each.
     """
-    from ecg_llm.classify import refusal
+    from ecg_llm.classify import readable
     from ecg_llm.io import read_record
 
     records, statements, kept, refused = [], [], [], 0
     for row in ptbxl_rows(data, tuple(folds), 100):
         record = with_person(read_record(data / f"{row['filename_lr']}.hea"), row)
-        if refusal(record) is None:
-            records.append(record)
+        part, why = readable(record)
+        if why is None:
+            records.append(part)
             statements.append(statements_of(row))
             kept.append(row)
         else:
