@@ -99,6 +99,7 @@ _ABOUT = (
         "urgent",
         r"\b(emergen(cy|t)|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying|isome)|"
         r"alarming|alerts?|acute|critical|bad|(un)?safe|concern(ing|ed)?|red flags?|stable|"
+        r"act on|immediate\w*|attention|"
         r"worst|most (important|worrying))\b",
     ),
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),

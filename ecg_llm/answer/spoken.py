@@ -57,6 +57,7 @@ _SPOKEN = tuple(
         (r"(AV|atrio-?ventricular) dissociation", "complete AV block"),
         (r"OMI|occlusion MI|(acute )?coronary occlusion", "STEMI"),
         (r"myocardial injury|injury current", "ST elevation or ST depression of injury"),
+        (r"axis (deviated|off)", "axis deviation"),
         (r"brugada('s)?( syndrome| pattern| sign)?(?! type)", "Brugada type 1 pattern"),
         (r"early repol", "early repolarization pattern"),
         (r"electrolyte (problem|imbalance|issue|derangement)s?", "electrolyte disturbance"),

@@ -54,6 +54,10 @@ def talk(found: Analysis, *questions: str, model: object = None) -> str:
         ("PACs?", "PAC"),
         ("skipped beats?", "ectopy"),
         ("tachicardia of the sinus node: sinus tach?", "STACH"),
+        ("Is the axis deviated?", "axis_deviation"),
+        ("Brugada?", "brugada_1"),
+        ("AV dissociation?", "3AVB"),
+        ("OMI?", "stemi"),
     ],
 )
 def test_findings_as_they_are_typed(typed: str, code: str) -> None:
