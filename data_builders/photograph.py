@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ecg_llm.data_builders.page_geometry import PageExample
+from ecg_llm.data_builders.page_images import render_page_example
+from ecg_llm.data_builders.page_settings import SIZE_PX, PageSettings
 from ecg_llm.data_builders.photo_light import (
     background,
     blurred,
@@ -19,7 +21,40 @@ from ecg_llm.data_builders.photo_marks import mark_page
 from ecg_llm.data_builders.photo_settings import PhotoSettings, draw_photo
 from ecg_llm.data_builders.photo_warp import Map, Warp, warp_of
 from ecg_llm.errors import ConfigError
+from ecg_llm.record import ECGRecord
 from ecg_llm.render.raster import Image
+
+
+def print_page(
+    record: ECGRecord, seed: int, *, photographed: bool, size_px: int = SIZE_PX
+) -> tuple[bytes, PageExample, PageSettings]:
+    """Print a record in a way drawn from a seed, photograph it if wanted, and pack the image.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What is printed.
+    seed : int
+        The same seed gives the same bytes.
+    photographed : bool
+        Whether to photograph, scan or fax the page.
+    size_px : int, px
+        Long side of the image, about.
+
+    Returns
+    -------
+    packed : bytes
+        The image as a file holds it.
+    example : PageExample
+        The image before it was packed, and where everything lies.
+    settings : PageSettings
+        How it was printed.
+    """
+    example, settings = render_page_example(record, seed, size_px=size_px)
+    if not photographed:
+        return encode_image(example.image, settings.encoding, settings.quality), example, settings
+    example, photo = photograph(example, seed)
+    return encode_image(example.image, "jpeg", photo.quality), example, settings
 
 
 def photograph(example: PageExample, seed: int) -> tuple[PageExample, PhotoSettings]:

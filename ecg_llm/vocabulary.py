@@ -490,15 +490,6 @@ _CHILDREN: dict[str, tuple[str, ...]] = {
 }
 """Codes whose presence makes the broader statement true."""
 
-NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("ventricular_tachycardia", "ventricular_run", "SVTAC"), ("wide_qrs_tachycardia",)
-    ),
-    "STE_": ("brugada_1",),
-    **dict.fromkeys(("ISC_", "mi"), ("stemi", "sgarbossa", *_CHILDREN["STD_"])),
-}
-"""What may be the same, or graver: beside it nobody says that the first is absent."""
-
 _SAME = {
     "mobitz1": "mobitz_1",
     "mobitz2": "mobitz_2",
@@ -616,6 +607,18 @@ def members(code: str) -> tuple[str, ...]:
     for one in found:
         found.extend(child for child in _CHILDREN.get(one, ()) if child not in found)
     return tuple(found)
+
+
+ACUTE = ("stemi", "sgarbossa", "injury")
+"""What no answer on infarction or ischaemia must leave out."""
+NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("ventricular_tachycardia", "ventricular_run", "SVTAC"), ("wide_qrs_tachycardia",)
+    ),
+    "STE_": ("brugada_1",),
+    **dict.fromkeys(("ISC_", "mi"), tuple(one for code in ACUTE for one in members(code))),
+}
+"""What may be the same, or graver: beside it nobody says that the first is absent."""
 
 
 def expand(pattern: str) -> list[str]:

@@ -356,6 +356,25 @@ def ptbxl_rows(
     return rows
 
 
+def spread(rows: list[dict[str, str]], limit: int | None) -> list[dict[str, str]]:
+    """Take some rows, evenly over all.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `ptbxl_rows`.
+    limit : int, optional
+        So many at most; all without it.
+
+    Returns
+    -------
+    list of dict
+    """
+    if limit is None or limit >= len(rows):
+        return rows
+    return [rows[int(k)] for k in np.linspace(0, len(rows) - 1, limit)]
+
+
 def evaluate(
     data: Path,
     *,

@@ -11,13 +11,12 @@ import numpy as np
 
 from ecg_llm.analysis import analyse
 from ecg_llm.data_builders.build_images import page_seed
-from ecg_llm.data_builders.page_images import render_page_example
-from ecg_llm.data_builders.photograph import encode_image, photograph
+from ecg_llm.data_builders.photograph import print_page
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.data_builders.synthetic_conditions import CATALOGUE
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.eval.findings import ptbxl_rows, spread
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.page_criteria import STATED_FROM, bundled, sign_of
@@ -161,9 +160,7 @@ def recordings(
     list of tuple of str and callable
         Name, and what reads or simulates it.
     """
-    rows = ptbxl_rows(data, folds, 100)
-    if limit is not None and limit < len(rows):
-        rows = [rows[int(k)] for k in np.linspace(0, len(rows) - 1, limit)]
+    rows = spread(ptbxl_rows(data, folds, 100), limit)
     real = [
         (str(row["ecg_id"]), partial(read_record, data / f"{row['filename_lr']}.hea"))
         for row in rows
@@ -193,11 +190,7 @@ def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> Pa
     of_record = {finding.code: finding for finding in analyse(record, encoder=False).findings}
     if not of_record:
         return None
-    example, settings = render_page_example(record, seed)
-    packed = encode_image(example.image, settings.encoding, settings.quality)
-    if photographed:
-        example, photo = photograph(example, seed)
-        packed = encode_image(example.image, "jpeg", photo.quality)
+    packed, _, _ = print_page(record, seed, photographed=photographed)
     try:
         page = read_bytes(packed, f"{name}.png")
     except RecordError:

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.page_images import render_page_example
-from ecg_llm.data_builders.photograph import encode_image, photograph
+from ecg_llm.data_builders.photograph import print_page
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.auc import auc, macro
-from ecg_llm.eval.findings import ptbxl_rows
+from ecg_llm.eval.findings import ptbxl_rows, spread
 from ecg_llm.eval.patients import limits, patients_of
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
@@ -163,9 +162,7 @@ def evaluate(
     -------
     PagesResult
     """
-    rows = ptbxl_rows(data, folds, 100)
-    if limit is not None and limit < len(rows):
-        rows = [rows[int(k)] for k in np.linspace(0, len(rows) - 1, limit)]
+    rows = spread(ptbxl_rows(data, folds, 100), limit)
     records = [read_record(data / f"{row['filename_lr']}.hea") for row in rows]
     pages: list[ECGRecord | None] = []
     errors: list[dict[str, LeadError]] = []
@@ -177,7 +174,10 @@ def evaluate(
             packed, shown = _standard_page(record), record.leads
         else:
             chance = seed + 100_003 * int(row["ecg_id"])
-            packed, shown = _page(record, chance, size_px, photographs)
+            packed, example, _ = print_page(
+                record, chance, photographed=photographs, size_px=size_px
+            )
+            shown = tuple({t.lead for t in example.geometry.traces if t.shown})
         begun = time.perf_counter()
         try:
             page = read_bytes(packed, f"{record.name}.png")
@@ -225,19 +225,6 @@ def _standard_page(record: ECGRecord) -> bytes:
         path = Path(folder) / "page.png"
         save_page(record, path)
         return path.read_bytes()
-
-
-def _page(
-    record: ECGRecord, seed: int, size_px: int, photographs: bool
-) -> tuple[bytes, tuple[str, ...]]:
-    """Draw a page; give its bytes and the leads that can be seen on it."""
-    example, settings = render_page_example(record, seed, size_px=size_px)
-    packed = encode_image(example.image, settings.encoding, settings.quality)
-    if photographs:
-        example, photo = photograph(example, seed)
-        packed = encode_image(example.image, "jpeg", photo.quality)
-
-    return packed, tuple({t.lead for t in example.geometry.traces if t.shown})
 
 
 def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:

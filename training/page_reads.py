@@ -178,19 +178,14 @@ def drawn_pages(
     ------
     Page
     """
-    from ecg_llm.data_builders.page_images import render_page_example
-    from ecg_llm.data_builders.photograph import encode_image, photograph
+    from ecg_llm.data_builders.photograph import print_page
 
     order = np.random.default_rng(seed).permutation(rows)
     for k in range(first, n):
         row = int(order[k % len(order)])
         rng = np.random.default_rng((seed, k))
         chance, taken = int(rng.integers(2**62)), bool(rng.random() < photographed)
-        example, settings = render_page_example(pack.record(row), chance)
-        packed = encode_image(example.image, settings.encoding, settings.quality)
-        if taken:
-            example, photo = photograph(example, chance)
-            packed = encode_image(example.image, "jpeg", photo.quality)
+        packed, _, settings = print_page(pack.record(row), chance, photographed=taken)
         yield row, taken, math.nan if settings.simultaneous else settings.from_s, packed
 
 

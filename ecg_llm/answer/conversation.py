@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.drafted import drafted, left_over, speaks_of, wanted_of
 from ecg_llm.answer.limits import judged
-from ecg_llm.answer.measured import ACUTE, expected_word, measured_answer, with_acute
+from ecg_llm.answer.measured import expected_word, measured_answer, with_acute
+from ecg_llm.answer.overview import report_of
 from ecg_llm.answer.pleas import CHANGED, COMPARES, pleaded
 from ecg_llm.answer.question import Asked, in_context, read_question
 from ecg_llm.answer.spoken import plain
@@ -23,7 +24,6 @@ from ecg_llm.assistant import known_of
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.measured_words import MEASURED, without_formula
 from ecg_llm.compare import with_comparison
-from ecg_llm.compose import build_report
 from ecg_llm.ground.check import brief
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import judged_of, measured_claims
@@ -32,6 +32,7 @@ from ecg_llm.lm import is_bundled
 from ecg_llm.outside import NOT_SOUGHT, topic_of
 from ecg_llm.phrases import sentence
 from ecg_llm.report import Change, Claim
+from ecg_llm.vocabulary import ACUTE
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel
@@ -191,11 +192,7 @@ def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:
 
 def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim]:
     """Tell what changed since an earlier ECG, in what was asked for."""
-    now, then = (
-        build_report(one.record, one.quality, one.measurements, one.findings)
-        for one in (present, before)
-    )
-    told = list(with_comparison(now, then).sections[-1].statements)
+    told = list(with_comparison(report_of(present), report_of(before)).sections[-1].statements)
     wanted = wanted_of(asked)
     return [
         claim

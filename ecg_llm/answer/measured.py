@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import judged, with_limits
-from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of, sections_of
+from ecg_llm.answer.overview import OPEN, SINCE, overview, report_of, rhythm_of, sections_of
 from ecg_llm.answer.question import Asked
 from ecg_llm.answer.waves import SIGNS_OF, in_leads, of_leads, of_wave, row, stated_if_so
 from ecg_llm.claims.measured_words import MEASURED
@@ -23,7 +23,7 @@ from ecg_llm.statements import (
     ruled_out,
     said_by_another,
 )
-from ecg_llm.vocabulary import label, members
+from ecg_llm.vocabulary import ACUTE, label, members
 
 
 def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
@@ -106,7 +106,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if subject in SIGNS_OF:
         return list(of_wave(subject, known))
     if subject == "rr_cv":
-        return [*stated_if_so(REGULAR, known), *rhythm_of(sections_of(present))]
+        return [*stated_if_so(REGULAR, known), *rhythm_of(sections_of(report_of(present)))]
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
     told = [with_limits(c) if asked.about == "normal" else c for c in value_says(subject, known)]
@@ -135,8 +135,6 @@ EXCLUDES_NOT = {
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
-ACUTE = ("stemi", "sgarbossa", "injury")
-"""What an answer on infarction or ischaemia must not leave out."""
 OF_ISCHAEMIA = frozenset(("ISC_", *members("ISC_"), "mi", *members("mi")))
 DEPENDS = "How dangerous this is depends on the patient, too."
 REGULAR = ("The rhythm is regular.", "The rhythm is irregular.")

@@ -28,8 +28,8 @@ UNREAD = (
 """Said before the impression where a question was not understood."""
 
 
-def sections_of(present: Analysis) -> dict[str, tuple[Claim, ...]]:
-    """Give the statements of a measured report by section.
+def report_of(present: Analysis) -> Report:
+    """Give the measured report.
 
     Parameters
     ----------
@@ -38,9 +38,23 @@ def sections_of(present: Analysis) -> dict[str, tuple[Claim, ...]]:
 
     Returns
     -------
+    Report
+    """
+    return build_report(present.record, present.quality, present.measurements, present.findings)
+
+
+def sections_of(report: Report) -> dict[str, tuple[Claim, ...]]:
+    """Give the statements of a report by section.
+
+    Parameters
+    ----------
+    report : Report
+        Any.
+
+    Returns
+    -------
     dict of str to tuple of Claim
     """
-    report = build_report(present.record, present.quality, present.measurements, present.findings)
     return {part.title: part.statements for part in report.sections}
 
 
@@ -78,8 +92,8 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
     -------
     list of Claim
     """
-    report = build_report(present.record, present.quality, present.measurements, present.findings)
-    sections = {part.title: part.statements for part in report.sections}
+    report = report_of(present)
+    sections = sections_of(report)
     claims = {claim.text: claim for claim in report.claims}
     impression = [claims[text] for text in report.impression]
     match asked.about:
