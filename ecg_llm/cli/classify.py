@@ -87,7 +87,7 @@ def classify(
 
         check_head(asked)
     told = reading(fs=fs, unit=unit, leads=leads)
-    check_place(output)
+    check_place(output, path, label_file)
     strange = [name for name, key in zip(asked.names, asked.keys, strict=True) if key is None]
     if strange and not head:
         typer.echo(

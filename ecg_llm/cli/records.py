@@ -125,7 +125,7 @@ def report(
     it becomes a line with its error, the run goes on, and its exit code is 0. \f
     """
     told = reading(age, sex, fs, unit, leads)
-    check_place(output)
+    check_place(output, path, earlier)
     if subject is not None or recorded is not None:
         from ecg_llm.fhir import check_case
 
@@ -239,11 +239,12 @@ def show(
     ecgllm show rec.hea
     ecgllm show rec.hea --output page.svg \f
     """
-    check_place(output)
+    check_place(output, path)
     record = reading(fs=fs, unit=unit, leads=leads).read(path)
     from ecg_llm.render.page import save_page
 
     target = output or Path(f"{Path(record.name).name or 'ecg'}.png")
+    check_place(target, path)
     save_page(record, target)
     typer.echo(str(target))
 
@@ -313,19 +314,29 @@ def write_bytes(data: bytes, output: Path | None) -> None:
         What to write.
     output : Path or None
         Where; None for the standard output.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written to its end.
     """
     if output is None:
         typer.echo(data, nl=False)
         return
-    if output.exists() and not output.is_file():
-        output.write_bytes(data)  # a pipe or a device
-        return
-    part = output.with_name(output.name + ".part")
+    # A pipe, a device or a link, such as /dev/stdout, is written to and never replaced.
+    through = output.is_symlink() or (output.exists() and not output.is_file())
+    part = output if through else output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
-        part.replace(output)
+        if not through:
+            part.replace(output)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk names no file
+        raise ConfigError(f"--output {output}: cannot be written ({error.strerror}).") from error
     finally:
-        part.unlink(missing_ok=True)
+        if not through:
+            part.unlink(missing_ok=True)
 
 
 def _lines(
@@ -339,7 +350,7 @@ def _lines(
     jobs: int | None,
 ) -> bool:
     """Write JSON lines if they were asked for, by a folder, ``--json`` or ``--output``."""
-    check_place(output)
+    check_place(output, path)
     refs = several_records(path, output)
     if refs is not None:
         if output is None and not as_json:
@@ -368,18 +379,20 @@ def _check_signal(record: ECGRecord) -> None:
         )
 
 
-def check_place(output: Path | None) -> None:
+def check_place(output: Path | None, *inputs: Path | None) -> None:
     """Refuse a place that cannot be written before any work is done for it.
 
     Parameters
     ----------
     output : Path or None
         Where results are to go.
+    *inputs : Path or None
+        What is read, and must not be written over.
 
     Raises
     ------
     ConfigError
-        If its folder does not exist, or it is a folder itself.
+        If its folder does not exist, or it is a folder itself, or one of the inputs.
     """
     if output is not None and output.is_dir():
         raise ConfigError(f"--output {output}: it is a folder; name a file, there or elsewhere.")
@@ -387,6 +400,19 @@ def check_place(output: Path | None) -> None:
         raise ConfigError(
             f"--output {output}: there is no folder {output.parent}; make it, or choose another."
         )
+    for given in inputs:
+        if output is not None and given is not None and _same_file(output, given):
+            raise ConfigError(
+                f"{output}: this is the file that is read, and writing would destroy it; give "
+                "another --output."
+            )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _all_lines(

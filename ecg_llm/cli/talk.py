@@ -66,10 +66,10 @@ def ask(
                 "--items takes age, sex and signals from --data; leave --age, --sex, --fs, --unit "
                 "and --leads out."
             )
-        check_place(output)
+        check_place(output, items)
         _ask_items(items, data, output, jobs)
         return
-    check_place(output)
+    check_place(output, path)
     if path is None or question is None:
         raise ConfigError('ask needs a file and a question: ecgllm ask rec.hea "What is the QTc?"')
     from ecg_llm.analysis import analyse

@@ -69,7 +69,9 @@ def read_items(path: Path) -> list[Item]:
             rows = [rows] if isinstance(rows, dict) else rows
         except ValueError:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {needed}") from None
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not a set of questions ({error}); {needed}") from None
     if not isinstance(rows, list) or not rows:
         raise ConfigError(f"{path}: it holds no questions; {needed}")

@@ -298,6 +298,38 @@ def ecgllm(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_an_output_that_is_a_link_is_written_through(file, tmp_path):
+    """/dev/stdout, once redirected, was replaced by a file for every program of the machine."""
+    real, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    real.write_text("earlier")
+    link.symlink_to(real)
+    result = run(app, ["report", str(file), "--model", "none", "--output", str(link)])
+    assert result.exit_code == 0, result.output
+    assert link.is_symlink()
+    assert "IMPRESSION" in real.read_text()
+
+
+@pytest.mark.parametrize("command", ["report", "measure", "quality", "show", "classify", "ask"])
+def test_the_file_that_is_read_is_not_written_over(tmp_path, monkeypatch, command):
+    page = tmp_path / "page.png"
+    page.write_bytes(b"png")
+    monkeypatch.chdir(tmp_path)
+    more = {"classify": ["--task", "ptbxl-super"], "ask": ["What is the rate?"]}.get(command, [])
+    result = run(app, [command, "page.png", *more, "--output", "./page.png"])
+    assert result.exit_code == 2, result.output
+    assert "would destroy it" in result.output
+    assert page.read_bytes() == b"png"
+
+
+def test_a_drawn_page_does_not_replace_the_page_it_was_read_from(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(app, ["show", str(file)]).exit_code == 0
+    before = Path("rec.png").read_bytes()
+    result = run(app, ["show", "rec.png"])
+    assert result.exit_code == 2, result.output
+    assert Path("rec.png").read_bytes() == before
+
+
 def test_a_process_of_its_own_reports_a_real_example():
     done = ecgllm("report", "examples/00001_hr.hea")
     assert done.returncode == 0, done.stderr
