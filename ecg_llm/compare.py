@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.comparison import Comparison, FindingChange, FindingTrend, ValueChange, ValueTrend
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES
-from ecg_llm.phrases import amount, brief_reason, listing, measured, sentence
+from ecg_llm.phrases import amount, brief_reason, listing, measured, said_to_be, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import Claim, Section
 
@@ -246,7 +246,9 @@ def _claims(comparison: Comparison) -> Iterator[Claim]:
         if change.trend == "undetermined":
             which = "new" if change.now == "present" else "still there"
             yield Claim(
-                text=sentence(f"whether {change.label} is {which} is open: {change.reason}"),
+                text=sentence(
+                    f"whether {said_to_be(change.label, which)} is open: {change.reason}"
+                ),
                 status="unverifiable",
                 kind="unknown",
             )

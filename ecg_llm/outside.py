@@ -26,7 +26,8 @@ class Topic:
 
 
 _DRUGS = (
-    r"amiodarone|metoprolol|bisoprolol|atenolol|propranolol|beta.?blockers?|digoxin dose|apixaban|"
+    r"amiodarone|metoprolol|bisoprolol|atenolol|propranolol|beta.?blockers?|"
+    r"digoxin(?! (effect|toxicity|changes?|pattern|shape))|apixaban|"
     r"warfarin|heparin|aspirin|clopidogrel|furosemide|statins?|adenosine|verapamil|diltiazem|"
     r"lidocaine|flecainide|insulin|metformin|anticoagula\w+|thromboly\w+|ramipril|lisinopril|"
     r"sotalol|dofetilide|ondansetron|haloperidol|methadone|citalopram|antibiotics?|blood thinners?|"
@@ -44,7 +45,7 @@ TOPICS = (
         r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
         r"give|treat|shock)|needs? (a |an |to have a )?(pacemaker|icd|defibrillator|ablation|"
         r"cardioversion|catheter\w*)|(pacemaker|icd|ablation) (be )?(needed|required|necessary)|"
-        r"cath( ?lab)?|pci|discharged?|"
+        r"cath( ?lab)?|pci|discharged?(?! (letter|summary|note|report))|"
         r"what (should|would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|"
         r"next steps?|management|manage|treat(ment|ed)?|therapy|"
         r"(is|are) (an? )?[\w ]{1,30} indicated|indications? for|cardiovert\w*|"
@@ -100,6 +101,13 @@ TOPICS = (
         "this is not diagnosed by an ECG; other tests are made for it",
     ),
     Topic(
+        "the cause of a finding",
+        r"\b(what (\w+ )?(causes?|caused|(could|can|may|might) (be )?(the )?(cause|explain)\w*|"
+        r"brings? it about)|cause of|caused by|"
+        r"(differential|aetiology|etiology)( diagnos[ie]s)?)\b",
+        "an ECG shows what is there, and each finding has several causes",
+    ),
+    Topic(
         "the course",
         r"\b(prognos\w+|how long will|life expectancy|will (he|she|the patient|this patient) "
         r"(die|collapse|survive|have)|going to die|survival|mortality)\b",
@@ -126,6 +134,8 @@ NOT_SOUGHT = re.compile(
     r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|"
     r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
     r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
+    r"qrs[- ]t angle|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|(counter[- ]?)?clockwise "
+    r"rotation|(right (heart|ventricular)|rv) strain|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"
     r"south african flag|pardee)\b",
     re.IGNORECASE,

@@ -128,9 +128,31 @@ def absent(name: str) -> str:
     >>> absent("atrial fibrillation"), absent("tall peaked T waves, as in hyperkalaemia")
     ('atrial fibrillation is absent', 'tall peaked T waves, as in hyperkalaemia are absent')
     """
+    return said_to_be(name, "absent")
+
+
+def said_to_be(name: str, what: str) -> str:
+    """Say something of a finding, in the number of its name.
+
+    Parameters
+    ----------
+    name : str
+        Its label.
+    what : str
+        What it is.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> said_to_be("pathological Q waves", "new")
+    'pathological Q waves are new'
+    """
     head = re.split(r",| (?:in|of|as|for|over) ", name)[0]
     plural = head.endswith(("waves", "complexes", "changes", "voltages", "criteria"))
-    return f"{name} {'are' if plural else 'is'} absent"
+    return f"{name} {'are' if plural else 'is'} {what}"
 
 
 def sentence(text: str) -> str:

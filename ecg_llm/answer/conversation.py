@@ -105,7 +105,8 @@ def respond(
     lead = " " if beyond else ""
     if beyond:
         yield Sentence(text=" ".join(beyond), before="", kind="description")
-        if not own.named:
+        only_ok = own.findings == ("NORM",) and "normal" not in question
+        if not own.named or only_ok:  # "is this drug ok with this ECG?"
             return
     if own.about == "courtesy":
         yield Sentence(text=GREETING, before="", kind="description")
@@ -130,7 +131,7 @@ def respond(
         return
     expected, judges = expected_word(asked, known), False
     spoken: list[Sentence] = []
-    first = lead
+    first, failed = lead, False
     try:
         for one in drafted(history, analyses, model, known, asked, max_new_tokens, said):
             spoken.append(one)
@@ -142,9 +143,10 @@ def respond(
         text = "The language model failed; this is the measured answer."
         change = Change(action="failed", reason=reason)
         yield Sentence(text=text, kind="description", change=change)
-        spoken, first = [], " "
+        first = " "
+        failed = True
     rest = [] if judges else list(judged(asked, known))
-    if (left := left_over(spoken, asked, expected)) is not None:
+    if (left := left_over([] if failed else spoken, asked, expected)) is not None:
         rest += measured_answer(left, known, present)
     told = {one.text for one in spoken}  # of what was checked, not all was shown
     yield from _shown([claim for claim in rest if claim.text not in told], first=first)
@@ -155,7 +157,7 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
 
     The bundled model has learnt to word named findings and values, and nothing else.
     """
-    told = own.about in ("why", "where", "since") or asked.proposes is not None
+    told = own.about in ("why", "sure", "where", "since") or asked.proposes is not None
     told = told or (own.about in ("open", "urgent", "values") and not own.named)
     told = told or bool(set(ACUTE) & (set(asked.findings) - set(own.findings)))
     if not is_bundled(model):
@@ -171,10 +173,12 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     doubted = any(finding.status == "present" and finding.doubt for finding in judged)
     named = [q for name in asked.quantities for q in MEASURED[name].names]
     unknown = any(
-        name in known.facts.values and known.facts.values[name].value is None for name in named
+        not known.facts.values
+        or (name in known.facts.values and known.facts.values[name].value is None)
+        for name in named
     )
-    told = told or not asked.named or asked.leads != () or waves
-    return told or unknown or absent or doubted
+    told = told or not own.named or asked.leads != () or waves
+    return told or unknown or absent or doubted or asked.turned or asked.rhythm or bool(asked.end)
 
 
 def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:

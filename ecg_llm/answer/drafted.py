@@ -57,10 +57,13 @@ def drafted(
     ------
     Sentence
     """
-    texts = [*(text for _, text in history[:-1]), plain(history[-1][1])]
-    prompt = build(texts[-1], analyses, history=list(zip(texts[:-1:2], texts[1::2], strict=False)))
+    before = [] if is_bundled(model) else _remembered(history[:-1])
+    prompt = build(plain(history[-1][1]), analyses, history=before)
     buffer, answered = "", False
     expected = expected_word(asked, known)
+    if expected and asked.closed:  # whatever the model begins with
+        said.add(f"{expected}.")
+        yield Sentence(text=f"{expected}.", before=" ", kind="told")
     for piece in chain(model.stream(prompt, max_new_tokens=max_new_tokens), (None,)):
         buffer += piece or ""
         parts = list(split(buffer))
@@ -78,9 +81,6 @@ def drafted(
             rest = text[word.end() :] if word else text
             if word and not (text[: word.end()].rstrip()[-1:] in ".,:;" or not rest):
                 word, rest = None, text  # "No AF." is a denial, not an answer
-            if word and expected and asked.closed:
-                said.add(f"{expected}.")
-                yield Sentence(text=f"{expected}.", before=before or " ", kind="told")
             if not rest or (asked.named and _CONCLUDES.match(rest)):
                 continue
             rest = rest[0].upper() + rest[1:] if word else rest
@@ -95,6 +95,25 @@ def drafted(
                 if beside and (not answered or is_bundled(model)):
                     continue  # what else there is may be told behind the answer, not before it
                 yield one
+
+
+MAX_HISTORY = 3_000
+"""Letters of what was said before that a model is shown; prompts have an end.
+
+The bundled model is shown none: it is asked nothing that refers back, and longer prompts than it
+has learnt from make it stammer.
+"""
+
+
+def _remembered(history: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give the last questions with their answers, as far as a model is shown them."""
+    texts = [text for _, text in history]
+    kept: list[tuple[str, str]] = []
+    for pair in reversed(list(zip(texts[::2], texts[1::2], strict=False))):
+        if sum(len(text) for one in (*kept, pair) for text in one) > MAX_HISTORY:
+            break
+        kept.insert(0, pair)
+    return kept
 
 
 LOOP_WORDS, LOOP_TIMES = 4, 3

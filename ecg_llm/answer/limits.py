@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecg_llm.answer.question import Asked
+from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import stated_if_so
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
@@ -36,7 +36,7 @@ def judged(asked: Asked, known: Known) -> Iterator[Claim]:
     Claim
         None for a value that is unknown or has no limits.
     """
-    if asked.about == "normal":
+    if asked.about in JUDGES:
         for subject in asked.quantities:
             if asked.leads or not MEASURED[subject].per_lead:
                 yield from _judged(subject, known)

@@ -8,13 +8,24 @@ from dataclasses import replace
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import judged, with_limits
 from ecg_llm.answer.overview import OPEN, SINCE, overview, report_of, rhythm_of, sections_of
-from ecg_llm.answer.question import Asked
-from ecg_llm.answer.waves import SIGNS_OF, in_leads, of_leads, of_wave, row, stated_if_so
+from ecg_llm.answer.question import JUDGES, Asked
+from ecg_llm.answer.waves import (
+    NEIGHBOURS,
+    SIGNS_OF,
+    VALUE_OF,
+    extreme,
+    in_leads,
+    lead_by_lead,
+    of_leads,
+    of_wave,
+    row,
+    stated_if_so,
+)
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import MOST_TOLD, finding_says, judged_of, lead_values, value_says
 from ecg_llm.knowledge import concepts
-from ecg_llm.phrases import absent, sentence
+from ecg_llm.phrases import absent, measured, sentence
 from ecg_llm.report import Claim
 from ecg_llm.statements import (
     denied_claim,
@@ -44,8 +55,7 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         Measured sentences, the most telling first.
     """
     if asked.leads and not known.facts.leads:
-        text = "Single leads are not judged on a page image."
-        return [Claim(text=text, status="unverifiable", kind="unknown")]
+        return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
     if asked.leads and not (asked.named and set(asked.leads) & set(known.facts.leads)):
         return list(of_leads(asked.leads, known))
     out: list[Claim] = [
@@ -62,6 +72,9 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
     told = [_of_finding(code, word, asked, known) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
+    beside = asked.rhythm and asked.named
+    if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
+        told.insert(0, rhythm_of(sections_of(report_of(present))))
     out += [claim for claims in told for claim in claims]
     for subject in asked.quantities:
         out += _of_quantity(subject, asked, known, present)
@@ -72,6 +85,13 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
 
 
 _DENYING = ("absent", "description")
+NO_LEADS = "Single leads are not judged on a page image."
+
+
+def _tells_rhythm(code: str, known: Known) -> bool:
+    """Whether a finding or family is one of the rhythm."""
+    found = known.facts.findings
+    return any(found[one].section in ("rhythm", "ectopy") for one in members(code) if one in found)
 
 
 def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list[Claim]:
@@ -84,7 +104,13 @@ def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list
     if shown := list(in_leads(code, asked.leads, known)):
         # Whether it means anything is another question, which may not have been decided.
         told = [*shown, *(claim for claim in told if claim.status == OPEN)]
-        told += [c for q in VALUE_OF.get(code, ()) for c in row(q, asked.leads, known)]
+        told += list(row(VALUE_OF[code], asked.leads, known)) if code in VALUE_OF else []
+    elif known.facts.leads and not asked.leads and (asked.about == "where" or asked.end):
+        told = [*lead_by_lead(code, known, end=asked.end), *told]
+    elif code in NEIGHBOURS and known.facts.leads and told and word == "No":
+        told += list(lead_by_lead(code, known, but=", which do not meet its criterion"))
+    if asked.about == "sure":
+        told += list(_probability(code, known))
     if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
         text = f"That does not exclude {EXCLUDES_NOT[code]}."
         told.append(Claim(text=text, status="supported", kind="description"))
@@ -101,27 +127,39 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
         return list(lead_values(subject, asked.leads, known))
+    if MEASURED[subject].per_lead and not known.facts.leads:
+        return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
     if asked.leads and MEASURED[subject].per_lead:
         return list(row(subject, asked.leads, known))
+    if asked.end and MEASURED[subject].per_lead:
+        return list(extreme(subject, asked.end, known))
     if subject in SIGNS_OF:
         return list(of_wave(subject, known))
+    if MEASURED[subject].per_lead:
+        return list(row(subject, tuple(known.facts.leads), known))
     if subject == "rr_cv":
         return [*stated_if_so(REGULAR, known), *rhythm_of(sections_of(report_of(present)))]
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
-    told = [with_limits(c) if asked.about == "normal" else c for c in value_says(subject, known)]
+    told = [with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]
     text = sentence(f"the {MEASURED[subject].label} was not measured")
     return told or [Claim(text=text, status="unverifiable", kind="unknown")]
 
 
+def _probability(code: str, known: Known) -> Iterator[Claim]:
+    """Say how probable a finding is, by encoder and criteria together."""
+    own = [finding for finding in judged_of(code, known) if finding.probability is not None]
+    present = [finding for finding in own if finding.status == "present"]
+    for finding in (present or own)[:1]:
+        assert finding.probability is not None
+        name = f"probability of {finding.label} by encoder and criteria together"
+        fact = measured(name, finding.probability)
+        text = sentence(f"{name}: {finding.probability:.2f}")
+        yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+
+
 RESTS_IN = {"atrial_rate": "AFLT", "sokolow": "VCLVH", "cornell": "VCLVH", "rr_max": "pause"}
 """Values that only the evidence of a finding holds."""
-VALUE_OF = {
-    **dict.fromkeys(("STE_", "STD_", "stemi", "st_changes", "injury"), ("st_j",)),
-    **dict.fromkeys(("INVT", "LOWT", "tall_t"), ("t_amp",)),
-    "QWAVE": ("q_amp",),
-}
-"""What is told beside a sign in named leads."""
 EXCLUDES_NOT = {
     "stemi": "an acute infarction",
     **dict.fromkeys(members("mi"), "an infarction"),

@@ -112,7 +112,12 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
                 Claim(text="Everything that was asked could be judged.", status="supported")
             ]
         case "urgent":
-            return _alerts(report)
+            alerts = _alerts(report)
+            return alerts if report.alerts or asked.end is None else [*alerts, *impression[:1]]
+        case "recording":
+            return [Claim(text=_recording(present), status="supported")]
+        case "conduction" | "repolarization" | "chambers" if known.facts.values:
+            return [c for title in PARTS[asked.about] for c in sections.get(title, ())]
         case "person":
             return [Claim(text=_person(present), status="supported")]
         case "values":
@@ -120,13 +125,27 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
         case "where":
             located = located_claims(concluded(present.findings))
             return located or [Claim(text=NOWHERE, status="supported"), *impression]
-        case "why" if known.facts.values:
+        case "why" | "sure" if known.facts.values:
             facts = [c for part in report.sections for c in part.statements if c.kind == "present"]
             return facts[:MOST_REASONS] or impression
         case None if not asked.findings:
             return [Claim(text=UNREAD, status="supported", kind="told"), *impression]
         case _:
             return impression
+
+
+PARTS = {
+    "conduction": ("Intervals and conduction",),
+    "repolarization": ("ST–T",),
+    "chambers": ("Chambers", "P wave"),
+}
+"""Sections of the report that answer for a part of the heart's course."""
+
+
+def _recording(present: Analysis) -> str:
+    """Say what was recorded: leads, sampling rate, length."""
+    record = present.record
+    return f"{len(record.leads)} leads at {record.fs:g} Hz, {record.duration_s:.1f} s."
 
 
 def _person(present: Analysis) -> str:

@@ -29,7 +29,9 @@ COMPARES = re.compile(
     r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
     r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
     r"week|visit|admission)|"
-    r"(better|worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|differen(t|ce)|resolved|compare)|"
+    r"(better|worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|resolved|compare|"
+    r"different|difference(?! (between|of) (the )?(p|q|j|r|s|t))|the same as|"
+    r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
     r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording))\b",
     re.IGNORECASE,
 )

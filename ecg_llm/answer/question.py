@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ecg_llm.answer.pleas import CLOSED, TAG
 from ecg_llm.answer.spoken import plain
@@ -26,10 +27,11 @@ class Asked:
     leads : tuple of str
         Leads it names.
     about : str or None
-        ``rhythm``, ``quality``, ``normal``, ``values``, ``report``, ``why``, ``where``, ``means``
-        (what something is), ``since`` (how old it is), ``size``, ``person`` (age, sex),
-        ``urgent``, ``open`` (what was not judged) or ``courtesy`` (a greeting, thanks); None if
-        none of these.
+        ``rhythm``, ``quality``, ``normal``, ``values``, ``report``, ``why``, ``sure`` (how
+        probable), ``where``, ``means`` (what something is), ``since`` (how old it is), ``size``,
+        ``person`` (age, sex), ``recording`` (its length, its rate), ``urgent``, ``open`` (what was
+        not judged), ``courtesy`` (a greeting, thanks), or a part of the report: ``conduction``,
+        ``repolarization``, ``chambers``; None if none of these.
     closed : bool
         Whether yes or no would answer it.
     turned : bool
@@ -39,6 +41,10 @@ class Asked:
         Whether it asks that something be excluded, which no absent finding does.
     proposes : str or None
         The question as a statement, where it asks whether a value is so: ``Is the QTc over 500?``.
+    end : {"largest", "lowest"} or None
+        Of which lead it asks: ``Which lead has the tallest R?``
+    rhythm : bool
+        Whether the rhythm is asked for beside what is named.
     """
 
     findings: tuple[str, ...] = ()
@@ -49,6 +55,8 @@ class Asked:
     turned: bool = False
     excludes: bool = False
     proposes: str | None = None
+    end: Literal["largest", "lowest"] | None = None
+    rhythm: bool = False
 
     @property
     def named(self) -> bool:
@@ -69,10 +77,20 @@ _ABOUT = (
         r"good (morning|afternoon|evening|day))( (you|very much|a lot|so much|there))*\W*$",
     ),
     (
+        "sure",
+        r"\b(how (sure|certain|confident|likely|probable)|confidence|certainty|probabilit\w+|"
+        r"likelihood)\b",
+    ),
+    (
         "why",
         r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|evidence|"
-        r"which criteri(on|a)|explain|how (sure|certain|confident)|are (you|u) (sure|certain)|"
-        r"prove|justify)\b",
+        r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify)\b",
+    ),
+    (
+        "recording",
+        r"\b(how long is (the|this) (ecg|ekg|recording|tracing|strip)|(duration|length) of "
+        r"(the|this) (ecg|ekg|recording|tracing|strip)|sampling (rate|frequency)|sample rate|"
+        r"sampled|how many (leads|channels)(?= (are|were|does|do|has|have|is)\b|\W*$))\b",
     ),
     (
         "quality",
@@ -82,16 +100,18 @@ _ABOUT = (
     (
         "where",
         r"\b((which|what) (\w+ )?(leads?|walls?|territor\w+|regions?|areas?)|where|"
-        r"locali[sz]\w+|location|territory)\b",
+        r"locali[sz]\w+|location|territory|leads? (with|that|showing|having)|how many leads)\b",
     ),
     (
         "person",
         r"\b(how old is (he|she|(the|this|my) (patient|man|woman|person))|patient's age|"
+        r"is (he|she|(the|this|my) (patient|person)) (a |an )?(male|female|man|woman|boy|girl)|"
         r"(male|man) or (female|woman)|what (sex|gender|age))\b",
     ),
     (
         "since",
-        r"\b(old or new|new or old|new|newly|how (old|recent|long (has|have|ago|since))|since when|"
+        r"\b(old or new|new or old|new|newly|when (did|was|were|has)|since when|"
+        r"how (old|recent|long (has|have|ago|since))|"
         r"recent|"
         r"acute or (old|chronic)|(old|fresh|chronic)(?=\W*$))\b",
     ),
@@ -102,16 +122,46 @@ _ABOUT = (
         r"act on|immediate\w*|attention|"
         r"worst|most (important|worrying))\b",
     ),
+    ("conduction", r"\bconduct(ion|ed|ing)\b"),
+    ("repolarization", r"\b(repolari[sz]ation|ST[- –/]?T( changes)?)\b"),
+    ("chambers", r"\bchambers?\b"),
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
-    ("normal", r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide))\b"),
+    (
+        "normal",
+        r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide)|"
+        r"(is|was) (it|that|this) (too |so |very )?(deviated|fast|slow|long|short|wide|broad|"
+        r"narrow|high|low|raised|reduced|increased|decreased))\b",
+    ),
     ("values", r"\b(measurements?|values|numbers|intervals|vitals)\b"),
     (
         "report",
         r"\b(report|interpret\w*|read|summar\w+|describe|findings?|show|see|conclusion|"
-        r"diagnos\w+|impression|tell me|overview)\b",
+        r"diagnos\w+|impression|tell me|overview|(any|some)thing else|what else|is that all)\b",
     ),
 )
+JUDGES = ("normal", "why")
+"""Of a value this asks whether it lies within its limits: also *why is it so long*."""
 _SAID_OF_VALUES = ("high", "low", "narrow", "normal", "abnormal")
+_ENDS: tuple[tuple[Literal["largest", "lowest"], re.Pattern[str]], ...] = (
+    (
+        "lowest",
+        re.compile(
+            r"\b(smallest|lowest|shortest|least|minim\w+|(most|maximal|greatest|deepest|largest) "
+            r"(\w+ )?(negative|inverted|inversion|depress\w+)|deepest T)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "largest",
+        re.compile(
+            r"\b(tallest|largest|highest|biggest|greatest|deepest|most|worst|longest|maxim\w+|widest)\b",
+            re.IGNORECASE,
+        ),
+    ),
+)
+_PLACE = re.compile(r"\b(leads?|walls?|territor(y|ies)|regions?|areas?)\b", re.IGNORECASE)
+_RHYTHM = re.compile(r"\brh?ythm\b", re.IGNORECASE)
+_PARTS = ("conduction", "repolarization", "chambers")
 _SIZE = re.compile(r"\bhow (deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 
@@ -165,15 +215,17 @@ def read_question(text: str) -> Asked:
         elif item.kind == "formula":
             by = "bazett" if item.raw.lower().startswith("bazett") else "fridericia"
             quantities.append(f"qtc_{by}")
-    if "qt" in quantities and about == "normal":  # what is long or short is it for its rate
+    if "qt" in quantities and about in JUDGES:  # what is long or short is it for its rate
         quantities[quantities.index("qt")] = "qtc"
     places = [item for item in items if item.kind == "lead"]
-    if not (findings or quantities):  # "chest pain" names no lead
+    if not (findings or quantities or _PLACE.search(text)):  # "chest pain" names no lead
         places = [item for item in places if isinstance(item.data, str) or item.data[1]]
     leads = [lead for item in places for lead in _leads(item.data)]
     leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
     if not findings and not quantities and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
+    if not quantities and _EITHER.search(text) and re.search(r"\baxis\b", text, re.IGNORECASE):
+        quantities.append("qrs_axis")  # left, right or normal: the value tells
     if _asks_what_it_is(items):
         about = "means"
     if about is None and quantities and any(item.kind in _SAID_OF_VALUES for item in items):
@@ -182,6 +234,14 @@ def read_question(text: str) -> Asked:
         about = "size"
     if about == "why" and not (findings or quantities) and _EXPLAIN.search(text):
         about = "report"
+    rhythm = _RHYTHM.search(text) is not None
+    if about in ("why", "sure") and rhythm and not (findings or quantities):
+        about = "rhythm"
+    if about in _PARTS and (findings or quantities):
+        about = None
+    end = next((end for end, words in _ENDS if words.search(text)), None)
+    if end is not None and about == "urgent" and quantities:  # "the worst" of a wave
+        about = None
     turned = _denies(text, findings)
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
@@ -190,6 +250,8 @@ def read_question(text: str) -> Asked:
         about=about,
         closed=about not in _OPEN and _is_closed(text.strip(), findings, quantities, about),
         proposes=_proposed(text, quantities),
+        end=end,
+        rhythm=rhythm,
         turned=turned,
         excludes=turned and _EXCLUDES.search(text) is not None,
     )
@@ -221,7 +283,7 @@ def _proposed(text: str, quantities: Sequence[str]) -> str | None:
 
 
 _EITHER = re.compile(r"(?<!yes) or (?!not\b|no\b|anything|something)", re.IGNORECASE)
-_OPEN = ("since", "urgent", "why", "where", "means")
+_OPEN = ("since", "urgent", "why", "sure", "where", "means")
 """What yes or no to a finding would not answer."""
 
 
@@ -294,5 +356,5 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     return whole
 
 
-CARRIED = ("why", "normal", "where", "since", "size")
+CARRIED = ("why", "sure", "normal", "where", "since", "size")
 """What is asked of something; of what was asked before, where nothing is named."""

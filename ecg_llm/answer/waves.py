@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
+from ecg_llm.claims.finding_check import lead_decides
 from ecg_llm.claims.leads import is_local
+from ecg_llm.findings.finding import Evidence
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, lead_values
 from ecg_llm.ground.sentence import evidence_of
-from ecg_llm.phrases import brief_reason, leads_text, listing, number, sentence
+from ecg_llm.phrases import amount, brief_reason, leads_text, listing, measured, number, sentence
 from ecg_llm.report import Claim
 from ecg_llm.statements import finding_claims
 from ecg_llm.vocabulary import label
@@ -77,6 +80,110 @@ def row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
         yield Claim(text=text, status="supported", evidence=tuple(facts.values()), kind="value")
 
 
+def extreme(subject: str, end: Literal["largest", "lowest"], known: Known) -> Iterator[Claim]:
+    """Tell in which lead a wave is largest or lowest, and its height in every lead.
+
+    Parameters
+    ----------
+    subject : str
+        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
+    end : {"largest", "lowest"}
+        Which; waves that point down by their size.
+    known : Known
+        Of the ECG.
+
+    Yields
+    ------
+    Claim
+    """
+    seen = tuple(known.facts.leads)
+    leads = seen if subject in ("r_amp", "s_amp") else tuple(x for x in seen if x != "aVR")
+    down = subject in ("q_amp", "s_amp")
+    facts = [e for claim in lead_values(subject, leads, known) for e in claim.evidence]
+    if facts:
+        heights = [float(e.value or 0) for e in facts]
+        sizes = [abs(height) for height in heights] if down else heights
+        at = sizes.index(max(sizes) if end == "largest" else min(sizes))
+        shown = amount(heights[at], facts[at].unit)
+        text = sentence(f"{facts[at].quantity} is {end} in {facts[at].lead}: {shown}")
+        yield Claim(text=text, status="supported", evidence=(facts[at],), kind="value")
+    yield from row(subject, seen, known)
+
+
+def lead_by_lead(
+    code: str,
+    known: Known,
+    *,
+    end: Literal["largest", "lowest"] | None = None,
+    but: str = "",
+) -> Iterator[Claim]:
+    """Tell which leads show a sign, each by itself, with its height.
+
+    Parameters
+    ----------
+    code : str
+        Finding or family; of one that rests on no single wave nothing is said.
+    known : Known
+        Of the ECG.
+    end : {"largest", "lowest"}, optional
+        Tell the lead that shows most of it, and the heights in all.
+    but : str
+        What is to be said of these leads, too.
+
+    Yields
+    ------
+    Claim
+    """
+    if code not in VALUE_OF:
+        return
+    if end is not None:
+        yield from extreme(VALUE_OF[code], "lowest" if code in _DOWNWARD else "largest", known)
+        return
+    leads = [lead for lead in known.facts.leads if code not in USUAL_IN.get(lead, ())]
+    there = [lead for lead in leads if lead_decides(code, lead, known.facts)]
+    if not there:
+        return
+    facts = [e for c in lead_values(VALUE_OF[code], there, known) for e in c.evidence]
+    heights = {e.lead: amount(float(e.value or 0), e.unit) for e in facts if _is_wave(e)}
+    shown = ", ".join(f"{lead} {heights.get(lead, '')}".strip() for lead in there)
+    text = sentence(f"single leads with {short(code)}{but}: {shown}")
+    yield Claim(text=text, status="supported", evidence=tuple(facts), kind="value")
+
+
+def short(code: str) -> str:
+    """Give the name of a finding without what it is a sign of.
+
+    Parameters
+    ----------
+    code : str
+        Finding or family.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> short("tall_t")
+    'tall peaked T waves'
+    """
+    return label(code).partition(", as ")[0]
+
+
+def _is_wave(fact: Evidence) -> bool:
+    """Whether a height is one of a wave that is there."""
+    return isinstance(fact.value, int | float) and abs(fact.value) >= LEAST_MV
+
+
+VALUE_OF = {
+    **dict.fromkeys(("STE_", "STD_", "stemi", "st_changes", "injury"), "st_j"),
+    **dict.fromkeys(("INVT", "LOWT", "tall_t"), "t_amp"),
+    "QWAVE": "q_amp",
+}
+"""What is told beside a sign in named leads."""
+_DOWNWARD = ("STD_", "INVT", "LOWT")
+NEIGHBOURS = ("STE_", "STD_", "INVT")
+"""Signs that need two neighbouring leads: one that is not stated may show in a single lead."""
 LEAD_VALUES = ("p_amp", "q_amp", "r_amp", "s_amp", "st_j", "t_amp")
 """What is told of a lead."""
 LEAD_SIGNS = ("QWAVE", "STE_", "STD_", "INVT", "LOWT", "tall_t")
@@ -120,12 +227,11 @@ def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
     shown = False
     for code in LEAD_SIGNS:
         asked = [lead for lead in readable if code not in USUAL_IN.get(lead, ())]
-        signs = [(lead, claim) for lead in asked for claim in in_leads(code, [lead], known)]
-        there = [(lead, claim) for lead, claim in signs if not claim.text.startswith("No ")]
+        there = [lead for lead in asked if lead_decides(code, lead, known.facts)]
         if there:
             shown = True
-            facts = tuple(item for _, claim in there for item in claim.evidence)
-            text = sentence(f"{label(code)} in {leads_text([lead for lead, _ in there])}")
+            facts = tuple(e for x in there for c in in_leads(code, [x], known) for e in c.evidence)
+            text = sentence(f"{short(code)} in {leads_text(there)}")
             yield Claim(text=text, status="supported", evidence=facts, kind="present")
     of_heart = [lead for lead in readable if lead != "aVR"]
     if not shown and of_heart:
@@ -141,7 +247,7 @@ def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
 
 
 def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
-    """Say whether named leads show a finding, by their measured waves.
+    """Say which of some leads show a finding, by their measured waves, and which do not.
 
     Parameters
     ----------
@@ -155,17 +261,43 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     Yields
     ------
     Claim
-        At most one.
+        At most two.
     """
     if not leads or not is_local(code):
         return
-    where, name = listing(list(leads)), label(code)
+    name = label(code)
+    decided = {lead: lead_decides(code, lead, known.facts) for lead in leads}
+    sorts = [[x for x in leads if decided[x] is there] for there in (True, False)]
+    if len(sorts[0]) + len(sorts[1]) == len(leads):
+        for part, says in zip(sorts, (short(code), f"no {short(code)}"), strict=True):
+            if part:
+                text = sentence(f"{says} in {listing(part)}")
+                facts = evidence_of(known.check(text))
+                yield Claim(text=text, status="supported", evidence=facts, kind="present")
+        return
+    if code == "INVT" and len(leads) == 1 and (both := _both_ways(leads[0], known)):
+        shown = listing([amount(float(fact.value or 0), "mV") for fact in both])
+        text = f"The T wave in {leads[0]} goes both ways: {shown}."
+        yield Claim(text=text, status="supported", evidence=both, kind="value")
+        return
+    where = listing(list(leads))
     for text in (f"{name} in {where}", f"no {name} in {where}"):
         checked = known.check(sentence(text))
         if checked and all(one.status == "supported" for one in checked):
             facts = evidence_of(checked)
             yield Claim(text=sentence(text), status="supported", evidence=facts, kind="present")
             return
+
+
+def _both_ways(lead: str, known: Known) -> tuple[Evidence, ...]:
+    """Give the two parts of a T wave; nothing where they were not measured."""
+    parts = {
+        f"T amplitude, {way} part": known.facts.value(name, lead)
+        for way, name in (("upward", "t_pos_mv"), ("downward", "t_neg_mv"))
+    }
+    if any(part.value is None for part in parts.values()):
+        return ()
+    return tuple(measured(name, part.value or 0.0, "mV", lead=lead) for name, part in parts.items())
 
 
 def stated_if_so(texts: Sequence[str], known: Known) -> Iterator[Claim]:

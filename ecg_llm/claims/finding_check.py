@@ -26,7 +26,7 @@ POSSIBLE = 0.5
 
 Sign = tuple[set[bool], tuple[Evidence, ...]]
 """Which truth values are acceptable in a lead (both near the limit, none if unknown)."""
-Test = Callable[[Facts, str], Sign]
+Test = Callable[..., Sign]
 
 
 def _evidence(
@@ -46,7 +46,7 @@ def _evidence(
     )
 
 
-def _elevated(facts: Facts, lead: str) -> Sign:
+def _elevated(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """ST elevation at J, still there after 60 ms, by the limits of sex and age."""
     at_j, later = (facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv"))
     if at_j is None:
@@ -57,22 +57,23 @@ def _elevated(facts: Facts, lead: str) -> Sign:
         sexes = (facts.sex,) if facts.sex in ("male", "female") else ("male", "female")
         young = (facts.age_years < 40,) if facts.age_years is not None else (True, False)
         limits = {ST_ELEVATION_V2_V3_MV[str(sex), y] for sex in sexes for y in young}
-    holds = {height + d >= x for x in limits for d in (-_SLACK_MV, _SLACK_MV)}
+    holds = {height + d >= x for x in limits for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "ST at J and J+60 ms", height, "mV", f"≥ {min(limits):g} mV")
 
 
-def _depressed(facts: Facts, lead: str) -> Sign:
+def _depressed(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """ST depression at J or 80 ms later."""
     found = [facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv", "st_j80_mv")]
     known = [height for height in found if height is not None]
     if not known:
         return set(), ()
     lowest = min(known)
-    holds = {lowest + d <= ST_DEPRESSION_MV for d in (-_SLACK_MV, _SLACK_MV)}
+    told = {lowest} if slack_mv else {lowest, known[0]}  # one that rises from J on is in between
+    holds = {height + d <= ST_DEPRESSION_MV for height in told for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "lowest ST", lowest, "mV", f"≤ {ST_DEPRESSION_MV:g} mV")
 
 
-def _inverted(facts: Facts, lead: str) -> Sign:
+def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A negative T wave, or the negative part of one that goes both ways."""
     found = [facts.value(name, lead).value for name in ("t_mv", "t_neg_mv")]
     known = [height for height in found if height is not None]
@@ -80,38 +81,42 @@ def _inverted(facts: Facts, lead: str) -> Sign:
         return set(), ()
     lowest = min(known)
     main = found[0] if found[0] is not None else lowest
-    holds = {x + d <= T_INVERSION_MV for x in (lowest, main) for d in (-_SLACK_MV, _SLACK_MV)}
+    holds = {x + d <= T_INVERSION_MV for x in (lowest, main) for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "T amplitude", main, "mV", f"≤ {T_INVERSION_MV:g} mV")
 
 
-def _low(facts: Facts, lead: str) -> Sign:
+def _low(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A T wave lower than 0.1 mV either way."""
     height = facts.value("t_mv", lead).value
     if height is None:
         return set(), ()
-    holds = {abs(height) + d < LOW_T_MV for d in (-_SLACK_MV, _SLACK_MV)}
+    holds = {abs(height) + d < LOW_T_MV for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "T amplitude", height, "mV", f"within ±{LOW_T_MV:g} mV")
 
 
-def _tall(facts: Facts, lead: str) -> Sign:
+def _tall(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A tall T wave."""
     height = facts.value("t_mv", lead).value
     if height is None:
         return set(), ()
     limit = TALL_T_MV if lead.startswith("V") else TALL_T_LIMB_MV
-    return {height >= limit - _SLACK_MV}, _evidence(
+    return {height >= limit - slack_mv}, _evidence(
         lead, "T amplitude", height, "mV", f"≥ {limit:g} mV"
     )
 
 
-def _q(facts: Facts, lead: str) -> Sign:
+def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A Q wave wide and deep enough, or a QS complex."""
     depth, width = facts.value("q_mv", lead).value, facts.value("q_ms", lead).value
     tallest, deepest = (facts.value(f"qrs_{end}_mv", lead).value for end in ("max", "min"))
     if depth is None or width is None:
         return set(), ()
     limit_ms = Q_V2_V3_MS if lead in ("V2", "V3") else Q_MS
-    wide = {depth + d <= Q_MV and width + 3 * e >= limit_ms for d in (-0.02, 0.02) for e in (-1, 1)}
+    wide = {
+        depth + e * slack_mv <= Q_MV and width + f * (SLACK["ms"] if slack_mv else 0) >= limit_ms
+        for e in (-1, 1)
+        for f in (-1, 1)
+    }
     # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
     is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
     return ({True} if is_qs else wide), _evidence(
@@ -122,8 +127,8 @@ def _q(facts: Facts, lead: str) -> Sign:
 def _either(*tests: Test) -> Test:
     """Hold if one of several signs does."""
 
-    def check(facts: Facts, lead: str) -> Sign:
-        signs = [test(facts, lead) for test in tests]
+    def check(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
+        signs = [test(facts, lead, slack_mv) for test in tests]
         known = [sign for sign in signs if sign[0]]
         if not known:
             return set(), ()
@@ -186,6 +191,32 @@ def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
         return None
     holds, _ = _TESTS[code](facts, lead)
     return True in holds if holds else None
+
+
+def lead_decides(code: str, lead: str, facts: Facts) -> bool | None:
+    """Tell whether a lead shows a sign by the limits themselves.
+
+    Parameters
+    ----------
+    code : str
+        Finding code or family.
+    lead : str
+        Lead name.
+    facts : Facts
+        Of the record.
+
+    Returns
+    -------
+    bool or None
+        None if the sign is not one of single leads, was not measured, or is neither there nor not:
+        a T wave that goes both ways, an ST whose limit depends on a sex that is not given.
+    """
+    if code not in _TESTS:
+        return None
+    if _rests_on(code, lead, facts):
+        return True
+    holds, _ = _TESTS[code](facts, lead, 0.0)
+    return next(iter(holds)) if len(holds) == 1 else None
 
 
 def check_finding(claim: TextClaim, facts: Facts) -> Result:

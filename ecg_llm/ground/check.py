@@ -79,7 +79,7 @@ def check_sentence(
     if outside := says_what_no_ecg_tells(text):
         return no(outside)
     checked = known.check(text)
-    if reason := _left_open(text) or stray_number(text, known):
+    if reason := _broken(text) or stray_number(text, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
         claims = [claim for one in checked for claim in measured_claims(one, known)]
         return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
@@ -190,6 +190,13 @@ _SELF = re.compile(r"^I (cannot|can't|could not) be\b")
 """Of lead I nobody says so; a small model means itself, or nothing."""
 
 
-def _left_open(text: str) -> str | None:
-    """Say that a sentence breaks off in a bracket."""
-    return "a bracket is left open" if text.count("(") > text.count(")") else None
+_TWICE = re.compile(
+    r"\b([A-Za-z][^,.:;()]*?)(,| and| or|, and|, or) (the )?\1(?![\w-])", re.IGNORECASE
+)
+
+
+def _broken(text: str) -> str | None:
+    """Say that a sentence breaks off in a bracket, or names one thing twice in a list."""
+    if text.count("(") > text.count(")"):
+        return "a bracket is left open"
+    return "it names one thing twice" if _TWICE.search(text) else None
