@@ -436,7 +436,8 @@ def test_missing_leads_are_named_once():
 
 
 def test_leads_that_cannot_be_read_are_named_together():
-    reason = "lead V5 cannot be read (flat, gaps); lead aVL is missing; lead V1 cannot be read (flat, gaps)"
+    unread = "cannot be read (flat, gaps)"
+    reason = f"lead V5 {unread}; lead aVL is missing; lead V1 {unread}"
     report = build_report(RECORD, QUALITY, made_measurements(), unknown_of("LVOLT", reason=reason))
     assert report.abstentions[-1].reason == (
         "leads V1 and V5 cannot be read (flat, gaps); lead aVL is missing"
