@@ -20,6 +20,7 @@ from ecg_llm.answer.waves import (
     of_wave,
     row,
     stated_if_so,
+    without_wave,
 )
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.known import Known
@@ -126,7 +127,7 @@ def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list
 def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
-        return list(lead_values(subject, asked.leads, known))
+        return [without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
     if MEASURED[subject].per_lead and not known.facts.leads:
         return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
     if asked.leads and MEASURED[subject].per_lead:

@@ -174,7 +174,11 @@ _ASKS_FOR = re.compile(
     r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give)\b",
     re.IGNORECASE,
 )
-_GOES_ON = re.compile(r"(and|what about|how about)\b", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"(and|what about|how about|"
+    r"(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
+    re.IGNORECASE,
+)
 _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
 
 
