@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ecg_llm.findings.case import LABELS
-from ecg_llm.leads import PRECORDIAL_LEADS
+from ecg_llm.leads import PRECORDIAL_LEADS, STANDARD_12
 from ecg_llm.phrases import amount, listing, measured, sentence
 from ecg_llm.report import Claim
 
@@ -66,6 +66,11 @@ def quality_claims(
         n = len(quality.pacing_spikes_s)
         fact = measured("pacing spikes", float(n), source="ecg_llm.quality")
         yield Claim(text=f"Pacing spikes were seen ({n}).", status="supported", evidence=(fact,))
+    lacking = [lead for lead in STANDARD_12 if lead not in record.leads]
+    if lacking and record.origin == "recording" and quality.acceptable:
+        fact = measured("leads not recorded", ", ".join(lacking), source="ecg_llm.io")
+        text = f"Not in the recording: {listing(lacking)}."
+        yield Claim(text=text, status="supported", evidence=(fact,))
     if record.derived:
         fact = measured("derived leads", ", ".join(record.derived), source="Einthoven, Goldberger")
         text = f"Computed from other leads, not recorded: {listing(list(record.derived))}."
@@ -157,11 +162,15 @@ def st_claims(measurements: Measurements) -> Iterator[Claim]:
     if st:
         high, low = max(st, key=lambda lead: st[lead]), min(st, key=lambda lead: st[lead])
         name = "ST at J+60 ms"
-        facts = tuple(measured(name, st[lead], "mV", lead=lead) for lead in (high, low))
+        facts = tuple(
+            measured(name, st[lead], "mV", lead=lead) for lead in dict.fromkeys((high, low))
+        )
         text = (
             f"{name} lies between {amount(st[low], 'mV')} in {low} and "
             f"{amount(st[high], 'mV')} in {high}."
         )
+        if len(st) == 1:
+            text = f"{name} is {amount(st[high], 'mV')} in {high}."
         yield Claim(text=text, status="supported", evidence=facts)
     t = _by_lead(measurements, "t_mv")
     negative = [lead for lead, value in t.items() if value <= -T_NEGATIVE_MV]

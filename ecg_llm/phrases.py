@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOMENT_S = 4.0
 """A fact of a longer stretch holds for the record: saying when tells nothing."""
 
-_LEAD_MISSING = re.compile(r"lead (\S+) is missing")
+_OF_A_LEAD = re.compile(r"lead (\S+) (is missing|cannot be read(?: \([^()]*\))?)")
 _DECIMALS = {"ms": 0, "bpm": 0, "/min": 0, "deg": 0, "Hz": 0, "%": 1, "mV": 2, "s": 2}
 _DECIMALS |= {"mV·ms": 1, "mV/s": 1}
 RANGE_FROM = 3
@@ -196,32 +196,20 @@ def brief_reason(reason: str | None) -> str:
     'leads V1 and V2 are missing; no P wave found'
     """
     parts = list(dict.fromkeys((reason or "no reason given").rstrip(".").split("; ")))
-    leads = [found[1] for part in parts if (found := _LEAD_MISSING.fullmatch(part))]
-    others = [part for part in parts if not _LEAD_MISSING.fullmatch(part)]
-    return "; ".join([*([missing_leads(leads)] if leads else []), *others])
+    leads: dict[str, list[str]] = {}
+    for part in parts:
+        if found := _OF_A_LEAD.fullmatch(part):
+            leads.setdefault(found[2], []).append(found[1])
+    others = [part for part in parts if not _OF_A_LEAD.fullmatch(part)]
+    return "; ".join([*(_of_leads(names, what) for what, names in leads.items()), *others])
 
 
-def missing_leads(leads: Sequence[str]) -> str:
-    """Say which leads are missing.
-
-    Parameters
-    ----------
-    leads : sequence of str
-        At least one.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> missing_leads(["V5", "V1"])
-    'leads V1 and V5 are missing'
-    """
+def _of_leads(leads: Sequence[str], what: str) -> str:
+    """Say of leads together what is said of one, such as ``is missing``."""
     known = sorted(dict.fromkeys(leads), key=lambda lead: (*STANDARD_12, lead).index(lead))
-    return (
-        f"lead{'s' * (len(known) > 1)} {listing(known)} {'are' if len(known) > 1 else 'is'} missing"
-    )
+    if len(known) == 1:
+        return f"lead {known[0]} {what}"
+    return f"leads {listing(known)} {re.sub(r'^is', 'are', what)}"
 
 
 def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:

@@ -23,6 +23,7 @@ from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.families import KINDS_OF_SINUS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
+from ecg_llm.leads import STANDARD_12
 from ecg_llm.measured_first import measured_first
 from ecg_llm.phrases import brief_reason
 from ecg_llm.scp import INCLUDES
@@ -255,14 +256,26 @@ def with_probabilities(
     except RecordError:
         return findings
     found = joined(scores, findings)
-    if record.origin != "page":
-        return found
+    # Grave findings are looked for where they show: an encoder of fewer leads rules none out.
+    read = record.leads if measurements is None else measurements.leads
+    why = "; ".join(
+        f"lead {lead} {'cannot be read' if lead in record.leads else 'is missing'}"
+        for lead in STANDARD_12
+        if lead not in read
+    )
+    if record.origin == "page":
+        why = NOT_NORMAL_BY_PAGE
     return tuple(
-        replace(finding, status="unknown", reason=NOT_NORMAL_BY_PAGE, doubt=None)
-        if finding.code == "NORM" and finding.status == "present"
+        replace(finding, status="unknown", reason=why, doubt=None)
+        if finding.code == "NORM" and finding.status == "present" and why and _by_head(finding)
         else finding
         for finding in found
     )
+
+
+def _by_head(finding: Finding) -> bool:
+    """Whether no criterion, but the encoder alone states a finding."""
+    return not finding.has_facts
 
 
 def joined(

@@ -435,6 +435,23 @@ def test_missing_leads_are_named_once():
     assert report.abstentions[-1].reason == "leads V1 and V5 are missing; no P wave found"
 
 
+def test_leads_that_cannot_be_read_are_named_together():
+    unread = "cannot be read (flat, gaps)"
+    reason = f"lead V5 {unread}; lead aVL is missing; lead V1 {unread}"
+    report = build_report(RECORD, QUALITY, made_measurements(), unknown_of("LVOLT", reason=reason))
+    assert report.abstentions[-1].reason == (
+        "leads V1 and V5 cannot be read (flat, gaps); lead aVL is missing"
+    )
+
+
+def test_leads_that_were_not_recorded_are_named():
+    few = RECORD.select(("II", "V1"))
+    report = build_report(few, QUALITY, made_measurements(), ())
+    told = statements(report, "Technical quality")
+    assert "Not in the recording: I, III, aVR, aVL, aVF, V2, V3, V4, V5 and V6." in told
+    assert check_claims(report) == ()
+
+
 def test_an_absent_family_is_denied_with_the_value_that_decides():
     fact = evidence("PR interval", 161.0, "ms", "> 200 ms")
     family = next(family for family in FAMILIES if family.name == "AV block")

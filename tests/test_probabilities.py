@@ -11,6 +11,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.knowledge import SCP
+from ecg_llm.leads import STANDARD_12
 from ecg_llm.probabilities import (
     NOT_MEASURED,
     ProbabilityModel,
@@ -183,15 +184,25 @@ def test_a_missing_file_says_what_to_do(tmp_path):
         ProbabilityModel.load(tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("origin", ["page", "recording"])
-def test_a_page_is_never_called_normal(monkeypatch, origin):
+@pytest.mark.parametrize(
+    ("origin", "leads", "reason"),
+    [
+        ("recording", STANDARD_12, None),
+        ("recording", STANDARD_12[:8], "lead V3 is missing"),
+        ("page", STANDARD_12, "a page does not give"),
+    ],
+)
+def test_neither_a_page_nor_few_leads_are_called_normal(monkeypatch, origin, leads, reason):
+    """Lead II alone was a probably normal ECG, with an occlusion that could not be judged."""
     import ecg_llm.head
 
     scores = dict.fromkeys(ecg_llm.head.bundled_head().columns.tolist(), 0.01) | {"NORM": 0.99}
     monkeypatch.setattr(ecg_llm.head, "head_scores", lambda records, found: [scores])
-    record = ECGRecord(signal=np.ones((1, 5000)), fs=500.0, leads=("I",), origin=origin)
+    signal = np.ones((len(leads), 5000))
+    record = ECGRecord(signal=signal, fs=500.0, leads=leads, origin=origin)
     (normal,) = (f for f in with_probabilities(record, None, ()) if f.code == "NORM")
-    assert normal.status == ("unknown" if origin == "page" else "present")
+    assert normal.status == ("unknown" if reason else "present")
+    assert (reason or "") in (normal.reason or "")
     assert normal.probability is not None and normal.probability > 0.9
 
 

@@ -17,7 +17,7 @@ from ecg_llm.findings.checks import (
 )
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import R_PROGRESSION, SELVESTER, UDMI
-from ecg_llm.findings.territories import contiguous, wall
+from ecg_llm.findings.territories import contiguous, somewhere, wall
 
 BY_WALL = {
     "inferior": "IMI",
@@ -55,31 +55,32 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     shown += tuple(item for check in with_loss.values() for item in check.evidence)
     in_chest = set(with_q) & {"V1", "V2", "V3", "V4"}
     where = wall([*with_q, *(("V2", "V3") if with_loss and not in_chest else ())])
-    unread = [check for check in signs.values() if check.holds is None]
+    no_q = _absent(signs)
+    elsewhere = Check(False, no_q.evidence) if where else no_q
     posterior = _posterior(case)
-    any_q = Check(True, shown) if with_q else _absent(signs, unread)
-    findings = [judge("QWAVE", any_q)]
+    findings = [judge("QWAVE", Check(True, shown) if with_q else no_q)]
     behind = posterior.holds is True
     for name, code in BY_WALL.items():
         taken = behind and name in ("inferior", "inferolateral")
         if where == name and not taken:
             findings.append(judge(code, Check(True, shown)))
         else:
-            findings.append(judge(code, _absent(signs, unread)))
+            findings.append(judge(code, elsewhere))
     both = {"IPMI": "inferior", "IPLMI": "inferolateral"}
     for code, name in both.items():
-        check = all_of(Check(where == name, shown if where == name else ()), posterior)
-        findings.append(judge(code, check))
-    alone = all_of(posterior, Check(where not in both.values()))
+        there = Check(True, shown) if where == name else elsewhere
+        findings.append(judge(code, all_of(posterior, there)))
+    alone = all_of(posterior, Check(False) if where in both.values() else opposite(elsewhere))
     findings.append(judge("PMI", alone))
     findings.append(judge("poor_r_progression", _poor_progression(case, where)))
     return tuple(findings)
 
 
-def _absent(signs: dict[str, Check], unread: list[Check]) -> Check:
-    """Not found; unknown if too many leads could not be read."""
-    if len(unread) > 2:
-        return unknown(unread[0].reason or "too few leads")
+def _absent(signs: dict[str, Check]) -> Check:
+    """Not found; unknown where leads that could not be judged might make a pair."""
+    found = somewhere(signs)
+    if found.holds is None:
+        return found
     lead = next((lead for lead, check in signs.items() if check.holds is False), None)
     return Check(False, signs[lead].evidence[:1] if lead else ())
 

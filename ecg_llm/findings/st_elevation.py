@@ -89,11 +89,14 @@ def judge_elevation(
         opposite(reciprocal),
         _low_st_over_t(case, leads),
     )
+    if raised.holds is None:  # nor are the leads known in which the others would be sought
+        pericarditis = early = raised
     if pericarditis.holds:
         early = Check(False, pericarditis.evidence)
     if secondary.reason and early.holds:
         early = unknown(secondary.reason)
-    aneurysm = all_of(Check(q_waves), raised, Check(bool(leads & {"V2", "V3", "V4"})))
+    in_chest = Check(bool(leads & {"V2", "V3", "V4"}))
+    aneurysm = raised if raised.holds is None else all_of(Check(q_waves), raised, in_chest)
     explained = _explained(case, leads, reciprocal, strain, secondary)
     occlusion = _occlusion(case, raised, leads, reciprocal, explained)
     if raised.holds and (early.holds or pericarditis.holds):

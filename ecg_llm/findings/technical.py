@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ecg_llm.findings.case import Case
-from ecg_llm.findings.checks import Check, fact, judge
+from ecg_llm.findings.checks import Check, fact, judge, unknown
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import TECHNICAL
+from ecg_llm.quality.reversal import lacking_for_exchanges
 
 MIN_SCORE = 0.5
 RIGHT_P_DEG, RIGHT_QRS_DEG = 105.0, 95.0
@@ -27,7 +28,12 @@ def judge_technical(case: Case) -> tuple[Finding, ...]:
     """
     found = [s for s in case.quality.suspicions if s.score >= MIN_SCORE]
     if not found:
-        return (judge("lead_reversal", _mirrored(case)),)
+        mirrored = _mirrored(case)
+        lacking = lacking_for_exchanges(case.record.leads, case.quality.usable_leads)
+        if lacking and not mirrored.holds:
+            reasons = "; ".join(case.reason("qrs_max_mv", lead) for lead in lacking)
+            return (judge("lead_reversal", unknown(reasons)),)
+        return (judge("lead_reversal", mirrored),)
     checks = [
         fact(
             True,

@@ -115,6 +115,6 @@ def somewhere(checks: dict[str, Check]) -> Check:
         return Check(True, tuple(item for lead in holding for item in checks[lead].evidence))
     possible = contiguous([lead for lead, check in checks.items() if check.holds is not False])
     if possible:
-        reason = next(checks[lead].reason for lead in possible if checks[lead].holds is None)
-        return unknown(reason or "too few leads could be read")
+        reasons = [checks[lead].reason for lead in possible if checks[lead].holds is None]
+        return unknown("; ".join(filter(None, reasons)) or "too few leads could be read")
     return Check(False, next(iter(checks.values())).evidence)

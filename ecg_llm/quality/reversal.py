@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -136,6 +137,27 @@ def wave_features(templates: FloatArray) -> FloatArray:
     return np.concatenate(scaled, axis=1).astype(np.float32)
 
 
+def lacking_for_exchanges(leads: Collection[str], usable: Collection[str]) -> tuple[str, ...]:
+    """Name the leads without which no exchange of electrodes can be seen.
+
+    Parameters
+    ----------
+    leads : collection of str
+        Of the record.
+    usable : collection of str
+        Leads that can be read. A flat limb lead is itself a sign, so three of them are enough.
+
+    Returns
+    -------
+    tuple of str
+        Empty if exchanges can be looked for.
+    """
+    lacking = [name for name in STANDARD_12 if name not in leads]
+    lacking += [name for name in PRECORDIAL_LEADS if name in leads and name not in usable]
+    limb = [name for name in LIMB_LEADS if name in leads and name not in usable]
+    return (*(limb if len(limb) > len(LIMB_LEADS) - 3 else ()), *lacking)
+
+
 def suspect_electrodes(
     leads: tuple[str, ...], features: Features, net: SwapNet, usable: tuple[str, ...]
 ) -> tuple[Suspicion, ...]:
@@ -157,10 +179,7 @@ def suspect_electrodes(
     tuple of Suspicion
         At most one; none where the beats do not repeat or one of the standard leads is missing.
     """
-    readable = set(usable) | {"I", "II", "III"}
-    if not set(STANDARD_12) <= set(leads) or not readable >= set(PRECORDIAL_LEADS):
-        return ()
-    if len(set(usable) & set(LIMB_LEADS)) < 3 or features.regularity < 0.7:
+    if lacking_for_exchanges(leads, usable) or features.regularity < 0.7:
         return ()
     templates = features.templates[[leads.index(name) for name in STANDARD_12]]
     if not templates.any():

@@ -47,8 +47,8 @@ def about_text(report: Report) -> str:
     str
         Patient, leads, rate and length; and what was judged, if that is not all of it.
     """
-    record = report.record
-    facts = [patient_text(report), f"{len(record.leads)} leads", f"{record.fs_hz:g} Hz"]
+    record, n = report.record, len(report.record.leads)
+    facts = [patient_text(report), f"{n} lead{'s' * (n != 1)}", f"{record.fs_hz:g} Hz"]
     facts.append(f"{record.duration_s:.1f} s")
     if record.to_s - record.from_s < record.duration_s - 0.05:
         facts.append(f"judged {record.from_s:.1f}–{record.to_s:.1f} s")

@@ -66,3 +66,17 @@ def test_a_small_r_in_v3_is_lost_only_if_it_did_not_grow(make_case, before, foun
     codes = present(make_case(leads=leads))
     assert ("ASMI" in codes) is found
     assert ("poor_r_progression" in present(make_case(leads=leads))) is not found
+
+
+def test_walls_without_their_leads_are_open(make_case):
+    """With lead II alone inferoposterior infarction was absent beside an open inferior one."""
+    case = make_case(missing=("I", "III", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"))
+    found = {f.code: f for f in judge_infarction(case, None)}
+    assert {f.status for f in found.values()} == {"unknown"}
+    assert "lead III cannot be read" in (found["IMI"].reason or "")
+
+
+def test_one_missing_lead_leaves_open_only_a_pair_that_it_could_make(make_case):
+    assert {f.status for f in judge_infarction(make_case(missing=("V4",)), None)[:7]} == {"absent"}
+    found = {f.code: f for f in judge_infarction(make_case(leads={"V5": Q}, missing=("V4",)), None)}
+    assert (found["QWAVE"].status, found["ALMI"].status) == ("unknown", "unknown")
