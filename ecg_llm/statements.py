@@ -501,8 +501,9 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
     open_ = open_in_conclusion(findings)
     graver = any(finding.urgency != "normal" for finding in present)
     normal = any(finding.code == "NORM" for finding in present)
-    grave = [finding for finding in open_ if is_grave_doubt(finding)]
-    named = concluded(findings) + [finding for finding in open_ if finding not in grave]
+    named = concluded(findings)
+    grave = [finding for finding in open_ if finding in named]
+    named += [finding for finding in open_ if finding not in named]
     words = [
         f"otherwise {doubtful_name(finding)}"
         if finding.code == "NORM" and (graver or grave)
@@ -527,13 +528,13 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Whose criterion is met and which the encoder denies.
+        Whose criterion is met and which the encoder denies; those of `concluded` first.
     """
     findings = tuple(findings)
-    grave = [finding for finding in findings if is_grave_doubt(finding)]
-    stated = [finding for finding in findings if finding.status == "present"]
-    if grave or any(finding.urgency != "normal" or finding.code == "NORM" for finding in stated):
-        return grave
+    named = concluded(findings)
+    open_ = [finding for finding in named if finding.status == "unknown"]
+    if open_ or any(finding.urgency != "normal" or finding.code == "NORM" for finding in named):
+        return open_
     met = [f for f in findings if f.status == "unknown" and f.doubt and f.has_facts]
     return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
 

@@ -612,9 +612,8 @@ def members(code: str) -> tuple[str, ...]:
 ACUTE = ("stemi", "sgarbossa", "injury")
 """What no answer on infarction or ischaemia must leave out."""
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("ventricular_tachycardia", "ventricular_run", "SVTAC"), ("wide_qrs_tachycardia",)
-    ),
+    **dict.fromkeys(("ventricular_tachycardia", "ventricular_run"), ("wide_qrs_tachycardia",)),
+    "SVTAC": ("wide_qrs_tachycardia", "AFLT"),
     "STE_": ("brugada_1",),
     **dict.fromkeys(("ISC_", "mi"), tuple(one for code in ACUTE for one in members(code))),
 }
