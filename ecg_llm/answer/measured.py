@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.limits import judged, with_limits
+from ecg_llm.answer.limits import holds, judged, with_limits
 from ecg_llm.answer.overview import OPEN, SINCE, overview, report_of, rhythm_of, sections_of
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import (
@@ -272,9 +272,9 @@ def expected_word(asked: Asked, known: Known) -> str | None:
         ``Yes`` or ``No``; None if the question is another, the finding could not be judged, or
         criterion and encoder disagree.
     """
-    if asked.proposes and not asked.findings:
-        states = {one.status for one in known.check(asked.proposes) if one.claim.kind == "number"}
-        return "No" if "contradicted" in states else "Yes" if states == {"supported"} else None
+    if asked.proposes and all(code in VALUE_OF for code in asked.findings):
+        fits = holds(asked.proposes, known)
+        return None if fits is None else "Yes" if fits else "No"
     if len(asked.findings) != 1 or asked.quantities or asked.leads:
         return None
     judged = judged_of(asked.findings[0], known)

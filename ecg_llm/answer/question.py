@@ -69,7 +69,7 @@ _ABOUT = (
         "open",
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
         r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?|"
-        r"tell)\b",
+        r"tell)\b|\b(leave|leaving|left) out\b",
     ),
     (
         "courtesy",
@@ -100,7 +100,8 @@ _ABOUT = (
     (
         "where",
         r"\b((which|what) (\w+ )?(leads?|walls?|territor\w+|regions?|areas?)|where|"
-        r"locali[sz]\w+|location|territory|leads? (with|that|showing|having)|how many leads)\b",
+        r"locali[sz]\w+|location|territory|leads? (with|that|showing|having)|how many leads|"
+        r"when (do|does) (they|it|these|those)|when(?=\W*$))\b",
     ),
     (
         "person",
@@ -136,7 +137,8 @@ _ABOUT = (
     (
         "report",
         r"\b(report|interpret\w*|read|summar\w+|describe|findings?|show|see|conclusion|"
-        r"diagnos\w+|impression|tell me|overview|(any|some)thing else|what else|is that all)\b",
+        r"diagnos\w+|impression|tell me|overview|(any|some)thing else|what else|is that all|"
+        r"tl;?dr|in (one|two|a few|few) (word|sentence|line)s?|briefly|in short)\b",
     ),
 )
 JUDGES = ("normal", "why")
@@ -171,9 +173,11 @@ _NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNO
 _WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
 _ASKS_FOR = re.compile(
-    r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give)\b",
+    r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give|name|"
+    r"enumerate|summari[sz]e)\b",
     re.IGNORECASE,
 )
+_LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"(and|what about|how about|"
     r"(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
@@ -226,7 +230,9 @@ def read_question(text: str) -> Asked:
         places = [item for item in places if isinstance(item.data, str) or item.data[1]]
     leads = [lead for item in places for lead in _leads(item.data)]
     leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
-    if not findings and not quantities and about == "normal" and _WHOLE.search(text):
+    if about == "normal" and _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
+        about = "report"
+    if not (findings or quantities or leads) and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
     if not quantities and _EITHER.search(text) and re.search(r"\baxis\b", text, re.IGNORECASE):
         quantities.append("qrs_axis")  # left, right or normal: the value tells
