@@ -392,6 +392,7 @@ def telling_facts(finding: Finding) -> list[Evidence]:
     """
     facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     facts = [item for item in facts if not _goes_without_saying(item, finding)]
+    facts = [item for item in facts if item.value is not None] or facts
     if (
         finding.code in KINDS_OF_SINUS
     ):  # that it is a sinus rhythm comes after what is special of it

@@ -73,7 +73,7 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
     told = [_of_finding(code, word, asked, known) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
-    beside = asked.rhythm and asked.named
+    beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
     if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
         told.insert(0, rhythm_of(sections_of(report_of(present))))
     out += [claim for claims in told for claim in claims]

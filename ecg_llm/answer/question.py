@@ -12,6 +12,7 @@ from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
+from ecg_llm.claims.measured_words import ASIDE_OF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,7 +260,9 @@ def read_question(text: str) -> Asked:
         leads=tuple(dict.fromkeys(leads)),
         about=about,
         closed=about not in _OPEN and _is_closed(text.strip(), findings, quantities, about),
-        proposes=_proposed(text, quantities),
+        proposes=_proposed(
+            text, [*quantities, *(q for f in findings for q in ASIDE_OF.get(f, ()))]
+        ),
         end=end,
         rhythm=rhythm,
         turned=turned,

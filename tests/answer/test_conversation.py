@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -497,3 +498,15 @@ def test_what_is_asked_in_other_words(questions: list[str], start: str) -> None:
     for question in questions:
         told = "".join(one.before + one.text for one in talk.ask(question)).strip()
     assert told.startswith(start), told
+
+
+def test_fibrillation_is_irregular_near_the_limit() -> None:
+    """RR that change by 9.6 % were "regular" beside "atrial fibrillation (irregular)"."""
+    found = analyse(read_record("examples/00330_hr.hea"))
+    assert found.measurements is not None
+    near = replace(found.measurements.values["rr_cv"], value=0.098)
+    values = {**found.measurements.values, "rr_cv": near}
+    found = replace(found, measurements=replace(found.measurements, values=values))
+    told = answer(found, "Is the rhythm regular?", model=writer(None))
+    assert told.startswith("The rhythm is irregular. Atrial fibrillation"), told
+    assert "regular" not in told.replace("irregular", "")
