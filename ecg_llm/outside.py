@@ -54,7 +54,8 @@ TOPICS = (
         r"crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|"
         r"lytics|wake (\w+ )?\w+|escalate|consultant|(do|play) sports?|"
         r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operat\w+|surgery|anaesthe\w+|anesthe\w+|fly|"
-        r"drive|exercise|go home|sports?)|(go|send|sent) (\w+ )?home)\b",
+        r"drive|exercise|go home|sports?)|(go|send|sent) (\w+ )?home|"
+        r"fit(ness)?[- ]to[- ]\w+|(medical|fitness) certificate|driving licen[cs]e)\b",
         "that depends on symptoms, examination and history, none of which is in an ECG",
     ),
     Topic(
@@ -134,8 +135,9 @@ NOT_SOUGHT = re.compile(
     r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|"
     r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
     r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
-    r"qrs[- ]t angle|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|(counter[- ]?)?clockwise "
-    r"rotation|(right (heart|ventricular)|rv) strain|"
+    r"qrs[- ]t angle|coupling intervals?|compensatory pauses?|(uni|multi)focal\w*|"
+    r"(mono|poly)morphi\w+|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|"
+    r"(counter[- ]?)?clockwise rotation|(right (heart|ventricular)|rv) strain|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"
     r"south african flag|pardee)\b",
     re.IGNORECASE,

@@ -392,6 +392,7 @@ def telling_facts(finding: Finding) -> list[Evidence]:
     """
     facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     facts = [item for item in facts if not _goes_without_saying(item, finding)]
+    facts = [item for item in facts if item.value is not None] or facts
     if (
         finding.code in KINDS_OF_SINUS
     ):  # that it is a sinus rhythm comes after what is special of it
@@ -501,8 +502,9 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
     open_ = open_in_conclusion(findings)
     graver = any(finding.urgency != "normal" for finding in present)
     normal = any(finding.code == "NORM" for finding in present)
-    grave = [finding for finding in open_ if is_grave_doubt(finding)]
-    named = concluded(findings) + [finding for finding in open_ if finding not in grave]
+    named = concluded(findings)
+    grave = [finding for finding in open_ if finding in named]
+    named += [finding for finding in open_ if finding not in named]
     words = [
         f"otherwise {doubtful_name(finding)}"
         if finding.code == "NORM" and (graver or grave)
@@ -527,13 +529,13 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Whose criterion is met and which the encoder denies.
+        Whose criterion is met and which the encoder denies; those of `concluded` first.
     """
     findings = tuple(findings)
-    grave = [finding for finding in findings if is_grave_doubt(finding)]
-    stated = [finding for finding in findings if finding.status == "present"]
-    if grave or any(finding.urgency != "normal" or finding.code == "NORM" for finding in stated):
-        return grave
+    named = concluded(findings)
+    open_ = [finding for finding in named if finding.status == "unknown"]
+    if open_ or any(finding.urgency != "normal" or finding.code == "NORM" for finding in named):
+        return open_
     met = [f for f in findings if f.status == "unknown" and f.doubt and f.has_facts]
     return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
 

@@ -612,10 +612,13 @@ def members(code: str) -> tuple[str, ...]:
 ACUTE = ("stemi", "sgarbossa", "injury")
 """What no answer on infarction or ischaemia must leave out."""
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("ventricular_tachycardia", "ventricular_run", "SVTAC"), ("wide_qrs_tachycardia",)
-    ),
+    **dict.fromkeys(("ventricular_tachycardia", "ventricular_run"), ("wide_qrs_tachycardia",)),
+    "SVTAC": ("wide_qrs_tachycardia", "AFLT"),
     "STE_": ("brugada_1",),
+    "ABQRS": (
+        *("CLBBB", "CRBBB", "IRBBB", "ILBBB", "IVCD", "LAFB", "LPFB", "WPW", "LVH", "RVH", "LVOLT"),
+        *("VCLVH", "poor_r_progression", *members("mi"), *members("QWAVE"), "PVC", "PACE"),
+    ),
     **dict.fromkeys(("ISC_", "mi"), tuple(one for code in ACUTE for one in members(code))),
 }
 """What may be the same, or graver: beside it nobody says that the first is absent."""

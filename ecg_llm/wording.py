@@ -20,6 +20,8 @@ _SAID = {
     "PR interval": "PR {}",
     "Romhilt-Estes score": "Romhilt-Estes {}",
 }
+_FIRST = ("early beats of the usual shape", "wide beats of another shape")
+"""Of several beats the evidence shows the first."""
 _NAMES = {
     "tallest upward QRS deflection": "R",
     "deepest downward QRS deflection": "S",
@@ -53,7 +55,13 @@ def said(quantity: str, values: str) -> str:
     --------
     >>> said("P wave before the QRS", "11 of 11"), said("QRS axis", "42°")
     ('P wave before 11 of 11 beats', 'QRS axis 42°')
+    >>> said("wide beats of another shape", "3 of 12 beats at 1.76 s")
+    '3 of 12 beats early and wide, of another shape, the first at 1.76 s'
     """
+    if quantity in _FIRST and " at " in values:
+        count, _, moment = values.partition(" at ")
+        first = "" if count.startswith("1 ") else "the first "
+        return f"{_SAID[quantity].format(count)}, {first}at {moment}"
     if quantity in _SAID:
         return _SAID[quantity].format(values)
     return f"{_NAMES.get(quantity, quantity)} {values}"

@@ -13,17 +13,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.drafted import drafted, left_over, speaks_of, wanted_of
+from ecg_llm.answer.drafted import drafted, left_over, speaks_of
 from ecg_llm.answer.limits import judged
 from ecg_llm.answer.measured import expected_word, measured_answer, with_acute
-from ecg_llm.answer.overview import report_of
-from ecg_llm.answer.pleas import CHANGED, COMPARES, pleaded
+from ecg_llm.answer.pleas import COMPARES, pleaded
 from ecg_llm.answer.question import Asked, in_context, read_question
+from ecg_llm.answer.several import of_several
 from ecg_llm.answer.spoken import plain
 from ecg_llm.assistant import known_of
-from ecg_llm.claims.extract import extract_claims
-from ecg_llm.claims.measured_words import MEASURED, without_formula
-from ecg_llm.compare import with_comparison
+from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.check import brief
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import judged_of, measured_claims
@@ -111,8 +109,8 @@ def respond(
     if own.about == "courtesy":
         yield Sentence(text=GREETING, before="", kind="description")
         return
-    if before is not None and (COMPARES.search(question) or CHANGED.search(question)):
-        yield from _shown(_comparison(asked, present, before), first=lead)
+    if before is not None and (told := of_several(question, asked, analyses)) is not None:
+        yield from _shown(told, first=lead)
         return
     if COMPARES.search(question):
         text = "Only one ECG was given, so no change can be told; give the earlier one too."
@@ -192,18 +190,6 @@ def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:
         told.append(sentence(text))
         question = NOT_SOUGHT.sub("this", question)
     return question, told
-
-
-def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim]:
-    """Tell what changed since an earlier ECG, in what was asked for."""
-    told = list(with_comparison(report_of(present), report_of(before)).sections[-1].statements)
-    wanted = wanted_of(asked)
-    return [
-        claim
-        for claim in told
-        if not wanted
-        or any(without_formula(one.subject) in wanted for one in extract_claims(claim.text))
-    ] or told
 
 
 def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:

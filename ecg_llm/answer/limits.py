@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import stated_if_so
+from ecg_llm.claims.extract import TextClaim, extract_claims
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
@@ -19,6 +20,72 @@ from ecg_llm.ground.known import Known
 from ecg_llm.phrases import amount, listing, measured, sentence
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
+
+
+def holds(statement: str, known: Known) -> bool | None:
+    """Tell whether the values that are told are as a question proposes: ``PR over 200 ms?``.
+
+    Parameters
+    ----------
+    statement : str
+        The question as a statement.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    bool or None
+        None if a value is unknown, or nothing is proposed of one.
+
+    Notes
+    -----
+    A text that says *PR over 200 ms* may err by the error of measuring; a question may not: what
+    is told beside yes or no decides.
+    """
+    proposed = [claim for claim in extract_claims(statement) if claim.kind == "number"]
+    states = {one.claim: one.status for one in known.check(statement)}
+    found = [
+        _is_said(states[claim]) if _is_one(claim) else _fits(claim, lead, known)
+        for claim in proposed
+        for lead in claim.leads or (None,)
+    ]
+    if False in found:
+        return False
+    return True if found and None not in found else None
+
+
+def _is_one(claim: TextClaim) -> bool:
+    """Whether one value is proposed, which rounding decides, and no limit."""
+    return claim.relation == "=" and claim.high is None
+
+
+def _is_said(status: str) -> bool | None:
+    """Whether a proposed value is the measured one."""
+    return {"supported": True, "contradicted": False}.get(status)
+
+
+def _fits(claim: TextClaim, lead: str | None, known: Known) -> bool | None:
+    """Hold a proposed number against the value that is told."""
+    word = MEASURED.get(claim.subject)
+    if word is None or claim.value is None or claim.relation not in _RELATIONS:
+        return None
+    values = (known.facts.value(name, lead) for name in word.names)
+    told = next((one.value for one in values if one.value is not None), None)
+    if told is None:
+        return None
+    told = abs(told) if word.sign == "size" else -told if word.sign == "down" else told
+    told = round(told, 2 if word.kind in ("voltage", "ratio") else 0)
+    low, high = sorted((claim.value, claim.value if claim.high is None else claim.high))
+    return _RELATIONS[claim.relation](told, low, high) != claim.negated
+
+
+_RELATIONS: dict[str, Callable[[float, float, float], bool]] = {
+    ">": lambda value, low, _: value > low,
+    ">=": lambda value, low, _: value >= low,
+    "<": lambda value, low, _: value < low,
+    "<=": lambda value, low, _: value <= low,
+    "=": lambda value, low, high: low <= value <= high,
+}
 
 
 def judged(asked: Asked, known: Known) -> Iterator[Claim]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.limits import judged, with_limits
+from ecg_llm.answer.limits import holds, judged, with_limits
 from ecg_llm.answer.overview import OPEN, SINCE, overview, report_of, rhythm_of, sections_of
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import (
@@ -20,6 +20,7 @@ from ecg_llm.answer.waves import (
     of_wave,
     row,
     stated_if_so,
+    without_wave,
 )
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.known import Known
@@ -72,7 +73,7 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
     told = [_of_finding(code, word, asked, known) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
-    beside = asked.rhythm and asked.named
+    beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
     if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
         told.insert(0, rhythm_of(sections_of(report_of(present))))
     out += [claim for claims in told for claim in claims]
@@ -126,7 +127,7 @@ def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list
 def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
-        return list(lead_values(subject, asked.leads, known))
+        return [without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
     if MEASURED[subject].per_lead and not known.facts.leads:
         return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
     if asked.leads and MEASURED[subject].per_lead:
@@ -271,9 +272,9 @@ def expected_word(asked: Asked, known: Known) -> str | None:
         ``Yes`` or ``No``; None if the question is another, the finding could not be judged, or
         criterion and encoder disagree.
     """
-    if asked.proposes and not asked.findings:
-        states = {one.status for one in known.check(asked.proposes) if one.claim.kind == "number"}
-        return "No" if "contradicted" in states else "Yes" if states == {"supported"} else None
+    if asked.proposes and all(code in VALUE_OF for code in asked.findings):
+        fits = holds(asked.proposes, known)
+        return None if fits is None else "Yes" if fits else "No"
     if len(asked.findings) != 1 or asked.quantities or asked.leads:
         return None
     judged = judged_of(asked.findings[0], known)

@@ -30,7 +30,9 @@ COMPARES = re.compile(
     r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
     r"week|visit|admission)|"
     r"(better|worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|resolved|compare|"
-    r"different|difference(?! (between|of) (the )?(p|q|j|r|s|t))|the same as|"
+    r"different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
+    r"difference(?! (between|of) (the )?(p|pr|qrs|qt|qtc|q|j|rr?|st?|t)\b)|the same as|"
+    r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
     r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
     r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording))\b",
     re.IGNORECASE,

@@ -12,6 +12,7 @@ from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
+from ecg_llm.claims.measured_words import ASIDE_OF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ _ABOUT = (
         "open",
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
         r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?|"
-        r"tell)\b",
+        r"tell)\b|\b(leave|leaving|left) out\b",
     ),
     (
         "courtesy",
@@ -100,7 +101,8 @@ _ABOUT = (
     (
         "where",
         r"\b((which|what) (\w+ )?(leads?|walls?|territor\w+|regions?|areas?)|where|"
-        r"locali[sz]\w+|location|territory|leads? (with|that|showing|having)|how many leads)\b",
+        r"locali[sz]\w+|location|territory|leads? (with|that|showing|having)|how many leads|"
+        r"when (do|does) (they|it|these|those)|when(?=\W*$))\b",
     ),
     (
         "person",
@@ -136,7 +138,8 @@ _ABOUT = (
     (
         "report",
         r"\b(report|interpret\w*|read|summar\w+|describe|findings?|show|see|conclusion|"
-        r"diagnos\w+|impression|tell me|overview|(any|some)thing else|what else|is that all)\b",
+        r"diagnos\w+|impression|tell me|overview|(any|some)thing else|what else|is that all|"
+        r"tl;?dr|in (one|two|a few|few) (word|sentence|line)s?|briefly|in short)\b",
     ),
 )
 JUDGES = ("normal", "why")
@@ -171,10 +174,16 @@ _NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNO
 _WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
 _ASKS_FOR = re.compile(
-    r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give)\b",
+    r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give|name|"
+    r"enumerate|summari[sz]e)\b",
     re.IGNORECASE,
 )
-_GOES_ON = re.compile(r"(and|what about|how about)\b", re.IGNORECASE)
+_LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"(and|what about|how about|"
+    r"(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
+    re.IGNORECASE,
+)
 _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
 
 
@@ -222,7 +231,9 @@ def read_question(text: str) -> Asked:
         places = [item for item in places if isinstance(item.data, str) or item.data[1]]
     leads = [lead for item in places for lead in _leads(item.data)]
     leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
-    if not findings and not quantities and about == "normal" and _WHOLE.search(text):
+    if about == "normal" and _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
+        about = "report"
+    if not (findings or quantities or leads) and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
     if not quantities and _EITHER.search(text) and re.search(r"\baxis\b", text, re.IGNORECASE):
         quantities.append("qrs_axis")  # left, right or normal: the value tells
@@ -249,7 +260,9 @@ def read_question(text: str) -> Asked:
         leads=tuple(dict.fromkeys(leads)),
         about=about,
         closed=about not in _OPEN and _is_closed(text.strip(), findings, quantities, about),
-        proposes=_proposed(text, quantities),
+        proposes=_proposed(
+            text, [*quantities, *(q for f in findings for q in ASIDE_OF.get(f, ()))]
+        ),
         end=end,
         rhythm=rhythm,
         turned=turned,

@@ -39,7 +39,7 @@ _SPOKEN = tuple(
         (r"(narrow|wide|broad)[- ]complex(?! tachy)", "QRS duration"),
         (r"how (fast|slow)", "what heart rate"),
         (r"(which|what) formula", "which QTc"),
-        (r"([PQRST]) in (?=(lead )?(V\d|I|aV))", r"\1 wave in "),
+        (r"(?<!['’])([PQRST]) in (?=(lead )?(V\d|I|aV))", r"\1 wave in "),
         (
             r"(?<!poor )(?<!normal )(?<!good )(?<!of )R[- ]wave progression(?! (is )?normal)",
             "poor R-wave progression",

@@ -170,6 +170,26 @@ def short(code: str) -> str:
     return label(code).partition(", as ")[0]
 
 
+def without_wave(claim: Claim, subject: str) -> Claim:
+    """Say of a height of nothing that there is no wave.
+
+    Parameters
+    ----------
+    claim : Claim
+        A height in one lead.
+    subject : str
+        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
+
+    Returns
+    -------
+    Claim
+    """
+    if subject not in ("q_amp", "r_amp", "s_amp") or _is_wave(claim.evidence[0]):
+        return claim
+    text = f"No {subject[0].upper()} wave in {claim.evidence[0].lead}."
+    return claim.model_copy(update={"text": text})
+
+
 def _is_wave(fact: Evidence) -> bool:
     """Whether a height is one of a wave that is there."""
     return isinstance(fact.value, int | float) and abs(fact.value) >= LEAST_MV
@@ -224,26 +244,28 @@ def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
             readable.append(lead)
     if not readable:
         return
-    shown = False
+    found, told = known.facts.findings, []
     for code in LEAD_SIGNS:
         asked = [lead for lead in readable if code not in USUAL_IN.get(lead, ())]
         there = [lead for lead in asked if lead_decides(code, lead, known.facts)]
         if there:
-            shown = True
+            told.append(code)
             facts = tuple(e for x in there for c in in_leads(code, [x], known) for e in c.evidence)
             text = sentence(f"{short(code)} in {leads_text(there)}")
             yield Claim(text=text, status="supported", evidence=facts, kind="present")
+    open_ = [f for code in told if (f := found.get(code)) and f.status == "unknown" and not f.doubt]
+    yield from finding_claims(open_)  # what the leads show need not mean anything
     of_heart = [lead for lead in readable if lead != "aVR"]
-    if not shown and of_heart:
+    if not told and of_heart:
         text = f"No pathological Q wave, ST deviation or T inversion in {listing(of_heart)}."
         yield Claim(text=text, status="supported", kind="absent")
     for lead in readable if len(readable) <= MOST_LEADS else ():
         waves = [claim for subject in LEAD_VALUES for claim in lead_values(subject, [lead], known)]
         waves = [claim for claim in waves if abs(float(claim.evidence[0].value or 0)) >= LEAST_MV]
-        told = ", ".join(claim.text.removesuffix(f" in {lead}.") for claim in waves)
+        said = ", ".join(claim.text.removesuffix(f" in {lead}.") for claim in waves)
         facts = tuple(item for claim in waves for item in claim.evidence)
-        if told:
-            yield Claim(text=f"{lead}: {told}.", status="supported", evidence=facts, kind="value")
+        if said:
+            yield Claim(text=f"{lead}: {said}.", status="supported", evidence=facts, kind="value")
 
 
 def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:

@@ -360,10 +360,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if claim.state == "unknown" or claim.certainty == "unjudged":
         if not known:
             return Result("supported", (), f"{measured.label} is unknown: {why}")
-        rhythm = next((f for f in map(facts.findings.get, ("AFIB", "AFLT")) if f), None)
-        if claim.subject in ("p", "pr", "p_axis") and rhythm and rhythm.status == "present":
-            says = f"{measured.label} has no meaning in {rhythm.label}"
-            return Result("supported", rhythm.evidence, says)
+        fast = next((f for f in map(facts.findings.get, ("AFIB", "AFLT")) if f), None)
+        if claim.subject in ("p", "pr", "p_axis") and fast and fast.status == "present":
+            says = f"{measured.label} has no meaning in {fast.label}"
+            return Result("supported", fast.evidence, says)
         shown = _state_evidence(measured, known[0][1], "unknown")
         return Result("contradicted", (shown,), f"{measured.label} is {_show(known[0][1])}")
     if not known:
@@ -374,6 +374,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
         return Result("unverifiable", (), f"no limits of {measured.label} are set")
     low, high, words = limits
     verdicts = [_holds(claim.state, float(q.value or 0.0), low, high, q.unit) for _, q in known]
+    rhythm = facts.findings.get("AFIB")
+    if base == "rr_cv" and rhythm is not None and rhythm.status == "present":
+        near = {claim.state == "irregular"}  # what is near the limit is irregular there
+        verdicts = [near if v is not None and len(v) > 1 else v for v in verdicts]
     evidence = tuple(_state_evidence(measured, quantity, words) for _, quantity in known)
     says = f"{measured.label} was measured as {_show(known[0][1])}, normal {words}"
     if None in verdicts:

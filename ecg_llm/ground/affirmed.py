@@ -160,6 +160,44 @@ def foreign_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> s
     return None
 
 
+_RULE = re.compile(
+    r"(?P<value>[−-]?\d+(?:\.\d+)?) ?(?P<unit>ms|mV|bpm|°|s)(?: in [\w, –]+?)? "
+    r"\((?P<rule>[<>≤≥]) (?P<limit>[−-]?\d+(?:\.\d+)?) ?(?P=unit)\b"
+)
+
+
+def breaks_rule(text: str) -> str | None:
+    """Say that a value does not keep the rule that is told beside it: ``T 0.08 mV (< 0.05 mV)``.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+
+    Returns
+    -------
+    str or None
+        None if all do.
+
+    Examples
+    --------
+    >>> breaks_rule("Low T waves: T 0.08 mV in I and 0.07 mV in V5 (< 0.05 mV).")
+    '0.07 mV is not < 0.05 mV'
+    """
+    for found in _RULE.finditer(text):
+        value, limit = (float(found[name].replace("−", "-")) for name in ("value", "limit"))
+        keeps = {
+            "<": value < limit,
+            ">": value > limit,
+            "≤": value <= limit,
+            "≥": value >= limit,
+        }
+        if not keeps[found["rule"]]:
+            unit = found["unit"]
+            return f"{found['value']} {unit} is not {found['rule']} {found['limit']} {unit}"
+    return None
+
+
 def denied_without_facts(text: str, checked: Sequence[CheckedClaim]) -> str | None:
     """Give what a sentence denies, without words behind it that set out to say why and do not.
 

@@ -10,6 +10,7 @@ from ecg_llm.claims.extract import extract_claims
 from ecg_llm.ground.affirmed import (
     adds_nothing,
     affirmed,
+    breaks_rule,
     denied_without_facts,
     foreign_facts,
     less_sure,
@@ -92,6 +93,8 @@ def check_sentence(
         for unfit in (less_sure, without_facts, foreign_facts):
             if reason := unfit(text, checked, known):
                 return anew(_findings(checked, known), reason)
+        if reason := breaks_rule(text):
+            return anew(_findings(checked, known), reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"
             change = Change(action="corrected", draft=text, shipped=head, reason=reason)
@@ -100,7 +103,8 @@ def check_sentence(
             return no(SAID_ALREADY)
         return yes(text, checked)
     reason = "; ".join(dict.fromkeys(claim.reason for claim in bad))
-    if (fixed := with_numbers(text, bad, known)) is not None:
+    fixed = with_numbers(text, bad, known)
+    if fixed is not None and not breaks_rule(fixed):
         change = Change(action="corrected", draft=text, shipped=fixed, reason=reason)
         return no(reason) if fixed in said else yes(fixed, known.check(fixed), change)
     claims = _findings([one for one in checked if one.status == "supported"], known)

@@ -11,7 +11,7 @@ from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.stated import missing, stated
 from ecg_llm.compose import RHYTHMS
 from ecg_llm.findings.finding import URGENCIES
-from ecg_llm.ground.affirmed import less_sure
+from ecg_llm.ground.affirmed import affirmed, less_sure
 from ecg_llm.ground.check import brief, check_sentence
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.sentence import HEADING, Sentence, split
@@ -125,7 +125,10 @@ def _concluding(drawn: Sequence[Part], known: Known) -> Sentence:
     before = drawn[0][0] if drawn else " "
     checked = known.check(text) if text else ()
     holds = bool(checked) and all(one.status == "supported" for one in checked)
-    if holds and _named(claim.text) <= _named(text) and not less_sure(text, checked, known):
+    told = [canonical_code(code) for code in affirmed(checked)]
+    once = len(set(told)) == len([c for c in checked if c.claim.kind == "finding"])
+    fits = _named(claim.text) <= _named(text) and not less_sure(text, checked, known)
+    if holds and once and fits:
         return Sentence(text=text, before=before, evidence=claim.evidence, claims=checked)
     wrong = dict.fromkeys(one.reason for one in checked if one.status != "supported")
     reason = "; ".join(wrong) or "it has to name what is present, as sure as it is"

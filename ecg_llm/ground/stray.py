@@ -39,9 +39,9 @@ def stray_number(text: str, known: Known) -> str | None:
     named = {word.lower() for word in _OF_SEX.findall(text)}
     if len(named) == 1 and named != _GROUP.get(known.record.sex or ""):
         return f"the limit in {named.pop()} need not be this patient's"
-    for part, whole in _SHARE.findall(text):
-        if not _is_share(float(part), whole, known):
-            return f"nothing that was measured bears out '{part} of {whole}'"
+    for share in _SHARE.finditer(text):
+        if not _is_share(share, known):
+            return f"nothing that was measured bears out {share[0].strip()!r}"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue
@@ -59,13 +59,26 @@ def stray_number(text: str, known: Known) -> str | None:
     return None
 
 
-_SHARE = re.compile(r"\b(\d+) of (?:the )?(\d+)\b")
+_SHARE = re.compile(r"(?:P waves? before )?\b(\d+) of (?:the )?(\d+)\b[^.;:()]*", re.IGNORECASE)
+_OF_WHAT = tuple(
+    (re.compile(words, re.IGNORECASE), quantity)
+    for words, quantity in (
+        (r"^P waves? before", "P wave before the QRS"),
+        (r"after a spike", "beats right after a spike"),
+        (r"\bwide\b|another shape", "wide beats of another shape"),
+        (r"usual shape", "early beats of the usual shape"),
+    )
+)
+"""What counts are told of, by the words about them."""
 
 
-def _is_share(part: float, whole: str, known: Known) -> bool:
-    """Whether so many of so many were counted for a finding that may be told."""
+def _is_share(share: re.Match[str], known: Known) -> bool:
+    """Whether so many of so many were counted for a finding that may be told, and as told."""
+    said = {quantity for words, quantity in _OF_WHAT if words.search(share[0])}
     return any(
-        item.value == part and item.unit.split()[:2] == ["of", whole]
+        item.value == float(share[1])
+        and item.unit.split()[:2] == ["of", share[2]]
+        and (not said or item.quantity in said)
         for finding in _told(known)
         for item in finding.evidence
     )

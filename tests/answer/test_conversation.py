@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -452,3 +453,60 @@ def test_it_after_a_value_is_the_value() -> None:
     list(talk.ask("What is the axis?"))
     told = "".join(one.before + one.text for one in talk.ask("Is it deviated?"))
     assert "The QRS axis is not normal." in told
+
+
+@pytest.mark.parametrize("bundled", [False, True])
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("Is the PR interval longer than 155 ms?", "Yes"),
+        ("Is the PR interval longer than 165 ms?", "No"),
+        ("Is the PR at least 160 ms?", "Yes"),
+        ("Is the PR less than 0.15 s?", "No"),
+        ("Is the PR 160 ms?", "Yes"),
+        ("Is the heart rate between 60 and 100?", "Yes"),
+        ("Is the heart rate between 40 and 90?", "No"),
+        ("Is the QTc not above 450?", "Yes"),
+        ("Is the R wave in V5 over 26 mm?", "No"),
+        ("Is the ST depression in III over 0.5 mm?", "Yes"),
+    ],
+)
+def test_a_limit_that_is_asked_for_is_held_against_the_told_value(
+    question: str, word: str, bundled: bool
+) -> None:
+    """PR 160 ms was "longer than 165 ms", and 94 bpm not "between 60 and 100"."""
+    found = analyse(read_record("examples/00177_hr.hea"))
+    told = answer(found, question, model=writer(None) if bundled else None)
+    assert told.startswith(f"{word}. "), told
+
+
+@pytest.mark.parametrize(
+    ("questions", "start"),
+    [
+        (["Name all abnormalities"], "Left anterior fascicular block"),
+        (["List everything that is abnormal in V5"], "Low T waves in V5. V5: P amplitude"),
+        (["tl;dr"], "Left anterior fascicular block"),
+        (["What is the coupling interval?"], "No criterion here looks for this (coupling"),
+        (["Any beats that look different?"], "Sinus rhythm"),
+        (["R wave in V5?", "Name all abnormalities"], "Left anterior fascicular block"),
+        (["Is the QRS fit-to-fly?"], "An ECG does not tell this (what is to be done)"),
+        (["Is there an abnormal QRS?"], "Left anterior fascicular block"),
+    ],
+)
+def test_what_is_asked_in_other_words(questions: list[str], start: str) -> None:
+    talk = Conversation([analyse(read_record("examples/00177_hr.hea"))], model=writer(None))
+    for question in questions:
+        told = "".join(one.before + one.text for one in talk.ask(question)).strip()
+    assert told.startswith(start), told
+
+
+def test_fibrillation_is_irregular_near_the_limit() -> None:
+    """RR that change by 9.6 % were "regular" beside "atrial fibrillation (irregular)"."""
+    found = analyse(read_record("examples/00330_hr.hea"))
+    assert found.measurements is not None
+    near = replace(found.measurements.values["rr_cv"], value=0.098)
+    values = {**found.measurements.values, "rr_cv": near}
+    found = replace(found, measurements=replace(found.measurements, values=values))
+    told = answer(found, "Is the rhythm regular?", model=writer(None))
+    assert told.startswith("The rhythm is irregular. Atrial fibrillation"), told
+    assert "regular" not in told.replace("irregular", "")

@@ -11,10 +11,12 @@ from ecg_llm.analysis import Analysis
 from ecg_llm.assistant import known_of
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.stated import stated
+from ecg_llm.ground.affirmed import breaks_rule
 from ecg_llm.ground.check import check_sentence
 from ecg_llm.ground.draft import ground
 from ecg_llm.ground.known import Known
 from ecg_llm.phrases import measured
+from ecg_llm.statements import conclusion_claim
 from tests.judged import made
 
 
@@ -303,3 +305,46 @@ def test_a_denial_whose_reason_is_none_ships_without_it(found: Analysis) -> None
     )
     assert told.text == "Atrial fibrillation is absent."
     assert [change.action for change in told.changes] == ["corrected"]
+
+
+def test_a_count_is_told_of_the_beats_that_were_counted(found: Analysis) -> None:
+    """Paced beats were shipped as "11 of 12 beats early and wide, of another shape"."""
+    paced = measured("beats right after a spike", 11.0, "of 12")
+    known = with_findings(found, made("PACE", evidence=(paced,)))
+    told = ground("Pacemaker rhythm: 11 of 12 beats early and wide.", known, complete=False)
+    assert told.text == "Pacemaker rhythm: 11 of 12 beats right after a spike."
+    assert not ground(told.text, known, complete=False).changes
+
+
+def test_a_value_keeps_the_rule_beside_it(found: Analysis) -> None:
+    """ "T wave 0.08 mV in I (< 0.05 mV)" was shipped: both numbers were known ones."""
+    low = measured("T amplitude", 0.08, "mV", lead="I", criterion="0 to 0.1 mV")
+    known = with_findings(found, made("LOWT", evidence=(low,)))
+    assert breaks_rule("T wave 0.08 mV in I (< 0.05 mV).") == "0.08 mV is not < 0.05 mV"
+    assert breaks_rule("QRS 153 ms (≥ 120 ms), QTc 400 ms (reference < 450 ms).") is None
+    told = ground("Low T waves: T wave 0.08 mV in I (< 0.05 mV).", known, complete=False)
+    assert "0.05 mV" not in told.text and told.text.startswith("Low T waves"), told.text
+
+
+def test_a_conclusion_names_each_finding_once(found: Analysis) -> None:
+    known = with_findings(found, made("SR"), made("left_axis"))
+    drawn = "Impression: left axis deviation; probable left axis deviation; sinus rhythm."
+    assert ground(f"Sinus rhythm. {drawn}", known).text.endswith(
+        "Impression: left axis deviation; sinus rhythm."
+    )
+    doubt = "the criterion is met, the encoder gives a probability of 0.12"
+    wide = measured("QRS duration over all leads", 134.0, "ms", criterion="≥ 120 ms")
+    high = measured("Romhilt-Estes score", 5.0, "points", criterion="≥ 5 points")
+    findings = (
+        made("SR"),
+        made("IVCD", "unknown", doubt=doubt, evidence=(wide,)),
+        made("LVH", "unknown", doubt=doubt, evidence=(high,)),
+    )
+    assert conclusion_claim(findings).text == (
+        "Impression: possible nonspecific intraventricular conduction delay; sinus rhythm."
+    )
+
+
+def test_flutter_is_a_supraventricular_tachycardia(found: Analysis) -> None:
+    known = with_findings(found, made("AFLT"), made("SVTAC", "absent"))
+    assert ground("No SVT.", known, complete=False).text.startswith("Atrial flutter")

@@ -1,0 +1,116 @@
+"""Answer what is asked of two or more ECGs: what changed, what the earlier one shows, what each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ecg_llm.analysis import Analysis
+from ecg_llm.answer.drafted import wanted_of
+from ecg_llm.answer.measured import measured_answer
+from ecg_llm.answer.overview import report_of
+from ecg_llm.answer.pleas import CHANGED, COMPARES
+from ecg_llm.answer.question import Asked
+from ecg_llm.assistant import known_of
+from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.measured_words import without_formula
+from ecg_llm.compare import with_comparison
+from ecg_llm.phrases import sentence
+from ecg_llm.report import Claim
+
+_ONE = r"(one|ecg|ekg|tracing|recording|electrocardiogram)"
+_NAMED = re.compile(
+    rf"\b(the|his|her|my|that|an) (?P<which>first|1st|second|2nd|third|3rd|"
+    rf"earlier|previous|prior|old|older|last) {_ONE}\b",
+    re.IGNORECASE,
+)
+_ALL = re.compile(
+    rf"\b(both|each|either|(which|what) (of (the|these|those) )?(two |2 |three |3 )?{_ONE}s?)\b",
+    re.IGNORECASE,
+)
+_AGAINST = re.compile(
+    r"\b(than|since|compar\w+|chang\w+|differ\w+|new|better|worse|resolved|gone|still|now|again|"
+    r"longer|shorter|faster|slower|same|unchanged|improv\w+|worsen\w+|progress\w*)\b",
+    re.IGNORECASE,
+)
+_PLACE = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2}
+
+
+def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> list[Claim] | None:
+    """Answer what is asked of an earlier ECG, of each, or of what changed.
+
+    Parameters
+    ----------
+    question : str
+        As asked.
+    asked : Asked
+        What it is about.
+    analyses : sequence of Analysis
+        Of two ECGs or more, the present one last.
+
+    Returns
+    -------
+    list of Claim or None
+        None if it asks of the present ECG alone.
+    """
+    named = _NAMED.search(question)
+    if named is not None and not _AGAINST.search(question):
+        place = _PLACE.get(named["which"].lower(), len(analyses) - 2)
+        if place < len(analyses) - 1:
+            return list(_of(place, asked, analyses))
+        return None
+    about_one = asked.named or asked.leads or asked.about == "rhythm"
+    if COMPARES.search(question) or CHANGED.search(question):
+        told = _comparison(asked, analyses[-1], analyses[-2])
+        if told or not about_one:
+            return told
+    elif not (about_one and _ALL.search(question)):
+        return None
+    return [claim for place in range(len(analyses)) for claim in _of(place, asked, analyses)]
+
+
+def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim]:
+    """Tell what changed since an earlier ECG; of what was asked for alone, if anything was."""
+    told = list(with_comparison(report_of(present), report_of(before)).sections[-1].statements)
+    if not (present.quality.acceptable and before.quality.acceptable):
+        return told
+    if not asked.named:
+        return [] if asked.leads or asked.about == "rhythm" else told
+    wanted = wanted_of(asked)
+    return [
+        claim
+        for claim in told
+        if any(
+            without_formula(one.subject) in wanted
+            for one in extract_claims(claim.text.partition(": not judged")[0])
+        )
+    ]
+
+
+def _of(place: int, asked: Asked, analyses: Sequence[Analysis]) -> Iterator[Claim]:
+    """Answer of one ECG, behind its name."""
+    yield Claim(text=f"{_name(place, len(analyses))}:", status="supported", kind="description")
+    found = analyses[place]
+    if not found.quality.acceptable:
+        reasons = "; ".join(found.quality.reasons) or "insufficient technical quality"
+        text = sentence(f"not interpreted: {reasons}")
+        yield Claim(text=text, status="unverifiable", kind="unknown")
+        return
+    asked = replace(asked, about=None) if asked.about == "since" else asked
+    for claim in measured_answer(asked, known_of(found), found):
+        if place == len(analyses) - 1:
+            yield claim
+            continue
+        facts = [  # their times lie on another tracing
+            replace(fact, quantity=f"{fact.quantity} in the earlier ECG", from_s=None, to_s=None)
+            for fact in claim.evidence
+        ]
+        yield claim.model_copy(update={"evidence": tuple(facts)})
+
+
+def _name(place: int, n: int) -> str:
+    """Call one of several ECGs."""
+    if n == 2:
+        return ("Earlier ECG", "Present ECG")[place]
+    return f"ECG {place + 1} of {n}"
