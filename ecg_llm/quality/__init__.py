@@ -17,6 +17,7 @@ from ecg_llm.quality.pacing import find_pacing_spikes
 from ecg_llm.quality.page import judge_page
 from ecg_llm.quality.reversal import Suspicion, suspect_electrodes, suspect_rows
 from ecg_llm.record import MAX_DURATION_S, MIN_DURATION_S, ECGRecord
+from ecg_llm.signal import standstills
 
 __all__ = ["LeadQuality", "Quality", "Suspicion", "Verdict", "assess", "readable_part"]
 
@@ -164,6 +165,11 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     if not stretch.refusals:
         spikes = tuple(first + at for at in find_pacing_spikes(part, stretch.bands, usable))
         reasons += _left_out(stretch.leads)
+        reasons += [
+            f"all leads stand still from {first + a:.1f} to {first + b:.1f} s, as where a "
+            "recording drops out"
+            for a, b in standstills(part.signal, part.fs)
+        ]
     return Quality(
         record=record.name,
         verdict="refuse" if stretch.refusals else "limit" if reasons else "accept",
