@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -19,8 +20,16 @@ EXTRA_LEADS = ("V3R", "V4R", "V5R", "V7", "V8", "V9", "X", "Y", "Z")
 _KNOWN = {name.upper(): name for name in STANDARD_12 + EXTRA_LEADS}
 _KNOWN |= {"VX": "X", "VY": "Y", "VZ": "Z", "D1": "I", "D2": "II", "D3": "III"}
 _KNOWN |= {"DI": "I", "DII": "II", "DIII": "III", "L1": "I", "L2": "II", "L3": "III"}
+_KNOWN |= {"LI": "I", "LII": "II", "LIII": "III"}
 _KNOWN |= {"VR": "aVR", "VL": "aVL", "VF": "aVF"}
 _KNOWN |= {f"C{k}": f"V{k}" for k in range(1, 10)}
+# "Lead" in the languages that vendors write, and what stands around it.
+_WORD = (
+    r"(MDC_ECG_LEAD_|MDC_ECG_ELEC_POTL_|(E[CK]G|LEAD|ABLEITUNG|ABL\.|D[EÉ]RIVATION|DERIVACI[OÓ]N"
+    r"|DERIVAZIONE|DERIVAÇÃO|AFLEIDING|ОТВЕДЕНИЕ|导联|導聯|誘導)[ _:.-]*)"
+)
+_WORDS = re.compile(rf"^{_WORD}+|[ _-]?{_WORD}$")
+_LOOK_ALIKE = str.maketrans("аАсСІ", "aAcCI")  # Cyrillic letters that stand for Latin ones
 
 
 def canonical_lead(name: str) -> str | None:
@@ -30,7 +39,7 @@ def canonical_lead(name: str) -> str | None:
     ----------
     name : str
         As written in the file, in any of the dialects: ``avr``, ``Lead II``, ``MDC_ECG_LEAD_V1``,
-        ``ECG I``, ``D2``, ``-aVR`` is *not* aVR and is not mapped.
+        ``ECG I``, ``D2``, ``Ableitung I``; ``-aVR`` is *not* aVR and is not mapped.
 
     Returns
     -------
@@ -42,13 +51,45 @@ def canonical_lead(name: str) -> str | None:
     >>> canonical_lead("MDC_ECG_LEAD_AVF"), canonical_lead("Lead v3"), canonical_lead("SpO2")
     ('aVF', 'V3', None)
     """
-    text = name.strip().upper()
-    text = re.sub(r"^(MDC_ECG_LEAD_|MDC_ECG_ELEC_POTL_|ECG[ _:.-]*|LEAD[ _:.-]*)+", "", text)
-    text = re.sub(r"\s*\((EINTHOVEN|GOLDBERGER|WILSON)\)$", "", text)
+    text = unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKE).strip().upper()
+    text = _WORDS.sub("", re.sub(r"\s*\((EINTHOVEN|GOLDBERGER|WILSON)\)$", "", text))
     # A bare number may count columns, so it names a lead only after the word.
-    if re.match(r"LEAD[ _:.-]*[123]$", name.strip().upper()):
+    if text in ("1", "2", "3") and re.match(r"LEAD", name.strip().upper()):
         text = "D" + text
-    return _KNOWN.get(text.replace(" ", ""))
+    return _KNOWN.get(re.sub(r"(?<=[VCDL])[ _.-](?=[1-9])|\s", "", text))
+
+
+# Every limb lead is a sum of I and II (Einthoven, Goldberger).
+_OF_I_AND_II = {
+    "I": (1.0, 0.0),
+    "II": (0.0, 1.0),
+    "III": (-1.0, 1.0),
+    "aVR": (-0.5, -0.5),
+    "aVL": (1.0, -0.5),
+    "aVF": (-0.5, 1.0),
+}
+
+
+def limb_sources(leads: Collection[str]) -> tuple[str, ...]:
+    """Choose the two limb leads from which the others are computed.
+
+    Parameters
+    ----------
+    leads : collection of str
+        Recorded leads.
+
+    Returns
+    -------
+    tuple of str
+        Two of them, or none if fewer were recorded: any two determine the other four.
+
+    Examples
+    --------
+    >>> limb_sources(["V1", "aVF", "I"]), limb_sources(["II", "V1"])
+    (('I', 'aVF'), ())
+    """
+    there = tuple(name for name in LIMB_LEADS if name in leads)
+    return there[:2] if len(there) > 1 else ()
 
 
 def derive_limb_leads(
@@ -56,8 +97,8 @@ def derive_limb_leads(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Compute the limb leads that the given ones determine.
 
-    Any two of I, II and III give the third and the augmented leads (Einthoven's and Goldberger's
-    laws). Nothing is derived from fewer, and a recorded lead is never replaced.
+    Any two limb leads give the other four (Einthoven's and Goldberger's laws). Nothing is derived
+    from fewer, and a recorded lead is never replaced.
 
     Parameters
     ----------
@@ -80,20 +121,15 @@ def derive_limb_leads(
     >>> {k: float(v[0]) for k, v in out.items()}
     {'III': 0.5, 'aVR': -1.25, 'aVL': 0.25, 'aVF': 1.0}
     """
-    if "I" in rows and "II" in rows:
-        one, two = rows["I"], rows["II"]
-    elif "I" in rows and "III" in rows:
-        one, two = rows["I"], rows["I"] + rows["III"]
-    elif "II" in rows and "III" in rows:
-        one, two = rows["II"] - rows["III"], rows["II"]
-    else:
+    sources = limb_sources(rows)
+    if not sources:
         return {}
-    laws = {
-        "I": one,
-        "II": two,
-        "III": two - one,
-        "aVR": -(one + two) / 2,
-        "aVL": one - two / 2,
-        "aVF": two - one / 2,
+    (a, b), (c, d) = (_OF_I_AND_II[name] for name in sources)
+    first, second = (rows[name] for name in sources)
+    size = a * d - b * c
+    one, two = (d * first - b * second) / size, (a * second - c * first) / size
+    return {
+        name: (of_one * one + of_two * two).astype(first.dtype)
+        for name, (of_one, of_two) in _OF_I_AND_II.items()
+        if name not in rows
     }
-    return {name: row for name, row in laws.items() if name not in rows}

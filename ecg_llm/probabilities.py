@@ -267,15 +267,10 @@ def with_probabilities(
         why = NOT_NORMAL_BY_PAGE
     return tuple(
         replace(finding, status="unknown", reason=why, doubt=None)
-        if finding.code == "NORM" and finding.status == "present" and why and _by_head(finding)
+        if finding.code == "NORM" and finding.status == "present" and why
         else finding
         for finding in found
     )
-
-
-def _by_head(finding: Finding) -> bool:
-    """Whether no criterion, but the encoder alone states a finding."""
-    return not finding.has_facts
 
 
 def joined(

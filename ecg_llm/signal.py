@@ -251,6 +251,41 @@ def _ratio(fs: float, fs_out: float) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
+def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
+    """Find where all leads keep one value to the digit, as where a recording drops out.
+
+    Parameters
+    ----------
+    signal : np.ndarray, shape (n_leads, n_samples)
+        At least one lead.
+    fs : float, Hz
+        Sampling rate.
+
+    Returns
+    -------
+    list of (float, float), s
+        Stretches of at least a second; real tracings keep still for a tenth of one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).normal(size=(2, 500)).astype(np.float32)
+    >>> noise[:, 100:250] = 0
+    >>> standstills(noise, 100.0)
+    [(1.0, 2.5)]
+    """
+
+    def runs(rows: FloatArray) -> npt.NDArray[np.int64]:
+        still = (rows[:, 1:] == rows[:, :-1]).all(axis=0)
+        ends = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2)
+        ends[:, 1] += 1
+        return ends[np.ptp(ends, axis=1) >= fs]
+
+    if not len(runs(signal[:1])):
+        return []
+    return [(float(a / fs), float(b / fs)) for a, b in runs(signal)]
+
+
 @functools.lru_cache(maxsize=16)
 def _gain(
     n: int, fs: float, highpass_hz: float, lowpass_hz: float | None

@@ -61,6 +61,13 @@ Leads = Annotated[
         "not state them.",
     ),
 ]
+Partial = Annotated[
+    bool,
+    typer.Option(
+        "--partial",
+        help="Of a tracing that is refused for some of its leads, read the others.",
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option(
@@ -103,6 +110,8 @@ class Reading:
         Unit of tables that do not state it.
     leads : tuple of str or None
         Columns of tables that do not state them.
+    partial : bool
+        Leave out leads for which the tracing would be refused, if the others are good.
     """
 
     age_years: float | None = None
@@ -110,6 +119,7 @@ class Reading:
     fs: float | None = None
     unit: str | None = None
     leads: tuple[str, ...] | None = None
+    partial: bool = False
 
     def read(self, path: Path) -> ECGRecord:
         """Read one file.
@@ -146,7 +156,13 @@ class Reading:
     def _told(self, record: ECGRecord) -> ECGRecord:
         if self.age_years is not None:
             record = replace(record, age_years=self.age_years)
-        return record if self.sex is None else replace(record, sex=self.sex.value)
+        if self.sex is not None:
+            record = replace(record, sex=self.sex.value)
+        if self.partial:
+            from ecg_llm.quality import readable_part
+
+            record = readable_part(record)
+        return record
 
 
 def reading(
@@ -155,6 +171,7 @@ def reading(
     fs: float | None = None,
     unit: str | None = None,
     leads: str | None = None,
+    partial: bool = False,
 ) -> Reading:
     """Gather the options of one command.
 
@@ -170,6 +187,8 @@ def reading(
         Such as ``uV``.
     leads : str, optional
         Names joined by commas.
+    partial : bool
+        Leave out leads for which the tracing would be refused.
 
     Returns
     -------
@@ -183,4 +202,4 @@ def reading(
     names = tuple(name.strip() for name in leads.split(",")) if leads is not None else None
     if names is not None and not all(names):
         raise ConfigError(f"--leads {leads!r}: a name is empty; write them as I,II,V1.")
-    return Reading(age_years=age, sex=sex, fs=fs, unit=unit, leads=names)
+    return Reading(age_years=age, sex=sex, fs=fs, unit=unit, leads=names, partial=partial)

@@ -24,6 +24,7 @@ from ecg_llm.cli.options import (
     Leads,
     Model,
     Overwrite,
+    Partial,
     Reading,
     Sex,
     Unit,
@@ -104,6 +105,7 @@ def report(
     fs: Fs = None,
     unit: Unit = None,
     leads: Leads = None,
+    partial: Partial = False,
     overwrite: Overwrite = False,
     jobs: Jobs = None,
 ) -> None:
@@ -122,9 +124,12 @@ def report(
 
     A tracing of insufficient quality is refused, with its reasons, and the exit code stays 0. A
     file that cannot be read, or that holds no signal at all, ends with exit code 2; in a folder run
-    it becomes a line with its error, the run goes on, and its exit code is 0. \f
+    it becomes a line with its error, the run goes on, and its exit code is 0.
+
+    Experts would have a tracing with a flat lead recorded again, and so it is refused; where that
+    cannot be done, --partial reads its other leads. \f
     """
-    told = reading(age, sex, fs, unit, leads)
+    told = reading(age, sex, fs, unit, leads, partial)
     check_place(output, path, earlier)
     if subject is not None or recorded is not None:
         from ecg_llm.fhir import check_case
@@ -161,6 +166,11 @@ def report(
             made, record, chosen, None if one_line else 2, subject=subject, recorded=recorded
         )
         write_bytes(data, output)
+    if not made.quality.acceptable:
+        from ecg_llm.quality import readable_part
+
+        if readable_part(record) is not record:
+            typer.echo("ecgllm: its other leads can be read by themselves: --partial", err=True)
     _check_signal(record)
 
 
@@ -171,6 +181,7 @@ def measure(
     fs: Fs = None,
     unit: Unit = None,
     leads: Leads = None,
+    partial: Partial = False,
     overwrite: Overwrite = False,
     jobs: Jobs = None,
 ) -> None:
@@ -184,14 +195,18 @@ def measure(
 
     A value that cannot be measured is null and says why in `reason`. \f
     """
-    told = reading(fs=fs, unit=unit, leads=leads)
+    told = reading(fs=fs, unit=unit, leads=leads, partial=partial)
     if _lines("measure", path, told, job.measure_json, json_, output, overwrite, jobs):
         return
     from ecg_llm.cli.tables import show_measurements
     from ecg_llm.measure import measure as measure_record
+    from ecg_llm.quality import assess
 
     record = told.read(path)
-    show_measurements(measure_record(record))
+    judged = assess(record)
+    show_measurements(measure_record(record, judged))
+    if not judged.acceptable:
+        typer.echo(f"Refused for its quality, not to be relied on: {'; '.join(judged.reasons)}")
     _check_signal(record)
 
 

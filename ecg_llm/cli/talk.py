@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecg_llm.cli.options import Age, File, Fs, Jobs, Leads, Model, Sex, Unit, reading
+from ecg_llm.cli.options import Age, File, Fs, Jobs, Leads, Model, Partial, Sex, Unit, reading
 from ecg_llm.cli.records import check_place
 from ecg_llm.errors import ConfigError
 
@@ -47,6 +47,7 @@ def ask(
     fs: Fs = None,
     unit: Unit = None,
     leads: Leads = None,
+    partial: Partial = False,
     jobs: Jobs = None,
 ) -> None:
     """Answer a question on an ECG, or a set of questions in the form of ECG-QA.
@@ -61,10 +62,10 @@ def ask(
     if items is not None:
         if path is not None or data is None:
             raise ConfigError("--items needs --data with the records, and no file beside it.")
-        if any(told is not None for told in (age, sex, fs, unit, leads)):
+        if partial or any(told is not None for told in (age, sex, fs, unit, leads)):
             raise ConfigError(
-                "--items takes age, sex and signals from --data; leave --age, --sex, --fs, --unit "
-                "and --leads out."
+                "--items takes age, sex and signals from --data; leave --age, --sex, --fs, "
+                "--unit, --leads and --partial out."
             )
         check_place(output, items)
         _ask_items(items, data, output, jobs)
@@ -76,7 +77,7 @@ def ask(
     from ecg_llm.answer.conversation import respond
     from ecg_llm.assistant import writer
 
-    found = analyse(reading(age, sex, fs, unit, leads).read(path))
+    found = analyse(reading(age, sex, fs, unit, leads, partial).read(path))
     shown = _of_noise(found, question)
     if shown is None:
         shown = list(respond([("user", question)], found, model=writer(model)))
@@ -151,6 +152,7 @@ def chat(
     fs: Fs = None,
     unit: Unit = None,
     leads: Leads = None,
+    partial: Partial = False,
 ) -> None:
     """Talk about an ECG in the terminal; each sentence is checked before it is shown.
 
@@ -166,7 +168,7 @@ def chat(
     from ecg_llm.answer.conversation import Conversation
     from ecg_llm.assistant import writer
 
-    found = analyse(reading(age, sex, fs, unit, leads).read(path))
+    found = analyse(reading(age, sex, fs, unit, leads, partial).read(path))
     teller = writer(model)
     talk = Conversation([found], model=teller)
     console = Console(highlight=False, soft_wrap=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, fact, judge, unknown
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import BRADYCARDIA, VENTRICULAR
+from ecg_llm.signal import standstills
+
+STANDS_STILL = "all leads stand still to the digit in it, as where a recording drops out"
 
 
 def asystole_or_vf(case: Case) -> Check:
@@ -80,18 +85,12 @@ def judge_pauses(case: Case) -> tuple[Finding, ...]:
         float(r_s[k + 1] - r_s[k]),
         (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
     )
-    return tuple(
-        judge(
-            code,
-            fact(
-                longest > limit,
-                "longest RR",
-                longest,
-                "s",
-                f"> {limit:g} s",
-                BRADYCARDIA,
-                span_s=span,
-            ),
-        )
-        for code, limit in (("pause", 2.0), ("long_pause", 3.0))
-    )
+    between = case.record.segment(*span)
+    still = bool(standstills(between.signal, between.fs))
+    found = []
+    for code, limit in (("pause", 2.0), ("long_pause", 3.0)):
+        rule = f"> {limit:g} s"
+        check = fact(longest > limit, "longest RR", longest, "s", rule, BRADYCARDIA, span_s=span)
+        finding = judge(code, check)
+        found.append(replace(finding, doubt=STANDS_STILL) if still and check.holds else finding)
+    return tuple(found)

@@ -73,8 +73,8 @@ class Finding:
     evidence : tuple of Evidence
         What speaks for the status.
     doubt : str or None
-        What criterion and encoder each say, where they disagree or only the encoder speaks: the
-        finding is then uncertain, whatever its status.
+        What criterion and encoder each say, where they disagree or only the encoder speaks, or
+        what else may feign it: the finding is then uncertain, whatever its status.
     """
 
     code: str

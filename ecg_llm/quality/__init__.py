@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ecg_llm.leads import limb_sources
 from ecg_llm.quality.bands import Bands, split_bands
 from ecg_llm.quality.features import Features, measure_features
 from ecg_llm.quality.leads import LeadQuality, judge_leads
@@ -16,8 +17,9 @@ from ecg_llm.quality.pacing import find_pacing_spikes
 from ecg_llm.quality.page import judge_page
 from ecg_llm.quality.reversal import Suspicion, suspect_electrodes, suspect_rows
 from ecg_llm.record import MAX_DURATION_S, MIN_DURATION_S, ECGRecord
+from ecg_llm.signal import standstills
 
-__all__ = ["LeadQuality", "Quality", "Suspicion", "Verdict", "assess"]
+__all__ = ["LeadQuality", "Quality", "Suspicion", "Verdict", "assess", "readable_part"]
 
 Verdict = Literal["accept", "limit", "refuse"]
 
@@ -163,6 +165,11 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     if not stretch.refusals:
         spikes = tuple(first + at for at in find_pacing_spikes(part, stretch.bands, usable))
         reasons += _left_out(stretch.leads)
+        reasons += [
+            f"all leads stand still from {first + a:.1f} to {first + b:.1f} s, as where a "
+            "recording drops out"
+            for a, b in standstills(part.signal, part.fs)
+        ]
     return Quality(
         record=record.name,
         verdict="refuse" if stretch.refusals else "limit" if reasons else "accept",
@@ -176,14 +183,59 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     )
 
 
+def readable_part(record: ECGRecord, quality: Quality | None = None) -> ECGRecord:
+    """Leave out the leads for which a tracing is refused, if the others by themselves are good.
+
+    Parameters
+    ----------
+    record : ECGRecord
+        What was read.
+    quality : Quality, optional
+        Its quality; assessed here if not given.
+
+    Returns
+    -------
+    ECGRecord
+        The same one if it is not refused, or most leads are bad, or the others would be refused as
+        well, or exchanged electrodes may be why a lead is flat. Else without the bad leads, which
+        a note tells.
+
+    Notes
+    -----
+    Experts call a tracing with a flat lead unacceptable: it should be recorded again. Where that
+    cannot be done, most leads still tell the rhythm.
+    """
+    quality = quality or assess(record)
+    bad = {name: lead.reasons[0] for name, lead in quality.leads.items() if not lead.usable}
+    exchanged = any("row" not in suspicion.kind for suspicion in quality.suspicions)
+    if quality.acceptable or not bad or 2 * len(bad) > len(record.leads) or exchanged:
+        return record
+    left = tuple(name for name in record.leads if name not in bad)
+    if not assess(rest := record.select(left)).acceptable:
+        return record
+    note = f"With all its leads this tracing would be refused; left out: {_by_reason(bad)}."
+    return replace(rest, notes=(*record.notes, note))
+
+
 def _judge(part: ECGRecord, model: QualityModel) -> _Stretch:
     """Judge one stretch as a whole."""
     bands = split_bands(part)
     features = measure_features(bands)
-    leads = judge_leads(part.leads, bands, features)
+    leads = _with_computed(part, judge_leads(part.leads, bands, features))
     score = model.gate.probability(features.pooled())
     refusals = _refusals(leads, features, bands, score)
     return _Stretch(bands, features, leads, score, refusals)
+
+
+def _with_computed(part: ECGRecord, leads: dict[str, LeadQuality]) -> dict[str, LeadQuality]:
+    """Leave out what was computed from a lead that cannot be read."""
+    recorded = [name for name in part.leads if name not in part.derived]
+    bad = [name for name in limb_sources(recorded) if not leads[name].usable]
+    why = f"computed from {' and '.join(bad)}"
+    return {
+        name: replace(lead, usable=False, reasons=(why,)) if bad and name in part.derived else lead
+        for name, lead in leads.items()
+    }
 
 
 def _refusals(

@@ -104,6 +104,35 @@ def test_a_refused_tracing_is_a_report_too(tmp_path):
     assert report.abstentions
 
 
+@pytest.fixture(scope="module")
+def one_flat(tmp_path_factory):
+    """Write a record of which V3 is flat."""
+    path = write_csv(tmp_path_factory.mktemp("one_flat") / "rec.csv", bpm=75, seed=6)
+    table = np.loadtxt(path, delimiter=",", skiprows=1)
+    table[:, 9] = 0
+    head = path.read_text().partition("\n")[0]
+    np.savetxt(path, table, delimiter=",", header=head, comments="", fmt="%.5f")
+    return path
+
+
+def test_a_tracing_refused_for_one_lead_can_be_read_in_the_others(one_flat):
+    refused = run(app, ["report", str(one_flat), "--model", "none", "--format", "json"])
+    assert not Report.from_json(refused.stdout).quality.acceptable
+    assert "--partial" in refused.stderr
+    told = run(app, ["report", str(one_flat), "--partial", "--model", "none", "--format", "json"])
+    report = Report.from_json(told.stdout)
+    assert report.measurements["heart_rate_bpm"].value == pytest.approx(75, rel=0.03)
+    assert "V3" not in report.lead_table
+    assert any("left out: V3 flat" in note for note in report.record.notes)
+    statuses = {finding.code: finding.status for finding in report.findings}
+    assert (statuses["SR"], statuses["NORM"]) == ("present", "unknown")
+    assert check_claims(report) == ()
+
+
+def test_values_of_a_refused_tracing_are_told_as_such(one_flat):
+    assert "Refused for its quality" in run(app, ["measure", str(one_flat)]).stdout
+
+
 def test_measure_gives_the_promised_keys(file):
     document = json.loads(run(app, ["measure", str(file), "--json"]).stdout)
     for name in (

@@ -11,7 +11,7 @@ from ecg_llm.findings.checks import Check, judge
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.repolarization import BY_DEPRESSION
 from ecg_llm.measure import measure
-from ecg_llm.quality import LeadQuality, Quality, Suspicion
+from ecg_llm.quality import LeadQuality, Quality, Suspicion, assess
 
 
 def judged(made=None, *, record=None, delineation=None, **changes):
@@ -258,3 +258,17 @@ def test_the_few_p_waves_of_a_wide_qrs_tachycardia_tell_no_pr():
     found = judged(synthetic_ecg(seed=11, rhythm="vt", bpm=None))
     assert found["wide_qrs_tachycardia"].status == "present"
     assert {found[code].status for code in ("1AVB", "LPR", "short_pr")} == {"unknown"}
+
+
+def test_a_pause_in_which_all_leads_stand_still_may_be_a_dropout():
+    """Three seconds of zeros in all leads alerted as a pause of the heart."""
+    record = synthetic_ecg(seed=1).record
+    signal = record.signal.copy()
+    signal[:, 2000:3600] = 0
+    record = replace(record, signal=signal)
+    quality = assess(record)
+    assert quality.verdict == "limit"
+    assert any("stand still from 4.0 to 7.2 s" in reason for reason in quality.reasons)
+    findings = {f.code: f for f in apply_criteria(record, quality, measure(record, quality))}
+    assert findings["long_pause"].status == "present"
+    assert "drops out" in findings["long_pause"].doubt

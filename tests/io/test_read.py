@@ -28,7 +28,13 @@ def test_standard_leads_come_first_whatever_the_order(ecg):
     ecg.close(record, truth, 1e-6)
 
 
-@pytest.mark.parametrize("given", [("I", "II"), ("I", "III"), ("II", "III"), ("I", "II", "aVL")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(("I", "II"), ("I", "III"), ("II", "III"), ("I", "II", "aVL")),
+        *(("I", "aVF"), ("aVR", "aVL", "aVF")),
+    ],
+)
 def test_limb_leads_are_derived_and_said_to_be(ecg, given):
     truth = ecg.known_ecg(leads=(*given, "V1"))
     record = _read(ecg, truth.rows)
@@ -36,7 +42,7 @@ def test_limb_leads_are_derived_and_said_to_be(ecg, given):
     ecg.close(record, ecg.known_ecg(leads=(*ecg.TWELVE[:6], "V1")), 1e-6)
 
 
-@pytest.mark.parametrize("leads", [("II",), ("I", "V2", "V5"), ("aVR", "aVL", "aVF")])
+@pytest.mark.parametrize("leads", [("II",), ("I", "V2", "V5"), ("aVF", "V1")])
 def test_few_leads_are_readable(ecg, leads):
     record = _read(ecg, ecg.known_ecg(leads=leads).rows)
     assert set(leads) <= set(record.leads)

@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.leads import STANDARD_12
-from ecg_llm.quality import assess
+from ecg_llm.leads import STANDARD_12, derive_limb_leads
+from ecg_llm.measure import measure
+from ecg_llm.quality import assess, readable_part
+from ecg_llm.quality.electrodes import swap_electrodes
 from ecg_llm.record import ECGRecord
 
 
@@ -213,3 +216,44 @@ def test_leads_that_are_flat_for_seconds_together_are_flat():
     signal = record.signal.copy()
     signal[:, 1900:] = signal[:, 1900:1901]
     assert assess(with_signal(record, signal)).verdict == "refuse"
+
+
+def spoiled(record, *leads):
+    signal = record.signal.copy()
+    signal[[record.leads.index(lead) for lead in leads]] = 0
+    return replace(record, signal=signal)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 30.0])
+def test_leads_beside_a_flat_one_can_be_read_by_themselves(seconds):
+    record = spoiled(sinus(seconds=seconds), "V3")
+    assert not assess(record).acceptable
+    rest = readable_part(record)
+    assert rest.leads == tuple(lead for lead in STANDARD_12 if lead != "V3")
+    assert "V3 flat" in rest.notes[-1]
+    assert assess(rest).acceptable
+
+
+def test_what_is_good_or_all_bad_or_has_exchanged_electrodes_is_not_taken_apart():
+    record = sinus()
+    rows = swap_electrodes(dict(zip(record.leads, record.signal, strict=True)), "RA-RL")
+    exchanged = replace(record, signal=np.stack(list(rows.values())))
+    most = spoiled(record, *STANDARD_12[:8])
+    for one in (record, most, exchanged):
+        assert readable_part(one) is one
+    assert not assess(exchanged).acceptable
+
+
+def test_what_was_computed_from_a_flat_lead_is_not_read():
+    """With lead I flat, the QRS axis was 90° by an aVF that was computed from it."""
+    recorded = ("I", "II", *STANDARD_12[6:])
+    record = spoiled(sinus().select(recorded), "I")
+    derived = derive_limb_leads({"I": record.row("I"), "II": record.row("II")})
+    signal = np.concatenate([record.signal, np.stack(list(derived.values()))])
+    leads = (*recorded, *derived)
+    whole = replace(record, signal=signal, leads=leads, derived=tuple(derived))
+    quality = assess(whole)
+    assert quality.leads["aVF"].reasons == ("computed from I",)
+    assert set(quality.usable_leads) == set(recorded) - {"I"}
+    assert measure(whole, quality).values["qrs_axis_deg"].value is None
+    assert readable_part(whole).leads == recorded[1:]
