@@ -148,12 +148,13 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
 
 
 def _probability(code: str, known: Known) -> Iterator[Claim]:
-    """Say how probable a finding is, by encoder and criteria together."""
+    """Say how probable a finding is, by encoder and criteria; on a page by the encoder."""
+    judges = "encoder and criteria together" if known.facts.values else "the encoder"
     own = [finding for finding in judged_of(code, known) if finding.probability is not None]
     present = [finding for finding in own if finding.status == "present"]
     for finding in (present or own)[:1]:
         assert finding.probability is not None
-        name = f"probability of {finding.label} by encoder and criteria together"
+        name = f"probability of {finding.label} by {judges}"
         fact = measured(name, finding.probability)
         text = sentence(f"{name}: {finding.probability:.2f}")
         yield Claim(text=text, status="supported", evidence=(fact,), kind="value")

@@ -112,14 +112,18 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
                 Claim(text="Everything that was asked could be judged.", status="supported")
             ]
         case "urgent":
-            alerts = _alerts(report)
-            return alerts if report.alerts or asked.end is None else [*alerts, *impression[:1]]
+            open_ = [claim for claim in impression if claim.text.startswith("Not judged")]
+            first = [] if report.alerts or asked.end is None else impression[:1]
+            return list(dict.fromkeys([*_alerts(report), *first, *open_]))
         case "recording":
             return [Claim(text=_recording(present), status="supported")]
-        case "conduction" | "repolarization" | "chambers" if known.facts.values:
-            return [c for title in PARTS[asked.about] for c in sections.get(title, ())]
+        case "conduction" | "repolarization" | "chambers":
+            told = [c for title in PARTS[asked.about] for c in sections.get(title, ())]
+            return told or impression
         case "person":
             return [Claim(text=_person(present), status="supported")]
+        case "values" if not known.facts.values:
+            return [Claim(text=NO_VALUES, status="unverifiable", kind="unknown")]
         case "values":
             return [claim for subject in SHOWN_VALUES for claim in value_says(subject, known)]
         case "where":
@@ -145,6 +149,8 @@ PARTS = {
 def _recording(present: Analysis) -> str:
     """Say what was recorded: leads, sampling rate, length."""
     record = present.record
+    if record.origin == "page":
+        return f"Read from a page image: {len(record.leads)} leads, {record.duration_s:.1f} s."
     return f"{len(record.leads)} leads at {record.fs:g} Hz, {record.duration_s:.1f} s."
 
 
@@ -155,6 +161,7 @@ def _person(present: Analysis) -> str:
     return f"The record says: {', '.join(words)}." if words else "The record gives no age or sex."
 
 
+NO_VALUES = "Nothing is measured on a page image."
 SHOWN_VALUES = ("heart_rate", "pr", "qrs", "qt", "qtc", "qrs_axis")
 NOWHERE = "Nothing that was found is tied to single leads."
 

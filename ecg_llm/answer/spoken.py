@@ -20,6 +20,7 @@ _SPOKEN = tuple(
         (r"v[- ]?tach", "ventricular tachycardia"),
         (r"v[- ]?fib", "ventricular fibrillation"),
         (r"sinus brady", "sinus bradycardia"),
+        (r"sinus(?=\W*($|[,;?]|or\b|and\b))", "sinus rhythm"),
         (r"sinus tachy?", "sinus tachycardia"),
         (r"brady", "bradycardia"),
         (r"tachy", "tachycardia"),

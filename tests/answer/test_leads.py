@@ -10,7 +10,8 @@ from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer.conversation import respond
 from ecg_llm.assistant import known_of, writer
 from ecg_llm.claims.finding_check import lead_decides
-from ecg_llm.io import read_record
+from ecg_llm.io import read_bytes, read_record
+from ecg_llm.render.page import draw_page
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,21 @@ def test_no_lead_is_told_of_a_page(infarct: Analysis) -> None:
         assert answer(page, question) == "Single leads are not judged on a page image."
     told = answer(page, "What is the QTc?", bundled=True)
     assert told == "QTc is not measured on a page image."
+
+
+def test_what_a_page_leaves_open_is_no_all_clear(infarct: Analysis) -> None:
+    """ "Nothing that alerts was found" was all, where no occlusion could be judged."""
+    found = analyse(read_bytes(draw_page(infarct.record).to_png(), "page.png"))
+    told = answer(found, "Is it acute?", bundled=True)
+    assert told.startswith("Nothing that alerts was found; ")
+    assert "Not judged (not seen in what was read of the page" in told
+    assert "ST elevation as in acute coronary occlusion" in told
+    assert answer(found, "What are the values?") == "Nothing is measured on a page image."
+    assert answer(found, "How long is the recording?").startswith("Read from a page image: 12")
+    assert "by the encoder: 0." in answer(found, "How likely is LBBB?")
+
+
+def test_an_occlusion_that_was_not_judged_is_named_beside_no_alert(infarct: Analysis) -> None:
+    told = answer(infarct, "Is it acute?")
+    assert told.startswith("Nothing that alerts was found; ")
+    assert told.endswith("not given): ST elevation as in acute coronary occlusion."), told
