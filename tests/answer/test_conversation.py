@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer.conversation import Conversation, respond
 from ecg_llm.assistant import interpret, writer
+from ecg_llm.cli.app import app
 from ecg_llm.ground.check import _broken, check_sentence
 from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
@@ -510,3 +513,22 @@ def test_fibrillation_is_irregular_near_the_limit() -> None:
     told = answer(found, "Is the rhythm regular?", model=writer(None))
     assert told.startswith("The rhythm is irregular. Atrial fibrillation"), told
     assert "regular" not in told.replace("irregular", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "short"),
+    [
+        ("00001", "Is there a prolonged QT interval?", ["no"]),
+        ("00338", "Is there LBBB?", ["yes"]),
+        ("00001", "Is LVH absent?", ["yes"]),
+        ("00001", "Is the PR over 200 ms?", ["no"]),
+        ("00330", "Is there first-degree AV block?", ["not sure"]),
+        ("00001", "Can LVH be excluded?", []),
+    ],
+)
+def test_the_short_answer_of_the_command_is_the_told_one(
+    path: str, question: str, short: list[str]
+) -> None:
+    """ "answer": ["yes"] stood beside "No. Prolonged QT interval is absent"."""
+    told = CliRunner().invoke(app, ["ask", f"examples/{path}_hr.hea", question, "--json"])
+    assert json.loads(told.stdout)["answer"] == short, told.stdout
