@@ -58,6 +58,7 @@ def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
     Analysis
     """
     from ecg_llm.findings.apply import apply_criteria
+    from ecg_llm.findings.technical import doubt_exchanged
     from ecg_llm.measure import measure
     from ecg_llm.page_criteria import judge_page
     from ecg_llm.probabilities import with_probabilities
@@ -78,4 +79,5 @@ def analyse(record: ECGRecord, *, encoder: bool = True) -> Analysis:
             findings = with_probabilities(part, None if of_page else measurements, findings)
             if of_page:
                 findings = judge_page(part, quality, findings)
+    findings = doubt_exchanged(findings, quality)
     return Analysis(record=record, quality=quality, measurements=measurements, findings=findings)

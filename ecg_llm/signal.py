@@ -251,6 +251,12 @@ def _ratio(fs: float, fs_out: float) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
+RESTS_S = 0.2
+"""Twice as long as real tracings keep to one value in all leads."""
+STILL_EVERY_S = 3.0
+"""No heart beats more slowly for long, so a recording without noise rests at least so often."""
+
+
 def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
     """Find where all leads keep one value to the digit, as where a recording drops out.
 
@@ -264,7 +270,8 @@ def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
     Returns
     -------
     list of (float, float), s
-        Stretches of at least a second; real tracings keep still for a tenth of one.
+        Stretches of at least a second; real tracings keep still for a tenth of one. None where
+        the leads rest at every turn, as in a recording without any noise between its beats.
 
     Examples
     --------
@@ -279,11 +286,13 @@ def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
         still = (rows[:, 1:] == rows[:, :-1]).all(axis=0)
         ends = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2)
         ends[:, 1] += 1
-        return ends[np.ptp(ends, axis=1) >= fs]
+        return ends[np.ptp(ends, axis=1) >= RESTS_S * fs]
 
-    if not len(runs(signal[:1])):
+    found = runs(signal[:1])
+    found = runs(signal) if len(found) else found
+    if len(found) * STILL_EVERY_S > signal.shape[1] / fs:
         return []
-    return [(float(a / fs), float(b / fs)) for a, b in runs(signal)]
+    return [(float(a / fs), float(b / fs)) for a, b in found if b - a >= fs]
 
 
 @functools.lru_cache(maxsize=16)

@@ -101,6 +101,12 @@ def test_an_ecg_compared_with_itself_has_nothing_new(ecg: QARecord) -> None:
     assert still.answer == ("sinus rhythm",)
 
 
+@pytest.mark.parametrize("question", ["", "5", "What is the heart rate?"])
+def test_what_the_set_has_no_words_for_is_not_answered_none(ecg: QARecord, question: str) -> None:
+    with pytest.raises(ConfigError, match="nothing in the vocabulary of ECG-QA"):
+        answer_qa(question, [ecg])
+
+
 def test_more_than_two_ecgs_are_refused(ecg: QARecord) -> None:
     with pytest.raises(ConfigError, match="one ECG or two"):
         answer_qa("What is new?", [ecg, ecg, ecg])

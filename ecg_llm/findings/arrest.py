@@ -85,8 +85,8 @@ def judge_pauses(case: Case) -> tuple[Finding, ...]:
         float(r_s[k + 1] - r_s[k]),
         (round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
     )
-    between = case.record.segment(*span)
-    still = bool(standstills(between.signal, between.fs))
+    stretches = standstills(case.record.signal, case.record.fs)
+    still = any(begin < span[1] and end > span[0] for begin, end in stretches)
     found = []
     for code, limit in (("pause", 2.0), ("long_pause", 3.0)):
         rule = f"> {limit:g} s"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, fact, judge, unknown
-from ecg_llm.findings.finding import Finding
+from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.sources import TECHNICAL
+from ecg_llm.leads import LIMB_LEADS
+from ecg_llm.quality import Quality
 from ecg_llm.quality.reversal import lacking_for_exchanges
 
 MIN_SCORE = 0.5
 RIGHT_P_DEG, RIGHT_QRS_DEG = 105.0, 95.0
 """Axes on the far side of these point away from lead I: no sinus P does, nor its QRS with it."""
+EXCHANGED = "leads that it rests on may be exchanged"
+_OF_SHAPE = ("conduction", "axis", "p wave", "qrs", "st-t", "chambers")
 MIRRORED = "P and QRS negative in I, as with swapped arm electrodes or dextrocardia"
 
 
@@ -48,6 +55,38 @@ def judge_technical(case: Case) -> tuple[Finding, ...]:
     ]
     evidence = tuple(item for check in checks for item in check.evidence)
     return (judge("lead_reversal", Check(True, evidence)),)
+
+
+def doubt_exchanged(findings: Iterable[Finding], quality: Quality) -> tuple[Finding, ...]:
+    """Put into doubt what rests on leads that may be exchanged.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        Of a record.
+    quality : Quality
+        Its technical quality.
+
+    Returns
+    -------
+    tuple of Finding
+        Shapes and axes that are present with a ``doubt``; rhythm and durations hold in any lead.
+    """
+    suspected = {lead for one in quality.suspicions if one.score >= MIN_SCORE for lead in one.leads}
+    limb = not suspected.isdisjoint(LIMB_LEADS)
+
+    def rests_on_them(item: Evidence) -> bool:
+        return item.lead in suspected or (limb and item.quantity.endswith(" axis"))
+
+    return tuple(
+        replace(finding, doubt=EXCHANGED)
+        if finding.status == "present"
+        and finding.doubt is None
+        and finding.section in _OF_SHAPE
+        and any(rests_on_them(item) for item in finding.evidence)
+        else finding
+        for finding in findings
+    )
 
 
 def _mirrored(case: Case) -> Check:

@@ -25,6 +25,7 @@ from ecg_llm.qa.question import (
     STAGES,
     STATEMENTS,
     QAQuestion,
+    is_understood,
     read_qa,
 )
 from ecg_llm.report import Claim
@@ -252,10 +253,15 @@ def answer_qa(question: str, records: Sequence[QARecord]) -> QAAnswer:
     Raises
     ------
     ConfigError
-        For more than two ECGs, or none.
+        For more than two ECGs, or none, or if the question asks for nothing in the vocabulary.
     """
     if not 1 <= len(records) <= 2:
         raise ConfigError(f"a question is about one ECG or two, got {len(records)}: {question!r}")
+    if not is_understood(question):
+        raise ConfigError(
+            f"{question!r} asks for nothing in the vocabulary of ECG-QA; ask it of a record, as "
+            "ecgllm ask FILE QUESTION."
+        )
     asked = read_qa(question, len(records))
     if len(records) == 2:
         return _changes(asked, records[0], records[1])

@@ -201,6 +201,35 @@ def read_qa(question: str, n_ecgs: int = 1) -> QAQuestion:
     return QAQuestion(form=form, about=about, terms=terms, lead=lead, change=change, normal=normal)
 
 
+_ASKS_FOR_FINDINGS = re.compile(
+    r"symptom|finding|diagnos|disorder|disease|condition|\bsigns?\b|\bforms?\b|rhythm|normal|anomal"
+    r"|irregular|statement|feature|pattern|chang|differ|show|display|detect|identif|present|observ"
+    r"|reveal|indicat|eviden|describe|see[n]?\b|notice|discern|suggest|interpret"
+    r"|\bnew|\bgone|still|emerg|appear|remain|resolv|persist"
+)
+
+
+def is_understood(question: str) -> bool:
+    """Tell whether a question asks for something that sets in the form of ECG-QA ask for.
+
+    Parameters
+    ----------
+    question : str
+        In English.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_understood("What symptoms does this ECG show?"), is_understood("What is the heart rate?")
+    (True, False)
+    """
+    asked = read_qa(question)
+    return asked.about != "any" or _ASKS_FOR_FINDINGS.search(question.lower()) is not None
+
+
 def _lead(question: str) -> str | None:
     """Find the lead that is named: after the word lead, or by a name that nothing else has."""
     found = re.search(

@@ -372,7 +372,7 @@ def _repair(rows: dict[str, FloatArray]) -> tuple[tuple[str, ...], str, float] |
 def _doubled(
     leads: tuple[str, ...], rows: FloatArray, usable: tuple[str, ...], derived: tuple[str, ...]
 ) -> list[Suspicion]:
-    """Rows that hold the same samples."""
+    """Rows that hold the same samples, each group of them once."""
     chosen = [i for i, name in enumerate(leads) if name in usable and name not in derived]
     limb_flat = any(name in leads and name not in usable for name in ("I", "II", "III"))
     if limb_flat:  # a flat limb lead makes others equal by Goldberger's laws
@@ -381,15 +381,12 @@ def _doubled(
     power = np.square(some).sum(axis=1)
     apart = power[:, None] + power[None] - 2 * some @ some.T
     same = apart < 1e-4 * np.minimum(power[:, None], power[None])
-    out = []
-    for a, b in zip(*np.nonzero(np.triu(same, 1)), strict=True):
-        pair = (leads[chosen[a]], leads[chosen[b]])
-        out.append(
-            Suspicion(
-                kind="doubled row",
-                leads=pair,
-                explanation=f"{pair[0]} and {pair[1]} hold the same samples.",
-                score=1.0,
-            )
-        )
+    out: list[Suspicion] = []
+    told: set[str] = set()
+    for row in same:
+        alike = tuple(leads[chosen[k]] for k in np.flatnonzero(row))
+        if len(alike) > 1 and told.isdisjoint(alike):
+            told |= set(alike)
+            why = f"{', '.join(alike[:-1])} and {alike[-1]} hold the same samples."
+            out.append(Suspicion(kind="doubled row", leads=alike, explanation=why, score=1.0))
     return out

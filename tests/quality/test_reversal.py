@@ -97,6 +97,15 @@ def test_a_doubled_row_is_named():
     assert [s.leads for s in found] == [("V4", "V5")]
 
 
+def test_rows_that_are_all_alike_are_one_suspicion():
+    """One channel written twelve times gave 66 of them, eight in the alert."""
+    record = intact(0)
+    alike = rebuilt(record, dict.fromkeys(record.leads, record.row("II")))
+    (found,) = (s for s in assess(alike).suspicions if s.kind == "doubled row")
+    assert found.leads == record.leads
+    assert found.explanation.endswith("V5 and V6 hold the same samples.")
+
+
 def test_every_suspicion_explains_itself():
     record = rebuilt(intact(2), swap_electrodes(rows_of(intact(2)), "RA-LA"))
     for suspicion in assess(record).suspicions:
