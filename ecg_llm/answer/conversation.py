@@ -122,6 +122,7 @@ def respond(
     if wrong := pleaded(question, known):
         yield Sentence(text="That is not what was measured.", before=lead, kind="description")
         claims = [claim for one in wrong for claim in measured_claims(one, known)]
+        claims = claims or measured_answer(asked, known, present)
         yield from _shown(dict.fromkeys(claims), first=" ")
         return
     if model is None or _by_record(own, asked, known, model):

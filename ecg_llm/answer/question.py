@@ -85,7 +85,9 @@ _ABOUT = (
     (
         "why",
         r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|evidence|"
-        r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify)\b",
+        r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify|"
+        r"(that|this|it)('s| is) (wrong|not (right|true|correct))|you('re| are) (wrong|mistaken)|"
+        r"I (disagree|(do not|don't) agree))\b",
     ),
     (
         "recording",
@@ -237,7 +239,7 @@ def read_question(text: str) -> Asked:
         findings = ["NORM"]
     if not quantities and _EITHER.search(text) and re.search(r"\baxis\b", text, re.IGNORECASE):
         quantities.append("qrs_axis")  # left, right or normal: the value tells
-    if _asks_what_it_is(items):
+    if _asks_what_it_is(items) or (findings and _IN_GENERAL.search(text)):
         about = "means"
     if about is None and quantities and any(item.kind in _SAID_OF_VALUES for item in items):
         about = "normal"
@@ -270,6 +272,10 @@ def read_question(text: str) -> Asked:
     )
 
 
+_IN_GENERAL = re.compile(
+    r"\bcriteria (for|of)\b|\bdefinition of\b|^\W*(does|do|would) .* mean\b|\bhow is .* defined\b",
+    re.IGNORECASE,
+)
 _MEANING = {"what", "whats", "s", "mean", "define", "definition", "meaning", "of", "a", "an", "the"}
 
 

@@ -14,6 +14,12 @@ _SPOKEN = tuple(
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), meant)
     for words, meant in (
         (r"^\W*(is|are|was|were|does|do|did|has|have|could|can|would)n['’]?t", r"\1"),
+        (r"(answer |reply |just |only |in |with )*(yes or no|yes/no)( only| please)?[:,.]?", ""),
+        (
+            r"I (do not|don['’]?t|can['’]?t|cannot) (think|believe|see)( that)?"
+            r"( there is| it is| it['’]s| this is)?( an?| any)?",
+            "there is no",
+        ),
         (r"heart attacks?", "myocardial infarction"),
         (r"a[- ]?fib", "atrial fibrillation"),
         (r"a[- ]?flutter", "atrial flutter"),

@@ -102,25 +102,42 @@ def _of_noise(found: Analysis, question: str) -> list[Sentence] | None:
 
 def _document(found: Analysis, question: str, shown: list[Sentence]) -> dict[str, Any]:
     """Put an answer into JSON: short and in words, with evidence and what the check changed."""
-    from ecg_llm.answer.question import read_question
-    from ecg_llm.noise import WEIGHTS
-    from ecg_llm.qa.answer import QARecord, answer_qa
-    from ecg_llm.qa.question import read_qa
-
-    asked = read_qa(question)
-    short: list[str] = []
-    can = asked.about != "any" and found.quality.acceptable and not read_question(question).turned
-    if can and (asked.about != "noise" or WEIGHTS.is_file()):
-        short = list(answer_qa(question, [QARecord.of(found)]).answer)
     evidence = dict.fromkeys(item for one in shown if one.text for item in one.evidence)
     return {
         "record": found.record.name,
         "question": question,
-        "answer": short,
+        "answer": _short(found, question, shown),
         "text": "".join(one.before + one.text for one in shown if one.text).strip(),
         "evidence": [asdict(item) for item in evidence],
         "changes": [one.change.model_dump() for one in shown if one.change is not None],
     }
+
+
+def _short(found: Analysis, question: str, shown: list[Sentence]) -> list[str]:
+    """Give the answer in ECG-QA's vocabulary: the yes or no that is told, where there is one.
+
+    Where criterion and encoder disagree none is told; questions of ECG-QA's form then have the
+    likelier one, as with ``--items``.
+    """
+    from ecg_llm.answer.question import read_question
+    from ecg_llm.answer.spoken import plain
+    from ecg_llm.noise import WEIGHTS
+    from ecg_llm.qa.answer import QARecord, answer_qa
+    from ecg_llm.qa.question import read_qa
+
+    if not found.quality.acceptable:
+        return []
+    own = read_question(plain(question))
+    word = next((one.text for one in shown if one.text), "")
+    if own.closed and word in ("Yes.", "No."):
+        return [word.removesuffix(".").lower()]
+    if own.turned:
+        return []
+    asked = read_qa(question)
+    known = asked.about != "any" and not (asked.about == "numeric" and own.findings)
+    if not known or (asked.about == "noise" and not WEIGHTS.is_file()):
+        return ["not sure"] if own.closed and own.findings and not own.leads else []
+    return list(answer_qa(question, [QARecord.of(found)]).answer)
 
 
 def _write(lines: list[dict[str, Any]], output: Path | None) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer.conversation import Conversation, respond
 from ecg_llm.assistant import interpret, writer
+from ecg_llm.cli.app import app
 from ecg_llm.ground.check import _broken, check_sentence
 from ecg_llm.ground.known import Known
 from ecg_llm.io import read_record
@@ -489,6 +492,14 @@ def test_a_limit_that_is_asked_for_is_held_against_the_told_value(
         (["What is the coupling interval?"], "No criterion here looks for this (coupling"),
         (["Any beats that look different?"], "Sinus rhythm"),
         (["R wave in V5?", "Name all abnormalities"], "Left anterior fascicular block"),
+        (["Answer with yes or no only: is there AF?"], "No. Atrial fibrillation is absent"),
+        (["Yes or no: is there LAFB?"], "Yes. Left anterior fascicular block"),
+        (["I don't think there is LAFB."], "That is not what was measured. Left anterior fas"),
+        (["I don't see any P waves"], "That is not what was measured. P waves are present."),
+        (["Is there LAFB?", "That's wrong."], "Left anterior fascicular block: QRS axis −44.9°"),
+        (["No. I disagree."], "Sinus rhythm: P wave before 15 of 15 beats"),
+        (["Does sinus rhythm mean that all is well?"], "Sinus rhythm, in general: "),
+        (["What are the criteria for LVH?"], "Left ventricular hypertrophy, in general: "),
         (["Is the QRS fit-to-fly?"], "An ECG does not tell this (what is to be done)"),
         (["Is there an abnormal QRS?"], "Left anterior fascicular block"),
     ],
@@ -510,3 +521,22 @@ def test_fibrillation_is_irregular_near_the_limit() -> None:
     told = answer(found, "Is the rhythm regular?", model=writer(None))
     assert told.startswith("The rhythm is irregular. Atrial fibrillation"), told
     assert "regular" not in told.replace("irregular", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "short"),
+    [
+        ("00001", "Is there a prolonged QT interval?", ["no"]),
+        ("00338", "Is there LBBB?", ["yes"]),
+        ("00001", "Is LVH absent?", ["yes"]),
+        ("00001", "Is the PR over 200 ms?", ["no"]),
+        ("00330", "Is there first-degree AV block?", ["not sure"]),
+        ("00001", "Can LVH be excluded?", []),
+    ],
+)
+def test_the_short_answer_of_the_command_is_the_told_one(
+    path: str, question: str, short: list[str]
+) -> None:
+    """ "answer": ["yes"] stood beside "No. Prolonged QT interval is absent"."""
+    told = CliRunner().invoke(app, ["ask", f"examples/{path}_hr.hea", question, "--json"])
+    assert json.loads(told.stdout)["answer"] == short, told.stdout
