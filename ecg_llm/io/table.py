@@ -25,6 +25,7 @@ EXTENSIONS: tuple[str, ...] = (".csv", ".tsv", ".txt")
 _SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
             "milliseconds": 1e-3, "us": 1e-6, "µs": 1e-6}  # fmt: skip
 _TIME = re.compile(r"(time|t|zeit|timestamp|elapsed|elapsed_time)", re.I)
+_SPREADSHEET = re.compile(r"\s*\"?sep=.\"?\s*", re.I)  # tells Excel the delimiter, and is no row
 _BLOCK_ROWS = 20_000
 _PIECE = 2**20
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
@@ -360,7 +361,7 @@ def _rows(text: str) -> Iterator[tuple[int, str]]:
         end = text.find("\n", start + _PIECE) + 1 or len(text)
         for line in text[start:end].splitlines():
             number += 1
-            if line.strip() and not line.startswith("#"):
+            if line.strip() and not line.startswith("#") and not _SPREADSHEET.fullmatch(line):
                 yield number, line
         start = end
 

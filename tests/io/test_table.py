@@ -40,6 +40,12 @@ def test_units_in_the_column_names(ecg):
         ecg.close(read_bytes(named.encode(), "a.csv"), truth, 1e-5)
 
 
+def test_the_line_that_tells_excel_the_delimiter_is_no_row(ecg):
+    truth = ecg.known_ecg()
+    text = ecg.csv_text(truth, delimiter=";", comments=("# fs: 500", "# unit: mV"))
+    ecg.close(read_bytes(f"sep=;\r\n{text}".encode(), "a.csv"), truth, 1e-5)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_spreadsheet_encodings(ecg, encoding, newline):
