@@ -67,8 +67,10 @@ TOPICS = (
     Topic(
         "pump function, pressure or valves",
         r"\b(ejection fraction|lvef|\bef\b|cardiac output|blood pressure|hypertension|"
-        r"valve|valvular|(aortic|mitral) (stenosis|regurgitation)|stenosis|how well .* pumps?|"
-        r"oxygen saturation|spo2)\b",
+        r"wall motion|(heart|cardiac) size|heart (enlarged|dilated|big)|"
+        r"(enlarged|dilated|big) heart|cardiomegaly|valve|valvular|"
+        r"(aortic|mitral) (stenosis|regurgitation)|stenosis|"
+        r"how well .* pumps?|oxygen saturation|spo2)\b",
         "an ECG shows electrical activity, not how well the heart pumps; echocardiography does",
     ),
     Topic(

@@ -112,7 +112,7 @@ def respond(
     if before is not None and (told := of_several(question, asked, analyses)) is not None:
         yield from _shown(told, first=lead)
         return
-    if COMPARES.search(question):
+    if COMPARES.search(question) and len(own.leads) < 2:  # two leads are compared in one ECG
         text = "Only one ECG was given, so no change can be told; give the earlier one too."
         yield Sentence(text=text, before=lead, kind="unknown")
         if not own.named:

@@ -69,7 +69,15 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim(text=f"{word}.", status="supported"))
     elif asked.about == "since" and asked.findings:
         out.append(Claim(text=SINCE, status="unverifiable", kind="unknown"))
-    elif asked.about == "urgent" and asked.findings:
+    elif (
+        asked.about == "urgent"
+        and asked.findings
+        and any(
+            finding.status != "absent"
+            for code in asked.findings
+            for finding in judged_of(code, known)
+        )
+    ):
         out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
     told = [_of_finding(code, word, asked, known) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
@@ -143,6 +151,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
     told = [with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]
+    told += list(of_leads(asked.leads, known)) if subject == "qrs" and asked.leads else []
     text = sentence(f"the {MEASURED[subject].label} was not measured")
     return told or [Claim(text=text, status="unverifiable", kind="unknown")]
 

@@ -176,8 +176,8 @@ _NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNO
 _WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
 _ASKS_FOR = re.compile(
-    r"(what|which|where|why|how|when|who|explain|describe|tell|compare|show|list|give|name|"
-    r"enumerate|summari[sz]e)\b",
+    r"((at|in|on|to|for) (what|which)|(total )?number of|what|which|where|why|how|when|who|"
+    r"explain|describe|tell|compare|show|list|give|name|enumerate|summari[sz]e)\b",
     re.IGNORECASE,
 )
 _LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)

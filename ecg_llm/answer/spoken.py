@@ -21,6 +21,11 @@ _SPOKEN = tuple(
             "there is no",
         ),
         (r"heart attacks?", "myocardial infarction"),
+        (r"(left|right) atrium (is )?(enlarged|dilated|big)", r"\1 atrial enlargement"),
+        (
+            r"(left|right) ventricle (is )?(hypertrophied|thick(ened)?|enlarged)",
+            r"\1 ventricular hypertrophy",
+        ),
         (r"a[- ]?fib", "atrial fibrillation"),
         (r"a[- ]?flutter", "atrial flutter"),
         (r"v[- ]?tach", "ventricular tachycardia"),
