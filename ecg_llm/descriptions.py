@@ -68,8 +68,8 @@ def quality_claims(
         yield Claim(text=f"Pacing spikes were seen ({n}).", status="supported", evidence=(fact,))
     lacking = [lead for lead in STANDARD_12 if lead not in record.leads]
     if lacking and record.origin == "recording" and quality.acceptable:
-        fact = measured("leads not recorded", ", ".join(lacking), source="ecg_llm.io")
-        text = f"Not in the recording: {listing(lacking)}."
+        fact = measured("missing leads", ", ".join(lacking), source="ecg_llm.io")
+        text = f"Missing leads: {listing(lacking)}."
         yield Claim(text=text, status="supported", evidence=(fact,))
     if record.derived:
         fact = measured("derived leads", ", ".join(record.derived), source="Einthoven, Goldberger")

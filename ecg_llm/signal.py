@@ -286,7 +286,7 @@ def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
         still = (rows[:, 1:] == rows[:, :-1]).all(axis=0)
         ends = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2)
         ends[:, 1] += 1
-        return ends[np.ptp(ends, axis=1) >= RESTS_S * fs]
+        return ends[ends[:, 1] - ends[:, 0] >= RESTS_S * fs]
 
     found = runs(signal[:1])
     found = runs(signal) if len(found) else found

@@ -448,7 +448,7 @@ def test_leads_that_were_not_recorded_are_named():
     few = RECORD.select(("II", "V1"))
     report = build_report(few, QUALITY, made_measurements(), ())
     told = statements(report, "Technical quality")
-    assert "Not in the recording: I, III, aVR, aVL, aVF, V2, V3, V4, V5 and V6." in told
+    assert "Missing leads: I, III, aVR, aVL, aVF, V2, V3, V4, V5 and V6." in told
     assert check_claims(report) == ()
 
 
