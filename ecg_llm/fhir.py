@@ -173,17 +173,20 @@ def check_case(subject: str | None, recorded: str | None) -> None:
     """
     if subject is not None and not re.fullmatch(SUBJECT, subject):
         raise ConfigError("subject has to be a reference of the form Patient/ID.")
-    try:
-        if recorded is not None and re.fullmatch(WHEN, recorded):
-            datetime.fromisoformat(recorded)
-            recorded = None
-    except ValueError:  # the 30th of February
-        pass
-    if recorded is not None:
+    if recorded is not None and not _is_time(recorded):
         raise ConfigError(
             "recorded has to be a day, as 2026-03-01, or a time with its zone, as "
             "2026-03-01T08:15:00+01:00."
         )
+
+
+def _is_time(text: str) -> bool:
+    """Whether it has the form of a day or a time, and there is such a one."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:  # the 30th of February
+        return False
+    return re.fullmatch(WHEN, text) is not None
 
 
 def _url(report: Report, part: str) -> str:
