@@ -109,8 +109,9 @@ def respond(
     if own.about == "courtesy":
         yield Sentence(text=GREETING, before="", kind="description")
         return
-    if before is not None and (told := of_several(question, asked, analyses)) is not None:
-        yield from _shown(told, first=lead)
+    several = None if before is None else of_several(question, asked, analyses)
+    if several is not None:
+        yield from _shown(several, first=lead)
         return
     if COMPARES.search(question) and len(own.leads) < 2:  # two leads are compared in one ECG
         text = "Only one ECG was given, so no change can be told; give the earlier one too."

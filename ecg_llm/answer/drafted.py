@@ -57,8 +57,8 @@ def drafted(
     ------
     Sentence
     """
-    before = [] if is_bundled(model) else _remembered(history[:-1])
-    prompt = build(plain(history[-1][1]), analyses, history=before)
+    shown = [] if is_bundled(model) else _remembered(history[:-1])
+    prompt = build(plain(history[-1][1]), analyses, history=shown)
     buffer, answered = "", False
     expected = expected_word(asked, known)
     if expected and asked.closed:  # whatever the model begins with
