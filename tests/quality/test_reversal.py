@@ -80,6 +80,14 @@ def test_an_inverted_row_is_named():
     assert found.kind == "row aVL inverted"
 
 
+@pytest.mark.parametrize("lead", ["V5", "V6"])
+def test_a_chest_lead_against_both_its_neighbours_is_named(lead):
+    rows = rows_of(intact(0))
+    rows[lead] = -rows[lead]
+    found = [s for s in assess(rebuilt(intact(0), rows)).suspicions if s.leads == (lead,)]
+    assert [s.kind for s in found] == [f"row {lead} inverted"]
+
+
 def test_rows_with_gains_of_their_own_are_not_called_misplaced():
     rows = {
         k: v * g
