@@ -19,9 +19,9 @@ FloatArray = npt.NDArray[np.float32]
 ROW_RESIDUE = 0.25
 """Share of the limb leads' size that Einthoven's and Goldberger's laws may leave over."""
 OPPOSED, AGREED = -0.5, 0.2
-"""Correlation of a chest lead with both its neighbours, and theirs with each other, from which it is
-taken for upside down: none of 745 records of PTB-XL's folds 1 to 8 is; with a row inverted, half (V1,
-V2) to nine of ten (V5, V6) are."""
+"""Correlation of a chest lead with both its neighbours, and theirs with each other, from which it
+is taken for upside down: none of 745 records of PTB-XL's folds 1 to 8 is; with one row inverted
+half (V1, V2) to nine of ten (V5, V6) are."""
 _BESIDE = {
     "V1": ("aVR", "V2"),
     "V2": ("V1", "V3"),
