@@ -386,16 +386,19 @@ def _upside_down(
 ) -> list[Suspicion]:
     """Chest leads that go against both their neighbours, which go with each other."""
     out = []
+    readable = [lead for lead in leads if lead in usable]
+    like = np.corrcoef(rows[[leads.index(lead) for lead in readable]])
     for name, pair in _BESIDE.items():
-        if not {name, *pair} <= set(usable):
+        if not {name, *pair} <= set(readable):
             continue
-        like = np.corrcoef(rows[[leads.index(lead) for lead in (pair[0], name, pair[1])]])
-        if max(like[0, 1], like[1, 2]) < OPPOSED and like[0, 2] > AGREED:
+        at, before, after = (readable.index(lead) for lead in (name, *pair))
+        first, second, both = like[at, before], like[at, after], like[before, after]
+        if max(first, second) < OPPOSED and both > AGREED:
             why = (
-                f"{name} goes against {pair[0]} and {pair[1]} (correlations {like[0, 1]:.2f} and "
-                f"{like[1, 2]:.2f}), which go with each other ({like[0, 2]:.2f})."
+                f"{name} goes against {pair[0]} and {pair[1]} (correlations {first:.2f} and "
+                f"{second:.2f}), which go with each other ({both:.2f})."
             )
-            score = round(-float(max(like[0, 1], like[1, 2])), 3)
+            score = round(-float(max(first, second)), 3)
             kind = f"row {name} inverted"
             out.append(Suspicion(kind=kind, leads=(name,), explanation=why, score=score))
     return out
