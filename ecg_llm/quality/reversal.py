@@ -387,7 +387,7 @@ def _upside_down(
     """Chest leads that go against both their neighbours, which go with each other."""
     out = []
     readable = [lead for lead in leads if lead in usable]
-    like = np.corrcoef(rows[[leads.index(lead) for lead in readable]])
+    like = np.atleast_2d(np.corrcoef(rows[[leads.index(lead) for lead in readable]]))
     for name, pair in _BESIDE.items():
         if not {name, *pair} <= set(readable):
             continue
