@@ -92,6 +92,28 @@ def limb_sources(leads: Collection[str]) -> tuple[str, ...]:
     return there[:2] if len(there) > 1 else ()
 
 
+def lacking_leads(leads: Collection[str]) -> tuple[str, ...]:
+    """Name the standard leads whose view of the heart is missing.
+
+    Parameters
+    ----------
+    leads : collection of str
+        Leads that can be read.
+
+    Returns
+    -------
+    tuple of str
+        No limb lead where two others are there, which tell what it would.
+
+    Examples
+    --------
+    >>> lacking_leads(["I", "II", "V1", "V2", "V3", "V4", "V5"]), lacking_leads(["II"])[:3]
+    (('V6',), ('I', 'III', 'aVR'))
+    """
+    known = {*leads, *(LIMB_LEADS if limb_sources(leads) else ())}
+    return tuple(lead for lead in STANDARD_12 if lead not in known)
+
+
 def derive_limb_leads(
     rows: Mapping[str, npt.NDArray[np.float32]],
 ) -> dict[str, npt.NDArray[np.float32]]:

@@ -23,7 +23,7 @@ from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.families import KINDS_OF_SINUS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
-from ecg_llm.leads import STANDARD_12
+from ecg_llm.leads import lacking_leads
 from ecg_llm.measured_first import measured_first
 from ecg_llm.phrases import brief_reason
 from ecg_llm.scp import INCLUDES
@@ -260,8 +260,7 @@ def with_probabilities(
     read = record.leads if measurements is None else measurements.leads
     why = "; ".join(
         f"lead {lead} {'cannot be read' if lead in record.leads else 'is missing'}"
-        for lead in STANDARD_12
-        if lead not in read
+        for lead in lacking_leads(read)
     )
     if record.origin == "page":
         why = NOT_NORMAL_BY_PAGE

@@ -21,7 +21,7 @@ from ecg_llm.findings.rhythm import Rhythm, judge_rhythm
 from ecg_llm.findings.secondary import secondary_changes
 from ecg_llm.findings.sources import TEXTBOOK
 from ecg_llm.findings.technical import judge_technical
-from ecg_llm.leads import STANDARD_12
+from ecg_llm.leads import lacking_leads
 from ecg_llm.measure import Measurements
 from ecg_llm.quality import Quality
 from ecg_llm.record import ECGRecord
@@ -169,7 +169,7 @@ def _ordered(findings: list[Finding]) -> list[Finding]:
 
 
 def _normal(case: Case, findings: list[Finding]) -> Finding:
-    """A normal ECG: all that is needed was judged in twelve leads, and nothing is abnormal."""
+    """A normal ECG: all that is needed was judged in all leads, and nothing is abnormal."""
     abnormal = [f for f in findings if f.status == "present" and f.code not in HARMLESS]
     if abnormal:
         evidence = tuple(item for finding in abnormal for item in finding.evidence[:1])
@@ -180,8 +180,7 @@ def _normal(case: Case, findings: list[Finding]) -> Finding:
         return judge("NORM", unknown(f"not judged: {open_[0].label} ({open_[0].reason})"))
     if status["SR"].status != "present":
         return judge("NORM", Check(False))
-    lacking = [lead for lead in STANDARD_12 if lead not in case.measurements.leads]
-    if lacking:
+    if lacking := lacking_leads(case.measurements.leads):
         reasons = (case.reason("qrs_max_mv", lead) for lead in lacking)
         return judge("NORM", unknown("; ".join(reasons)))
     needed = ", ".join(status[code].label for code in _MUST_BE_JUDGED)
