@@ -331,6 +331,15 @@ def test_an_occlusion_is_no_answer_of_no_ischaemia(wall: str, question: str) -> 
         assert not told.startswith("No")
 
 
+@pytest.mark.parametrize(("wall", "word"), [("lateral", "Yes."), ("inferior", "No.")])
+def test_ischaemia_of_two_walls_is_one_of_either(wall: str, word: str) -> None:
+    """Beside anterolateral ischaemia stood: No. Ischaemic ST-T changes, lateral are absent."""
+    from ecg_llm.data_builders.synthetic import synthetic_ecg
+
+    found = analyse(synthetic_ecg(seed=1, bpm=75, conditions=("ISCAL",)).record)
+    assert answer(found, f"Is there {wall} ischaemia?").startswith(word)
+
+
 def test_without_anything_acute_a_question_on_ischaemia_stays_as_it_is(found: Analysis) -> None:
     assert "occlusion" not in answer(found, "Any ischaemia?")
 
