@@ -105,9 +105,9 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     Parameters
     ----------
     source : Source
-        The file. Leads stand in a header row; units in the column names (``I [uV]``); rate and
-        unit may also stand in comment lines (``# fs: 500``) or in ``NAME.json`` beside it; a time
-        column whose name tells s or ms gives the rate.
+        The file. Leads stand in a header row; units in the column names (``I [uV]``) or in a row
+        of their own below it; rate and unit may also stand in comment lines (``# fs: 500``) or in
+        ``NAME.json`` beside it; a time column that tells s or ms gives the rate.
     options : ReadOptions
         What the caller states.
 
@@ -150,7 +150,7 @@ def read(source: Source, options: ReadOptions) -> RawECG:
         else:
             rows = chain([first], rows)
     else:
-        columns = [_column(cell) for cell in header]
+        columns, rows = _with_units([_column(cell) for cell in header], rows, delimiter, label)
     if len(columns) > MAX_CHANNELS:
         raise RecordError(f"{label}: {len(columns)} columns; at most {MAX_CHANNELS} are read.")
     timed = next((k for k, column in enumerate(columns) if column.is_time), None)
@@ -178,6 +178,27 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     )
 
 
+def _with_units(
+    columns: list[_Column], rows: Iterator[tuple[int, str]], delimiter: str, label: str
+) -> tuple[list[_Column], Iterator[tuple[int, str]]]:
+    """Take a second row that holds nothing but units for what it is; give the rows behind it."""
+    second = next(rows, None)
+    if second is None:
+        return columns, rows
+    units = [cell.strip() for cell in _cells(second[1], delimiter)]
+    known = [bool(unit_in_mv(unit)) or unit.lower() in _SECONDS for unit in units if unit]
+    if not known or not all(known) or len(units) != len(columns):
+        return columns, chain([second], rows)
+    for column, unit in zip(columns, units, strict=True):
+        if unit and column.unit and unit != column.unit:
+            raise RecordError(
+                f"{label}: column {shown(column.name)} is in {shown(column.unit)} by its name and "
+                f"in {shown(unit)} by row {second[0]}; write one of them."
+            )
+    told = zip(columns, units, strict=True)
+    return [_Column(column.name, column.unit or unit or None) for column, unit in told], rows
+
+
 def _choose(
     columns: list[_Column],
     timed: int | None,
@@ -200,8 +221,8 @@ def _choose(
         return chosen
     if options.leads is None:
         raise RecordError(
-            f"{label}: no column is named as an ECG lead; write I, II, … V6 into the first row, "
-            "or give the leads in order (--leads I,II,…)."
+            f"{label}: no column is named as an ECG lead; write I, II, … V6 into the first row "
+            "(lines above it begin with #), or give the leads in order (--leads I,II,…)."
         )
     if len(options.leads) != len(rest):
         raise RecordError(

@@ -40,6 +40,20 @@ def test_units_in_the_column_names(ecg):
         ecg.close(read_bytes(named.encode(), "a.csv"), truth, 1e-5)
 
 
+def test_units_in_a_row_of_their_own(ecg):
+    truth = ecg.known_ecg()
+    text = ecg.csv_text(truth, unit="uV", comments=(), time="time")
+    header, _, rows = text.partition("\n")
+    units = ",".join(["s", *["uV"] * 12])
+    ecg.close(read_bytes(f"{header}\n{units}\n{rows}".encode(), "a.csv"), truth, 1e-5)
+    twice = header.replace("V6", "V6 [mV]")
+    with pytest.raises(RecordError, match=r"column V6 is in mV by its name and in uV by row 2"):
+        read_bytes(f"{twice}\n{units}\n{rows}".encode(), "a.csv")
+    with pytest.raises(RecordError, match=r"row 4, column I: not a finite number"):
+        unknown = units.replace("uV", "mmHg", 1)
+        read_bytes(f"# fs: 500\n# unit: uV\n{header}\n{unknown}\n{rows}".encode(), "a.csv")
+
+
 def test_the_line_that_tells_excel_the_delimiter_is_no_row(ecg):
     truth = ecg.known_ecg()
     text = ecg.csv_text(truth, delimiter=";", comments=("# fs: 500", "# unit: mV"))
