@@ -23,7 +23,10 @@ IDLE = (
 )
 READING = "Reading and measuring …"
 DONE = "Choose a statement to see on the tracing what it rests on."
-REFUSED = "This tracing was not interpreted; why stands below it."
+REFUSED = (
+    "This tracing was not interpreted; why stands below it. Record it again; where that cannot be "
+    "done and only some leads are bad, they can be left out."
+)
 CLEARED = "What you had told of the ECG before was cleared: {}."
 DOCUMENTS: dict[str, tuple[Kind, str]] = {
     "PDF": ("pdf", "pdf"),
@@ -35,6 +38,7 @@ DOCUMENTS: dict[str, tuple[Kind, str]] = {
 FIELDS = {
     "age": "age",
     "sex": "sex",
+    "partial": "what to do with leads that cannot be read",
     "fs": "sampling rate",
     "unit": "unit",
     "leads": "lead names",

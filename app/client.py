@@ -48,7 +48,7 @@ class Case:
     earlier : tuple of Upload
         Of an earlier recording of the same patient; empty without one.
     fields : dict of str to str
-        Form fields of the server: age, sex, fs, unit, leads.
+        Form fields of the server: age, sex, partial, fs, unit, leads.
     """
 
     files: tuple[Upload, ...]

@@ -174,6 +174,12 @@ def _given(examples: Sequence[tuple[str, str]]) -> _Given:
         sex = gr.Dropdown(
             label="Sex", choices=[("–", ""), "female", "male"], value="", min_width=110
         )
+    partial = gr.Dropdown(
+        label="Where leads cannot be read",
+        choices=[("refuse the tracing", ""), ("read the others", "true")],
+        value="",
+        elem_id="partial",
+    )
     with gr.Accordion("Compare with an earlier ECG", open=False):
         earlier = gr.File(
             label="Earlier ECG of the same patient",
@@ -191,7 +197,7 @@ def _given(examples: Sequence[tuple[str, str]]) -> _Given:
             gr.DownloadButton(f"Report as {label}", interactive=False, size="sm")
             for label in DOCUMENTS
         ]
-    told = [age, sex, fs, unit, leads]
+    told = [age, sex, partial, fs, unit, leads]
     return _Given(key, files, example, earlier, told, tables, read, downloads)
 
 

@@ -319,7 +319,8 @@ function who() {
       compared ? `compared with ${compared.earlier_name}` : null].filter(Boolean).join(" · ")),
     make("button", { type: "button", click: () => document.querySelector("#question textarea")?.focus() }, "Ask about it"),
     open && data.report?.quality.acceptable !== false ? make("p", { class: "open" },
-      `? Without ${open}, limits that depend on ${open} stay open: fill in what is missing and press “Read the ECG”.`) : "");
+      `? Without ${open}, limits that depend on ${open} stay open: fill in what is missing and press “Read the ECG”.`) : "",
+    ...(data.page ? [] : record.notes.map((note) => make("p", { class: "open" }, `Note: ${note}`))));
 }
 
 // ---- together ----------------------------------------------------------------------------------

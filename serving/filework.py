@@ -43,6 +43,8 @@ class FileJob:
         Instead of what the file says.
     sex : str or None
         Instead of what the file says.
+    partial : bool
+        Of a tracing that is refused for some of its leads, read the others.
     max_unpacked_bytes, max_pixels : int
         Bounds.
     max_duration_s : float, s
@@ -56,6 +58,7 @@ class FileJob:
     leads: tuple[str, ...] | None = None
     age_years: float | None = None
     sex: Sex | None = None
+    partial: bool = False
     max_unpacked_bytes: int
     max_pixels: int
     max_duration_s: float
@@ -106,6 +109,7 @@ def analyse_file(job: FileJob) -> FileResult:
 def _read(job: FileJob) -> ECGRecord:
     """Read a file within its bounds, and put what the client says over what it says."""
     from ecg_llm.io import read_bytes
+    from ecg_llm.quality import readable_part
 
     _check_size(job)
     record = read_bytes(job.data, job.filename, fs=job.fs, unit=job.unit, leads=job.leads)
@@ -116,7 +120,9 @@ def _read(job: FileJob) -> ECGRecord:
         )
     if job.age_years is not None:
         record = replace(record, age_years=job.age_years)
-    return record if job.sex is None else replace(record, sex=job.sex)
+    if job.sex is not None:
+        record = replace(record, sex=job.sex)
+    return readable_part(record) if job.partial else record
 
 
 def classify_record(record: ECGRecord, task: str, words: str | None, head: bool) -> dict[str, Any]:

@@ -75,6 +75,9 @@ class ReadingFields(BaseModel):
         max_length=2000,
         description="Lead names in the order of the columns, joined by commas.",
     )
+    partial: bool = Field(
+        False, description="Of a tracing that is refused for some of its leads, read the others."
+    )
 
     @field_validator("leads")
     @classmethod
@@ -109,6 +112,7 @@ def job(upload: Upload, fields: ReadingFields, settings: Settings) -> FileJob:
         leads=None if leads is None else tuple(name.strip() for name in leads.split(",")),
         age_years=fields.age,
         sex=fields.sex,
+        partial=fields.partial,
         max_unpacked_bytes=settings.max_unpacked_bytes,
         max_pixels=settings.max_pixels,
         max_duration_s=settings.max_duration_s,

@@ -149,24 +149,24 @@ def test_what_was_told_of_one_patient_is_not_held_against_the_next(
         earlier=(Upload("before.dat", b"before"),),
         fields={"age": "64", "sex": "male"},
     )
-    told = ("71", "male", "", "", "")  # the age was changed, the sex still stands from before
+    told = ("71", "male", "", "", "", "")  # the age was changed, the sex still stands from before
     first = next(_actions(url).open_files(session, None, [path], [before], *told))
     assert session.case == Case(files=(Upload("b.dat", b"other"),), fields={"age": "71"})
-    emptied = first[9:15]  # earlier ECG, age, sex, sampling rate, unit, leads
-    assert [one.get("value", "kept") for one in emptied] == [None, "kept", "", *["kept"] * 3]
+    emptied = first[9:16]  # earlier ECG, age, sex, bad leads, sampling rate, unit, leads
+    assert [one.get("value", "kept") for one in emptied] == [None, "kept", "", *["kept"] * 4]
 
 
 def test_the_same_ecg_is_read_again_with_what_is_told_of_it_now(url: str, tmp_path: Path) -> None:
     path = tmp_path / "b.dat"
     path.write_bytes(b"other")
     session, do = Session(), _actions(url)
-    told = ("64", "male", "", "", "")
+    told = ("64", "male", "", "", "", "")
     next(do.open_files(session, None, [path], None, *told))
     assert session.case is not None
     assert session.case.fields == {"age": "64", "sex": "male"}
     (only,) = do.open_files(session, None, [path], None, *told)  # nothing is new
     assert len(only) == SHOWN
-    next(do.open_files(session, None, [path], None, "64", "female", "", "", ""))
+    next(do.open_files(session, None, [path], None, "64", "female", "", "", "", ""))
     assert session.case.fields == {"age": "64", "sex": "female"}
 
 
@@ -175,7 +175,7 @@ def test_an_upload_beside_the_open_ecg_is_the_next_one(url: str, tmp_path: Path)
     paths = [tmp_path / name for name in ("a.hea", "a.dat", "b.zip")]
     for path in paths:
         path.write_bytes(path.name.encode())
-    session, do, nothing = Session(), _actions(url), ("",) * 5
+    session, do, nothing = Session(), _actions(url), ("",) * 6
     next(do.open_files(session, None, paths[:2], None, *nothing))
     first = next(do.open_files(session, None, paths, None, *nothing))
     assert session.case is not None
@@ -188,7 +188,7 @@ def test_a_table_that_does_not_state_its_rate_opens_the_fields_for_it(
 ) -> None:
     path = tmp_path / "b.CSV"
     path.write_bytes(b"I,II")
-    *_, last = _actions(url).open_files(Session(), None, [path], None, *[""] * 5)
+    *_, last = _actions(url).open_files(Session(), None, [path], None, *[""] * 6)
     assert "The queue is full" in last[2]
     assert last[8] == gr.update(open=True)
 

@@ -268,6 +268,24 @@ def test_a_page_is_shown_with_findings_and_without_values(page: sync.Page, tmp_p
     assert not image.is_visible()
 
 
+def test_the_good_leads_of_a_refused_tracing_are_read_by_choice(
+    page: sync.Page, tmp_path: Path
+) -> None:
+    record = read_record(EXAMPLES / "00177_hr.hea")
+    rows = record.signal.copy()
+    rows[record.leads.index("V4")] = 0
+    head = f"# fs: 500\n# unit: mV\n{','.join(record.leads)}"
+    flat = tmp_path / "flat.csv"
+    np.savetxt(flat, rows.T, fmt="%.4f", delimiter=",", header=head, comments="")
+    _upload(page, flat)
+    page.wait_for_selector(".reading .refused")
+    page.locator("#partial input").click()
+    page.get_by_role("option", name="read the others").click()
+    page.locator("#read").click()
+    page.wait_for_selector(".reading button.claim")
+    assert "left out: V4 flat" in page.locator(".who").inner_text()
+
+
 def test_an_example_is_read_again_for_the_patient_and_the_next_ecg_is_not(page: sync.Page) -> None:
     """What is told of one patient decides on limits: it must not stay for another."""
     page.get_by_label("Or try an example").click()

@@ -106,6 +106,26 @@ def test_what_is_wrong_with_a_field_is_told_without_repeating_it(
     assert "sxe" not in message
 
 
+def test_the_good_leads_of_a_refused_tracing_are_read_where_that_is_asked_for(
+    client: TestClient,
+) -> None:
+    record = read_record("examples/00177_hr.hea")
+    rows = record.signal.copy()
+    rows[record.leads.index("V4")] = 0
+    table = "\n".join(",".join(f"{x:.4f}" for x in row) for row in rows.T)
+    data = f"# fs: 500\n# unit: mV\n{','.join(record.leads)}\n{table}\n".encode()
+    for partial, acceptable in (("false", False), ("true", True)):
+        answer = client.post(
+            "/v1/ecg/reports",
+            files={"file": ("flat.csv", data)},
+            data={"partial": partial, "model": "measured"},
+        )
+        assert answer.status_code == 200, answer.text
+        report = Report.from_json(answer.text)
+        assert report.quality.acceptable is acceptable
+        assert ("V4" in report.record.leads) is not acceptable
+
+
 def test_statements_are_chosen_by_code(client: TestClient, ecg: bytes) -> None:
     answer = send(client, "/v1/ecg/classifications", ecg, labels="SR, AFIB")
     found = {label["code"]: label["status"] for label in answer.json()["labels"]}
