@@ -99,7 +99,7 @@ def respond(
     question, beyond = _without_what_is_beyond(question)
     question = plain(question)
     own = read_question(question)
-    asked = with_acute(in_context(own, history), known)
+    asked = in_context(own, history)
     lead = " " if beyond else ""
     if beyond:
         yield Sentence(text=" ".join(beyond), before="", kind="description")
@@ -113,6 +113,7 @@ def respond(
     if several is not None:
         yield from _shown(several, first=lead)
         return
+    asked = with_acute(asked, known)
     if COMPARES.search(question) and len(own.leads) < 2:  # two leads are compared in one ECG
         text = "Only one ECG was given, so no change can be told; give the earlier one too."
         yield Sentence(text=text, before=lead, kind="unknown")

@@ -244,8 +244,9 @@ def with_acute(asked: Asked, known: Known) -> Asked:
     Returns
     -------
     Asked
-        The same where nothing acute was seen; of what the question names in general, what is not
-        there is left out: "no ischaemic ST-T changes" is no answer beside an occlusion.
+        The same where nothing acute was seen, and either an occlusion was excluded or something
+        that was asked for is there. Of what the question names in general, what is not there is
+        left out beside what is: "no ischaemic ST-T changes" is no answer beside an occlusion.
     """
     if OF_ISCHAEMIA.isdisjoint(asked.findings):
         return asked
@@ -254,10 +255,14 @@ def with_acute(asked: Asked, known: Known) -> Asked:
         for code in ACUTE
         if any(f.status == "present" or is_grave_doubt(f) for f in judged_of(code, known))
     ]
-    if not seen:
-        return asked
     found = known.facts.findings
     there = {code for code, finding in found.items() if finding.status == "present"}
+    if not seen:
+        stemi = found.get("stemi")
+        said = any(not there.isdisjoint(members(code)) for code in asked.findings)
+        if said or stemi is None or stemi.status != "unknown":
+            return asked
+        return replace(asked, findings=tuple(dict.fromkeys((*asked.findings, "stemi"))))
     kept = [
         code
         for code in asked.findings

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.drafted import wanted_of
-from ecg_llm.answer.measured import measured_answer
+from ecg_llm.answer.measured import measured_answer, with_acute
 from ecg_llm.answer.overview import report_of
 from ecg_llm.answer.pleas import CHANGED, COMPARES
 from ecg_llm.answer.question import Asked
@@ -98,7 +98,8 @@ def _of(place: int, asked: Asked, analyses: Sequence[Analysis]) -> Iterator[Clai
         yield Claim(text=text, status="unverifiable", kind="unknown")
         return
     asked = replace(asked, about=None) if asked.about == "since" else asked
-    for claim in measured_answer(asked, known_of(found), found):
+    known = known_of(found)
+    for claim in measured_answer(with_acute(asked, known), known, found):
         if place == len(analyses) - 1:
             yield claim
             continue

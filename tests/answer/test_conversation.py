@@ -340,6 +340,13 @@ def test_ischaemia_of_two_walls_is_one_of_either(wall: str, word: str) -> None:
     assert answer(found, f"Is there {wall} ischaemia?").startswith(word)
 
 
+def test_an_occlusion_that_was_not_judged_stands_beside_no_ischaemia() -> None:
+    """Its limit depends on sex and age, which this record does not give."""
+    told = answer(analyse(read_record("examples/00177_hr.hea")), "Any ischaemia?")
+    assert not told.startswith("No.")
+    assert "Not judged" in told and "ST elevation as in acute coronary occlusion" in told
+
+
 def test_without_anything_acute_a_question_on_ischaemia_stays_as_it_is(found: Analysis) -> None:
     assert "occlusion" not in answer(found, "Any ischaemia?")
 
