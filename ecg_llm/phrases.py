@@ -197,10 +197,12 @@ def brief_reason(reason: str | None) -> str:
     """
     parts = list(dict.fromkeys((reason or "no reason given").rstrip(".").split("; ")))
     leads: dict[str, list[str]] = {}
+    others = []
     for part in parts:
         if found := _OF_A_LEAD.fullmatch(part):
             leads.setdefault(found[2], []).append(found[1])
-    others = [part for part in parts if not _OF_A_LEAD.fullmatch(part)]
+        else:
+            others.append(part)
     return "; ".join([*(_of_leads(names, what) for what, names in leads.items()), *others])
 
 

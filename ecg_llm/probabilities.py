@@ -258,15 +258,14 @@ def with_probabilities(
     found = joined(scores, findings)
     # Grave findings are looked for where they show: an encoder of fewer leads rules none out.
     read = record.leads if measurements is None else measurements.leads
-    why = "; ".join(
+    lacking = (
         f"lead {lead} {'cannot be read' if lead in record.leads else 'is missing'}"
         for lead in lacking_leads(read)
     )
-    if record.origin == "page":
-        why = NOT_NORMAL_BY_PAGE
+    why = NOT_NORMAL_BY_PAGE if record.origin == "page" else "; ".join(lacking)
     return tuple(
         replace(finding, status="unknown", reason=why, doubt=None)
-        if finding.code == "NORM" and finding.status == "present" and why
+        if why and finding.code == "NORM" and finding.status == "present"
         else finding
         for finding in found
     )

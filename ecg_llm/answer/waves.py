@@ -289,15 +289,16 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
         return
     name = label(code)
     decided = {lead: lead_decides(code, lead, known.facts) for lead in leads}
-    sorts = [[x for x in leads if decided[x] is there] for there in (True, False)]
-    if len(sorts[0]) + len(sorts[1]) == len(leads):
-        for part, is_there in zip(sorts, (True, False), strict=True):
-            if part:
-                says = short(code) if is_there else f"no {short(code)}"
-                text = sentence(f"{says} in {listing(part)}")
-                facts = evidence_of(known.check(text))
-                kind: Literal["present", "absent"] = "present" if is_there else "absent"
-                yield Claim(text=text, status="supported", evidence=facts, kind=kind)
+    with_it, without = ([x for x in leads if decided[x] is there] for there in (True, False))
+    if len(with_it) + len(without) == len(leads):
+        if with_it:
+            text = sentence(f"{short(code)} in {listing(with_it)}")
+            facts = evidence_of(known.check(text))
+            yield Claim(text=text, status="supported", evidence=facts, kind="present")
+        if without:
+            text = sentence(f"no {short(code)} in {listing(without)}")
+            facts = evidence_of(known.check(text))
+            yield Claim(text=text, status="supported", evidence=facts, kind="absent")
         return
     if code == "INVT" and len(leads) == 1 and (both := _both_ways(leads[0], known)):
         shown = listing([amount(float(fact.value or 0), "mV") for fact in both])

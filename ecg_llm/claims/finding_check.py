@@ -112,10 +112,11 @@ def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     if depth is None or width is None:
         return set(), ()
     limit_ms = Q_V2_V3_MS if lead in ("V2", "V3") else Q_MS
+    slack_ms = SLACK["ms"] if slack_mv else 0.0
     wide = {
-        depth + e * slack_mv <= Q_MV and width + f * (SLACK["ms"] if slack_mv else 0) >= limit_ms
-        for e in (-1, 1)
-        for f in (-1, 1)
+        depth + d <= Q_MV and width + e >= limit_ms
+        for d in (-slack_mv, slack_mv)
+        for e in (-slack_ms, slack_ms)
     }
     # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
     is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
