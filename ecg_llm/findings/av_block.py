@@ -83,6 +83,8 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         compare(case, "pr_ms", lambda v: v > LONG_PR_MS, f"> {LONG_PR_MS:g} ms", BRADYCARDIA),
         opposite(complete),
     )
+    if wenckebach.holds and long_pr.holds:
+        long_pr = unknown("PR grows from beat to beat until one is dropped")
     short = all_of(
         compare(case, "pr_ms", lambda v: v < SHORT_PR_MS, f"< {SHORT_PR_MS:g} ms", BRADYCARDIA),
         opposite(complete),
@@ -217,7 +219,7 @@ def _drops(atria: _Atria) -> list[int]:
     """Find the RR intervals that hold a blocked P wave and are long."""
     if not len(atria.rr_s) or not len(atria.blocked_s):
         return []
-    limit = 1.3 * float(np.median(atria.rr_s))
+    limit = 1.3 * float(np.quantile(atria.rr_s, 0.25))  # in 3:2 block half of the RR are long
     blocked = atria.blocked_s
     return [
         k

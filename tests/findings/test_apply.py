@@ -295,3 +295,20 @@ def test_st_that_alerts_is_doubted_where_flutter_is_not_excluded():
     assert _may_be_waves(judge("stemi", Check(True))).doubt
     assert not _may_be_waves(judge("INVT", Check(True))).doubt
     assert not _may_be_waves(judge("stemi", Check(False))).doubt
+
+
+@pytest.mark.parametrize("rhythm", ["mobitz1", "mobitz2"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_block_of_every_third_p_wave_is_no_bigeminy(rhythm, seed):
+    """Its beats in pairs were early ones in bigeminy, and the dropped ones went unnoticed."""
+    found = judged(synthetic_ecg(seed=seed, rhythm=rhythm, ratio=3))
+    assert found["mobitz_1" if rhythm == "mobitz1" else "mobitz_2"].status == "present"
+    assert found["BIGU"].status == "absent"
+    assert found["PAC"].status != "present"
+
+
+def test_a_pr_that_grows_until_a_beat_is_dropped_is_no_first_degree_block():
+    made = synthetic_ecg(seed=3, rhythm="mobitz1", ratio=4, pr_ms=220)
+    found = judged(made)
+    assert found["mobitz_1"].status == "present"
+    assert found["1AVB"].status == "unknown"
