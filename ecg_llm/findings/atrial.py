@@ -21,6 +21,10 @@ REGULAR = 0.08
 RR_CHANGE = "change from one RR to the next"
 P_SEEN = 0.5
 """Share of beats with a P wave from which the rhythm of the atria is seen."""
+P_MOSTLY = 0.6
+"""Share of beats with a P wave from which P waves lead to them."""
+P_REPEATS = 0.55
+"""Coherence before the QRS from which P waves are there even if they could not be delineated."""
 MIN_LIKE = 3
 """Beats that a comparison needs."""
 MIN_STRETCH_S = 0.10

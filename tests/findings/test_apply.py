@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.findings.apply import _opened, alerts, apply_criteria
+from ecg_llm.findings.apply import _may_be_waves, _opened, alerts, apply_criteria
 from ecg_llm.findings.checks import Check, judge
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.repolarization import BY_DEPRESSION
@@ -273,3 +273,25 @@ def test_a_pause_in_which_all_leads_stand_still_may_be_a_dropout():
     findings = {f.code: f for f in apply_criteria(record, quality, measure(record, quality))}
     assert findings["long_pause"].status == "present"
     assert "drops out" in findings["long_pause"].doubt
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flutter_that_conducts_every_other_wave_is_no_sure_sinus_tachycardia(seed):
+    """At 120 to 130/min it was one, and the waves under ST an occlusion."""
+    made = synthetic_ecg(seed=seed, rhythm="flutter", ratio=2, bpm=125)
+    found = judged(made)
+    assert found["AFLT"].status != "absent"
+    assert found["SR"].status != "present"
+    assert found["stemi"].status != "present" or found["stemi"].doubt
+
+
+def test_most_flutter_that_conducts_every_other_wave_is_found():
+    assert share("AFLT", rhythm="flutter", ratio=2, bpm=125) >= 2 / 3
+    assert share("AFLT", bpm=125) == 0
+    assert share("STACH", bpm=125) == 1
+
+
+def test_st_that_alerts_is_doubted_where_flutter_is_not_excluded():
+    assert _may_be_waves(judge("stemi", Check(True))).doubt
+    assert not _may_be_waves(judge("INVT", Check(True))).doubt
+    assert not _may_be_waves(judge("stemi", Check(False))).doubt

@@ -109,6 +109,25 @@ def test_flutter_waves_by_rate_and_share(make_case, share, per_minute, p_share, 
     assert check_flutter(make_case(), found).holds is holds
 
 
+@pytest.mark.parametrize(
+    ("bpm", "share", "changes", "holds"),
+    [
+        (125, 0.55, {}, True),
+        (125, 0.54, {}, None),
+        (125, 0.30, {}, False),  # what repeats before the QRS is P
+        (125, 0.30, {"coherence": 0.4}, None),
+        (135, 0.48, {}, True),
+        (125, 0.54, {"p_share": 0.9}, False),
+        (125, 0.54, {"irregularity": 0.05}, False),
+        (105, 0.54, {}, False),
+    ],
+)
+def test_flutter_waves_twice_as_fast_as_the_beats(make_case, bpm, share, changes, holds):
+    settings = {"irregularity": 0.01, "p_share": 0.0, "locked_hz": bpm / 30, "locked_share": share}
+    case = make_case({"heart_rate_bpm": float(bpm)})
+    assert check_flutter(case, activity(**(settings | changes))).holds is holds
+
+
 @pytest.mark.parametrize(("p_share", "holds"), [(0.1, None), (0.9, False)])
 def test_steady_rr_of_paced_ventricles_exclude_no_fibrillation(make_case, p_share, holds):
     """Beneath a pacemaker once stood "No atrial fibrillation (RR changes by 1.4 %)"."""
