@@ -24,7 +24,8 @@ class LeadQuality:
         Whether measurements may be taken from this lead.
     reasons : tuple of str
         What was found, worst first: ``flat``, ``saturated``, ``wander``, ``muscle noise``,
-        ``mains``, ``disconnected``, ``gaps``, ``other gain``. A usable lead may have (mild) ones too.
+        ``mains``, ``disconnected``, ``gaps``, ``other gain``. A usable lead may have (mild)
+        ones too.
     metrics : dict of str to float
         The measured values behind the reasons, units in the names.
     """
