@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ecg_llm.leads import limb_sources
-from ecg_llm.quality.bands import Bands, split_bands
+from ecg_llm.quality.bands import WORKING_FS, Bands, split_bands
 from ecg_llm.quality.features import Features, measure_features
 from ecg_llm.quality.leads import LeadQuality, judge_leads
 from ecg_llm.quality.model import QualityModel, bundled_model
@@ -165,7 +165,9 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         suspicions += suspect_electrodes(part.leads, stretch.features, model.swaps, usable)
     spikes: tuple[float, ...] = ()
     if not stretch.refusals:
-        spikes = tuple(first + at for at in find_pacing_spikes(part, stretch.bands, usable))
+        beats_s = stretch.features.beats / WORKING_FS
+        spikes = find_pacing_spikes(part, stretch.bands, usable, beats_s)
+        spikes = tuple(first + at for at in spikes)
         reasons += _left_out(stretch.leads)
     reasons += [
         f"all leads stand still from {first + a:.1f} to {first + b:.1f} s, as where a recording "
