@@ -62,6 +62,7 @@ RHYTHMS = (
 """One of these an impression names, or says that it could not."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
+_INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
 _ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
 SIGNS = {
     "INVT": (*_ISCHAEMIC, "lv_strain"),
@@ -240,7 +241,7 @@ def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
 
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
-    present = _without_signs(concluded(findings), findings)
+    present = sorted(_without_signs(concluded(findings), findings), key=_rank)
     graver = any(finding.urgency != "normal" for finding in present)
     lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
@@ -271,13 +272,20 @@ def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> l
         others = [known[code] for code in SIGNS.get(finding.code, ()) if code in known]
         if any(other.doubt is None or finding.doubt is not None for other in others):
             continue
-        sure = "ISC_" in known and known["ISC_"].doubt is None
-        if sure and finding.code in _ISCHAEMIC and finding.doubt:  # the leads stand beside it
+        if finding.doubt and _told_by_surer(finding, known):
             continue
         if finding.code == "LVH" and strain:
             finding = replace(finding, label=f"{finding.label} with a strain pattern")
         kept.append(finding)
     return kept
+
+
+def _told_by_surer(finding: Finding, known: Mapping[str, Finding]) -> bool:
+    """Whether a surer statement of the same, beside which its leads stand, names another wall."""
+    for walls, surer in ((_ISCHAEMIC, ("ISC_",)), (_INJURY, _INJURY)):
+        if finding.code in walls:
+            return any(code in known and known[code].doubt is None for code in surer)
+    return False
 
 
 def _no_rhythm(findings: Sequence[Finding]) -> Claim:
@@ -304,8 +312,11 @@ def _refusal(quality: Quality) -> Claim:
 
 
 def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
-    fast = any(f.code in RATE_SAID_BY and f.status == "present" for f in findings)
-    findings = [f for f in findings if not (fast and f.code == "extreme_tachycardia")]
+    alerting = [
+        finding
+        for finding in findings
+        if finding.urgency in ALERTING and (finding.status == "present" or is_grave_doubt(finding))
+    ]
     return tuple(
         Alert(
             code=finding.code,
@@ -315,9 +326,14 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
             advice=advice(finding.code),
             evidence=finding.evidence,
         )
-        for finding in sorted(findings, key=lambda finding: URGENCIES.index(finding.urgency))
-        if finding.urgency in ALERTING and (finding.status == "present" or is_grave_doubt(finding))
+        for finding in _without_signs(sorted(alerting, key=_rank), findings)
     )
+
+
+def _rank(finding: Finding) -> tuple[int, bool, bool]:
+    """The most urgent first, and of those what is sure."""
+    doubt = finding.doubt is not None
+    return URGENCIES.index(finding.urgency), doubt and finding.status == "unknown", doubt
 
 
 def _abstentions(

@@ -667,6 +667,23 @@ def test_the_impression_says_a_thing_once():
     assert not any("depression" in line for line in told)
 
 
+def test_what_is_sure_comes_before_what_is_not_and_an_injury_of_two_walls_is_one_alert():
+    """A wall that only the encoder named stood above the one that was measured."""
+    st = evidence("ST at J", -0.2, "mV", "≤ -0.1 mV", lead="V4")
+
+    def urgent(code, **more):
+        row = STATEMENTS[code]
+        return made_finding(code, row.label, row.section, row.urgency, evidence=(st,), **more)
+
+    guessed = urgent("INJAS", doubt="by the encoder, probability 0.67; the criterion is not met")
+    found = guessed, urgent("INJAL"), urgent("very_long_qt")
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    assert [alert.code for alert in report.alerts] == ["INJAL", "very_long_qt"]
+    assert [line[:10] for line in report.impression[:2]] == ["ST depress", "QTc of 500"]
+    alone = build_report(RECORD, QUALITY, made_measurements(), (guessed, urgent("very_long_qt")))
+    assert [alert.code for alert in alone.alerts] == ["very_long_qt", "INJAS"]
+
+
 def test_a_doubtful_normal_ecg_beside_a_finding_reads_as_english():
     normal = made_finding(
         "NORM", "normal ECG", "rhythm", "normal", doubt="by the encoder, probability 0.94",

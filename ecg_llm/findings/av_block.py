@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.findings.atrial import P_SEEN, REGULAR, RR_CHANGE, irregularity
+from ecg_llm.findings.atrial import ESCAPE_BPM, P_SEEN, P_SURE, REGULAR, RR_CHANGE, irregularity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, any_of, compare, fact, judge, opposite, unknown
+from ecg_llm.findings.fibrillation import ESCAPE
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import BRADYCARDIA
 
@@ -18,13 +19,10 @@ Array = npt.NDArray[np.float64]
 LONG_PR_MS, SHORT_PR_MS = 200.0, 120.0
 PR_ERROR_MS = 5.0
 """By which PR may be measured wrongly: so near above its limit it is long, but no sure block."""
-ESCAPE_BPM = 66.0
-"""The rhythm below a complete block is no faster."""
 CODES = ("1AVB", "LPR", "short_pr", "2AVB", "mobitz_1", "mobitz_2", "av_block_2_1", "3AVB")
 NO_P = "P waves could not be found"
 SAME_P_S = 0.10
 """Onsets of P closer than this are of one P wave: none is that short."""
-_MIN_CONFIDENCE = 0.5
 _STEADY_MS = 25.0
 
 
@@ -112,7 +110,7 @@ def _escape(case: Case) -> Check:
     if change is not None and change >= REGULAR:
         words = f"< {100 * REGULAR:g} %"
         return fact(False, RR_CHANGE, 100 * change, "%", words, BRADYCARDIA)
-    return unknown("a slow regular rhythm without P waves may be an escape rhythm")
+    return unknown(ESCAPE)
 
 
 def _first_degree(case: Case, long_pr: Check) -> Check:
@@ -129,7 +127,7 @@ def _first_degree(case: Case, long_pr: Check) -> Check:
 def _atria(case: Case) -> _Atria:
     """Match P waves with beats."""
     delineation = case.measurements.delineation
-    sure = delineation.p_confidence >= _MIN_CONFIDENCE
+    sure = delineation.p_confidence >= P_SURE
     p_s = delineation.p_waves_s[sure, 0]
     p_on, onset = delineation.column("p_on"), delineation.column("qrs_on")
     conducting = p_on[np.isfinite(p_on)]

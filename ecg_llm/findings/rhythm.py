@@ -31,6 +31,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.fibrillation import (
+    ESCAPE,
     LOOK_ALIKE,
     P_BEFORE_QRS,
     SVT_BPM,
@@ -157,6 +158,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     )
     p_gate = None
     visible = fibrillation.holds is None and activity.p_share >= P_SEEN
+    visible = visible and fibrillation.reason != ESCAPE
     if (fibrillation.holds is not False and not visible) or flutter.holds:
         p_gate = "fast atrial waves" if flutter.holds else "no P waves that repeat"
         p_gate += " before the QRS"

@@ -312,3 +312,12 @@ def test_a_pr_that_grows_until_a_beat_is_dropped_is_no_first_degree_block():
     found = judged(made)
     assert found["mobitz_1"].status == "present"
     assert found["1AVB"].status == "unknown"
+
+
+def test_a_slow_regular_rhythm_without_p_waves_excludes_neither_fibrillation_nor_complete_block():
+    """Beneath fibrillating atria and an escape rhythm of 48/min stood "No AV block (PR 192 ms)"."""
+    found = judged(synthetic_ecg(seed=2, rhythm="junctional", bpm=48))
+    assert found["AFIB"].status == found["3AVB"].status == found["1AVB"].status == "unknown"
+    assert "escape rhythm" in found["AFIB"].reason
+    fast = judged(synthetic_ecg(seed=2, rhythm="junctional", bpm=75))
+    assert fast["AFIB"].status == fast["3AVB"].status == "absent"

@@ -23,6 +23,7 @@ def activity(coherence=0.9, irregularity=0.02, p_share=1.0, **more):
         "p_share": p_share,
         "n_with_p": round(10 * p_share),
         "n_judged": 10,
+        "p_per_beat": p_share,
         "p_confidence": 0.9,
         "irregularity": irregularity,
         "wave_share": 0.25,
