@@ -60,6 +60,8 @@ RHYTHMS = (
     *("wide_qrs_tachycardia", "asystole_or_vf"),
 )
 """One of these an impression names, or says that it could not."""
+AS_LIKELY = 0.5
+"""Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
 _INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
@@ -250,6 +252,10 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
         judged = [f for f in findings if not f.doubt]
         nothing = Claim(text=sentence(nothing_found(judged)), status="supported")
         lines += [impression_claim(finding) for finding in open_] or [nothing]
+    if any(f.code == "SR" and f.status == "present" and f.doubt for f in findings):
+        rivals = [f for f in findings if f.code in ("AFIB", "AFLT") and f.status == "unknown"]
+        near = [f for f in rivals if f.doubt and f.has_facts and (f.probability or 0) >= AS_LIKELY]
+        lines += [claim for claim in map(impression_claim, near) if claim not in lines]
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))

@@ -591,6 +591,24 @@ def test_the_impression_says_that_no_rhythm_is_stated():
     assert not any("basic rhythm" in line for line in sure.impression)
 
 
+@pytest.mark.parametrize(("probability", "named"), [(0.51, True), (0.02, False)])
+def test_fibrillation_as_likely_as_a_doubtful_sinus_rhythm_is_named(probability, named):
+    facts = (evidence("change from one RR to the next", 9.9, "%", "irregular"),)
+    doubted = made_finding("SR", "sinus rhythm", "rhythm", "normal", doubt="by the encoder")
+    rival = made_finding(
+        *("AFIB", "atrial fibrillation", "rhythm", "abnormal"),
+        status="unknown",
+        probability=probability,
+        doubt="the criterion is met, but sinus rhythm is more probable (0.58)",
+        evidence=facts,
+    )
+    found = (*FINDINGS[1:2], doubted, rival)
+    lines = build_report(RECORD, QUALITY, made_measurements(), found).impression
+    assert sum("Possible atrial fibrillation" in line for line in lines) == named
+    alone = build_report(RECORD, QUALITY, made_measurements(), (doubted, rival)).impression
+    assert sum("Possible atrial fibrillation" in line for line in alone) == 1
+
+
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():
     gate = "a QRS shaped as in left bundle branch block changes ST and T"
     stemi = made_finding(

@@ -145,10 +145,12 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     )
     out = [*chambers, *infarction, *repolarization]
     if rhythm.flutter:
-        of_st = [finding.code for finding in out if finding.section == "st-t"]
+        of_st = [f.code for f in out if f.section == "st-t" or f.code == "lv_strain"]
         return _opened(out, of_st, "fast atrial waves lie over ST and T")
     if any(f.code == "SVTAC" and f.status == "present" for f in rhythm.findings):
-        out = _opened(out, BY_DEPRESSION, "a supraventricular tachycardia lowers ST by itself")
+        out = _opened(
+            out, (*BY_DEPRESSION, "lv_strain"), "a supraventricular tachycardia lowers ST by itself"
+        )
     if rhythm.flutter is None and case.n_beats:
         out = [_may_be_waves(finding) for finding in out]
     return out

@@ -321,3 +321,11 @@ def test_a_slow_regular_rhythm_without_p_waves_excludes_neither_fibrillation_nor
     assert "escape rhythm" in found["AFIB"].reason
     fast = judged(synthetic_ecg(seed=2, rhythm="junctional", bpm=75))
     assert fast["AFIB"].status == fast["3AVB"].status == "absent"
+
+
+def test_waves_of_flutter_feign_no_strain():
+    """A flutter of 162/min had a "left ventricular strain pattern"."""
+    made = synthetic_ecg(seed=0, rhythm="flutter", ratio=2, bpm=140, conditions=["LVH_strain"])
+    found = judged(made)
+    assert found["AFLT"].status == "present"
+    assert found["lv_strain"].status != "present"
