@@ -13,6 +13,7 @@ from ecg_llm.compose import build_report
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
+from ecg_llm.findings.fibrillation import LOOK_ALIKE
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Beat, LeadMeasurements, Measurements
@@ -607,6 +608,35 @@ def test_fibrillation_as_likely_as_a_doubtful_sinus_rhythm_is_named(probability,
     assert sum("Possible atrial fibrillation" in line for line in lines) == named
     alone = build_report(RECORD, QUALITY, made_measurements(), (doubted, rival)).impression
     assert sum("Possible atrial fibrillation" in line for line in alone) == 1
+
+
+def test_an_st_depression_in_doubt_is_named_where_nothing_else_is_said_of_st():
+    """An ST depression of 0.08 mV in five leads, which the encoder denied, went untold."""
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+    doubted = made_finding(
+        *("STD_", "ST depression", "st-t", "abnormal"),
+        status="unknown",
+        doubt="the criterion is met, the encoder gives a probability of 0.35",
+        evidence=(st,),
+    )
+    found = (*FINDINGS[:2], doubted)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    assert report.impression[-1].startswith("Possible ST depression, uncertain")
+    other = made_finding("ISC_", "ischaemic ST-T changes", "st-t", "abnormal", evidence=(st,))
+    report = build_report(RECORD, QUALITY, made_measurements(), (*found, other))
+    assert not any("ST depression" in line for line in report.impression)
+
+
+def test_a_rhythm_that_cannot_be_told_says_why():
+    open_ = made_finding(
+        "SVTAC", "supraventricular tachycardia", "rhythm", "urgent", status="unknown",
+        reason=LOOK_ALIKE,
+    )  # fmt: skip
+    absent = made_finding("SR", "sinus rhythm", "rhythm", "normal", status="absent")
+    found = (FINDINGS[1], absent, open_)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    told = f"The basic rhythm could not be determined: {LOOK_ALIKE}."
+    assert told in report.impression
 
 
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():
