@@ -92,6 +92,7 @@ def measured_first(
     _paroxysm(out, given)
     _walls(out, given)
     _injury(out, given)
+    _strain(out)
     return out
 
 
@@ -204,6 +205,23 @@ def _injury(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
         if code in members("injury") and met and finding.doubt:
             doubt = finding.doubt.replace("the encoder gives a", ISCHAEMIA_SEEN, 1)
             out[code] = replace(finding, doubt=doubt)
+
+
+def _strain(out: dict[str, Finding]) -> None:
+    """Be no surer of a strain pattern than of the hypertrophy that would make it one.
+
+    Of 18 such patterns of PTB-XL's folds 1 to 8 whose hypertrophy the encoder denies, readers call
+    one so, and ten ischaemic.
+    """
+    strain, hypertrophy = out.get("lv_strain"), out.get("LVH")
+    if strain is None or strain.status != "present" or hypertrophy is None or not hypertrophy.doubt:
+        return
+    doubt = hypertrophy.doubt
+    if hypertrophy.status == "present":
+        out["lv_strain"] = replace(strain, doubt=doubt)
+    else:
+        reason = f"uncertain: {doubt}"
+        out["lv_strain"] = replace(strain, status="unknown", reason=reason, doubt=doubt)
 
 
 def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:

@@ -232,3 +232,14 @@ def test_pre_excitation_that_the_encoder_denies_stands_in_the_impression():
     given = made("WPW", "present", PR), made("short_pr", "present", PR), made("SR", "present")
     judged = found({"WPW": 0.05, "SR": 0.95}, *given)
     assert judged["WPW"].status == "unknown" and judged["WPW"] in concluded(judged.values())
+
+
+@pytest.mark.parametrize(
+    ("score", "status", "doubted"), [(0.9, "present", False), (0.03, "unknown", True)]
+)
+def test_a_strain_pattern_is_as_sure_as_the_hypertrophy_that_makes_it_one(score, status, doubted):
+    """ "Left ventricular strain pattern" stood beside a hypertrophy that was left open."""
+    r = fact("R in aVL + S in V3", 2.3, "mV", "≥ 2 mV")
+    judged = found({"LVH": score}, made("LVH", "present", r), made("lv_strain", "present", r))
+    assert judged["lv_strain"].status == status
+    assert bool(judged["lv_strain"].doubt) is doubted
