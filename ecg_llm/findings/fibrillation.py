@@ -305,6 +305,7 @@ def check_flutter(case: Case, activity: AtrialActivity) -> Check:
         FLUTTER_BPM[0] <= per_minute <= FLUTTER_BPM[1]
         and activity.locked_share >= (MIN_DOUBLED_SHARE if doubled else MIN_FLUTTER_SHARE)
         and activity.p_share < 0.3
+        and per_minute > 1.5 * rate
     )
     if hidden and not holds:
         return unknown(LOOK_ALIKE)

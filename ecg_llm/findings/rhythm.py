@@ -263,8 +263,8 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     coherence = activity.p_coherence or 0.0
     atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
-    if apart or "paced" in case.kinds:
-        coherence = 0.0  # what repeats is then not what leads to the beat
+    if apart or "paced" in case.kinds or ventricular > SVT_BPM:
+        coherence = 0.0  # what repeats is then not what leads to the beat, but the T before it
     if activity.p_share < P_MOSTLY and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = any_of(
