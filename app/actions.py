@@ -90,10 +90,12 @@ class Actions:
         files: tuple[Upload, ...] = ()
         try:
             files = read_files(paths, self.max_upload_mb)
-            left = None
-            if opened is not None and files[: len(opened.files)] == opened.files != files:
-                # Gradio adds an upload to the files that stand there: it is the next ECG.
-                files, left = files[len(opened.files) :], paths[len(opened.files) :]
+            left, stood = None, session.tried
+            # Gradio adds an upload to the files that stand there.
+            if stood and files[: len(stood)] == stood != files:
+                added = files[len(stood) :]
+                if opened is not None or not _completes(added, stood):
+                    files, left = added, paths[len(stood) :]
             told = Case(
                 files=files,
                 earlier=read_files(before, self.max_upload_mb),
@@ -103,6 +105,7 @@ class Actions:
                 yield session, *(gr.skip(),) * (SHOWN - 1)
                 return
             session.close()
+            session.tried = files
             case, cleared = _own(told, session.before)
             if not case.files:
                 yield _shown(session, say(IDLE), None, cleared=cleared)
@@ -205,6 +208,18 @@ def _alerts(alerts: Sequence[Mapping[str, Any]]) -> str:
 
 def _problem(text: str) -> str:
     return f'<p role="alert" class="problem">{escape(text)}</p>'
+
+
+def _completes(added: Sequence[Upload], stood: Sequence[Upload]) -> bool:
+    """Whether files belong to those of a recording that could not be read without them.
+
+    By their names, or because a header waits for its samples; anything else is the next ECG.
+    """
+    stems = {Path(upload.name).stem.lower() for upload in stood}
+    if any(Path(upload.name).stem.lower() in stems for upload in added):
+        return True
+    heads = [any(one.name.lower().endswith(".hea") for one in files) for files in (stood, added)]
+    return heads == [True, False]
 
 
 def _own(told: Case, before: Case | None) -> tuple[Case, list[str]]:

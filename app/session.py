@@ -24,6 +24,8 @@ class Session:
     before : Case or None
         The last ECG that could be read, also after it was closed: what was told of it must not be
         held against the next.
+    tried : tuple of Upload
+        The files that were opened last, whether they could be read or not.
     turns : list of dict
         Questions and answers on it, as the page shows them.
     busy : bool
@@ -35,6 +37,7 @@ class Session:
     def __init__(self) -> None:
         self.case: Case | None = None
         self.before: Case | None = None
+        self.tried: tuple[Upload, ...] = ()
         self.turns: list[dict[str, Any]] = []
         self.busy = False
         self.folder: Path | None = None
@@ -64,6 +67,7 @@ class Session:
         """Drop everything."""
         self.close()
         self.before = None
+        self.tried = ()
 
     def close(self) -> None:
         """Close the ECG, and drop everything made of it."""

@@ -10,7 +10,6 @@ from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.inference import file_hashes
 
 if TYPE_CHECKING:
-    from ecg_llm.ground.known import Known
     from ecg_llm.lm import TextModel
     from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
@@ -20,7 +19,6 @@ __all__ = [
     "Analysis",
     "analyse",
     "interpret",
-    "known_of",
     "report_on",
     "weight_hashes",
     "writer",
@@ -47,13 +45,14 @@ def interpret(
     record : ECGRecord
         What was read.
     question : str, optional
-        What the narrative should answer; None asks for a report.
+        What the narrative answers, as a conversation does; None asks for a report.
     model : TextModel or str, optional
         The language model that writes the narrative, or what `ecg_llm.lm.load` takes: a path or
         the address of a server. None is the bundled model, where its weights are there; ``"none"``
         gives the measured report.
     keep_draft : bool
-        Put the model's drafts, with the verdict on each claim, into the report.
+        Put the model's drafts, with the verdict on each claim, into the report. An answer has
+        none: its changes hold what the model wrote instead.
     earlier : ECGRecord, optional
         An earlier ECG of the same patient: the report says what changed since, and the narrative
         may compare with it.
@@ -102,19 +101,47 @@ def report_on(
         from ecg_llm.compare import with_comparison
 
         report = with_comparison(report, _measured(earlier))
-    if teller is None or not found.quality.acceptable:
+    if not found.quality.acceptable:
         return report
-    from ecg_llm.narrate import narrate
-
     readable = earlier is not None and earlier.quality.acceptable
     before = earlier if readable else None
-    return narrate(
-        report,
-        [found] if before is None else [before, found],
-        known_of(found, before),
-        teller,
-        question=question,
-        keep_draft=keep_draft,
+    analyses = [found] if before is None else [before, found]
+    if teller is not None:
+        report = _told_by(report, teller)
+    if question is not None:
+        return _answered(report, analyses, question, teller)
+    if teller is None:
+        return report
+    from ecg_llm.ground.known import known_of
+    from ecg_llm.narrate import narrate
+
+    return narrate(report, analyses, known_of(found, before), teller, keep_draft=keep_draft)
+
+
+def _told_by(report: Report, model: TextModel) -> Report:
+    """Name the language model that has a part in a report."""
+    from ecg_llm.report import ModelInfo
+
+    info = ModelInfo(name=model.name, hashes=dict(model.hashes))
+    provenance = report.provenance.model_copy(update={"model": info})
+    return report.model_copy(update={"provenance": provenance})
+
+
+def _answered(
+    report: Report, analyses: list[Analysis], question: str, teller: TextModel | None
+) -> Report:
+    """Answer a question as a conversation does, in the place of the report's narrative."""
+    from ecg_llm.answer.conversation import respond
+
+    said = list(respond([("user", question)], analyses, model=teller))
+    claims = {one.text: one.as_claim() for one in said if one.text}
+    claims.update((claim.text, claim) for claim in report.claims)
+    return report.model_copy(
+        update={
+            "narrative": "".join(one.before + one.text for one in said if one.text).strip(),
+            "claims": tuple(claims.values()),
+            "changes": tuple(one.change for one in said if one.change is not None),
+        }
     )
 
 
@@ -130,31 +157,6 @@ def _measured(found: Analysis) -> Report:
         found.findings,
         weights=weight_hashes(),
         criteria_version=CRITERIA_VERSION,
-    )
-
-
-def known_of(found: Analysis, before: Analysis | None = None) -> Known:
-    """Give what texts on an analysed record are held against.
-
-    Parameters
-    ----------
-    found : Analysis
-        Of the record.
-    before : Analysis, optional
-        Of an earlier ECG of the same patient.
-
-    Returns
-    -------
-    Known
-    """
-    from ecg_llm.ground.known import Known
-
-    return Known.of(
-        found.record,
-        found.quality,
-        found.measurements,
-        found.findings,
-        earlier=None if before is None else known_of(before).facts,
     )
 
 

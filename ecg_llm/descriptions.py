@@ -107,6 +107,7 @@ def beat_claims(measurements: Measurements) -> Iterator[Claim]:
     facts = [measured("beats", float(len(measurements.beats)), source="ecg_llm.delineate")]
     facts += [measured(f"{kind} beats", float(n)) for kind, n in counts.most_common()]
     names = {"normal": "of the dominant form", "unknown": "not classified"}
+    names["supraventricular"] = "early"  # why, the findings tell: it may be block
     parts = [f"{n} {names.get(kind, kind)}" for kind, n in counts.most_common()]
     text = f"{len(measurements.beats)} beats were read: {listing(parts)}."
     if len(counts) == 1:

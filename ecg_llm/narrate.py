@@ -10,7 +10,7 @@ from ecg_llm.compare import TITLE
 from ecg_llm.ground.draft import ground
 from ecg_llm.ground.known import Known
 from ecg_llm.prompt import REPORT_QUESTION, build
-from ecg_llm.report import Change, DraftBlock, DraftClaim, ModelInfo, Report
+from ecg_llm.report import Change, DraftBlock, DraftClaim, Report
 
 if TYPE_CHECKING:
     from ecg_llm.analysis import Analysis
@@ -28,7 +28,6 @@ def narrate(
     known: Known,
     model: TextModel,
     *,
-    question: str | None = None,
     keep_draft: bool = False,
 ) -> Report:
     """Put a model's checked prose into a measured report.
@@ -43,8 +42,6 @@ def narrate(
         Of the ECG.
     model : TextModel
         The language model.
-    question : str, optional
-        None asks for a report.
     keep_draft : bool
         Put the drafts and the verdicts on their claims into the report.
 
@@ -59,16 +56,12 @@ def narrate(
     A draft with contradicted claims is asked for once more, with what was measured; the draft of
     the two that holds more is corrected and shipped.
     """
-    info = ModelInfo(name=model.name, hashes=dict(model.hashes))
-    provenance = report.provenance.model_copy(update={"model": info})
     changes: list[Change] = []
     try:
-        drafts = model.generate([build(question, analyses)], max_new_tokens=MAX_NEW_TOKENS)
+        drafts = model.generate([build(None, analyses)], max_new_tokens=MAX_NEW_TOKENS)
         wrong = _wrong(known.check(drafts[0]))
         if wrong:
-            again = build(
-                _objection(wrong), analyses, history=[(question or REPORT_QUESTION, drafts[0])]
-            )
+            again = build(_objection(wrong), analyses, history=[(REPORT_QUESTION, drafts[0])])
             drafts = drafts + model.generate([again], max_new_tokens=MAX_NEW_TOKENS)
             best = drafts[1] if _is_better(known, drafts[1], drafts[0]) else drafts[0]
             if best is drafts[1]:
@@ -79,24 +72,24 @@ def narrate(
     except Exception as error:  # whatever fails in a model, the measured report has to ship
         reason = f"{model.name} gave no draft ({type(error).__name__}: {error})"
         failed = Change(action="failed", reason=f"{reason}; the report is the measured one")
-        return report.model_copy(update={"provenance": provenance, "changes": (failed,)})
-    told = ground(best, known, complete=question is None, strict=question is None)
+        return report.model_copy(update={"changes": (failed,)})
+    told = ground(best, known)
     changes += told.changes
-    update: dict[str, Any] = {"provenance": provenance, "changes": tuple(changes)}
+    update: dict[str, Any] = {"changes": tuple(changes)}
     if told.text:
         claims = {s.text: s.as_claim() for s in told.sentences if s.text}
         measured = {claim.text: claim for claim in report.claims}
-        update["narrative"] = "\n\n".join([told.text, *_comparison(report, question)])
+        update["narrative"] = "\n\n".join([told.text, *_comparison(report)])
         update["claims"] = tuple({**claims, **measured}.values())
     if keep_draft:
         update["drafts"] = tuple(draft_block(draft, known) for draft in drafts)
     return report.model_copy(update=update)
 
 
-def _comparison(report: Report, question: str | None) -> Iterator[str]:
+def _comparison(report: Report) -> Iterator[str]:
     """Tell what changed since an earlier ECG, as measured, behind a report on two."""
     for part in report.sections:
-        if part.title == TITLE and question is None:
+        if part.title == TITLE:
             yield " ".join(claim.text for claim in part.statements)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.analysis import Analysis, analyse
-from ecg_llm.assistant import known_of, report_on
+from ecg_llm.assistant import report_on
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.claims.report_numbers import unheld
@@ -27,7 +27,7 @@ from ecg_llm.eval.patients import Groups, limits, numbered
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground.draft import Grounded, ground
-from ecg_llm.ground.known import Known
+from ecg_llm.ground.known import Known, known_of
 from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
 from ecg_llm.ptbxl import patient

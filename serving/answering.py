@@ -172,8 +172,6 @@ class Answering:
 
             begun = time.perf_counter()
             made = report_on(found, question, model=remote or "none", earlier=earlier)
-            if remote is None and question is not None and found.quality.acceptable:
-                made = _answered(made, found, question, earlier)
             self._count(call, remote, time.perf_counter() - begun)
             return made
 
@@ -305,15 +303,3 @@ class Answering:
             raise TookTooLongError("The answer was not ready in time.") from None
         finally:
             stop.set()
-
-
-def _answered(report: Report, found: Analysis, question: str, earlier: Analysis | None) -> Report:
-    """Answer a question in measured sentences, as the narrative of a report."""
-    from ecg_llm.answer.conversation import respond
-
-    analyses = [found] if earlier is None else [earlier, found]
-    told = [one for one in respond([("user", question)], analyses) if one.text]
-    claims = {one.text: one.as_claim() for one in told}
-    claims.update((claim.text, claim) for claim in report.claims)
-    text = "".join(one.before + one.text for one in told).strip()
-    return report.model_copy(update={"narrative": text, "claims": tuple(claims.values())})

@@ -53,12 +53,13 @@ class ReportFields(ReadingFields):
     )
     subject: str | None = Field(
         None,
-        pattern=f"^{SUBJECT}$",
-        description="For application/fhir+json: reference to the patient.",
+        # `check_case` holds it against this and says what is wanted.
+        json_schema_extra={"pattern": f"^{SUBJECT}$"},
+        description="For application/fhir+json: reference to the patient, Patient/ID.",
     )
     recorded: str | None = Field(
         None,
-        pattern=f"^{WHEN}$",
+        json_schema_extra={"pattern": f"^{WHEN}$"},
         description="For application/fhir+json: day, or time with its zone, of the recording.",
     )
 

@@ -10,7 +10,6 @@ import re
 import zipfile
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -32,6 +31,8 @@ MAX_TEXT_BYTES = 64 * 1024
 """Of one field of a form."""
 MAX_PARTS = 32
 """Files and fields of one form."""
+BUNDLE = "upload"
+"""What errors call several files that were sent together: nobody sent a zip."""
 MAX_DEPTH = 64
 """Nesting of JSON."""
 
@@ -141,7 +142,7 @@ def bundle(files: Sequence[tuple[str, bytes]]) -> Upload:
         for name, data in named:
             # A fixed date, so that the same files are the same input.
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-    return Upload(filename=f"{PurePosixPath(named[0][0]).stem}.zip", data=packed.getvalue())
+    return Upload(filename=BUNDLE, data=packed.getvalue())
 
 
 def safe_name(name: str) -> str:

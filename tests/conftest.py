@@ -80,6 +80,6 @@ def found() -> Analysis:
 @pytest.fixture(scope="session")
 def known(found: Analysis) -> Known:
     """Give what is known of it."""
-    from ecg_llm.assistant import known_of
+    from ecg_llm.ground.known import known_of
 
     return known_of(found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ecg_llm.analysis import Analysis
-from ecg_llm.assistant import interpret
+from ecg_llm.answer.conversation import respond
+from ecg_llm.assistant import interpret, writer
 from ecg_llm.report import Report
 from tests.scripted import Broken, Scripted
 
@@ -43,3 +46,18 @@ def test_a_model_that_fails_leaves_the_measured_report(found: Analysis) -> None:
     told = interpret(found.record, model=Broken("never"))
     assert told.narrative == plain.narrative
     assert [change.action for change in told.changes] == ["failed"]
+
+
+@pytest.mark.parametrize("model", ["none", "bundled"])
+def test_a_question_is_answered_as_in_a_conversation(found: Analysis, model: str) -> None:
+    """ "Is it AF?" was "No. Atrial flutter is absent.": a model's draft that was only checked."""
+    chosen = "none" if model == "none" else writer(None)
+    for question in ("Is it AF?", "What is the QTc?"):
+        report = interpret(found.record, question, model=chosen)
+        said = respond([("user", question)], found, model=writer(chosen))
+        assert report.narrative == "".join(one.before + one.text for one in said).strip()
+    assert report.claims[0].text in report.narrative
+    assert (report.provenance.model is None) == (model == "none")
+    assert interpret(found.record, "Is it AF?", model=chosen).narrative.startswith(
+        "No. Atrial fibrillation is absent"
+    )

@@ -13,6 +13,7 @@ from ecg_llm.compose import build_report
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
+from ecg_llm.findings.fibrillation import LOOK_ALIKE
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Beat, LeadMeasurements, Measurements
@@ -591,6 +592,53 @@ def test_the_impression_says_that_no_rhythm_is_stated():
     assert not any("basic rhythm" in line for line in sure.impression)
 
 
+@pytest.mark.parametrize(("probability", "named"), [(0.51, True), (0.02, False)])
+def test_fibrillation_as_likely_as_a_doubtful_sinus_rhythm_is_named(probability, named):
+    facts = (evidence("change from one RR to the next", 9.9, "%", "irregular"),)
+    doubted = made_finding("SR", "sinus rhythm", "rhythm", "normal", doubt="by the encoder")
+    rival = made_finding(
+        *("AFIB", "atrial fibrillation", "rhythm", "abnormal"),
+        status="unknown",
+        probability=probability,
+        doubt="the criterion is met, but sinus rhythm is more probable (0.58)",
+        evidence=facts,
+    )
+    found = (*FINDINGS[1:2], doubted, rival)
+    lines = build_report(RECORD, QUALITY, made_measurements(), found).impression
+    assert sum("Possible atrial fibrillation" in line for line in lines) == named
+    alone = build_report(RECORD, QUALITY, made_measurements(), (doubted, rival)).impression
+    assert sum("Possible atrial fibrillation" in line for line in alone) == 1
+
+
+def test_an_st_depression_in_doubt_is_named_where_nothing_else_is_said_of_st():
+    """An ST depression of 0.08 mV in five leads, which the encoder denied, went untold."""
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+    doubted = made_finding(
+        *("STD_", "ST depression", "st-t", "abnormal"),
+        status="unknown",
+        doubt="the criterion is met, the encoder gives a probability of 0.35",
+        evidence=(st,),
+    )
+    found = (*FINDINGS[:2], doubted)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    assert report.impression[-1].startswith("Possible ST depression, uncertain")
+    other = made_finding("ISC_", "ischaemic ST-T changes", "st-t", "abnormal", evidence=(st,))
+    report = build_report(RECORD, QUALITY, made_measurements(), (*found, other))
+    assert not any("ST depression" in line for line in report.impression)
+
+
+def test_a_rhythm_that_cannot_be_told_says_why():
+    open_ = made_finding(
+        "SVTAC", "supraventricular tachycardia", "rhythm", "urgent", status="unknown",
+        reason=LOOK_ALIKE,
+    )  # fmt: skip
+    absent = made_finding("SR", "sinus rhythm", "rhythm", "normal", status="absent")
+    found = (FINDINGS[1], absent, open_)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    told = f"The basic rhythm could not be determined: {LOOK_ALIKE}."
+    assert told in report.impression
+
+
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():
     gate = "a QRS shaped as in left bundle branch block changes ST and T"
     stemi = made_finding(
@@ -665,6 +713,23 @@ def test_the_impression_says_a_thing_once():
     told = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *signs)).impression
     assert told[0].startswith("Left ventricular hypertrophy with a strain pattern (")
     assert not any("depression" in line for line in told)
+
+
+def test_what_is_sure_comes_before_what_is_not_and_an_injury_of_two_walls_is_one_alert():
+    """A wall that only the encoder named stood above the one that was measured."""
+    st = evidence("ST at J", -0.2, "mV", "≤ -0.1 mV", lead="V4")
+
+    def urgent(code, **more):
+        row = STATEMENTS[code]
+        return made_finding(code, row.label, row.section, row.urgency, evidence=(st,), **more)
+
+    guessed = urgent("INJAS", doubt="by the encoder, probability 0.67; the criterion is not met")
+    found = guessed, urgent("INJAL"), urgent("very_long_qt")
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    assert [alert.code for alert in report.alerts] == ["INJAL", "very_long_qt"]
+    assert [line[:10] for line in report.impression[:2]] == ["ST depress", "QTc of 500"]
+    alone = build_report(RECORD, QUALITY, made_measurements(), (guessed, urgent("very_long_qt")))
+    assert [alert.code for alert in alone.alerts] == ["very_long_qt", "INJAS"]
 
 
 def test_a_doubtful_normal_ecg_beside_a_finding_reads_as_english():

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ecg_llm.analysis import Analysis, analyse
-from ecg_llm.assistant import known_of
 from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.ground.known import known_of
 from ecg_llm.ground.stray import stray_number
 from tests.answer.test_conversation import answer
 from tests.scripted import Scripted

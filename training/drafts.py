@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 
-from ecg_llm.assistant import analyse, known_of
+from ecg_llm.assistant import analyse
 from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.shards import load_manifest
 from ecg_llm.data_builders.talk import report_answer
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.ground.known import known_of
 from ecg_llm.lm_numbers import Numbers, numbers_of
 from ecg_llm.lm_transformers import as_numpy
 from ecg_llm.prompt import build, facts_of

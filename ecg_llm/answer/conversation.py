@@ -20,10 +20,9 @@ from ecg_llm.answer.pleas import COMPARES, pleaded
 from ecg_llm.answer.question import Asked, in_context, read_question
 from ecg_llm.answer.several import of_several
 from ecg_llm.answer.spoken import plain
-from ecg_llm.assistant import known_of
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.check import brief
-from ecg_llm.ground.known import Known
+from ecg_llm.ground.known import Known, known_of
 from ecg_llm.ground.says import judged_of, measured_claims
 from ecg_llm.ground.sentence import Sentence
 from ecg_llm.lm import is_bundled

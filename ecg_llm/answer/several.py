@@ -12,10 +12,10 @@ from ecg_llm.answer.measured import measured_answer, with_acute
 from ecg_llm.answer.overview import report_of
 from ecg_llm.answer.pleas import CHANGED, COMPARES
 from ecg_llm.answer.question import Asked
-from ecg_llm.assistant import known_of
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.measured_words import without_formula
 from ecg_llm.compare import with_comparison
+from ecg_llm.ground.known import known_of
 from ecg_llm.phrases import sentence
 from ecg_llm.report import Claim
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.findings.atrial import AtrialActivity
+from ecg_llm.findings.atrial import ESCAPE_BPM, P_MOSTLY, AtrialActivity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, fact, opposite, unknown
 from ecg_llm.findings.finding import Finding
@@ -26,6 +26,18 @@ P_BEFORE_QRS = "P wave before the QRS"
 FLUTTER_BPM = (220.0, 350.0)
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
+MIN_DOUBLED_SHARE = 0.55
+"""The same of waves twice as fast as beats below `SVT_BPM`: P and T of a sinus tachycardia make
+such a rhythm too."""
+MAYBE_SHARE = 0.40
+"""From which what repeats before the QRS may be the other one of two flutter waves."""
+SVT_BPM = 130.0
+"""Rate above which a regular tachycardia without P waves is none of the sinus node."""
+ESCAPE = "a slow regular rhythm without P waves may be an escape rhythm"
+LOOK_ALIKE = (
+    "without clear P waves sinus tachycardia, atrial flutter and supraventricular tachycardia may "
+    "look the same"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +222,9 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     Check
     """
     if activity.irregularity is not None and activity.irregularity < MIN_IRREGULARITY:
+        rate = case.value("heart_rate_bpm")
+        if rate is not None and rate <= ESCAPE_BPM and activity.atria_unseen:
+            return unknown(ESCAPE)
         return opposite(_steady(activity.irregularity))
     probability = fibrillation_probability(activity)
     if probability is None and activity.p_share >= 0.8:
@@ -279,19 +294,21 @@ def check_flutter(case: Case, activity: AtrialActivity) -> Check:
     -------
     Check
     """
+    hidden = _may_hide(case, activity)
     if activity.locked_hz is None or activity.locked_share is None:
-        return Check(False)
+        return unknown(LOOK_ALIKE) if hidden else Check(False)
     rate = case.value("heart_rate_bpm") or 0.0
     per_minute = 60 * activity.locked_hz
-    # Twice the ventricular rate may be P and T of a sinus tachycardia.
-    doubled = abs(per_minute - 2 * rate) < 0.04 * per_minute
+    doubled = rate < SVT_BPM and abs(per_minute - 2 * rate) < 0.04 * per_minute
     lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
     holds = (
         FLUTTER_BPM[0] <= per_minute <= FLUTTER_BPM[1]
-        and activity.locked_share >= MIN_FLUTTER_SHARE
+        and activity.locked_share >= (MIN_DOUBLED_SHARE if doubled else MIN_FLUTTER_SHARE)
         and activity.p_share < 0.3
-        and not (doubled and rate < 130)
+        and per_minute > 1.5 * rate
     )
+    if hidden and not holds:
+        return unknown(LOOK_ALIKE)
     return fact(
         holds,
         "atrial waves between the beats",
@@ -302,3 +319,14 @@ def check_flutter(case: Case, activity: AtrialActivity) -> Check:
         lead=lead,
         span_s=(case.measurements.from_s, round(case.measurements.to_s, 3)),
     )
+
+
+def _may_hide(case: Case, activity: AtrialActivity) -> bool:
+    """Whether every other flutter wave may lie in a narrow QRS or in T, where nobody sees it."""
+    rate, qrs = case.value("heart_rate_bpm") or 0.0, case.value("qrs_global_ms")
+    change = activity.irregularity
+    regular = change is not None and change < MIN_IRREGULARITY
+    half = FLUTTER_BPM[0] / 2 <= rate <= FLUTTER_BPM[1] / 2
+    locked = (activity.locked_share or 0.0) >= MAYBE_SHARE
+    p_waves = activity.p_share >= P_MOSTLY if locked else activity.p_waves
+    return half and regular and not p_waves and qrs is not None and qrs < 120

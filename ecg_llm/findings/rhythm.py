@@ -8,7 +8,15 @@ from itertools import pairwise
 import numpy as np
 
 from ecg_llm.findings.arrest import asystole_or_vf, judge_pauses
-from ecg_llm.findings.atrial import P_SEEN, REGULAR, RR_CHANGE, AtrialActivity, atrial_activity
+from ecg_llm.findings.atrial import (
+    P_MOSTLY,
+    P_REPEATS,
+    P_SEEN,
+    REGULAR,
+    RR_CHANGE,
+    AtrialActivity,
+    atrial_activity,
+)
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import (
     Check,
@@ -23,7 +31,10 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.fibrillation import (
+    ESCAPE,
+    LOOK_ALIKE,
     P_BEFORE_QRS,
+    SVT_BPM,
     check_fibrillation,
     check_flutter,
     with_probability,
@@ -39,15 +50,13 @@ from ecg_llm.findings.sources import (
 
 MIN_BEATS, MIN_RHYTHM_S = 4, 5.0
 """Fewer beats, or a shorter stretch, do not make a rhythm."""
-SLOW_BPM, FAST_BPM, SVT_BPM = 50.0, 100.0, 130.0
+SLOW_BPM, FAST_BPM = 50.0, 100.0
 EXTREME_SLOW_BPM, EXTREME_FAST_BPM = 40.0, 150.0
 ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
 NO_BEATS = "no organized beats"
-P_REPEATS = 0.55
-"""Coherence before the QRS from which P waves are there even if they could not be delineated."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +130,10 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         regular,
         no_p,
         irregular_af,
-        opposite(flutter),
+        Check(flutter.holds is not True),
     )
     if supraventricular.holds is False and _left_open(case, activity, sinus, fibrillation, flutter):
-        rate = case.value("heart_rate_bpm") or 0.0
-        supraventricular = unknown(
-            f"at {rate:.0f}/min without clear P waves, sinus tachycardia, atrial flutter with 2:1 "
-            "conduction and supraventricular tachycardia may look the same"
-        )
+        supraventricular = unknown(LOOK_ALIKE)
     conducted = bool(fibrillation.holds) and (case.value("rr_cv") or 0.0) >= ABSOLUTELY_IRREGULAR
     wide_fast = all_of(fast, wide, no_p, not_paced, regular, Check(not conducted))
     slow_no_p = all_of(
@@ -153,6 +158,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     )
     p_gate = None
     visible = fibrillation.holds is None and activity.p_share >= P_SEEN
+    visible = visible and fibrillation.reason != ESCAPE
     if (fibrillation.holds is not False and not visible) or flutter.holds:
         p_gate = "fast atrial waves" if flutter.holds else "no P waves that repeat"
         p_gate += " before the QRS"
@@ -183,7 +189,7 @@ def _left_open(
     """A narrow regular tachycardia whose atria are not seen, not fast enough to name it."""
     rate, qrs = case.value("heart_rate_bpm"), case.value("qrs_global_ms")
     fast = rate is not None and FAST_BPM < rate <= SVT_BPM and qrs is not None and qrs < 120
-    unseen = sinus.holds is not True and activity.p_share < 0.6
+    unseen = sinus.holds is not True and activity.p_share < P_MOSTLY
     regular = activity.irregularity is not None and activity.irregularity < REGULAR
     return fast and unseen and regular and not (fibrillation.holds or flutter.holds)
 
@@ -257,17 +263,17 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     coherence = activity.p_coherence or 0.0
     atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
-    if apart or "paced" in case.kinds:
-        coherence = 0.0  # what repeats is then not what leads to the beat
-    if activity.p_share < 0.6 and P_REPEATS > coherence > 0.45:
+    if apart or "paced" in case.kinds or ventricular > SVT_BPM:
+        coherence = 0.0  # what repeats is then not what leads to the beat, but the T before it
+    if activity.p_share < P_MOSTLY and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = any_of(
         fact(
-            activity.p_share >= 0.6,
+            activity.p_share >= P_MOSTLY,
             P_BEFORE_QRS,
             float(activity.n_with_p),
             f"of {activity.n_judged}",
-            "≥ 60 % of the beats",
+            f"≥ {100 * P_MOSTLY:g} % of the beats",
             TEXTBOOK,
         ),
         fact(

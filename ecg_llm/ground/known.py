@@ -12,6 +12,7 @@ from ecg_llm.compose import withheld
 from ecg_llm.vocabulary import canonical_code
 
 if TYPE_CHECKING:
+    from ecg_llm.analysis import Analysis
     from ecg_llm.findings.finding import Finding
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
@@ -95,3 +96,26 @@ class Known:
         """
         # What ships is the measured value at the precision shown, not one that lies near it.
         return check_text(text, facts=self.facts, earlier=self.earlier, tolerance_scale=0)
+
+
+def known_of(found: Analysis, before: Analysis | None = None) -> Known:
+    """Give what texts on an analysed record are held against.
+
+    Parameters
+    ----------
+    found : Analysis
+        Of the record.
+    before : Analysis, optional
+        Of an earlier ECG of the same patient.
+
+    Returns
+    -------
+    Known
+    """
+    return Known.of(
+        found.record,
+        found.quality,
+        found.measurements,
+        found.findings,
+        earlier=None if before is None else known_of(before).facts,
+    )

@@ -191,7 +191,7 @@ class NoFolder:
         """Refuse: there is no neighbour."""
         raise RecordError(
             f"{self.label}: it needs the file {name} beside it, which did not come with it; "
-            "send both in one zip."
+            "send all files of the recording together, in one zip if only one file is taken."
         )
 
     def sub(self, name: str) -> NoFolder:

@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.assistant import known_of
 from ecg_llm.errors import ConfigError
 from ecg_llm.findings.finding import Evidence
-from ecg_llm.ground.known import Known
+from ecg_llm.ground.known import Known, known_of
 from ecg_llm.ground.says import finding_says, value_says
 from ecg_llm.noise import Noise, measure_noise, noise_model
 from ecg_llm.phrases import amount, measured, sentence

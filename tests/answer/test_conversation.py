@@ -368,8 +368,8 @@ def test_a_wide_qrs_tachycardia_is_no_answer_of_no_ventricular_one(question: str
 
 
 def test_denials_beside_what_may_be_the_same_are_contradicted() -> None:
-    from ecg_llm.assistant import known_of
     from ecg_llm.data_builders.synthetic import synthetic_ecg
+    from ecg_llm.ground.known import known_of
 
     fast = known_of(analyse(synthetic_ecg(seed=11, rhythm="vt", bpm=None).record))
     acute = synthetic_ecg(seed=11, bpm=75, conditions=("mi_inferior_acute",))

@@ -8,8 +8,9 @@ import pytest
 
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer.conversation import respond
-from ecg_llm.assistant import known_of, writer
+from ecg_llm.assistant import writer
 from ecg_llm.claims.finding_check import lead_decides
+from ecg_llm.ground.known import known_of
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.render.page import draw_page
 

@@ -183,6 +183,31 @@ def test_an_upload_beside_the_open_ecg_is_the_next_one(url: str, tmp_path: Path)
     assert first[1]["value"] == [paths[2]]
 
 
+@pytest.mark.parametrize(
+    ("bad", "next_one", "read"),
+    [
+        ("blurred.jpg", ["sharp.jpg"], ["sharp.jpg"]),
+        ("a.hea", ["a.dat"], ["a.hea", "a.dat"]),
+        ("a.hea", ["samples.dat"], ["a.hea", "samples.dat"]),
+        ("a.hea", ["b.hea", "b.dat"], ["b.hea", "b.dat"]),
+        ("table.csv", ["table.json"], ["table.csv", "table.json"]),
+    ],
+)
+def test_an_upload_beside_one_that_could_not_be_read_takes_its_place_or_completes_it(
+    bad: str, next_one: list[str], read: list[str], url: str, tmp_path: Path
+) -> None:
+    """After a blurred photograph none could be opened: "blurred.zip: it holds 2 records"."""
+    paths = [tmp_path / name for name in (bad, *next_one)]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    session, do, nothing = Session(), _actions(url), ("",) * 6
+    *_, last = do.open_files(session, None, paths[:1], None, *nothing)
+    assert "The queue is full" in last[2] and session.case is None
+    next(do.open_files(session, None, paths, None, *nothing))
+    assert session.case is not None
+    assert [upload.name for upload in session.case.files] == read
+
+
 def test_a_table_that_does_not_state_its_rate_opens_the_fields_for_it(
     url: str, tmp_path: Path
 ) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from ecg_llm.analysis import analyse
-from ecg_llm.assistant import known_of
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.qa import _row
 from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts, said_findings
 from ecg_llm.eval.shares import wilson
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
+from ecg_llm.ground.known import known_of
 from ecg_llm.io import read_record
 from ecg_llm.qa.items import Item
 

@@ -23,6 +23,7 @@ def activity(coherence=0.9, irregularity=0.02, p_share=1.0, **more):
         "p_share": p_share,
         "n_with_p": round(10 * p_share),
         "n_judged": 10,
+        "p_per_beat": p_share,
         "p_confidence": 0.9,
         "irregularity": irregularity,
         "wave_share": 0.25,
@@ -107,6 +108,25 @@ def test_rr_that_hardly_change_exclude_fibrillation(make_case):
 def test_flutter_waves_by_rate_and_share(make_case, share, per_minute, p_share, holds):
     found = activity(locked_hz=per_minute / 60, locked_share=share, p_share=p_share)
     assert check_flutter(make_case(), found).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("bpm", "share", "changes", "holds"),
+    [
+        (125, 0.55, {}, True),
+        (125, 0.54, {}, None),
+        (125, 0.30, {}, False),  # what repeats before the QRS is P
+        (125, 0.30, {"coherence": 0.4}, None),
+        (135, 0.48, {}, True),
+        (125, 0.54, {"p_share": 0.9}, False),
+        (125, 0.54, {"irregularity": 0.05}, False),
+        (105, 0.54, {}, False),
+    ],
+)
+def test_flutter_waves_twice_as_fast_as_the_beats(make_case, bpm, share, changes, holds):
+    settings = {"irregularity": 0.01, "p_share": 0.0, "locked_hz": bpm / 30, "locked_share": share}
+    case = make_case({"heart_rate_bpm": float(bpm)})
+    assert check_flutter(case, activity(**(settings | changes))).holds is holds
 
 
 @pytest.mark.parametrize(("p_share", "holds"), [(0.1, None), (0.9, False)])

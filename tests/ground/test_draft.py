@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.assistant import known_of
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.stated import stated
 from ecg_llm.ground.affirmed import breaks_rule
 from ecg_llm.ground.check import check_sentence
 from ecg_llm.ground.draft import ground
-from ecg_llm.ground.known import Known
+from ecg_llm.ground.known import Known, known_of
 from ecg_llm.phrases import measured
 from ecg_llm.statements import conclusion_claim
 from tests.judged import made

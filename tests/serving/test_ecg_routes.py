@@ -74,6 +74,16 @@ def test_the_files_of_a_record_come_as_several_parts(client: TestClient) -> None
     assert answer.json()["measurements"]["heart_rate_bpm"]["value"] > 30
 
 
+def test_files_that_are_no_one_recording_are_named_as_they_were_sent(client: TestClient) -> None:
+    """They are put into a zip on the way, of which nobody has heard."""
+    parts = [("file", (path.name, path.read_bytes())) for path in EXAMPLES.glob("*.[hd][ea][at]")]
+    answer = client.post("/v1/ecg/measurements", files=parts)
+    assert answer.status_code == 422
+    message = answer.json()["error"]["message"]
+    assert message.startswith("upload: it holds 6 records")
+    assert "zip" not in message
+
+
 def test_a_table_needs_what_it_does_not_state(client: TestClient) -> None:
     record = read_record(EXAMPLES / "00001_hr.hea")
     table = "\n".join(",".join(f"{x:.4f}" for x in row) for row in record.signal.T).encode()
@@ -92,6 +102,8 @@ def test_a_table_needs_what_it_does_not_state(client: TestClient) -> None:
     [
         ({"sex": "man"}, "sex has to be 'female' or 'male'"),
         ({"age": "-3"}, "age has to be at least 0"),
+        ({"subject": "man"}, "subject has to be a reference of the form Patient/ID"),
+        ({"recorded": "man"}, "recorded has to be a day, as 2026-03-01"),
         ({"sxe": "male"}, "there is what is not a field here (age, sex, fs, unit, leads"),
     ],
 )
