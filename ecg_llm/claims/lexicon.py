@@ -83,6 +83,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "neither",
         "nor",
         "never",
+        "none",
         "none of",
         "denies",
         "cannot",

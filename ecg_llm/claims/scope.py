@@ -215,6 +215,8 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
     if kind == "earlier":
         _earlier_before(items, out, k)
         return
+    if kind == "neg" and items[k - 1].kind == ":" and _ends(items, k + 1):  # "RBBB: no"
+        kind = "neg_post"
     if kind not in ("neg_post", "possible_post", "unjudged", "unlikely", "possible"):
         return
     if kind == "neg_post" and _names_next(items, k):
@@ -241,6 +243,11 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
         if before in NAMED:
             named = True
             out[j] = _changed(out[j], kind)
+
+
+def _ends(items: list[Item], k: int) -> bool:
+    """Whether a part of a sentence is over."""
+    return k >= len(items) or items[k].kind in ("end", ",", "stop", ")")
 
 
 def _changed(scope: Scope, kind: str) -> Scope:

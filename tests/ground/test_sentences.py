@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ecg_llm.analysis import analyse
-from ecg_llm.assistant import known_of
 from ecg_llm.ground.check import check_sentence
+from ecg_llm.ground.known import known_of
 from ecg_llm.io import read_record
 
 FALSE = {
@@ -188,6 +188,107 @@ FALSE = {
         Suspicion of acute ischaemia.
         Consider pericarditis.
         WPW pattern cannot be ruled out.
+        Sinus rhythm with QRS prolongation to 140 ms.
+        The QRS, 140 ms, is wide.
+        QRS duration of 0.96 s.
+        QRS duration: 9.6 ms.
+        PR 1.6 s.
+        Heart rate: 49/min.
+        Heart rate 0.94 bpm.
+        A rate of 940 bpm.
+        Ventricular rate 94, atrial rate 150.
+        QTc 478 ms.
+        QTc: 387 ms.
+        QTc between 420 and 450 ms.
+        QTc over 400 ms (Fridericia).
+        QTc (Bazett) below 400 ms.
+        QTc of less than 350 ms.
+        PR at least 200 ms.
+        PR as long as 200 ms.
+        PR up to 220 ms.
+        PR no shorter than 180 ms.
+        PR not less than 180 ms.
+        PR reaches 210 ms.
+        PR of nearly 200 ms.
+        The PR interval, normally 160 ms, is 200 ms here.
+        QRS axis −54°.
+        QRS axis between 0° and 60°.
+        The axis lies in the normal quadrant.
+        The axis is vertical.
+        The frontal axis is horizontal at 10°.
+        Left axis deviation with an axis of −35°.
+        Axis −45° with left posterior hemiblock.
+        Q wave in aVF 0.3 mV.
+        Q waves 1.3 mV deep in V5.
+        Q in V3 lasts 40 ms.
+        Deep Q waves in I and aVL.
+        QS complexes in II, III and aVF.
+        R/S ratio in V1 above 1.
+        Tall R in V1.
+        Dominant R wave in V1.
+        R wave of 2.0 mV in lead I.
+        The R waves in V5 and V6 are tall, 2 mV each.
+        S wave in V1 of 2.4 mV.
+        ST elevation in V3 (0.34 mV).
+        ST elevation V5–V6.
+        ST depression of 2 mm in III.
+        ST depression in V4-V6.
+        Downsloping ST depression in I and aVL.
+        T waves are flat in V2.
+        T wave in V3 is negative (−0.3 mV).
+        Symmetrical T inversions in V1–V3.
+        Biphasic P waves in V1.
+        P duration 130 ms.
+        P waves are broad.
+        P wave axis is abnormal.
+        RR interval varies by 15 %.
+        Sinus arrhythmia.
+        Respiratory sinus arrhythmia with a rate of 94 bpm.
+        Ectopic atrial rhythm.
+        Accelerated junctional rhythm at 94 bpm.
+        Supraventricular tachycardia at 94 bpm.
+        Rhythm: atrial flutter, 2:1.
+        AF excluded? No, AF is present.
+        Contrary to the machine reading there is atrial fibrillation.
+        Left anterior fascicular block can be excluded.
+        There is nothing to suggest left anterior fascicular block.
+        LAFB: no.
+        LAFB - absent.
+        RBBB: yes.
+        RBBB +.
+        AV block: first degree.
+        AV block, type Mobitz II.
+        Infarction: inferior.
+        Infarct localisation: lateral.
+        MI: none.
+        Myocardial infarction involving the inferior wall.
+        Hypertrophy: left ventricular.
+        Ischaemia is present in the lateral leads.
+        Lateral ischaemia cannot be overlooked.
+        Anterior ischaemia.
+        Signs of acute right heart strain.
+        Possible old inferior infarct.
+        Probably atrial fibrillation.
+        Likely LVH with strain.
+        It looks like a right bundle branch block.
+        This could well be Brugada.
+        Suggestive of hyperkalaemia.
+        Compatible with pericarditis.
+        A pacemaker is in place.
+        Pauses up to 2.5 s.
+        Couplets and bigeminy.
+        Isolated PAC.
+        3 PVCs in 10 s.
+        One of 16 beats is a PVC.
+        Beat 4 is a ventricular extrasystole.
+        Every beat is preceded by two P waves.
+        Only 10 of 15 beats have a P wave.
+        Of 15 beats, 12 are conducted.
+        The recording is of poor quality.
+        V3 cannot be read.
+        Leads I and II are swapped.
+        Arm electrodes reversed.
+        Lead V2 is missing.
     """,
     "00001_hr": """
         T is inverted in V1 and V2.
@@ -217,6 +318,26 @@ FALSE = {
         P waves are dissociated from the QRS complexes.
         QRS complexes are wide.
         Slurred upstroke of the QRS.
+        Heart rate 46 bpm.
+        Heart rate 64 bpm, tachycardia.
+        ST elevation of 1 mm in II.
+        T inversion in III.
+        QRS 110 ms.
+        PR 193 ms.
+        Axis −16°.
+        Axis 61°.
+        Short PR.
+        The ECG is abnormal because of LVH.
+        There are abnormal Q waves in III.
+        Not a normal ECG.
+        Anything but a normal ECG.
+        The QT interval is 411 ms.
+        QTc 398 ms (Bazett).
+        The rate is 46 to 52 per minute.
+        Normal sinus rhythm is not present.
+        The P wave is absent.
+        Sinus rhythm with a 2:1 block.
+        A U wave is present.
     """,
     "00330_hr": """
         Sinus rhythm.
@@ -246,6 +367,17 @@ FALSE = {
         Atrial fibrillation and complete AV block.
         AF with a longest RR of 2.2 s.
         Slow atrial fibrillation.
+        The ventricular rate is regular at 63 bpm.
+        Atrial fibrillation, rate 36 bpm.
+        Left atrial enlargement.
+        P duration 110 ms.
+        QTc 435 ms in AF.
+        Junctional rhythm.
+        T waves inverted in V4-V6.
+        LVH.
+        R-R intervals are constant.
+        RR varies by 3 %.
+        Complete heart block with AF.
     """,
     "00338_hr": """
         Right bundle branch block.
@@ -271,6 +403,16 @@ FALSE = {
         RBBB-like pattern.
         Not LBBB.
         LBBB morphology without widening of the QRS.
+        QRS 148 ms without bundle branch block.
+        LBBB with QRS 184 ms.
+        Left bundle branch block; PR 220 ms.
+        T waves upright in I and aVL.
+        R wave in V1 is dominant.
+        S in V1 3.3 mV.
+        Time to R peak in V6 is 45 ms.
+        Intrinsicoid deflection in V5 30 ms.
+        Normal conduction.
+        Hemiblock.
     """,
     "00385_hr": """
         The pacemaker does not capture.
@@ -281,6 +423,16 @@ FALSE = {
         Left bundle branch block is present.
         Paced at 90 bpm.
         Dual chamber pacing.
+        Paced rhythm, 60/min.
+        AAI pacing.
+        QRS 164 ms.
+        QRS is narrow, 96 ms.
+        10 of 12 beats are paced.
+        No pacing spikes are visible.
+        Axis +51°.
+        Right axis deviation.
+        Sinus rhythm with pacing on demand.
+        PR 180 ms.
     """,
 }
 """A sentence a line: numbers, leads and units off, doubts, denials, changes, half-truths."""
@@ -374,6 +526,31 @@ TRUE = {
         No Q waves in the lateral leads.
         There is no ST depression in any lead.
         ST elevation in V2.
+        Rhythm: sinus. Rate: 94/min. Axis: −45°. PR: 160 ms. QRS: 96 ms. QTc: 378 ms.
+        LAFB: yes.
+        RBBB: no.
+        LBBB: absent.
+        AF: absent.
+        LAFB is present.
+        There are pathological Q waves from V2 to V4.
+        No ST depression, no T inversion.
+        No ectopic beats.
+        Ectopy is absent.
+        There is no evidence of atrial fibrillation, atrial flutter or AV block.
+        The QRS complex is narrow (96 ms) and the axis is deviated to the left (-45°).
+        The PR interval of 160 ms is normal.
+        A normal PR interval of 160 ms.
+        QTc is well below 450 ms.
+        The heart rate is below 100 but above 90 bpm.
+        The rate is 94.
+        The P wave lasts 93 ms.
+        RR 0.64 s.
+        No signs of right or left ventricular hypertrophy.
+        Neither right nor left atrial enlargement.
+        No high-degree AV block.
+        Lead III: S wave 0.75 mV.
+        R wave in aVL 5.9 mm.
+        Deep Q waves in V2 and V3 (1.29 mV each).
     """,
     "00001_hr": """
         Normal ECG.
@@ -388,6 +565,14 @@ TRUE = {
         No Q waves.
         T waves are normal.
         No ischaemia.
+        Normal ECG; heart rate 64 bpm, PR 139 ms, QRS 90 ms, QTc 406 ms.
+        No conduction disturbance.
+        Normal R-wave progression.
+        No voltage criteria for LVH.
+        Sinus rhythm with normal intervals.
+        Unremarkable tracing.
+        Heart rate is normal.
+        No sign of hypertrophy, infarction or ischaemia.
     """,
     "00330_hr": """
         Atrial fibrillation with a ventricular rate of 63 bpm.
@@ -396,6 +581,12 @@ TRUE = {
         The PR interval cannot be measured.
         AF with controlled ventricular response.
         Not sinus rhythm.
+        Irregular rhythm.
+        AF at 63/min.
+        QRS 85 ms, axis 56°.
+        No flutter waves.
+        Neither bradycardia nor tachycardia.
+        The PR interval is not measurable because of atrial fibrillation.
     """,
     "00338_hr": """
         LBBB with a QRS of 153 ms.
@@ -408,6 +599,11 @@ TRUE = {
         QRS is wide (153 ms).
         QRS broader than 120 ms.
         QRS over 150 ms.
+        LBBB.
+        QRS 148 ms, prolonged.
+        QTc (Bazett) 457 ms.
+        Sinus rhythm with left bundle branch block.
+        No right bundle branch block.
     """,
     "00385_hr": """
         Ventricular paced rhythm at 71 bpm.
@@ -419,6 +615,10 @@ TRUE = {
         Left axis deviation of −51°.
         AF cannot be judged.
         No P waves are seen.
+        Pacing spikes are visible.
+        Paced at 71 bpm.
+        Axis −51° (left).
+        Bundle branch block cannot be judged.
     """,
 }
 
