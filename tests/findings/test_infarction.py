@@ -101,5 +101,5 @@ def test_a_small_late_r_makes_no_rs_of_a_qs(make_case, first, late, found):
     qs = {"r_mv": first, "r2_mv": late, "qrs_max_mv": max(first, late), "qrs_min_mv": -1.5}
     assert ("QWAVE" in present(make_case(leads={"V1": qs, "V2": qs}))) is found
     # In the limb leads nothing is late enough to be an R' of the right ventricle.
-    limb = {lead: qs for lead in ("II", "III", "aVF")}
+    limb = dict.fromkeys(("II", "III", "aVF"), qs)
     assert "QWAVE" not in present(make_case(leads=limb))
