@@ -245,27 +245,26 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     holds = probability >= model.present
     lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
     span = (case.measurements.from_s, round(case.measurements.to_s, 3))
-    return all_of(
-        fact(
-            holds,
-            "repetition of the stretch before the QRS",
-            activity.p_coherence,
-            "",
-            "no P waves that repeat",
-            FIBRILLATION,
-            lead=lead,
-            span_s=span,
-        ),
-        fact(
-            holds,
-            "change from one RR to the next",
-            None if activity.irregularity is None else 100 * activity.irregularity,
-            "%",
-            "irregular",
-            FIBRILLATION,
-            span_s=span,
-        ),
+    repetition = fact(
+        holds,
+        "repetition of the stretch before the QRS",
+        activity.p_coherence,
+        "",
+        "no P waves that repeat",
+        FIBRILLATION,
+        lead=lead,
+        span_s=span,
     )
+    change = fact(
+        holds,
+        "change from one RR to the next",
+        None if activity.irregularity is None else 100 * activity.irregularity,
+        "%",
+        "irregular",
+        FIBRILLATION,
+        span_s=span,
+    )
+    return change if activity.p_coherence is None else all_of(repetition, change)
 
 
 def _steady(irregularity: float) -> Check:

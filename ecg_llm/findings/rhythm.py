@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -148,8 +148,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         judge("STACH", all_of(sinus, fast)),
         judge("SBRAD", all_of(sinus, below(case, "heart_rate_bpm", SLOW_BPM, BRADYCARDIA))),
         judge("SARRH", all_of(sinus, _sinus_arrhythmia(case))),
-        with_probability(judge("AFIB", fibrillation), activity),
-        judge("AFLT", flutter),
+        with_probability(judge("AFIB", _with_rate(case, fibrillation)), activity),
+        judge("AFLT", _with_rate(case, flutter)),
         judge("SVTAC", supraventricular),
         judge("wide_qrs_tachycardia", wide_fast),
         judge("junctional_rhythm", all_of(slow_no_p, opposite(wide))),
@@ -221,6 +221,14 @@ def _faster(case: Case, bpm: float) -> Check:
 def _slower(case: Case, bpm: float) -> Check:
     """A ventricular rate below a limit."""
     return below(case, "heart_rate_bpm", bpm, BRADYCARDIA)
+
+
+def _with_rate(case: Case, check: Check) -> Check:
+    """Tell a fast or slow ventricular response beside the rhythm of the atria."""
+    fast, slow = _faster(case, FAST_BPM), _slower(case, SLOW_BPM)
+    if not check.holds or not (fast.holds or slow.holds):
+        return check
+    return replace(check, evidence=check.evidence + (fast if fast.holds else slow).evidence)
 
 
 def _regular(activity: AtrialActivity) -> Check:

@@ -349,3 +349,12 @@ def test_the_beats_themselves_are_no_flutter():
     found = judged(synthetic_ecg(seed=3, rhythm="vt", bpm=230))
     assert found["wide_qrs_tachycardia"].status == "present"
     assert found["AFLT"].status == "absent" and found["SR"].status == "absent"
+
+
+@pytest.mark.parametrize(("bpm", "told"), [(140, True), (75, False)])
+def test_fibrillation_tells_a_fast_ventricular_response(bpm, told):
+    """ "Atrial fibrillation." was all that an impression said of 141/min."""
+    found = judged(synthetic_ecg(seed=2, rhythm="af", bpm=bpm))["AFIB"]
+    assert found.status == "present"
+    assert ("heart rate" in {item.quantity for item in found.evidence}) is told
+    assert all(item.value is not None for item in found.evidence)
