@@ -16,7 +16,7 @@ from ecg_llm.descriptions import (
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.fibrillation import ESCAPE, LOOK_ALIKE
 from ecg_llm.findings.finding import URGENCIES, Finding
-from ecg_llm.phrases import brief_reason, listing, sentence
+from ecg_llm.phrases import brief_reason, listing, reading, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
@@ -39,6 +39,7 @@ from ecg_llm.statements import (
     stated_claim,
     value_claims,
 )
+from ecg_llm.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -315,12 +316,17 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     """Say that no rhythm is stated, and which one is possible."""
     open_ = [f for f in findings if f.code in RHYTHMS and f.status == "unknown" and f.doubt]
     text = "the basic rhythm could not be determined"
+    known = (item for f in findings if f.code == "extreme_tachycardia" for item in f.evidence)
+    rate = next((item for item in known if isinstance(item.value, float)), None)
+    if rate is not None:
+        text += f" ({said(rate.quantity, reading(rate, ''))})"
     told = {LOOK_ALIKE, ESCAPE} & {f.reason for f in findings if f.code in RHYTHMS}
     if open_:
         text += f": possible {listing([finding.label for finding in open_], 'or')}"
     elif told:
         text += f": {min(told)}"
     facts = tuple(item for finding in open_ for item in finding.evidence)
+    facts += () if rate is None else (rate,)
     return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
 
 

@@ -633,9 +633,15 @@ def test_a_rhythm_that_cannot_be_told_says_why():
         reason=LOOK_ALIKE,
     )  # fmt: skip
     absent = made_finding("SR", "sinus rhythm", "rhythm", "normal", status="absent")
-    found = (FINDINGS[1], absent, open_)
+    rate = evidence("heart rate", 127.0, "bpm", "≤ 150/min")
+    slower = made_finding(
+        *("extreme_tachycardia", "ventricular rate above 150/min", "rhythm", "urgent"),
+        status="absent",
+        evidence=(rate,),
+    )
+    found = (FINDINGS[1], absent, open_, slower)
     report = build_report(RECORD, QUALITY, made_measurements(), found)
-    told = f"The basic rhythm could not be determined: {LOOK_ALIKE}."
+    told = f"The basic rhythm could not be determined (heart rate 127 bpm): {LOOK_ALIKE}."
     assert told in report.impression
 
 

@@ -71,8 +71,14 @@ def apply_criteria(
     third = any(f.code == "3AVB" and f.status == "present" for f in av_block)
     if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
         rhythm = replace(rhythm, ventricular=True)
-    conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
-    findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
+    origin = _ventricular_origin(paced, rhythm)
+    conduction = judge_conduction(case, origin, not rhythm.p_gate)
+    findings = [
+        *judge_technical(case, origin),
+        *pacing.findings,
+        *rhythm.findings,
+        *conduction.findings,
+    ]
     if second or third:
         findings = [_of_the_block(f) if f.code in ("SBRAD", "SARRH") else f for f in findings]
     findings += av_block
