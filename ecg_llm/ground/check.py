@@ -21,7 +21,6 @@ from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, Sentence, evidence_of
 from ecg_llm.ground.stray import stray_number
-from ecg_llm.ground.technical import on_quality
 from ecg_llm.outside import DECLINES, names_what_is_not_sought, says_what_no_ecg_tells
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
@@ -75,8 +74,6 @@ def check_sentence(
         evidence = evidence_of(claims)
         return [Sentence(text=fit, before=before, evidence=evidence, claims=claims, change=change)]
 
-    if (quality := on_quality(text, known)) is not None:
-        return _once(quality, text, before, said, "") or no(SAID_ALREADY)
     if outside := says_what_no_ecg_tells(text) or names_what_is_not_sought(text):
         return no(outside)
     checked = known.check(text)
