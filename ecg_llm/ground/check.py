@@ -12,9 +12,7 @@ from ecg_llm.ground.affirmed import (
     affirmed,
     breaks_rule,
     denied_without_facts,
-    foreign_facts,
-    less_sure,
-    without_facts,
+    unfit,
 )
 from ecg_llm.ground.in_place import with_numbers
 from ecg_llm.ground.known import Known
@@ -87,10 +85,7 @@ def check_sentence(
             return no(reason)
         if adds_nothing(text, checked, said, numbers=deny):
             return no(SAID_ALREADY)
-        for unfit in (less_sure, without_facts, foreign_facts):
-            if reason := unfit(text, checked, known):
-                return anew(_findings(checked, known), reason)
-        if reason := breaks_rule(text):
+        if reason := unfit(text, checked, known):
             return anew(_findings(checked, known), reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"
