@@ -13,7 +13,7 @@ from dataclasses import replace
 from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
 from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
 from ecg_llm.findings.families import KINDS_OF_SINUS
-from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, NO_BEATS, SLOW_BPM
 from ecg_llm.vocabulary import members
 
@@ -236,11 +236,11 @@ def _strain(out: dict[str, Finding]) -> None:
     if strain is None or strain.status != "present" or hypertrophy is None or not hypertrophy.doubt:
         return
     doubt = hypertrophy.doubt
-    if hypertrophy.status == "present":
-        out["lv_strain"] = replace(strain, doubt=doubt)
-    else:
-        reason = f"uncertain: {doubt}"
-        out["lv_strain"] = replace(strain, status="unknown", reason=reason, doubt=doubt)
+    said = tuple(item for item in hypertrophy.evidence if item.quantity == BY_ENCODER)
+    strain = replace(strain, doubt=doubt, evidence=strain.evidence + said)
+    if hypertrophy.status != "present":
+        strain = replace(strain, status="unknown", reason=f"uncertain: {doubt}")
+    out["lv_strain"] = strain
 
 
 def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:

@@ -436,7 +436,9 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             rival = out[str(best)]
             why = f"{rival.label} is more probable ({rival.probability:.2f})"
             met_alone = code in met and best not in sure
-            doubt = f"the criterion is met, but {why}" if met_alone else None
+            doubt = None
+            if met_alone:
+                doubt = f"the criterion is met, but {rival.label} is more probable"
             yield replace(
                 finding,
                 status="unknown",

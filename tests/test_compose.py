@@ -21,6 +21,7 @@ from ecg_llm.quality import LeadQuality, Quality, Suspicion
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim, Report
+from ecg_llm.statements import finding_claims
 
 RECORD = ECGRecord(
     signal=np.zeros((12, 5000), np.float32),
@@ -643,6 +644,25 @@ def test_a_rhythm_that_cannot_be_told_says_why():
     report = build_report(RECORD, QUALITY, made_measurements(), found)
     told = f"The basic rhythm could not be determined (heart rate 127 bpm): {LOOK_ALIKE}."
     assert told in report.impression
+
+
+def test_beside_one_kind_of_second_degree_block_no_other_kind_is_denied():
+    """ "No second-degree AV block (Mobitz II, 2:1)" stood below a Wenckebach block."""
+    dropped = (evidence("P waves without QRS", 3.0, "", "P wave without QRS in a long RR"),)
+
+    def judged(code, status):
+        row = STATEMENTS[code]
+        facts = dropped if status == "present" else ()
+        return made_finding(
+            code, row.label, row.section, row.urgency, status=status, evidence=facts
+        )
+
+    kinds = judged("mobitz_2", "absent"), judged("av_block_2_1", "absent")
+    third = judged("3AVB", "absent")
+    told = " ".join(claim.text for claim in finding_claims((judged("mobitz_1", "present"), *kinds)))
+    assert "No second" not in told and "Wenckebach" in told
+    told = " ".join(claim.text for claim in finding_claims((*kinds, third)))
+    assert "No" in told and "block" in told
 
 
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():

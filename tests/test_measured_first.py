@@ -243,6 +243,8 @@ def test_a_strain_pattern_is_as_sure_as_the_hypertrophy_that_makes_it_one(score,
     judged = found({"LVH": score}, made("LVH", "present", r), made("lv_strain", "present", r))
     assert judged["lv_strain"].status == status
     assert bool(judged["lv_strain"].doubt) is doubted
+    if doubted:  # the number in the doubt is held by the evidence
+        assert BY_ENCODER in {item.quantity for item in judged["lv_strain"].evidence}
 
 
 def test_a_fast_supraventricular_tachycardia_is_stated_and_no_sinus_rhythm_beside_it():
