@@ -363,8 +363,8 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
 
 
 def _rank(finding: Finding) -> tuple[int, bool, bool]:
-    """The most urgent first, and of those what is sure."""
-    doubt = finding.doubt is not None
+    """The most urgent first, and of those what is sure; that the rest is normal comes last."""
+    doubt = finding.doubt is not None and finding.urgency != "normal"
     return URGENCIES.index(finding.urgency), doubt and finding.status == "unknown", doubt
 
 

@@ -754,6 +754,12 @@ def test_what_is_sure_comes_before_what_is_not_and_an_injury_of_two_walls_is_one
     report = build_report(RECORD, QUALITY, made_measurements(), found)
     assert [alert.code for alert in report.alerts] == ["INJAL", "very_long_qt"]
     assert [line[:10] for line in report.impression[:2]] == ["ST depress", "QTc of 500"]
+    arrhythmia = made_finding(
+        "SARRH", "sinus arrhythmia", "rhythm", "normal", doubt="by the encoder"
+    )
+    normal = made_finding("NORM", "normal ECG", "rhythm", "normal")
+    last = build_report(RECORD, QUALITY, made_measurements(), (arrhythmia, normal)).impression[-1]
+    assert last == "Normal ECG."
     alone = build_report(RECORD, QUALITY, made_measurements(), (guessed, urgent("very_long_qt")))
     assert [alert.code for alert in alone.alerts] == ["very_long_qt", "INJAS"]
 
