@@ -362,3 +362,10 @@ def test_fibrillation_tells_a_fast_ventricular_response(bpm, told):
     assert found.status == "present"
     assert ("heart rate" in {item.quantity for item in found.evidence}) is told
     assert all(item.value is not None for item in found.evidence)
+
+
+@pytest.mark.parametrize(("bpm", "status"), [(215, "present"), (130, "absent")])
+def test_a_wide_tachycardia_beyond_what_an_av_node_conducts_alerts_though_irregular(bpm, status):
+    """Fibrillation over an accessory pathway was atrial fibrillation with a bundle branch block."""
+    found = judged(synthetic_ecg(seed=2, rhythm="af", bpm=bpm, conditions=["CLBBB"]))
+    assert found["wide_qrs_tachycardia"].status == status
