@@ -200,7 +200,8 @@ def _quality_block(quality: Quality) -> QualityBlock:
 def _quality(record: ECGRecord, quality: Quality, findings: Sequence[Finding]) -> tuple[Claim, ...]:
     technical = _of(findings, "technical")
     told = {item.quantity for finding in technical for item in finding.evidence}
-    return (*quality_claims(record, quality, told), *finding_claims(technical))
+    paced = any(finding.code == "PACE" and finding.status == "present" for finding in findings)
+    return (*quality_claims(record, quality, told, paced=paced), *finding_claims(technical))
 
 
 def _sections(

@@ -331,13 +331,16 @@ def test_unusable_leads_and_suspicions_are_said():
         "The tracing can be interpreted with limits: 1 lead is not usable.",
         "Not measured: V3 (flat).",
         "Suspected RA-LA reversal: P and QRS axis 172° and 165°.",
-        "Pacing spikes were seen (2).",
+        "Spikes were seen (2) that drive no beats: artefacts, or pacing without effect.",
         "Computed from other leads, not recorded: aVR and aVL.",
         "Judged from 0.00 s to 8.00 s of 10.00 s.",
         "The file does not state its gain: voltages were not judged.",
     ]
     assert "lead V3" in {abstention.what for abstention in report.abstentions}
     assert check_claims(report) == ()
+    pacing = made_finding("PACE", "pacemaker rhythm", "rhythm", "abnormal")
+    paced = build_report(record, quality, made_measurements(), (*FINDINGS, pacing))
+    assert "Pacing spikes were seen (2)." in statements(paced, "Technical quality")
 
 
 def test_what_is_grave_and_was_not_judged_stands_in_the_impression():
