@@ -200,7 +200,8 @@ def _quality_block(quality: Quality) -> QualityBlock:
 def _quality(record: ECGRecord, quality: Quality, findings: Sequence[Finding]) -> tuple[Claim, ...]:
     technical = _of(findings, "technical")
     told = {item.quantity for finding in technical for item in finding.evidence}
-    return (*quality_claims(record, quality, told), *finding_claims(technical))
+    paced = any(finding.code == "PACE" and finding.status == "present" for finding in findings)
+    return (*quality_claims(record, quality, told, paced=paced), *finding_claims(technical))
 
 
 def _sections(
@@ -363,8 +364,8 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
 
 
 def _rank(finding: Finding) -> tuple[int, bool, bool]:
-    """The most urgent first, and of those what is sure."""
-    doubt = finding.doubt is not None
+    """The most urgent first, and of those what is sure; that the rest is normal comes last."""
+    doubt = finding.doubt is not None and finding.urgency != "normal"
     return URGENCIES.index(finding.urgency), doubt and finding.status == "unknown", doubt
 
 
