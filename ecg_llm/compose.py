@@ -14,8 +14,9 @@ from ecg_llm.descriptions import (
     st_claims,
 )
 from ecg_llm.findings.case import LABELS
+from ecg_llm.findings.fibrillation import ESCAPE, LOOK_ALIKE
 from ecg_llm.findings.finding import URGENCIES, Finding
-from ecg_llm.phrases import brief_reason, listing, sentence
+from ecg_llm.phrases import brief_reason, listing, reading, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
@@ -38,9 +39,10 @@ from ecg_llm.statements import (
     stated_claim,
     value_claims,
 )
+from ecg_llm.wording import said
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
@@ -60,8 +62,11 @@ RHYTHMS = (
     *("wide_qrs_tachycardia", "asystole_or_vf"),
 )
 """One of these an impression names, or says that it could not."""
+AS_LIKELY = 0.5
+"""Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
+_INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
 _ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
 SIGNS = {
     "INVT": (*_ISCHAEMIC, "lv_strain"),
@@ -195,7 +200,8 @@ def _quality_block(quality: Quality) -> QualityBlock:
 def _quality(record: ECGRecord, quality: Quality, findings: Sequence[Finding]) -> tuple[Claim, ...]:
     technical = _of(findings, "technical")
     told = {item.quantity for finding in technical for item in finding.evidence}
-    return (*quality_claims(record, quality, told), *finding_claims(technical))
+    paced = any(finding.code == "PACE" and finding.status == "present" for finding in findings)
+    return (*quality_claims(record, quality, told, paced=paced), *finding_claims(technical))
 
 
 def _sections(
@@ -240,7 +246,7 @@ def _of(findings: Sequence[Finding], *sections: str) -> list[Finding]:
 
 def _impression(findings: Sequence[Finding]) -> list[Claim]:
     """Conclude: present findings by urgency, or that none was found; what grave was not judged."""
-    present = _without_signs(concluded(findings), findings)
+    present = sorted(_without_signs(concluded(findings), findings), key=_rank)
     graver = any(finding.urgency != "normal" for finding in present)
     lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
@@ -249,6 +255,7 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
         judged = [f for f in findings if not f.doubt]
         nothing = Claim(text=sentence(nothing_found(judged)), status="supported")
         lines += [impression_claim(finding) for finding in open_] or [nothing]
+    lines += [claim for claim in map(impression_claim, _also_open(findings)) if claim not in lines]
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))
@@ -262,6 +269,25 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
 
 
+def _also_open(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Choose what a reader would miss among what stays open though its criterion is met.
+
+    That is fibrillation as likely as a sinus rhythm that is in doubt, and changes of ST and T where
+    nothing else is said of them and the ECG is not called normal.
+    """
+    known = {finding.code: finding for finding in findings if finding.status == "present"}
+    of_st = any(finding.section == "st-t" or code == "lv_strain" for code, finding in known.items())
+    doubtful_sinus = "SR" in known and known["SR"].doubt is not None
+    for finding in findings:
+        if finding.status != "unknown" or not finding.doubt or not finding.has_facts:
+            continue
+        likely = (finding.probability or 0.0) >= AS_LIKELY
+        if finding.code in ("AFIB", "AFLT") and doubtful_sinus and likely:
+            yield finding
+        if finding.code in ("STD_", "INVT") and not of_st and "NORM" not in known:
+            yield finding
+
+
 def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> list[Finding]:
     """Leave out signs whose meaning is stated as surely; hypertrophy names its strain pattern."""
     known = {finding.code: finding for finding in findings if finding.status == "present"}
@@ -271,8 +297,7 @@ def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> l
         others = [known[code] for code in SIGNS.get(finding.code, ()) if code in known]
         if any(other.doubt is None or finding.doubt is not None for other in others):
             continue
-        sure = "ISC_" in known and known["ISC_"].doubt is None
-        if sure and finding.code in _ISCHAEMIC and finding.doubt:  # the leads stand beside it
+        if finding.doubt and _told_by_surer(finding, known):
             continue
         if finding.code == "LVH" and strain:
             finding = replace(finding, label=f"{finding.label} with a strain pattern")
@@ -280,13 +305,29 @@ def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> l
     return kept
 
 
+def _told_by_surer(finding: Finding, known: Mapping[str, Finding]) -> bool:
+    """Whether a surer statement of the same, beside which its leads stand, names another wall."""
+    for walls, surer in ((_ISCHAEMIC, ("ISC_",)), (_INJURY, _INJURY)):
+        if finding.code in walls:
+            return any(code in known and known[code].doubt is None for code in surer)
+    return False
+
+
 def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     """Say that no rhythm is stated, and which one is possible."""
     open_ = [f for f in findings if f.code in RHYTHMS and f.status == "unknown" and f.doubt]
     text = "the basic rhythm could not be determined"
+    known = (item for f in findings if f.code == "extreme_tachycardia" for item in f.evidence)
+    rate = next((item for item in known if isinstance(item.value, float)), None)
+    if rate is not None:
+        text += f" ({said(rate.quantity, reading(rate, ''))})"
+    told = {LOOK_ALIKE, ESCAPE} & {f.reason for f in findings if f.code in RHYTHMS}
     if open_:
         text += f": possible {listing([finding.label for finding in open_], 'or')}"
+    elif told:
+        text += f": {min(told)}"
     facts = tuple(item for finding in open_ for item in finding.evidence)
+    facts += () if rate is None else (rate,)
     return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
 
 
@@ -304,8 +345,11 @@ def _refusal(quality: Quality) -> Claim:
 
 
 def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
-    fast = any(f.code in RATE_SAID_BY and f.status == "present" for f in findings)
-    findings = [f for f in findings if not (fast and f.code == "extreme_tachycardia")]
+    alerting = [
+        finding
+        for finding in findings
+        if finding.urgency in ALERTING and (finding.status == "present" or is_grave_doubt(finding))
+    ]
     return tuple(
         Alert(
             code=finding.code,
@@ -315,9 +359,14 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
             advice=advice(finding.code),
             evidence=finding.evidence,
         )
-        for finding in sorted(findings, key=lambda finding: URGENCIES.index(finding.urgency))
-        if finding.urgency in ALERTING and (finding.status == "present" or is_grave_doubt(finding))
+        for finding in _without_signs(sorted(alerting, key=_rank), findings)
     )
+
+
+def _rank(finding: Finding) -> tuple[int, bool, bool]:
+    """The most urgent first, and of those what is sure; that the rest is normal comes last."""
+    doubt = finding.doubt is not None and finding.urgency != "normal"
+    return URGENCIES.index(finding.urgency), doubt and finding.status == "unknown", doubt
 
 
 def _abstentions(

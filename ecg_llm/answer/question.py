@@ -12,7 +12,7 @@ from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
-from ecg_llm.claims.measured_words import ASIDE_OF
+from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,8 @@ _ABOUT = (
         "open",
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
         r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?|"
-        r"tell)\b|\b(leave|leaving|left) out\b",
+        r"tell)\b|\b(leave|leaving|left) out\b|"
+        r"\b(uncertain|unsure|unclear|doubtful|ambiguous|not sure|in doubt)\b",
     ),
     (
         "courtesy",
@@ -128,7 +129,7 @@ _ABOUT = (
     ),
     ("conduction", r"\bconduct(ion|ed|ing)\b"),
     ("repolarization", r"\b(repolari[sz]ation|ST[- –/]?T( changes)?)\b"),
-    ("chambers", r"\bchambers?\b"),
+    ("chambers", r"\b(?<!single )(?<!dual )chambers?\b"),
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
     (
         "normal",
@@ -147,26 +148,14 @@ _ABOUT = (
 JUDGES = ("normal", "why")
 """Of a value this asks whether it lies within its limits: also *why is it so long*."""
 _SAID_OF_VALUES = ("high", "low", "narrow", "normal", "abnormal")
-_ENDS: tuple[tuple[Literal["largest", "lowest"], re.Pattern[str]], ...] = (
-    (
-        "lowest",
-        re.compile(
-            r"\b(smallest|lowest|shortest|least|minim\w+|(most|maximal|greatest|deepest|largest) "
-            r"(\w+ )?(negative|inverted|inversion|depress\w+)|deepest T)\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "largest",
-        re.compile(
-            r"\b(tallest|largest|highest|biggest|greatest|deepest|most|worst|longest|maxim\w+|widest)\b",
-            re.IGNORECASE,
-        ),
-    ),
-)
+_ENDS: dict[Literal["lowest", "largest"], str] = {
+    "lowest": r"\b(smallest|lowest|shortest|(?<!at )least|minim\w+|deepest T|"
+    r"(most|maximal|greatest|deepest|largest) (\w+ )?(negative|inverted|inversion|depress\w+))\b",
+    "largest": r"\b(tallest|largest|highest|biggest|greatest|deepest|(?<!at )most|worst|longest|"
+    r"maxim\w+|widest)\b",
+}
 _PLACE = re.compile(r"\b(leads?|walls?|territor(y|ies)|regions?|areas?)\b", re.IGNORECASE)
 _RHYTHM = re.compile(r"\brh?ythm\b", re.IGNORECASE)
-_PARTS = ("conduction", "repolarization", "chambers")
 _SIZE = re.compile(r"\bhow (deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 
@@ -182,8 +171,9 @@ _ASKS_FOR = re.compile(
 )
 _LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"(and|what about|how about|"
-    r"(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
+    r"(and|what about|how about|which|what (kind|type|degree)|in (men|women)|by how much|single|"
+    r"dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|small)er|more|less|over|under|above|"
+    r"below|(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
     re.IGNORECASE,
 )
 _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
@@ -210,66 +200,84 @@ def read_question(text: str) -> Asked:
     True
     """
     items = lead_groups(scan(text))
-    about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
-    findings = [item.data for item in items if item.kind == "finding"]
-    findings += ["SR" for item in items if item.kind == "nsr"]
-    quantities = [item.data for item in items if item.kind == "quantity"]
-    for item in items:
-        if item.kind == "state":
-            quantities.append("heart_rate")
-        elif item.kind == "intervals":
-            quantities += ["pr", "qrs", "qtc"]
-        elif item.kind in ("regular", "irregular"):
-            quantities.append("rr_cv")
-        elif item.kind == "good_r":
-            findings.append("poor_r_progression")
-        elif item.kind == "formula":
-            by = "bazett" if item.raw.lower().startswith("bazett") else "fridericia"
-            quantities.append(f"qtc_{by}")
+    findings, quantities = _named(items)
+    about = _about(text, items, named=bool(findings or quantities), values=bool(quantities))
     if "qt" in quantities and about in JUDGES:  # what is long or short is it for its rate
         quantities[quantities.index("qt")] = "qtc"
-    places = [item for item in items if item.kind == "lead"]
+    places = [item.data for item in items if item.kind == "lead"]
     if not (findings or quantities or _PLACE.search(text)):  # "chest pain" names no lead
-        places = [item for item in places if isinstance(item.data, str) or item.data[1]]
-    leads = [lead for item in places for lead in _leads(item.data)]
+        places = [data for data in places if data[1]]
+    leads = [lead for data in places for lead in data[0]]
     leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
-    if about == "normal" and _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
-        about = "report"
     if not (findings or quantities or leads) and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
     if not quantities and _EITHER.search(text) and re.search(r"\baxis\b", text, re.IGNORECASE):
         quantities.append("qrs_axis")  # left, right or normal: the value tells
-    if _asks_what_it_is(items) or (findings and _IN_GENERAL.search(text)):
+    if findings and (_asks_what_it_is(items) or _IN_GENERAL.search(text)):
         about = "means"
-    if about is None and quantities and any(item.kind in _SAID_OF_VALUES for item in items):
-        about = "normal"
-    if about is None and _SIZE.search(text):
-        about = "size"
-    if about == "why" and not (findings or quantities) and _EXPLAIN.search(text):
-        about = "report"
-    rhythm = _RHYTHM.search(text) is not None
-    if about in ("why", "sure") and rhythm and not (findings or quantities):
-        about = "rhythm"
-    if about in _PARTS and (findings or quantities):
-        about = None
-    end = next((end for end, words in _ENDS if words.search(text)), None)
-    if end is not None and about == "urgent" and quantities:  # "the worst" of a wave
-        about = None
+    end = next((end for end, words in _ENDS.items() if re.search(words, text, re.I)), None)
     turned = _denies(text, findings)
+    closed = about not in _OPEN and end is None
+    aside = [name for code in findings for name in ASIDE_OF.get(code, ())]
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
-        closed=about not in _OPEN and _is_closed(text.strip(), findings, quantities, about),
-        proposes=_proposed(
-            text, [*quantities, *(q for f in findings for q in ASIDE_OF.get(f, ()))]
-        ),
+        closed=closed and _is_closed(text.strip(), findings, quantities, about),
+        proposes=_proposed(text, [*quantities, *aside]),
         end=end,
-        rhythm=rhythm,
+        rhythm=_RHYTHM.search(text) is not None,
         turned=turned,
         excludes=turned and _EXCLUDES.search(text) is not None,
     )
+
+
+def _named(items: Sequence[Item]) -> tuple[list[str], list[str]]:
+    """Give the findings and the quantities that a question names."""
+    findings = [item.data for item in items if item.kind == "finding"]
+    quantities = [item.data for item in items if item.kind == "quantity"]
+    for item in items:
+        match item.kind:
+            case "nsr":
+                findings.append("SR")
+            case "good_r":
+                findings.append("poor_r_progression")
+            case "tachycardia" | "bradycardia":
+                quantities.append("heart_rate")
+            case "intervals":
+                quantities += ["pr", "qrs", "qtc"]
+            case "regular" | "irregular":
+                quantities.append("rr_cv")
+            case "formula":
+                by = "bazett" if item.raw.lower().startswith("bazett") else "fridericia"
+                quantities.append(f"qtc_{by}")
+            case _:
+                pass
+    return findings, quantities
+
+
+def _about(text: str, items: Sequence[Item], *, named: bool, values: bool) -> str | None:
+    """Tell what is asked, by the first words of `_ABOUT` in the question and what it names."""
+    about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
+    rhythm = _RHYTHM.search(text) is not None
+    match about:
+        case "normal" if _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
+            return "report"
+        case "why" if not named and _EXPLAIN.search(text) and not rhythm:
+            return "report"
+        case "why" | "sure" if not named and rhythm:
+            return "rhythm"
+        case "urgent" if values and any(re.search(words, text, re.I) for words in _ENDS.values()):
+            return None  # "the worst" of a wave
+        case "conduction" | "repolarization" | "chambers" if named:
+            return None
+        case None if values and any(item.kind in _SAID_OF_VALUES for item in items):
+            return "normal"
+        case None if _SIZE.search(text):
+            return "size"
+        case _:
+            return about
 
 
 _IN_GENERAL = re.compile(
@@ -333,11 +341,6 @@ def _denies(text: str, findings: Sequence[str]) -> bool:
     return denied or _EXCLUDES.search(text) is not None
 
 
-def _leads(data: object) -> tuple[str, ...]:
-    """Give the leads of a scanned item."""
-    return (data,) if isinstance(data, str) else tuple(data[0]) if isinstance(data, tuple) else ()
-
-
 def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     """Let ``Is that normal?``, ``Why?`` and ``And in V2?`` ask of what was asked before.
 
@@ -369,10 +372,20 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
         if asked.about == "normal" and not earlier.quantities:
             return whole
         about, leads = about or earlier.about, leads or earlier.leads
-        carried = earlier.about in CARRIED or earlier.leads
+        carried = earlier.about in CARRIED or earlier.leads or _GOES_ON.match(text.strip())
         if earlier.named or (earlier.about != asked.about and not carried):
-            return replace(earlier, about=about, leads=leads, closed=False)
+            proposes = _proposed_of(earlier, question)
+            closed = proposes is not None
+            return replace(earlier, about=about, leads=leads, closed=closed, proposes=proposes)
     return whole
+
+
+def _proposed_of(earlier: Asked, question: str) -> str | None:
+    """Read ``And over 160?`` as a statement on the value that was asked for before."""
+    if len(earlier.quantities) != 1 or not re.search(r"\d", question):
+        return None
+    rest = re.sub(r"^\W*and\b", "", question, flags=re.IGNORECASE)
+    return _proposed(f"{MEASURED[earlier.quantities[0]].label} {rest}", earlier.quantities)
 
 
 CARRIED = ("why", "sure", "normal", "where", "since", "size")

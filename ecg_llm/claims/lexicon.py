@@ -6,9 +6,9 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ecg_llm.claims.measured_words import MEASURED, TERRITORIES, UNITS
+from ecg_llm.claims.measured_words import ALL_LEADS, MEASURED, TERRITORIES, UNITS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases
+from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases, said
 
 _TOKEN = re.compile(
     r"(?P<num>\d+(?:[.,]\d+)*)"
@@ -55,95 +55,52 @@ class Number(NamedTuple):
     step: float
 
 
+EXCEPTING = ("except", "except for", "except in", "apart from", "other than", "sparing", "spare")
+"""Behind these stand the leads that a statement does not hold for."""
 _PHRASES: dict[str, tuple[str, ...]] = {
     # A place on the tracing: a number after it is no width of the QRS.
     "word": ("before [the|each|every|a] QRS",),
     "neg": (
-        "no",
-        "not",
-        "without",
+        "[no|not|without|lacks|lacking|neither|nor|never|none|denies|cannot]",
+        "[free of|free from|argues against|negative for|rather than|instead of|as opposed to]",
+        "[none of|does not have|fails to show|anything but|far from]",
         "[|the ][absence|lack] of",
         "no [evidence|sign|indication|suggestion|proof] of",
-        "free of",
-        "free from",
-        "lacks",
-        "lacking",
         "[rules|ruling|ruled] out",
         "[excludes|excluding|exclude|excluded]",
-        "argues against",
         "[speaks|speaking] against",
-        "negative for",
-        "rather than",
-        "instead of",
-        "as opposed to",
-        "neither",
-        "nor",
-        "never",
-        "none of",
-        "denies",
-        "cannot",
-        "does not have",
-        "fails to show",
-        "except[| for| in]",
-        "apart from",
-        "other than",
-        "sparing",
+        *EXCEPTING,
     ),
     "neg_post": (
-        "[is|are|was|were] [absent|excluded|missing|lacking]",
         "absent",
+        "[is|are|was|were] [absent|excluded|missing|lacking]",
         "[|is |are |was |were ]not "
-        "[present|seen|evident|found|identified|detected|visible|met|fulfilled|satisfied|there"
-        "|demonstrated|noted|shown|observed|confirmed|supported|apparent|recorded]",
+        "[present|seen|evident|found|identified|detected|visible|met|fulfilled|satisfied|there|"
+        "demonstrated|noted|shown|observed|confirmed|supported|apparent|recorded]",
         "[is|are|was|were|can be|has been|have been] [excluded|ruled out]",
         "not [present|seen]",
         "cannot be [seen|found|identified|detected|confirmed]",
     ),
-    "unlikely": ("unlikely", "improbable", "doubtful"),
+    "unlikely": ("[unlikely|improbable|doubtful]",),
     "plain": (
-        "not only",
-        "no doubt",
-        "without doubt",
-        "no question",
+        "[not only|no doubt|without doubt|no question|whether or not|not without]",
+        "[no absence of|there is no denying|cannot be denied|no less than]",
         "not [absent|unusual|uncommon]",
         "no change [|in|from|since]",
-        "whether or not",
-        "not without",
-        "no absence of",
-        "there is no denying",
-        "cannot be denied",
-        "no less than",
+        "of [undetermined|indeterminate|unknown|uncertain] age",
     ),
     "possible": (
-        "possible",
-        "possibly",
-        "probable",
-        "probably",
-        "likely",
-        "may",
-        "might",
-        "could",
-        "suggest",
-        "suggests",
-        "suggesting",
-        "suggestive of",
-        "suspicious for",
-        "suspicion of",
-        "suspected",
-        "suspect",
-        "consider",
-        "questionable",
-        "perhaps",
-        "presumed",
+        "[possible|possibly|probable|probably|likely|may|might|could|suggest|suggests]",
+        "[suggesting|suspected|suspect|consider|questionable|perhaps|presumed|query]",
+        "[suggestive of|suspicious for|suspicion of|consistent with|compatible with]",
+        "[in keeping with|appears to be]",
         "[concern|concerning] for",
-        "consistent with",
-        "compatible with",
-        "in keeping with",
         "[cannot|can not|could not|does not|do not] [exclude|rule out]",
         "not [exclude|excluding]",
+    ),
+    "borderline": (
         "borderline",
-        "query",
-        "appears to be",
+        "[at|near|close to] [the|its] [upper |lower |][limit|limits][| of normal]",
     ),
     "possible_post": (
         "[cannot|can not|could not] be [excluded|ruled out]",
@@ -161,21 +118,13 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "[cannot|could not] [judge|assess|determine|measure|evaluate]",
     ),
     "general": (
-        "if",
-        "means when",
+        "[if|normally|typically]",
+        "[means when|refers to|is diagnosed when|is said to be|is called when|for example]",
+        "[in general|criteria for]",
         "is defined [as|by]",
         "are defined [as|by]",
-        "refers to",
         "would [be|have|show|require|need|suggest]",
-        "is diagnosed when",
-        "is said to be",
-        "is called when",
-        "for example",
-        "in general",
-        "criteria for",
         "[|the ][original|written|first] report [says|states|gives|reads|names|mentions]",
-        "normally",
-        "typically",
     ),
     "earlier": (
         "[|the ][previous|prior|earlier|last|old|first] "
@@ -184,221 +133,96 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "[|the ][previous|prior|earlier] "
         "[one|QTc|QT|PR|QRS|rate|heart rate|axis|value|measurement|record]",
     ),
-    "history": ("history of", "known", "by history", "[family|past|medical] history"),
+    "history": ("known", "[history of|by history]", "[family|past|medical] history"),
     "stop": (
-        "but",
-        "however",
-        "although",
-        "though",
-        "while",
-        "whereas",
-        "with",
-        "because",
-        "since",
-        "therefore",
-        "so",
-        "yet",
-        "despite",
-        "in spite of",
-        "otherwise",
-        "then",
-        "hence",
-        "which",
-        "due to",
-        "as well as",
-        "plus",
-        "accompanied by",
-        "associated with",
-        "thus",
-        "there is",
-        "there are",
+        "[but|however|although|though|while|whereas|with|because|since|therefore|so|yet]",
+        "[despite|otherwise|then|hence|which|plus|thus]",
+        "[in spite of|due to|as well as|accompanied by|associated with|there is|there are]",
         "in the presence of",
+        "apart from [that|this|these|those]",
     ),
-    "and": ("and", "&"),
-    "or": ("or", "and/or"),
+    "and": ("[and|&]",),
+    "or": ("[or|and/or]",),
     "verb": (
-        "is",
-        "are",
-        "was",
-        "were",
-        "has",
-        "have",
-        "had",
-        "shows",
-        "show",
-        "shown",
-        "measures",
-        "measuring",
-        "remains",
-        "lies",
-        "seems",
-        "appears",
-        "demonstrates",
-        "reveals",
-        "exhibits",
-        "equals",
-        "averages",
-        "reads",
-        "runs",
-        "stands at",
-        "comes to",
+        "[is|are|was|were|has|have|had|shows|show|shown|measures|measuring|remains|lies|seems]",
+        "[appears|demonstrates|reveals|exhibits|equals|averages|reads|runs]",
+        "[stands at|comes to]",
     ),
     "seen": (
         "[is |are |was |were |][seen|present|noted|evident|found|identified]",
         "[is |are |was |were |][detected|visible|observed]",
     ),
     ">": (
-        "[more|greater|longer|higher|larger|wider|faster|taller|deeper|later] than",
-        "above",
-        "over",
-        "exceeds",
-        "exceeding",
-        "exceed",
+        "[above|over|exceeds|exceeding|exceed|beyond]",
         "in excess of",
-        "beyond",
+        "[more|greater|longer|higher|larger|wider|broader|faster|taller|deeper|later] than",
     ),
-    ">=": ("at least", "no less than", "not less than", "a minimum of"),
+    ">=": ("[at least|no less than|not less than|a minimum of]",),
     "<": (
-        "[less|shorter|lower|smaller|slower|narrower|earlier] than",
-        "below",
-        "under",
+        "[below|under]",
         "short of",
+        "[less|shorter|lower|smaller|slower|narrower|briefer|earlier] than",
     ),
-    "<=": ("at most", "no more than", "not more than", "a maximum of"),
-    "max": ("up to", "as [much|high|deep|long] as", "maximum[| of]", "maximal[|ly]", "max"),
-    "or_more": ("or [more|longer|greater|above|higher|wider|over|faster]", "and [above|over|more]"),
-    "or_less": ("or [less|shorter|below|lower|under|fewer|slower]", "and below"),
-    "about": (
-        "about",
-        "approximately",
-        "around",
-        "roughly",
-        "circa",
-        "approx",
-        "nearly",
-        "almost",
-        "ca",
+    "<=": ("[at most|no more than|not more than|a maximum of]",),
+    "max": ("max", "up to", "as [much|high|deep|long] as", "maximum[| of]", "maximal[|ly]"),
+    "or_more": (
+        "or [more|longer|greater|above|higher|wider|over|faster]",
+        "and [above|over|more]",
     ),
+    "or_less": ("and below", "or [less|shorter|below|lower|under|fewer|slower]"),
+    "about": ("[about|approximately|around|roughly|circa|approx|nearly|almost|ca]",),
     "criterion": (
+        "[threshold|limit|cut-off|cutoff|required|requires|needs|needed]",
+        "[by definition|defined as]",
         "criteri[on|a]",
-        "threshold",
-        "limit",
         "[upper|lower] limit[| of normal]",
-        "cut-off",
-        "cutoff",
         "reference[| range| value]",
         "normal [range|limits|value|values]",
-        "required",
-        "requires",
-        "by definition",
-        "defined as",
-        "needs",
-        "needed",
     ),
-    "spread": ("spread", "standard deviation", "SD", "scatter", "±"),
+    "spread": ("[spread|SD|scatter|±]", "standard deviation"),
     "formula": ("[Bazett|Bazett's|Fridericia|Fridericia's]",),
     "high": (
-        "prolonged",
-        "long",
-        "lengthened",
-        "prolongation",
-        "wide",
-        "widened",
-        "broad",
-        "widening",
-        "broadened",
-        "fast",
-        "rapid",
-        "increased",
-        "high",
-        "delayed",
+        "[prolonged|long|lengthened|prolongation|wide|widened|broad|widening|broadened|fast]",
+        "[rapid|increased|high|delayed]",
     ),
-    "low": ("short", "shortened", "slow", "low", "reduced", "shortening"),
-    "narrow": ("narrow", "slender"),
+    "low": ("[short|shortened|slow|low|reduced|shortening]",),
+    "narrow": ("[narrow|slender]",),
     "normal": (
-        "normal",
-        "unremarkable",
+        "[normal|unremarkable|WNL|physiological]",
+        "[in the normal range|within normal bounds]",
         "within[| the] normal [limits|range]",
-        "in the normal range",
-        "within normal bounds",
-        "WNL",
-        "physiological",
     ),
     "abnormal": ("abnormal", "outside [the |]normal [limits|range]"),
     "shape": (
-        "elevated",
-        "depressed",
-        "isoelectric",
-        "inverted",
-        "negative",
-        "upright",
-        "positive",
-        "flat",
-        "flattened",
-        "peaked",
-        "tall",
-        "tented",
-        "leftward",
-        "rightward",
+        "[elevated|depressed|isoelectric|inverted|negative|upright|positive|flat|flattened]",
+        "[peaked|tall|tented|leftward|rightward]",
         "[|deviated |shifted ]to the left",
         "[|deviated |shifted ]to the right",
     ),
-    "regular": ("regular", "regularly", "constant"),
-    "irregular": ("irregular", "irregularly", "irregularly irregular"),
-    "state": ("tachycardia", "tachycardic", "bradycardia", "bradycardic"),
-    "nsr": ("normal sinus rhythm", "NSR"),
-    "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]",),
+    "regular": ("[regular|regularly|constant]",),
+    "irregular": ("[irregular|irregularly]", "irregularly irregular"),
+    "tachycardia": ("[tachycardia|tachycardic|RVR]",),
+    "bradycardia": ("[bradycardia|bradycardic]",),
+    "nsr": ("NSR", "normal sinus rhythm"),
+    "abnormal_ecg": ("abnormality", "abnormal [ECG|EKG|electrocardiogram|tracing]"),
     "good_r": (
         "[normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression",
         "R-wave progression [is |][normal|preserved|good]",
     ),
     "intervals": ("intervals",),
     "axes": ("[P-QRS-T|P/QRS/T|P, QRS and T|P, QRS, and T|P QRS T] axes",),
-    "both": ("both", "all"),
+    "both": ("[both|all|every]",),
     "between": ("between",),
-    "age": (
-        "year old",
-        "year",
-        "years",
-        "year of age",
-        "years old",
-        "yo",
-        "y/o",
-        "yr old",
-        "yr",
-    ),
+    "age": ("[year|years|yo|y/o|yr]", "[year old|year of age|years old|yr old]"),
     "other_unit": (
-        "mm/s",
-        "mm/sec",
-        "mm per second",
-        "mm/mV",
-        "mm per mV",
-        "Hz",
-        "hertz",
-        "kg",
-        "cm",
-        "mmHg",
-        "channel",
-        "mg",
-        "point",
-        "points",
-        "hour",
-        "hours",
-        "day",
-        "days",
-        "week",
-        "month",
-        "minute",
-        "minutes",
-        "small squares",
-        "small boxes",
-        "large squares",
-        "boxes",
-        "mmol/l",
+        "[mm/s|mm/sec|mm/mV|Hz|hertz|kg|cm|mmHg|channel|mg|point|points|hour|hours|day|days]",
+        "[week|month|minute|minutes|boxes|mmol/l]",
+        "[mm per second|mm per mV|small squares|small boxes|large squares]",
     ),
-    "counted": ("beat", "beats", "complex", "complexes", "QRS complexes", "cycle"),
-    "territory_word": ("leads", "lead", "wall", "region", "derivations"),
+    "counted": ("[beat|beats|complex|complexes|cycle]", "QRS complexes"),
+    "territory_word": ("[leads|lead|wall|region|derivations]",),
 }
+"""Phrases by kind; brackets hold alternatives, as in `ecg_llm.vocabulary`."""
 
 _SPELLING = (
     ("ischaem", "ischem"),
@@ -502,7 +326,7 @@ def _lexicon() -> Trie:
             node.setdefault("", (kind, data))
 
     for code in (*CODES, *GROUPS):
-        for phrase in phrases(code):
+        for phrase in (*phrases(code), *said(code)):
             add(phrase, "finding", code)
     for name, measured in MEASURED.items():
         for phrase in measured.phrases:
@@ -511,7 +335,7 @@ def _lexicon() -> Trie:
         add(unit, "unit", unit)
     for territory, leads in TERRITORIES.items():
         for ending in ("", "ly") if territory.isalpha() and not territory.endswith("ly") else ("",):
-            add(territory + ending, "lead", (leads, False))
+            add(territory + ending, "lead", (leads, territory in ALL_LEADS))
     for kind, patterns in _PHRASES.items():
         for pattern in patterns:
             for phrase in expand(pattern):
@@ -576,8 +400,13 @@ def scan(text: str) -> list[Item]:
     items: list[Item] = []
     k = 0
     while k < len(tokens):
-        stop, found = _longest(tokens, k, tree)
         token = tokens[k]
+        if (spelt := _spelt_out(tokens, k, tree)) is not None:
+            number, k = spelt
+            end = tokens[k - 1].end
+            items.append(Item("number", number, token.start, end, text[token.start : end]))
+            continue
+        stop, found = _longest(tokens, k, tree)
         if found is not None and not _is_letter(tokens, k, stop):
             kind, data = found
             end = tokens[stop - 1].end
@@ -601,6 +430,41 @@ def _longest(tokens: list[_Token], k: int, tree: Trie) -> tuple[int, tuple[str, 
         if "" in node:
             found, stop = node[""], j + 1
     return stop, found
+
+
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+)
+_TENS = "thirty forty fifty sixty seventy eighty ninety hundred"
+_WORTH = {
+    **{word: n for n, word in enumerate(_NUMBER_WORDS.split())},
+    **{word: 10 * n for n, word in enumerate(_TENS.split(), 3)},
+}
+_COUNTS_UP_TO = 12
+"""Words for small numbers count things; only before a unit they tell what was measured."""
+
+
+def _spelt_out(tokens: list[_Token], k: int, tree: Trie) -> tuple[Number, int] | None:
+    """Read ``minus one hundred and twenty``; None where no such number begins."""
+    negative = tokens[k].norm == "minus"
+    j, value = k + negative, 0
+    while j < len(tokens):
+        word = tokens[j].norm
+        if word == "hundred":
+            value = max(value, 1) * 100
+        elif word in _WORTH:
+            value += _WORTH[word]
+        elif not (word == "and" and tokens[j - 1].norm == "hundred"):
+            break
+        j += 1
+    if j == k + negative:
+        return None
+    _, after = _longest(tokens, j, tree)
+    measures = after is not None and after[0] in ("unit", "other_unit", "age")
+    if not measures and value <= _COUNTS_UP_TO:
+        return None
+    return Number(float(-value if negative else value), 1.0), j
 
 
 def _is_letter(tokens: list[_Token], k: int, stop: int) -> bool:

@@ -127,7 +127,7 @@ def report(
     it becomes a line with its error, the run goes on, and its exit code is 0.
 
     Experts would have a tracing with a flat lead recorded again, and so it is refused; where that
-    cannot be done, --partial reads its other leads. \f
+    cannot be done, --partial reads the rest of it. \f
     """
     told = reading(age, sex, fs, unit, leads, partial)
     check_place(output, path, earlier)
@@ -170,7 +170,7 @@ def report(
         from ecg_llm.quality import readable_part
 
         if readable_part(record) is not record:
-            typer.echo("ecgllm: its other leads can be read by themselves: --partial", err=True)
+            typer.echo("ecgllm: the rest of it can be read by itself: --partial", err=True)
     _check_signal(record)
 
 

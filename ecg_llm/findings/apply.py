@@ -32,6 +32,8 @@ PACED = "the ventricles are paced"
 FROM_VENTRICLES = "the beats may come from the ventricles"
 LEFT_BLOCK = "a QRS shaped as in left bundle branch block changes Q waves, voltage, ST and T"
 PREEXCITED = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
+FLUTTER_MV = 0.35
+"""Flutter waves are hardly ever as high."""
 FEIGNED = "an atrial flutter, which is not excluded, may feign it"
 _MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "LPR", "LNGQT")
 
@@ -71,8 +73,14 @@ def apply_criteria(
     third = any(f.code == "3AVB" and f.status == "present" for f in av_block)
     if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
         rhythm = replace(rhythm, ventricular=True)
-    conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
-    findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
+    origin = _ventricular_origin(paced, rhythm)
+    conduction = judge_conduction(case, origin, not rhythm.p_gate)
+    findings = [
+        *judge_technical(case, origin),
+        *pacing.findings,
+        *rhythm.findings,
+        *conduction.findings,
+    ]
     if second or third:
         findings = [_of_the_block(f) if f.code in ("SBRAD", "SARRH") else f for f in findings]
     findings += av_block
@@ -145,19 +153,24 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     )
     out = [*chambers, *infarction, *repolarization]
     if rhythm.flutter:
-        of_st = [finding.code for finding in out if finding.section == "st-t"]
+        of_st = [f.code for f in out if f.section == "st-t" or f.code == "lv_strain"]
         return _opened(out, of_st, "fast atrial waves lie over ST and T")
     if any(f.code == "SVTAC" and f.status == "present" for f in rhythm.findings):
-        out = _opened(out, BY_DEPRESSION, "a supraventricular tachycardia lowers ST by itself")
+        out = _opened(
+            out, (*BY_DEPRESSION, "lv_strain"), "a supraventricular tachycardia lowers ST by itself"
+        )
     if rhythm.flutter is None and case.n_beats:
         out = [_may_be_waves(finding) for finding in out]
     return out
 
 
 def _may_be_waves(found: Finding) -> Finding:
-    """Doubt what alerts of ST where flutter waves may lie under it; it could be true as well."""
+    """Doubt an ST that alerts and is no higher than flutter waves under it; it could be true."""
     alerting = found.status == "present" and found.urgency in ("critical", "urgent")
-    return replace(found, doubt=FEIGNED) if alerting and found.section == "st-t" else found
+    if not alerting or found.section != "st-t":
+        return found
+    sizes = [abs(item.value) for item in found.evidence if isinstance(item.value, float)]
+    return replace(found, doubt=FEIGNED) if max(sizes, default=0.0) < FLUTTER_MV else found
 
 
 def _opened(findings: list[Finding], codes: Sequence[str], reason: str) -> list[Finding]:

@@ -19,12 +19,18 @@ WAVE_FS = 125.0
 REGULAR = 0.08
 """Median change from one RR to the next, as a share of RR, below which a rhythm is regular."""
 RR_CHANGE = "change from one RR to the next"
+P_SURE = 0.5
+"""Probability from which a P wave counts."""
 P_SEEN = 0.5
 """Share of beats with a P wave from which the rhythm of the atria is seen."""
 P_MOSTLY = 0.6
 """Share of beats with a P wave from which P waves lead to them."""
 P_REPEATS = 0.55
 """Coherence before the QRS from which P waves are there even if they could not be delineated."""
+P_PER_BEAT = 0.8
+"""P waves to a beat below which atria that beat at least as fast as the ventricles are not seen."""
+ESCAPE_BPM = 66.0
+"""The rhythm below a complete block is no faster."""
 MIN_LIKE = 3
 """Beats that a comparison needs."""
 MIN_STRETCH_S = 0.10
@@ -47,6 +53,8 @@ class AtrialActivity:
         Share of the beats with a P wave.
     n_with_p, n_judged : int
         Beats with a P wave, and those that may have one inside the record.
+    p_per_beat : float
+        Sure P waves, wherever they are, to a beat.
     p_confidence : float
         Mean probability of the P waves.
     irregularity : float or None
@@ -63,11 +71,22 @@ class AtrialActivity:
     p_share: float
     n_with_p: int
     n_judged: int
+    p_per_beat: float
     p_confidence: float
     irregularity: float | None
     wave_share: float | None
     locked_hz: float | None
     locked_share: float | None
+
+    @property
+    def p_waves(self) -> bool:
+        """Whether P waves lead to the beats: delineated, or by what repeats before the QRS."""
+        return self.p_share >= P_MOSTLY or (self.p_coherence or 0.0) >= P_REPEATS
+
+    @property
+    def atria_unseen(self) -> bool:
+        """Whether there are fewer P waves than beats, and none that lead to them."""
+        return not self.p_waves and self.p_per_beat < P_PER_BEAT
 
 
 def atrial_activity(case: Case) -> AtrialActivity:
@@ -84,7 +103,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
     """
     delineation = case.measurements.delineation
     if case.n_beats < 3:
-        return AtrialActivity(None, 0.0, 0, 0, 0.0, None, None, None, None)
+        return AtrialActivity(None, 0.0, 0, 0, 0.0, 0.0, None, None, None, None)
     plain = np.array([kind != "ventricular" for kind in case.kinds])
     p_on = delineation.column("p_on")
     # The first beat's P may lie before the record.
@@ -100,6 +119,7 @@ def atrial_activity(case: Case) -> AtrialActivity:
         p_share=n_with_p / n_judged if n_judged else 0.0,
         n_with_p=n_with_p,
         n_judged=n_judged,
+        p_per_beat=float((confidence >= P_SURE).sum()) / case.n_beats,
         p_confidence=float(confidence.mean()) if len(confidence) else 0.0,
         irregularity=irregularity(case),
         wave_share=_wave_share(case, windows, rest.copy()),
@@ -119,16 +139,22 @@ def irregularity(case: Case) -> float | None:
     Returns
     -------
     float or None
-        Median absolute change relative to the mean RR; None with fewer than three changes.
+        Median absolute change relative to the mean RR; None with fewer than three changes. Where
+        extra beats leave hardly any neighbours, the mean change between the RR that are left.
     """
     rr = np.diff(case.measurements.delineation.r_s)
     kinds = np.array(case.kinds)
     # In a wholly irregular rhythm many beats look early; then only ventricular ones are left out.
-    for odd in (np.isin(kinds, ("ventricular", "supraventricular")), kinds == "ventricular"):
+    early = np.isin(kinds, ("ventricular", "supraventricular"))
+    for odd in (early, kinds == "ventricular"):
         disturbed = odd[1:] | odd[:-1]
         change = np.abs(np.diff(rr))[~(disturbed[1:] | disturbed[:-1])]
         if len(change) >= 3:
             return float(np.median(change) / rr[~disturbed].mean())
+        # In trigeminy none follow each other; of so few that are left, all count.
+        apart = np.abs(np.diff(rr[~disturbed]))
+        if odd is early and len(apart) >= 3:
+            return float(apart.mean() / rr[~disturbed].mean())
     return None
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.findings.atrial import P_SEEN, REGULAR, RR_CHANGE, irregularity
+from ecg_llm.findings.atrial import ESCAPE_BPM, P_SEEN, P_SURE, REGULAR, RR_CHANGE, irregularity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, any_of, compare, fact, judge, opposite, unknown
+from ecg_llm.findings.fibrillation import ESCAPE
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import BRADYCARDIA
 
@@ -18,13 +19,10 @@ Array = npt.NDArray[np.float64]
 LONG_PR_MS, SHORT_PR_MS = 200.0, 120.0
 PR_ERROR_MS = 5.0
 """By which PR may be measured wrongly: so near above its limit it is long, but no sure block."""
-ESCAPE_BPM = 66.0
-"""The rhythm below a complete block is no faster."""
 CODES = ("1AVB", "LPR", "short_pr", "2AVB", "mobitz_1", "mobitz_2", "av_block_2_1", "3AVB")
 NO_P = "P waves could not be found"
 SAME_P_S = 0.10
 """Onsets of P closer than this are of one P wave: none is that short."""
-_MIN_CONFIDENCE = 0.5
 _STEADY_MS = 25.0
 
 
@@ -83,6 +81,8 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         compare(case, "pr_ms", lambda v: v > LONG_PR_MS, f"> {LONG_PR_MS:g} ms", BRADYCARDIA),
         opposite(complete),
     )
+    if wenckebach.holds and long_pr.holds:
+        long_pr = unknown("PR grows from beat to beat until one is dropped")
     short = all_of(
         compare(case, "pr_ms", lambda v: v < SHORT_PR_MS, f"< {SHORT_PR_MS:g} ms", BRADYCARDIA),
         opposite(complete),
@@ -110,7 +110,7 @@ def _escape(case: Case) -> Check:
     if change is not None and change >= REGULAR:
         words = f"< {100 * REGULAR:g} %"
         return fact(False, RR_CHANGE, 100 * change, "%", words, BRADYCARDIA)
-    return unknown("a slow regular rhythm without P waves may be an escape rhythm")
+    return unknown(ESCAPE)
 
 
 def _first_degree(case: Case, long_pr: Check) -> Check:
@@ -127,7 +127,7 @@ def _first_degree(case: Case, long_pr: Check) -> Check:
 def _atria(case: Case) -> _Atria:
     """Match P waves with beats."""
     delineation = case.measurements.delineation
-    sure = delineation.p_confidence >= _MIN_CONFIDENCE
+    sure = delineation.p_confidence >= P_SURE
     p_s = delineation.p_waves_s[sure, 0]
     p_on, onset = delineation.column("p_on"), delineation.column("qrs_on")
     conducting = p_on[np.isfinite(p_on)]
@@ -217,7 +217,7 @@ def _drops(atria: _Atria) -> list[int]:
     """Find the RR intervals that hold a blocked P wave and are long."""
     if not len(atria.rr_s) or not len(atria.blocked_s):
         return []
-    limit = 1.3 * float(np.median(atria.rr_s))
+    limit = 1.3 * float(np.quantile(atria.rr_s, 0.25))  # in 3:2 block half of the RR are long
     blocked = atria.blocked_s
     return [
         k

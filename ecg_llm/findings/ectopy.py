@@ -45,7 +45,7 @@ def judge_ectopy(case: Case, rhythm: Rhythm, av_block: bool) -> tuple[Finding, .
         early_atrial = unknown("the irregularity of RR leaves early beats open")
     elif av_block and early_atrial.holds:
         early_atrial = unknown("with second-degree AV block RR changes do not show early beats")
-    extra = ventricular if rhythm.fibrillation else ventricular | atrial
+    extra = ventricular if rhythm.fibrillation or av_block else ventricular | atrial
     mostly = ventricular.mean() > 0.6
     many = "most beats are wide: they are the rhythm, not extra beats"
     single = _marked(case, ventricular, "wide beats of another shape", "≥ 1", VENTRICULAR)

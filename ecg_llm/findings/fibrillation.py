@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.findings.atrial import P_MOSTLY, P_REPEATS, AtrialActivity
+from ecg_llm.findings.atrial import ESCAPE_BPM, P_MOSTLY, AtrialActivity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, fact, opposite, unknown
 from ecg_llm.findings.finding import Finding
@@ -33,6 +33,7 @@ MAYBE_SHARE = 0.40
 """From which what repeats before the QRS may be the other one of two flutter waves."""
 SVT_BPM = 130.0
 """Rate above which a regular tachycardia without P waves is none of the sinus node."""
+ESCAPE = "a slow regular rhythm without P waves may be an escape rhythm"
 LOOK_ALIKE = (
     "without clear P waves sinus tachycardia, atrial flutter and supraventricular tachycardia may "
     "look the same"
@@ -221,6 +222,9 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     Check
     """
     if activity.irregularity is not None and activity.irregularity < MIN_IRREGULARITY:
+        rate = case.value("heart_rate_bpm")
+        if rate is not None and rate <= ESCAPE_BPM and activity.atria_unseen:
+            return unknown(ESCAPE)
         return opposite(_steady(activity.irregularity))
     probability = fibrillation_probability(activity)
     if probability is None and activity.p_share >= 0.8:
@@ -241,27 +245,26 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     holds = probability >= model.present
     lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
     span = (case.measurements.from_s, round(case.measurements.to_s, 3))
-    return all_of(
-        fact(
-            holds,
-            "repetition of the stretch before the QRS",
-            activity.p_coherence,
-            "",
-            "no P waves that repeat",
-            FIBRILLATION,
-            lead=lead,
-            span_s=span,
-        ),
-        fact(
-            holds,
-            "change from one RR to the next",
-            None if activity.irregularity is None else 100 * activity.irregularity,
-            "%",
-            "irregular",
-            FIBRILLATION,
-            span_s=span,
-        ),
+    repetition = fact(
+        holds,
+        "repetition of the stretch before the QRS",
+        activity.p_coherence,
+        "",
+        "no P waves that repeat",
+        FIBRILLATION,
+        lead=lead,
+        span_s=span,
     )
+    change = fact(
+        holds,
+        "change from one RR to the next",
+        None if activity.irregularity is None else 100 * activity.irregularity,
+        "%",
+        "irregular",
+        FIBRILLATION,
+        span_s=span,
+    )
+    return change if activity.p_coherence is None else all_of(repetition, change)
 
 
 def _steady(irregularity: float) -> Check:
@@ -301,6 +304,7 @@ def check_flutter(case: Case, activity: AtrialActivity) -> Check:
         FLUTTER_BPM[0] <= per_minute <= FLUTTER_BPM[1]
         and activity.locked_share >= (MIN_DOUBLED_SHARE if doubled else MIN_FLUTTER_SHARE)
         and activity.p_share < 0.3
+        and per_minute > 1.5 * rate
     )
     if hidden and not holds:
         return unknown(LOOK_ALIKE)
@@ -322,7 +326,6 @@ def _may_hide(case: Case, activity: AtrialActivity) -> bool:
     change = activity.irregularity
     regular = change is not None and change < MIN_IRREGULARITY
     half = FLUTTER_BPM[0] / 2 <= rate <= FLUTTER_BPM[1] / 2
-    p_waves = activity.p_share >= P_MOSTLY or (
-        (activity.p_coherence or 0.0) >= P_REPEATS and (activity.locked_share or 0.0) < MAYBE_SHARE
-    )
+    locked = (activity.locked_share or 0.0) >= MAYBE_SHARE
+    p_waves = activity.p_share >= P_MOSTLY if locked else activity.p_waves
     return half and regular and not p_waves and qrs is not None and qrs < 120

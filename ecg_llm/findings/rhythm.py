@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +31,7 @@ from ecg_llm.findings.checks import (
     unknown,
 )
 from ecg_llm.findings.fibrillation import (
+    ESCAPE,
     LOOK_ALIKE,
     P_BEFORE_QRS,
     SVT_BPM,
@@ -55,6 +56,8 @@ ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
+BEYOND_NODE_BPM = 180.0
+"""Rate above which a wide tachycardia is not taken for fibrillation with a bundle branch block."""
 NO_BEATS = "no organized beats"
 
 
@@ -134,7 +137,9 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     if supraventricular.holds is False and _left_open(case, activity, sinus, fibrillation, flutter):
         supraventricular = unknown(LOOK_ALIKE)
     conducted = bool(fibrillation.holds) and (case.value("rr_cv") or 0.0) >= ABSOLUTELY_IRREGULAR
-    wide_fast = all_of(fast, wide, no_p, not_paced, regular, Check(not conducted))
+    steady = all_of(regular, Check(not conducted))
+    # No AV node conducts as fast: an accessory pathway or the ventricles do, in step or not.
+    wide_fast = all_of(fast, wide, no_p, not_paced, any_of(steady, _faster(case, BEYOND_NODE_BPM)))
     slow_no_p = all_of(
         no_p, irregular_af, opposite(flutter), not_paced, regular, opposite(fast), _few_p(activity)
     )
@@ -147,8 +152,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         judge("STACH", all_of(sinus, fast)),
         judge("SBRAD", all_of(sinus, below(case, "heart_rate_bpm", SLOW_BPM, BRADYCARDIA))),
         judge("SARRH", all_of(sinus, _sinus_arrhythmia(case))),
-        with_probability(judge("AFIB", fibrillation), activity),
-        judge("AFLT", flutter),
+        with_probability(judge("AFIB", _with_rate(case, fibrillation)), activity),
+        judge("AFLT", _with_rate(case, flutter)),
         judge("SVTAC", supraventricular),
         judge("wide_qrs_tachycardia", wide_fast),
         judge("junctional_rhythm", all_of(slow_no_p, opposite(wide))),
@@ -157,6 +162,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     )
     p_gate = None
     visible = fibrillation.holds is None and activity.p_share >= P_SEEN
+    visible = visible and fibrillation.reason != ESCAPE
     if (fibrillation.holds is not False and not visible) or flutter.holds:
         p_gate = "fast atrial waves" if flutter.holds else "no P waves that repeat"
         p_gate += " before the QRS"
@@ -221,6 +227,14 @@ def _slower(case: Case, bpm: float) -> Check:
     return below(case, "heart_rate_bpm", bpm, BRADYCARDIA)
 
 
+def _with_rate(case: Case, check: Check) -> Check:
+    """Tell a fast or slow ventricular response beside the rhythm of the atria."""
+    fast, slow = _faster(case, FAST_BPM), _slower(case, SLOW_BPM)
+    if not check.holds or not (fast.holds or slow.holds):
+        return check
+    return replace(check, evidence=check.evidence + (fast if fast.holds else slow).evidence)
+
+
 def _regular(activity: AtrialActivity) -> Check:
     """RR that hardly change, apart from extra beats."""
     if activity.irregularity is None:
@@ -261,8 +275,8 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     coherence = activity.p_coherence or 0.0
     atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
-    if apart or "paced" in case.kinds:
-        coherence = 0.0  # what repeats is then not what leads to the beat
+    if apart or "paced" in case.kinds or ventricular > SVT_BPM:
+        coherence = 0.0  # what repeats is then not what leads to the beat, but the T before it
     if activity.p_share < P_MOSTLY and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = any_of(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ecg_llm.leads import limb_sources
-from ecg_llm.quality.bands import Bands, split_bands
+from ecg_llm.quality.bands import WORKING_FS, Bands, split_bands
 from ecg_llm.quality.features import Features, measure_features
 from ecg_llm.quality.leads import LeadQuality, judge_leads
 from ecg_llm.quality.model import QualityModel, bundled_model
@@ -28,6 +28,8 @@ WINDOW_S = 10.0
 PAGE_REASON = "read from the image of a page, not from a recording"
 GAP_S = 0.15
 """A gap of all leads in which a whole QRS complex may be missing."""
+END_GAP_S = 1.0
+"""A longer one at an end of the record is left off; a shorter one hides no RR."""
 ACCEPT_FROM = 0.5
 """Probability from which a stretch is accepted."""
 
@@ -163,13 +165,16 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         suspicions += suspect_electrodes(part.leads, stretch.features, model.swaps, usable)
     spikes: tuple[float, ...] = ()
     if not stretch.refusals:
-        spikes = tuple(first + at for at in find_pacing_spikes(part, stretch.bands, usable))
+        beats_s = stretch.features.beats / WORKING_FS
+        spikes = find_pacing_spikes(part, stretch.bands, usable, beats_s)
+        spikes = tuple(first + at for at in spikes)
         reasons += _left_out(stretch.leads)
-        reasons += [
-            f"all leads stand still from {first + a:.1f} to {first + b:.1f} s, as where a "
-            "recording drops out"
-            for a, b in standstills(part.signal, part.fs)
-        ]
+    reasons += [
+        f"all leads stand still from {first + a:.1f} to {first + b:.1f} s, as where a recording "
+        "drops out"
+        for a, b in standstills(part.signal, part.fs)
+        if b - a < last - first
+    ]
     return Quality(
         record=record.name,
         verdict="refuse" if stretch.refusals else "limit" if reasons else "accept",
@@ -184,7 +189,7 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
 
 
 def readable_part(record: ECGRecord, quality: Quality | None = None) -> ECGRecord:
-    """Leave out the leads for which a tracing is refused, if the others by themselves are good.
+    """Leave out the leads, or the time, for which a tracing is refused, if the rest is good.
 
     Parameters
     ----------
@@ -197,8 +202,8 @@ def readable_part(record: ECGRecord, quality: Quality | None = None) -> ECGRecor
     -------
     ECGRecord
         The same one if it is not refused, or most leads are bad, or the others would be refused as
-        well, or exchanged electrodes may be why a lead is flat. Else without the bad leads, which
-        a note tells.
+        well, or exchanged electrodes may be why a lead is flat. Else without the bad leads, or
+        the time in which all leads stand still, which a note tells.
 
     Notes
     -----
@@ -206,6 +211,8 @@ def readable_part(record: ECGRecord, quality: Quality | None = None) -> ECGRecor
     cannot be done, most leads still tell the rhythm.
     """
     quality = quality or assess(record)
+    if not quality.acceptable and (moving := _without_standstills(record)) is not None:
+        return moving
     bad = {name: lead.reasons[0] for name, lead in quality.leads.items() if not lead.usable}
     exchanged = any("row" not in suspicion.kind for suspicion in quality.suspicions)
     if quality.acceptable or not bad or 2 * len(bad) > len(record.leads) or exchanged:
@@ -215,6 +222,23 @@ def readable_part(record: ECGRecord, quality: Quality | None = None) -> ECGRecor
         return record
     note = f"With all its leads this tracing would be refused; left out: {_by_reason(bad)}."
     return replace(rest, notes=(*record.notes, note))
+
+
+def _without_standstills(record: ECGRecord) -> ECGRecord | None:
+    """Take for not recorded when all leads stand still, if the rest is good by itself."""
+    still = standstills(record.signal, record.fs)
+    if not still:
+        return None
+    signal = record.signal.copy()
+    for a, b in still:
+        signal[:, round(a * record.fs) : round(b * record.fs)] = np.nan
+    when = " and ".join(f"from {a:.1f} to {b:.1f} s" for a, b in still)
+    note = (
+        f"All leads stand still {when}, as where a recording drops out, which is not judged: "
+        "that the heart stood still is not excluded."
+    )
+    rest = replace(record, signal=signal, notes=(*record.notes, note))
+    return rest if assess(rest).acceptable else None
 
 
 def _judge(part: ECGRecord, model: QualityModel) -> _Stretch:
@@ -301,16 +325,18 @@ def _fibrillation_like(bands: Bands, features: Features) -> bool:
 
 
 def _longest_recorded(record: ECGRecord, to_s: float) -> tuple[float, float]:
-    """Longest stretch without a gap of all leads; gaps at the ends hide no RR."""
+    """Longest stretch without a gap of all leads."""
     if np.isfinite(record.signal[0]).all():
         return 0.0, to_s
     n = round(to_s * record.fs)
     blank = ~np.isfinite(record.signal[:, :n]).any(axis=0)
     gaps = np.flatnonzero(np.diff(blank, prepend=False, append=False)).reshape(-1, 2)
-    inner = (gaps[:, 0] > 0) & (gaps[:, 1] < n) & (np.ptp(gaps, axis=1) >= GAP_S * record.fs)
-    if not inner.any():
+    at_end = (gaps[:, 0] == 0) | (gaps[:, 1] == n)
+    length = np.ptp(gaps, axis=1) / record.fs
+    gaps = gaps[np.where(at_end, length > END_GAP_S, length >= GAP_S)]
+    if not len(gaps) or blank.all():
         return 0.0, to_s
-    left = np.concatenate([[0], gaps[inner].ravel(), [n]]).reshape(-1, 2) / record.fs
+    left = np.concatenate([[0], gaps.ravel(), [n]]).reshape(-1, 2) / record.fs
     first, last = left[np.argmax(np.ptp(left, axis=1))].tolist()
     return first, last
 

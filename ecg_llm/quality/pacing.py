@@ -17,6 +17,10 @@ NARROWNESS = 0.6
 """Height over the narrow span against height over the wide one, from which it is a spike."""
 ISOLATION = 2.0
 """Height of a spike against the range of the 35 ms before it: a QRS complex has begun by then."""
+ISOLATION_IN_STEP = 1.0
+"""The same, in a restless tracing, where spikes go before most beats at one distance."""
+AHEAD_S, IN_STEP_S = (0.03, 0.25), 0.015
+"""How far before its middle the spike of a beat lies, and by how much that may differ."""
 STEP = 1.6
 """How far the tracing may have moved once a spike is past, in its heights; after a step it is 2."""
 OVER_NOISE = 12.0
@@ -28,7 +32,7 @@ MIN_SPIKES = 3
 
 
 def find_pacing_spikes(
-    record: ECGRecord, bands: Bands, usable: tuple[str, ...]
+    record: ECGRecord, bands: Bands, usable: tuple[str, ...], beats_s: npt.NDArray[np.float64]
 ) -> tuple[float, ...]:
     """Find the times of pacing spikes.
 
@@ -40,6 +44,8 @@ def find_pacing_spikes(
         The same stretch, gaps bridged.
     usable : tuple of str
         Leads to look at.
+    beats_s : np.ndarray, shape (n_beats,), s
+        Where most leads have a QRS complex.
 
     Returns
     -------
@@ -71,9 +77,23 @@ def find_pacing_spikes(
     around = np.clip(at[:, None] + np.arange(-half, half + 1), 0, len(near) - 1)
     at = at[near[at] == near[around].max(axis=1)]
     at = at[np.diff(at, prepend=-2 * half) > half]  # equal heights side by side are one
-    at = at[near[at] > ISOLATION * _stir_before(raw, at, record.fs)]
     at = at[STEP * near[at] > _moved(raw, at, round(NARROW_S * record.fs))]
+    isolation = near[at] / np.maximum(_stir_before(raw, at, record.fs), 1e-9)
+    fair = at[isolation > ISOLATION_IN_STEP]
+    at = fair if _in_step(fair / record.fs, beats_s) else at[isolation > ISOLATION]
     return tuple(float(t) for t in np.round(at / record.fs, 4)) if len(at) >= MIN_SPIKES else ()
+
+
+def _in_step(spikes_s: npt.NDArray[np.float64], beats_s: npt.NDArray[np.float64]) -> bool:
+    """Whether spikes go before most beats at one distance, as where they cause them."""
+    ahead = beats_s[:, None] - spikes_s
+    inside = (ahead > AHEAD_S[0]) & (ahead < AHEAD_S[1])
+    ahead = np.where(inside, ahead, np.inf).min(axis=1, initial=np.inf)
+    found = ahead[np.isfinite(ahead)]
+    if len(found) < MIN_SPIKES:
+        return False
+    alike = np.abs(found - np.median(found)) < IN_STEP_S
+    return bool(alike.sum() >= 0.5 * len(beats_s))
 
 
 def _height(raw: npt.NDArray[np.float32], span: int) -> npt.NDArray[np.float32]:

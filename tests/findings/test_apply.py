@@ -7,7 +7,7 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.findings.apply import _may_be_waves, _opened, alerts, apply_criteria
-from ecg_llm.findings.checks import Check, judge
+from ecg_llm.findings.checks import Check, fact, judge
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.repolarization import BY_DEPRESSION
 from ecg_llm.measure import measure
@@ -292,6 +292,80 @@ def test_most_flutter_that_conducts_every_other_wave_is_found():
 
 
 def test_st_that_alerts_is_doubted_where_flutter_is_not_excluded():
-    assert _may_be_waves(judge("stemi", Check(True))).doubt
+    def elevated(mv):
+        return judge("stemi", fact(True, "ST at J", mv, "mV", "≥ 0.2 mV", "a paper"))
+
+    assert _may_be_waves(elevated(0.2)).doubt
+    assert not _may_be_waves(elevated(0.4)).doubt  # PTB-XL 1371: nobody doubts it
     assert not _may_be_waves(judge("INVT", Check(True))).doubt
     assert not _may_be_waves(judge("stemi", Check(False))).doubt
+
+
+@pytest.mark.parametrize("rhythm", ["mobitz1", "mobitz2"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_block_of_every_third_p_wave_is_no_bigeminy(rhythm, seed):
+    """Its beats in pairs were early ones in bigeminy, and the dropped ones went unnoticed."""
+    found = judged(synthetic_ecg(seed=seed, rhythm=rhythm, ratio=3))
+    assert found["mobitz_1" if rhythm == "mobitz1" else "mobitz_2"].status == "present"
+    assert found["BIGU"].status == "absent"
+    assert found["PAC"].status != "present"
+
+
+def test_a_pr_that_grows_until_a_beat_is_dropped_is_no_first_degree_block():
+    made = synthetic_ecg(seed=3, rhythm="mobitz1", ratio=4, pr_ms=220)
+    found = judged(made)
+    assert found["mobitz_1"].status == "present"
+    assert found["1AVB"].status == "unknown"
+
+
+def test_a_slow_regular_rhythm_without_p_waves_excludes_neither_fibrillation_nor_complete_block():
+    """Beneath fibrillating atria and an escape rhythm of 48/min stood "No AV block (PR 192 ms)"."""
+    found = judged(synthetic_ecg(seed=2, rhythm="junctional", bpm=48))
+    assert found["AFIB"].status == found["3AVB"].status == found["1AVB"].status == "unknown"
+    assert "escape rhythm" in found["AFIB"].reason
+    fast = judged(synthetic_ecg(seed=2, rhythm="junctional", bpm=75))
+    assert fast["AFIB"].status == fast["3AVB"].status == "absent"
+
+
+def test_waves_of_flutter_feign_no_strain():
+    """A flutter of 162/min had a "left ventricular strain pattern"."""
+    made = synthetic_ecg(seed=0, rhythm="flutter", ratio=2, bpm=140, conditions=["LVH_strain"])
+    found = judged(made)
+    assert found["AFLT"].status == "present"
+    assert found["lv_strain"].status != "present"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("RA-LA reversal", "unknown"), ("rows I and II exchanged", "present")]
+)
+def test_beats_from_the_ventricles_show_no_exchanged_electrodes(kind, status):
+    """A ventricular tachycardia alerted as reversed electrodes, to be recorded again first."""
+    told = Suspicion(kind=kind, leads=("I", "II"), explanation="it looks like that.", score=0.9)
+    found = judged(synthetic_ecg(seed=3, rhythm="vt"), suspicions=(told,))
+    assert found["wide_qrs_tachycardia"].status == "present"
+    assert found["lead_reversal"].status == status
+    conducted = judged(synthetic_ecg(seed=3), suspicions=(told,))
+    assert conducted["lead_reversal"].status == "present"
+
+
+def test_the_beats_themselves_are_no_flutter():
+    """A ventricular tachycardia of 230/min was flutter, too; without it, sinus tachycardia."""
+    found = judged(synthetic_ecg(seed=3, rhythm="vt", bpm=230))
+    assert found["wide_qrs_tachycardia"].status == "present"
+    assert found["AFLT"].status == "absent" and found["SR"].status == "absent"
+
+
+@pytest.mark.parametrize(("bpm", "told"), [(140, True), (75, False)])
+def test_fibrillation_tells_a_fast_ventricular_response(bpm, told):
+    """ "Atrial fibrillation." was all that an impression said of 141/min."""
+    found = judged(synthetic_ecg(seed=2, rhythm="af", bpm=bpm))["AFIB"]
+    assert found.status == "present"
+    assert ("heart rate" in {item.quantity for item in found.evidence}) is told
+    assert all(item.value is not None for item in found.evidence)
+
+
+@pytest.mark.parametrize(("bpm", "status"), [(215, "present"), (130, "absent")])
+def test_a_wide_tachycardia_beyond_what_an_av_node_conducts_alerts_though_irregular(bpm, status):
+    """Fibrillation over an accessory pathway was atrial fibrillation with a bundle branch block."""
+    found = judged(synthetic_ecg(seed=2, rhythm="af", bpm=bpm, conditions=["CLBBB"]))
+    assert found["wide_qrs_tachycardia"].status == status

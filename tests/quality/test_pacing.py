@@ -3,6 +3,8 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.quality import assess
+from ecg_llm.quality.bands import split_bands
+from ecg_llm.quality.features import measure_features
 from ecg_llm.record import ECGRecord
 
 
@@ -24,6 +26,31 @@ def test_added_spikes_are_found_where_they_were_put(fs):
 def test_simulated_pacing_is_found(rhythm):
     ecg = synthetic_ecg(rhythm=rhythm, fs=500.0, seed=2)
     assert len(assess(ecg.record).pacing_spikes_s) >= 5
+
+
+def small_spikes(record, distance_s):
+    """Add spikes in an unrest as high as they are, at a distance before each beat."""
+    signal = record.signal.copy()
+    rng = np.random.default_rng(0)
+    beats = beats_of(record)
+    for k, r in enumerate(beats):
+        at = round((r - distance_s[k % len(distance_s)]) * 500)
+        if 60 < at < signal.shape[1] - 60:
+            signal[:, at - 30 : at + 30] += rng.normal(0, 0.03, (12, 60))
+            signal[:, at] += 0.16
+    return ECGRecord(signal=signal, fs=500, leads=record.leads)
+
+
+def beats_of(record):
+    return measure_features(split_bands(record)).beats / 100
+
+
+def test_small_spikes_in_an_unrest_are_found_where_they_keep_step_with_the_beats():
+    """Those of a biventricular pacemaker were lost, its beats called block and infarction."""
+    record = synthetic_ecg(rhythm="av_block3", fs=500.0, seed=2, escape_bpm=60).record
+    assert len(assess(small_spikes(record, [0.12])).pacing_spikes_s) >= 6
+    out_of_step = [0.06, 0.12, 0.09, 0.16, 0.20]
+    assert assess(small_spikes(record, out_of_step)).pacing_spikes_s == ()
 
 
 @pytest.mark.parametrize("seed", range(8))

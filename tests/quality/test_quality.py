@@ -218,6 +218,41 @@ def test_leads_that_are_flat_for_seconds_together_are_flat():
     assert assess(with_signal(record, signal)).verdict == "refuse"
 
 
+@pytest.mark.parametrize(("from_s", "to_s"), [(0.0, 5.0), (5.0, 10.0)])
+def test_the_time_in_which_no_lead_stands_still_can_be_read_by_itself(from_s, to_s):
+    """A recording whose second half was padded with zeros could not be read at all."""
+    record = sinus()
+    signal = record.signal + noise(record.signal.shape, size=0.005)
+    signal[:, round(500 * from_s) : round(500 * to_s)] = 0
+    record = replace(record, signal=signal)
+    assert not assess(record).acceptable
+    rest = readable_part(record)
+    assert f"stand still from {from_s:.1f} to {to_s:.1f} s" in rest.notes[-1]
+    quality = assess(rest)
+    assert quality.acceptable
+    assert (quality.from_s, quality.to_s) == ((to_s, 10.0) if from_s == 0 else (0.0, from_s))
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(0.0, 4.0), (5.5, 10.0)])
+def test_a_long_gap_at_an_end_is_left_off(from_s, to_s):
+    """What was not recorded at an end made every lead unreadable."""
+    quality = assess(with_gap(sinus(), from_s, to_s))
+    assert quality.verdict == "limit", quality.reasons
+    assert (quality.from_s, quality.to_s) == ((to_s, 10.0) if from_s == 0 else (0.0, from_s))
+
+
+@pytest.mark.parametrize("lead", ["V1", "V3", "V6"])
+def test_a_chest_lead_of_another_gain_is_left_out(lead):
+    """At ten times the gain of the others it went unnoticed."""
+    record = sinus()
+    signal = record.signal.copy()
+    signal[record.leads.index(lead)] *= 10
+    quality = assess(with_signal(record, signal))
+    assert quality.leads[lead].reasons == ("other gain",)
+    assert set(STANDARD_12) - set(quality.usable_leads) == {lead}
+    assert quality.reasons == (f"leads left out: {lead} other gain",)
+
+
 def spoiled(record, *leads):
     signal = record.signal.copy()
     signal[[record.leads.index(lead) for lead in leads]] = 0
