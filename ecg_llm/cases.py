@@ -325,7 +325,8 @@ def index_folder(
     problems: list[str] = []
     own, lost = folder / OWN, [record for record in named if not find(record)]
     if lost and own.is_file():  # of PTB-XL's table a folder may hold a part
-        problems.append(f"{own}: {len(lost)} records that are not there, such as {lost[0]}")
+        more = f" and {len(lost) - 1} more" if lost[1:] else ""
+        problems.append(f"{own}: no record {lost[0]}{more} in the folder")
     for start in range(0, len(refs), _BATCH):
         records = []
         for ref in refs[start : start + _BATCH]:

@@ -164,7 +164,7 @@ def test_what_is_known_of_cases_is_found_as_tables_write_it(tmp_path):
     (tmp_path / "statements.csv").write_text("\n".join(rows) + "\n")
     cases, problems = index_folder(tmp_path)
     assert cases.statements == (("NORM",), ("SR",))
-    assert len(problems) == 1 and "2 records that are not there, such as gone" in problems[0]
+    assert len(problems) == 1 and "no record gone and 1 more in the folder" in problems[0]
     (tmp_path / "statements.csv").write_text("file,labels\n")
     with pytest.raises(ConfigError, match="columns record and statements are needed"):
         index_folder(tmp_path)
