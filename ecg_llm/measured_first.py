@@ -13,7 +13,7 @@ from dataclasses import replace
 from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
 from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
 from ecg_llm.findings.families import KINDS_OF_SINUS
-from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, NO_BEATS, SLOW_BPM
 from ecg_llm.vocabulary import members
 
@@ -92,7 +92,7 @@ def measured_first(
             out[code] = _stated(given[code], found[code])
         elif found[code].status == "present":
             out[code] = found[code]
-    _no_sinus_beside(rare, out, given)
+    _no_sinus_beside((*rare, "ventricular_pacing"), out, given)
     _rate_of_sinus(out, given)
     _wide_qrs(out, given)
     _paroxysm(out, given)
@@ -133,13 +133,14 @@ def _stated(given: Finding, found: Finding) -> Finding:
 
 
 def _no_sinus_beside(
-    rare: tuple[str, ...], out: dict[str, Finding], given: Mapping[str, Finding]
+    codes: tuple[str, ...], out: dict[str, Finding], given: Mapping[str, Finding]
 ) -> None:
     """State no sinus rhythm by the encoder alone beside what is stated as its criterion is met."""
-    met = [code for code in rare if code in given and given[code].status == "present"]
+    met = [code for code in codes if code in given and given[code].status == "present"]
     if not met or ("SR" in given and given["SR"].status == "present"):
         return
-    reason = f"the criterion of {given[met[0]].label} is met"
+    paced = met[0] == "ventricular_pacing"
+    reason = PACED if paced else f"the criterion of {given[met[0]].label} is met"
     for code in ("SR", *KINDS_OF_SINUS):
         if code in out and out[code].status == "present":
             out[code] = replace(out[code], status="unknown", reason=reason, doubt=None, evidence=())
@@ -236,11 +237,11 @@ def _strain(out: dict[str, Finding]) -> None:
     if strain is None or strain.status != "present" or hypertrophy is None or not hypertrophy.doubt:
         return
     doubt = hypertrophy.doubt
-    if hypertrophy.status == "present":
-        out["lv_strain"] = replace(strain, doubt=doubt)
-    else:
-        reason = f"uncertain: {doubt}"
-        out["lv_strain"] = replace(strain, status="unknown", reason=reason, doubt=doubt)
+    said = tuple(item for item in hypertrophy.evidence if item.quantity == BY_ENCODER)
+    strain = replace(strain, doubt=doubt, evidence=strain.evidence + said)
+    if hypertrophy.status != "present":
+        strain = replace(strain, status="unknown", reason=f"uncertain: {doubt}")
+    out["lv_strain"] = strain
 
 
 def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:
