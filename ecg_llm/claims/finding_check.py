@@ -87,9 +87,8 @@ def _tall(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     if height is None:
         return set(), ()
     limit = TALL_T_MV if lead.startswith("V") else TALL_T_LIMB_MV
-    return {height >= limit - slack_mv}, _evidence(
-        lead, "T amplitude", height, "mV", f"≥ {limit:g} mV"
-    )
+    holds = {height >= limit - slack_mv}
+    return holds, _evidence(lead, "T amplitude", height, "mV", f"≥ {limit:g} mV")
 
 
 def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
@@ -107,9 +106,8 @@ def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     }
     # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
     is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
-    return ({True} if is_qs else wide), _evidence(
-        lead, "Q amplitude", depth, "mV", f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
-    )
+    rule = f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
+    return {True} if is_qs else wide, _evidence(lead, "Q amplitude", depth, "mV", rule)
 
 
 def _either(*tests: Test) -> Test:
@@ -128,37 +126,27 @@ def _either(*tests: Test) -> Test:
     return check
 
 
-_ISCHEMIC = _either(_depressed, _inverted)
-_TESTS: dict[str, Test] = {
+_SIGNS: dict[str, Test] = {
     "STE_": _elevated,
-    "stemi": _elevated,
-    "early_repolarization": _elevated,
-    "brugada_1": _elevated,
-    "pericarditis": _elevated,
-    "ANEUR": _elevated,
     "STD_": _depressed,
-    "injury": _depressed,
-    **dict.fromkeys(members("injury"), _depressed),
     "INVT": _inverted,
     "LOWT": _low,
-    "NDT": _either(_inverted, _low),
-    "NT_": _either(_inverted, _low),
-    "TAB_": _either(_inverted, _low),
     "tall_t": _tall,
     "QWAVE": _q,
-    "mi": _q,
-    **dict.fromkeys((*BY_WALL.values(), "IPMI", "IPLMI"), _q),
-    **dict.fromkeys(members("ISC_"), _ISCHEMIC),
-    "st_changes": _either(_elevated, _depressed),
-    "NST_": _either(_elevated, _depressed),
+    **dict.fromkeys(("NDT", "NT_", "TAB_"), _either(_inverted, _low)),
+    **dict.fromkeys(("st_changes", "NST_"), _either(_elevated, _depressed)),
     "st_t_changes": _either(_elevated, _depressed, _inverted, _low),
 }
-"""How a finding shows in one lead."""
-_SIGNS = (
-    *("STE_", "STD_", "INVT", "QWAVE", "tall_t", "LOWT", "NDT", "NT_", "TAB_", "NST_"),
-    *("st_changes", "st_t_changes"),
-)
-"""What a lead shows by its waves alone; the others are diagnoses, which are judged as a whole."""
+"""What a lead shows by its waves alone."""
+_TESTS: dict[str, Test] = {
+    **_SIGNS,
+    **dict.fromkeys(("stemi", "early_repolarization", "pericarditis", "ANEUR"), _elevated),
+    "brugada_1": _elevated,
+    **dict.fromkeys(("injury", *members("injury")), _depressed),
+    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), _q),
+    **dict.fromkeys(members("ISC_"), _either(_depressed, _inverted)),
+}
+"""How a finding shows in one lead; those that are no signs are judged as a whole besides."""
 
 
 def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> bool | None:
