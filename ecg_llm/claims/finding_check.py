@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.facts import Facts
@@ -17,6 +18,8 @@ from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
 from ecg_llm.phrases import measured
 from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
 
+LEVEL_MV = 0.1
+"""An ST farther from the baseline is not isoelectric: one small square."""
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
 Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
 _SLACK_MV = SLACK["mV"]
@@ -58,6 +61,17 @@ def _depressed(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     told = {lowest} if slack_mv else {lowest, known[0]}  # one that rises from J on is in between
     holds = {height + d <= ST_DEPRESSION_MV for height in told for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "lowest ST", lowest, "mV", f"≤ {ST_DEPRESSION_MV:g} mV")
+
+
+def _off_level(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
+    """An ST that is not isoelectric."""
+    found = [facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv")]
+    known = [height for height in found if height is not None]
+    if not known:
+        return set(), ()
+    farthest = max(known, key=abs)
+    holds = {abs(farthest) + d >= LEVEL_MV for d in (-slack_mv, slack_mv)}
+    return holds, _evidence(lead, "farthest ST", farthest, "mV", f"within ±{LEVEL_MV:g} mV")
 
 
 def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
@@ -130,6 +144,7 @@ _SIGNS: dict[str, Test] = {
     "STE_": _elevated,
     "STD_": _depressed,
     "INVT": _inverted,
+    "st_level": _off_level,
     "LOWT": _low,
     "tall_t": _tall,
     "QWAVE": _q,
@@ -194,6 +209,8 @@ def check_finding(claim: TextClaim, facts: Facts) -> Result:
     -------
     Result
     """
+    if claim.subject == "st_level" and not claim.leads:
+        claim = replace(claim, subject="st_changes")
     code = canonical_code(claim.subject)
     judged = [facts.findings[one] for one in members(code) if one in facts.findings]
     if claim.leads and code in _TESTS and claim.certainty != "unjudged":
@@ -261,7 +278,7 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     fitting = [lead for lead, (holds, _) in signs.items() if wanted in holds]
     open_ = [lead for lead, (holds, _) in signs.items() if not holds]
     failing = [lead for lead, (holds, _) in signs.items() if holds and wanted not in holds]
-    name = label(code)
+    name = "an ST off the baseline" if code == "st_level" else label(code)
     if claim.negated or claim.all_leads:
         if failing:
             shows = "shows" if claim.negated else "does not show"
