@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -195,12 +196,14 @@ def _sorted(counter: Counter[str]) -> dict[str, int]:
 
 def _command(build: dict[str, Any]) -> str:
     """Write the command without what changes no byte: folders, engine and workers."""
-    options = {"n": "n", "seed": "seed", "fs": "fs", "seconds": "seconds", "rare": "rare"}
+    options = ("n", "seed", "fs", "seconds", "rare")
     words = [f"ecgllm build {build['source']}"]
     if build["source"] != "synthetic":
         words.append("DIR")
     words.append("--out OUT")
-    words += [f"--{name} {build[key]:g}" for key, name in options.items() if key in build]
+    words += [f"--{name} {build[name]:g}" for name in options if name in build]
+    if "licence" in build:
+        words.append(f"--licence {shlex.quote(build['licence'])}")
     if build.get("limit") is not None:
         words.append(f"--limit {build['limit']}")
     return " ".join(words)

@@ -37,7 +37,7 @@ from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
-from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.data_builders.shards import content_of, load_manifest
 from ecg_llm.errors import ConfigError
 from ecg_llm.vocabulary import members
 
@@ -171,9 +171,7 @@ class Instruct:
         -------
         dict
         """
-        manifest = load_manifest(self.folder)
-        digests = {name: manifest.shards[name].sha256 for name in sorted(manifest.shards)}
-        records = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+        records = content_of(load_manifest(self.folder))
         about = {"source": self.name, "records": records, "seed": self.seed}
         if self.rewriter is not None:
             about["rewriter"] = self.rewriter.model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,6 +125,22 @@ def load_manifest(out: Path) -> Manifest:
         raise ConfigError(
             f"{path}: it was changed since it was written; build anew with --overwrite."
         ) from None
+
+
+def content_of(manifest: Manifest) -> str:
+    """Give a digest of all that stands in a set, to name it by.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the set.
+
+    Returns
+    -------
+    str
+    """
+    digests = {name: manifest.shards[name].sha256 for name in sorted(manifest.shards)}
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -14,8 +14,9 @@ from ecg_llm.descriptions import (
     st_claims,
 )
 from ecg_llm.findings.case import LABELS
+from ecg_llm.findings.fibrillation import ESCAPE, LOOK_ALIKE
 from ecg_llm.findings.finding import URGENCIES, Finding
-from ecg_llm.phrases import brief_reason, listing, sentence
+from ecg_llm.phrases import brief_reason, listing, reading, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
@@ -38,9 +39,10 @@ from ecg_llm.statements import (
     stated_claim,
     value_claims,
 )
+from ecg_llm.wording import said
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ecg_llm.measure import Measurements
     from ecg_llm.quality import Quality
@@ -60,6 +62,8 @@ RHYTHMS = (
     *("wide_qrs_tachycardia", "asystole_or_vf"),
 )
 """One of these an impression names, or says that it could not."""
+AS_LIKELY = 0.5
+"""Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
 _INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
@@ -250,6 +254,7 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
         judged = [f for f in findings if not f.doubt]
         nothing = Claim(text=sentence(nothing_found(judged)), status="supported")
         lines += [impression_claim(finding) for finding in open_] or [nothing]
+    lines += [claim for claim in map(impression_claim, _also_open(findings)) if claim not in lines]
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))
@@ -261,6 +266,25 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     elif any(f.code == "stemi" for f in grave):
         grave = [f for f in grave if f.code != "sgarbossa"]  # the same question
     return lines + [claim for claim in finding_claims(grave) if claim.status == "unverifiable"]
+
+
+def _also_open(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Choose what a reader would miss among what stays open though its criterion is met.
+
+    That is fibrillation as likely as a sinus rhythm that is in doubt, and changes of ST and T where
+    nothing else is said of them and the ECG is not called normal.
+    """
+    known = {finding.code: finding for finding in findings if finding.status == "present"}
+    of_st = any(finding.section == "st-t" or code == "lv_strain" for code, finding in known.items())
+    doubtful_sinus = "SR" in known and known["SR"].doubt is not None
+    for finding in findings:
+        if finding.status != "unknown" or not finding.doubt or not finding.has_facts:
+            continue
+        likely = (finding.probability or 0.0) >= AS_LIKELY
+        if finding.code in ("AFIB", "AFLT") and doubtful_sinus and likely:
+            yield finding
+        if finding.code in ("STD_", "INVT") and not of_st and "NORM" not in known:
+            yield finding
 
 
 def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> list[Finding]:
@@ -292,9 +316,17 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     """Say that no rhythm is stated, and which one is possible."""
     open_ = [f for f in findings if f.code in RHYTHMS and f.status == "unknown" and f.doubt]
     text = "the basic rhythm could not be determined"
+    known = (item for f in findings if f.code == "extreme_tachycardia" for item in f.evidence)
+    rate = next((item for item in known if isinstance(item.value, float)), None)
+    if rate is not None:
+        text += f" ({said(rate.quantity, reading(rate, ''))})"
+    told = {LOOK_ALIKE, ESCAPE} & {f.reason for f in findings if f.code in RHYTHMS}
     if open_:
         text += f": possible {listing([finding.label for finding in open_], 'or')}"
+    elif told:
+        text += f": {min(told)}"
     facts = tuple(item for finding in open_ for item in finding.evidence)
+    facts += () if rate is None else (rate,)
     return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
 
 

@@ -265,8 +265,11 @@ def model_folder(folder: Path) -> Path:
         what = f"the model in {named!r}, to which this adapter belongs, is not there"
         what += f'; put it there, or change "base_model_name_or_path" in {adapter.name}.'
     else:
-        what = "neither config.json nor adapter_config.json is there; give a folder that ecgllm "
-        what += "train wrote."
+        what = "neither config.json nor adapter_config.json is there; "
+        if (folder / "model" / "config.json").is_file():
+            what += f"a model is in {folder / 'model'}."
+        else:
+            what += "give the folder of a model, such as model/ of what ecgllm train wrote."
     base = next((path for path in places if (path / "config.json").is_file()), None)
     if base is None:
         raise ConfigError(f"{folder}: {what}")

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
 from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
-from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.families import KINDS_OF_SINUS
+from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
 from ecg_llm.findings.rhythm import FAST_BPM, NO_BEATS, SLOW_BPM
 from ecg_llm.vocabulary import members
 
@@ -24,6 +25,8 @@ IN_SINUS_RHYTHM = ("STACH", "SBRAD", "1AVB")
 """Only while a sinus rhythm is stated."""
 STATED_IF_MET = ("AFLT",)
 """Too rare for an encoder to deny: what is met is stated, with the doubt."""
+STATED_IF_FAST = ("SVTAC",)
+"""The same above 150/min, where hardly a sinus rhythm at rest is as fast."""
 NEVER_UNMET = ("STACH", "SBRAD", "1AVB", "LNGQT", "LPR", "LVOLT", "STE_", "VCLVH")
 """Where the measured value does not reach its limit, an encoder may leave these open, no more."""
 WITH = {
@@ -68,12 +71,14 @@ def measured_first(
         return {code: _without_beats(finding, given.get(code)) for code, finding in found.items()}
     sinus = found.get("SR")
     other = sinus is not None and sinus.status != "present"
+    fast = given.get("extreme_tachycardia")
+    rare = STATED_IF_MET + (STATED_IF_FAST if fast and fast.status == "present" else ())
     for code, finding in found.items():
         status = given[code].status if code in given else None
         sure = code in SURE_IF_MET and not (other and code in IN_SINUS_RHYTHM)
         if sure and status == "present" and _beyond(given[code]):
             out[code] = _stated(given[code], finding)
-        elif code in STATED_IF_MET and status == "present" and finding.doubt:
+        elif code in rare and status == "present" and finding.doubt:
             out[code] = replace(finding, status="present", reason=None)
         elif code in NEVER_UNMET and finding.status == "present" and status == "absent":
             out[code] = replace(finding, status="unknown", reason=f"uncertain: {finding.doubt}")
@@ -87,11 +92,13 @@ def measured_first(
             out[code] = _stated(given[code], found[code])
         elif found[code].status == "present":
             out[code] = found[code]
+    _no_sinus_beside(rare, out, given)
     _rate_of_sinus(out, given)
     _wide_qrs(out, given)
     _paroxysm(out, given)
     _walls(out, given)
     _injury(out, given)
+    _strain(out)
     return out
 
 
@@ -123,6 +130,19 @@ def _forbidden(given: Finding) -> bool:
 def _stated(given: Finding, found: Finding) -> Finding:
     """Keep what the criterion says, with the probability."""
     return replace(given, probability=found.probability)
+
+
+def _no_sinus_beside(
+    rare: tuple[str, ...], out: dict[str, Finding], given: Mapping[str, Finding]
+) -> None:
+    """State no sinus rhythm by the encoder alone beside what is stated as its criterion is met."""
+    met = [code for code in rare if code in given and given[code].status == "present"]
+    if not met or ("SR" in given and given["SR"].status == "present"):
+        return
+    reason = f"the criterion of {given[met[0]].label} is met"
+    for code in ("SR", *KINDS_OF_SINUS):
+        if code in out and out[code].status == "present":
+            out[code] = replace(out[code], status="unknown", reason=reason, doubt=None, evidence=())
 
 
 def _rate_of_sinus(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
@@ -204,6 +224,23 @@ def _injury(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
         if code in members("injury") and met and finding.doubt:
             doubt = finding.doubt.replace("the encoder gives a", ISCHAEMIA_SEEN, 1)
             out[code] = replace(finding, doubt=doubt)
+
+
+def _strain(out: dict[str, Finding]) -> None:
+    """Be no surer of a strain pattern than of the hypertrophy that would make it one.
+
+    Of 18 such patterns of PTB-XL's folds 1 to 8 whose hypertrophy the encoder denies, readers call
+    one so, and ten ischaemic.
+    """
+    strain, hypertrophy = out.get("lv_strain"), out.get("LVH")
+    if strain is None or strain.status != "present" or hypertrophy is None or not hypertrophy.doubt:
+        return
+    doubt = hypertrophy.doubt
+    said = tuple(item for item in hypertrophy.evidence if item.quantity == BY_ENCODER)
+    strain = replace(strain, doubt=doubt, evidence=strain.evidence + said)
+    if hypertrophy.status != "present":
+        strain = replace(strain, status="unknown", reason=f"uncertain: {doubt}")
+    out["lv_strain"] = strain
 
 
 def _any_stated(out: Mapping[str, Finding], codes: tuple[str, ...]) -> bool:

@@ -141,17 +141,28 @@ NOT_SOUGHT = re.compile(
     r"(mono|poly)morphi\w+|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|"
     r"(counter[- ]?)?clockwise rotation|(right (heart|ventricular)|rv) strain|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"
-    r"south african flag|pardee)\b",
+    r"south african flag|pardee|aberran\w+|(rate|tachycardia)[- ](related|dependent))\b",
     re.IGNORECASE,
 )
 """Signs that clinicians ask for and no criterion here looks for."""
 
-_DENIES = re.compile(
-    r"\b(not|no|cannot|can't|never|neither|nor|without|beyond|elsewhere|other tests|decline|"
-    r"depends?|is decided|are measured in blood|blood sample|echocardiography does|by other|"
-    r"needs?|look it up)\b",
+_ECG = r"(ECG|EKG|tracing|electrocardiogram|recording|signal|file)"
+DECLINES = re.compile(
+    rf"\b(an?|no|one|any) (\w+ )?{_ECG} (alone )?"
+    r"(does not|doesn't|cannot|can't|can not|will not|tells|shows|says|records)\b|"
+    rf"\b(the|this) {_ECG} (does not|cannot|can't) (tell|answer|hold|foretell|say|give|know)\b|"
+    rf"\b(from|by|on) (an|this|the) {_ECG}\b.*: |"
+    rf"\b(cannot|can't|can not|could not|not) be (\w+ ){{1,3}}(an?|the|this|one) (\w+ )?{_ECG}\b|"
+    rf"\bnot (in|part of) (an?|the|this) {_ECG}\b|\bto an? {_ECG}\b|"
+    r"\b(I|we) (cannot|can't|can not|do not|don't|will not|won't|would rather not|decline|ignore|"
+    r"keep to|stay with|report what was measured)\b|"
+    r"\b(that|this|it|the question) (cannot|can't) be (answered|told|said)\b|"
+    r"\b(beyond|elsewhere|other tests|look it up|blood sample|are measured in blood|sorry|"
+    r"echocardiography does|measurement stands|tracing says otherwise|has to follow|"
+    r"depends on|is decided)\b",
     re.IGNORECASE,
 )
+"""How an answer says that it cannot be given: of the ECG or of itself, never of the patient."""
 # Statements of ECG-QA and SCP-ECG that use such words of the ECG itself.
 _ELECTRICAL = re.compile(
     r"digitalis|ST[- ](depression|segment)|systolic overload|hyperkal|hypokal|electrolyte", re.I
@@ -207,6 +218,28 @@ def says_what_no_ecg_tells(text: str) -> str | None:
     True
     """
     topic = topic_of(text)
-    if topic is None or (_DENIES.search(text) and not re.search(r"\d ?(mg|mmol|%)", text)):
+    if topic is None or (DECLINES.search(text) and not re.search(r"\d ?(mg|mmol|%)", text)):
         return None
     return f"{topic.name}: {topic.why}"
+
+
+def names_what_is_not_sought(text: str) -> str | None:
+    """Find out whether a sentence tells of a sign that no criterion looks for.
+
+    Parameters
+    ----------
+    text : str
+        One sentence of a draft.
+
+    Returns
+    -------
+    str or None
+        Why it may not be said; None if it names none.
+
+    Examples
+    --------
+    >>> names_what_is_not_sought("There are prominent U waves.")
+    'no criterion looks for U waves'
+    """
+    found = NOT_SOUGHT.search(text)
+    return None if found is None else f"no criterion looks for {found[0]}"

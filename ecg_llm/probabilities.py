@@ -434,12 +434,17 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
             )
         elif loses:
             rival = out[str(best)]
+            why = f"{rival.label} is more probable ({rival.probability:.2f})"
+            met_alone = code in met and best not in sure
+            doubt = None
+            if met_alone:
+                doubt = f"the criterion is met, but {rival.label} is more probable"
             yield replace(
                 finding,
                 status="unknown",
-                reason=f"{rival.label} is more probable ({rival.probability:.2f})",
-                doubt=None,
-                evidence=(),
+                reason=f"uncertain: {doubt}" if doubt else why,
+                doubt=doubt,
+                evidence=given[code].evidence if doubt else (),
             )
         else:
             yield finding

@@ -241,6 +241,9 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
         return False
     if any(other in present for f in members for other in NOT_DENIED_BESIDE.get(f.code, ())):
         return False
+    kinds = {"2AVB", *SAID_BY["2AVB"]}
+    if any(kind in present for kind in kinds) and kinds.issuperset(f.code for f in members):
+        return False  # what is told to be of one kind is not of another
     implied = {*_SELF_EVIDENT, *(IMPLIED_BY_SINUS if "SR" in present else ())}
     if any(rhythm in present for rhythm in ("AFIB", "AFLT", "PACE")):
         implied |= {"SR", *IMPLIED_BY_SINUS} - {"AFIB", "AFLT"}

@@ -6,12 +6,17 @@ says another part understands.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise, product
 
 from ecg_llm.findings.codes import STATEMENTS
 
 _MI = "[myocardial infarction|infarction|MI|infarct]"
+_WALLS = (
+    "anterior |anteroseptal |septal |anterolateral |lateral |inferior |inferolateral |posterior |"
+    "inferoposterior "
+)
 _ISCHEMIA = "[ischaemic ST-T changes|ischaemic changes|ischaemia]"
 _INJURY = "[ST depression of injury|subendocardial injury|injury pattern]"
 
@@ -382,6 +387,52 @@ _WORDS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+_SAID: dict[str, tuple[str, ...]] = {
+    "AFIB": ("fib", "a fibrillation"),
+    "AFLT": ("A-flutter",),
+    "PACE": (
+        "[pacemaker|pacer|paced]",
+        "[pacemaker|pacer|pacing|paced] [spike|rhythm|beat]",
+        "spike",
+    ),
+    "ventricular_tachycardia": ("V-tach",),
+    "ventricular_fibrillation": ("V-fib",),
+    "1AVB": ("[first|1st]-degree[| block]",),
+    "2AVB": ("[second|2nd]-degree[| block]", "dropped beat", "Mobitz"),
+    "3AVB": (
+        "[third|3rd]-degree[| block]",
+        "[[AV|A-V|atrioventricular] |]dissociation",
+    ),
+    "LAO/LAE": ("left atrium [|is ][enlarged|dilated|big]", "biatrial enlargement"),
+    "RAO/RAE": ("right atrium [|is ][enlarged|dilated|big]",),
+    "LVH": ("left ventricle [|is ][hypertrophied|thick|thickened|enlarged]",),
+    "RVH": ("right ventricle [|is ][hypertrophied|thick|thickened|enlarged]",),
+    "lv_strain": ("strain",),
+    "QWAVE": ("[pathological|pathologic|pathol|abnormal] [Q|Qs]",),
+    "stemi": (
+        f"[acute|hyperacute|subacute|recent|fresh|evolving|ongoing] [|{_WALLS}][|wall ]{_MI}",
+        "OMI",
+        "occlusion MI",
+        "[|acute ][|coronary ]occlusion",
+    ),
+    "sgarbossa": ("Sgarbossa", "[|modified ]Sgarbossa's[| criteri[a|on]]"),
+    "STE_": ("ST elev",),
+    "STD_": ("ST [dep|depr|depress]", "reciprocal [change|changes]"),
+    "INVT": ("[inverted|negative|flipped] [T|Ts|T wave|T's]", "flipped"),
+    "tall_t": ("[tall|peaked|tented|hyperacute] [T|Ts|T's]",),
+    "ANEUR": ("aneurysm",),
+    "early_repolarization": ("early repol",),
+    "brugada_1": ("Brugada[|'s][| syndrome| pattern| sign]",),
+    "EL": ("electrolyte [problem|imbalance|issue|derangement]",),
+    "DIG": ("[digitalis|digoxin|dig] [effect|changes]",),
+    "lead_reversal": ("[lead|electrode] [|are |were ][reversed|swapped|switched|misplaced]",),
+    "mi": ("heart attack", "scar"),
+    "high_degree_av_block": ("[high|higher|advanced][-| ][degree|grade] block",),
+    "ectopy": ("[skipped|missed|premature|extra|ectopic] [|heart ]beat", "premature"),
+    "axis_deviation": ("axis [deviated|off]",),
+}
+"""How findings are called in talk: these words are read, and never written."""
+
 _GROUPS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "bundle_branch_block": (
         "bundle branch block",
@@ -583,8 +634,34 @@ def phrases(code: str) -> tuple[str, ...]:
     (True, True)
     """
     code = canonical_code(code)
-    patterns = _GROUPS[code][2] if code in _GROUPS else _WORDS.get(code, ())
-    expanded = [text for pattern in patterns for text in expand(pattern)]
+    return _written_out(_GROUPS[code][2] if code in _GROUPS else _WORDS.get(code, ()))
+
+
+@cache
+def said(code: str) -> tuple[str, ...]:
+    """List what a finding is called in talk, beside what `phrases` gives.
+
+    Parameters
+    ----------
+    code : str
+        Finding code, or one of `GROUPS`.
+
+    Returns
+    -------
+    tuple of str
+        Words that are read and never written.
+
+    Examples
+    --------
+    >>> "heart attack" in said("mi"), "heart attack" in phrases("mi")
+    (True, False)
+    """
+    return _written_out(_SAID.get(canonical_code(code), ()))
+
+
+def _written_out(patterns: Iterable[str]) -> tuple[str, ...]:
+    """Write out all alternatives of some patterns."""
+    expanded = (text for pattern in patterns for text in expand(pattern))
     return tuple(dict.fromkeys(" ".join(text.split()) for text in expanded))
 
 

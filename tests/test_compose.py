@@ -13,6 +13,7 @@ from ecg_llm.compose import build_report
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
+from ecg_llm.findings.fibrillation import LOOK_ALIKE
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import Beat, LeadMeasurements, Measurements
@@ -20,6 +21,7 @@ from ecg_llm.quality import LeadQuality, Quality, Suspicion
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim, Report
+from ecg_llm.statements import finding_claims
 
 RECORD = ECGRecord(
     signal=np.zeros((12, 5000), np.float32),
@@ -589,6 +591,78 @@ def test_the_impression_says_that_no_rhythm_is_stated():
     assert told in report.impression
     sure = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0],))
     assert not any("basic rhythm" in line for line in sure.impression)
+
+
+@pytest.mark.parametrize(("probability", "named"), [(0.51, True), (0.02, False)])
+def test_fibrillation_as_likely_as_a_doubtful_sinus_rhythm_is_named(probability, named):
+    facts = (evidence("change from one RR to the next", 9.9, "%", "irregular"),)
+    doubted = made_finding("SR", "sinus rhythm", "rhythm", "normal", doubt="by the encoder")
+    rival = made_finding(
+        *("AFIB", "atrial fibrillation", "rhythm", "abnormal"),
+        status="unknown",
+        probability=probability,
+        doubt="the criterion is met, but sinus rhythm is more probable (0.58)",
+        evidence=facts,
+    )
+    found = (*FINDINGS[1:2], doubted, rival)
+    lines = build_report(RECORD, QUALITY, made_measurements(), found).impression
+    assert sum("Possible atrial fibrillation" in line for line in lines) == named
+    alone = build_report(RECORD, QUALITY, made_measurements(), (doubted, rival)).impression
+    assert sum("Possible atrial fibrillation" in line for line in alone) == 1
+
+
+def test_an_st_depression_in_doubt_is_named_where_nothing_else_is_said_of_st():
+    """An ST depression of 0.08 mV in five leads, which the encoder denied, went untold."""
+    st = evidence("ST at J", -0.08, "mV", "≤ -0.05 mV", lead="V5")
+    doubted = made_finding(
+        *("STD_", "ST depression", "st-t", "abnormal"),
+        status="unknown",
+        doubt="the criterion is met, the encoder gives a probability of 0.35",
+        evidence=(st,),
+    )
+    found = (*FINDINGS[:2], doubted)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    assert report.impression[-1].startswith("Possible ST depression, uncertain")
+    other = made_finding("ISC_", "ischaemic ST-T changes", "st-t", "abnormal", evidence=(st,))
+    report = build_report(RECORD, QUALITY, made_measurements(), (*found, other))
+    assert not any("ST depression" in line for line in report.impression)
+
+
+def test_a_rhythm_that_cannot_be_told_says_why():
+    open_ = made_finding(
+        "SVTAC", "supraventricular tachycardia", "rhythm", "urgent", status="unknown",
+        reason=LOOK_ALIKE,
+    )  # fmt: skip
+    absent = made_finding("SR", "sinus rhythm", "rhythm", "normal", status="absent")
+    rate = evidence("heart rate", 127.0, "bpm", "≤ 150/min")
+    slower = made_finding(
+        *("extreme_tachycardia", "ventricular rate above 150/min", "rhythm", "urgent"),
+        status="absent",
+        evidence=(rate,),
+    )
+    found = (FINDINGS[1], absent, open_, slower)
+    report = build_report(RECORD, QUALITY, made_measurements(), found)
+    told = f"The basic rhythm could not be determined (heart rate 127 bpm): {LOOK_ALIKE}."
+    assert told in report.impression
+
+
+def test_beside_one_kind_of_second_degree_block_no_other_kind_is_denied():
+    """ "No second-degree AV block (Mobitz II, 2:1)" stood below a Wenckebach block."""
+    dropped = (evidence("P waves without QRS", 3.0, "", "P wave without QRS in a long RR"),)
+
+    def judged(code, status):
+        row = STATEMENTS[code]
+        facts = dropped if status == "present" else ()
+        return made_finding(
+            code, row.label, row.section, row.urgency, status=status, evidence=facts
+        )
+
+    kinds = judged("mobitz_2", "absent"), judged("av_block_2_1", "absent")
+    third = judged("3AVB", "absent")
+    told = " ".join(claim.text for claim in finding_claims((judged("mobitz_1", "present"), *kinds)))
+    assert "No second" not in told and "Wenckebach" in told
+    told = " ".join(claim.text for claim in finding_claims((*kinds, third)))
+    assert "No" in told and "block" in told
 
 
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():

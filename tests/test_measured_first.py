@@ -232,3 +232,33 @@ def test_pre_excitation_that_the_encoder_denies_stands_in_the_impression():
     given = made("WPW", "present", PR), made("short_pr", "present", PR), made("SR", "present")
     judged = found({"WPW": 0.05, "SR": 0.95}, *given)
     assert judged["WPW"].status == "unknown" and judged["WPW"] in concluded(judged.values())
+
+
+@pytest.mark.parametrize(
+    ("score", "status", "doubted"), [(0.9, "present", False), (0.03, "unknown", True)]
+)
+def test_a_strain_pattern_is_as_sure_as_the_hypertrophy_that_makes_it_one(score, status, doubted):
+    """ "Left ventricular strain pattern" stood beside a hypertrophy that was left open."""
+    r = fact("R in aVL + S in V3", 2.3, "mV", "≥ 2 mV")
+    judged = found({"LVH": score}, made("LVH", "present", r), made("lv_strain", "present", r))
+    assert judged["lv_strain"].status == status
+    assert bool(judged["lv_strain"].doubt) is doubted
+    if doubted:  # the number in the doubt is held by the evidence
+        assert BY_ENCODER in {item.quantity for item in judged["lv_strain"].evidence}
+
+
+def test_a_fast_supraventricular_tachycardia_is_stated_and_no_sinus_rhythm_beside_it():
+    """At 220/min the encoder had it a sinus tachycardia."""
+    rate = fact("heart rate", 220.0, "bpm", "> 150/min")
+    met = made("SR", "absent"), made("STACH", "absent"), made("SVTAC", "present", rate)
+    fast = found({"SR": 0.9, "STACH": 0.9}, *met, made("extreme_tachycardia", "present", rate))
+    assert fast["SVTAC"].status == "present" and fast["SVTAC"].doubt
+    assert fast["SR"].status == fast["STACH"].status == "unknown"
+    slower = found({"SR": 0.9, "STACH": 0.9}, *met, made("extreme_tachycardia", "absent", RATE))
+    assert slower["SVTAC"].status == "unknown" and slower["SR"].status == "present"
+
+
+def test_no_sinus_rhythm_by_the_encoder_alone_stands_beside_flutter():
+    met = made("SR", "absent"), made("AFLT", "present", RATE)
+    judged = found({"SR": 0.9}, *met)
+    assert judged["AFLT"].status == "present" and judged["SR"].status == "unknown"

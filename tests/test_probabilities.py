@@ -130,6 +130,15 @@ def test_only_the_likeliest_rhythm_is_stated():
     assert found["STACH"].status == "unknown"
 
 
+def test_a_rhythm_whose_criterion_is_met_stays_possible_beside_one_by_the_encoder():
+    """An irregular rhythm without P waves was told as a sinus rhythm alone."""
+    scores = dict.fromkeys(SCP, 0.02) | {"AFIB": 0.6, "SR": 0.9}
+    given = (finding("SR", "absent"), finding("AFIB", "present"))
+    found = {item.code: item for item in joined(scores, given, MODEL)}
+    assert (found["SR"].status, found["AFIB"].status) == ("present", "unknown")
+    assert "the criterion is met, but" in found["AFIB"].doubt and found["AFIB"].has_facts
+
+
 def test_a_complete_block_is_not_incomplete_too():
     scores = dict.fromkeys(SCP, 0.02) | {"CRBBB": 0.9, "IRBBB": 0.8}
     given = (finding("CRBBB", "present"), finding("IRBBB", "absent"))

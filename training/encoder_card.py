@@ -16,6 +16,7 @@ SOURCES = {
         "PhysioNet/CinC Challenge 2011, set a, without labels (Silva I et al. CinC 2011)",
         "ODC-By 1.0",
     ),
+    "own": ("records of one's own (ecgllm build own)", "see the card of the set"),
     "simulated": ("ECGs simulated by this project", "Apache-2.0"),
 }
 """What each source is, and its licence."""

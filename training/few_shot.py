@@ -200,10 +200,13 @@ def adapt_files(
 
     from ecg_llm.lm_transformers import load_checkpoint
     from ecg_llm.training.language_stages import save
+    from ecg_llm.training.store import share_weights
 
+    shown = read_examples(examples)
     model, processor = load_checkpoint(base)
-    adapt(model, processor, read_examples(examples), steps=steps, tell=tell)
+    adapt(model, processor, shown, steps=steps, tell=tell)
     save(model, processor, out)
     fusion = {k: v for k, v in model.state_dict().items() if "_projector." in k}
     save_file(fusion, out / "fusion.safetensors")
+    share_weights(out)
     return out

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.language_batches import IGNORED, Batch, Layout, Row, encode, pack
+from ecg_llm.training.loop import read_checkpoint
 from ecg_llm.training.talks import draw
 
 if TYPE_CHECKING:
@@ -215,14 +216,13 @@ def fit(
         {"params": others},
     ]
     optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
-    identity = _identity(recipe, about or {})
+    identity = identity_of(recipe, about or {})
     if parallel():
         return _fit_sharded(model, drawn, recipe, out, optimiser, identity, features, tell)
-    history, step, spent = _resume(out, learning, optimiser, identity)
+    history, step, spent, losses = _resume(out, learning, optimiser, identity)
     for _ in range(step):
         next(drawn)
     total = recipe.minutes * 60
-    losses: list[float] = []
     saved_at = sampled_at = spent
     model.train()
     while (done := step / recipe.steps if recipe.steps else spent / total) < 1:
@@ -241,7 +241,7 @@ def fit(
         step += 1
         spent += time.monotonic() - began
         if step % 20 == 0:
-            mean = sum(losses[-20:]) / 20
+            mean = sum(losses[-20:]) / len(losses[-20:])
             history.append({"step": step, "seconds": round(spent, 1), "loss": round(mean, 4)})
             tell(f"step {step}  {spent:.0f} s  loss {mean:.4f}  rate {rate:.1e}")
         if sample is not None and spent - sampled_at > SAMPLE_EVERY_S:
@@ -252,17 +252,23 @@ def fit(
             model.train()
             if figures:
                 history.append({"step": step, "seconds": round(spent, 1), **figures})
-                tell(f"step {step}  held out {figures}")
+                tell(_judged(history[-1]))
         if spent - saved_at > SAVE_EVERY_S:
             saved_at = spent
-            _save(out, learning, optimiser, history, step, spent, identity)
+            _save(out, learning, optimiser, history, step, spent, losses, identity)
     model.eval()
-    if judge is not None:
+    judged = bool(history) and history[-1]["step"] == step and "loss" not in history[-1]
+    if judge is not None and not judged:  # a run that was done already is not judged again
         history.append({"step": step, "seconds": round(spent, 1), **judge()})
-        tell(f"held out {history[-1]}")
-    _save(out, learning, optimiser, history, step, spent, identity)
+        tell(_judged(history[-1]))
+    _save(out, learning, optimiser, history, step, spent, losses, identity)
     draw_curve(history, out / CURVE)
     return history
+
+
+def _judged(row: Mapping[str, float]) -> str:
+    figures = [f"{k.replace('_', ' ')} {v}" for k, v in row.items() if k not in ("step", "seconds")]
+    return f"step {row['step']}  {row['seconds']:.0f} s  {', '.join(figures)}"
 
 
 def _projecting(core: Any) -> Iterator[Tensor]:
@@ -349,7 +355,7 @@ def _fit_sharded(
     history: list[dict[str, float]] = []
     if state.is_dir():
         kept = json.loads((state / HISTORY).read_text(encoding="utf-8"))
-        _same_run(state, kept["identity"], identity)
+        same_run(state, kept["identity"], identity)
         accelerator.load_state(str(state))
         history = kept["history"]
     first = int(history[-1]["step"]) if history else 0
@@ -444,6 +450,7 @@ def _save(
     history: list[dict[str, float]],
     step: int,
     spent: float,
+    losses: list[float],
     identity: dict[str, Any],
 ) -> None:
     """Write a checkpoint in one go, so that a stop leaves the old one whole."""
@@ -453,6 +460,7 @@ def _save(
         "history": history,
         "step": step,
         "spent": spent,
+        "losses": losses[-20:],
         "identity": identity,
     }
     torch.save(parts, out / f".{CHECKPOINT}")
@@ -461,14 +469,39 @@ def _save(
     (out / HISTORY).write_text(lines, encoding="utf-8")
 
 
-def _identity(recipe: LanguageRecipe, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what a run is: its settings, but for how long it goes, and what it learns from."""
+def identity_of(recipe: LanguageRecipe, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a run is: its settings, but for how long it goes, and what it learns from.
+
+    Parameters
+    ----------
+    recipe : LanguageRecipe
+        Its settings.
+    about : mapping
+        What it learns from.
+
+    Returns
+    -------
+    dict
+    """
     settings = {k: v for k, v in asdict(recipe).items() if k not in ("minutes", "steps")}
     return {**settings, **about}
 
 
-def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run."""
+def same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run.
+
+    Parameters
+    ----------
+    path : Path
+        What is left of the run.
+    before, now : mapping
+        What it was, and what it would be.
+
+    Raises
+    ------
+    ConfigError
+        If they differ.
+    """
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if changed:
         raise ConfigError(
@@ -481,17 +514,18 @@ def _resume(
     learning: Mapping[str, Tensor],
     optimiser: torch.optim.Optimizer,
     identity: Mapping[str, Any],
-) -> tuple[list[dict[str, float]], int, float]:
-    """Take up a checkpoint, if there is one."""
+) -> tuple[list[dict[str, float]], int, float, list[float]]:
+    """Take up a checkpoint, if there is one: history, step, seconds and the last losses."""
     if not (out / CHECKPOINT).is_file():
-        return [], 0, 0.0
-    parts = torch.load(out / CHECKPOINT, weights_only=True)
-    _same_run(out / CHECKPOINT, parts.get("identity", {}), identity)
+        return [], 0, 0.0, []
+    parts = read_checkpoint(out / CHECKPOINT)
+    same_run(out / CHECKPOINT, parts.get("identity", {}), identity)
     with torch.no_grad():
         for name, weight in learning.items():
             weight.copy_(parts["weights"][name])
     optimiser.load_state_dict(parts["optimiser"])
-    return list(parts["history"]), int(parts["step"]), float(parts["spent"])
+    losses = list(parts.get("losses", ()))
+    return list(parts["history"]), int(parts["step"]), float(parts["spent"]), losses
 
 
 def draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:

@@ -14,7 +14,7 @@ from ecg_llm.data_builders.card import load_card
 if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
 
-LIMITS = (
+LIMITS = (  # the first one is of models from scratch
     "A small model: it repeats and orders what its prompt shows and names statements of PTB-XL "
     "from the ECG's tokens; it knows no medicine beyond.",
     "What it writes is a draft; only what the grounding check bears out is to be shown.",
@@ -94,7 +94,7 @@ def write_card(
         },
         "command": f"ecgllm train {recipe.stage} (docs/training.md)",
         "stages": [*before.get("stages", []), stage],
-        "limits": list(LIMITS),
+        "limits": before.get("limits", LIMITS if recipe.stage == "lm" else LIMITS[1:]),
     }
     path = folder / "card.json"
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

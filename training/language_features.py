@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,10 +166,11 @@ def _records(folder: Path) -> Iterator[ECGRecord]:
 
 def _holds(cache: Path, asked: str) -> bool:
     """Tell whether a file holds the features that are asked for."""
-    if not cache.is_file():
-        return False
-    with np.load(cache) as kept:
-        return "asked" in kept and str(kept["asked"]) == asked
+    try:
+        with np.load(cache) as kept:
+            return "asked" in kept and str(kept["asked"]) == asked
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return False  # not there, or damaged: it is made anew
 
 
 def _placed(tokens: np.ndarray, times_s: np.ndarray) -> np.ndarray:

@@ -11,8 +11,10 @@ from typing import Any
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.prompt import PARTS, Part
+from ecg_llm.training.talks import WEIGHTS
 
 RECIPES = Path(__file__).parent / "recipes"
+METHODS = ("dpo", "grpo")
 _TEXT: tuple[Part, ...] = ("values", "findings")
 _VALUES: tuple[Part, ...] = ("values",)
 _TOKENS: tuple[Part, ...] = ("tokens",)
@@ -148,6 +150,14 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
                 f"{path.name}: {key} = {value!r} is of kind {type(value).__name__}; "
                 f"{type(known[key]).__name__} is needed."
             )
+    for kind in table.get("weights", {}):
+        if kind not in WEIGHTS:
+            raise ConfigError(
+                f"{path.name}: weights of unknown kind {kind!r}{_near(kind, WEIGHTS)}; all: "
+                f"{', '.join(WEIGHTS)}."
+            )
+    if (method := table.get("method", METHODS[0])) not in METHODS:
+        raise ConfigError(f"{path.name}: method {method!r}; it is one of {', '.join(METHODS)}.")
     stage = table.get("stage", LanguageRecipe().stage)
     if needed not in (None, stage):
         raise ConfigError(

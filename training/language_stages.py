@@ -29,7 +29,7 @@ from ecg_llm.training.language_batches import Layout, is_own, layout_of, train_t
 from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_export import export_decoder
 from ecg_llm.training.language_features import encoder_settings
-from ecg_llm.training.store import load_encoder
+from ecg_llm.training.store import load_encoder, share_weights
 from ecg_llm.training.talks import TEXT, draw, posed, read_talks
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def train_with_ecg(
         model = _with_learnt(base, recipe, learnt)
     if recipe.stage == "sft":
         model.save_pretrained(out / "adapter")
+        share_weights(out / "adapter")
         model = model.merge_and_unload()
     put_encoder(model, encoder)
     saved = save(model, processor, out / "model")
@@ -329,6 +330,7 @@ def save(model: Any, processor: Any, folder: Path) -> Path:
     model = model.to(torch.float16 if own else torch.bfloat16)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    share_weights(folder)
     if own:
         model.to(torch.float32)
     text = model.config.text_config
@@ -369,6 +371,8 @@ def _run(
     tell: Tell,
 ) -> list[dict[str, float]]:
     """Fit, with held-out losses and printed answers."""
+    for what, found in (("learnt from", known), ("held out", others)):
+        tell(f"{what}: {', '.join(f'{len(kind)} {name}' for name, kind in found.items())}")
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
     laid = layout_of(processor)
     small = replace(recipe, rows=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -209,7 +210,7 @@ def _load(parts: dict[str, Any], history: History, out: Path, identity: dict[str
     """Load the checkpoint, if there is one, and give the number of its steps."""
     if not (out / CHECKPOINT).exists():
         return 0
-    saved = torch.load(out / CHECKPOINT, weights_only=True, map_location="cpu")
+    saved = read_checkpoint(out / CHECKPOINT)
     before = json.loads(saved["identity"])
     changed = sorted(key for key in before | identity if before.get(key) != identity.get(key))
     if changed:
@@ -221,6 +222,33 @@ def _load(parts: dict[str, Any], history: History, out: Path, identity: dict[str
         part.load_state_dict(saved[name])
     history.extend(saved["history"])
     return len(history)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what a stopped run kept.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        If the file is damaged.
+    """
+    with path.open("rb") as file:
+        try:
+            saved: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
+        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
+            raise ConfigError(
+                f"{path}: this checkpoint is damaged; remove it to begin anew, or put a copy back."
+            ) from None
+    return saved
 
 
 def draw_curve(history: History, path: Path) -> None:

@@ -20,6 +20,7 @@ from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
 from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
+from ecg_llm.training.loop import read_checkpoint
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
 from ecg_llm.training.page_names import train_names
 from ecg_llm.training.page_speed import SpeedRecipe, train_speed
@@ -227,7 +228,7 @@ def train_net(
     parts: dict[str, Any] = {"net": net, "average": average, "optimizer": optimizer}
     first = 0
     if checkpoint and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = read_checkpoint(checkpoint)
         first = int(saved.pop("step"))
         for name, part in parts.items():
             part.load_state_dict(saved[name])

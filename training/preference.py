@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ecg_llm.data_builders.shards import write_whole
 from ecg_llm.errors import ConfigError
 from ecg_llm.lm_transformers import load_checkpoint
 from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
-from ecg_llm.training.language import HISTORY, Features
+from ecg_llm.training.language import HISTORY, Features, identity_of, same_run
 from ecg_llm.training.language_card import write_card
-from ecg_llm.training.language_stages import save
+from ecg_llm.training.language_stages import learnt_from, save
 from ecg_llm.training.reward import Reward, mean
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ JUDGEMENTS = 8
 """How often the drafts on records held apart are judged and the adapters kept."""
 MARGIN = 0.1
 """How much more the better draft of a pair has to earn."""
-PAIRS = "pairs.jsonl"
+PAIRS, RUN = "pairs.jsonl", "run.json"
 
 
 def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
@@ -94,6 +95,7 @@ def train_preference(
     base: Path,
     records: Path,
     features: Features,
+    encoder: Path | None,
     out: Path,
     recipe: LanguageRecipe,
     tell: Callable[[str], None],
@@ -108,6 +110,8 @@ def train_preference(
         A set of records.
     features : Features
         Of the records, by the frozen encoder.
+    encoder : Path or None
+        Folder of the encoder that gave them; None for the bundled one.
     out : Path
         Folder for checkpoints, adapters and model; a stopped run goes on there.
     recipe : LanguageRecipe
@@ -119,16 +123,23 @@ def train_preference(
     -------
     Path
         The saved model: of the checkpoint whose drafts on records held apart earned most.
+
+    Raises
+    ------
+    ConfigError
+        If ``out`` holds a run with another recipe, base, set of records or encoder.
     """
     from peft import PeftModel
     from transformers import TrainerCallback
 
+    _hold_to(out / RUN, recipe, records, base, encoder)
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
     learnt, judged = ask(records, recipe)
     tell(f"{len(learnt)} prompts, {len(judged)} held apart")
     drafter = Drafter(model, processor, [*learnt, *judged], features, recipe.lora_rank)
-    began = time.monotonic()
+    history = _lines(out / HISTORY)
+    began = time.monotonic() - max((row["seconds"] for row in history), default=0.0)
 
     class Watch(TrainerCallback):
         """Note what the likeliest drafts on the records held apart earn."""
@@ -139,13 +150,14 @@ def train_preference(
             earned = mean([drafter.earns(k, text) for k, text in zip(places, texts, strict=True)])
             row = {"step": step, "seconds": time.monotonic() - began, "total": earned.total}
             row = {name: round(value, 4) for name, value in (row | asdict(earned)).items()}
-            with (out / HISTORY).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            history.append(row)
+            _write_lines(out / HISTORY, history)
             tell(f"held apart {row}\nsays: {texts[step % len(texts)]}")
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if not state.global_step:
-                self.note(0)
+            # A run that was stopped while it judged a checkpoint judges it now.
+            if state.global_step not in {row["step"] for row in history}:
+                self.note(state.global_step)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.note(state.global_step)
@@ -154,15 +166,15 @@ def train_preference(
             shown = {k: v for k, v in (logs or {}).items() if k in _SHOWN}
             tell(f"step {state.global_step}  {time.monotonic() - began:.0f} s  {shown}")
 
-    out.mkdir(parents=True, exist_ok=True)
     start = _grpo if recipe.method == "grpo" else _dpo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TRL tells of optional packages when it is imported
         trainer = start(drafter, range(len(learnt)), out, recipe, tell)
     trainer.add_callback(Watch())
-    saved = sorted(out.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    trainer.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
-    history = [json.loads(line) for line in (out / HISTORY).read_text().splitlines()]
+    # Its state is what is written last of a checkpoint: without it, it is not whole.
+    whole = [path.parent for path in out.glob("checkpoint-*/trainer_state.json")]
+    last = max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
     best = max((row for row in history if row["step"]), key=lambda row: row["total"])
     tell(f"best: step {best['step']}")
     chosen = out / f"checkpoint-{best['step']}"
@@ -173,6 +185,27 @@ def train_preference(
     folder = save(model, processor, out / "model")
     write_card(folder, recipe, records, None, None, history, base=base)
     return folder
+
+
+def _hold_to(
+    path: Path, recipe: LanguageRecipe, records: Path, base: Path, encoder: Path | None
+) -> None:
+    """Note what a run is, and refuse to go on with another one."""
+    identity = identity_of(recipe, learnt_from(records, base=base, encoder=encoder))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        same_run(path, json.loads(path.read_text(encoding="utf-8")), identity)
+    write_whole(path, json.dumps(identity, indent=1).encode())
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    return [json.loads(line) for line in lines]
+
+
+def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    write_whole(path, "\n".join(lines).encode())
 
 
 _SHOWN = ("loss", "reward", "step_time", "rewards/margins", "rewards/accuracies")
@@ -212,11 +245,8 @@ def _dpo(
 
     path = out / PAIRS
     if not path.is_file():
-        lines = [json.dumps(pair, ensure_ascii=False) for pair in pairs(drafter, places)]
-        part = path.with_name(f".{PAIRS}")
-        part.write_text("\n".join(lines), encoding="utf-8")
-        part.replace(path)
-    known = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        _write_lines(path, pairs(drafter, places))
+    known = _lines(path)
     if not known:
         raise ConfigError(f"{path}: no draft earned {MARGIN} more than another of its prompt.")
     tell(f"{len(known)} pairs")

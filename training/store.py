@@ -59,6 +59,7 @@ def save_encoder(
     _export(encoder, folder / f"{name}.onnx", [folder / f"{name}.safetensors"])
     document = {"config": vars(encoder.config), **card}
     (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    share_weights(folder)
 
 
 def save_page_encoder(
@@ -101,6 +102,21 @@ def save_page_encoder(
     document = {"config": vars(encoder.config), "base": digest, **card}
     text = json.dumps(document, indent=1) + "\n"
     (folder / f"{PAGE_NAME}.json").write_text(text, encoding="utf-8")
+    share_weights(folder)
+
+
+def share_weights(folder: Path) -> None:
+    """Let those read the weights of a folder who may read the files beside them.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a model. ``safetensors`` lets only the owner read what it writes, so that a server that
+        runs as somebody else could not load it.
+    """
+    beside = next(folder.glob("*.json"))
+    for path in folder.glob("*.safetensors"):
+        path.chmod(beside.stat().st_mode)
 
 
 def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:

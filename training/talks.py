@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of
 from ecg_llm.data_builders.instruct_terms import CODES
-from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.data_builders.shards import content_of, load_manifest
 from ecg_llm.data_builders.talk import (
     Talk,
     doubted,
@@ -33,6 +32,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.findings.finding import Finding
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.prompt import SHORT, SHOWN_VALUES, SHOWN_WAVES, Part, Prompt, build_from_facts
+from ecg_llm.qa.items import read_items
 from ecg_llm.record import ECGRecord
 from ecg_llm.vocabulary import label, phrases
 
@@ -54,6 +54,8 @@ WEIGHTS = {
     "talk": 0.16,
 }
 """How often each kind is drawn."""
+QA_ITEMS = ("ptbxl_single_verify.json", "ptbxl_comparison.json")
+"""ECG-QA's items on PTB-XL, as a folder of them holds them."""
 _SHORT_KINDS = ("choose", "query", "verify")
 _TALK_KINDS = (
     *("explanation", "declined", "injection", "pressure", "follow_up", "comparison"),
@@ -103,15 +105,26 @@ def read_talks(
     Raises
     ------
     ConfigError
-        If a folder is not a finished set.
+        If a folder is not a finished set, the conversations are on other records, or there is
+        nothing in the split.
     """
     cases = {case.record: case for case in _cases(records, split)}
+    if not cases:
+        raise ConfigError(
+            f"{records}: it has no record of split {split!r}; train is learnt from and val is held "
+            "out, so both are needed. Build more records."
+        )
     out: dict[str, list[Talk]] = {kind: [] for kind in WEIGHTS}
     for case in cases.values():
         rng = Random(case.record)  # noqa: S311 (wording, no secret)
         for talk in _of_record(case, rng):
             out[talk.kind].append(talk)
     if talks is not None:
+        if load_manifest(talks).build.get("records") != content_of(load_manifest(records)):
+            raise ConfigError(
+                f"{talks}: these are no conversations on {records}; "
+                f"ecgllm build instruct {records} --out {talks} makes them."
+            )
         for talk in _of_set(talks, split, cases):
             out[talk.kind].append(talk)
     if qa is not None:
@@ -195,23 +208,21 @@ def _words(content: Sequence[Mapping[str, Any]]) -> str:
 
 def _of_qa(folder: Path, cases: Mapping[str, ECGCase]) -> Iterator[Talk]:
     """Take over ECG-QA's items on the records at hand."""
-    for name in ("ptbxl_single_verify.json", "ptbxl_comparison.json"):
-        path = folder / name
-        if not path.is_file():
+    there = [folder / name for name in QA_ITEMS if (folder / name).is_file()]
+    if not there:
+        raise ConfigError(f"{folder}: neither {' nor '.join(QA_ITEMS)} is there.")
+    for item in (item for path in there for item in read_items(path)):
+        records = tuple(_named(number, cases) for number in item.ecg_ids)
+        if None in records or item.truth is None:
             continue
-        for item in json.loads(path.read_text(encoding="utf-8")):
-            records = tuple(_named(number, cases) for number in item["ecg_id"])
-            if None in records:
-                continue
-            found = [cases[str(record)] for record in records]
-            asked = f"{item['question']} {SHORT}"
-            yield Talk(
-                kind="qa",
-                turns=(asked, ", ".join(item["answer"])),
-                records=tuple(map(str, records)),
-                facts=tuple(case.facts for case in found),
-                labels=tuple(code for code, _ in found[-1].labels),
-            )
+        found = [cases[str(record)] for record in records]
+        yield Talk(
+            kind="qa",
+            turns=(f"{item.question} {SHORT}", ", ".join(item.truth)),
+            records=tuple(map(str, records)),
+            facts=tuple(case.facts for case in found),
+            labels=tuple(code for code, _ in found[-1].labels),
+        )
 
 
 def _named(number: int, cases: Mapping[str, ECGCase]) -> str | None:

@@ -122,7 +122,8 @@ def respond(
     said: set[str] = set()
     if wrong := pleaded(question, known):
         yield Sentence(text="That is not what was measured.", before=lead, kind="description")
-        claims = [claim for one in wrong for claim in measured_claims(one, known)]
+        whole = any(one.claim.subject == "NORM" for one in wrong)
+        claims = [] if whole else [c for one in wrong for c in measured_claims(one, known)]
         claims = claims or measured_answer(asked, known, present)
         yield from _shown(dict.fromkeys(claims), first=" ")
         return
@@ -177,7 +178,7 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
         or (name in known.facts.values and known.facts.values[name].value is None)
         for name in named
     )
-    told = told or not own.named or asked.leads != () or waves
+    told = told or not own.named or asked.leads != () or waves or len(asked.findings) > 1
     return told or unknown or absent or doubted or asked.turned or asked.rhythm or bool(asked.end)
 
 

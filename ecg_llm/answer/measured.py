@@ -140,6 +140,8 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
         return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
     if asked.leads and MEASURED[subject].per_lead:
         return list(row(subject, asked.leads, known))
+    if subject == "p_terminal":  # its limit is one of V1
+        return list(lead_values(subject, ["V1"], known))
     if asked.end and MEASURED[subject].per_lead:
         return list(extreme(subject, asked.end, known))
     if subject in SIGNS_OF:
@@ -184,6 +186,7 @@ EXCLUDES_NOT = {
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
+PAUSES = frozenset(members("pause"))
 OF_ISCHAEMIA = frozenset(("ISC_", *members("ISC_"), "mi", *members("mi")))
 DEPENDS = "How dangerous this is depends on the patient, too."
 REGULAR = ("The rhythm is regular.", "The rhythm is irregular.")
@@ -207,7 +210,8 @@ def _says(code: str, asked: Asked, known: Known) -> Iterator[Claim]:
         if located:
             yield from located
             return
-    if asked.about == "why" and all(finding.status == "absent" for finding in judged):
+    decisive = asked.about == "why" or asked.end or asked.proposes
+    if decisive and all(finding.status == "absent" for finding in judged):
         own = [finding for finding in judged if finding.code == code]
         yield from map(denied_claim, own or judged[:MOST_TOLD])
         return
@@ -260,7 +264,8 @@ def with_acute(asked: Asked, known: Known) -> Asked:
     if not seen:
         stemi = found.get("stemi")
         said = any(not there.isdisjoint(members(code)) for code in asked.findings)
-        if said or stemi is None or stemi.status != "unknown":
+        fresh = asked.about in ("urgent", "since")  # "and is it acute?"
+        if not fresh and (said or stemi is None or stemi.status != "unknown"):
             return asked
         return replace(asked, findings=tuple(dict.fromkeys((*asked.findings, "stemi"))))
     kept = [
@@ -287,9 +292,13 @@ def expected_word(asked: Asked, known: Known) -> str | None:
         ``Yes`` or ``No``; None if the question is another, the finding could not be judged, or
         criterion and encoder disagree.
     """
-    if asked.proposes and all(code in VALUE_OF for code in asked.findings):
+    if asked.proposes:
         fits = holds(asked.proposes, known)
-        return None if fits is None else "Yes" if fits else "No"
+        if all(code in VALUE_OF for code in asked.findings):
+            return None if fits is None else "Yes" if fits else "No"
+        # Of a finding told with a number either may be wrong, and a pause has a limit of its own.
+        if not fits or not PAUSES.isdisjoint(asked.findings):
+            return None
     if len(asked.findings) != 1 or asked.quantities or asked.leads:
         return None
     judged = judged_of(asked.findings[0], known)

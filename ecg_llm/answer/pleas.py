@@ -29,7 +29,7 @@ COMPARES = re.compile(
     r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
     r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
     r"week|visit|admission)|"
-    r"(better|worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|resolved|compare|"
+    r"(better|(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|resolved?|compare|"
     r"different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
     r"difference(?! (between|of) (the )?(p|pr|qrs|qt|qtc|q|j|rr?|st?|t)\b)|the same as|"
     r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
@@ -42,7 +42,8 @@ COMPARES = re.compile(
 
 CHANGED = re.compile(
     r"\b(before|earlier|previous\w*|last time|shifted|changed?|longer|shorter|still|again|"
-    r"any ?more|(in|de)creased|risen|fallen|faster|slower|new(ly)?|old|gone|resolved)\b",
+    r"any ?more|(in|de)creased|risen|fallen|faster|slower|wider|narrower|up or down|"
+    r"go(ne)? (up|down)|same|stable|now|new(ly)?|old|gone|resolved?)\b",
     re.IGNORECASE,
 )
 """Words that ask for a change, where an earlier ECG is at hand."""

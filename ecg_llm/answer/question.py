@@ -12,7 +12,7 @@ from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
-from ecg_llm.claims.measured_words import ASIDE_OF
+from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,8 @@ _ABOUT = (
         "open",
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
         r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?|"
-        r"tell)\b|\b(leave|leaving|left) out\b",
+        r"tell)\b|\b(leave|leaving|left) out\b|"
+        r"\b(uncertain|unsure|unclear|doubtful|ambiguous|not sure|in doubt)\b",
     ),
     (
         "courtesy",
@@ -128,7 +129,7 @@ _ABOUT = (
     ),
     ("conduction", r"\bconduct(ion|ed|ing)\b"),
     ("repolarization", r"\b(repolari[sz]ation|ST[- –/]?T( changes)?)\b"),
-    ("chambers", r"\bchambers?\b"),
+    ("chambers", r"\b(?<!single )(?<!dual )chambers?\b"),
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
     (
         "normal",
@@ -147,23 +148,12 @@ _ABOUT = (
 JUDGES = ("normal", "why")
 """Of a value this asks whether it lies within its limits: also *why is it so long*."""
 _SAID_OF_VALUES = ("high", "low", "narrow", "normal", "abnormal")
-_ENDS: tuple[tuple[Literal["largest", "lowest"], re.Pattern[str]], ...] = (
-    (
-        "lowest",
-        re.compile(
-            r"\b(smallest|lowest|shortest|least|minim\w+|(most|maximal|greatest|deepest|largest) "
-            r"(\w+ )?(negative|inverted|inversion|depress\w+)|deepest T)\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "largest",
-        re.compile(
-            r"\b(tallest|largest|highest|biggest|greatest|deepest|most|worst|longest|maxim\w+|widest)\b",
-            re.IGNORECASE,
-        ),
-    ),
-)
+_ENDS: dict[Literal["lowest", "largest"], str] = {
+    "lowest": r"\b(smallest|lowest|shortest|(?<!at )least|minim\w+|deepest T|"
+    r"(most|maximal|greatest|deepest|largest) (\w+ )?(negative|inverted|inversion|depress\w+))\b",
+    "largest": r"\b(tallest|largest|highest|biggest|greatest|deepest|(?<!at )most|worst|longest|"
+    r"maxim\w+|widest)\b",
+}
 _PLACE = re.compile(r"\b(leads?|walls?|territor(y|ies)|regions?|areas?)\b", re.IGNORECASE)
 _RHYTHM = re.compile(r"\brh?ythm\b", re.IGNORECASE)
 _PARTS = ("conduction", "repolarization", "chambers")
@@ -182,8 +172,9 @@ _ASKS_FOR = re.compile(
 )
 _LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"(and|what about|how about|"
-    r"(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
+    r"(and|what about|how about|which|what (kind|type|degree)|in (men|women)|by how much|single|"
+    r"dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|small)er|more|less|over|under|above|"
+    r"below|(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
     re.IGNORECASE,
 )
 _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
@@ -215,7 +206,7 @@ def read_question(text: str) -> Asked:
     findings += ["SR" for item in items if item.kind == "nsr"]
     quantities = [item.data for item in items if item.kind == "quantity"]
     for item in items:
-        if item.kind == "state":
+        if item.kind in ("tachycardia", "bradycardia"):
             quantities.append("heart_rate")
         elif item.kind == "intervals":
             quantities += ["pr", "qrs", "qtc"]
@@ -252,7 +243,7 @@ def read_question(text: str) -> Asked:
         about = "rhythm"
     if about in _PARTS and (findings or quantities):
         about = None
-    end = next((end for end, words in _ENDS if words.search(text)), None)
+    end = next((end for end, words in _ENDS.items() if re.search(words, text, re.I)), None)
     if end is not None and about == "urgent" and quantities:  # "the worst" of a wave
         about = None
     turned = _denies(text, findings)
@@ -261,7 +252,9 @@ def read_question(text: str) -> Asked:
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
-        closed=about not in _OPEN and _is_closed(text.strip(), findings, quantities, about),
+        closed=about not in _OPEN
+        and end is None
+        and _is_closed(text.strip(), findings, quantities, about),
         proposes=_proposed(
             text, [*quantities, *(q for f in findings for q in ASIDE_OF.get(f, ()))]
         ),
@@ -369,10 +362,20 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
         if asked.about == "normal" and not earlier.quantities:
             return whole
         about, leads = about or earlier.about, leads or earlier.leads
-        carried = earlier.about in CARRIED or earlier.leads
+        carried = earlier.about in CARRIED or earlier.leads or _GOES_ON.match(text.strip())
         if earlier.named or (earlier.about != asked.about and not carried):
-            return replace(earlier, about=about, leads=leads, closed=False)
+            proposes = _proposed_of(earlier, question)
+            closed = proposes is not None
+            return replace(earlier, about=about, leads=leads, closed=closed, proposes=proposes)
     return whole
+
+
+def _proposed_of(earlier: Asked, question: str) -> str | None:
+    """Read ``And over 160?`` as a statement on the value that was asked for before."""
+    if len(earlier.quantities) != 1 or not re.search(r"\d", question):
+        return None
+    rest = re.sub(r"^\W*and\b", "", question, flags=re.IGNORECASE)
+    return _proposed(f"{MEASURED[earlier.quantities[0]].label} {rest}", earlier.quantities)
 
 
 CARRIED = ("why", "sure", "normal", "where", "since", "size")

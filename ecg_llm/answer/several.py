@@ -21,7 +21,7 @@ from ecg_llm.report import Claim
 
 _ONE = r"(one|ecg|ekg|tracing|recording|electrocardiogram)"
 _NAMED = re.compile(
-    rf"\b(the|his|her|my|that|an) (?P<which>first|1st|second|2nd|third|3rd|"
+    rf"\b(?P<which>first|1st|second|2nd|third|3rd|"
     rf"earlier|previous|prior|old|older|last) {_ONE}\b",
     re.IGNORECASE,
 )
@@ -61,7 +61,8 @@ def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> lis
             return list(_of(place, asked, analyses))
         return None
     about_one = asked.named or asked.leads or asked.about == "rhythm"
-    if COMPARES.search(question) or CHANGED.search(question):
+    changes = COMPARES.search(question) or CHANGED.search(question) or asked.about == "since"
+    if changes and not asked.proposes:
         told = _comparison(asked, analyses[-1], analyses[-2])
         if told or not about_one:
             return told

@@ -283,35 +283,25 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     Yields
     ------
     Claim
-        At most two.
     """
     if not leads or not is_local(code):
         return
-    name = label(code)
     decided = {lead: lead_decides(code, lead, known.facts) for lead in leads}
-    with_it, without = ([x for x in leads if decided[x] is there] for there in (True, False))
-    if len(with_it) + len(without) == len(leads):
-        if with_it:
-            text = sentence(f"{short(code)} in {listing(with_it)}")
+    for there, words in ((True, short(code)), (False, f"no {short(code)}")):
+        if alike := [lead for lead in leads if decided[lead] is there]:
+            text = sentence(f"{words} in {listing(alike)}")
             facts = evidence_of(known.check(text))
-            yield Claim(text=text, status="supported", evidence=facts, kind="present")
-        if without:
-            text = sentence(f"no {short(code)} in {listing(without)}")
-            facts = evidence_of(known.check(text))
-            yield Claim(text=text, status="supported", evidence=facts, kind="absent")
-        return
-    if code == "INVT" and len(leads) == 1 and (both := _both_ways(leads[0], known)):
-        shown = listing([amount(float(fact.value or 0), "mV") for fact in both])
-        text = f"The T wave in {leads[0]} goes both ways: {shown}."
-        yield Claim(text=text, status="supported", evidence=both, kind="value")
-        return
-    where = listing(list(leads))
-    for text in (f"{name} in {where}", f"no {name} in {where}"):
-        checked = known.check(sentence(text))
-        if checked and all(one.status == "supported" for one in checked):
-            facts = evidence_of(checked)
-            yield Claim(text=sentence(text), status="supported", evidence=facts, kind="present")
-            return
+            kind: Literal["present", "absent"] = "present" if there else "absent"
+            yield Claim(text=text, status="supported", evidence=facts, kind=kind)
+    for lead in (lead for lead in leads if decided[lead] is None):
+        if code == "INVT" and (both := _both_ways(lead, known)):
+            shown = listing([amount(float(fact.value or 0), "mV") for fact in both])
+            text = f"The T wave in {lead} goes both ways: {shown}."
+            yield Claim(text=text, status="supported", evidence=both, kind="value")
+        else:
+            name = label(code)
+            texts = [sentence(f"{words} in {lead}") for words in (name, f"no {name}")]
+            yield from stated_if_so(texts, known)
 
 
 def _both_ways(lead: str, known: Known) -> tuple[Evidence, ...]:

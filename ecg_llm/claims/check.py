@@ -131,6 +131,15 @@ _CHANGES = (
     ("same", re.compile(rf"\b(unchanged|both {_ECGS}|persist(s|ent|ing)|as before)\b", re.I)),
     ("gone", re.compile(r"\b(no longer|has (resolved|disappeared|gone)|resolved since)\b", re.I)),
     ("new", re.compile(r"\b(new|newly|has (appeared|developed))\b(?! recording)", re.I)),
+    (
+        "moved",
+        re.compile(
+            r"\b(rose|risen|fell|fallen|doubled|halved|converted to|(up|down) from|"
+            r"(in|de)creased (by|from|to)|dropped (by|from|to)|"
+            r"(has|have) ((in|de)creased|(length|short|wid|wors)ened|narrowed|improved))\b",
+            re.I,
+        ),
+    ),
 )
 
 
@@ -140,10 +149,10 @@ def _of_two(sentence: str, claim: TextClaim, facts: Facts, earlier: Facts | None
     if earlier is None:
         if _TWO.search(sentence):
             return Result("contradicted", (), "only one ECG was given")
-        if kind is not None and claim.kind == "finding":
+        if kind == "moved" or (kind is not None and claim.kind == "finding"):
             return Result("unverifiable", (), "the earlier ECG is not at hand")
         return None
-    if kind is None or claim.kind != "finding" or claim.role != "measured":
+    if kind in (None, "moved") or claim.kind != "finding" or claim.role != "measured":
         return None
     now, before = (
         check_finding(replace(claim, negated=denied), about)

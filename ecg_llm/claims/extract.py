@@ -167,7 +167,7 @@ def _read(text: str, items: list[Item]) -> list[TextClaim]:
     return claims
 
 
-_TELLING = frozenset(("number", "regular", "irregular", *NAMED))
+_TELLING = frozenset(("number", "regular", "irregular", "normal", "abnormal", *NAMED))
 
 
 def _numbers(

@@ -81,7 +81,7 @@ def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
         return set(), ()
     lowest = min(known)
     main = found[0] if found[0] is not None else lowest
-    holds = {x + d <= T_INVERSION_MV for x in (lowest, main) for d in (-slack_mv, slack_mv)}
+    holds = {main + d <= T_INVERSION_MV for d in (-slack_mv, slack_mv)} | {lowest <= T_INVERSION_MV}
     return holds, _evidence(lead, "T amplitude", main, "mV", f"≤ {T_INVERSION_MV:g} mV")
 
 
@@ -169,6 +169,8 @@ _TESTS: dict[str, Test] = {
 """How a finding shows in one lead."""
 _EVERYWHERE = ("STE_", "STD_", "INVT", "QWAVE", "st_changes", "tall_t")
 """Findings that the measured values alone decide where no criterion judged them."""
+_SIGNS = (*_EVERYWHERE, "LOWT", "NDT", "NT_", "TAB_", "NST_", "st_t_changes")
+"""What a lead shows by its waves alone; the others are diagnoses, which are judged as a whole."""
 
 
 def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
@@ -235,9 +237,13 @@ def check_finding(claim: TextClaim, facts: Facts) -> Result:
     Result
     """
     code = canonical_code(claim.subject)
-    if claim.leads and code in _TESTS and claim.certainty != "unjudged":
-        return _in_leads(claim, code, facts)
     judged = [facts.findings[one] for one in members(code) if one in facts.findings]
+    if claim.leads and code in _TESTS and claim.certainty != "unjudged":
+        if judged and not claim.negated and code not in _SIGNS:  # no wave alone makes a diagnosis
+            result = _against(claim, code, judged)
+            if result.verdict != "supported":
+                return result
+        return _in_leads(claim, code, facts)
     for other in NOT_DENIED_BESIDE.get(code, ()) if claim.negated else ():
         beside = facts.findings.get(other)
         if beside is not None and beside.status == "present":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecg_llm.claims.lexicon import REACH, Item, Place
+from ecg_llm.claims.lexicon import EXCEPTING, REACH, Item, Place
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.vocabulary import members
 
@@ -45,6 +45,7 @@ def lead_groups(items: list[Item]) -> list[Item]:
             k += 1
         unique = tuple(dict.fromkeys(leads))
         first, last = items[k0], items[k - 1]
+        explicit = explicit or (k0 > 0 and items[k0 - 1].kind == "both")  # "all chest leads"
         out.append(Item("lead", (unique, explicit), first.start, last.end, first.raw))
     return out
 
@@ -180,9 +181,10 @@ def _after(
     for j in range(stop + 1, min(len(items), stop + REACH)):
         kind = items[j].kind
         if kind == "lead":
-            before_finding = j + 1 in others
+            after = items[j + 1].kind if j + 1 < len(items) else "end"
+            new_subject = j + 1 in others or after == "verb"
             has_preposition = items[j - 1].kind == "word" and items[j - 1].data in ("in", "over")
-            if before_finding and not has_preposition:
+            if new_subject and not has_preposition:
                 break
             found.append((*items[j].data, turned))
             shared = False
@@ -190,9 +192,11 @@ def _after(
             if found or not shared or not is_local(others[j]):
                 break
         elif kind == "neg":
-            if not found:
+            if not found and items[j].data not in EXCEPTING:
                 break
             turned = True
+        elif kind in ("verb", "seen") and not found:
+            shared = False  # "Q waves are most prominent in aVF"
         elif kind == "stop":
             if not (found and j + 1 < len(items) and items[j + 1].kind == "neg"):
                 break
@@ -238,9 +242,11 @@ _LINKS = (
 def _merge(
     found: list[tuple[tuple[str, ...], bool, bool]],
 ) -> list[tuple[tuple[str, ...], bool, bool]]:
-    """Join lists of single leads that are said alike."""
+    """Join lists of leads that are said alike, and take from a list what is excepted."""
     out: list[tuple[tuple[str, ...], bool, bool]] = []
     for leads, each, turned in found:
+        if turned and out and set(leads) < set(out[-1][0]):
+            out[-1] = (tuple(x for x in out[-1][0] if x not in leads), *out[-1][1:])
         if out and out[-1][1:] == (each, turned):
             out[-1] = (tuple(dict.fromkeys((*out[-1][0], *leads))), each, turned)
         else:

@@ -6,9 +6,9 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ecg_llm.claims.measured_words import MEASURED, TERRITORIES, UNITS
+from ecg_llm.claims.measured_words import ALL_LEADS, MEASURED, TERRITORIES, UNITS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases
+from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases, said
 
 _TOKEN = re.compile(
     r"(?P<num>\d+(?:[.,]\d+)*)"
@@ -55,6 +55,10 @@ class Number(NamedTuple):
     step: float
 
 
+EXCEPTING = (
+    *("except", "except for", "except in", "apart from", "other than", "sparing", "spare"),
+)
+"""Behind these stand the leads that a statement does not hold for."""
 _PHRASES: dict[str, tuple[str, ...]] = {
     # A place on the tracing: a number after it is no width of the QRS.
     "word": ("before [the|each|every|a] QRS",),
@@ -79,15 +83,15 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "neither",
         "nor",
         "never",
+        "none",
         "none of",
         "denies",
         "cannot",
         "does not have",
         "fails to show",
-        "except[| for| in]",
-        "apart from",
-        "other than",
-        "sparing",
+        "anything but",
+        "far from",
+        *EXCEPTING,
     ),
     "neg_post": (
         "[is|are|was|were] [absent|excluded|missing|lacking]",
@@ -109,6 +113,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "no change [|in|from|since]",
         "whether or not",
         "not without",
+        "of [undetermined|indeterminate|unknown|uncertain] age",
         "no absence of",
         "there is no denying",
         "cannot be denied",
@@ -141,9 +146,12 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "in keeping with",
         "[cannot|can not|could not|does not|do not] [exclude|rule out]",
         "not [exclude|excluding]",
-        "borderline",
         "query",
         "appears to be",
+    ),
+    "borderline": (
+        "borderline",
+        "[at|near|close to] [the|its] [upper |lower |][limit|limits][| of normal]",
     ),
     "possible_post": (
         "[cannot|can not|could not] be [excluded|ruled out]",
@@ -212,6 +220,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "thus",
         "there is",
         "there are",
+        "apart from [that|this|these|those]",
         "in the presence of",
     ),
     "and": ("and", "&"),
@@ -248,7 +257,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "[is |are |was |were |][detected|visible|observed]",
     ),
     ">": (
-        "[more|greater|longer|higher|larger|wider|faster|taller|deeper|later] than",
+        "[more|greater|longer|higher|larger|wider|broader|faster|taller|deeper|later] than",
         "above",
         "over",
         "exceeds",
@@ -259,7 +268,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     ),
     ">=": ("at least", "no less than", "not less than", "a minimum of"),
     "<": (
-        "[less|shorter|lower|smaller|slower|narrower|earlier] than",
+        "[less|shorter|lower|smaller|slower|narrower|briefer|earlier] than",
         "below",
         "under",
         "short of",
@@ -345,16 +354,17 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "regular": ("regular", "regularly", "constant"),
     "irregular": ("irregular", "irregularly", "irregularly irregular"),
-    "state": ("tachycardia", "tachycardic", "bradycardia", "bradycardic"),
+    "tachycardia": ("tachycardia", "tachycardic", "RVR"),
+    "bradycardia": ("bradycardia", "bradycardic"),
     "nsr": ("normal sinus rhythm", "NSR"),
-    "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]",),
+    "abnormal_ecg": ("abnormal [ECG|EKG|electrocardiogram|tracing]", "abnormality"),
     "good_r": (
         "[normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression",
         "R-wave progression [is |][normal|preserved|good]",
     ),
     "intervals": ("intervals",),
     "axes": ("[P-QRS-T|P/QRS/T|P, QRS and T|P, QRS, and T|P QRS T] axes",),
-    "both": ("both", "all"),
+    "both": ("both", "all", "every"),
     "between": ("between",),
     "age": (
         "year old",
@@ -502,7 +512,7 @@ def _lexicon() -> Trie:
             node.setdefault("", (kind, data))
 
     for code in (*CODES, *GROUPS):
-        for phrase in phrases(code):
+        for phrase in (*phrases(code), *said(code)):
             add(phrase, "finding", code)
     for name, measured in MEASURED.items():
         for phrase in measured.phrases:
@@ -511,7 +521,7 @@ def _lexicon() -> Trie:
         add(unit, "unit", unit)
     for territory, leads in TERRITORIES.items():
         for ending in ("", "ly") if territory.isalpha() and not territory.endswith("ly") else ("",):
-            add(territory + ending, "lead", (leads, False))
+            add(territory + ending, "lead", (leads, territory in ALL_LEADS))
     for kind, patterns in _PHRASES.items():
         for pattern in patterns:
             for phrase in expand(pattern):
@@ -576,8 +586,13 @@ def scan(text: str) -> list[Item]:
     items: list[Item] = []
     k = 0
     while k < len(tokens):
-        stop, found = _longest(tokens, k, tree)
         token = tokens[k]
+        if (spelt := _spelt_out(tokens, k, tree)) is not None:
+            number, k = spelt
+            end = tokens[k - 1].end
+            items.append(Item("number", number, token.start, end, text[token.start : end]))
+            continue
+        stop, found = _longest(tokens, k, tree)
         if found is not None and not _is_letter(tokens, k, stop):
             kind, data = found
             end = tokens[stop - 1].end
@@ -601,6 +616,41 @@ def _longest(tokens: list[_Token], k: int, tree: Trie) -> tuple[int, tuple[str, 
         if "" in node:
             found, stop = node[""], j + 1
     return stop, found
+
+
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+)
+_TENS = "thirty forty fifty sixty seventy eighty ninety hundred"
+_WORTH = {
+    **{word: n for n, word in enumerate(_NUMBER_WORDS.split())},
+    **{word: 10 * n for n, word in enumerate(_TENS.split(), 3)},
+}
+_COUNTS_UP_TO = 12
+"""Words for small numbers count things; only before a unit they tell what was measured."""
+
+
+def _spelt_out(tokens: list[_Token], k: int, tree: Trie) -> tuple[Number, int] | None:
+    """Read ``minus one hundred and twenty``; None where no such number begins."""
+    negative = tokens[k].norm == "minus"
+    j, value = k + negative, 0
+    while j < len(tokens):
+        word = tokens[j].norm
+        if word == "hundred":
+            value = max(value, 1) * 100
+        elif word in _WORTH:
+            value += _WORTH[word]
+        elif not (word == "and" and tokens[j - 1].norm == "hundred"):
+            break
+        j += 1
+    if j == k + negative:
+        return None
+    _, after = _longest(tokens, j, tree)
+    measures = after is not None and after[0] in ("unit", "other_unit", "age")
+    if not measures and value <= _COUNTS_UP_TO:
+        return None
+    return Number(float(-value if negative else value), 1.0), j
 
 
 def _is_letter(tokens: list[_Token], k: int, stop: int) -> bool:

@@ -128,7 +128,7 @@ MEASURED: dict[str, MeasuredWord] = {
         "variation of RR",
         ("rr_cv",),
         "ratio",
-        ("RR variability", "variation of RR", "RR variation"),
+        ("RR variability", "variation of RR", "RR [variation|varying|varies]"),
     ),
     "p": MeasuredWord(
         "P duration",
@@ -172,6 +172,7 @@ MEASURED: dict[str, MeasuredWord] = {
             "Fridericia-corrected QT[| interval]",
             "QTc by Fridericia",
             "QTc Fridericia",
+            "QT[| interval] corrected [by|with|after] Fridericia",
         ),
     ),
     "qtc_bazett": MeasuredWord(
@@ -185,6 +186,7 @@ MEASURED: dict[str, MeasuredWord] = {
             "Bazett-corrected QT[| interval]",
             "QTc by Bazett",
             "QTc Bazett",
+            "QT[| interval] corrected [by|with|after] Bazett",
         ),
     ),
     "jt": MeasuredWord("JT interval", ("jt_ms", "jt_global_ms"), "time", ("JT interval", "JT")),
@@ -415,6 +417,7 @@ ASIDE_OF: dict[str, tuple[str, ...]] = {
 }
 """What a number beside a finding measures: ``LBBB (142 ms)``, ``sinus rhythm at 75 bpm``."""
 
+ALL_LEADS = ("all leads", "every lead", "each lead", "all 12 leads", "all twelve leads")
 TERRITORIES: dict[str, tuple[str, ...]] = {
     "inferior": INFERIOR,
     "lateral": LATERAL,
@@ -430,7 +433,7 @@ TERRITORIES: dict[str, tuple[str, ...]] = {
     "precordial": PRECORDIAL_LEADS,
     "chest": PRECORDIAL_LEADS,
     "limb": LIMB_LEADS,
-    "all leads": STANDARD_12,
+    **dict.fromkeys(ALL_LEADS, STANDARD_12),
     "diffuse": STANDARD_12,
     "widespread": STANDARD_12,
 }

@@ -14,6 +14,8 @@ from ecg_llm.claims.measured_words import (
     KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
+    UNIT_OF,
+    UNITS,
     MeasuredWord,
     without_formula,
 )
@@ -195,19 +197,30 @@ def check_quoted(
             if claim.role == "criterion":
                 if shown and set(shown) <= set(_NUMBER.findall(item.criterion)):
                     return Result("supported", (item,), f"the limit of {says}")
-            elif isinstance(item.value, int | float) and len(shown) == 1:
-                decimals = len(shown[0].partition(".")[2])
-                value = abs(float(shown[0].replace("−", "-")))
-                if shown[0][0] in "-−" and item.value > 0:
-                    continue
-                bare = claim.text == shown[0]
-                if item.unit in _SHOWN_UNITS:
-                    same_unit = not bare and claim.unit == _AS_READ.get(item.unit, item.unit)
-                else:  # a decimal without unit after an interval's name was taken for seconds
-                    same_unit = bare or not (claim.unit and item.unit) or claim.unit == item.unit
-                if same_unit and abs(abs(item.value) - value) <= 0.5 * 10.0**-decimals + 1e-6:
-                    return Result("supported", (item,), f"{says} is {item.value:g} {item.unit}")
+            elif _is_quoted(claim, shown, item):
+                return Result("supported", (item,), f"{says} is {item.value:g} {item.unit}")
     return None
+
+
+def _is_quoted(claim: TextClaim, shown: list[str], item: Evidence) -> bool:
+    """Whether a number is the value of an evidence item, in the same unit and of the same sign."""
+    if not isinstance(item.value, int | float) or len(shown) != 1:
+        return False
+    bare = claim.text == shown[0]
+    known, unit = float(item.value), item.unit
+    if unit in UNITS:  # such a number is told with its unit
+        kind, factor = UNITS[unit]
+        value, step, known = float(claim.value or 0.0), claim.step, known * factor
+        if bare or claim.unit != UNIT_OF[kind]:
+            return False
+    else:  # a decimal without unit after an interval's name was taken for seconds
+        if not (bare or not (claim.unit and unit) or claim.unit == unit):
+            return False
+        value, step = float(shown[0].replace("−", "-")), 10.0 ** -len(shown[0].partition(".")[2])
+    word = MEASURED.get(claim.subject)
+    if known < 0 < value and claim.unit in ("mV", "mV·ms") and not (word and word.sign == "signed"):
+        known = -known  # a depth is told as a size
+    return abs(known - value) <= step / 2 + 1e-6
 
 
 def _is_named(item: Evidence, window: str, beside: bool) -> bool:
@@ -218,9 +231,6 @@ def _is_named(item: Evidence, window: str, beside: bool) -> bool:
     return bool(words) and re.search(rf"\b{re.escape(words)}\b", window) is not None
 
 
-_AS_READ = {"/min": "bpm", "%": "ratio"}
-_SHOWN_UNITS = ("ms", "mV", "mV·ms", "mV/s", "bpm", "/min", "deg", "%", "s")
-"""Units that a number has to be told with."""
 QUOTE_REACH = 90
 """Characters before a number in which the name of its quantity is looked for."""
 
@@ -433,9 +443,10 @@ def _holds(
             return under if low[0] is not None else None
         case "normal" | "regular":
             return {not (a or b) for a in over for b in under}
-        case "borderline":
+        case "borderline" | "upper limit" | "lower limit":
             near = _NEAR.get(unit, 0.0)
-            ends = [x for x in (*low, *high) if x is not None]
+            either = {"upper limit": high, "lower limit": low}.get(state, (*low, *high))
+            ends = [x for x in either if x is not None]
             return {any(abs(value - end) <= near for end in ends)}
         case _:
             return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ecg_llm.claims.lexicon import REACH, Item, Place
 from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED, UNIT_OF, UNITS, UnitKind
+from ecg_llm.leads import STANDARD_12
 
 
 @dataclass
@@ -94,7 +95,7 @@ def _named(items: list[Item], findings: list[Place]) -> list[_Named]:
     out += [
         _Named(k, k, "heart_rate", True)
         for k, item in enumerate(items)
-        if item.kind in ("state", "nsr")
+        if item.kind in ("tachycardia", "bradycardia", "nsr")
     ]
     for k in range(len(items)):
         if (wave := _single_wave(items, k)) is not None:
@@ -480,12 +481,12 @@ def _leads(
     low = max(before, choice.end) if choice.end < number.place else before
     for j in range(number.place - 1, max(low, number.place - REACH) - 1, -1):
         free = items[j].kind == "lead" and j not in taken
-        if free and (wide or (j > choice.place and items[j].data[1])):
+        if free and (wide or (j > choice.place and _are_named(items[j]))):
             taken.add(j)
             return tuple(items[j].data[0])
     for j in range(number.end + 1, min(len(items), number.end + 12)):
         kind = items[j].kind
-        if kind == "lead" and (wide or items[j].data[1]):
+        if kind == "lead" and (wide or _are_named(items[j])):
             taken.add(j)
             return tuple(items[j].data[0])
         if kind in ("number", "end", "stop", ",", "quantity", "and") or (
@@ -504,6 +505,12 @@ def _leads(
     return ()
 
 
+def _are_named(item: Item) -> bool:
+    """Whether single leads are named, and not a wall or all of them."""
+    leads, each = item.data
+    return each and len(leads) < len(STANDARD_12)
+
+
 def _formula(items: list[Item], number: Found) -> None:
     """Add the formula of a QTc that stands apart: ``QTc 512 ms (Bazett)``."""
     if number.subject != "qtc":
@@ -514,12 +521,12 @@ def _formula(items: list[Item], number: Found) -> None:
         return
     after = items[number.end + 1 : number.end + 7]
     before = items[max(0, number.place - 5) : number.place]
-    for part in (after, before[::-1]):
+    for part, ends in ((after, ("quantity",)), (before[::-1], (",", "(", ")"))):
         for item in part:
             if item.kind == "formula":
                 number.subject = "qtc_bazett" if "bazett" in str(item.data) else "qtc_fridericia"
                 return
-            if item.kind in ("number", "quantity", "end", "stop", "finding"):
+            if item.kind in ("number", "end", "stop", "finding", *ends):
                 break
 
 

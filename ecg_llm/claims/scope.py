@@ -33,7 +33,10 @@ class Scope:
     role: About = "measured"
 
 
-NAMED = ("finding", "quantity", "state", "nsr", "good_r", "intervals", "abnormal_ecg")
+NAMED = (
+    *("finding", "quantity", "tachycardia", "bradycardia", "nsr", "good_r", "intervals"),
+    "abnormal_ecg",
+)
 """Kinds of item that may be denied or doubted."""
 _ABOUT: dict[str, About] = {"general": "general", "earlier": "earlier", "history": "history"}
 _LOOK_AHEAD = 40
@@ -99,7 +102,9 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         return replace(state, denials=1 if fresh else state.denials + 1, since_named=False)
     if kind == "unlikely" and _ahead(items, k):
         return replace(state, denials=1, possible=True, since_named=False)
-    if kind == "possible" or (kind == "possible_post" and not _named_before(items, k)):
+    if kind in ("possible", "borderline") or (
+        kind == "possible_post" and not _named_before(items, k)
+    ):
         return replace(state, possible=True)
     if kind == "unjudged" and _lists_next(items, k):
         return replace(state, unjudged=True)
@@ -210,6 +215,8 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
     if kind == "earlier":
         _earlier_before(items, out, k)
         return
+    if kind == "neg" and items[k - 1].kind == ":" and _ends(items, k + 1):  # "RBBB: no"
+        kind = "neg_post"
     if kind not in ("neg_post", "possible_post", "unjudged", "unlikely", "possible"):
         return
     if kind == "neg_post" and _names_next(items, k):
@@ -223,6 +230,8 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
     named = joined = False
     for j in range(k - 1, max(-1, k - _LOOK_AHEAD), -1):
         before = items[j].kind
+        if before == "stop" and j == k - 1:  # "was considered but not confirmed"
+            continue
         if before in ("end", "stop", "neg_post", "possible_post", "unjudged"):
             return
         if before == "verb" and named:
@@ -234,6 +243,11 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
         if before in NAMED:
             named = True
             out[j] = _changed(out[j], kind)
+
+
+def _ends(items: list[Item], k: int) -> bool:
+    """Whether a part of a sentence is over."""
+    return k >= len(items) or items[k].kind in ("end", ",", "stop", ")")
 
 
 def _changed(scope: Scope, kind: str) -> Scope:

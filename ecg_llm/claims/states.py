@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ecg_llm.claims.lexicon import Item, Place
+from ecg_llm.claims.lexicon import Item, Place, scan
+from ecg_llm.claims.measured_words import ASIDE_OF
 from ecg_llm.claims.scope import Scope
 from ecg_llm.vocabulary import GROUPS
 
@@ -80,7 +81,7 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
         match item.kind:
             case "finding":
                 if not _is_heading(items, k):
-                    findings.append((k, item.data, False, k))
+                    findings.append((k, *_as_called(items, k)))
             case "nsr":
                 findings.append((k, "SR", False, k))
                 states.append((k, k, "heart_rate", "normal", reach[k].negated))
@@ -88,9 +89,8 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
                 findings.append((k, "poor_r_progression", True, k))
             case "abnormal_ecg":
                 findings.append((k, "NORM", True, k))
-            case "state":
-                high = item.data.startswith("tachy")
-                name = "high" if high else "low"
+            case "tachycardia" | "bradycardia":
+                name = "high" if item.kind == "tachycardia" else "low"
                 states.append((k, k, "heart_rate", name, reach[k].negated))
             case "regular" | "irregular":
                 if not _is_sinus_phrase(items, k):
@@ -98,12 +98,24 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
             case "quantity" if item.data == "p_amp":
                 if (negated := _p_waves(items, reach, k)) is not None:
                     states.append((k, k, "p_wave", "present", negated))
-            case kind if kind in _WORDS or (kind == "possible" and item.data == "borderline"):
+            case kind if kind in _WORDS:
                 _judge_word(items, reach, k, states, findings)
             case _:
                 pass
     _unjudged(items, reach, states)
     return states, findings
+
+
+def _as_called(items: list[Item], k: int) -> tuple[str, bool, int]:
+    """Read what is said behind a finding as if it stood before: ``the infarction is acute``."""
+    code, j = items[k].data, k + 1
+    if j < len(items) and items[j].kind in ("verb", ","):
+        j += 1
+    if k + 1 < j < len(items) and items[j].kind == "word":
+        named = scan(f"{items[j].raw} {items[k].raw}")
+        if len(named) == 1 and named[0].kind == "finding" and named[0].data != code:
+            return named[0].data, False, j
+    return code, False, k
 
 
 def _is_heading(items: list[Item], k: int) -> bool:
@@ -130,6 +142,8 @@ def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
         return None
     if reach[k].negated:
         return True
+    if k and items[k - 1].data in ("with", "there are"):
+        return False
     for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
             return any(after.raw == "0" for after in items[j + 1 : j + 2])
@@ -148,18 +162,18 @@ def _judge_word(
         return
     after = _quantities_after(items, k)
     names = after or _quantities_before(items, k)
+    if not names and word.kind in ("normal", "abnormal") and _said_of_ecg(items, k):
+        findings.append((k, "NORM", word.kind == "abnormal", k))
+    if not names and word.raw.lower() in _SPEEDS and _is_rhythm(items, k + 1):
+        names = [(k, "heart_rate")]
     if not names or _is_reference(items, k):
         return
     # Before its quantity the word shares the quantity's scope; after it, a "not" stands between.
     scope = reach[k]
-    shown = (
-        word.data
-        if word.kind == "shape"
-        else "borderline"
-        if word.kind == "possible"
-        else word.kind
-    )
+    shown = str(word.data) if word.kind == "shape" else word.kind
     shown = shown.removeprefix("deviated ").removeprefix("shifted ")
+    if word.kind == "borderline":
+        shown = next((f"{end} limit" for end in ("upper", "lower") if end in word.data), shown)
     for place, name in names:
         turned = (name, shown if word.kind == "shape" else _generic(word))
         if turned in _SHAPES:
@@ -179,6 +193,26 @@ def _judge_word(
             states.append((min(place, k), max(place, k), subject, state, denied))
 
 
+_SPEEDS = ("slow", "fast", "rapid")
+_ECG = ("ecg", "ekg", "tracing", "electrocardiogram")
+
+
+def _said_of_ecg(items: list[Item], k: int) -> bool:
+    """Whether a word judges the whole: ``the tracing is unremarkable``, ``otherwise normal``."""
+    if k and items[k - 1].data == "otherwise":
+        return True
+    before = items[max(0, k - 4) : k]
+    named = [n for n, item in enumerate(before) if item.data in _ECG]
+    told = before[named[-1] + 1 :] if named else []
+    return bool(told) and all(item.kind in ("verb", "neg", "possible", "both") for item in told)
+
+
+def _is_rhythm(items: list[Item], k: int) -> bool:
+    """Whether a finding stands here that a rate is told of: ``slow atrial fibrillation``."""
+    there = k < len(items) and items[k].kind == "finding"
+    return there and ASIDE_OF.get(items[k].data) == ("heart_rate",)
+
+
 def _is_wide_tachycardia(items: list[Item], k: int) -> bool:
     """Whether ``wide-QRS`` shares its noun with what follows: ``wide-QRS or sinus tachycardia``."""
     if items[k].raw.lower() not in ("wide", "broad") or len(items) < k + 3:
@@ -186,7 +220,7 @@ def _is_wide_tachycardia(items: list[Item], k: int) -> bool:
     if items[k + 1].kind != "quantity" or items[k + 1].data != "qrs":
         return False
     for item in items[k + 2 : k + 7]:
-        if item.kind in ("finding", "state"):
+        if item.kind in ("finding", "tachycardia", "bradycardia"):
             return item.raw.lower().endswith(("tachycardia", "tachycardias"))
         if item.kind not in ("or", "(", ")", "/") and item.data not in _BETWEEN:
             return False

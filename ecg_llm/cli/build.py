@@ -105,6 +105,39 @@ def build_mimic_iv_ecg(
     _run(MIMICIVECG(_source_folder(folder)), out, engine, workers, limit, overwrite)
 
 
+@build_app.command("own", short_help="From ECGs of your own.")
+def build_own(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="ECGs of any format, and statements.csv.", show_default=False
+        ),
+    ],
+    out: Out,
+    licence: Annotated[str, typer.Option(help="Of the records, for the card.")] = "not stated",
+    engine: EngineChoice = EngineOption.LOCAL,
+    workers: Workers = None,
+    limit: Limit = None,
+    overwrite: OverwriteSet = False,
+) -> None:
+    """Bring ECGs of your own into shards, with what you know of them.
+
+    statements.csv in the folder has the column record (the file, by its path in the folder) and, as
+    you like, statements (codes of PTB-XL, a blank between), patient, split (train, val, test), age,
+    sex and report. Without split, patients (records, where none is named) are split 80 : 10 : 10.
+    What cannot be used is counted and listed in problems.jsonl.
+
+    \b
+    ecgllm build own ward/ --out sets/ward
+    ecgllm build own ward/ --out sets/ward --licence "CC BY 4.0" \f
+    """
+    from ecg_llm.data_builders.own_records import OwnRecords
+
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; give one that holds ECGs.")
+    _run(OwnRecords(folder, licence), out, engine, workers, limit, overwrite)
+
+
 @build_app.command("synthetic", short_help="From the simulator.")
 def build_synthetic(
     n: Annotated[int, typer.Option(help="How many records.", min=1)],

@@ -88,6 +88,8 @@ class CarefulGroup(TyperGroup):
             # The reader has gone; what is still buffered must not complain at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None
+        except (FileExistsError, NotADirectoryError) as error:
+            _fail(f"{error.filename}: a file is in the way of this folder; give another name.")
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             _fail(f"{where}{error.strerror or error}")

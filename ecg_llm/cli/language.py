@@ -149,7 +149,12 @@ def _with_ecg(
 
 @train_app.command("preference", short_help="Prefer drafts that the grounding check bears out.")
 def train_preference(
-    base: Base, records: Records, out: Out, recipe: RecipeName = None, steps: Steps = None
+    base: Base,
+    records: Records,
+    out: Out,
+    encoder: Encoder = None,
+    recipe: RecipeName = None,
+    steps: Steps = None,
 ) -> None:
     """Let the model write reports and prefer those whose claims the record bears out.
 
@@ -161,8 +166,8 @@ def train_preference(
     from ecg_llm.training.preference import train_preference as run
 
     settings = load_language_recipe(recipe or "preference", "preference", steps=steps)
-    features = encode_for(base, records, out / "features.npz")
-    typer.echo(str(run(base, records, features, out, settings, _tell)))
+    features = encode_for(base, records, out / "features.npz", encoder=encoder)
+    typer.echo(str(run(base, records, features, encoder, out, settings, _tell)))
 
 
 @train_app.command("memory", short_help="What a recipe needs of a GPU's memory.")
@@ -216,6 +221,7 @@ def eval_few_shot(
     records: Records,
     talks: Annotated[Path, typer.Option(help="Conversations on that set (build instruct).")],
     features: Annotated[Path, typer.Option(help="Features of the records, kept in this NPZ file.")],
+    encoder: Encoder = None,
     episodes: Annotated[int, typer.Option(help="Of each kind of question.", min=1)] = 4,
     json_: Json = False,
 ) -> None:
@@ -228,5 +234,5 @@ def eval_few_shot(
     from ecg_llm.eval.few_shot import evaluate
     from ecg_llm.training.language_features import encode_for
 
-    known = encode_for(base, records, features)
+    known = encode_for(base, records, features, encoder=encoder)
     show(evaluate(base, talks, known, episodes=episodes, progress=progress("episode")), json_)

@@ -71,8 +71,14 @@ def apply_criteria(
     third = any(f.code == "3AVB" and f.status == "present" for f in av_block)
     if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
         rhythm = replace(rhythm, ventricular=True)
-    conduction = judge_conduction(case, _ventricular_origin(paced, rhythm), not rhythm.p_gate)
-    findings = [*judge_technical(case), *pacing.findings, *rhythm.findings, *conduction.findings]
+    origin = _ventricular_origin(paced, rhythm)
+    conduction = judge_conduction(case, origin, not rhythm.p_gate)
+    findings = [
+        *judge_technical(case, origin),
+        *pacing.findings,
+        *rhythm.findings,
+        *conduction.findings,
+    ]
     if second or third:
         findings = [_of_the_block(f) if f.code in ("SBRAD", "SARRH") else f for f in findings]
     findings += av_block
@@ -145,10 +151,12 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     )
     out = [*chambers, *infarction, *repolarization]
     if rhythm.flutter:
-        of_st = [finding.code for finding in out if finding.section == "st-t"]
+        of_st = [f.code for f in out if f.section == "st-t" or f.code == "lv_strain"]
         return _opened(out, of_st, "fast atrial waves lie over ST and T")
     if any(f.code == "SVTAC" and f.status == "present" for f in rhythm.findings):
-        out = _opened(out, BY_DEPRESSION, "a supraventricular tachycardia lowers ST by itself")
+        out = _opened(
+            out, (*BY_DEPRESSION, "lv_strain"), "a supraventricular tachycardia lowers ST by itself"
+        )
     if rhythm.flutter is None and case.n_beats:
         out = [_may_be_waves(finding) for finding in out]
     return out

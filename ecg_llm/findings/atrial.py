@@ -139,16 +139,22 @@ def irregularity(case: Case) -> float | None:
     Returns
     -------
     float or None
-        Median absolute change relative to the mean RR; None with fewer than three changes.
+        Median absolute change relative to the mean RR; None with fewer than three changes. Where
+        extra beats leave hardly any neighbours, the mean change between the RR that are left.
     """
     rr = np.diff(case.measurements.delineation.r_s)
     kinds = np.array(case.kinds)
     # In a wholly irregular rhythm many beats look early; then only ventricular ones are left out.
-    for odd in (np.isin(kinds, ("ventricular", "supraventricular")), kinds == "ventricular"):
+    early = np.isin(kinds, ("ventricular", "supraventricular"))
+    for odd in (early, kinds == "ventricular"):
         disturbed = odd[1:] | odd[:-1]
         change = np.abs(np.diff(rr))[~(disturbed[1:] | disturbed[:-1])]
         if len(change) >= 3:
             return float(np.median(change) / rr[~disturbed].mean())
+        # In trigeminy none follow each other; of so few that are left, all count.
+        apart = np.abs(np.diff(rr[~disturbed]))
+        if odd is early and len(apart) >= 3:
+            return float(apart.mean() / rr[~disturbed].mean())
     return None
 
 

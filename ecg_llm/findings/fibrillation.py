@@ -245,27 +245,26 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     holds = probability >= model.present
     lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
     span = (case.measurements.from_s, round(case.measurements.to_s, 3))
-    return all_of(
-        fact(
-            holds,
-            "repetition of the stretch before the QRS",
-            activity.p_coherence,
-            "",
-            "no P waves that repeat",
-            FIBRILLATION,
-            lead=lead,
-            span_s=span,
-        ),
-        fact(
-            holds,
-            "change from one RR to the next",
-            None if activity.irregularity is None else 100 * activity.irregularity,
-            "%",
-            "irregular",
-            FIBRILLATION,
-            span_s=span,
-        ),
+    repetition = fact(
+        holds,
+        "repetition of the stretch before the QRS",
+        activity.p_coherence,
+        "",
+        "no P waves that repeat",
+        FIBRILLATION,
+        lead=lead,
+        span_s=span,
     )
+    change = fact(
+        holds,
+        "change from one RR to the next",
+        None if activity.irregularity is None else 100 * activity.irregularity,
+        "%",
+        "irregular",
+        FIBRILLATION,
+        span_s=span,
+    )
+    return change if activity.p_coherence is None else all_of(repetition, change)
 
 
 def _steady(irregularity: float) -> Check:
@@ -305,6 +304,7 @@ def check_flutter(case: Case, activity: AtrialActivity) -> Check:
         FLUTTER_BPM[0] <= per_minute <= FLUTTER_BPM[1]
         and activity.locked_share >= (MIN_DOUBLED_SHARE if doubled else MIN_FLUTTER_SHARE)
         and activity.p_share < 0.3
+        and per_minute > 1.5 * rate
     )
     if hidden and not holds:
         return unknown(LOOK_ALIKE)

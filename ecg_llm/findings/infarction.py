@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import (
     Check,
@@ -17,7 +19,7 @@ from ecg_llm.findings.checks import (
 )
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import R_PROGRESSION, SELVESTER, UDMI
-from ecg_llm.findings.territories import contiguous, somewhere, wall
+from ecg_llm.findings.territories import INFERIOR, contiguous, somewhere, wall
 
 BY_WALL = {
     "inferior": "IMI",
@@ -28,6 +30,8 @@ BY_WALL = {
     "anteroseptal": "ASMI",
 }
 _Q_LEADS = ("I", "II", "III", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+TRACE_MV, LATE_R_MV = 0.05, 0.15
+"""Height of an R wave that makes no rS of a QS, and of an R' behind it in V1 to V4."""
 CODES = ("QWAVE", *BY_WALL.values(), "PMI", "IPMI", "IPLMI", "poor_r_progression")
 
 
@@ -53,27 +57,41 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     with_loss = {lead: check for lead, check in lost.items() if check.holds}
     shown = tuple(item for lead in with_q for item in signs[lead].evidence)
     shown += tuple(item for check in with_loss.values() for item in check.evidence)
-    in_chest = set(with_q) & {"V1", "V2", "V3", "V4"}
-    where = wall([*with_q, *(("V2", "V3") if with_loss and not in_chest else ())])
+    walls = _walls(with_q, bool(with_loss))
     no_q = _absent(signs)
-    elsewhere = Check(False, no_q.evidence) if where else no_q
+    elsewhere = Check(False, no_q.evidence) if walls else no_q
     posterior = _posterior(case)
     findings = [judge("QWAVE", Check(True, shown) if with_q else no_q)]
     behind = posterior.holds is True
+
+    def there(name: str) -> Check:
+        if name not in walls:
+            return elsewhere
+        return Check(True, tuple(item for item in shown if item.lead in walls[name]))
+
     for name, code in BY_WALL.items():
         taken = behind and name in ("inferior", "inferolateral")
-        if where == name and not taken:
-            findings.append(judge(code, Check(True, shown)))
-        else:
-            findings.append(judge(code, elsewhere))
+        findings.append(judge(code, elsewhere if taken else there(name)))
     both = {"IPMI": "inferior", "IPLMI": "inferolateral"}
     for code, name in both.items():
-        there = Check(True, shown) if where == name else elsewhere
-        findings.append(judge(code, all_of(posterior, there)))
-    alone = all_of(posterior, Check(False) if where in both.values() else opposite(elsewhere))
+        findings.append(judge(code, all_of(posterior, there(name))))
+    joined = not walls.keys().isdisjoint(both.values())
+    alone = all_of(posterior, Check(False) if joined else opposite(elsewhere))
     findings.append(judge("PMI", alone))
-    findings.append(judge("poor_r_progression", _poor_progression(case, where)))
+    findings.append(judge("poor_r_progression", _poor_progression(case, walls)))
     return tuple(findings)
+
+
+def _walls(with_q: Sequence[str], lost_r: bool) -> dict[str, tuple[str, ...]]:
+    """Name the infarcted walls, each with its leads: one below, and one in front or at the side."""
+    below = tuple(lead for lead in with_q if lead in INFERIOR)
+    front = tuple(lead for lead in with_q if lead not in INFERIOR)
+    if lost_r and not {"V1", "V2", "V3", "V4"} & set(front):
+        front += ("V2", "V3")
+    if wall(below) and wall(front) == "lateral":
+        return {"inferolateral": below + front}
+    named = {wall(leads): leads for leads in (below, front)}
+    return {name: leads for name, leads in named.items() if name}
 
 
 def _absent(signs: dict[str, Check]) -> Check:
@@ -108,10 +126,12 @@ def _lost_r(case: Case, lead: str) -> Check:
 
 def _pathological_q(case: Case, lead: str) -> Check:
     """A pathological Q wave or QS complex in one lead."""
+    first = case.value("r_mv", lead) or 0.0
+    late = LATE_R_MV if lead in ("V1", "V2", "V3", "V4") else TRACE_MV
     is_qs = compare(
         case,
         "qrs_max_mv",
-        lambda v: v < 0.05 and (case.value("qrs_min_mv", lead) or 0.0) < -0.1,
+        lambda v: first < TRACE_MV and v < late and (case.value("qrs_min_mv", lead) or 0.0) < -0.1,
         "QS complex",
         UDMI,
         lead,
@@ -147,7 +167,7 @@ def _posterior(case: Case) -> Check:
     )
 
 
-def _poor_progression(case: Case, where: str | None) -> Check:
+def _poor_progression(case: Case, walls: Collection[str]) -> Check:
     """R in V3 of at most 0.3 mV, with no infarction that explains it."""
     small = all_of(
         at_most(case, "qrs_max_mv", 0.3, R_PROGRESSION, "V3"),
@@ -160,5 +180,5 @@ def _poor_progression(case: Case, where: str | None) -> Check:
             "V4",
         ),
     )
-    explained = Check(where in ("anteroseptal", "anterior", "anterolateral"))
+    explained = Check(any(name in walls for name in ("anteroseptal", "anterior", "anterolateral")))
     return all_of(small, opposite(explained))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -148,8 +148,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         judge("STACH", all_of(sinus, fast)),
         judge("SBRAD", all_of(sinus, below(case, "heart_rate_bpm", SLOW_BPM, BRADYCARDIA))),
         judge("SARRH", all_of(sinus, _sinus_arrhythmia(case))),
-        with_probability(judge("AFIB", fibrillation), activity),
-        judge("AFLT", flutter),
+        with_probability(judge("AFIB", _with_rate(case, fibrillation)), activity),
+        judge("AFLT", _with_rate(case, flutter)),
         judge("SVTAC", supraventricular),
         judge("wide_qrs_tachycardia", wide_fast),
         judge("junctional_rhythm", all_of(slow_no_p, opposite(wide))),
@@ -223,6 +223,14 @@ def _slower(case: Case, bpm: float) -> Check:
     return below(case, "heart_rate_bpm", bpm, BRADYCARDIA)
 
 
+def _with_rate(case: Case, check: Check) -> Check:
+    """Tell a fast or slow ventricular response beside the rhythm of the atria."""
+    fast, slow = _faster(case, FAST_BPM), _slower(case, SLOW_BPM)
+    if not check.holds or not (fast.holds or slow.holds):
+        return check
+    return replace(check, evidence=check.evidence + (fast if fast.holds else slow).evidence)
+
+
 def _regular(activity: AtrialActivity) -> Check:
     """RR that hardly change, apart from extra beats."""
     if activity.irregularity is None:
@@ -263,8 +271,8 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     coherence = activity.p_coherence or 0.0
     atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
-    if apart or "paced" in case.kinds:
-        coherence = 0.0  # what repeats is then not what leads to the beat
+    if apart or "paced" in case.kinds or ventricular > SVT_BPM:
+        coherence = 0.0  # what repeats is then not what leads to the beat, but the T before it
     if activity.p_share < P_MOSTLY and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
     share = any_of(

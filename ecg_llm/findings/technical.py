@@ -11,7 +11,7 @@ from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.sources import TECHNICAL
 from ecg_llm.leads import LIMB_LEADS
 from ecg_llm.quality import Quality
-from ecg_llm.quality.reversal import lacking_for_exchanges
+from ecg_llm.quality.reversal import FLAT_KINDS, Suspicion, lacking_for_exchanges
 
 MIN_SCORE = 0.5
 RIGHT_P_DEG, RIGHT_QRS_DEG = 105.0, 95.0
@@ -21,13 +21,16 @@ _OF_SHAPE = ("conduction", "axis", "p wave", "qrs", "st-t", "chambers")
 MIRRORED = "P and QRS negative in I, as with swapped arm electrodes or dextrocardia"
 
 
-def judge_technical(case: Case) -> tuple[Finding, ...]:
+def judge_technical(case: Case, origin: str | None = None) -> tuple[Finding, ...]:
     """Report suspected electrode reversals, and a heart that the limb leads show as in a mirror.
 
     Parameters
     ----------
     case : Case
         The measured record.
+    origin : str or None
+        Why the beats are not those of the usual conduction, if they are not: exchanges are
+        suspected by the shape of conducted beats.
 
     Returns
     -------
@@ -54,7 +57,14 @@ def judge_technical(case: Case) -> tuple[Finding, ...]:
         for suspicion in found
     ]
     evidence = tuple(item for check in checks for item in check.evidence)
+    if origin and not any(_whatever_beats(suspicion) for suspicion in found):
+        return (judge("lead_reversal", Check(None, evidence, origin)),)
     return (judge("lead_reversal", Check(True, evidence)),)
+
+
+def _whatever_beats(suspicion: Suspicion) -> bool:
+    """Whether it rests on laws or flat leads rather than on the shape of the beats."""
+    return "row" in suspicion.kind or suspicion.kind in FLAT_KINDS
 
 
 def doubt_exchanged(findings: Iterable[Finding], quality: Quality) -> tuple[Finding, ...]:
@@ -72,6 +82,9 @@ def doubt_exchanged(findings: Iterable[Finding], quality: Quality) -> tuple[Find
     tuple of Finding
         Shapes and axes that are present with a ``doubt``; rhythm and durations hold in any lead.
     """
+    findings = tuple(findings)
+    if any(f.code == "lead_reversal" and f.status == "unknown" for f in findings):
+        return findings
     suspected = {lead for one in quality.suspicions if one.score >= MIN_SCORE for lead in one.leads}
     limb = not suspected.isdisjoint(LIMB_LEADS)
 

@@ -22,7 +22,7 @@ from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, Sentence, evidence_of
 from ecg_llm.ground.stray import stray_number
 from ecg_llm.ground.technical import on_quality
-from ecg_llm.outside import says_what_no_ecg_tells
+from ecg_llm.outside import DECLINES, names_what_is_not_sought, says_what_no_ecg_tells
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
 from ecg_llm.vocabulary import canonical_code
@@ -77,7 +77,7 @@ def check_sentence(
 
     if (quality := on_quality(text, known)) is not None:
         return _once(quality, text, before, said, "") or no(SAID_ALREADY)
-    if outside := says_what_no_ecg_tells(text):
+    if outside := says_what_no_ecg_tells(text) or names_what_is_not_sought(text):
         return no(outside)
     checked = known.check(text)
     if reason := _broken(text) or stray_number(text, known):
@@ -162,18 +162,15 @@ def brief(claim: Claim, said: set[str]) -> Claim:
         The name of the finding alone, or the claim as it is.
     """
     head, _, facts = claim.text.partition(": ")
-    if claim.kind in ("present", "unknown") and facts and any(facts in text for text in said):
+    named = claim.text.startswith("Not judged")  # what stands behind the colon is no fact
+    told = facts and not named and any(facts in text for text in said)
+    if claim.kind in ("present", "unknown") and told:
         return claim.model_copy(update={"text": sentence(head)})
     return claim
 
 
-_DECLINES = re.compile(
-    r"\b(cannot|can't|can not|not (be )?(answer|tell|guess|diagnos|hold|show|foretell|read)\w*|"
-    r"does not|do not|no (laboratory|outcome|value)|goes beyond|decline|will not|other tests|"
-    r"not in the signal|would not|ignore|keep to|stay with|stands|report what was measured|"
-    r"has to follow|look it up|blood sample|echocardiography|sorry|tracing says otherwise)\b",
-    re.IGNORECASE,
-)
+_HERE = re.compile(r"\b(here|(this|the) (patient|ECG|EKG|tracing|recording))\b", re.IGNORECASE)
+"""What is said of one ECG is no general statement."""
 _SHORT = re.compile(r"^(yes|no|neither|both|none( of them)?)[.:,!]?$", re.IGNORECASE)
 
 
@@ -183,9 +180,11 @@ def _empty(text: str, strict: bool) -> str | None:
         return None
     if _SELF.match(text.strip()):
         return "nobody asked for the model"
-    if not strict and (_DECLINES.search(text) or _SHORT.match(text.strip())):
+    if strict:
+        return "it says nothing that can be held against the record"
+    if DECLINES.search(text) or _SHORT.match(text.strip()):
         return None
-    if not strict and any(claim.role == "general" for claim in extract_claims(text)):
+    if not _HERE.search(text) and any(one.role == "general" for one in extract_claims(text)):
         return None
     return "it says nothing that can be held against the record"
 

@@ -19,7 +19,7 @@ from ecg_llm.statements import (
     stated_claim,
     value_claim,
 )
-from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
+from ecg_llm.vocabulary import GROUPS, NOT_DENIED_BESIDE, canonical_code, label, members
 
 
 def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
@@ -173,6 +173,10 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
     if unknown and code == "NORM":
         why = brief_reason(unknown[0].reason).removeprefix("uncertain: ")
         text = sentence(f"whether this is a normal ECG could not be judged: {why}")
+        yield Claim(text=text, status="unverifiable", kind="unknown")
+    elif code in GROUPS and len(unknown) == len(judged):
+        reasons = "; ".join(dict.fromkeys(brief_reason(finding.reason) for finding in unknown))
+        text = sentence(f"not judged ({reasons}): {label(code)}")
         yield Claim(text=text, status="unverifiable", kind="unknown")
     elif unknown:
         yield from finding_claims(unknown[:1])

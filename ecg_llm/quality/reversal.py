@@ -116,6 +116,8 @@ _SIGNS = {
     ),
 }
 _FLAT_LEAD = {"RA-RL": "II", "LA-RL": "III", "arms-legs": "I"}
+FLAT_KINDS = tuple(_SIGNS[kind].name for kind in _FLAT_LEAD)
+"""Exchanges that a flat lead shows, whatever its beats look like."""
 
 
 def wave_features(templates: FloatArray) -> FloatArray:

@@ -47,6 +47,11 @@ def answer(found: list[Analysis], question: str, *, bundled: bool = True) -> str
         ("Was there LBBB before?", "New since the earlier ECG: complete left bundle branch block."),
         ("What is the difference between the two ECGs?", "Heart rate has fallen to 75 bpm"),
         ("What is the difference in PR?", "PR interval has risen to 189 ms"),
+        ("did the rate go up or down", "Heart rate has fallen to 75 bpm"),
+        ("is the qrs wider now", "QRS duration has risen to 148 ms"),
+        ("is the QRS wider than 140?", "Yes. QRS duration 148 ms"),
+        ("first ecg: rhythm?", "Earlier ECG: Sinus rhythm"),
+        ("since when is the LBBB there?", "New since the earlier ECG: complete left bundle"),
     ],
 )
 def test_which_of_two_ecgs_is_told(
@@ -110,3 +115,12 @@ def test_an_earlier_ecg_that_could_not_be_read(infarct: Analysis) -> None:
     flat = ECGRecord(signal=np.zeros((12, 5000), np.float32), fs=500.0, leads=STANDARD_12)
     said = answer([analyse(flat), infarct], "What was the rhythm on the earlier ECG?")
     assert said.startswith("Earlier ECG: Not interpreted: no lead can be read"), said
+
+
+def test_no_name_is_left_out_of_what_was_not_judged(
+    infarct: Analysis, left_block: Analysis
+) -> None:
+    """Its names were taken for facts that had been told: "Not judged (…). Not judged (…)."."""
+    told = answer([infarct, left_block], "any new ischemia", bundled=False)
+    assert told.count("ischaemic ST-T changes") == 2
+    assert ")." not in told.partition("Present ECG")[2]

@@ -128,6 +128,55 @@ def test_follow_ups_ask_of_what_was_asked(infarct: Analysis) -> None:
     assert told.startswith("Anteroseptal infarction, age undetermined: R")
 
 
+@pytest.mark.parametrize(
+    ("asked", "start"),
+    [
+        (
+            ("where's the infarct", "and is it acute?", "how sure are you"),
+            "Anteroseptal infarction",
+        ),
+        (("where's the infarct", "and is it acute?"), "How dangerous this is depends on the"),
+        (("how wide is the QRS?", "wider than 100?"), "No. QRS duration 96 ms"),
+        (("how wide is the QRS?", "and over 90?"), "Yes. QRS duration 96 ms"),
+        (("QTc?", "in women?"), "QTc (Fridericia) 378 ms"),
+        (("LAFB?", "which leads?"), "Left anterior fascicular block"),
+        (("are you uncertain about anything",), "Not judged (ST in V2"),
+        (("which lead has the deepest S",), "S amplitude is largest in V1: −0.94 mV"),
+        (("P terminal force?",), "P terminal force −0.3 mV·ms in V1."),
+        (("ST elevation in V2 and V5?",), "No ST elevation in V5. ST elevation in V2. Not judged"),
+        (("LAFB or LPFB?",), "Left anterior fascicular block: QRS axis"),
+    ],
+)
+def test_follow_ups_and_odd_questions(
+    infarct: Analysis, asked: tuple[str, ...], start: str
+) -> None:
+    """After "and …" the topic was lost; an ST between the limits of the sexes was denied."""
+    assert talk(infarct, *asked, model=writer(None)).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("question", "start", "lacks"),
+    [
+        ("afib with RVR?", "Atrial fibrillation: ", "Yes"),
+        ("is there a pause over 1 second", "No pause of more than 2 s", "No."),
+        ("longest pause?", "No pause of more than 2 s: longest RR 1.37 s", "No."),
+        ("is the QT corrected by Bazett 386?", "Yes. QTc (Bazett) 386 ms", "QT interval"),
+        ("is rr varying by more than 10%", "Yes. The rhythm is irregular.", "Mean RR"),
+    ],
+)
+def test_yes_and_no_answer_the_whole_question(question: str, start: str, lacks: str) -> None:
+    """ "Afib with RVR?" at 63 bpm was answered "Yes.", a pause of 1.37 s "over 1 s?" "No."."""
+    told = talk(analyse(read_record("examples/00330_hr.hea")), question, model=writer(None))
+    assert told.startswith(start), told
+    assert lacks not in told.split(". ")[0] + "."
+
+
+def test_a_family_that_is_not_judged_is_named_as_a_whole(left_block: Analysis) -> None:
+    """ "Not judged: inferior infarction" was the answer to "any MI?"."""
+    told = talk(left_block, "is there no MI")
+    assert told.startswith("Not judged (") and ": myocardial infarction." in told
+
+
 def test_what_stands_before_the_answer_and_speaks_of_something_else_is_left_out(
     infarct: Analysis,
 ) -> None:

@@ -321,3 +321,40 @@ def test_a_slow_regular_rhythm_without_p_waves_excludes_neither_fibrillation_nor
     assert "escape rhythm" in found["AFIB"].reason
     fast = judged(synthetic_ecg(seed=2, rhythm="junctional", bpm=75))
     assert fast["AFIB"].status == fast["3AVB"].status == "absent"
+
+
+def test_waves_of_flutter_feign_no_strain():
+    """A flutter of 162/min had a "left ventricular strain pattern"."""
+    made = synthetic_ecg(seed=0, rhythm="flutter", ratio=2, bpm=140, conditions=["LVH_strain"])
+    found = judged(made)
+    assert found["AFLT"].status == "present"
+    assert found["lv_strain"].status != "present"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("RA-LA reversal", "unknown"), ("rows I and II exchanged", "present")]
+)
+def test_beats_from_the_ventricles_show_no_exchanged_electrodes(kind, status):
+    """A ventricular tachycardia alerted as reversed electrodes, to be recorded again first."""
+    told = Suspicion(kind=kind, leads=("I", "II"), explanation="it looks like that.", score=0.9)
+    found = judged(synthetic_ecg(seed=3, rhythm="vt"), suspicions=(told,))
+    assert found["wide_qrs_tachycardia"].status == "present"
+    assert found["lead_reversal"].status == status
+    conducted = judged(synthetic_ecg(seed=3), suspicions=(told,))
+    assert conducted["lead_reversal"].status == "present"
+
+
+def test_the_beats_themselves_are_no_flutter():
+    """A ventricular tachycardia of 230/min was flutter, too; without it, sinus tachycardia."""
+    found = judged(synthetic_ecg(seed=3, rhythm="vt", bpm=230))
+    assert found["wide_qrs_tachycardia"].status == "present"
+    assert found["AFLT"].status == "absent" and found["SR"].status == "absent"
+
+
+@pytest.mark.parametrize(("bpm", "told"), [(140, True), (75, False)])
+def test_fibrillation_tells_a_fast_ventricular_response(bpm, told):
+    """ "Atrial fibrillation." was all that an impression said of 141/min."""
+    found = judged(synthetic_ecg(seed=2, rhythm="af", bpm=bpm))["AFIB"]
+    assert found.status == "present"
+    assert ("heart rate" in {item.quantity for item in found.evidence}) is told
+    assert all(item.value is not None for item in found.evidence)

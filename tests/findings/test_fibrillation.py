@@ -1,10 +1,11 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.findings.atrial import AtrialActivity
+from ecg_llm.findings.atrial import AtrialActivity, irregularity
 from ecg_llm.findings.fibrillation import (
     FEATURES,
     FibrillationModel,
@@ -127,6 +128,17 @@ def test_flutter_waves_twice_as_fast_as_the_beats(make_case, bpm, share, changes
     settings = {"irregularity": 0.01, "p_share": 0.0, "locked_hz": bpm / 30, "locked_share": share}
     case = make_case({"heart_rate_bpm": float(bpm)})
     assert check_flutter(case, activity(**(settings | changes))).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("usual", "regular"), [([0.98, 0.93, 0.90, 0.91], True), ([0.86, 0.86, 0.87, 1.10], False)]
+)
+def test_early_beats_of_trigeminy_leave_the_rhythm_regular(make_case, usual, regular):
+    """PTB-XL 816: with every third beat early RR changed by 37 %, as in fibrillation."""
+    rr = np.ravel([[rr, 0.57, 1.15] for rr in usual])
+    kinds = ["normal", *["normal", "supraventricular", "normal"] * len(usual)]
+    found = irregularity(make_case(r_s=0.4 + np.cumsum([0, *rr]), kinds=kinds))
+    assert (found < 0.05) is regular
 
 
 @pytest.mark.parametrize(("p_share", "holds"), [(0.1, None), (0.9, False)])

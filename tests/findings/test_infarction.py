@@ -80,3 +80,26 @@ def test_one_missing_lead_leaves_open_only_a_pair_that_it_could_make(make_case):
     assert {f.status for f in judge_infarction(make_case(missing=("V4",)), None)[:7]} == {"absent"}
     found = {f.code: f for f in judge_infarction(make_case(leads={"V5": Q}, missing=("V4",)), None)}
     assert (found["QWAVE"].status, found["ALMI"].status) == ("unknown", "unknown")
+
+
+def test_two_infarctions_are_both_named_each_by_its_leads(make_case):
+    """Beside Q waves in the chest leads, an inferior infarction was never named."""
+    leads = {"II": Q, "III": Q, "aVF": Q, "V1": QS, "V2": QS, "V3": QS}
+    assert present(make_case(leads=leads)) == {"QWAVE", "IMI", "ASMI"}
+    found = {f.code: f for f in judge_infarction(make_case(leads=leads), None)}
+    assert {item.lead for item in found["IMI"].evidence} == {"II", "III", "aVF"}
+    assert {item.lead for item in found["ASMI"].evidence} <= {"V1", "V2", "V3"}
+    lost = {"II": Q, "III": Q, "aVF": Q, "V3": {"qrs_max_mv": 0.1}}
+    assert present(make_case(leads=lost)) == {"QWAVE", "IMI", "ASMI"}
+
+
+@pytest.mark.parametrize(
+    ("first", "late", "found"), [(0.03, 0.1, True), (0.03, 0.16, False), (0.06, 0.1, False)]
+)
+def test_a_small_late_r_makes_no_rs_of_a_qs(make_case, first, late, found):
+    """PTB-XL 617: QS in V1 and V2, an R' of 0.12 mV behind it, and a "normal ECG"."""
+    qs = {"r_mv": first, "r2_mv": late, "qrs_max_mv": max(first, late), "qrs_min_mv": -1.5}
+    assert ("QWAVE" in present(make_case(leads={"V1": qs, "V2": qs}))) is found
+    # In the limb leads nothing is late enough to be an R' of the right ventricle.
+    limb = dict.fromkeys(("II", "III", "aVF"), qs)
+    assert "QWAVE" not in present(make_case(leads=limb))

@@ -229,6 +229,33 @@ def test_a_stopped_run_goes_on_to_the_same_weights(talks, tokenizer, tmp_path, m
     assert (cut / "curve.png").is_file()
     with pytest.raises(ConfigError, match="another peak_lr; give another --out"):
         run(cut, replace(recipe, peak_lr=2e-3))
+    (cut / "checkpoint.pt").write_bytes((cut / "checkpoint.pt").read_bytes()[:5000])
+    with pytest.raises(ConfigError, match="this checkpoint is damaged; remove it"):
+        run(cut, recipe)
+
+
+def test_a_stop_changes_no_figure_of_the_history(tokenizer, model, talks, tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "SAVE_EVERY_S", 0.0)
+    losses = [float(k) for k in range(1, 21)]
+    left = iter(losses)
+    weight = next(model.parameters())
+
+    def loss_of(*_):
+        return weight.sum() * 0 + next(left)
+
+    monkeypatch.setattr(language, "loss_of", loss_of)
+    batch = next(batches(talks, OwnLayout(tokenizer, 10), small(), 0))
+
+    def run(n):
+        judge = lambda: {"held_out_loss": 1.0}  # noqa: E731
+        drawn = itertools.islice(itertools.repeat(batch), n)
+        return fit(model, drawn, small(steps=20), tmp_path, judge=judge, tell=lambda _: None)
+
+    with pytest.raises(StopIteration):
+        run(15)
+    kept = json.loads(json.dumps(run(20)))
+    assert [row["loss"] for row in kept if "loss" in row] == [sum(losses) / 20]
+    assert run(20) == kept, "a run that is done is not judged again"
 
 
 def test_conversations_too_long_for_a_row_do_not_run_for_ever(talks, tokenizer):

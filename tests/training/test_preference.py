@@ -15,6 +15,7 @@ pytest.importorskip("trl")
 from ecg_llm.chat_layout import layout  # noqa: E402
 from ecg_llm.data_builders import build as engine  # noqa: E402
 from ecg_llm.data_builders.build_synthetic import Synthetic  # noqa: E402
+from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.lm_transformers import load_checkpoint  # noqa: E402
 from ecg_llm.model import EcgLlmProcessor  # noqa: E402
 from ecg_llm.training import drafts, preference  # noqa: E402
@@ -140,7 +141,7 @@ def test_the_better_draft_of_a_pair_earns_more(drafter, asked):
 def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_path):
     told = []
     recipe = replace(RECIPE, method=method)
-    made = preference.train_preference(base, records, features, tmp_path, recipe, told.append)
+    made = preference.train_preference(base, records, features, None, tmp_path, recipe, told.append)
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in history] == [0, 2]
     before, _ = load_checkpoint(base)
@@ -155,8 +156,14 @@ def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_p
     assert json.loads((made / "card.json").read_text())["stages"][-1]["recipe"]["method"] == method
     if method == "dpo":
         drawn = (tmp_path / preference.PAIRS).read_bytes()
-        preference.train_preference(
-            base, records, features, tmp_path, replace(recipe, steps=3), told.append
-        )
+        # As if it had been stopped while it judged the last checkpoint, then while it wrote one.
+        (tmp_path / "history.jsonl").write_text(json.dumps(history[0]) + "\n")
+        (tmp_path / "checkpoint-9").mkdir()
+        longer = replace(recipe, steps=3)
+        run = (base, records, features, None, tmp_path)
+        preference.train_preference(*run, longer, told.append)
         assert (tmp_path / preference.PAIRS).read_bytes() == drawn
-        assert any("step': 3" in line for line in told)
+        lines = (tmp_path / "history.jsonl").read_text().splitlines()
+        assert [json.loads(line)["step"] for line in lines] == [0, 2, 3]
+        with pytest.raises(ConfigError, match="another lora_rank; give another --out"):
+            preference.train_preference(*run, replace(longer, lora_rank=4), told.append)

@@ -1,0 +1,74 @@
+"""What conversations are read from: the right sets, or one message."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("pyarrow")
+
+from ecg_llm.data_builders.build import build  # noqa: E402
+from ecg_llm.data_builders.build_synthetic import Synthetic  # noqa: E402
+from ecg_llm.data_builders.instruct import CONVERSATIONS, Instruct  # noqa: E402
+from ecg_llm.errors import ConfigError  # noqa: E402
+from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
+from ecg_llm.training.store import share_weights  # noqa: E402
+from ecg_llm.training.talks import read_talks  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    build(Synthetic(12, seed=5, fs=100), folder / "records", workers=1, progress=False)
+    build(Synthetic(3, seed=6, fs=100), folder / "others", workers=1, progress=False)
+    build(
+        Instruct(folder / "others"),
+        folder / "talk",
+        workers=1,
+        progress=False,
+        product=CONVERSATIONS,
+    )
+    return folder
+
+
+def test_conversations_are_of_the_same_records(sets):
+    read_talks(sets / "others", sets / "talk")
+    for wrong in ("talk", "records"):
+        with pytest.raises(ConfigError, match=r"no conversations on .*records; ecgllm build inst"):
+            read_talks(sets / "records", sets / wrong)
+
+
+def test_a_set_with_nothing_to_hold_out_is_told(tmp_path):
+    build(Synthetic(1, seed=6, fs=100), tmp_path / "set", workers=1, progress=False)
+    with pytest.raises(ConfigError, match="no record of split 'val'"):
+        read_talks(tmp_path / "set", split="val")
+
+
+def test_items_of_ecg_qa_are_there_and_whole(sets, tmp_path):
+    with pytest.raises(ConfigError, match=r"neither ptbxl_single_verify\.json nor"):
+        read_talks(sets / "records", qa=tmp_path)
+    items = tmp_path / "ptbxl_single_verify.json"
+    items.write_text('[{"question": "Is there noise?", "answer": ["yes"]}]')
+    with pytest.raises(ConfigError, match="item 1 is no question on an ECG"):
+        read_talks(sets / "records", qa=tmp_path)
+
+
+def test_recipes_refuse_kinds_and_methods_that_are_not_there(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[weights]\nreprot = 1.0\n")
+    with pytest.raises(ConfigError, match=r"unknown kind .reprot. \(did you mean .report."):
+        load_language_recipe(str(path))
+    path.write_text('method = "ppo"\n')
+    with pytest.raises(ConfigError, match="method 'ppo'; it is one of dpo, grpo"):
+        load_language_recipe(str(path))
+
+
+def test_weights_may_be_read_by_whom_the_files_beside_them_may(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({}))
+    weights = tmp_path / "model.safetensors"
+    weights.touch(0o600)
+    share_weights(tmp_path)
+    assert stat.S_IMODE(weights.stat().st_mode) == (tmp_path / "config.json").stat().st_mode & 0o777
