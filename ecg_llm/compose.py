@@ -66,6 +66,8 @@ AS_LIKELY = 0.5
 """Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
+UNMARKED = "where the P waves begin and end was not found"
+"""Why P and PR are unknown in a sinus rhythm, whose P waves are seen by what repeats."""
 _INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
 _ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
 SIGNS = {
@@ -165,6 +167,11 @@ def withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[s
                 taken[name] = Quantity(
                     None, quantity.unit, reason=f"it has no meaning in {present[code]}"
                 )
+    for name, quantity in values.items():
+        reason = quantity.reason or ""
+        unseen = reason.startswith("no P wave") and reason.endswith("found")
+        if "SR" in present and unseen and name.startswith(("p_", "pr_")):
+            taken[name] = Quantity(None, quantity.unit, reason=UNMARKED)
     return taken
 
 
@@ -200,7 +207,8 @@ def _quality_block(quality: Quality) -> QualityBlock:
 def _quality(record: ECGRecord, quality: Quality, findings: Sequence[Finding]) -> tuple[Claim, ...]:
     technical = _of(findings, "technical")
     told = {item.quantity for finding in technical for item in finding.evidence}
-    return (*quality_claims(record, quality, told), *finding_claims(technical))
+    paced = any(finding.code == "PACE" and finding.status == "present" for finding in findings)
+    return (*quality_claims(record, quality, told, paced=paced), *finding_claims(technical))
 
 
 def _sections(
@@ -363,8 +371,8 @@ def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
 
 
 def _rank(finding: Finding) -> tuple[int, bool, bool]:
-    """The most urgent first, and of those what is sure."""
-    doubt = finding.doubt is not None
+    """The most urgent first, and of those what is sure; that the rest is normal comes last."""
+    doubt = finding.doubt is not None and finding.urgency != "normal"
     return URGENCIES.index(finding.urgency), doubt and finding.status == "unknown", doubt
 
 

@@ -22,7 +22,7 @@ T_NEGATIVE_MV = 0.1
 
 
 def quality_claims(
-    record: ECGRecord, quality: Quality, told: Collection[str] = ()
+    record: ECGRecord, quality: Quality, told: Collection[str] = (), *, paced: bool = False
 ) -> Iterator[Claim]:
     """State the technical quality: the verdict, the leads, suspicions, pacing, the stretch.
 
@@ -34,6 +34,8 @@ def quality_claims(
         The judgement.
     told : collection of str
         Kinds of suspicion that a finding states already.
+    paced : bool
+        Whether spikes drive beats.
 
     Yields
     ------
@@ -65,7 +67,12 @@ def quality_claims(
     if quality.pacing_spikes_s:
         n = len(quality.pacing_spikes_s)
         fact = measured("pacing spikes", float(n), source="ecg_llm.quality")
-        yield Claim(text=f"Pacing spikes were seen ({n}).", status="supported", evidence=(fact,))
+        text = f"Pacing spikes were seen ({n})"
+        if not paced:
+            text = (
+                f"Spikes were seen ({n}) that drive no beats: artefacts, or pacing without effect"
+            )
+        yield Claim(text=sentence(text), status="supported", evidence=(fact,))
     lacking = [lead for lead in STANDARD_12 if lead not in record.leads]
     if lacking and record.origin == "recording" and quality.acceptable:
         fact = measured("missing leads", ", ".join(lacking), source="ecg_llm.io")

@@ -92,7 +92,7 @@ def measured_first(
             out[code] = _stated(given[code], found[code])
         elif found[code].status == "present":
             out[code] = found[code]
-    _no_sinus_beside(rare, out, given)
+    _no_sinus_beside((*rare, "ventricular_pacing"), out, given)
     _rate_of_sinus(out, given)
     _wide_qrs(out, given)
     _paroxysm(out, given)
@@ -133,13 +133,14 @@ def _stated(given: Finding, found: Finding) -> Finding:
 
 
 def _no_sinus_beside(
-    rare: tuple[str, ...], out: dict[str, Finding], given: Mapping[str, Finding]
+    codes: tuple[str, ...], out: dict[str, Finding], given: Mapping[str, Finding]
 ) -> None:
     """State no sinus rhythm by the encoder alone beside what is stated as its criterion is met."""
-    met = [code for code in rare if code in given and given[code].status == "present"]
+    met = [code for code in codes if code in given and given[code].status == "present"]
     if not met or ("SR" in given and given["SR"].status == "present"):
         return
-    reason = f"the criterion of {given[met[0]].label} is met"
+    paced = met[0] == "ventricular_pacing"
+    reason = PACED if paced else f"the criterion of {given[met[0]].label} is met"
     for code in ("SR", *KINDS_OF_SINUS):
         if code in out and out[code].status == "present":
             out[code] = replace(out[code], status="unknown", reason=reason, doubt=None, evidence=())

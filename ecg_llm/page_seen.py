@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.conduction import WIDE_MS, judge_conduction
@@ -24,11 +26,6 @@ from ecg_llm.traced import Column, columns, trace
 RAISED = ("stemi", "STE_")
 INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
 ST_CODES = (*RAISED, "STD_", *INJURY)
-RHYTHM_CODES = (
-    "asystole_or_vf", "wide_qrs_tachycardia", "extreme_tachycardia", "extreme_bradycardia",
-)  # fmt: skip
-CODES = (*RHYTHM_CODES, *ST_CODES)
-"""Findings that are looked for on a page."""
 CHANGES_ST = ("PACE", "CLBBB", "ILBBB", "WPW")
 """What raises or lowers ST by itself; on a page the encoder sees it."""
 EXPLAINS_DEPRESSION = "LVH"
@@ -44,6 +41,23 @@ LONGEST_QT_MS = 600.0
 """A longer QT on a page tells of a paper speed that was misread: then the rate is halved, too."""
 FLAT_MV, COHERENT = 0.05, 0.7
 """Leads without beats are believed if they hardly move, or if II is like the sum of I and III."""
+RHYTHM_FACTS = {
+    "asystole_or_vf": (("QRS complexes", "none or hardly any", "none", VENTRICULAR),),
+    "wide_qrs_tachycardia": (
+        ("QRS complexes", "fast", f"> {FAST_ON_PAGE_BPM:g}/min", OWN),
+        ("QRS duration", "long", f"≥ {WIDE_MS:g} ms", TACHYCARDIA),
+        ("P waves before the beats", "hardly any", "none", TACHYCARDIA),
+    ),
+    "extreme_tachycardia": (
+        ("QRS complexes", "very fast", f"> {EXTREME_FAST_BPM:g}/min", TACHYCARDIA),
+    ),
+    "extreme_bradycardia": (
+        ("QRS complexes", "very slow", f"< {EXTREME_SLOW_BPM:g}/min", BRADYCARDIA),
+    ),
+}
+"""What is seen of each rhythm that alarms: quantity, word, criterion and its source."""
+CODES = (*RHYTHM_FACTS, *ST_CODES)
+"""Findings that are looked for on a page."""
 _LEAST_S = 5.0
 _MIN_RR = 3
 
@@ -100,9 +114,10 @@ def see(record: ECGRecord, quality: Quality, stated: frozenset[str]) -> PageSeen
     -------
     PageSeen
     """
-    measurements = trace(record, quality)
+    shown = columns(record)
+    measurements = trace(record, quality, shown)
     case = Case(replace(record, origin="recording"), quality, _thinned(measurements))
-    rhythm = _rhythm(case, columns(record), stated)
+    rhythm = _rhythm(case, shown, stated)
     other = any(rhythm[code].status == "present" for code in NO_SINUS if code in rhythm)
     return PageSeen(
         by_code=rhythm | _st(case, stated),
@@ -125,61 +140,73 @@ def _thinned(measurements: Measurements) -> Measurements:
     return replace(measurements, values={**measurements.values, "qrs_global_ms": thinner})
 
 
-def _rhythm(case: Case, seen: tuple[Column, ...], stated: frozenset[str]) -> dict[str, Seen]:
-    """Look for rhythms that alarm; nothing where too little is drawn."""
-    covered_s = sum(column.to_s - column.from_s for column in seen)
-    if covered_s < _LEAST_S:
-        return {}
-    r_s = case.measurements.delineation.r_s
-    by_column = [r_s[(r_s >= of.from_s) & (r_s <= of.to_s)] for of in seen]
+class _Beats(NamedTuple):
+    """How many beats the columns of a page show, and how fast."""
+
+    n_rr: int
+    """Pairs within one column: without any, beats that its edges cut off may be missing."""
+    few: bool
+    """Less than one in four seconds."""
+    counted_bpm: float
+    timed_bpm: float
+
+
+def _beats(r_s: npt.NDArray[np.float64], shown: tuple[Column, ...], covered_s: float) -> _Beats:
+    """Count the beats of all columns, and time them within each."""
+    by_column = [r_s[(r_s >= of.from_s) & (r_s <= of.to_s)] for of in shown]
     rr_s = np.concatenate([np.diff(beats) for beats in by_column])
     counted = 60 * len(r_s) / covered_s
-    timed = 60 / float(np.median(rr_s)) if len(rr_s) else counted
-    few = len(r_s) < max(3.0, covered_s / 4)
-    none = few and _is_read_well(case.record)
-    fast = len(rr_s) >= _MIN_RR and timed > EXTREME_FAST_BPM
-    # Without two beats in one column, those that its edges cut off may be missing.
-    slow = not few and len(rr_s) > 0 and max(timed, counted) < EXTREME_SLOW_BPM
-    slow = slow and (case.value("qt_ms") or 0.0) < LONGEST_QT_MS
+    return _Beats(
+        n_rr=len(rr_s),
+        few=len(r_s) < max(3.0, covered_s / 4),
+        counted_bpm=counted,
+        timed_bpm=60 / float(np.median(rr_s)) if len(rr_s) else counted,
+    )
+
+
+def _rhythm(case: Case, shown: tuple[Column, ...], stated: frozenset[str]) -> dict[str, Seen]:
+    """Look for rhythms that alarm; nothing where too little is drawn."""
+    covered_s = sum(column.to_s - column.from_s for column in shown)
+    if covered_s < _LEAST_S:
+        return {}
+    beats = _beats(case.measurements.delineation.r_s, shown, covered_s)
+    many = beats.n_rr >= _MIN_RR
+    slowest = max(beats.timed_bpm, beats.counted_bpm)
+    slow = not beats.few and beats.n_rr > 0 and slowest < EXTREME_SLOW_BPM
     qrs_ms = case.value("qrs_global_ms")
     wide = qrs_ms is not None and qrs_ms >= WIDE_MS
     other = bool(stated & {"AFIB", "PACE"}) or _p_share(case) > MAX_P_SHARE
-    wide_fast = len(rr_s) >= _MIN_RR and timed > FAST_ON_PAGE_BPM and wide and not other
-    lead = max(case.record.leads, key=lambda name: np.isfinite(case.record.row(name)).sum())
-    whole = seen[0].from_s, seen[-1].to_s
-
-    def found(holds: bool, *facts: tuple[str, str, str, str]) -> Seen:
-        items = [
-            Evidence(
-                lead=lead,
-                from_s=round(whole[0], 3),
-                to_s=round(whole[1], 3),
-                quantity=quantity,
-                value=word,
-                unit="",
-                criterion=criterion,
-                source=source,
-            )
-            for quantity, word, criterion, source in facts
-        ]
-        return Seen(status="present" if holds else "absent", evidence=tuple(items) if holds else ())
-
-    beats = "QRS complexes"
-    return {
-        "asystole_or_vf": found(none, (beats, "none or hardly any", "none", VENTRICULAR)),
-        "wide_qrs_tachycardia": found(
-            wide_fast,
-            (beats, "fast", f"> {FAST_ON_PAGE_BPM:g}/min", OWN),
-            ("QRS duration", "long", f"≥ {WIDE_MS:g} ms", TACHYCARDIA),
-            ("P waves before the beats", "hardly any", "none", TACHYCARDIA),
-        ),
-        "extreme_tachycardia": found(
-            fast, (beats, "very fast", f"> {EXTREME_FAST_BPM:g}/min", TACHYCARDIA)
-        ),
-        "extreme_bradycardia": found(
-            slow, (beats, "very slow", f"< {EXTREME_SLOW_BPM:g}/min", BRADYCARDIA)
-        ),
+    holds = {
+        "asystole_or_vf": beats.few and _is_read_well(case.record),
+        "wide_qrs_tachycardia": many and beats.timed_bpm > FAST_ON_PAGE_BPM and wide and not other,
+        "extreme_tachycardia": many and beats.timed_bpm > EXTREME_FAST_BPM,
+        "extreme_bradycardia": slow and (case.value("qt_ms") or 0.0) < LONGEST_QT_MS,
     }
+    lead = max(case.record.leads, key=lambda name: np.isfinite(case.record.row(name)).sum())
+    span = round(shown[0].from_s, 3), round(shown[-1].to_s, 3)
+    return {
+        code: Seen(status="present", evidence=_rhythm_facts(code, lead, span))
+        if met
+        else Seen(status="absent")
+        for code, met in holds.items()
+    }
+
+
+def _rhythm_facts(code: str, lead: str, span: tuple[float, float]) -> tuple[Evidence, ...]:
+    """Say in words what is seen all along the longest tracing."""
+    return tuple(
+        Evidence(
+            lead=lead,
+            from_s=span[0],
+            to_s=span[1],
+            quantity=quantity,
+            value=word,
+            unit="",
+            criterion=criterion,
+            source=source,
+        )
+        for quantity, word, criterion, source in RHYTHM_FACTS[code]
+    )
 
 
 def _is_read_well(record: ECGRecord) -> bool:

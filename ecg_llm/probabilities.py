@@ -433,21 +433,21 @@ def _consistent(out: dict[str, Finding], given: Mapping[str, Finding]) -> Iterab
                 finding, status="absent", reason=None, doubt=None, evidence=whole.evidence
             )
         elif loses:
-            rival = out[str(best)]
-            why = f"{rival.label} is more probable ({rival.probability:.2f})"
-            met_alone = code in met and best not in sure
-            doubt = None
-            if met_alone:
-                doubt = f"the criterion is met, but {rival.label} is more probable"
-            yield replace(
-                finding,
-                status="unknown",
-                reason=f"uncertain: {doubt}" if doubt else why,
-                doubt=doubt,
-                evidence=given[code].evidence if doubt else (),
-            )
+            yield _beaten(finding, out[str(best)], by_facts=code in met and best not in sure)
         else:
             yield finding
+
+
+def _beaten(finding: Finding, rival: Finding, *, by_facts: bool) -> Finding:
+    """Leave a rhythm open beside a likelier one: possible where facts speak for it alone."""
+    why = f"{rival.label} is more probable"
+    if by_facts:
+        doubt = f"the criterion is met, but {why}"
+        facts = tuple(item for item in finding.evidence if item.quantity != BY_ENCODER)
+        reason = f"uncertain: {doubt}"
+        return replace(finding, status="unknown", reason=reason, doubt=doubt, evidence=facts)
+    reason = f"{why} ({rival.probability:.2f})"
+    return replace(finding, status="unknown", reason=reason, doubt=None, evidence=())
 
 
 def _met_beside_normal(given: Mapping[str, Finding]) -> str | None:

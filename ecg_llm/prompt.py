@@ -198,18 +198,10 @@ def facts_of(analysis: Analysis) -> Facts:
     Facts
         Without values for a page image: none is measured on it.
     """
-    record, findings = analysis.record, analysis.findings
-    if analysis.measurements is None or record.origin == "page":
-        refused = analysis.quality.verdict == "refuse"
-        return Facts(
-            findings={canonical_code(found.code): found for found in findings},
-            refused="; ".join(analysis.quality.reasons) or "poor quality" if refused else None,
-            sex=record.sex,
-            age_years=record.age_years,
-        )
+    record = analysis.record
     return Facts.from_measurements(
-        analysis.measurements,
-        findings,
+        None if record.origin == "page" else analysis.measurements,
+        analysis.findings,
         analysis.quality,
         sex=record.sex,
         age_years=record.age_years,

@@ -8,6 +8,7 @@ values that anybody should read.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def columns(record: ECGRecord) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def trace(record: ECGRecord, quality: Quality) -> Measurements:
+def trace(record: ECGRecord, quality: Quality, shown: Sequence[Column]) -> Measurements:
     """Measure what was read from a page, for criteria.
 
     Parameters
@@ -79,6 +80,8 @@ def trace(record: ECGRecord, quality: Quality) -> Measurements:
         Read from a page.
     quality : Quality
         Its technical quality.
+    shown : sequence of Column
+        What it shows when.
 
     Returns
     -------
@@ -86,16 +89,16 @@ def trace(record: ECGRecord, quality: Quality) -> Measurements:
         Beats of all columns, each taken for one of the usual kind; a lead's values are those of
         its median beat.
     """
-    delineation = _delineate(record)
+    delineation = _delineate(record, shown)
     recorded = replace(record, origin="recording")
     usual: BeatClass = "normal"
     return measure(recorded, quality, delineation, (usual,) * delineation.n_beats)
 
 
-def _delineate(record: ECGRecord) -> Delineation:
+def _delineate(record: ECGRecord, shown: Sequence[Column]) -> Delineation:
     """Read each column by itself and put the columns one behind the other."""
     parts = []
-    for column in columns(record):
+    for column in shown:
         seen = record.select(column.leads).segment(column.from_s, column.to_s)
         parts.append((round(column.from_s * record.fs) / record.fs, delineate(seen)))
     n_beats = sum(part.n_beats for _, part in parts)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.claims.report_numbers import check_claims
-from ecg_llm.compose import build_report
+from ecg_llm.compose import UNMARKED, build_report, withheld
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
@@ -331,13 +331,16 @@ def test_unusable_leads_and_suspicions_are_said():
         "The tracing can be interpreted with limits: 1 lead is not usable.",
         "Not measured: V3 (flat).",
         "Suspected RA-LA reversal: P and QRS axis 172° and 165°.",
-        "Pacing spikes were seen (2).",
+        "Spikes were seen (2) that drive no beats: artefacts, or pacing without effect.",
         "Computed from other leads, not recorded: aVR and aVL.",
         "Judged from 0.00 s to 8.00 s of 10.00 s.",
         "The file does not state its gain: voltages were not judged.",
     ]
     assert "lead V3" in {abstention.what for abstention in report.abstentions}
     assert check_claims(report) == ()
+    pacing = made_finding("PACE", "pacemaker rhythm", "rhythm", "abnormal")
+    paced = build_report(record, quality, made_measurements(), (*FINDINGS, pacing))
+    assert "Pacing spikes were seen (2)." in statements(paced, "Technical quality")
 
 
 def test_what_is_grave_and_was_not_judged_stands_in_the_impression():
@@ -665,6 +668,14 @@ def test_beside_one_kind_of_second_degree_block_no_other_kind_is_denied():
     assert "No" in told and "block" in told
 
 
+def test_in_sinus_rhythm_no_p_wave_is_said_to_be_missing():
+    """ "No P wave before the QRS found" stood beneath a sinus rhythm seen by what repeats."""
+    values = {"pr_ms": Quantity(None, "ms", reason="no P wave before the QRS found")}
+    told = withheld(values, (made_finding("SR", "sinus rhythm", "rhythm", "normal"),))
+    assert told["pr_ms"].reason == UNMARKED
+    assert withheld(values, ())["pr_ms"].reason == "no P wave before the QRS found"
+
+
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():
     gate = "a QRS shaped as in left bundle branch block changes ST and T"
     stemi = made_finding(
@@ -754,6 +765,12 @@ def test_what_is_sure_comes_before_what_is_not_and_an_injury_of_two_walls_is_one
     report = build_report(RECORD, QUALITY, made_measurements(), found)
     assert [alert.code for alert in report.alerts] == ["INJAL", "very_long_qt"]
     assert [line[:10] for line in report.impression[:2]] == ["ST depress", "QTc of 500"]
+    arrhythmia = made_finding(
+        "SARRH", "sinus arrhythmia", "rhythm", "normal", doubt="by the encoder"
+    )
+    normal = made_finding("NORM", "normal ECG", "rhythm", "normal")
+    last = build_report(RECORD, QUALITY, made_measurements(), (arrhythmia, normal)).impression[-1]
+    assert last == "Normal ECG."
     alone = build_report(RECORD, QUALITY, made_measurements(), (guessed, urgent("very_long_qt")))
     assert [alert.code for alert in alone.alerts] == ["very_long_qt", "INJAS"]
 

@@ -258,7 +258,11 @@ def test_a_fast_supraventricular_tachycardia_is_stated_and_no_sinus_rhythm_besid
     assert slower["SVTAC"].status == "unknown" and slower["SR"].status == "present"
 
 
-def test_no_sinus_rhythm_by_the_encoder_alone_stands_beside_flutter():
-    met = made("SR", "absent"), made("AFLT", "present", RATE)
+@pytest.mark.parametrize("code", ["AFLT", "ventricular_pacing"])
+def test_no_sinus_rhythm_by_the_encoder_alone_stands_beside_flutter_or_pacing(code):
+    """Of LUDB's paced records without P waves one whose atria fibrillate was "probable sinus"."""
+    met = made("SR", "absent"), made(code, "present", RATE)
     judged = found({"SR": 0.9}, *met)
-    assert judged["AFLT"].status == "present" and judged["SR"].status == "unknown"
+    assert judged[code].status == "present" and judged["SR"].status == "unknown"
+    seen = found({"SR": 0.9}, made("SR", "present"), met[1])
+    assert seen["SR"].status == "present"

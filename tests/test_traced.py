@@ -45,7 +45,7 @@ def test_leads_that_begin_a_little_apart_stand_in_one_column():
 def test_a_page_shows_nearly_what_the_recording_does(seed):
     record = synthetic_ecg(seed=seed, bpm=70).record
     page = in_columns(record)
-    whole, seen = measure(record), trace(page, assess(page))
+    whole, seen = measure(record), trace(page, assess(page), columns(page))
     assert abs(len(seen.beats) - len(whole.beats)) <= 2
     for lead in STANDARD_12:
         for name in ("st_j_mv", "st_j60_mv"):
@@ -57,4 +57,4 @@ def test_an_empty_page_has_no_beats():
         signal=np.full((12, 2500), np.nan, np.float32), fs=250, leads=STANDARD_12, origin="page"
     )
     assert columns(page) == ()
-    assert not trace(page, assess(page)).beats
+    assert not trace(page, assess(page), columns(page)).beats

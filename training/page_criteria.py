@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from ecg_llm.data_builders.build_images import page_seed
 from ecg_llm.eval.page_criteria import GROUPS, PagePair, page_pair, recordings
+from ecg_llm.eval.shares import wilson
 from ecg_llm.page_criteria import log_excess, sign_of
 from ecg_llm.page_seen import CODES, ST_CODES
 
@@ -97,8 +99,10 @@ def _fitted(pairs: list[PagePair], sign: str) -> dict[str, float]:
         for pair in pairs if sign_of(codes[0]) == sign else []:
             (status, beyond), of_recording = pair.of_page(codes), pair.of_recording(codes)
             if status == "present" and of_recording != "unknown":
-                excess.append(log_excess(beyond) if codes[0] in ST_CODES else 0.0)
+                excess.append(log_excess(beyond))
                 truth.append(of_recording == "present")
+    if sign not in map(sign_of, ST_CODES):
+        return {"slope": 0.0, "constant": round(_least_log_odds(sum(truth), len(truth)), 4)}
     # One page of either kind beside them: none is certain, however few there are.
     x = np.array([*excess, 0.0, 0.0])[:, None]
     model = LogisticRegression(C=10.0).fit(x, np.array([*truth, True, False]))
@@ -106,3 +110,14 @@ def _fitted(pairs: list[PagePair], sign: str) -> dict[str, float]:
         "slope": round(float(model.coef_[0, 0]), 4),
         "constant": round(float(model.intercept_[0]), 4),
     }
+
+
+def _least_log_odds(right: int, stated: int) -> float:
+    """Give the log odds of the lower 95 % limit of how many of the pages bear out.
+
+    Rhythms that alarm are few, and most of them simulated: what was right on 18 of 18 pages was
+    right on 12 of 14 others.
+    """
+    interval = wilson(right, stated)
+    least = 0.5 if interval is None else max(interval[1], 0.01)
+    return math.log(least / (1 - least))

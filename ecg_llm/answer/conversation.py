@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 GREETING = "Ask about the rhythm, an interval, a lead or a finding of this ECG."
 """What a greeting or thanks are answered with."""
+ONE_ECG = "Only one ECG was given, so no change can be told; give the earlier one too."
 MAX_NEW_TOKENS = 256
 """Longest answer a model may draft."""
 
@@ -91,98 +92,117 @@ def respond(
     analyses = [found] if isinstance(found, Analysis) else list(found)
     present, before = analyses[-1], analyses[-2] if len(analyses) > 1 else None
     known = known_of(present, before)
-    question = history[-1][1]
     if known.facts.refused is not None:
         yield from _shown(_refusals(present))
         return
-    question, beyond = _without_what_is_beyond(question)
+    question, beyond = _without_what_is_beyond(history[-1][1])
     question = plain(question)
     own = read_question(question)
     asked = in_context(own, history)
-    lead = " " if beyond else ""
-    if beyond:
-        yield Sentence(text=" ".join(beyond), before="", kind="description")
-        only_ok = own.findings == ("NORM",) and "normal" not in question
-        if not own.named or only_ok:  # "is this drug ok with this ECG?"
-            return
-    if own.about == "courtesy":
-        yield Sentence(text=GREETING, before="", kind="description")
-        return
-    several = None if before is None else of_several(question, asked, analyses)
-    if several is not None:
-        yield from _shown(several, first=lead)
-        return
+    told, whole = _without_model(question, beyond, own, asked, known, analyses)
     asked = with_acute(asked, known)
+    if not whole and (model is None or _by_record(own, asked, known, model)):
+        told, whole = [*told, *measured_answer(asked, known, present)], True
+    yield from _shown(told)
+    if model is not None and not whole:
+        first = " " if told else ""
+        yield from _worded(history, analyses, model, known, asked, max_new_tokens, first)
+
+
+def _without_model(
+    question: str,
+    beyond: str,
+    own: Asked,
+    asked: Asked,
+    known: Known,
+    analyses: Sequence[Analysis],
+) -> tuple[list[Claim], bool]:
+    """Tell what no model is asked for, and whether that is the whole answer."""
+    told = [_remark(beyond)] if beyond else []
+    only_ok = own.findings == ("NORM",) and "normal" not in question
+    if beyond and (not own.named or only_ok):  # "is this drug ok with this ECG?"
+        return told, True
+    if own.about == "courtesy":
+        return [*told, _remark(GREETING)], True
+    if len(analyses) > 1 and (several := of_several(question, asked, analyses)) is not None:
+        return [*told, *several], True
     if COMPARES.search(question) and len(own.leads) < 2:  # two leads are compared in one ECG
-        text = "Only one ECG was given, so no change can be told; give the earlier one too."
-        yield Sentence(text=text, before=lead, kind="unknown")
+        told.append(Claim(text=ONE_ECG, status="unverifiable", kind="unknown"))
         if not own.named:
-            return
-        lead = " "
-    said: set[str] = set()
+            return told, True
     if wrong := pleaded(question, known):
-        yield Sentence(text="That is not what was measured.", before=lead, kind="description")
         whole = any(one.claim.subject == "NORM" for one in wrong)
         claims = [] if whole else [c for one in wrong for c in measured_claims(one, known)]
-        claims = claims or measured_answer(asked, known, present)
-        yield from _shown(dict.fromkeys(claims), first=" ")
-        return
-    if model is None or _by_record(own, asked, known, model):
-        yield from _shown(measured_answer(asked, known, present), first=lead)
-        return
+        claims = claims or measured_answer(with_acute(asked, known), known, analyses[-1])
+        return [*told, _remark("That is not what was measured."), *dict.fromkeys(claims)], True
+    return told, False
+
+
+def _worded(
+    history: Sequence[tuple[str, str]],
+    analyses: Sequence[Analysis],
+    model: TextModel,
+    known: Known,
+    asked: Asked,
+    max_new_tokens: int,
+    first: str,
+) -> Iterator[Sentence]:
+    """Let a model word the answer, and add from the record what it leaves out."""
     expected, judges = expected_word(asked, known), False
     spoken: list[Sentence] = []
-    first, failed = lead, False
+    answered: list[Sentence] = []
     try:
-        for one in drafted(history, analyses, model, known, asked, max_new_tokens, said):
+        for one in drafted(history, analyses, model, known, asked, max_new_tokens):
             spoken.append(one)
             judges = judges or any(claim.kind == "state" for claim in speaks_of(one, asked))
             yield one if first else replace(one, before="")
             first = " " if one.text else first
+        answered = spoken
     except Exception as error:  # whatever fails in a model, a measured answer can be given
         reason = f"{model.name} failed ({type(error).__name__}: {error})"
         text = "The language model failed; this is the measured answer."
         change = Change(action="failed", reason=reason)
         yield Sentence(text=text, kind="description", change=change)
         first = " "
-        failed = True
     rest = [] if judges else list(judged(asked, known))
-    if (left := left_over([] if failed else spoken, asked, expected)) is not None:
-        rest += measured_answer(left, known, present)
+    if (left := left_over(answered, asked, expected)) is not None:
+        rest += measured_answer(left, known, analyses[-1])
     told = {one.text for one in spoken}  # of what was checked, not all was shown
     yield from _shown([claim for claim in rest if claim.text not in told], first=first)
 
 
 def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool:
-    """Whether the record tells it better than the model: reasons, places, alerts, what is open.
-
-    The bundled model has learnt to word named findings and values, and nothing else.
-    """
-    told = own.about in ("why", "sure", "where", "since") or asked.proposes is not None
-    told = told or (own.about in ("open", "urgent", "values") and not own.named)
-    told = told or bool(set(ACUTE) & (set(asked.findings) - set(own.findings)))
-    if not is_bundled(model):
-        return told
-    told = (
-        told
-        or asked.about in ("normal", "means")
-        or any(q.startswith("qtc_") for q in asked.quantities)
-    )
-    waves = any(MEASURED[name].per_lead for name in asked.quantities)
-    judged = [f for code in asked.findings for f in judged_of(code, known)]
-    absent = bool(asked.findings) and all(finding.status != "present" for finding in judged)
-    doubted = any(finding.status == "present" and finding.doubt for finding in judged)
-    named = [q for name in asked.quantities for q in MEASURED[name].names]
-    unknown = any(
-        not known.facts.values
-        or (name in known.facts.values and known.facts.values[name].value is None)
-        for name in named
-    )
-    told = told or not own.named or asked.leads != () or waves or len(asked.findings) > 1
-    return told or unknown or absent or doubted or asked.turned or asked.rhythm or bool(asked.end)
+    """Whether the record tells it better than the model: reasons, places, alerts, what is open."""
+    acute = not set(ACUTE).isdisjoint(set(asked.findings) - set(own.findings))
+    whole = own.about in ("open", "urgent", "values") and not own.named
+    if own.about in ("why", "sure", "where", "since") or asked.proposes or whole or acute:
+        return True
+    return is_bundled(model) and not (own.named and _has_learnt(asked, known))
 
 
-def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:
+def _has_learnt(asked: Asked, known: Known) -> bool:
+    """Whether the bundled model words this well: one finding that is there, or measured values."""
+    odd = asked.leads or asked.turned or asked.rhythm or asked.end or len(asked.findings) > 1
+    if odd or asked.about in ("normal", "means"):
+        return False
+    found = [finding for code in asked.findings for finding in judged_of(code, known)]
+    present = [finding for finding in found if finding.status == "present"]
+    if asked.findings and (not present or any(finding.doubt for finding in present)):
+        return False
+    values = known.facts.values
+    words = [MEASURED[name] for name in asked.quantities]
+    named = [values[name] for word in words for name in word.names if name in values]
+    whole = bool(values) and all(quantity.known for quantity in named)
+    by_formula = any(name.startswith("qtc_") for name in asked.quantities)
+    return not words or (whole and not by_formula and not any(word.per_lead for word in words))
+
+
+def _remark(text: str) -> Claim:
+    """Say something that rests on no measurement."""
+    return Claim(text=text, status="supported", kind="description")
+
+
+def _without_what_is_beyond(question: str) -> tuple[str, str]:
     """Take out of a question what no ECG tells or no criterion here looks for, and say so."""
     told = []
     if (topic := topic_of(question)) is not None:
@@ -192,7 +212,7 @@ def _without_what_is_beyond(question: str) -> tuple[str, list[str]]:
         text = f"no criterion here looks for this ({sign[0]}): it is neither found nor excluded"
         told.append(sentence(text))
         question = NOT_SOUGHT.sub("this", question)
-    return question, told
+    return question, " ".join(told)
 
 
 def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:

@@ -32,7 +32,6 @@ def drafted(
     known: Known,
     asked: Asked,
     max_new_tokens: int,
-    said: set[str],
 ) -> Iterator[Sentence]:
     """Check a model's answer while it is written.
 
@@ -50,8 +49,6 @@ def drafted(
         What the last message asks.
     max_new_tokens : int
         Longest draft.
-    said : set of str
-        Sentences shown so far; grows.
 
     Yields
     ------
@@ -59,7 +56,7 @@ def drafted(
     """
     shown = [] if is_bundled(model) else _remembered(history[:-1])
     prompt = build(plain(history[-1][1]), analyses, history=shown)
-    buffer, answered = "", False
+    buffer, answered, said = "", False, set[str]()
     expected = expected_word(asked, known)
     if expected and asked.closed:  # whatever the model begins with
         said.add(f"{expected}.")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import holds, judged, with_limits
-from ecg_llm.answer.overview import OPEN, SINCE, overview, report_of, rhythm_of, sections_of
+from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import (
     NEIGHBOURS,
@@ -83,7 +83,7 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
     beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
     if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
-        told.insert(0, rhythm_of(sections_of(report_of(present))))
+        told.insert(0, rhythm_of(present))
     out += [claim for claims in told for claim in claims]
     for subject in asked.quantities:
         out += _of_quantity(subject, asked, known, present)
@@ -149,7 +149,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if MEASURED[subject].per_lead:
         return list(row(subject, tuple(known.facts.leads), known))
     if subject == "rr_cv":
-        return [*stated_if_so(REGULAR, known), *rhythm_of(sections_of(report_of(present)))]
+        return [*stated_if_so(REGULAR, known), *rhythm_of(present)]
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
     told = [with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.question import Asked
 from ecg_llm.compose import build_report
@@ -43,37 +41,27 @@ def report_of(present: Analysis) -> Report:
     return build_report(present.record, present.quality, present.measurements, present.findings)
 
 
-def sections_of(report: Report) -> dict[str, tuple[Claim, ...]]:
-    """Give the statements of a report by section.
-
-    Parameters
-    ----------
-    report : Report
-        Any.
-
-    Returns
-    -------
-    dict of str to tuple of Claim
-    """
-    return {part.title: part.statements for part in report.sections}
-
-
-def rhythm_of(sections: Mapping[str, Sequence[Claim]]) -> list[Claim]:
+def rhythm_of(present: Analysis) -> list[Claim]:
     """Tell the rhythm, then its rate.
 
     Parameters
     ----------
-    sections : mapping of str to sequence of Claim
-        From `sections_of`.
+    present : Analysis
+        Of the ECG.
 
     Returns
     -------
     list of Claim
     """
-    told = sections.get("Rate and rhythm", ())
+    told = _section(report_of(present), "Rate and rhythm")
     found = [c for c in told if c.kind == "present" or (c.status == OPEN and "uncertain" in c.text)]
     rate = [c for c in told if c.text.startswith("Heart rate") or " beats were read" in c.text]
     return [*found, *rate]
+
+
+def _section(report: Report, title: str) -> tuple[Claim, ...]:
+    """Give the statements of one part of a report."""
+    return next((part.statements for part in report.sections if part.title == title), ())
 
 
 def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
@@ -93,19 +81,18 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
     list of Claim
     """
     report = report_of(present)
-    sections = sections_of(report)
     claims = {claim.text: claim for claim in report.claims}
     impression = [claims[text] for text in report.impression]
     match asked.about:
-        case "quality" if "Technical quality" in sections:
+        case "quality":
             missing = [lead for lead in STANDARD_12 if lead not in present.record.leads]
             text = f"Not in this recording: {listing(missing)}."
             absent = [Claim(text=text, status="supported", kind="description")] if missing else []
-            return [*absent, *sections["Technical quality"]]
+            return [*absent, *_section(report, "Technical quality")]
         case "since":
             return [Claim(text=SINCE, status="unverifiable", kind="unknown"), *impression]
-        case "rhythm" if "Rate and rhythm" in sections:
-            return rhythm_of(sections)
+        case "rhythm":
+            return rhythm_of(present) or impression
         case "open":
             left = [c for part in report.sections for c in part.statements if c.status == OPEN]
             return left or [
@@ -118,7 +105,7 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
         case "recording":
             return [Claim(text=_recording(present), status="supported")]
         case "conduction" | "repolarization" | "chambers":
-            told = [c for title in PARTS[asked.about] for c in sections.get(title, ())]
+            told = [c for title in PARTS[asked.about] for c in _section(report, title)]
             return told or impression
         case "person":
             return [Claim(text=_person(present), status="supported")]

@@ -156,7 +156,6 @@ _ENDS: dict[Literal["lowest", "largest"], str] = {
 }
 _PLACE = re.compile(r"\b(leads?|walls?|territor(y|ies)|regions?|areas?)\b", re.IGNORECASE)
 _RHYTHM = re.compile(r"\brh?ythm\b", re.IGNORECASE)
-_PARTS = ("conduction", "repolarization", "chambers")
 _SIZE = re.compile(r"\bhow (deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 
@@ -201,68 +200,84 @@ def read_question(text: str) -> Asked:
     True
     """
     items = lead_groups(scan(text))
-    about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
-    findings = [item.data for item in items if item.kind == "finding"]
-    findings += ["SR" for item in items if item.kind == "nsr"]
-    quantities = [item.data for item in items if item.kind == "quantity"]
-    for item in items:
-        if item.kind in ("tachycardia", "bradycardia"):
-            quantities.append("heart_rate")
-        elif item.kind == "intervals":
-            quantities += ["pr", "qrs", "qtc"]
-        elif item.kind in ("regular", "irregular"):
-            quantities.append("rr_cv")
-        elif item.kind == "good_r":
-            findings.append("poor_r_progression")
-        elif item.kind == "formula":
-            by = "bazett" if item.raw.lower().startswith("bazett") else "fridericia"
-            quantities.append(f"qtc_{by}")
+    findings, quantities = _named(items)
+    about = _about(text, items, named=bool(findings or quantities), values=bool(quantities))
     if "qt" in quantities and about in JUDGES:  # what is long or short is it for its rate
         quantities[quantities.index("qt")] = "qtc"
-    places = [item for item in items if item.kind == "lead"]
+    places = [item.data for item in items if item.kind == "lead"]
     if not (findings or quantities or _PLACE.search(text)):  # "chest pain" names no lead
-        places = [item for item in places if isinstance(item.data, str) or item.data[1]]
-    leads = [lead for item in places for lead in _leads(item.data)]
+        places = [data for data in places if data[1]]
+    leads = [lead for data in places for lead in data[0]]
     leads += [name.upper() for name in _OTHER_LEAD.findall(text)]
-    if about == "normal" and _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
-        about = "report"
     if not (findings or quantities or leads) and about == "normal" and _WHOLE.search(text):
         findings = ["NORM"]
     if not quantities and _EITHER.search(text) and re.search(r"\baxis\b", text, re.IGNORECASE):
         quantities.append("qrs_axis")  # left, right or normal: the value tells
-    if _asks_what_it_is(items) or (findings and _IN_GENERAL.search(text)):
+    if findings and (_asks_what_it_is(items) or _IN_GENERAL.search(text)):
         about = "means"
-    if about is None and quantities and any(item.kind in _SAID_OF_VALUES for item in items):
-        about = "normal"
-    if about is None and _SIZE.search(text):
-        about = "size"
-    if about == "why" and not (findings or quantities) and _EXPLAIN.search(text):
-        about = "report"
-    rhythm = _RHYTHM.search(text) is not None
-    if about in ("why", "sure") and rhythm and not (findings or quantities):
-        about = "rhythm"
-    if about in _PARTS and (findings or quantities):
-        about = None
     end = next((end for end, words in _ENDS.items() if re.search(words, text, re.I)), None)
-    if end is not None and about == "urgent" and quantities:  # "the worst" of a wave
-        about = None
     turned = _denies(text, findings)
+    closed = about not in _OPEN and end is None
+    aside = [name for code in findings for name in ASIDE_OF.get(code, ())]
     return Asked(
         findings=tuple(dict.fromkeys(findings)),
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
-        closed=about not in _OPEN
-        and end is None
-        and _is_closed(text.strip(), findings, quantities, about),
-        proposes=_proposed(
-            text, [*quantities, *(q for f in findings for q in ASIDE_OF.get(f, ()))]
-        ),
+        closed=closed and _is_closed(text.strip(), findings, quantities, about),
+        proposes=_proposed(text, [*quantities, *aside]),
         end=end,
-        rhythm=rhythm,
+        rhythm=_RHYTHM.search(text) is not None,
         turned=turned,
         excludes=turned and _EXCLUDES.search(text) is not None,
     )
+
+
+def _named(items: Sequence[Item]) -> tuple[list[str], list[str]]:
+    """Give the findings and the quantities that a question names."""
+    findings = [item.data for item in items if item.kind == "finding"]
+    quantities = [item.data for item in items if item.kind == "quantity"]
+    for item in items:
+        match item.kind:
+            case "nsr":
+                findings.append("SR")
+            case "good_r":
+                findings.append("poor_r_progression")
+            case "tachycardia" | "bradycardia":
+                quantities.append("heart_rate")
+            case "intervals":
+                quantities += ["pr", "qrs", "qtc"]
+            case "regular" | "irregular":
+                quantities.append("rr_cv")
+            case "formula":
+                by = "bazett" if item.raw.lower().startswith("bazett") else "fridericia"
+                quantities.append(f"qtc_{by}")
+            case _:
+                pass
+    return findings, quantities
+
+
+def _about(text: str, items: Sequence[Item], *, named: bool, values: bool) -> str | None:
+    """Tell what is asked, by the first words of `_ABOUT` in the question and what it names."""
+    about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
+    rhythm = _RHYTHM.search(text) is not None
+    match about:
+        case "normal" if _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
+            return "report"
+        case "why" if not named and _EXPLAIN.search(text) and not rhythm:
+            return "report"
+        case "why" | "sure" if not named and rhythm:
+            return "rhythm"
+        case "urgent" if values and any(re.search(words, text, re.I) for words in _ENDS.values()):
+            return None  # "the worst" of a wave
+        case "conduction" | "repolarization" | "chambers" if named:
+            return None
+        case None if values and any(item.kind in _SAID_OF_VALUES for item in items):
+            return "normal"
+        case None if _SIZE.search(text):
+            return "size"
+        case _:
+            return about
 
 
 _IN_GENERAL = re.compile(
@@ -324,11 +339,6 @@ def _denies(text: str, findings: Sequence[str]) -> bool:
     claims = extract_claims(text.replace("?", "."))
     denied = any(claim.negated for claim in claims if claim.kind == "finding")
     return denied or _EXCLUDES.search(text) is not None
-
-
-def _leads(data: object) -> tuple[str, ...]:
-    """Give the leads of a scanned item."""
-    return (data,) if isinstance(data, str) else tuple(data[0]) if isinstance(data, tuple) else ()
 
 
 def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:

@@ -55,7 +55,7 @@ class Facts:
     @classmethod
     def from_measurements(
         cls,
-        measurements: Measurements,
+        measurements: Measurements | None,
         findings: Iterable[Finding] = (),
         quality: Quality | None = None,
         *,
@@ -66,8 +66,8 @@ class Facts:
 
         Parameters
         ----------
-        measurements : Measurements
-            Of the record.
+        measurements : Measurements or None
+            Of the record; None where nothing was measured.
         findings : iterable of Finding
             Of the record.
         quality : Quality, optional
@@ -81,9 +81,10 @@ class Facts:
         -------
         Facts
         """
+        leads = {} if measurements is None else measurements.leads
         return cls(
-            values=measurements.values,
-            leads={name: lead.summary for name, lead in measurements.leads.items()},
+            values={} if measurements is None else measurements.values,
+            leads={name: lead.summary for name, lead in leads.items()},
             findings={canonical_code(finding.code): finding for finding in findings},
             refused=_refusal(quality.verdict, quality.reasons) if quality else None,
             unusable=(

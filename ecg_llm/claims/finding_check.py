@@ -14,13 +14,13 @@ from ecg_llm.findings.repolarization import (
     T_INVERSION_MV,
 )
 from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
-from ecg_llm.findings.territories import contiguous
-from ecg_llm.leads import STANDARD_12
+from ecg_llm.phrases import measured
 from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
 
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
 Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
 _SLACK_MV = SLACK["mV"]
+_SOURCE = "median beat"
 POSSIBLE = 0.5
 """Probability from which a finding that no criterion decides may be called possible."""
 
@@ -29,21 +29,8 @@ Sign = tuple[set[bool], tuple[Evidence, ...]]
 Test = Callable[..., Sign]
 
 
-def _evidence(
-    lead: str, quantity: str, value: float, unit: str, criterion: str
-) -> tuple[Evidence, ...]:
-    return (
-        Evidence(
-            lead=lead,
-            from_s=None,
-            to_s=None,
-            quantity=quantity,
-            value=round(value, 3),
-            unit=unit,
-            criterion=criterion,
-            source="median beat",
-        ),
-    )
+def _evidence(lead: str, name: str, value: float, unit: str, rule: str) -> tuple[Evidence, ...]:
+    return (measured(name, round(value, 3), unit, lead=lead, criterion=rule, source=_SOURCE),)
 
 
 def _elevated(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
@@ -167,9 +154,10 @@ _TESTS: dict[str, Test] = {
     "st_t_changes": _either(_elevated, _depressed, _inverted, _low),
 }
 """How a finding shows in one lead."""
-_EVERYWHERE = ("STE_", "STD_", "INVT", "QWAVE", "st_changes", "tall_t")
-"""Findings that the measured values alone decide where no criterion judged them."""
-_SIGNS = (*_EVERYWHERE, "LOWT", "NDT", "NT_", "TAB_", "NST_", "st_t_changes")
+_SIGNS = (
+    *("STE_", "STD_", "INVT", "QWAVE", "tall_t", "LOWT", "NDT", "NT_", "TAB_", "NST_"),
+    *("st_changes", "st_t_changes"),
+)
 """What a lead shows by its waves alone; the others are diagnoses, which are judged as a whole."""
 
 
@@ -248,11 +236,7 @@ def check_finding(claim: TextClaim, facts: Facts) -> Result:
         beside = facts.findings.get(other)
         if beside is not None and beside.status == "present":
             return Result("contradicted", beside.evidence, f"{beside.label} is present")
-    if code == "NORM" and not judged:
-        return _nothing_else(claim, facts)
     if not judged:
-        if code in _EVERYWHERE and claim.certainty != "unjudged" and facts.leads:
-            return _anywhere(claim, code, facts)
         return Result("unverifiable", (), f"{label(code)} was not judged")
     return _against(claim, code, judged)
 
@@ -335,36 +319,3 @@ def _rests_on(code: str, lead: str, facts: Facts) -> bool:
         and code in ("QWAVE", *BY_WALL.values(), "INVT", "STD_", "STE_", "LOWT")
         and any(item.lead == lead for item in exact.evidence)
     )
-
-
-def _anywhere(claim: TextClaim, code: str, facts: Facts) -> Result:
-    """Look for a sign in contiguous leads where no criterion judged it."""
-    leads = [lead for lead in STANDARD_12 if lead in facts.leads and lead not in ("aVR", "V1")]
-    signs = {lead: _TESTS[code](facts, lead) for lead in leads}
-    sure = contiguous([lead for lead, (holds, _) in signs.items() if holds == {True}])
-    perhaps = contiguous([lead for lead, (holds, _) in signs.items() if True in holds])
-    evidence = tuple(item for lead in sure or leads[:3] for item in signs[lead][1])
-    if sure:
-        there = True
-    elif not perhaps:
-        there = False
-    else:
-        return Result("unverifiable", evidence, f"{label(code)} is near its limit")
-    where = f"in {', '.join(sure)}" if there else "in no two contiguous leads"
-    fits = there != claim.negated
-    return Result("supported" if fits else "contradicted", evidence, f"{label(code)} {where}")
-
-
-def _nothing_else(claim: TextClaim, facts: Facts) -> Result:
-    """Hold ``normal ECG`` against all other findings."""
-    if not facts.findings:
-        return Result("unverifiable", (), "no findings were judged")
-    found = [
-        f
-        for f in facts.findings.values()
-        if f.status == "present" and f.urgency not in ("normal", "borderline")
-    ]
-    evidence = tuple(item for f in found for item in f.evidence)[:12]
-    fits = bool(found) == claim.negated
-    says = f"present: {', '.join(f.label for f in found)}" if found else "no abnormal finding"
-    return Result("supported" if fits else "contradicted", evidence, says)

@@ -11,6 +11,7 @@ from ecg_llm.findings.qt import LONG_QTC_MS, SHORT_QTC_MS
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 from ecg_llm.findings.territories import ANTERIOR, INFERIOR, LATERAL, SEPTAL
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, STANDARD_12
+from ecg_llm.vocabulary import members
 
 UnitKind = Literal["time", "voltage", "rate", "angle", "ratio", "force", "slope"]
 Sign = Literal["signed", "size", "down"]
@@ -26,36 +27,21 @@ UNIT_OF: dict[UnitKind, str] = {
 }
 """The unit in which a claim's number is given, whatever unit the text used."""
 
-UNITS: dict[str, tuple[UnitKind, float]] = {
-    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), ("time", 1.0)),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("time", 1000.0)),
-    **dict.fromkeys(("mV", "millivolt", "millivolts"), ("voltage", 1.0)),
-    **dict.fromkeys(("µV", "μV", "uV", "microvolt", "microvolts"), ("voltage", 0.001)),
-    **dict.fromkeys(("mm", "millimetre", "millimeter", "millimetres"), ("voltage", 0.1)),
-    **dict.fromkeys(
-        (
-            "bpm",
-            "/min",
-            "per minute",
-            "a minute",
-            "beats per minute",
-            "beats/min",
-            "beats/minute",
-            "beats a minute",
-            "times per minute",
-            "times a minute",
-            "beats min",
-            "min-1",
-            "/minute",
-        ),
-        ("rate", 1.0),
-    ),
-    **dict.fromkeys(("°", "deg", "degs", "degree", "degrees"), ("angle", 1.0)),
-    **dict.fromkeys(("%", "percent", "per cent"), ("ratio", 0.01)),
-    **dict.fromkeys(("mV·ms", "mV ms", "mV*ms"), ("force", 1.0)),
-    **dict.fromkeys(("mm·s", "mm s", "mm*s", "mm sec"), ("force", 100.0)),
-    **dict.fromkeys(("mV/s",), ("slope", 1.0)),
+_UNIT_WORDS: dict[tuple[UnitKind, float], str] = {
+    ("time", 1.0): "ms|msec|msecs|millisecond|milliseconds",
+    ("time", 1000.0): "s|sec|secs|second|seconds",
+    ("voltage", 1.0): "mV|millivolt|millivolts",
+    ("voltage", 0.001): "µV|μV|uV|microvolt|microvolts",
+    ("voltage", 0.1): "mm|millimetre|millimeter|millimetres",
+    ("rate", 1.0): "bpm|/min|per minute|a minute|beats per minute|beats/min|beats/minute|"
+    "beats a minute|times per minute|times a minute|beats min|min-1|/minute",
+    ("angle", 1.0): "°|deg|degs|degree|degrees",
+    ("ratio", 0.01): "%|percent|per cent",
+    ("force", 1.0): "mV·ms|mV ms|mV*ms",
+    ("force", 100.0): "mm·s|mm s|mm*s|mm sec",
+    ("slope", 1.0): "mV/s",
 }
+UNITS = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split("|")}
 """Units as written, their kind, and the factor to `UNIT_OF`; 1 mm is 0.1 mV (10 mm/mV)."""
 
 
@@ -366,54 +352,25 @@ MEASURED: dict[str, MeasuredWord] = {
 }
 """Quantities by the name that claims use."""
 
+_OF_A_RATE = (
+    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE", "3AVB"),
+    *("junctional_rhythm", "idioventricular_rhythm", "wide_qrs_tachycardia"),
+    *("ventricular_tachycardia", "extreme_bradycardia", "extreme_tachycardia"),
+)
 ASIDE_OF: dict[str, tuple[str, ...]] = {
-    "STE_": ("st_elevation",),
-    "stemi": ("st_elevation",),
+    **dict.fromkeys(("STE_", "stemi"), ("st_elevation",)),
     "STD_": ("st_depression",),
     "st_changes": ("st",),
     "INVT": ("t_inversion",),
     "QWAVE": ("q_amp", "q_dur"),
-    "tall_t": ("t_amp",),
-    "LOWT": ("t_amp",),
-    "1AVB": ("pr",),
-    "LPR": ("pr",),
-    "short_pr": ("pr",),
-    "LNGQT": ("qtc",),
-    "very_long_qt": ("qtc",),
-    "short_qt": ("qtc",),
-    "left_axis": ("qrs_axis",),
-    "right_axis": ("qrs_axis",),
-    "extreme_axis": ("qrs_axis",),
-    "axis_deviation": ("qrs_axis",),
-    "CLBBB": ("qrs",),
-    "CRBBB": ("qrs",),
-    "ILBBB": ("qrs",),
-    "IRBBB": ("qrs",),
-    "bundle_branch_block": ("qrs",),
-    "IVCD": ("qrs",),
-    "pause": ("rr_max",),
-    "long_pause": ("rr_max",),
-    **dict.fromkeys(
-        (
-            "SR",
-            "STACH",
-            "SBRAD",
-            "SARRH",
-            "AFIB",
-            "AFLT",
-            "SVTAC",
-            "PSVT",
-            "PACE",
-            "junctional_rhythm",
-            "idioventricular_rhythm",
-            "wide_qrs_tachycardia",
-            "ventricular_tachycardia",
-            "extreme_bradycardia",
-            "extreme_tachycardia",
-            "3AVB",
-        ),
-        ("heart_rate",),
-    ),
+    **dict.fromkeys(("tall_t", "LOWT"), ("t_amp",)),
+    **dict.fromkeys(("1AVB", "LPR", "short_pr"), ("pr",)),
+    **dict.fromkeys(("LNGQT", "very_long_qt", "short_qt"), ("qtc",)),
+    **dict.fromkeys(("left_axis", "right_axis", "extreme_axis", "axis_deviation"), ("qrs_axis",)),
+    **dict.fromkeys(members("bundle_branch_block"), ("qrs",)),
+    **dict.fromkeys(("bundle_branch_block", "IVCD"), ("qrs",)),
+    **dict.fromkeys(("pause", "long_pause"), ("rr_max",)),
+    **dict.fromkeys(_OF_A_RATE, ("heart_rate",)),
 }
 """What a number beside a finding measures: ``LBBB (142 ms)``, ``sinus rhythm at 75 bpm``."""
 

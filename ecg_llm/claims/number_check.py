@@ -20,6 +20,7 @@ from ecg_llm.claims.measured_words import (
     without_formula,
 )
 from ecg_llm.findings.finding import Evidence
+from ecg_llm.phrases import measured as told
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import ClaimStatus
 from ecg_llm.wording import before
@@ -304,14 +305,11 @@ def _evidence(
     measured: MeasuredWord, lead: str | None, quantity: Quantity, claim: TextClaim, tolerance: float
 ) -> Evidence:
     """Write down what a number was held against."""
-    value = float(quantity.value or 0.0)
-    return Evidence(
+    return told(
+        measured.label,
+        round(float(quantity.value or 0.0), 4),
+        quantity.unit or claim.unit,
         lead=lead,
-        from_s=None,
-        to_s=None,
-        quantity=measured.label,
-        value=round(value, 4),
-        unit=quantity.unit or claim.unit,
         criterion=f"told as {claim.text}, to within {tolerance:.3g} {claim.unit}".rstrip(),
         source=quantity.method or "measured",
     )
@@ -454,16 +452,9 @@ def _holds(
 
 def _state_evidence(measured: MeasuredWord, quantity: Quantity, words: str) -> Evidence:
     """Write down what a word was held against."""
-    return Evidence(
-        lead=None,
-        from_s=None,
-        to_s=None,
-        quantity=measured.label,
-        value=None if quantity.value is None else round(quantity.value, 4),
-        unit=quantity.unit,
-        criterion=f"normal {words}",
-        source=quantity.method or "measured",
-    )
+    value, source = float(quantity.value or 0.0), quantity.method or "measured"
+    rule = f"normal {words}"
+    return told(measured.label, round(value, 4), quantity.unit, criterion=rule, source=source)
 
 
 def _p_wave(claim: TextClaim, facts: Facts) -> Result:

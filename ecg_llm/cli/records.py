@@ -241,7 +241,9 @@ def show(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="A .png, .svg or .pdf; by default the record's name, .png."
+            "--output",
+            "-o",
+            help="A .png, .svg or .pdf; by default a new one, named as the record.",
         ),
     ] = None,
     fs: Fs = None,
@@ -260,6 +262,11 @@ def show(
 
     target = output or Path(f"{Path(record.name).name or 'ecg'}.png")
     check_place(target, path)
+    if output is None and target.exists():
+        raise ConfigError(
+            f"{target}: there is such a file already; give --output {target} to write over it, or "
+            "another name."
+        )
     save_page(record, target)
     typer.echo(str(target))
 

@@ -32,6 +32,8 @@ PACED = "the ventricles are paced"
 FROM_VENTRICLES = "the beats may come from the ventricles"
 LEFT_BLOCK = "a QRS shaped as in left bundle branch block changes Q waves, voltage, ST and T"
 PREEXCITED = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
+FLUTTER_MV = 0.35
+"""Flutter waves are hardly ever as high."""
 FEIGNED = "an atrial flutter, which is not excluded, may feign it"
 _MUST_BE_JUDGED = ("SR", "CLBBB", "CRBBB", "LVH", "QWAVE", "STE_", "STD_", "INVT", "LPR", "LNGQT")
 
@@ -163,9 +165,12 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
 
 
 def _may_be_waves(found: Finding) -> Finding:
-    """Doubt what alerts of ST where flutter waves may lie under it; it could be true as well."""
+    """Doubt an ST that alerts and is no higher than flutter waves under it; it could be true."""
     alerting = found.status == "present" and found.urgency in ("critical", "urgent")
-    return replace(found, doubt=FEIGNED) if alerting and found.section == "st-t" else found
+    if not alerting or found.section != "st-t":
+        return found
+    sizes = [abs(item.value) for item in found.evidence if isinstance(item.value, float)]
+    return replace(found, doubt=FEIGNED) if max(sizes, default=0.0) < FLUTTER_MV else found
 
 
 def _opened(findings: list[Finding], codes: Sequence[str], reason: str) -> list[Finding]:

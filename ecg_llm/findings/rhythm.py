@@ -56,6 +56,8 @@ ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
+BEYOND_NODE_BPM = 180.0
+"""Rate above which a wide tachycardia is not taken for fibrillation with a bundle branch block."""
 NO_BEATS = "no organized beats"
 
 
@@ -135,7 +137,9 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     if supraventricular.holds is False and _left_open(case, activity, sinus, fibrillation, flutter):
         supraventricular = unknown(LOOK_ALIKE)
     conducted = bool(fibrillation.holds) and (case.value("rr_cv") or 0.0) >= ABSOLUTELY_IRREGULAR
-    wide_fast = all_of(fast, wide, no_p, not_paced, regular, Check(not conducted))
+    steady = all_of(regular, Check(not conducted))
+    # No AV node conducts as fast: an accessory pathway or the ventricles do, in step or not.
+    wide_fast = all_of(fast, wide, no_p, not_paced, any_of(steady, _faster(case, BEYOND_NODE_BPM)))
     slow_no_p = all_of(
         no_p, irregular_af, opposite(flutter), not_paced, regular, opposite(fast), _few_p(activity)
     )

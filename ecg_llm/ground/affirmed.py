@@ -103,8 +103,8 @@ def _in_brackets(text: str, one: CheckedClaim) -> bool:
     return before.count("(") > before.count(")")
 
 
-def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
-    """Say that a sentence gives no fact where it sets out to: ``LVH: R in V5 of the shape``.
+def unfit(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say why a sentence whose claims all hold may not ship as it stands.
 
     Parameters
     ----------
@@ -118,8 +118,20 @@ def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> s
     Returns
     -------
     str or None
-        None if it gives one, or does not set out to.
+        It is surer or less sure than criterion and encoder, sets out to give a fact and does not
+        (``LVH: R in V5 of the shape``), or gives another finding's (``Lateral infarction: R
+        duration 12 ms in V1``), or a value that breaks the rule beside it. None if it may ship.
     """
+    return (
+        less_sure(text, checked, known)
+        or _without_facts(text, checked, known)
+        or _foreign_facts(text, checked, known)
+        or breaks_rule(text)
+    )
+
+
+def _without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a sentence gives no fact of a present finding where it sets out to."""
     head = _without_number(text)
     if head is None:
         return None
@@ -129,23 +141,8 @@ def without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> s
     return None
 
 
-def foreign_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
-    """Say that a number is told as a fact of a finding that does not rest on it.
-
-    Parameters
-    ----------
-    text : str
-        The sentence: ``Lateral infarction: R duration 12 ms in V1``.
-    checked : sequence of CheckedClaim
-        What it claims.
-    known : Known
-        Of the ECG.
-
-    Returns
-    -------
-    str or None
-        None if each number behind the colon is of the finding's own evidence.
-    """
+def _foreign_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Say that a number behind the colon is told of a finding that does not rest on it."""
     colon = text.find(": ")
     codes = [one for one in checked if one.claim.kind == "finding" and one.claim.start < colon]
     if len(codes) != 1 or len(affirmed(checked)) != 1 or codes[0].claim.negated:

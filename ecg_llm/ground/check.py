@@ -12,16 +12,13 @@ from ecg_llm.ground.affirmed import (
     affirmed,
     breaks_rule,
     denied_without_facts,
-    foreign_facts,
-    less_sure,
-    without_facts,
+    unfit,
 )
 from ecg_llm.ground.in_place import with_numbers
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, Sentence, evidence_of
 from ecg_llm.ground.stray import stray_number
-from ecg_llm.ground.technical import on_quality
 from ecg_llm.outside import DECLINES, names_what_is_not_sought, says_what_no_ecg_tells
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
@@ -75,8 +72,6 @@ def check_sentence(
         evidence = evidence_of(claims)
         return [Sentence(text=fit, before=before, evidence=evidence, claims=claims, change=change)]
 
-    if (quality := on_quality(text, known)) is not None:
-        return _once(quality, text, before, said, "") or no(SAID_ALREADY)
     if outside := says_what_no_ecg_tells(text) or names_what_is_not_sought(text):
         return no(outside)
     checked = known.check(text)
@@ -90,10 +85,7 @@ def check_sentence(
             return no(reason)
         if adds_nothing(text, checked, said, numbers=deny):
             return no(SAID_ALREADY)
-        for unfit in (less_sure, without_facts, foreign_facts):
-            if reason := unfit(text, checked, known):
-                return anew(_findings(checked, known), reason)
-        if reason := breaks_rule(text):
+        if reason := unfit(text, checked, known):
             return anew(_findings(checked, known), reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"

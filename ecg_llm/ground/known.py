@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ecg_llm.claims.check import CheckedClaim, check_text
 from ecg_llm.claims.facts import Facts
 from ecg_llm.compose import withheld
-from ecg_llm.vocabulary import canonical_code
+from ecg_llm.prompt import facts_of
 
 if TYPE_CHECKING:
     from ecg_llm.analysis import Analysis
-    from ecg_llm.findings.finding import Finding
-    from ecg_llm.measure import Measurements
-    from ecg_llm.quality import Quality
     from ecg_llm.record import ECGRecord
 
 
@@ -36,51 +32,6 @@ class Known:
     facts: Facts
     record: ECGRecord
     earlier: Facts | None = None
-
-    @classmethod
-    def of(
-        cls,
-        record: ECGRecord,
-        quality: Quality,
-        measurements: Measurements | None,
-        findings: Sequence[Finding],
-        *,
-        earlier: Facts | None = None,
-    ) -> Known:
-        """Collect what is known of an analysed record.
-
-        Parameters
-        ----------
-        record : ECGRecord
-            The ECG.
-        quality : Quality
-            Its quality.
-        measurements : Measurements or None
-            None if the quality refuses it.
-        findings : sequence of Finding
-            Every criterion that was applied.
-        earlier : Facts, optional
-            Of an earlier ECG.
-
-        Returns
-        -------
-        Known
-            Of a page image without values: none is measured on it.
-        """
-        if measurements is None or record.origin == "page":
-            reasons = "; ".join(quality.reasons) or "its quality is too poor"
-            facts = Facts(
-                findings={canonical_code(found.code): found for found in findings},
-                refused=None if quality.acceptable else f"the tracing was refused: {reasons}",
-                sex=record.sex,
-                age_years=record.age_years,
-            )
-        else:
-            kept = replace(measurements, values=withheld(measurements.values, findings))
-            facts = Facts.from_measurements(
-                kept, findings, quality, sex=record.sex, age_years=record.age_years
-            )
-        return cls(facts=facts, record=record, earlier=earlier)
 
     def check(self, text: str) -> tuple[CheckedClaim, ...]:
         """Hold a text against what is known.
@@ -112,10 +63,9 @@ def known_of(found: Analysis, before: Analysis | None = None) -> Known:
     -------
     Known
     """
-    return Known.of(
-        found.record,
-        found.quality,
-        found.measurements,
-        found.findings,
-        earlier=None if before is None else known_of(before).facts,
-    )
+    measurements = found.measurements
+    if measurements is not None:
+        values = withheld(measurements.values, found.findings)
+        found = replace(found, measurements=replace(measurements, values=values))
+    earlier = None if before is None else known_of(before).facts
+    return Known(facts=facts_of(found), record=found.record, earlier=earlier)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from ecg_llm.page.net import LONG_PX, PULSE, Sight, look
 from ecg_llm.page.paper import Paper, find_paper
 from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
 from ecg_llm.page.speed import told_speed
+from ecg_llm.page.upright import straightened
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +32,10 @@ _UPRIGHT = 0.008
 _MARGIN_MM = 2.7
 """By which the net marks more than the pulse."""
 _NARROWEST_MM = 5.0
+_TURNS = (2, 1, 3)
+"""Quarters by which a page whose names cannot be read is turned."""
+_NAMED_IF_TURNED = 6
+"""Lead names that must agree then, and more than do not."""
 _FILLS = 0.82
 """Of the picture's long side: a page that fills less is looked at again, closer."""
 
@@ -55,6 +60,8 @@ class PageReading:
         Whether a calibration pulse told the height; else the usual one is taken.
     agreement : float or None
         Correlation of II with I + III where all three are drawn at one time.
+    turned_deg : int, degrees
+        By how much the picture was turned to the left, as it did not stand upright.
     """
 
     fs: float
@@ -65,6 +72,7 @@ class PageReading:
     gain_mm_mv: float
     pulse_seen: bool
     agreement: float | None
+    turned_deg: int = 0
 
     @property
     def calibrated(self) -> bool:
@@ -95,6 +103,8 @@ class PageReading:
         )
         if not self.paper.grid_seen:
             told.append("No ruling was found; the scale is estimated from the page as a whole.")
+        if self.turned_deg:
+            told.append(f"The picture was turned by {self.turned_deg}°.")
         missing = [lead for lead in STANDARD_12 if lead not in self.leads]
         if missing:
             told.append(f"Not found on the page: {', '.join(missing)}.")
@@ -112,7 +122,7 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
     Parameters
     ----------
     image : np.ndarray, shape (height, width, 3), uint8
-        Red, green, blue, upright or nearly.
+        Red, green, blue; turned or in perspective, as it was taken.
     label : str
         Its name, for errors.
 
@@ -125,6 +135,27 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
     RecordError
         If no ECG can be read from it; the message says what was missing.
     """
+    image = straightened(image)
+    try:
+        return _read(image, label)
+    except _UnnamedError as unnamed:
+        for quarters in _TURNS:
+            turned = np.ascontiguousarray(np.rot90(image, quarters))
+            try:
+                reading = _read(turned, label)
+            except RecordError:
+                continue
+            if reading.layout.named >= _NAMED_IF_TURNED > reading.layout.against:
+                return replace(reading, turned_deg=90 * quarters)
+        raise unnamed
+
+
+class _UnnamedError(RecordError):
+    """Tracings whose names cannot be read: the picture may stand on its head."""
+
+
+def _read(image: Image, label: str) -> PageReading:
+    """Read a page as it stands."""
     sight = look(image)
     closer = _closer(image, sight)
     return read_sight(sight if closer is None else look(closer), label)
@@ -176,7 +207,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
         )
     layout = find_layout(sight, paper, rows)
     if layout is None:
-        raise RecordError(
+        raise _UnnamedError(
             f"{label}: {len(rows)} rows of tracings, but the printed names of the leads cannot be "
             "read, so which lead is which is unknown; photograph the page closer, sharp and whole."
         )

@@ -17,8 +17,6 @@ from ecg_llm.phrases import amount, measured, sentence
 from ecg_llm.qa.question import (
     AXES,
     CATEGORIES,
-    DIAGNOSES,
-    FEATURES,
     NOISES,
     PLACES,
     STAGES,
@@ -47,50 +45,12 @@ LEFT_DEG, RIGHT_DEG = -10.0, 88.0
 """Axes beyond which PTB-XL's annotators call the axis deviated, from folds 1 to 8."""
 _OF_CATEGORY = {
     "CD": (
-        "CLBBB",
-        "CRBBB",
-        "ILBBB",
-        "IRBBB",
-        "IVCD",
-        "LAFB",
-        "LPFB",
-        "1AVB",
-        "2AVB",
-        "3AVB",
-        "WPW",
+        *("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB"),
+        *("1AVB", "2AVB", "3AVB", "WPW"),
     ),
     "HYP": ("LVH", "RVH", "SEHYP", "LAO/LAE", "RAO/RAE"),
-    "MI": (
-        "IMI",
-        "ILMI",
-        "IPMI",
-        "IPLMI",
-        "PMI",
-        "LMI",
-        "ASMI",
-        "AMI",
-        "ALMI",
-        "INJAS",
-        "INJAL",
-        "INJLA",
-        "INJIN",
-        "INJIL",
-    ),
-    "STTC": (
-        "NDT",
-        "NST_",
-        "DIG",
-        "LNGQT",
-        "ISC_",
-        "ISCAS",
-        "ISCAN",
-        "ISCAL",
-        "ISCLA",
-        "ISCIN",
-        "ISCIL",
-        "ANEUR",
-        "EL",
-    ),
+    "MI": (*members("mi"), *members("injury")),
+    "STTC": ("NDT", "NST_", "DIG", "LNGQT", *members("ISC_"), "ANEUR", "EL"),
 }
 _SIGNS = {
     "INVT": "inverted T waves",
@@ -216,7 +176,7 @@ class QARecord:
         """Stage of an infarction: one tracing tells early ones only, by ST elevation."""
         if self._present("stemi"):
             return STAGES[0]
-        return STAGES[3] if any(self._present(code) for code in _OF_CATEGORY["MI"][:9]) else None
+        return STAGES[3] if any(self._present(code) for code in members("mi")) else None
 
     def place(self, feature: str) -> str | None:
         """Tell where a value lies: below, within or above ECG-QA's normal range."""
@@ -500,13 +460,3 @@ def to_json(answer: QAAnswer) -> dict[str, Any]:
         out["probability"] = round(answer.probability, 4)
     out["evidence"] = [asdict(item) for item in answer.evidence]
     return out
-
-
-__all__ = [
-    "DIAGNOSES",
-    "FEATURES",
-    "QAAnswer",
-    "QARecord",
-    "answer_qa",
-    "to_json",
-]

@@ -350,6 +350,18 @@ def test_the_file_that_is_read_is_not_written_over(tmp_path, monkeypatch, comman
     assert page.read_bytes() == b"png"
 
 
+def test_a_drawn_page_replaces_no_file_that_was_not_named(file, tmp_path, monkeypatch):
+    """A photograph of the same name beside the record was written over without a word."""
+    monkeypatch.chdir(tmp_path)
+    Path("rec.png").write_bytes(b"a photograph")
+    result = run(app, ["show", str(file)])
+    assert result.exit_code == 2
+    assert "give --output rec.png to write over it" in result.stderr
+    assert Path("rec.png").read_bytes() == b"a photograph"
+    assert run(app, ["show", str(file), "-o", "rec.png"]).exit_code == 0
+    assert Path("rec.png").stat().st_size > 5000
+
+
 def test_a_drawn_page_does_not_replace_the_page_it_was_read_from(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(app, ["show", str(file)]).exit_code == 0

@@ -7,7 +7,7 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.findings.apply import _may_be_waves, _opened, alerts, apply_criteria
-from ecg_llm.findings.checks import Check, judge
+from ecg_llm.findings.checks import Check, fact, judge
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.repolarization import BY_DEPRESSION
 from ecg_llm.measure import measure
@@ -292,7 +292,11 @@ def test_most_flutter_that_conducts_every_other_wave_is_found():
 
 
 def test_st_that_alerts_is_doubted_where_flutter_is_not_excluded():
-    assert _may_be_waves(judge("stemi", Check(True))).doubt
+    def elevated(mv):
+        return judge("stemi", fact(True, "ST at J", mv, "mV", "≥ 0.2 mV", "a paper"))
+
+    assert _may_be_waves(elevated(0.2)).doubt
+    assert not _may_be_waves(elevated(0.4)).doubt  # PTB-XL 1371: nobody doubts it
     assert not _may_be_waves(judge("INVT", Check(True))).doubt
     assert not _may_be_waves(judge("stemi", Check(False))).doubt
 
@@ -358,3 +362,10 @@ def test_fibrillation_tells_a_fast_ventricular_response(bpm, told):
     assert found.status == "present"
     assert ("heart rate" in {item.quantity for item in found.evidence}) is told
     assert all(item.value is not None for item in found.evidence)
+
+
+@pytest.mark.parametrize(("bpm", "status"), [(215, "present"), (130, "absent")])
+def test_a_wide_tachycardia_beyond_what_an_av_node_conducts_alerts_though_irregular(bpm, status):
+    """Fibrillation over an accessory pathway was atrial fibrillation with a bundle branch block."""
+    found = judged(synthetic_ecg(seed=2, rhythm="af", bpm=bpm, conditions=["CLBBB"]))
+    assert found["wide_qrs_tachycardia"].status == status

@@ -3,8 +3,10 @@
 import io
 import json
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ecg_llm.data_builders.page_images import render_page
 from ecg_llm.data_builders.page_settings import draw_settings
@@ -15,6 +17,7 @@ from ecg_llm.errors import RecordError
 from ecg_llm.eval.pages import compare
 from ecg_llm.io import find_records, read_bytes, read_record
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.page.upright import Lie, lie_of, straightened
 from ecg_llm.render.layout import LAYOUTS
 from ecg_llm.render.page import draw_page, save_page
 
@@ -48,6 +51,37 @@ def test_our_own_pages_are_read_back(record, layout):
 @pytest.mark.parametrize("dpi", [80, 100, 250])
 def test_few_and_many_pixels(record, dpi):
     _check(record, read_bytes(draw_page(record, dpi=dpi).to_png(), "page.png"), 0.93)
+
+
+@pytest.mark.parametrize("degrees", [-12, 8, 90, 180, 270])
+def test_a_picture_that_does_not_stand_upright_is_turned(record, degrees):
+    """At 8° leads correlated by 0.2 to 0.9, at 12° and on its head no page was read."""
+    drawn = Image.open(io.BytesIO(draw_page(record, dpi=130).to_png())).convert("RGB")
+    turned = drawn.rotate(degrees, expand=True, fillcolor=(120, 115, 110), resample=Image.BICUBIC)
+    packed = io.BytesIO()
+    turned.save(packed, "png")
+    page = read_bytes(packed.getvalue(), "page.png")
+    _check(record, page, 0.93)
+    by_quarters = any("was turned by" in note for note in page.notes)
+    assert by_quarters == (degrees % 90 == 0)
+
+
+def test_the_lie_of_a_page_is_told_by_its_lines(record):
+    png = draw_page(record, dpi=130).to_png()
+    drawn = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    height, width = drawn.shape[:2]
+    half = max(height, width) / 2
+    lie = Lie(along=np.radians(4), across=np.radians(-2), narrows=0.06, shortens=-0.04)
+    to_pixels = np.array([[half, 0, width / 2], [0, half, height / 2], [0, 0, 1]])
+    matrix = to_pixels @ lie.matrix() @ np.linalg.inv(to_pixels)
+    taken = cv2.warpPerspective(drawn, matrix, (width, height), borderValue=(120, 115, 110))
+    found = lie_of(taken)
+    assert np.degrees([found.along, found.across]) == pytest.approx([4, -2], abs=0.4)
+    assert (found.narrows, found.shortens) == pytest.approx((0.06, -0.04), abs=0.012)
+    packed = io.BytesIO()
+    Image.fromarray(taken).save(packed, "png")
+    _check(record, read_bytes(packed.getvalue(), "page.png"), 0.93)
+    assert straightened(drawn) is drawn
 
 
 def test_most_photographs_are_read(record):
