@@ -127,6 +127,44 @@ def load_manifest(out: Path) -> Manifest:
         ) from None
 
 
+MAKERS = {
+    "records": "ecgllm build ptbxl, mimic-iv-ecg, own or synthetic",
+    "instruct": "ecgllm build instruct",
+    "images": "ecgllm build images",
+}
+"""What builds a set, by its kind."""
+
+
+def load_finished(out: Path, kind: str) -> Manifest:
+    """Read the manifest of a set that must be of one kind, and whole.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+    kind : {"records", "instruct", "images"}
+        What is needed.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ConfigError
+        If it is no set, of another kind, or its build was not finished.
+    """
+    manifest = load_manifest(out)
+    found = manifest.build.get("kind")
+    if found != kind:
+        raise ConfigError(
+            f"{out}: a set of {found!r}, where one of {kind!r} is needed; {MAKERS[kind]} makes one."
+        )
+    if not manifest.complete:
+        raise ConfigError(f"{out}: its build was not finished; run it again first.")
+    return manifest
+
+
 def content_of(manifest: Manifest) -> str:
     """Give a digest of all that stands in a set, to name it by.
 

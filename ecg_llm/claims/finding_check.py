@@ -161,8 +161,8 @@ _SIGNS = (
 """What a lead shows by its waves alone; the others are diagnoses, which are judged as a whole."""
 
 
-def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
-    """Tell whether a lead shows a sign by its measured waves alone.
+def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> bool | None:
+    """Tell whether a lead shows a sign by its measured waves.
 
     Parameters
     ----------
@@ -172,42 +172,24 @@ def lead_shows(code: str, lead: str, facts: Facts) -> bool | None:
         Lead name.
     facts : Facts
         Of the record.
+    exact : bool
+        Go by the limits themselves; False lets a sign near its limit pass, as in a text.
 
     Returns
     -------
     bool or None
-        Near the limit, True; None if the sign is not one of single leads, or was not measured.
+        None if the sign is not one of single leads or was not measured; by the limits themselves
+        also if it is neither there nor not: a T wave that goes both ways, an ST whose limit
+        depends on a sex that is not given.
     """
     if code not in _TESTS:
         return None
-    holds, _ = _TESTS[code](facts, lead)
-    return True in holds if holds else None
-
-
-def lead_decides(code: str, lead: str, facts: Facts) -> bool | None:
-    """Tell whether a lead shows a sign by the limits themselves.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    lead : str
-        Lead name.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    bool or None
-        None if the sign is not one of single leads, was not measured, or is neither there nor not:
-        a T wave that goes both ways, an ST whose limit depends on a sex that is not given.
-    """
-    if code not in _TESTS:
-        return None
-    if _rests_on(code, lead, facts):
+    if exact and _rests_on(code, lead, facts):
         return True
-    holds, _ = _TESTS[code](facts, lead, 0.0)
-    return next(iter(holds)) if len(holds) == 1 else None
+    holds, _ = _TESTS[code](facts, lead, 0.0 if exact else _SLACK_MV)
+    if exact:
+        return next(iter(holds)) if len(holds) == 1 else None
+    return True in holds if holds else None
 
 
 def check_finding(claim: TextClaim, facts: Facts) -> Result:
