@@ -16,10 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.record import ECGRecord
 
 MANIFEST = "manifest.json"
 ROWS_PER_GROUP = 32
@@ -309,23 +307,6 @@ def read_shards(
     for name in sorted(manifest.shards):
         if split in (None, manifest.shards[name].split):
             yield from _rows(out / name, columns)
-
-
-def read_records(out: Path, split: str | None = None) -> Iterator[ECGRecord]:
-    """Stream the records of a built set.
-
-    Parameters
-    ----------
-    out, split
-        As in `read_shards`.
-
-    Yields
-    ------
-    ECGRecord
-    """
-    columns = ("record", "dataset", "age_years", "sex", "fs", "leads", "derived", "signal", "gain")
-    for row in read_shards(out, split, (*columns, "calibrated", "notes", "sha256")):
-        yield record_of(row)
 
 
 def read_group(path: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:

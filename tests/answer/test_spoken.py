@@ -144,6 +144,12 @@ def test_follow_ups_ask_of_what_was_asked(infarct: Analysis) -> None:
         (("which lead has the deepest S",), "S amplitude is largest in V1: −0.94 mV"),
         (("P terminal force?",), "P terminal force −0.5 mV·ms in V1."),
         (("ST elevation in V2 and V5?",), "No ST elevation in V5. ST elevation in V2. Not judged"),
+        (("is lead V3 noisy",), "The tracing can be interpreted."),
+        (("sampling rate?",), "12 leads at 500 Hz"),
+        (("how wide is P",), "P duration 93 ms"),
+        (("what's the age",), "The record gives no age or sex."),
+        (("was this normal last year",), "Only one ECG was given"),
+        (("is the heart rate in the nineties",), "Heart rate 94 bpm"),
         (("LAFB or LPFB?",), "Left anterior fascicular block: QRS axis"),
     ],
 )

@@ -289,6 +289,58 @@ FALSE = {
         Leads I and II are swapped.
         Arm electrodes reversed.
         Lead V2 is missing.
+        Sinus rhythm, rate sixty.
+        The PR measures a fifth of a second plus 40 ms.
+        PR 160 ms (0.26 s).
+        QRS 96 ms, thus prolonged.
+        QRS 96 ms - broad complex rhythm.
+        LAFB without left axis deviation.
+        LAFB with normal axis.
+        LAFB in the absence of Q waves.
+        Anteroseptal infarct, QRS 130 ms.
+        Anteroseptal infarct with Q waves in V5 and V6.
+        Anteroseptal infarct with R waves of 1.2 mV in V2.
+        Q waves in V2–V6.
+        Q waves in V1, V2 and aVF.
+        No Q waves except in III.
+        Q waves in all leads.
+        ST elevation nowhere.
+        ST segments normal throughout.
+        T waves normal in all leads except V5, where they are inverted.
+        T waves are low in V2.
+        ST-T changes of ischaemia in V5–V6.
+        STEMI.
+        Anterior STEMI (V2–V4).
+        Acute occlusion is excluded.
+        There is no STEMI.
+        No acute infarction.
+        The rhythm is sinus arrest.
+        SA block.
+        Sinus rhythm with first-degree AV block.
+        Rate-dependent LBBB.
+        Nonspecific intraventricular conduction delay.
+        QTc is 378 ms (abnormally short).
+        Short QT syndrome.
+        QT interval exceeds 400 ms.
+        PR below 120 ms; delta wave.
+        HR 94 → sinus bradycardia.
+        Pulse 72/min.
+        The ventricles contract 72 times a minute.
+        P waves: none.
+        P waves absent, junctional rhythm.
+        Inverted P waves in II.
+        LVH: yes.
+        RVH present.
+        Bi-ventricular hypertrophy.
+        Left atrial enlargement (P duration 140 ms).
+        Low QRS voltage in all leads.
+        Electrical axis: normal (16°).
+        Electrical axis -90°.
+        Extreme axis deviation.
+        Northwest axis.
+        Compared with the earlier ECG, LAFB is new.
+        LAFB, previously not present.
+        No interval change.
     """,
     "00001_hr": """
         T is inverted in V1 and V2.
@@ -551,6 +603,13 @@ TRUE = {
         Lead III: S wave 0.75 mV.
         R wave in aVL 5.9 mm.
         Deep Q waves in V2 and V3 (1.29 mV each).
+        Sinus rhythm at ninety four per minute.
+        LAFB with left axis deviation.
+        Anteroseptal infarct with Q waves in V2–V4.
+        No Q waves in the inferior leads.
+        P waves are present.
+        LVH: no.
+        QRS axis minus forty-five degrees.
     """,
     "00001_hr": """
         Normal ECG.
