@@ -13,7 +13,7 @@ State = tuple[int, int, str, str, bool]
 _SHAPES: dict[tuple[str, str], tuple[str, bool]] = {
     ("st", "elevated"): ("STE_", False),
     ("st", "depressed"): ("STD_", False),
-    ("st", "isoelectric"): ("st_changes", True),
+    ("st", "isoelectric"): ("st_level", True),
     ("st", "normal"): ("st_changes", True),
     ("st", "abnormal"): ("st_changes", False),
     ("t_amp", "inverted"): ("INVT", False),

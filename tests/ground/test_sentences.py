@@ -34,6 +34,7 @@ FALSE = {
         T waves are inverted in the inferior leads.
         ST depression in V2 of 0.17 mV.
         ST elevation of 5 mm in V2.
+        ST is isoelectric in V2.
         ST segments are elevated in II, III and aVF.
         This is a normal tracing.
         Nothing pathological is seen.
