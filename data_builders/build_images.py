@@ -27,7 +27,7 @@ from ecg_llm.data_builders.shards import (
     MANIFEST,
     ROWS_PER_GROUP,
     Manifest,
-    load_manifest,
+    load_finished,
     read_group,
 )
 from ecg_llm.errors import ConfigError, RecordError
@@ -160,13 +160,7 @@ class BuiltSet:
     @functools.cached_property
     def manifest(self) -> Manifest:
         """What the set holds."""
-        manifest = load_manifest(self.folder)
-        if manifest.build.get("kind") != "records" or not manifest.complete:
-            raise ConfigError(
-                f"{self.folder}: images are made from a finished set of records; this one is "
-                f"{'not finished' if not manifest.complete else manifest.build.get('kind')!r}."
-            )
-        return manifest
+        return load_finished(self.folder, "records")
 
     @functools.cached_property
     def ends(self) -> list[int]:

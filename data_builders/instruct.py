@@ -37,8 +37,7 @@ from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
-from ecg_llm.data_builders.shards import content_of, load_manifest
-from ecg_llm.errors import ConfigError
+from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest
 from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
@@ -132,14 +131,7 @@ class Instruct:
         ConfigError
             If the folder is not a finished set of records.
         """
-        manifest = load_manifest(folder)
-        if manifest.build.get("kind") != "records":
-            raise ConfigError(
-                f"{folder}: a set of {manifest.build.get('kind')!r}, where one of records is "
-                "needed; build it with ecgllm build ptbxl, mimic-iv-ecg or synthetic."
-            )
-        if not manifest.complete:
-            raise ConfigError(f"{folder}: its build was not finished; run it again first.")
+        manifest = load_finished(folder, "records")
         seen: dict[str, Counter[str]] = defaultdict(Counter)
         for name in sorted(manifest.shards):
             for group in pq.read_table(folder / name, columns=["findings"]).to_pylist():

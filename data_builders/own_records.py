@@ -6,7 +6,6 @@ import difflib
 import functools
 import hashlib
 import os
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ecg_llm.data_builders.listing import (
 )
 from ecg_llm.data_builders.tables import Table, read_table, sha256_of
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.io import RecordRef, find_records, read_ref
+from ecg_llm.io import RecordRef, as_written, find_records, read_ref
 from ecg_llm.io.patient import parse_age, parse_sex
 from ecg_llm.scp import CODES
 from ecg_llm.vocabulary import label
@@ -140,16 +139,12 @@ class OwnRecords:
     def _rows(self, table: Table, problems: list[Problem]) -> dict[int, dict[str, str]]:
         """Find the record of every row."""
         places = {ref.name: k for k, ref in enumerate(self.refs)}
-        last = Counter(name.rpartition("/")[2] for name in places)
-        for name, k in list(places.items()):  # the name alone will do where it is the only one
-            short = name.rpartition("/")[2]
-            if last[short] == 1:
-                places.setdefault(short, k)
+        find = as_written(list(places))
         known: dict[int, dict[str, str]] = {}
         for row in range(len(table)):
             cells = table.row(row)
-            named = cells["record"].replace("\\", "/").removeprefix("./")
-            place = places.get(named, places.get(named.rpartition(".")[0]))
+            named = cells["record"]
+            place = places.get(find(named) or "")
             if place is None:
                 reason = f"{TABLE} names it, but no such record is in the folder"
                 problems.append(Problem(named or f"{TABLE} record {row + 1}", "file", reason))

@@ -16,10 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.record import ECGRecord
 
 MANIFEST = "manifest.json"
 ROWS_PER_GROUP = 32
@@ -125,6 +123,44 @@ def load_manifest(out: Path) -> Manifest:
         raise ConfigError(
             f"{path}: it was changed since it was written; build anew with --overwrite."
         ) from None
+
+
+MAKERS = {
+    "records": "ecgllm build ptbxl, mimic-iv-ecg, own or synthetic",
+    "instruct": "ecgllm build instruct",
+    "images": "ecgllm build images",
+}
+"""What builds a set, by its kind."""
+
+
+def load_finished(out: Path, kind: str) -> Manifest:
+    """Read the manifest of a set that must be of one kind, and whole.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+    kind : {"records", "instruct", "images"}
+        What is needed.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ConfigError
+        If it is no set, of another kind, or its build was not finished.
+    """
+    manifest = load_manifest(out)
+    found = manifest.build.get("kind")
+    if found != kind:
+        raise ConfigError(
+            f"{out}: a set of {found!r}, where one of {kind!r} is needed; {MAKERS[kind]} makes one."
+        )
+    if not manifest.complete:
+        raise ConfigError(f"{out}: its build was not finished; run it again first.")
+    return manifest
 
 
 def content_of(manifest: Manifest) -> str:
@@ -271,23 +307,6 @@ def read_shards(
     for name in sorted(manifest.shards):
         if split in (None, manifest.shards[name].split):
             yield from _rows(out / name, columns)
-
-
-def read_records(out: Path, split: str | None = None) -> Iterator[ECGRecord]:
-    """Stream the records of a built set.
-
-    Parameters
-    ----------
-    out, split
-        As in `read_shards`.
-
-    Yields
-    ------
-    ECGRecord
-    """
-    columns = ("record", "dataset", "age_years", "sex", "fs", "leads", "derived", "signal", "gain")
-    for row in read_shards(out, split, (*columns, "calibrated", "notes", "sha256")):
-        yield record_of(row)
 
 
 def read_group(path: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PROTOTYPES = Path(__file__).parent / "weights" / "cases.npz"
 """Three real training records of each of PTB-XL's statements, as vectors."""
-CACHE = ".ecgllm_cases.npz"
+CACHE, OWN = ".ecgllm_cases.npz", "statements.csv"
 STRETCH_S = 1.0
 """What is hidden at a time to see where the likeness comes from."""
 SOURCE = "nearest case by the signal encoder"
@@ -306,7 +306,7 @@ def index_folder(
     ConfigError
         If the folder holds no record.
     """
-    from ecg_llm.io import find_records
+    from ecg_llm.io import as_written, find_records
 
     refs = find_records(folder)
     if not refs:
@@ -317,10 +317,16 @@ def index_folder(
         cases = Cases.load(kept)
         if cases.made_from == made_from:
             return cases, []
-    known = known_statements(folder)
+    find = as_written([ref.name for ref in refs])
+    named = known_statements(folder)
+    known = {find(record): codes for record, codes in named.items()}
     names: list[str] = []
     parts: list[FloatArray] = []
     problems: list[str] = []
+    own, lost = folder / OWN, [record for record in named if not find(record)]
+    if lost and own.is_file():  # of PTB-XL's table a folder may hold a part
+        more = f" and {len(lost) - 1} more" if lost[1:] else ""
+        problems.append(f"{own}: no record {lost[0]}{more} in the folder")
     for start in range(0, len(refs), _BATCH):
         records = []
         for ref in refs[start : start + _BATCH]:
@@ -371,7 +377,7 @@ def _made_from(refs: Sequence[RecordRef], folder: Path) -> str:
         digest.update(f"{ref.name} {status.st_size} {status.st_mtime_ns}\n".encode())
     for path in (ENCODER, TOWER):
         digest.update(path.read_bytes())
-    for path in (folder / "statements.csv", folder / "ptbxl_database.csv"):
+    for path in (folder / OWN, folder / "ptbxl_database.csv"):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -388,15 +394,19 @@ def known_statements(folder: Path) -> dict[str, tuple[str, ...]]:
     Returns
     -------
     dict of str to tuple of str
-        Codes by record name.
+        Codes by record, as the table writes it.
     """
-    own, ptbxl = folder / "statements.csv", folder / "ptbxl_database.csv"
+    own, ptbxl = folder / OWN, folder / "ptbxl_database.csv"
     if own.is_file():
         with own.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        if rows and not {"record", "statements"} <= set(rows[0]):
-            raise ConfigError(f"{own}: the columns record and statements are needed.")
-        return {row["record"]: tuple(row["statements"].split()) for row in rows}
+            table = csv.DictReader(file)
+            if not {"record", "statements"} <= set(table.fieldnames or ()):
+                raise ConfigError(f"{own}: the columns record and statements are needed.")
+            return {
+                row["record"]: tuple((row["statements"] or "").split())
+                for row in table
+                if row["record"]
+            }
     if not ptbxl.is_file():
         return {}
     return {

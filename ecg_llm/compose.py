@@ -66,6 +66,8 @@ AS_LIKELY = 0.5
 """Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
+UNMARKED = "where the P waves begin and end was not found"
+"""Why P and PR are unknown in a sinus rhythm, whose P waves are seen by what repeats."""
 _INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
 _ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
 SIGNS = {
@@ -165,6 +167,11 @@ def withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[s
                 taken[name] = Quantity(
                     None, quantity.unit, reason=f"it has no meaning in {present[code]}"
                 )
+    for name, quantity in values.items():
+        reason = quantity.reason or ""
+        unseen = reason.startswith("no P wave") and reason.endswith("found")
+        if "SR" in present and unseen and name.startswith(("p_", "pr_")):
+            taken[name] = Quantity(None, quantity.unit, reason=UNMARKED)
     return taken
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.data_builders.shards import load_finished
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.patients import effective, numbered
 from ecg_llm.eval.result import Result
@@ -84,7 +84,7 @@ def read_items(talks: Path, split: str) -> dict[str, list[Item]]:
     """
     out: dict[str, list[Item]] = defaultdict(list)
     names = ["kind", "form", "messages", "answer", "records", "patient"]
-    for shard in sorted(load_manifest(talks).shards):
+    for shard in sorted(load_finished(talks, "instruct").shards):
         if not shard.startswith(split):
             continue
         for row in pq.read_table(talks / shard, columns=names).to_pylist():

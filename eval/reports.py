@@ -372,7 +372,7 @@ def count_leads(text: str, known: Known) -> Counter[str]:
             continue
         for lead in claim.leads:
             code = canonical_code(claim.subject)
-            shows = lead_shows(code, lead, known.facts)
+            shows = lead_shows(code, lead, known.facts, exact=False)
             if shows is not None:
                 out["leads"] += 1
                 out["leads_right"] += shows or _meets_its_rule(code, lead, known)

@@ -151,6 +151,25 @@ def test_a_folder_is_an_index_that_is_kept(tmp_path):
     assert best.evidence().value == best.likeness
 
 
+def test_what_is_known_of_cases_is_found_as_tables_write_it(tmp_path):
+    import shutil
+
+    from ecg_llm.cases import index_folder
+
+    for ward in ("ward1", "ward2"):
+        (tmp_path / ward).mkdir()
+        for path in EXAMPLES.glob("00001_hr.*"):
+            shutil.copy(path, tmp_path / ward / path.name)
+    rows = ("record,statements", "ward1/00001_hr.hea,NORM", "ward2/00001_hr,SR", "gone,SR", "short")
+    (tmp_path / "statements.csv").write_text("\n".join(rows) + "\n")
+    cases, problems = index_folder(tmp_path)
+    assert cases.statements == (("NORM",), ("SR",))
+    assert len(problems) == 1 and "no record gone and 1 more in the folder" in problems[0]
+    (tmp_path / "statements.csv").write_text("file,labels\n")
+    with pytest.raises(ConfigError, match="columns record and statements are needed"):
+        index_folder(tmp_path)
+
+
 def test_a_record_of_the_index_is_not_like_itself(tmp_path):
     import shutil
 

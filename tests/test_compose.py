@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.claims.report_numbers import check_claims
-from ecg_llm.compose import build_report
+from ecg_llm.compose import UNMARKED, build_report, withheld
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.families import FAMILIES
@@ -666,6 +666,14 @@ def test_beside_one_kind_of_second_degree_block_no_other_kind_is_denied():
     assert "No second" not in told and "Wenckebach" in told
     told = " ".join(claim.text for claim in finding_claims((*kinds, third)))
     assert "No" in told and "block" in told
+
+
+def test_in_sinus_rhythm_no_p_wave_is_said_to_be_missing():
+    """ "No P wave before the QRS found" stood beneath a sinus rhythm seen by what repeats."""
+    values = {"pr_ms": Quantity(None, "ms", reason="no P wave before the QRS found")}
+    told = withheld(values, (made_finding("SR", "sinus rhythm", "rhythm", "normal"),))
+    assert told["pr_ms"].reason == UNMARKED
+    assert withheld(values, ())["pr_ms"].reason == "no P wave before the QRS found"
 
 
 def test_in_left_bundle_block_the_impression_does_not_ask_for_an_occlusion_twice():

@@ -198,14 +198,21 @@ def adapt_files(
     """
     from safetensors.torch import save_file
 
-    from ecg_llm.lm_transformers import load_checkpoint
+    from ecg_llm.lm_transformers import load_checkpoint, model_folder
     from ecg_llm.training.language_stages import save
     from ecg_llm.training.store import share_weights
 
     shown = read_examples(examples)
+    out.mkdir(parents=True, exist_ok=True)
     model, processor = load_checkpoint(base)
-    adapt(model, processor, shown, steps=steps, tell=tell)
+    losses = adapt(model, processor, shown, steps=steps, tell=tell)
     save(model, processor, out)
+    if (card := model_folder(base) / "card.json").is_file():
+        told = json.loads(card.read_text(encoding="utf-8"))
+        stage = {"stage": "adapt", "examples": len(shown), "steps": steps, "loss": losses[-1]}
+        told["stages"] = [*told.get("stages", ()), stage]
+        text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+        (out / card.name).write_text(text, encoding="utf-8")
     fusion = {k: v for k, v in model.state_dict().items() if "_projector." in k}
     save_file(fusion, out / "fusion.safetensors")
     share_weights(out)

@@ -220,6 +220,8 @@ def fit(
     if parallel():
         return _fit_sharded(model, drawn, recipe, out, optimiser, identity, features, tell)
     history, step, spent, losses = _resume(out, learning, optimiser, identity)
+    if step:
+        tell(f"goes on after step {step}")
     for _ in range(step):
         next(drawn)
     total = recipe.minutes * 60

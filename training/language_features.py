@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import torch
 
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.shards import MANIFEST, load_manifest
+from ecg_llm.data_builders.shards import MANIFEST, load_finished, load_manifest
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.encode import TOKEN_S, WEIGHTS, encode
 from ecg_llm.encoders.signal_input import SAMPLES_PER_TOKEN, WINDOW, encoder_input
@@ -107,13 +107,14 @@ def encode_set(
     -------
     Features
     """
+    manifest = load_finished(records, "records")
     weights = weights or WEIGHTS
     files = (records / MANIFEST, weights, weights.with_suffix(".safetensors"))
     asked = f"{pooled_tokens} {' '.join(map(sha256_of, files))}"
     if not _holds(cache, asked):
         names, tokens, vectors = [], [], []
         batch: list[ECGRecord] = []
-        total = sum(shard.n_rows for shard in load_manifest(records).shards.values())
+        total = sum(shard.n_rows for shard in manifest.shards.values())
 
         def flush() -> None:
             found = encode(batch, weights=weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -144,13 +145,29 @@ def train_with_ecg(
         del model
         model = _with_learnt(base, recipe, learnt)
     if recipe.stage == "sft":
-        model.save_pretrained(out / "adapter")
-        share_weights(out / "adapter")
+        save_adapter(model, out / "adapter")
         model = model.merge_and_unload()
     put_encoder(model, encoder)
     saved = save(model, processor, out / "model")
-    write_card(saved, recipe, records, talks, qa, history, base=base)
+    card = write_card(saved, recipe, records, talks, qa, history, base=base)
+    if recipe.stage == "sft":
+        shutil.copy(card, out / "adapter")
     return saved
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Save adapters alone.
+
+    Parameters
+    ----------
+    model : peft.PeftModel
+        With adapters.
+    folder : Path
+        To write.
+    """
+    model.save_pretrained(folder)
+    share_weights(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # a form of peft's that nobody filled in
 
 
 def learnt_from(

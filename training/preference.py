@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from ecg_llm.lm_transformers import load_checkpoint
 from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
 from ecg_llm.training.language import HISTORY, Features, identity_of, same_run
 from ecg_llm.training.language_card import write_card
-from ecg_llm.training.language_stages import learnt_from, save
+from ecg_llm.training.language_stages import learnt_from, save, save_adapter
 from ecg_llm.training.reward import Reward, mean
 
 if TYPE_CHECKING:
@@ -180,10 +181,12 @@ def train_preference(
     chosen = out / f"checkpoint-{best['step']}"
     model, _ = load_checkpoint(base)  # whole, also where 4 bits learnt
     language = PeftModel.from_pretrained(model.language_model, str(chosen))
-    language.save_pretrained(str(out / "adapter"))
+    save_adapter(language, out / "adapter")
     model.language_model = language.merge_and_unload()
     folder = save(model, processor, out / "model")
-    write_card(folder, recipe, records, None, None, history, base=base)
+    shutil.copy(
+        write_card(folder, recipe, records, None, None, history, base=base), out / "adapter"
+    )
     return folder
 
 

@@ -15,7 +15,7 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of
 from ecg_llm.data_builders.instruct_terms import CODES
-from ecg_llm.data_builders.shards import content_of, load_manifest
+from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest
 from ecg_llm.data_builders.talk import (
     Talk,
     doubted,
@@ -120,7 +120,8 @@ def read_talks(
         for talk in _of_record(case, rng):
             out[talk.kind].append(talk)
     if talks is not None:
-        if load_manifest(talks).build.get("records") != content_of(load_manifest(records)):
+        built_on = load_finished(talks, "instruct").build["records"]
+        if built_on != content_of(load_manifest(records)):
             raise ConfigError(
                 f"{talks}: these are no conversations on {records}; "
                 f"ecgllm build instruct {records} --out {talks} makes them."
@@ -133,9 +134,7 @@ def read_talks(
 
 
 def _cases(folder: Path, split: str) -> Iterator[ECGCase]:
-    manifest = load_manifest(folder)
-    if manifest.build.get("kind") != "records" or not manifest.complete:
-        raise ConfigError(f"{folder}: not a finished set of records; ecgllm build ptbxl makes one.")
+    manifest = load_finished(folder, "records")
     for name in sorted(manifest.shards):
         if name.startswith(split):
             for row in pq.read_table(folder / name, columns=list(COLUMNS)).to_pylist():

@@ -57,6 +57,8 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     """
     if asked.leads and not known.facts.leads:
         return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
+    if asked.about == "quality" and not asked.named:
+        return overview(asked, known, present)
     if asked.leads and not (asked.named and set(asked.leads) & set(known.facts.leads)):
         return list(of_leads(asked.leads, known))
     out: list[Claim] = [

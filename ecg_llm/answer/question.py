@@ -85,7 +85,8 @@ _ABOUT = (
     ),
     (
         "why",
-        r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|evidence|"
+        r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|"
+        r"(?<!any )evidence|"
         r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify|"
         r"(that|this|it)('s| is) (wrong|not (right|true|correct))|you('re| are) (wrong|mistaken)|"
         r"I (disagree|(do not|don't) agree))\b",
@@ -111,7 +112,7 @@ _ABOUT = (
         "person",
         r"\b(how old is (he|she|(the|this|my) (patient|man|woman|person))|patient's age|"
         r"is (he|she|(the|this|my) (patient|person)) (a |an )?(male|female|man|woman|boy|girl)|"
-        r"(male|man) or (female|woman)|what (sex|gender|age))\b",
+        r"(male|man) or (female|woman)|(what|what is|what's|whats) (the )?(sex|gender|age))\b",
     ),
     (
         "since",
@@ -202,6 +203,8 @@ def read_question(text: str) -> Asked:
     items = lead_groups(scan(text))
     findings, quantities = _named(items)
     about = _about(text, items, named=bool(findings or quantities), values=bool(quantities))
+    if about == "recording":  # "sampling rate"
+        findings, quantities = [], []
     if "qt" in quantities and about in JUDGES:  # what is long or short is it for its rate
         quantities[quantities.index("qt")] = "qtc"
     places = [item.data for item in items if item.kind == "lead"]

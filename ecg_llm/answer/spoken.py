@@ -27,6 +27,7 @@ _SPOKEN = tuple(
         (r"shockable", "asystole or ventricular fibrillation, ventricular tachycardia"),
         (r"(narrow|wide|broad)[- ]complex(?! tachy)", "QRS duration"),
         (r"how (fast|slow)", "what heart rate"),
+        (r"how (wide|long|broad) is (the )?P", "what P duration"),
         (r"(which|what) formula", "which QTc"),
         (r"(?<!['’])([PQRST]) in (?=(lead )?(V\d|I|aV))", r"\1 wave in "),
         (r"(deepest|tallest|highest|largest|biggest|smallest) ([PQRST])(?! wave)", r"\1 \2 wave"),

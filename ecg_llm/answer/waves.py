@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ecg_llm.claims.finding_check import lead_decides
+from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.claims.leads import is_local
 from ecg_llm.findings.finding import Evidence
 from ecg_llm.ground.known import Known
@@ -140,7 +140,7 @@ def lead_by_lead(
         yield from extreme(VALUE_OF[code], "lowest" if code in _DOWNWARD else "largest", known)
         return
     leads = [lead for lead in known.facts.leads if code not in USUAL_IN.get(lead, ())]
-    there = [lead for lead in leads if lead_decides(code, lead, known.facts)]
+    there = [lead for lead in leads if lead_shows(code, lead, known.facts)]
     if not there:
         return
     facts = [e for c in lead_values(VALUE_OF[code], there, known) for e in c.evidence]
@@ -247,7 +247,7 @@ def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
     found, told = known.facts.findings, []
     for code in LEAD_SIGNS:
         asked = [lead for lead in readable if code not in USUAL_IN.get(lead, ())]
-        there = [lead for lead in asked if lead_decides(code, lead, known.facts)]
+        there = [lead for lead in asked if lead_shows(code, lead, known.facts)]
         if there:
             told.append(code)
             facts = tuple(e for x in there for c in in_leads(code, [x], known) for e in c.evidence)
@@ -286,7 +286,7 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """
     if not leads or not is_local(code):
         return
-    decided = {lead: lead_decides(code, lead, known.facts) for lead in leads}
+    decided = {lead: lead_shows(code, lead, known.facts) for lead in leads}
     for there, words in ((True, short(code)), (False, f"no {short(code)}")):
         if alike := [lead for lead in leads if decided[lead] is there]:
             text = sentence(f"{words} in {listing(alike)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ecg_llm.claims.leads import lead_groups, leads_of_findings
 from ecg_llm.claims.lexicon import Item, scan
@@ -127,44 +127,35 @@ def _read(text: str, items: list[Item]) -> list[TextClaim]:
     items = lead_groups(items)
     reach = scopes(items)
     states, findings = read_states(items, reach)
-    findings = sorted(findings)
-    claims: list[TextClaim] = []
-    for n, (place, code, flip, end) in enumerate(findings):
-        scope = reach[place]
-        for leads, each, turned in leads_of_findings(items, findings, n):
-            first, last = items[place].start, items[end].end
-            claims.append(
-                TextClaim(
-                    kind="finding",
-                    text=text[first:last],
-                    start=first,
-                    end=last,
-                    subject=code,
-                    leads=leads,
-                    all_leads=each,
-                    negated=scope.negated ^ flip ^ turned,
-                    certainty=scope.certainty,
-                    role=scope.role,
-                )
-            )
-    for place, end, name, state, negated in states:
-        scope = reach[place]
-        first, last = items[min(place, end)].start, items[max(place, end)].end
-        claims.append(
-            TextClaim(
-                kind="state",
-                text=text[first:last],
-                start=first,
-                end=last,
-                subject=name,
-                negated=negated,
-                certainty=scope.certainty,
-                role=scope.role,
-                state=state,
-            )
+    findings.sort()
+    claims = [
+        _claim(
+            text,
+            items,
+            (place, end),
+            reach[place],
+            kind="finding",
+            subject=code,
+            leads=leads,
+            all_leads=each,
+            negated=reach[place].negated ^ flip ^ turned,
         )
-    claims.extend(_numbers(text, items, reach, findings))
-    return claims
+        for n, (place, code, flip, end) in enumerate(findings)
+        for leads, each, turned in leads_of_findings(items, findings, n)
+    ]
+    for place, end, name, state, negated in states:
+        told = {"kind": "state", "subject": name, "negated": negated, "state": state}
+        claims.append(_claim(text, items, (place, end), reach[place], **told))
+    return claims + _numbers(text, items, reach, findings)
+
+
+def _claim(
+    text: str, items: list[Item], places: tuple[int, int], scope: Scope, **told: Any
+) -> TextClaim:
+    """Make a claim of the words from one place to another, in the scope that they stand in."""
+    start, end = items[min(places)].start, items[max(places)].end
+    of = {"certainty": scope.certainty, "role": scope.role} | told
+    return TextClaim(text=text[start:end], start=start, end=end, **of)
 
 
 _TELLING = frozenset(("number", "regular", "irregular", "normal", "abnormal", *NAMED))
@@ -180,19 +171,18 @@ def _numbers(
     claims = []
     for found in read_numbers(items, findings):
         scope = reach[found.place]
-        first, last = items[found.place].start, items[found.end].end
-        role = found.role if scope.role == "measured" or found.role != "measured" else scope.role
         claims.append(
-            TextClaim(
+            _claim(
+                text,
+                items,
+                (found.place, found.end),
+                scope,
                 kind="number",
-                text=text[first:last],
-                start=first,
-                end=last,
                 subject=found.subject,
                 leads=found.leads,
                 negated=found.negated,
                 certainty="definite" if scope.certainty == "unjudged" else scope.certainty,
-                role=role,  # type: ignore[arg-type]
+                role=scope.role if found.role == "measured" else found.role,
                 value=found.value,
                 high=found.high,
                 step=found.step,

@@ -451,6 +451,8 @@ def _spelt_out(tokens: list[_Token], k: int, tree: Trie) -> tuple[Number, int] |
     j, value = k + negative, 0
     while j < len(tokens):
         word = tokens[j].norm
+        if tokens[j].raw.endswith("ies"):  # "in the sixties" is no value
+            return None
         if word == "hundred":
             value = max(value, 1) * 100
         elif word in _WORTH:

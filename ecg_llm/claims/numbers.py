@@ -394,12 +394,6 @@ def _quantity(
         if q.end < number.place and number.place - q.end <= REACH and _fits(q.subject, number)
     ]
     nearest = left[-1] if left else None
-    if nearest is not None and nearest.implied and len(left) > 1:
-        # A finding stands for its quantity only if no quantity is named nearer to the number.
-        explicit = [q for q in left if not q.implied]
-        close = explicit[-1] if explicit else None
-        if close is not None and close.place > nearest.place:
-            nearest = close
     right = _right(items, named, number)
     if nearest is None:
         return right

@@ -13,7 +13,7 @@ State = tuple[int, int, str, str, bool]
 _SHAPES: dict[tuple[str, str], tuple[str, bool]] = {
     ("st", "elevated"): ("STE_", False),
     ("st", "depressed"): ("STD_", False),
-    ("st", "isoelectric"): ("st_changes", True),
+    ("st", "isoelectric"): ("st_level", True),
     ("st", "normal"): ("st_changes", True),
     ("st", "abnormal"): ("st_changes", False),
     ("t_amp", "inverted"): ("INVT", False),
@@ -55,6 +55,7 @@ _BEFORE_GAP = ("word", "and", "possible", "high", "low", "normal", "about")
 _AFTER_GAP = {"word", "verb", "neg", "number", "unit", "about", "both", "formula", ",", "(", ")"}
 _AFTER_GAP |= {"max", "unlikely", "possible", "plain", "dash", "general", "territory_word"}
 _AFTER_GAP |= {"possible_post"}
+_LEADS_ON = ("which", "thus", "hence", "therefore", "so")
 _STOPS_BEFORE = ("at", "in", ".", "for", "with")
 _BETWEEN = ("ventricular", "complex", "\n")
 _HEADINGS = ("ISC_", *GROUPS)
@@ -277,7 +278,7 @@ def _quantities_before(items: list[Item], k: int) -> list[tuple[int, str]]:
         elif found and not everything:
             if single or item.kind not in (",", "and", "or", "/", "word") or not _listed(items, j):
                 break
-        elif not found and (item.kind in ("lead", "shape") or item.data == "which"):
+        elif not found and (item.kind in ("lead", "shape") or item.data in _LEADS_ON):
             continue
         elif item.kind not in _AFTER_GAP and item.kind not in ("and", "quantity"):
             break

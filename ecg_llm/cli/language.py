@@ -207,7 +207,10 @@ def adapt(
 
     \b
     ecgllm adapt --examples few.jsonl --out adapted
-    ecgllm ask rec.hea "the new question" --model adapted \f
+    ecgllm ask rec.hea "the new question" --model adapted
+
+    What it answers is a draft like any other: ask shows of it what the record bears out, and
+    docs/model.md how to read the draft itself. \f
     """
     from ecg_llm.lm import MINI
     from ecg_llm.training.few_shot import adapt_files

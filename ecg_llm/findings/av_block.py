@@ -20,7 +20,7 @@ LONG_PR_MS, SHORT_PR_MS = 200.0, 120.0
 PR_ERROR_MS = 5.0
 """By which PR may be measured wrongly: so near above its limit it is long, but no sure block."""
 CODES = ("1AVB", "LPR", "short_pr", "2AVB", "mobitz_1", "mobitz_2", "av_block_2_1", "3AVB")
-NO_P = "P waves could not be found"
+NO_P = "P waves could not be delineated"
 SAME_P_S = 0.10
 """Onsets of P closer than this are of one P wave: none is that short."""
 _STEADY_MS = 25.0

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.stated import stated
 from ecg_llm.ground.known import Known
-from ecg_llm.ground.numbers import NUMBER
+from ecg_llm.ground.sentence import NUMBER
 from ecg_llm.vocabulary import canonical_code, label, members
 
 

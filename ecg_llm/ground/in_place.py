@@ -8,7 +8,7 @@ from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.affirmed import less_sure
 from ecg_llm.ground.known import Known
-from ecg_llm.ground.numbers import NUMBER, shown_value
+from ecg_llm.ground.sentence import NUMBER, shown_value
 
 _NOT_IN_PLACE = ("atrial_rate", "rr_cv")
 """Quantities whose usual value means something else in a rhythm without P waves."""

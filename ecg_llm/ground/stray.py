@@ -9,7 +9,7 @@ from ecg_llm.claims.extract import TextClaim, extract_claims
 from ecg_llm.claims.number_check import check_number
 from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.known import Known
-from ecg_llm.ground.numbers import NUMBER, shown_value
+from ecg_llm.ground.sentence import NUMBER, shown_value
 
 _ORDINAL = re.compile(r"^[-*#\s]*(step |stage )?$", re.IGNORECASE)
 _PAPER = {("mm/s", 25.0), ("mm/s", 50.0), ("mm/mV", 10.0), ("mm/mV", 5.0), ("mm/mV", 20.0)}

@@ -16,7 +16,7 @@ from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io import registry
 from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
 from ecg_llm.io.assemble import assemble
-from ecg_llm.io.find import RecordRef, find_records, record_files
+from ecg_llm.io.find import RecordRef, as_written, find_records, record_files
 from ecg_llm.io.limits import MAX_FILE_BYTES
 from ecg_llm.io.raw import ReadOptions, shown
 from ecg_llm.io.source import DiskFolder, Folder, NoFolder, Source, missing, too_large
@@ -24,7 +24,7 @@ from ecg_llm.record import ECGRecord
 
 T = TypeVar("T")
 
-__all__ = ["RecordRef", "find_records", "read_bytes", "read_record", "read_ref"]
+__all__ = ["RecordRef", "as_written", "find_records", "read_bytes", "read_record", "read_ref"]
 
 
 def read_record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -73,6 +74,38 @@ def find_records(folder_or_zip: str | Path) -> list[RecordRef]:
     else:
         raise RecordError(f"{path}: no such folder or archive.")
     return _without_extensions(refs)
+
+
+def as_written(names: Sequence[str]) -> Callable[[str], str | None]:
+    """Look records up as a table beside them writes their names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of all records, as in `RecordRef`.
+
+    Returns
+    -------
+    callable
+        Gives the name of a record from its path in the folder, with or without the file's ending,
+        or from the last part of it where only one record has that; None if there is none.
+
+    Examples
+    --------
+    >>> find = as_written(["ward1/0001", "ward1/0002", "ward2/0002"])
+    >>> find("./ward1/0001.hea"), find("0001"), find("0002")
+    ('ward1/0001', 'ward1/0001', None)
+    """
+    last = Counter(name.rpartition("/")[2] for name in names)
+    places = {name.rpartition("/")[2]: name for name in names}
+    places = {short: name for short, name in places.items() if last[short] == 1}
+    places |= {name: name for name in names}
+
+    def find(written: str) -> str | None:
+        path = written.strip().replace("\\", "/").removeprefix("./")
+        return places.get(path) or places.get(path.rpartition(".")[0])
+
+    return find
 
 
 def record_files(folder: Folder) -> list[str]:

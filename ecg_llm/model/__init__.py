@@ -1,11 +1,12 @@
 """The ECG language model in the form of Hugging Face transformers.
 
-Importing it registers ``ecg_llm`` with AutoConfig, AutoProcessor, AutoModelForCausalLM and
-AutoModelForImageTextToText.
+Importing it registers ``ecg_llm`` with AutoConfig, AutoProcessor, AutoModel, AutoModelForCausalLM
+and AutoModelForImageTextToText.
 """
 
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -18,6 +19,7 @@ from ecg_llm.model.projector import Projector
 
 AutoConfig.register("ecg_llm", EcgLlmConfig, exist_ok=True)
 AutoProcessor.register(EcgLlmConfig, EcgLlmProcessor, exist_ok=True)
+AutoModel.register(EcgLlmConfig, EcgLlmForConditionalGeneration, exist_ok=True)
 AutoModelForCausalLM.register(EcgLlmConfig, EcgLlmForConditionalGeneration, exist_ok=True)
 AutoModelForImageTextToText.register(EcgLlmConfig, EcgLlmForConditionalGeneration, exist_ok=True)
 

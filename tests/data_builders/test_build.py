@@ -15,7 +15,8 @@ from ecg_llm.data_builders.build_synthetic import Synthetic
 from ecg_llm.data_builders.card import load_card
 from ecg_llm.data_builders.mimic_iv_ecg import MIMICIVECG
 from ecg_llm.data_builders.ptbxl import PTBXL
-from ecg_llm.data_builders.shards import load_manifest, read_records, read_shards
+from ecg_llm.data_builders.rows import record_of
+from ecg_llm.data_builders.shards import load_manifest, read_shards
 from ecg_llm.errors import ConfigError
 from ecg_llm.io import read_record
 
@@ -77,7 +78,7 @@ def test_a_row_holds_what_the_file_holds(tmp_path, layouts, in_process):
     source = PTBXL(layouts.make_ptbxl(tmp_path / "ptbxl", [layouts.ptbxl_row(1)], 1), 100)
     remake(tmp_path / "set", source=source)
     (row,) = read_shards(tmp_path / "set", "train")
-    (record,) = read_records(tmp_path / "set", "train")
+    record = record_of(row)
     true = read_record(source.folder / "records100/00000/00001_lr.hea")
     assert np.array_equal(record.signal, true.signal)
     assert (record.leads, record.fs, record.sha256) == (true.leads, true.fs, true.sha256)

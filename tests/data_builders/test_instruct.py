@@ -142,7 +142,7 @@ def test_workers_get_source_and_product(record_set):
 
 
 def test_only_finished_record_sets_are_taken(talk, tmp_path):
-    with pytest.raises(ConfigError, match="where one of records is needed"):
+    with pytest.raises(ConfigError, match="where one of 'records' is needed"):
         Instruct.prepared(talk)
     with pytest.raises(ConfigError, match="not a built set"):
         Instruct.prepared(tmp_path)

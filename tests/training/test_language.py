@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
+
+from safetensors.numpy import load_file  # noqa: E402
 
 from ecg_llm.analysis import analyse  # noqa: E402
 from ecg_llm.chat_layout import END, SPECIAL, layout  # noqa: E402
@@ -39,7 +42,7 @@ from ecg_llm.model import (  # noqa: E402
 )
 from ecg_llm.prompt import Prompt, build_from_facts, facts_of  # noqa: E402
 from ecg_llm.training import language  # noqa: E402
-from ecg_llm.training.few_shot import Example, adapt  # noqa: E402
+from ecg_llm.training.few_shot import Example, adapt, adapt_files  # noqa: E402
 from ecg_llm.training.language import (  # noqa: E402
     Features,
     Objective,
@@ -62,6 +65,7 @@ from ecg_llm.training.language_stages import (  # noqa: E402
     answer,
     fresh_model,
     prepared,
+    put_encoder,
     save,
     with_adapters,
 )
@@ -69,6 +73,7 @@ from ecg_llm.training.reward import reward  # noqa: E402
 from ecg_llm.training.talks import ALL, SLOT, TEXT, TOKENS, draw, posed  # noqa: E402
 
 WIDTH = 256
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -414,6 +419,25 @@ def test_a_few_examples_lower_their_loss_through_the_projectors_alone(
     with pytest.raises(ConfigError, match="at most 512"):
         adapt(loaded.model, loaded.processor, [Example(prompt, "no " * 600)], features=given)
     assert torch.equal(kept, loaded.model.language_model.model.layers[0].mlp.up_proj.weight)
+
+
+def test_examples_in_a_file_give_a_model_with_its_card(tokenizer, model, tmp_path):
+    base, out = tmp_path / "base", tmp_path / "out"
+    put_encoder(model, None)
+    save(model, EcgLlmProcessor(wrapped(tokenizer), 10), base)
+    card = {"licences": {"a": "b"}, "stages": [{"stage": "lm"}]}
+    (base / "card.json").write_text(json.dumps(card))
+    ecg = str(EXAMPLES / "00001_lr.hea")
+    lines = [json.dumps({"ecg": ecg, "question": "Is it so?", "answer": "yes"})] * 5
+    (tmp_path / "few.jsonl").write_text("\n".join(lines))
+    assert adapt_files(base, tmp_path / "few.jsonl", out, steps=2, tell=lambda _: None) == out
+    card = json.loads((out / "card.json").read_text())
+    assert card["licences"] == {"a": "b"}
+    assert [stage["stage"] for stage in card["stages"]] == ["lm", "adapt"]
+    assert card["stages"][1]["examples"] == 5
+    fusion = load_file(out / "fusion.safetensors")
+    assert fusion and all("_projector." in name for name in fusion)
+    assert (out / "decoder.onnx").is_file()
 
 
 def test_recipes_refuse_what_they_do_not_know(tmp_path):

@@ -16,6 +16,7 @@ pytest.importorskip("pyarrow")
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors  # noqa: E402
 from transformers import (  # noqa: E402
+    AutoModel,
     AutoModelForCausalLM,
     AutoProcessor,
     Gemma3TextConfig,
@@ -172,8 +173,12 @@ def test_any_family_is_made_trained_and_used(family, records, tmp_path):
     assert list(card["licences"].values()) == ["Apache-2.0"]
     config = engine.model.config
     assert (config.tokens_per_ecg, config.bundled_encoder) == (52, True)
+    adapter = tmp_path / "out" / "adapter"
+    assert json.loads((adapter / "card.json").read_text()) == card
+    assert not (adapter / "README.md").exists(), "peft's empty form"
+    assert isinstance(AutoModel.from_pretrained(tmp_path / "out" / "model"), type(engine.model))
     # The trained model is the base with its adapter merged.
-    merged = load_checkpoint(tmp_path / "out" / "adapter")[0].state_dict()
+    merged = load_checkpoint(adapter)[0].state_dict()
     for name, weight in engine.model.state_dict().items():
         torch.testing.assert_close(weight, merged[name], atol=2e-2, rtol=2e-2)
 

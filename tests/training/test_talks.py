@@ -14,6 +14,7 @@ from ecg_llm.data_builders.build import build  # noqa: E402
 from ecg_llm.data_builders.build_synthetic import Synthetic  # noqa: E402
 from ecg_llm.data_builders.instruct import CONVERSATIONS, Instruct  # noqa: E402
 from ecg_llm.errors import ConfigError  # noqa: E402
+from ecg_llm.eval import few_shot  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.store import share_weights  # noqa: E402
 from ecg_llm.training.talks import read_talks  # noqa: E402
@@ -36,9 +37,13 @@ def sets(tmp_path_factory):
 
 def test_conversations_are_of_the_same_records(sets):
     read_talks(sets / "others", sets / "talk")
-    for wrong in ("talk", "records"):
-        with pytest.raises(ConfigError, match=r"no conversations on .*records; ecgllm build inst"):
-            read_talks(sets / "records", sets / wrong)
+    with pytest.raises(ConfigError, match=r"no conversations on .*records; ecgllm build inst"):
+        read_talks(sets / "records", sets / "talk")
+    wrong = "a set of 'records', where one of 'instruct' is needed; ecgllm build instruct makes"
+    with pytest.raises(ConfigError, match=wrong):
+        read_talks(sets / "records", sets / "records")
+    with pytest.raises(ConfigError, match=wrong):
+        few_shot.read_items(sets / "records", "val")
 
 
 def test_a_set_with_nothing_to_hold_out_is_told(tmp_path):
