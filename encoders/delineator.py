@@ -16,14 +16,14 @@ N_WAVES = 3
 class DelineatorConfig:
     """Size of the net."""
 
-    widths: tuple[int, ...] = (16, 32, 48, 64, 96)
+    widths: tuple[int, ...] = (16, 16, 32, 48, 64)
     """Channels of each level; each level but the first halves the rate."""
     kernel: int = 7
     """Taps of every convolution."""
-    stem_stride: int = 8
+    stem_stride: int = 4
     """Input samples per position of the first level."""
-    listening: bool = True
-    """Whether every lead hears the mean of all leads, after each level on the way down."""
+    listening: int = 1
+    """After so many of the levels, the coarsest ones, every lead hears the mean of all leads."""
 
     def build(self) -> Delineator:
         """Make the net with fresh weights.
@@ -75,7 +75,8 @@ class Delineator(nn.Module):
         self.down = nn.ModuleList(
             [_Block(widths[0], widths[0], 1, kernel)] + [_Block(a, b, 2, kernel) for a, b in pairs]
         )
-        self.listen = nn.ModuleList([nn.Conv1d(w, w, 1) for w in widths if config.listening])
+        self.alone = max(len(widths) - config.listening, 0)  # levels before the first that listens
+        self.listen = nn.ModuleList([nn.Conv1d(w, w, 1) for w in widths[self.alone :]])
         self.narrow = nn.ModuleList([nn.Conv1d(b, a, 1) for a, b in pairs])
         self.up = nn.ModuleList(
             [
@@ -108,8 +109,8 @@ class Delineator(nn.Module):
         skips = []
         for level, block in enumerate(self.down):
             h = block(h)
-            if self.listen:
-                h = h + _over_leads(self.listen[level], h, n_leads)
+            if level >= self.alone:
+                h = h + _over_leads(self.listen[level - self.alone], h, n_leads)
             skips.append(h)
         for level in reversed(range(len(self.up))):
             h = torch.repeat_interleave(self.narrow[level](h), 2, dim=-1) + skips[level]
@@ -150,7 +151,7 @@ class FlatDelineator(nn.Module):
 
     def __init__(self, net: Delineator) -> None:
         super().__init__()
-        self.stride = net.stride
+        self.stride, self.alone = net.stride, net.alone
         self.stem = _flat(net.stem)
         blocks = [block for block in net.down if isinstance(block, _Block)]
         self.first = nn.ModuleList([_flat(b.first, b.first_norm) for b in blocks])
@@ -182,8 +183,8 @@ class FlatDelineator(nn.Module):
             zip(self.first, self.second, self.short, strict=True)
         ):
             h = functional.relu(second(functional.relu(first(h))) + short(h))
-            if self.listen:
-                h = h + self.listen[level](h.mean(dim=0, keepdim=True))
+            if level >= self.alone:
+                h = h + self.listen[level - self.alone](h.mean(dim=0, keepdim=True))
             skips.append(h)
         for level in reversed(range(len(self.up))):
             wide = functional.interpolate(self.narrow[level](h), scale_factor=(1.0, 2.0))

@@ -46,7 +46,7 @@ class NetRecipe:
 def _single(widths: tuple[int, ...], steps: int, last_steps: int, simulated: float) -> NetRecipe:
     """Give the recipe of a net that reads each lead alone."""
     return NetRecipe(
-        config=DelineatorConfig(widths, 7, 4, listening=False),
+        config=DelineatorConfig(widths, 7, 4, listening=0),
         steps=steps,
         last_steps=last_steps,
         rows=36,
@@ -65,7 +65,7 @@ SINGLES = (
 )
 """Teachers that read each lead alone: they tell best where a wave begins and ends."""
 LISTENER = NetRecipe(
-    config=DelineatorConfig((16, 32, 48, 64, 96), 7, 8),
+    config=DelineatorConfig((16, 32, 48, 64, 96), 7, 8, listening=5),
     steps=2500,
     last_steps=0,
     rows=96,
@@ -82,7 +82,7 @@ STUDENT = NetRecipe(
     steps=8000,
     last_steps=2500,
     rows=96,
-    together=0.9,
+    together=0.3,
     crop_s=5.12,
     peak_lr=4e-3,
     ema=0.997,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.facts import Facts
@@ -17,6 +18,8 @@ from ecg_llm.findings.st_elevation import ST_ELEVATION_MV, ST_ELEVATION_V2_V3_MV
 from ecg_llm.phrases import measured
 from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
 
+LEVEL_MV = 0.1
+"""An ST farther from the baseline is not isoelectric: one small square."""
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
 Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
 _SLACK_MV = SLACK["mV"]
@@ -60,6 +63,17 @@ def _depressed(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     return holds, _evidence(lead, "lowest ST", lowest, "mV", f"≤ {ST_DEPRESSION_MV:g} mV")
 
 
+def _off_level(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
+    """An ST that is not isoelectric."""
+    found = [facts.value(name, lead).value for name in ("st_j_mv", "st_j60_mv")]
+    known = [height for height in found if height is not None]
+    if not known:
+        return set(), ()
+    farthest = max(known, key=abs)
+    holds = {abs(farthest) + d >= LEVEL_MV for d in (-slack_mv, slack_mv)}
+    return holds, _evidence(lead, "farthest ST", farthest, "mV", f"within ±{LEVEL_MV:g} mV")
+
+
 def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A negative T wave, or the negative part of one that goes both ways."""
     found = [facts.value(name, lead).value for name in ("t_mv", "t_neg_mv")]
@@ -87,9 +101,8 @@ def _tall(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     if height is None:
         return set(), ()
     limit = TALL_T_MV if lead.startswith("V") else TALL_T_LIMB_MV
-    return {height >= limit - slack_mv}, _evidence(
-        lead, "T amplitude", height, "mV", f"≥ {limit:g} mV"
-    )
+    holds = {height >= limit - slack_mv}
+    return holds, _evidence(lead, "T amplitude", height, "mV", f"≥ {limit:g} mV")
 
 
 def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
@@ -107,9 +120,8 @@ def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     }
     # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
     is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
-    return ({True} if is_qs else wide), _evidence(
-        lead, "Q amplitude", depth, "mV", f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
-    )
+    rule = f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
+    return {True} if is_qs else wide, _evidence(lead, "Q amplitude", depth, "mV", rule)
 
 
 def _either(*tests: Test) -> Test:
@@ -128,37 +140,28 @@ def _either(*tests: Test) -> Test:
     return check
 
 
-_ISCHEMIC = _either(_depressed, _inverted)
-_TESTS: dict[str, Test] = {
+_SIGNS: dict[str, Test] = {
     "STE_": _elevated,
-    "stemi": _elevated,
-    "early_repolarization": _elevated,
-    "brugada_1": _elevated,
-    "pericarditis": _elevated,
-    "ANEUR": _elevated,
     "STD_": _depressed,
-    "injury": _depressed,
-    **dict.fromkeys(members("injury"), _depressed),
     "INVT": _inverted,
+    "st_level": _off_level,
     "LOWT": _low,
-    "NDT": _either(_inverted, _low),
-    "NT_": _either(_inverted, _low),
-    "TAB_": _either(_inverted, _low),
     "tall_t": _tall,
     "QWAVE": _q,
-    "mi": _q,
-    **dict.fromkeys((*BY_WALL.values(), "IPMI", "IPLMI"), _q),
-    **dict.fromkeys(members("ISC_"), _ISCHEMIC),
-    "st_changes": _either(_elevated, _depressed),
-    "NST_": _either(_elevated, _depressed),
+    **dict.fromkeys(("NDT", "NT_", "TAB_"), _either(_inverted, _low)),
+    **dict.fromkeys(("st_changes", "NST_"), _either(_elevated, _depressed)),
     "st_t_changes": _either(_elevated, _depressed, _inverted, _low),
 }
-"""How a finding shows in one lead."""
-_SIGNS = (
-    *("STE_", "STD_", "INVT", "QWAVE", "tall_t", "LOWT", "NDT", "NT_", "TAB_", "NST_"),
-    *("st_changes", "st_t_changes"),
-)
-"""What a lead shows by its waves alone; the others are diagnoses, which are judged as a whole."""
+"""What a lead shows by its waves alone."""
+_TESTS: dict[str, Test] = {
+    **_SIGNS,
+    **dict.fromkeys(("stemi", "early_repolarization", "pericarditis", "ANEUR"), _elevated),
+    "brugada_1": _elevated,
+    **dict.fromkeys(("injury", *members("injury")), _depressed),
+    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), _q),
+    **dict.fromkeys(members("ISC_"), _either(_depressed, _inverted)),
+}
+"""How a finding shows in one lead; those that are no signs are judged as a whole besides."""
 
 
 def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> bool | None:
@@ -206,6 +209,8 @@ def check_finding(claim: TextClaim, facts: Facts) -> Result:
     -------
     Result
     """
+    if claim.subject == "st_level" and not claim.leads:
+        claim = replace(claim, subject="st_changes")
     code = canonical_code(claim.subject)
     judged = [facts.findings[one] for one in members(code) if one in facts.findings]
     if claim.leads and code in _TESTS and claim.certainty != "unjudged":
@@ -273,7 +278,7 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     fitting = [lead for lead, (holds, _) in signs.items() if wanted in holds]
     open_ = [lead for lead, (holds, _) in signs.items() if not holds]
     failing = [lead for lead, (holds, _) in signs.items() if holds and wanted not in holds]
-    name = label(code)
+    name = "an ST off the baseline" if code == "st_level" else label(code)
     if claim.negated or claim.all_leads:
         if failing:
             shows = "shows" if claim.negated else "does not show"

@@ -117,6 +117,7 @@ _LOCAL = {
     *members("injury"),
     "st_t_changes",
     "st_changes",
+    "st_level",
     "mi",
     "injury",
     "QWAVE",

@@ -35,7 +35,7 @@ def answer(found: Analysis, question: str, *, bundled: bool = False) -> str:
         ("Which lead has the deepest S wave?", "S amplitude is largest in V1: −0.94 mV."),
         ("Where is the T wave most negative?", "T amplitude is lowest in aVL: 0.02 mV."),
         ("Which lead has the most ST depression?", "ST at J is lowest in III: −0.07 mV."),
-        ("In which lead is the ST elevation greatest?", "ST at J is largest in V2: 0.16 mV."),
+        ("In which lead is the ST elevation greatest?", "ST at J is largest in V2: 0.17 mV."),
         ("List the leads with ST elevation", "Single leads with ST elevation: V4 0.11 mV."),
         ("Which leads show Q waves?", "Single leads with pathological Q waves: V1, V2 −1.29 mV,"),
         ("Which leads show T wave inversion?", "No inverted T waves."),

@@ -207,7 +207,7 @@ def test_nothing_to_draw(tmp_path, record_set):
     with pytest.raises(ConfigError, match="no ECG record"):
         make(Images(tmp_path), tmp_path / "out")
     make(Images(record_set, n=1, size_px=SIZE), tmp_path / "pages")
-    with pytest.raises(ConfigError, match="set of records"):
+    with pytest.raises(ConfigError, match="one of 'records' is needed"):
         make(Images(tmp_path / "pages"), tmp_path / "again")
 
 

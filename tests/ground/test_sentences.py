@@ -12,10 +12,10 @@ from ecg_llm.io import read_record
 FALSE = {
     "00177_hr": """
         QRS duration is 108 ms.
-        QTc (Bazett) is 378 ms.
-        QTc (Fridericia) 408 ms.
-        The QT interval is 378 ms.
-        The corrected QT is 325 ms.
+        QTc (Bazett) is 381 ms.
+        QTc (Fridericia) 411 ms.
+        The QT interval is 381 ms.
+        The corrected QT is 328 ms.
         PR interval 0.26 s.
         PR interval 160 s.
         Heart rate 94 ms.
@@ -32,8 +32,9 @@ FALSE = {
         There are no Q waves.
         T wave inversion in V2-V4.
         T waves are inverted in the inferior leads.
-        ST depression in V2 of 0.16 mV.
+        ST depression in V2 of 0.17 mV.
         ST elevation of 5 mm in V2.
+        ST is isoelectric in V2.
         ST segments are elevated in II, III and aVF.
         This is a normal tracing.
         Nothing pathological is seen.
@@ -81,8 +82,8 @@ FALSE = {
         QRS > 120 ms.
         QRS width exceeds 110 ms.
         The QRS is twice as wide as normal.
-        HR 94/min, PR 160 ms, QRS 96 ms, QT 408 ms.
-        PR/QRS/QT 160/325/96 ms.
+        HR 94/min, PR 160 ms, QRS 96 ms, QT 411 ms.
+        PR/QRS/QT 160/328/96 ms.
         Rate 94, PR 96, QRS 160.
         The mean RR interval is 94 ms.
         The RR interval is 0.94 s.
@@ -119,13 +120,13 @@ FALSE = {
         Sinus rhythm, PR at the upper limit of normal.
         QRS 96 ms, i.e. widened.
         QRS 96 ms (prolonged).
-        QTc 378 ms, which is prolonged.
-        QTc 378 ms (Bazett), QT 325 ms.
-        QTcB 378 ms.
-        QTc was 378 ms by Bazett's formula.
-        Using Bazett the QTc is 378 ms.
-        QT/QTc 378/325 ms.
-        QT (QTc) 378 (325) ms.
+        QTc 381 ms, which is prolonged.
+        QTc 381 ms (Bazett), QT 328 ms.
+        QTcB 381 ms.
+        QTc was 381 ms by Bazett's formula.
+        Using Bazett the QTc is 381 ms.
+        QT/QTc 381/328 ms.
+        QT (QTc) 381 (328) ms.
         PR 96 ms, QRS 160 ms.
         PR and QRS are 96 and 160 ms.
         P, PR and QRS: 160, 93 and 96 ms.
@@ -383,8 +384,8 @@ FALSE = {
         There are abnormal Q waves in III.
         Not a normal ECG.
         Anything but a normal ECG.
-        The QT interval is 411 ms.
-        QTc 398 ms (Bazett).
+        The QT interval is 409 ms.
+        QTc 397 ms (Bazett).
         The rate is 46 to 52 per minute.
         Normal sinus rhythm is not present.
         The P wave is absent.
@@ -455,7 +456,7 @@ FALSE = {
         RBBB-like pattern.
         Not LBBB.
         LBBB morphology without widening of the QRS.
-        QRS 148 ms without bundle branch block.
+        QRS 144 ms without bundle branch block.
         LBBB with QRS 184 ms.
         Left bundle branch block; PR 220 ms.
         T waves upright in I and aVL.
@@ -491,10 +492,10 @@ FALSE = {
 TRUE = {
     "00177_hr": """
         QRS duration is 96 ms.
-        QRS of 101 ms over all leads.
-        QTc (Bazett) is 408 ms.
-        Fridericia's QTc comes to 378 ms.
-        QT interval 325 ms.
+        QRS of 102 ms over all leads.
+        QTc (Bazett) is 411 ms.
+        Fridericia's QTc comes to 381 ms.
+        QT interval 328 ms.
         PR interval 0.16 s.
         PR is 160 milliseconds.
         Heart rate is 94 per minute.
@@ -533,17 +534,17 @@ TRUE = {
         No delta wave.
         No AV block.
         P duration 93 ms.
-        P axis 40°, T axis 54°.
+        P axis 43°, T axis 53°.
         Mean RR 636 ms.
-        ST at J is 0.16 mV in V2.
+        ST at J is 0.17 mV in V2.
         ST at J+60 in V2 0.24 mV.
         S in III is 0.75 mV.
         The S wave in lead III measures 7.5 mm.
         R in aVL 0.59 mV.
         No pacemaker spikes.
         No pauses.
-        Intervals: PR 160, QRS 96, QT 325, QTc 378 ms.
-        PR/QRS/QT 160/96/325 ms.
+        Intervals: PR 160, QRS 96, QT 328, QTc 381 ms.
+        PR/QRS/QT 160/96/328 ms.
         Whether there is ST elevation cannot be judged without sex and age.
         An acute occlusion cannot be judged.
         The heart rate is not above 100.
@@ -560,10 +561,10 @@ TRUE = {
         No left or right bundle branch block.
         Neither atrial nor ventricular ectopy.
         No paced beats.
-        QTc: 378 ms (F), 408 ms (B).
-        QTcF 378 ms, QTcB 408 ms.
-        By Bazett the QTc is 408 ms.
-        QT 325 ms, QTc 378 ms.
+        QTc: 381 ms (F), 411 ms (B).
+        QTcF 381 ms, QTcB 411 ms.
+        By Bazett the QTc is 411 ms.
+        QT 328 ms, QTc 381 ms.
         PR 0.16 s, QRS 0.10 s, QT 0.33 s.
         Rate: 94/min.
         94 bpm, sinus.
@@ -578,7 +579,7 @@ TRUE = {
         No Q waves in the lateral leads.
         There is no ST depression in any lead.
         ST elevation in V2.
-        Rhythm: sinus. Rate: 94/min. Axis: −45°. PR: 160 ms. QRS: 96 ms. QTc: 378 ms.
+        Rhythm: sinus. Rate: 94/min. Axis: −45°. PR: 160 ms. QRS: 96 ms. QTc: 381 ms.
         LAFB: yes.
         RBBB: no.
         LBBB: absent.
@@ -624,7 +625,7 @@ TRUE = {
         No Q waves.
         T waves are normal.
         No ischaemia.
-        Normal ECG; heart rate 64 bpm, PR 139 ms, QRS 90 ms, QTc 406 ms.
+        Normal ECG; heart rate 64 bpm, PR 137 ms, QRS 90 ms, QTc 405 ms.
         No conduction disturbance.
         Normal R-wave progression.
         No voltage criteria for LVH.
@@ -642,32 +643,32 @@ TRUE = {
         Not sinus rhythm.
         Irregular rhythm.
         AF at 63/min.
-        QRS 85 ms, axis 56°.
+        QRS 85 ms, axis 57°.
         No flutter waves.
         Neither bradycardia nor tachycardia.
         The PR interval is not measurable because of atrial fibrillation.
     """,
     "00338_hr": """
-        LBBB with a QRS of 153 ms.
+        LBBB with a QRS of 158 ms.
         Broad QRS complexes, left bundle branch block.
         T wave inversion in I and aVL.
-        QRS 0.15 s.
-        Complete LBBB; PR is normal at 189 ms.
+        QRS 0.14 s.
+        Complete LBBB; PR is normal at 185 ms.
         Left bundle branch block, complete.
         The left bundle branch block is complete.
-        QRS is wide (153 ms).
+        QRS is wide (158 ms).
         QRS broader than 120 ms.
         QRS over 150 ms.
         LBBB.
-        QRS 148 ms, prolonged.
-        QTc (Bazett) 457 ms.
+        QRS 144 ms, prolonged.
+        QTc (Bazett) 455 ms.
         Sinus rhythm with left bundle branch block.
         No right bundle branch block.
     """,
     "00385_hr": """
-        Ventricular paced rhythm at 71 bpm.
+        Ventricular paced rhythm at 70 bpm.
         All 12 beats are paced.
-        The QRS is wide at 146 ms.
+        The QRS is wide at 144 ms.
         ST elevation cannot be judged because of pacing.
         Paced rhythm.
         Every beat is paced.
@@ -675,7 +676,7 @@ TRUE = {
         AF cannot be judged.
         No P waves are seen.
         Pacing spikes are visible.
-        Paced at 71 bpm.
+        Paced at 70 bpm.
         Axis −51° (left).
         Bundle branch block cannot be judged.
     """,
