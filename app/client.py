@@ -109,7 +109,7 @@ class Client:
         ServerError
             If the file cannot be read, or the server cannot be reached.
         """
-        answer = self._post("/v1/ecg/tracings", case, {"max_fs": "250", "seconds": "30"})
+        answer = self._post("/v1/ecg/tracings", case, {"max_fs": "250", "seconds": "60"})
         tracing: dict[str, Any] = answer.json()
         return tracing
 

@@ -162,6 +162,7 @@ function zoom(factor) {
 const seconds = (item) => item.from_s === null ? "" : `${item.from_s.toFixed(2)}–${item.to_s.toFixed(2)} s`;
 const unit = (name) => name === "deg" ? "°" : name ? ` ${name}` : "";
 const signed = (text) => String(text).replace(/^-/, "−");
+const minus = (text) => text.replace(/(^|[\s(])-(?=\d)/g, "$1−");
 const figure = (item) => item.value === null ? "unknown"
   : typeof item.value === "number" ? signed(Number(item.value.toPrecision(3))) + unit(item.unit) : item.value;
 
@@ -175,7 +176,8 @@ function table(caption, heads, rows, classes = []) {
 function fact(item) {
   return make("li", { class: "fact" }, make("strong", {}, `${item.quantity} ${figure(item)}`),
     make("span", { class: "muted" }, ` · ${item.lead ?? "all leads"}${item.from_s === null ? "" : ` · ${seconds(item)}`}`),
-    item.criterion ? make("div", {}, `Criterion: ${item.criterion}`) : null,
+    item.from_s >= data.tracing.to_s ? make("div", { class: "open" }, "After the part of the recording that is drawn.") : null,
+    item.criterion ? make("div", {}, `Criterion: ${minus(item.criterion)}`) : null,
     item.source ? make("div", { class: "muted source" }, item.source) : null);
 }
 
@@ -337,7 +339,8 @@ function refresh() {
   if (!data) return;
   const one = data.tracing.record;
   $("canvas").setAttribute("aria-label", `ECG ${one.name}, ${data.tracing.leads.length} leads, ${(data.tracing.to_s - data.tracing.from_s).toFixed(1)} s at 25 mm/s and 10 mm/mV`);
-  $(".readout").textContent = "25 mm/s · 10 mm/mV";
+  const { from_s, to_s } = data.tracing, drawn = to_s - from_s < one.duration_s - 0.1 ? ` · ${from_s.toFixed(0)}–${to_s.toFixed(0)} of ${one.duration_s.toFixed(0)} s` : "";
+  $(".readout").textContent = `25 mm/s · 10 mm/mV${drawn}`;
   who(); page(); report(); values(); draw(); listen();
 }
 

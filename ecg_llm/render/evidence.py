@@ -141,7 +141,8 @@ def not_yet_said(item: Evidence, said: str) -> str:
     'reference ≤ 110 ms'
     """
     lower = said.lower()
-    if evidence_phrase(item).lower() in lower:
+    phrase = evidence_phrase(item).lower()
+    if phrase and phrase in lower:  # of what speaks against another finding there is none
         return where_text(item)
     value = value_text(item)
     if f"{item.quantity} {value}".lower() in lower:

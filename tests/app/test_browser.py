@@ -187,6 +187,24 @@ def test_the_keyboard_alone_zooms_and_chooses(page: sync.Page) -> None:
     assert page.locator(".evidence h3").inner_text() == "Evidence"
 
 
+def test_of_a_long_recording_it_is_told_what_is_drawn(page: sync.Page, tmp_path: Path) -> None:
+    """Of 38 s the app drew 30 without a word, and evidence behind them was shown nowhere."""
+    record = read_record(EXAMPLES / "00001_hr.hea")
+    for seconds in (40, 70):
+        rows = np.tile(record.signal, (1, seconds // 10))
+        head = f"# fs: 500\n# unit: mV\n{','.join(record.leads)}"
+        table = tmp_path / f"long{seconds}.csv"
+        np.savetxt(table, rows.T, fmt="%.3f", delimiter=",", header=head, comments="")
+        _upload(page, table)
+        page.wait_for_function(
+            "(name) => document.querySelector('.who h2')?.innerText === name",
+            arg=table.stem,
+            timeout=SLOW_MS,
+        )
+        shown = page.locator(".readout").inner_text()
+        assert ("0–60 of 70 s" in shown) == (seconds == 70), shown
+
+
 def test_calipers_measure_time_and_voltage(page: sync.Page) -> None:
     _example(page)
     page.get_by_role("button", name="Calipers").click()

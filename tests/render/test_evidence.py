@@ -1,9 +1,11 @@
 """Evidence is placed by its times, whatever of them is known."""
 
+from dataclasses import replace
+
 import pytest
 
 from ecg_llm.findings.finding import Evidence
-from ecg_llm.render.evidence import Citations, place_of, where_text
+from ecg_llm.render.evidence import Citations, not_yet_said, place_of, where_text
 
 
 def fact(from_s, to_s, lead="V1", source="a paper"):
@@ -39,3 +41,18 @@ def test_a_source_keeps_its_number():
     assert cited.facts([fact(None, None, source="b")]) == "V1: R 0.10 mV [1]"
     assert cited.facts([fact(None, None, source="c"), fact(1, 2, source="b")]).endswith("[1]")
     assert cited.sources == {"b": 1, "c": 2}
+
+
+def test_what_speaks_against_another_finding_is_told_whole():
+    """The HTML report had "II 0.00–10.00 s" alone among the evidence of a sinus rhythm."""
+    excluded = replace(
+        fact(0.0, 10.0, lead="II"),
+        quantity="atrial waves between the beats",
+        value=225.0,
+        unit="/min",
+        criterion="not 220 to 350/min, of one frequency",
+    )
+    said = "Sinus rhythm: P wave before 12 of 12 beats."
+    assert not_yet_said(excluded, said).startswith(
+        "II 0.00–10.00 s: atrial waves between the beats 225/min (not 220"
+    )
