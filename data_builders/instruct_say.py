@@ -16,6 +16,7 @@ from ecg_llm.data_builders.instruct_words import (
     names,
     with_article,
 )
+from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.phrases import brief_reason, listing, tidy
 
@@ -426,7 +427,7 @@ class Teller:
 _LIMIT = re.compile(
     r"^(not )?([≥≤<>]) ?(-?[\d.]+) ?(ms|mV|bpm|/min|°|mV·ms|s)( in every limb lead)?$"
 )
-_RANGE = re.compile(r"^between (-?[\d.]+)\D+?(-?[\d.]+)( ?mV|°)$")
+_RANGE = re.compile(r"^(?:between )?(-?[\d.]+)\D+?(-?[\d.]+)( ?mV|°)$")
 _SINUS = ("SR", "STACH", "SBRAD", "SARRH")
 
 
@@ -515,7 +516,7 @@ def failing(finding: Finding) -> list[Evidence]:
     list of Evidence
         One; none if its quantity fulfils the rule in some lead, or no rule is a plain limit.
     """
-    rooms = [(item, _room(item)) for item in finding.evidence if _can_be_said(item)]
+    rooms = [(item, _room(item)) for item in _sayable(finding)]
     passed = {item.quantity for item, room in rooms if room is not None and room >= 0}
     left = [(room, item) for item, room in rooms if room is not None and room < 0]
     left = [(room, item) for room, item in left if item.quantity not in passed]
@@ -525,6 +526,13 @@ def failing(finding: Finding) -> list[Evidence]:
     if all(item.value == 0 for _, item in left if item.quantity == first):
         return []
     return [max((x for x in left if x[1].quantity == first), key=lambda x: x[0])[1]]
+
+
+def _sayable(finding: Finding) -> list[Evidence]:
+    """Choose what a cardiologist would say; of a T wave not the QRS that it is held against."""
+    facts = [item for item in finding.evidence if _can_be_said(item)]
+    of_t = any(item.quantity.startswith("T amplitude") for item in facts)
+    return [item for item in facts if not (of_t and item.quantity == LABELS["qrs_max_mv"])]
 
 
 def _can_be_said(item: Evidence) -> bool:
@@ -550,7 +558,7 @@ def telling(finding: Finding | None, count: int) -> list[Evidence]:
     """
     if finding is None or not count:
         return []
-    usual = [item for item in finding.evidence if _can_be_said(item) and fulfils(item)]
+    usual = [item for item in _sayable(finding) if fulfils(item)]
     if finding.code == "AFLT":
         usual = [item for item in finding.evidence if item.quantity.startswith("atrial waves")]
     if finding.code == "lv_strain":  # the voltages are said with the hypertrophy

@@ -43,6 +43,8 @@ SHAPE: dict[str, Any] = {"encoder_width": 256, "pooled_tokens": 8, "vector_token
 """Of the bundled model's encoder, and how many tokens it gets of an ECG."""
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear maps of a language model that adapters sit on."""
+TARGETS = rf"language_model\..*\.({'|'.join(LINEAR)})"
+"""The same as peft looks for them in a whole model."""
 Tell = Callable[[str], None]
 
 
@@ -274,7 +276,7 @@ def with_adapters(model: Any, rank: int) -> Any:
     settings = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
-        target_modules=rf"language_model\..*\.({'|'.join(LINEAR)})",
+        target_modules=TARGETS,
         modules_to_save=["ecg_projector", "image_projector"],
     )
     return get_peft_model(model, settings)

@@ -19,8 +19,9 @@ from ecg_llm.lm_transformers import load_checkpoint
 from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
 from ecg_llm.training.language import HISTORY, Features, identity_of, same_run
 from ecg_llm.training.language_card import write_card
-from ecg_llm.training.language_stages import learnt_from, save, save_adapter
+from ecg_llm.training.language_stages import TARGETS, learnt_from, save
 from ecg_llm.training.reward import Reward, mean
+from ecg_llm.training.store import share_weights
 
 if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
@@ -180,14 +181,31 @@ def train_preference(
     tell(f"best: step {best['step']}")
     chosen = out / f"checkpoint-{best['step']}"
     model, _ = load_checkpoint(base)  # whole, also where 4 bits learnt
-    language = PeftModel.from_pretrained(model.language_model, str(chosen))
-    save_adapter(language, out / "adapter")
-    model.language_model = language.merge_and_unload()
+    _put_adapter(chosen, base, out / "adapter")
+    model = PeftModel.from_pretrained(model, str(out / "adapter")).merge_and_unload()
     folder = save(model, processor, out / "model")
     shutil.copy(
         write_card(folder, recipe, records, None, None, history, base=base), out / "adapter"
     )
     return folder
+
+
+def _put_adapter(chosen: Path, base: Path, folder: Path) -> None:
+    """Make adapters of the language model, as TRL has them, some of the whole model."""
+    from safetensors.torch import load_file, save_file
+
+    weights, config = "adapter_model.safetensors", "adapter_config.json"
+    within = "base_model.model."
+    learnt = load_file(chosen / weights)
+    folder.mkdir(exist_ok=True)
+    save_file(
+        {name.replace(within, f"{within}language_model.", 1): w for name, w in learnt.items()},
+        folder / weights,
+    )
+    settings = json.loads((chosen / config).read_text(encoding="utf-8"))
+    settings |= {"base_model_name_or_path": str(base), "target_modules": TARGETS}
+    (folder / config).write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    share_weights(folder)
 
 
 def _hold_to(

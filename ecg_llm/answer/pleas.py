@@ -34,8 +34,8 @@ COMPARES = re.compile(
     r"difference(?! (between|of) (the )?(p|pr|qrs|qt|qtc|q|j|rr?|st?|t)\b)|the same as|"
     r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
     r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
-    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording|year|month|week|visit)|"
-    r"(year|month|week)s? (before|ago))\b",
+    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording)|"
+    r"(was|were|had) [\w ]{1,40}\b(last|previous) (year|month|week|visit))\b",
     re.IGNORECASE,
 )
 """Words that ask what has changed since an earlier ECG."""

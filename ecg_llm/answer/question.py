@@ -13,6 +13,7 @@ from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
 from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED
+from ecg_llm.claims.states import as_called
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,8 @@ _ABOUT = (
     ),
     (
         "courtesy",
-        r"^\W*((many )?thanks|thx|cheers|thank you|ok(ay)?|great|hi|hello|hey|(good)?bye|"
+        r"^\W*(fine\W+|good\W+|perfect\W+|got it\W+)?"
+        r"((many )?thanks|thx|cheers|thank you|ok(ay)?|great|hi|hello|hey|(good)?bye|"
         r"good (morning|afternoon|evening|day))( (you|very much|a lot|so much|there))*\W*$",
     ),
     (
@@ -85,6 +87,7 @@ _ABOUT = (
     ),
     (
         "why",
+        r"^\W*(really )?sure\W*$|"
         r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|"
         r"(?<!any )evidence|"
         r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify|"
@@ -173,6 +176,7 @@ _ASKS_FOR = re.compile(
 _LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"(and|what about|how about|which|what (kind|type|degree)|in (men|women)|by how much|single|"
+    r"(atrial|left) or (ventricular|right)|"
     r"dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|small)er|more|less|over|under|above|"
     r"below|(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
     re.IGNORECASE,
@@ -238,7 +242,7 @@ def read_question(text: str) -> Asked:
 
 def _named(items: Sequence[Item]) -> tuple[list[str], list[str]]:
     """Give the findings and the quantities that a question names."""
-    findings = [item.data for item in items if item.kind == "finding"]
+    findings = [as_called(items, k)[0] for k, i in enumerate(items) if i.kind == "finding"]
     quantities = [item.data for item in items if item.kind == "quantity"]
     for item in items:
         match item.kind:
@@ -377,18 +381,22 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
         about, leads = about or earlier.about, leads or earlier.leads
         carried = earlier.about in CARRIED or earlier.leads or _GOES_ON.match(text.strip())
         if earlier.named or (earlier.about != asked.about and not carried):
-            proposes = _proposed_of(earlier, question)
-            closed = proposes is not None
-            return replace(earlier, about=about, leads=leads, closed=closed, proposes=proposes)
+            earlier = replace(earlier, about=about, leads=leads, closed=False)
+            return _with_number(earlier, question)
     return whole
 
 
-def _proposed_of(earlier: Asked, question: str) -> str | None:
-    """Read ``And over 160?`` as a statement on the value that was asked for before."""
-    if len(earlier.quantities) != 1 or not re.search(r"\d", question):
-        return None
+def _with_number(earlier: Asked, question: str) -> Asked:
+    """Hold the value that was asked for before against the number of ``And over 160?``."""
+    aside = [name for code in earlier.findings for name in ASIDE_OF.get(code, ())]
+    names = earlier.quantities or aside
+    if len(names) != 1 or not re.search(r"\d", question):
+        return earlier
     rest = re.sub(r"^\W*and\b", "", question, flags=re.IGNORECASE)
-    return _proposed(f"{MEASURED[earlier.quantities[0]].label} {rest}", earlier.quantities)
+    proposes = _proposed(f"{MEASURED[names[0]].label} {rest}", names)
+    if proposes is None:
+        return earlier
+    return replace(earlier, findings=(), quantities=tuple(names), closed=True, proposes=proposes)
 
 
 CARRIED = ("why", "sure", "normal", "where", "since", "size")

@@ -61,7 +61,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     # A place on the tracing: a number after it is no width of the QRS.
     "word": ("before [the|each|every|a] QRS",),
     "neg": (
-        "[no|not|without|lacks|lacking|neither|nor|never|none|denies|cannot]",
+        "[no|not|without|lacks|lacking|neither|nor|never|none|non|denies|cannot]",
         "[free of|free from|argues against|negative for|rather than|instead of|as opposed to]",
         "[none of|does not have|fails to show|anything but|far from]",
         "[|the ][absence|lack] of",

@@ -107,7 +107,10 @@ MEASURED: dict[str, MeasuredWord] = {
         _interval("RR", "R-R", "R-R interval", "cycle length", "mean RR"),
     ),
     "rr_max": MeasuredWord(
-        "longest RR", ("rr_max_ms",), "time", ("longest RR[| interval]", "maximal RR")
+        "longest RR",
+        ("rr_max_ms",),
+        "time",
+        ("[longest|maximal|maximum|max] RR[| interval]", "RR max"),
     ),
     "rr_min": MeasuredWord("shortest RR", ("rr_min_ms",), "time", ("shortest RR[| interval]",)),
     "rr_cv": MeasuredWord(

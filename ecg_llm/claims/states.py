@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ecg_llm.claims.lexicon import Item, Place, scan
 from ecg_llm.claims.measured_words import ASIDE_OF
 from ecg_llm.claims.scope import Scope
@@ -82,7 +84,7 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
         match item.kind:
             case "finding":
                 if not _is_heading(items, k):
-                    findings.append((k, *_as_called(items, k)))
+                    findings.append((k, *as_called(items, k)))
             case "nsr":
                 findings.append((k, "SR", False, k))
                 states.append((k, k, "heart_rate", "normal", reach[k].negated))
@@ -107,12 +109,24 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
     return states, findings
 
 
-def _as_called(items: list[Item], k: int) -> tuple[str, bool, int]:
-    """Read what is said behind a finding as if it stood before: ``the infarction is acute``."""
+def as_called(items: Sequence[Item], k: int) -> tuple[str, bool, int]:
+    """Read what is said behind a finding as if it stood before: ``the infarction is acute``.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        One sentence.
+    k : int
+        Where a finding stands.
+
+    Returns
+    -------
+    tuple of (code, whether the words turn it over, last item)
+    """
     code, j = items[k].data, k + 1
     if j < len(items) and items[j].kind in ("verb", ","):
         j += 1
-    if k + 1 < j < len(items) and items[j].kind == "word":
+    if j < len(items) and items[j].kind == "word":
         named = scan(f"{items[j].raw} {items[k].raw}")
         if len(named) == 1 and named[0].kind == "finding" and named[0].data != code:
             return named[0].data, False, j

@@ -144,6 +144,9 @@ def test_follow_ups_ask_of_what_was_asked(infarct: Analysis) -> None:
         (("which lead has the deepest S",), "S amplitude is largest in V1: −0.94 mV"),
         (("P terminal force?",), "P terminal force −0.5 mV·ms in V1."),
         (("ST elevation in V2 and V5?",), "No ST elevation in V5. ST elevation in V2. Not judged"),
+        (("LAFB?", "sure?"), "Left anterior fascicular block: QRS axis"),
+        (("LBBB?", "over 160 ms?"), "No. QRS duration 96 ms"),
+        (("fine, thanks",), "Ask about the rhythm"),
         (("is lead V3 noisy",), "The tracing can be interpreted."),
         (("sampling rate?",), "12 leads at 500 Hz"),
         (("how wide is P",), "P duration 93 ms"),
@@ -175,6 +178,13 @@ def test_yes_and_no_answer_the_whole_question(question: str, start: str, lacks: 
     told = talk(analyse(read_record("examples/00330_hr.hea")), question, model=writer(None))
     assert told.startswith(start), told
     assert lacks not in told.split(". ")[0] + "."
+
+
+def test_what_is_said_behind_a_finding_is_asked_for(left_block: Analysis) -> None:
+    """ "Is the LBBB incomplete?" was answered "Yes. Complete left bundle branch block"."""
+    assert talk(left_block, "Is the LBBB incomplete?").startswith("No. Incomplete left")
+    paced = analyse(read_record("examples/00385_hr.hea"))
+    assert talk(paced, "any non paced beats?").startswith("No. Pacemaker rhythm: 12 of 12")
 
 
 def test_a_family_that_is_not_judged_is_named_as_a_whole(left_block: Analysis) -> None:

@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -37,6 +38,7 @@ from ecg_llm.data_builders.shards import (
 from ecg_llm.data_builders.verify import verify
 from ecg_llm.data_builders.verify_instruct import check_conversation
 from ecg_llm.errors import ConfigError
+from ecg_llm.findings.finding import Evidence
 
 
 def refuse(row):
@@ -335,6 +337,31 @@ def test_a_pressed_answer_keeps_the_measured_value(cases):
         if made is not None and made.form == "value":
             checked = check_text(made.turns[1], facts=case.facts)
             assert checked and all(claim.status == "supported" for claim in checked)
+
+
+def test_of_a_t_wave_not_the_qrs_is_said_that_it_is_held_against(cases):
+    def fact(quantity, value, criterion):
+        return Evidence(
+            lead="II",
+            from_s=1.0,
+            to_s=1.1,
+            quantity=quantity,
+            value=value,
+            unit="mV",
+            criterion=criterion,
+            source="",
+        )
+
+    qrs, t = fact("tallest upward QRS deflection", 0.1, "≥ 0.3 mV"), "0 to 0.1 mV"
+    known = cases[0].facts.findings["LOWT"]
+    low = replace(known, status="absent", evidence=(qrs, fact("T amplitude", 0.05, t)))
+    assert failing(low) == []  # small waves in a small complex: the T is low, and no finding
+    high = replace(low, evidence=(qrs, fact("T amplitude", 0.3, t)))
+    assert [item.quantity for item in failing(high)] == ["T amplitude"]
+    present = replace(low, status="present", evidence=(replace(qrs, value=0.9), *low.evidence[1:]))
+    assert [item.quantity for item in telling(present, 2)] == ["T amplitude"]
+    poor = fact("tallest upward QRS deflection", 0.2, "≤ 0.3 mV")
+    assert telling(replace(known, status="present", evidence=(poor,)), 2) == [poor]
 
 
 def test_facts_of_denials_really_fail_and_those_of_findings_hold(cases):

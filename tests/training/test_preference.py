@@ -146,6 +146,9 @@ def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_p
     assert [row["step"] for row in history] == [0, 2]
     before, _ = load_checkpoint(base)
     after, _ = load_checkpoint(made)
+    alone, _ = load_checkpoint(tmp_path / "adapter")  # is that of the whole model
+    for name, weight in alone.state_dict().items():
+        torch.testing.assert_close(weight, after.state_dict()[name], atol=1e-3, rtol=1e-3)
     words = "language_model.model.embed_tokens.weight"
     old, new = before.state_dict(), after.state_dict()
     assert old.keys() == new.keys()
