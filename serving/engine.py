@@ -225,6 +225,7 @@ class EngineHost:
         """Why the last process did not come up; empty if it did."""
         self.mean_s = FIRST_GUESS_S
         """What an answer takes, without waiting; of the last ones mostly."""
+        self._learnt = 0
         self.name = "starting"
         self.hashes: dict[str, str] = {}
 
@@ -279,6 +280,17 @@ class EngineHost:
         float, s
         """
         return requests / self._concurrent * self.mean_s * ANSWERS_A_REQUEST
+
+    def learn(self, seconds: float) -> None:
+        """Learn how long an answer took; the first ones tell more than the guess before any.
+
+        Parameters
+        ----------
+        seconds : float, s
+            Without waiting.
+        """
+        self._learnt += 1
+        self.mean_s += max(0.1, 1 / (self._learnt + 1)) * (seconds - self.mean_s)
 
     def close(self) -> None:
         """End the process."""
@@ -408,7 +420,7 @@ class EngineHost:
                         self.fault = reason
                         LOG.error("engine: cannot start: %s", reason)
                     case ("took", seconds):
-                        self.mean_s += 0.1 * (seconds - self.mean_s)
+                        self.learn(seconds)
                     case (kind, number, *rest):
                         with self._lock:
                             answers = self._waiting.get(number)

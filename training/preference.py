@@ -35,7 +35,9 @@ MARGIN = 0.1
 PAIRS, RUN = "pairs.jsonl", "run.json"
 
 
-def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
+def pairs(
+    drafter: Drafter, places: Sequence[int], tell: Callable[[str], None] = lambda line: None
+) -> list[dict[str, Any]]:
     """Draw drafts, judge them, and pair the best of a prompt with lesser ones.
 
     Parameters
@@ -44,6 +46,8 @@ def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
         The model.
     places : sequence of int
         Of the prompts.
+    tell : callable
+        Takes a line of progress.
 
     Returns
     -------
@@ -54,6 +58,7 @@ def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
     """
     likeliest = dict(zip(places, drafter.drafts(places, draw=False), strict=True))
     open_ = [k for k in places if lacks(drafter.earns(k, likeliest[k]))]
+    tell(f"{len(open_)} of {len(places)} likeliest drafts lack something; {ANSWERS} more of each")
     asked = [k for k in open_ for _ in range(ANSWERS)]
     drawn = iter(drafter.drafts(asked, draw=True))
     out = []
@@ -266,7 +271,7 @@ def _dpo(
 
     path = out / PAIRS
     if not path.is_file():
-        _write_lines(path, pairs(drafter, places))
+        _write_lines(path, pairs(drafter, places, tell))
     known = _lines(path)
     if not known:
         raise ConfigError(f"{path}: no draft earned {MARGIN} more than another of its prompt.")

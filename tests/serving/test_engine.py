@@ -243,6 +243,18 @@ def test_who_would_wait_too_long_is_told_to_come_again(served: TestClient, ecg: 
     assert state.answering.engine.mean_s < 5
 
 
+def test_a_server_just_started_soon_knows_how_fast_it_is() -> None:
+    """A guess of 5 s was unlearnt by tenths: of 24 requests at once 6 were refused."""
+    host = EngineHost(partial(Paced, "one", 0.05))
+    assert host.wait_s(24) > 90  # half of what an answer may take
+    for _ in range(3):
+        host.learn(0.2)
+    assert host.wait_s(24) < 60
+    for _ in range(200):
+        host.learn(4.0)
+    assert host.mean_s == pytest.approx(4.0, abs=0.01)
+
+
 def test_an_answer_that_is_not_ready_in_time_is_504(settings: Settings) -> None:
     app = create_app(replace(settings, answer_s=1.5), partial(Paced, draft(), 0.5))
     with TestClient(app, base_url=BASE) as client:
