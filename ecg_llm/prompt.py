@@ -18,6 +18,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.findings.checks import negated
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import Evidence, Finding
+from ecg_llm.findings.infarction import QS
 from ecg_llm.phrases import amount, brief_reason, facts_phrase, sentence, tidy
 from ecg_llm.statements import concluded, doubtful_name, open_in_conclusion, telling_facts
 from ecg_llm.vocabulary import GROUPS, canonical_code, label, members
@@ -341,7 +342,7 @@ def _rule(item: Evidence) -> str:
     if item.unit not in _UNITS:
         return ""
     plain = item.criterion.removesuffix(", ± 5°")
-    return plain if _PLAIN_RULE.fullmatch(plain) or plain == "QS complex" else ""
+    return plain if _PLAIN_RULE.fullmatch(plain) or plain.startswith(QS) else ""
 
 
 def _waves_named(words: str) -> str:

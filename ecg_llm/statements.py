@@ -12,6 +12,7 @@ from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_M
 from ecg_llm.findings.families import FAMILIES, KINDS_OF_SINUS, family_names
 from ecg_llm.findings.fibrillation import P_BEFORE_QRS
 from ecg_llm.findings.finding import BY_ENCODER, URGENCIES
+from ecg_llm.findings.infarction import QS
 from ecg_llm.phrases import (
     amount,
     brief_reason,
@@ -669,7 +670,7 @@ def _sign(item: Evidence) -> str | None:
     match item.quantity.split()[0]:
         case "Q":
             return "Q"
-        case "tallest" if item.criterion == "QS complex":
+        case "tallest" if item.criterion.startswith(QS):
             return "QS"
         case "tallest" if item.criterion.startswith("≤"):
             return "small R"

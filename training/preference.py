@@ -35,7 +35,9 @@ MARGIN = 0.1
 PAIRS, RUN = "pairs.jsonl", "run.json"
 
 
-def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
+def pairs(
+    drafter: Drafter, places: Sequence[int], tell: Callable[[str], None] = lambda line: None
+) -> list[dict[str, Any]]:
     """Draw drafts, judge them, and pair the best of a prompt with lesser ones.
 
     Parameters
@@ -44,6 +46,8 @@ def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
         The model.
     places : sequence of int
         Of the prompts.
+    tell : callable
+        Takes a line of progress.
 
     Returns
     -------
@@ -54,6 +58,7 @@ def pairs(drafter: Drafter, places: Sequence[int]) -> list[dict[str, Any]]:
     """
     likeliest = dict(zip(places, drafter.drafts(places, draw=False), strict=True))
     open_ = [k for k in places if lacks(drafter.earns(k, likeliest[k]))]
+    tell(f"{len(open_)} of {len(places)} likeliest drafts lack something; {ANSWERS} more of each")
     asked = [k for k in open_ for _ in range(ANSWERS)]
     drawn = iter(drafter.drafts(asked, draw=True))
     out = []
@@ -174,9 +179,11 @@ def train_preference(
         trainer = start(drafter, range(len(learnt)), out, recipe, tell)
     trainer.add_callback(Watch())
     # Its state is what is written last of a checkpoint: without it, it is not whole.
-    whole = [path.parent for path in out.glob("checkpoint-*/trainer_state.json")]
-    last = max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    whole = [path.parent.name for path in out.glob("checkpoint-*/trainer_state.json")]
+    last = max((int(name.split("-")[1]) for name in whole), default=0)
+    # A run that is done would learn for one step more.
+    if last < trainer.args.max_steps or last not in {row["step"] for row in history}:
+        trainer.train(resume_from_checkpoint=str(out / f"checkpoint-{last}") if last else None)
     best = max((row for row in history if row["step"]), key=lambda row: row["total"])
     tell(f"best: step {best['step']}")
     chosen = out / f"checkpoint-{best['step']}"
@@ -266,7 +273,7 @@ def _dpo(
 
     path = out / PAIRS
     if not path.is_file():
-        _write_lines(path, pairs(drafter, places))
+        _write_lines(path, pairs(drafter, places, tell))
     known = _lines(path)
     if not known:
         raise ConfigError(f"{path}: no draft earned {MARGIN} more than another of its prompt.")

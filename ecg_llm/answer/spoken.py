@@ -87,8 +87,8 @@ def plain(question: str) -> str:
 
     Examples
     --------
-    >>> plain("any a-fib or heart attack?"), plain("is there atrail fibrilation")
-    ('any atrial fibrillation or myocardial infarction?', 'is there atrial fibrillation')
+    >>> plain("irreg? conduction defect?"), plain("is there atrail fibrilation")
+    ('irregular? AV block or bundle branch block?', 'is there atrial fibrillation')
     """
     text = _WORD.sub(lambda match: _spelt(match[0]), question)
     for words, meant in _SPOKEN:

@@ -9,7 +9,7 @@ from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.number_check import SLACK, Result
 from ecg_llm.findings.finding import Evidence, Finding
-from ecg_llm.findings.infarction import BY_WALL
+from ecg_llm.findings.infarction import BY_WALL, qs_complex
 from ecg_llm.findings.repolarization import (
     ST_DEPRESSION_MV,
     T_INVERSION_MV,
@@ -21,7 +21,7 @@ from ecg_llm.vocabulary import NOT_DENIED_BESIDE, canonical_code, label, members
 LEVEL_MV = 0.1
 """An ST farther from the baseline is not isoelectric: one small square."""
 LOW_T_MV, TALL_T_MV, TALL_T_LIMB_MV = 0.1, 1.0, 0.8
-Q_MS, Q_V2_V3_MS, Q_MV, NO_R_MV = 30.0, 20.0, -0.1, 0.05
+Q_MS, Q_V2_V3_MS, Q_MV = 30.0, 20.0, -0.1
 _SLACK_MV = SLACK["mV"]
 _SOURCE = "median beat"
 POSSIBLE = 0.5
@@ -108,7 +108,9 @@ def _tall(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
 def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A Q wave wide and deep enough, or a QS complex."""
     depth, width = facts.value("q_mv", lead).value, facts.value("q_ms", lead).value
-    tallest, deepest = (facts.value(f"qrs_{end}_mv", lead).value for end in ("max", "min"))
+    first, highest, lowest = (
+        facts.value(x, lead).value for x in ("r_mv", "qrs_max_mv", "qrs_min_mv")
+    )
     if depth is None or width is None:
         return set(), ()
     limit_ms = Q_V2_V3_MS if lead in ("V2", "V3") else Q_MS
@@ -119,7 +121,7 @@ def _q(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
         for e in (-slack_ms, slack_ms)
     }
     # All of a QRS without R is one downward wave, whether it was marked as Q or as S.
-    is_qs = min(depth, deepest or 0.0) <= Q_MV and tallest is not None and tallest < NO_R_MV
+    is_qs = highest is not None and qs_complex(lead, first or 0.0, highest, lowest or depth)
     rule = f"≤ {Q_MV:g} mV and ≥ {limit_ms:g} ms"
     return {True} if is_qs else wide, _evidence(lead, "Q amplitude", depth, "mV", rule)
 

@@ -30,8 +30,9 @@ BY_WALL = {
     "anteroseptal": "ASMI",
 }
 _Q_LEADS = ("I", "II", "III", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
-TRACE_MV, LATE_R_MV = 0.05, 0.15
-"""Height of an R wave that makes no rS of a QS, and of an R' behind it in V1 to V4."""
+QS = "QS complex"
+TRACE_MV, LATE_R_MV, QS_MV = 0.05, 0.15, -0.1
+"""Height of an R wave that makes no rS of a QS, of an R' behind it in V1 to V4, and of its S."""
 CODES = ("QWAVE", *BY_WALL.values(), "PMI", "IPMI", "IPLMI", "poor_r_progression")
 
 
@@ -124,15 +125,34 @@ def _lost_r(case: Case, lead: str) -> Check:
     return any_of(_pathological_q(case, lead), small)
 
 
+def qs_complex(lead: str, r_mv: float, highest_mv: float, lowest_mv: float) -> bool:
+    """Tell whether a QRS goes only down, but for a trace of R, or in V1 to V4 a small R'.
+
+    Parameters
+    ----------
+    lead : str
+        Lead name.
+    r_mv : float, mV
+        Height of the R wave, 0 if there is none.
+    highest_mv, lowest_mv : float, mV
+        Of the whole QRS.
+
+    Returns
+    -------
+    bool
+    """
+    late = LATE_R_MV if lead in ("V1", "V2", "V3", "V4") else TRACE_MV
+    return r_mv < TRACE_MV and highest_mv < late and lowest_mv < QS_MV
+
+
 def _pathological_q(case: Case, lead: str) -> Check:
     """A pathological Q wave or QS complex in one lead."""
-    first = case.value("r_mv", lead) or 0.0
-    late = LATE_R_MV if lead in ("V1", "V2", "V3", "V4") else TRACE_MV
+    first, lowest = case.value("r_mv", lead), case.value("qrs_min_mv", lead)
     is_qs = compare(
         case,
         "qrs_max_mv",
-        lambda v: first < TRACE_MV and v < late and (case.value("qrs_min_mv", lead) or 0.0) < -0.1,
-        "QS complex",
+        lambda v: qs_complex(lead, first or 0.0, v, lowest or 0.0),
+        QS if (case.value("qrs_max_mv", lead) or 0.0) < TRACE_MV else f"{QS}, R′ behind it",
         UDMI,
         lead,
     )

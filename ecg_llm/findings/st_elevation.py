@@ -200,8 +200,9 @@ def _explained(
         if lead in leads and (strain or -(case.value("qrs_min_mv", lead) or 0.0) >= DEEP_S_MV)
     ]
     if leads <= {"V1", "V2", "V3"} and any(not exceeds_s(case, lead).holds for lead in deep):
+        raised = " to ".join(dict.fromkeys((min(leads), max(leads))))
         return (
-            "the ST elevation in V1 to V3 may be secondary to the deep S waves: it is less than "
+            f"the ST elevation in {raised} may be secondary to the deep S waves: it is less than "
             f"{100 * ST_SHARE_OF_S:g} % of them ({ST_OVER_QRS})"
         )
     chest_only = leads <= {*_CHEST, "V5", "V6"} and bool(leads & {"V2", "V3", "V4"})

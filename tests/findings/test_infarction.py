@@ -1,6 +1,9 @@
 import pytest
 
+from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.findings.infarction import judge_infarction
+from ecg_llm.quantity import Quantity
 
 Q = {"q_mv": -0.3, "q_ms": 35.0}
 QS = {"qrs_max_mv": 0.0, "r_mv": None, "q_mv": -1.0, "q_ms": 70.0, "qrs_min_mv": -1.0}
@@ -103,3 +106,16 @@ def test_a_small_late_r_makes_no_rs_of_a_qs(make_case, first, late, found):
     # In the limb leads nothing is late enough to be an R' of the right ventricle.
     limb = dict.fromkeys(("II", "III", "aVF"), qs)
     assert "QWAVE" not in present(make_case(leads=limb))
+
+
+@pytest.mark.parametrize(("r2", "rule"), [(0.03, "QS complex"), (0.12, "QS complex, R′ behind it")])
+def test_the_check_of_texts_sees_the_same_qs_as_the_criterion(make_case, r2, rule):
+    """Its own limit took no R' for one: Q waves that the report had found were no Q waves."""
+    qs = {"r_mv": 0.03, "qrs_max_mv": r2, "qrs_min_mv": -1.5, "q_mv": -0.05, "q_ms": 12.0}
+    case = make_case(leads={"V1": qs, "V2": qs})
+    found = next(f for f in judge_infarction(case, None) if f.code == "QWAVE")
+    assert found.evidence[0].criterion == rule
+    leads = {"V2": {name: Quantity(value, "mV") for name, value in qs.items()}}
+    assert lead_shows("QWAVE", "V2", Facts(leads=leads)) is True
+    leads["V2"]["r_mv"] = Quantity(0.06, "mV")
+    assert lead_shows("QWAVE", "V2", Facts(leads=leads)) is False
