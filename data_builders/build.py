@@ -492,9 +492,11 @@ def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> M
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> str:
-    """Name what differs, part by part."""
+    """Name what differs, part by part; of another kind or source there is no more to say."""
+    keys = sorted(before.keys() | now.keys())
+    keys = [key for key in ("kind", "source") if before.get(key) != now.get(key)][:1] or keys
     told = []
-    for key in sorted(before.keys() | now.keys()):
+    for key in keys:
         one, other = before.get(key), now.get(key)
         if isinstance(one, dict) and isinstance(other, dict) and one != other:
             told.append(_difference(one, other, f"{prefix}{key} "))

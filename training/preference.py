@@ -179,9 +179,11 @@ def train_preference(
         trainer = start(drafter, range(len(learnt)), out, recipe, tell)
     trainer.add_callback(Watch())
     # Its state is what is written last of a checkpoint: without it, it is not whole.
-    whole = [path.parent for path in out.glob("checkpoint-*/trainer_state.json")]
-    last = max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
-    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    whole = [path.parent.name for path in out.glob("checkpoint-*/trainer_state.json")]
+    last = max((int(name.split("-")[1]) for name in whole), default=0)
+    # A run that is done would learn for one step more.
+    if last < trainer.args.max_steps or last not in {row["step"] for row in history}:
+        trainer.train(resume_from_checkpoint=str(out / f"checkpoint-{last}") if last else None)
     best = max((row for row in history if row["step"]), key=lambda row: row["total"])
     tell(f"best: step {best['step']}")
     chosen = out / f"checkpoint-{best['step']}"

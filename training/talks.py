@@ -124,7 +124,7 @@ def read_talks(
         if built_on != content_of(load_manifest(records)):
             raise ConfigError(
                 f"{talks}: these are no conversations on {records}; "
-                f"ecgllm build instruct {records} --out {talks} makes them."
+                f"ecgllm build instruct {records} makes some."
             )
         for talk in _of_set(talks, split, cases):
             out[talk.kind].append(talk)

@@ -53,3 +53,10 @@ def test_a_folder_that_is_not_the_data_set(tmp_path, source):
     other = run(app, ["build", source, str(tmp_path), "--out", str(tmp_path / "set")])
     assert (other.exit_code, ".csv: no such file" in other.output) == (2, True)
     assert not (tmp_path / "set").exists()
+
+
+def test_a_file_where_the_set_is_to_be_is_told(tmp_path):
+    (tmp_path / "set").write_text("mine")
+    made = run(app, ["build", "synthetic", "--n", "1", "--out", str(tmp_path / "set")])
+    assert (made.exit_code, (tmp_path / "set").read_text()) == (2, "mine")
+    assert "set: a file is in the way of this folder" in made.output

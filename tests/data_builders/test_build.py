@@ -149,9 +149,14 @@ def test_a_finished_build_is_left_as_it_is(small_set, own_set, layouts, monkeypa
     assert layouts.content(own_set) == layouts.content(small_set)
 
 
-def test_a_different_build_is_refused_and_told_apart(small_set, own_set, layouts, in_process):
+def test_a_different_build_is_refused_and_told_apart(
+    small_set, own_set, layouts, in_process, tmp_path
+):
     with pytest.raises(ConfigError, match=r"different build.*seed was 5, now 6.*--overwrite"):
         remake(own_set, source=Synthetic(7, seed=6, fs=100))
+    other = PTBXL(layouts.make_ptbxl(tmp_path / "ptbxl", [layouts.ptbxl_row(1)], 1), 100)
+    with pytest.raises(ConfigError, match=r"different build \(source was synthetic, now ptbxl\);"):
+        remake(own_set, source=other)
     with pytest.raises(ConfigError, match="limit was none, now 2"):
         remake(own_set, limit=2)
     assert layouts.content(own_set) == layouts.content(small_set)

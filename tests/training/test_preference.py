@@ -168,5 +168,7 @@ def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_p
         assert (tmp_path / preference.PAIRS).read_bytes() == drawn
         lines = (tmp_path / "history.jsonl").read_text().splitlines()
         assert [json.loads(line)["step"] for line in lines] == [0, 2, 3]
+        preference.train_preference(*run, longer, told.append)
+        assert (tmp_path / "history.jsonl").read_text().splitlines() == lines  # it was done
         with pytest.raises(ConfigError, match="another lora_rank; give another --out"):
             preference.train_preference(*run, replace(longer, lora_rank=4), told.append)
