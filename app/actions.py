@@ -261,7 +261,8 @@ def _shown(
         status,
         seen,
         gr.update(visible=seen is not None),
-        *_talk(session),
+        # Once there is something to ask about, only answers change what was said.
+        *(_talk(session) if seen is None else (gr.skip(),) * 3),
         gr.update(open=True) if tables else gr.skip(),
         *emptied,
         *buttons,

@@ -118,7 +118,6 @@ def build_page(settings: AppSettings, url: str) -> gr.Blocks:
                 *(*talk, given.tables, *about, *given.downloads),
             ],
             trigger_mode="always_last",  # what is chosen while another ECG is read comes next
-            cancels=asking,
             show_progress="hidden",  # a line says how far it is; a veil would hide what is there
         )
     page.queue(default_concurrency_limit=PAGES_AT_A_TIME)

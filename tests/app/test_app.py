@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from ecg_llm.app.actions import SHOWN, Actions, _alerts
 from ecg_llm.app.client import Case, Client, ServerError, Upload
+from ecg_llm.app.page import build_page
 from ecg_llm.app.run import server_of
 from ecg_llm.app.session import Session, read_files
 from ecg_llm.app.settings import AppSettings
@@ -134,6 +136,18 @@ def test_an_answer_never_stands_below_another_ecg(url: str) -> None:
     session.case = Case(files=(Upload("b.hea", b"head"),))
     assert list(answer) == []
     assert session.turns == []
+
+
+def test_only_the_stop_button_ends_an_answer() -> None:
+    """Gradio tells of a change twice: the second, behind the documents, stopped what was asked."""
+
+    async def built() -> gr.Blocks:  # Gradio would leave a loop of its own open
+        return build_page(AppSettings(), "http://127.0.0.1:9")
+
+    page = asyncio.run(built())
+    ends = [event for event in page.config["dependencies"] if event["cancels"]]
+    stop = next(k for k, block in page.blocks.items() if getattr(block, "value", "") == "Stop")
+    assert [event["targets"] for event in ends] == [[(stop, "click")]]
 
 
 def test_what_was_told_of_one_patient_is_not_held_against_the_next(
