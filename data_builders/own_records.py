@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ecg_llm.cases import TABLE
 from ecg_llm.data_builders.listing import (
     SPLITS,
     Entry,
@@ -28,8 +29,6 @@ from ecg_llm.io import RecordRef, as_written, find_records, read_ref
 from ecg_llm.io.patient import parse_age, parse_sex
 from ecg_llm.scp import CODES
 from ecg_llm.vocabulary import label
-
-TABLE = "statements.csv"
 
 
 @dataclass(frozen=True)

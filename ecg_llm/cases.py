@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PROTOTYPES = Path(__file__).parent / "weights" / "cases.npz"
 """Three real training records of each of PTB-XL's statements, as vectors."""
-CACHE, OWN = ".ecgllm_cases.npz", "statements.csv"
+CACHE, TABLE = ".ecgllm_cases.npz", "statements.csv"
 STRETCH_S = 1.0
 """What is hidden at a time to see where the likeness comes from."""
 SOURCE = "nearest case by the signal encoder"
@@ -323,7 +323,7 @@ def index_folder(
     names: list[str] = []
     parts: list[FloatArray] = []
     problems: list[str] = []
-    own, lost = folder / OWN, [record for record in named if not find(record)]
+    own, lost = folder / TABLE, [record for record in named if not find(record)]
     if lost and own.is_file():  # of PTB-XL's table a folder may hold a part
         more = f" and {len(lost) - 1} more" if lost[1:] else ""
         problems.append(f"{own}: no record {lost[0]}{more} in the folder")
@@ -377,7 +377,7 @@ def _made_from(refs: Sequence[RecordRef], folder: Path) -> str:
         digest.update(f"{ref.name} {status.st_size} {status.st_mtime_ns}\n".encode())
     for path in (ENCODER, TOWER):
         digest.update(path.read_bytes())
-    for path in (folder / OWN, folder / "ptbxl_database.csv"):
+    for path in (folder / TABLE, folder / "ptbxl_database.csv"):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -396,7 +396,7 @@ def known_statements(folder: Path) -> dict[str, tuple[str, ...]]:
     dict of str to tuple of str
         Codes by record, as the table writes it.
     """
-    own, ptbxl = folder / OWN, folder / "ptbxl_database.csv"
+    own, ptbxl = folder / TABLE, folder / "ptbxl_database.csv"
     if own.is_file():
         with own.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)

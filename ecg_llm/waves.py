@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 NET_FS = 500.0
 """Rate the net works at."""
 NET_MULTIPLE = 128
-"""Its input length must be a multiple of this: a stride of eight, then four halvings."""
+"""Its input length must be a multiple of this: a stride of up to eight, then four halvings."""
 HIGHPASS_HZ = 0.5
 WAVES = ("P", "QRS", "T")
 EXIST_LEVEL = (0.3, 0.5, 0.3)

@@ -152,7 +152,7 @@ def _worded(
     spoken: list[Sentence] = []
     answered: list[Sentence] = []
     try:
-        for one in drafted(history, analyses, model, known, asked, max_new_tokens):
+        for one in drafted(history, analyses, model, known, asked, expected, max_new_tokens):
             spoken.append(one)
             judges = judges or any(claim.kind == "state" for claim in speaks_of(one, asked))
             yield one if first else replace(one, before="")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import chain
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.measured import expected_word
 from ecg_llm.answer.question import Asked
 from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import TextClaim, extract_claims
@@ -31,6 +30,7 @@ def drafted(
     model: TextModel,
     known: Known,
     asked: Asked,
+    expected: str | None,
     max_new_tokens: int,
 ) -> Iterator[Sentence]:
     """Check a model's answer while it is written.
@@ -47,6 +47,8 @@ def drafted(
         Of the present ECG.
     asked : Asked
         What the last message asks.
+    expected : str or None
+        From `ecg_llm.answer.measured.expected_word`.
     max_new_tokens : int
         Longest draft.
 
@@ -57,7 +59,6 @@ def drafted(
     shown = [] if is_bundled(model) else _remembered(history[:-1])
     prompt = build(plain(history[-1][1]), analyses, history=shown)
     buffer, answered, said = "", False, set[str]()
-    expected = expected_word(asked, known)
     if expected and asked.closed:  # whatever the model begins with
         said.add(f"{expected}.")
         yield Sentence(text=f"{expected}.", before=" ", kind="told")
