@@ -39,6 +39,17 @@ from ecg_llm.waves import EXIST_LEVEL, NET_FS, NET_MULTIPLE, FloatArray, scale_l
 _NEAR_S = 0.06
 """How far around a wave that the leads show together single leads are asked for its limits."""
 
+_FIGURES = (
+    "None on records that it was not trained on: it saw all there are. Nets of three folds, each "
+    "judged on the records it did not see: 'ecgllm eval delineation --folds', docs/delineation.md."
+)
+_LIMITS = (
+    "Research use; not a medical device. Learnt from marks of resting ECGs of adults from "
+    "one laboratory, simulated beats, and records without marks that nets of the same marks read. "
+    "Rhythms that none of these holds may be read wrongly; from about 140 beats a minute on P waves "
+    "that lie on the T wave before them are missed or begin too late."
+)
+
 
 def train_one(
     marked: Sequence[MarkedRecord],
@@ -200,6 +211,13 @@ def train(
         card = {
             "recipe": asdict(chosen),
             "data": "LUDB v1.0.1 (ODC-By 1.0), cardiologists' marks; simulated ECGs of the project",
+            "command": " ".join(
+                [f"ecgllm train delineator --data {data.name}/ --out {out.name}/"]
+                + [f"--unmarked {folder.name}/" for folder in unmarked]
+                + ([f"--folds {folds}"] if folds else [])
+            ),
+            "figures": _FIGURES,
+            "limits": _LIMITS,
             "unmarked": {"folders": [folder.name for folder in unmarked], "records": len(signals)},
             "records": [names[k] for k in kept],
             "torch": torch.__version__,
