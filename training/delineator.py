@@ -46,8 +46,8 @@ _FIGURES = (
 _LIMITS = (
     "Research use; not a medical device. Learnt from marks of resting ECGs of adults from "
     "one laboratory, simulated beats, and records without marks that nets of the same marks read. "
-    "Rhythms that none of these holds may be read wrongly; from about 140 beats a minute on P waves "
-    "that lie on the T wave before them are missed or begin too late."
+    "Rhythms that none of these holds may be read wrongly; from about 140 beats a minute on P "
+    "waves that lie on the T wave before them are missed or begin too late."
 )
 
 
