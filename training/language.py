@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.language_batches import IGNORED, Batch, Layout, Row, encode, pack
-from ecg_llm.training.loop import read_checkpoint
+from ecg_llm.training.loop import read_checkpoint, same_run
 from ecg_llm.training.talks import draw
 
 if TYPE_CHECKING:
@@ -487,28 +487,6 @@ def identity_of(recipe: LanguageRecipe, about: Mapping[str, Any]) -> dict[str, A
     """
     settings = {k: v for k, v in asdict(recipe).items() if k not in ("minutes", "steps")}
     return {**settings, **about}
-
-
-def same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run.
-
-    Parameters
-    ----------
-    path : Path
-        What is left of the run.
-    before, now : mapping
-        What it was, and what it would be.
-
-    Raises
-    ------
-    ConfigError
-        If they differ.
-    """
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
-        raise ConfigError(
-            f"{path}: it is of a run with another {', '.join(changed)}; give another --out."
-        )
 
 
 def _resume(

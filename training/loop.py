@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,17 +211,34 @@ def _load(parts: dict[str, Any], history: History, out: Path, identity: dict[str
     if not (out / CHECKPOINT).exists():
         return 0
     saved = read_checkpoint(out / CHECKPOINT)
-    before = json.loads(saved["identity"])
-    changed = sorted(key for key in before | identity if before.get(key) != identity.get(key))
-    if changed:
-        raise ConfigError(
-            f"{out / CHECKPOINT}: it is of a run with another {', '.join(changed)}; "
-            "give another --out, or remove that one."
-        )
+    same_run(out / CHECKPOINT, json.loads(saved["identity"]), identity)
     for name, part in parts.items():
         part.load_state_dict(saved[name])
     history.extend(saved["history"])
     return len(history)
+
+
+def same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run.
+
+    Parameters
+    ----------
+    path : Path
+        What is left of the run.
+    before, now : mapping
+        What it was, and what it would be.
+
+    Raises
+    ------
+    ConfigError
+        If they differ.
+    """
+    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    if changed:
+        raise ConfigError(
+            f"{path}: it is of a run with another {', '.join(changed)}; "
+            "give another --out, or remove that one."
+        )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from ecg_llm.data_builders.shards import write_whole
 from ecg_llm.errors import ConfigError
 from ecg_llm.lm_transformers import load_checkpoint
 from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
-from ecg_llm.training.language import HISTORY, Features, identity_of, same_run
+from ecg_llm.training.language import HISTORY, Features, identity_of
 from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_stages import TARGETS, learnt_from, save
+from ecg_llm.training.loop import same_run
 from ecg_llm.training.reward import Reward, mean
 from ecg_llm.training.store import share_weights
 
