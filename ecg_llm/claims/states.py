@@ -181,6 +181,13 @@ def _judge_word(
         findings.append((k, "NORM", word.kind == "abnormal", k))
     if not names and word.raw.lower() in _SPEEDS and _is_rhythm(items, k + 1):
         names = [(k, "heart_rate")]
+    if (
+        not names
+        and word.kind == "narrow"
+        and items[k + 1 : k + 2]
+        and items[k + 1].kind == "counted"
+    ):
+        names = [(k, "qrs")]  # "narrow-complex tachycardia"
     if not names or _is_reference(items, k):
         return
     # Before its quantity the word shares the quantity's scope; after it, a "not" stands between.
