@@ -89,24 +89,14 @@ class RecordFolder:
         return find_records(self.folder)
 
     def identity(self) -> dict[str, Any]:
-        """Give a digest of names and sizes.
-
-        Returns
-        -------
-        dict
-        """
+        """Give a digest of names and sizes."""
         digest = hashlib.sha256()
         for ref in self.refs:
             digest.update(f"{ref.name}\0{ref.path.stat().st_size}\n".encode(errors="replace"))
         return {"records": digest.hexdigest()}
 
     def count(self) -> int:
-        """Give how many records there are.
-
-        Returns
-        -------
-        int
-        """
+        """Give how many records there are."""
         return len(self.refs)
 
     def item(self, row: int) -> Item:
@@ -169,24 +159,14 @@ class BuiltSet:
         return list(accumulate(shards[name].n_rows for name in sorted(shards)))
 
     def identity(self) -> dict[str, Any]:
-        """Give a digest of the shards.
-
-        Returns
-        -------
-        dict
-        """
+        """Give a digest of the shards."""
         digest = hashlib.sha256()
         for name in sorted(self.manifest.shards):
             digest.update(f"{name}\0{self.manifest.shards[name].sha256}\n".encode())
         return {"records": digest.hexdigest()}
 
     def count(self) -> int:
-        """Give how many records there are.
-
-        Returns
-        -------
-        int
-        """
+        """Give how many records there are."""
         return self.ends[-1] if self.ends else 0
 
     def item(self, row: int) -> Item:
@@ -301,12 +281,7 @@ class Images:
         return str(told.get("citation") or "the source of the records.")
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         return {
             "source": self.name,
             "n": self.n,
@@ -319,12 +294,7 @@ class Images:
         }
 
     def vocabulary(self) -> dict[str, str]:
-        """Give no labels: an image points to its record, which has them.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """Give no labels: an image points to its record, which has them."""
         return {}
 
     def listing(self) -> Listing:

@@ -157,12 +157,7 @@ class Instruct:
         return str(_card(self.folder).get("citation", ""))
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         records = content_of(load_manifest(self.folder))
         about = {"source": self.name, "records": records, "seed": self.seed}
         if self.rewriter is not None:
@@ -170,21 +165,11 @@ class Instruct:
         return about | {"conversations": INSTRUCT_BUILDER}
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the terms of ECG-QA that short answers may use, with their codes.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """Give the terms of ECG-QA that short answers may use, with their codes."""
         return {**CODES, **AXES}
 
     def listing(self) -> Listing:
-        """List the records, each with the one it is compared with.
-
-        Returns
-        -------
-        Listing
-        """
+        """List the records, each with the one it is compared with."""
         listed = _index(self.folder)
         before = _partners(listed, self.seed)
         order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}

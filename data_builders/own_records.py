@@ -65,12 +65,7 @@ class OwnRecords:
         return read_table(path, ("record",)) if path.is_file() else None
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         path = self.folder / TABLE
         digest = hashlib.sha256()
         for ref in self.refs:

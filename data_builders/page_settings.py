@@ -139,12 +139,7 @@ class PageSettings:
         return self.long_px / max(self.width_mm, self.height_mm) * MM_PER_INCH
 
     def page_layout(self) -> PageLayout:
-        """Give the layout that places a record.
-
-        Returns
-        -------
-        PageLayout
-        """
+        """Give the layout that places a record."""
         return PageLayout(
             rows=self.rows,
             rhythm=self.strips,
@@ -161,12 +156,7 @@ class PageSettings:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings for JSON.
-
-        Returns
-        -------
-        dict
-        """
+        """Give the settings for JSON."""
         return asdict(self)
 
     @classmethod

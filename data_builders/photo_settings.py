@@ -122,12 +122,7 @@ class PhotoSettings:
     """Of the final JPEG."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings for JSON.
-
-        Returns
-        -------
-        dict
-        """
+        """Give the settings for JSON."""
         return asdict(self)
 
     @classmethod

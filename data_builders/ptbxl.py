@@ -66,12 +66,7 @@ class PTBXL:
             raise ConfigError(f"PTB-XL has no records at {self.fs} Hz; give 100 or 500.")
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         files = {name: sha256_of(self.folder / name) for name in (DATABASE, STATEMENTS)}
         return {"source": self.name, "fs": self.fs, "tables": files}
 

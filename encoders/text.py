@@ -32,12 +32,7 @@ class TextTowerConfig:
     """Of record features and hidden layers, in training."""
 
     def build(self) -> TextTowerNet:
-        """Make the net with fresh weights.
-
-        Returns
-        -------
-        TextTowerNet
-        """
+        """Make the net with fresh weights."""
         return TextTowerNet(self)
 
 

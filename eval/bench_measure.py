@@ -36,12 +36,7 @@ class MeasureBench(Result):
     ratio: float
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         steps = ", ".join(f"{name} {ms:.1f}" for name, ms in self.steps_ms.items())
         return (
             f"{self.record}\n"

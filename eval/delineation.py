@@ -87,12 +87,7 @@ class DelineationResult(Result):
     methods: dict[str, MethodScore]
 
     def render(self) -> str:
-        """Give the table as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the table as text."""
         lines = [f"{self.n_records} records. {self.note}"]
         for name, score in self.methods.items():
             lines += ["", name]
@@ -238,12 +233,7 @@ class Tally:
                     self.n[name] = self.n.get(name, 0) + len(theirs_s)
 
     def score(self) -> MethodScore:
-        """Give the figures.
-
-        Returns
-        -------
-        MethodScore
-        """
+        """Give the figures."""
         boundaries = {}
         for name, parts in self.errors.items():
             errors = np.concatenate(parts)

@@ -205,12 +205,7 @@ class DisturbedResult(Result):
     rows: tuple[DisturbedRow, ...]
 
     def render(self) -> str:
-        """Write the table, in Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table, in Markdown."""
         lines = [
             "| disturbance | refused | super-class AUC | rhythm AUC | hypertrophy AUC |",
             "| --- | ---: | ---: | ---: | ---: |",

@@ -109,12 +109,7 @@ class EncoderResult(Result):
     refusal: tuple[tuple[float, float, float], ...]
 
     def render(self) -> str:
-        """Write the figures as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the figures as text."""
         folds = ", ".join(map(str, self.folds))
         lines = [
             f"PTB-XL, fold {folds}, 100 Hz: {self.n_test} records judged, {self.n_refused} refused",
@@ -147,12 +142,7 @@ class EncoderResult(Result):
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """Write the figures for the documentation.
-
-        Returns
-        -------
-        str
-        """
+        """Write the figures for the documentation."""
         lines = [
             "| task | how | leads | macro AUC (95 %) | ≥ 5 positives | stated | AUPRC | "
             "classes (≥ 5) |",

@@ -84,12 +84,7 @@ class StatementResult:
         return 2 * self.true_positive / total if total else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give counts and rates as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
+        """Give counts and rates as plain JSON values."""
         rates = {name: getattr(self, name) for name in ("sensitivity", "specificity", "ppv", "f1")}
         return {**asdict(self), **rates}
 
@@ -126,12 +121,7 @@ class FindingsResult(Result):
     micro_f1_high: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
+        """Give everything as plain JSON values."""
         return {
             "fs": self.fs,
             "folds": list(self.folds),
@@ -144,12 +134,7 @@ class FindingsResult(Result):
         }
 
     def render(self) -> str:
-        """Write the table as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table as text."""
         folds = ", ".join(str(fold) for fold in self.folds)
         head = f"PTB-XL, folds {folds}, {self.fs} Hz: {self.n_records} records, by {self.by}"
         if self.n_failed:
@@ -174,12 +159,7 @@ class FindingsResult(Result):
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """Write the table for the documentation.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table for the documentation."""
         folds = ", ".join(str(fold) for fold in self.folds)
         lines = [
             f"### Folds {folds}, {self.fs} Hz: {self.n_records} records",

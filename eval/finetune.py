@@ -52,12 +52,7 @@ class FineTuneResult(Result):
     rows: tuple[FineTuned, ...]
 
     def render(self) -> str:
-        """Write the table, in Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table, in Markdown."""
         names = sorted({name for row in self.rows for name in row.figures})
         lines = [
             f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:",

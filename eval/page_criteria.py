@@ -253,12 +253,7 @@ class PageCriteriaResult(Result):
     scores: dict[str, dict[str, GroupScore]]
 
     def render(self) -> str:
-        """Give the table as Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Give the table as Markdown."""
         lines = [
             "| pages | statement | met on the recording | found on the page | stated falsely "
             "| of what is stated true | probability told |",

@@ -102,12 +102,7 @@ class PagesResult(Result):
     auc_gap: tuple[float, float] | None
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         lines = [
             f"{self.n} {self.pages} pages: {self.n_read} read, median {self.seconds:.2f} s",
             f"leads: {self.leads_drawn} drawn, {self.leads_read} found, {self.leads_right} right "

@@ -113,12 +113,7 @@ class Row:
         return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None
 
     def cells(self) -> list[str]:
-        """Write the row of the table.
-
-        Returns
-        -------
-        list of str
-        """
+        """Write the row of the table."""
 
         def percent(value: float | None) -> str:
             return "–" if value is None else f"{100 * value:.1f}"
@@ -177,12 +172,7 @@ class ReportsResult(Result):
     changes: dict[str, int]
 
     def render(self) -> str:
-        """Write the table, in Markdown that reads as plain text too.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table, in Markdown that reads as plain text too."""
         folds = ", ".join(str(fold) for fold in self.folds)
         table = [HEAD, *(row.cells() for row in self.rows)]
         widths = [max(len(line[k]) for line in table) for k in range(len(HEAD))]

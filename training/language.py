@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.language_batches import IGNORED, Batch, Layout, Row, encode, pack
-from ecg_llm.training.loop import read_checkpoint
+from ecg_llm.training.runs import read_checkpoint, same_run, write_checkpoint
 from ecg_llm.training.talks import draw
 
 if TYPE_CHECKING:
@@ -455,7 +455,7 @@ def _save(
     losses: list[float],
     identity: dict[str, Any],
 ) -> None:
-    """Write a checkpoint in one go, so that a stop leaves the old one whole."""
+    """Write the checkpoint and the history."""
     parts = {
         "weights": {name: p.detach() for name, p in learning.items()},
         "optimiser": optimiser.state_dict(),
@@ -465,8 +465,7 @@ def _save(
         "losses": losses[-20:],
         "identity": identity,
     }
-    torch.save(parts, out / f".{CHECKPOINT}")
-    (out / f".{CHECKPOINT}").replace(out / CHECKPOINT)
+    write_checkpoint(out / CHECKPOINT, parts)
     lines = "".join(json.dumps(row) + "\n" for row in history)
     (out / HISTORY).write_text(lines, encoding="utf-8")
 
@@ -487,28 +486,6 @@ def identity_of(recipe: LanguageRecipe, about: Mapping[str, Any]) -> dict[str, A
     """
     settings = {k: v for k, v in asdict(recipe).items() if k not in ("minutes", "steps")}
     return {**settings, **about}
-
-
-def same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run.
-
-    Parameters
-    ----------
-    path : Path
-        What is left of the run.
-    before, now : mapping
-        What it was, and what it would be.
-
-    Raises
-    ------
-    ConfigError
-        If they differ.
-    """
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
-        raise ConfigError(
-            f"{path}: it is of a run with another {', '.join(changed)}; give another --out."
-        )
 
 
 def _resume(

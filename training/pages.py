@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +21,11 @@ from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
 from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
-from ecg_llm.training.loop import read_checkpoint
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
 from ecg_llm.training.page_names import train_names
 from ecg_llm.training.page_speed import SpeedRecipe, train_speed
 from ecg_llm.training.page_targets import Targets, crop_targets
+from ecg_llm.training.runs import hold_to, read_checkpoint, write_checkpoint
 
 Progress = Callable[[int, int, float], None]
 Batch = tuple[Tensor, ...]
@@ -246,9 +247,8 @@ def train_net(
         optimizer.step()
         average.update_parameters(net)
         if checkpoint and ((step + 1) % recipe.save_every == 0 or step + 1 == recipe.steps):
-            new = checkpoint.with_suffix(".new")
-            torch.save({"step": step + 1, **{k: p.state_dict() for k, p in parts.items()}}, new)
-            new.replace(checkpoint)
+            state = {name: part.state_dict() for name, part in parts.items()}
+            write_checkpoint(checkpoint, {"step": step + 1, **state})
         on_step(step, recipe.steps, float(loss.detach()))
     ahead.shutdown(cancel_futures=True)
     net.load_state_dict(average.module.state_dict())
@@ -282,9 +282,16 @@ def train(
     -------
     Path
         The page net.
+
+    Raises
+    ------
+    ConfigError
+        If ``out`` holds a run with another recipe or other records.
     """
     chosen = recipe or PageRecipe()
     records = records_of(data, chosen.folds, chosen.simulated, chosen.seed)
+    digest = hashlib.sha256("".join(record.sha256 for record in records).encode()).hexdigest()
+    hold_to(out, {"recipe": asdict(chosen), "data": digest})
     paths = draw_pages(records, out / "pages", chosen, on_page)
     net = train_net(paths, chosen, out / "page.pt", on_step)
     path = out / "page.onnx"

@@ -54,12 +54,7 @@ class Recipe:
     """Settings of the loop that a caller gave instead of the file's; every stage takes them."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all settings as plain values.
-
-        Returns
-        -------
-        dict
-        """
+        """Give all settings as plain values."""
         return asdict(self)
 
 

@@ -76,6 +76,9 @@ def test_a_stopped_run_reads_no_page_twice_and_gives_the_same(
     one = load_encoder(trained, PAGE_NAME).state_dict()
     for name, x in load_encoder(tmp_path, PAGE_NAME).state_dict().items():
         assert torch.equal(x, one[name]), name
+    (tmp_path / "checkpoint.pt").unlink()
+    with pytest.raises(ConfigError, match="with another data"):  # its rows would be others'
+        training.train_stage(_recipe(start), replace(records, fingerprint="0"), tmp_path)
 
 
 def test_it_learns_what_is_stored_and_shares_the_rest(start: Path, trained: Path) -> None:
