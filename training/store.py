@@ -189,7 +189,7 @@ def check_blind(folder: Path, folds: Sequence[int]) -> None:
         if seen := learnt & set(folds):
             raise ConfigError(
                 f"{place}: this encoder was trained on folds {sorted(seen)}, which are to judge "
-                "it; give one trained without them as --blind."
+                "it; give one trained without them (--blind of train head), or other folds."
             )
         place = None if not start else WEIGHTS if start == "bundled" else Path(start)
 
