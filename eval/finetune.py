@@ -100,12 +100,9 @@ def evaluate(
     -------
     FineTuneResult
     """
-    from ecg_llm.training.pack import pack
-    from ecg_llm.training.recipe import load_recipe
+    from ecg_llm.training.pack import packed_at
 
-    # Simulated records teach nothing here; data packed for train encoder have them.
-    n_simulated = load_recipe("supervised").data.simulated if packed else 0
-    records = pack(data, packed or out / "packed", n_simulated=n_simulated)
+    records = packed_at(data, packed or out / "packed")
     return fine_tune(records, out, start=start, steps=steps, shares=shares, progress=progress)
 
 

@@ -214,6 +214,35 @@ def pack(
     return load_pack(out)
 
 
+def packed_at(
+    data: Path,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Pack:
+    """Open what `train encoder` packed, or pack the real records alone.
+
+    Parameters
+    ----------
+    data : Path
+        Data sets, as for `pack`.
+    folder : Path
+        Where the packed data are, or shall be.
+    workers : int
+        Processes that read.
+    progress : callable
+        Called with the number done and the total.
+
+    Returns
+    -------
+    Pack
+    """
+    if (folder / INDEX).is_file():
+        return load_pack(folder)
+    return pack(data, folder, n_simulated=0, workers=workers, progress=progress)
+
+
 def count_problems(folder: Path) -> int:
     """Count the records that could not be packed.
 

@@ -31,12 +31,23 @@ def same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> N
     ConfigError
         If they differ.
     """
-    before = before if isinstance(before, Mapping) else {}  # an earlier version wrote a text
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
+    if changed := _changed(before, now):
         raise ConfigError(
             f"{path}: it is of a run with another {', '.join(changed)}; give another --out."
         )
+
+
+def _changed(before: Any, now: Mapping[str, Any]) -> list[str]:
+    """Name what differs, such as ``recipe.loop.steps``."""
+    before = before if isinstance(before, Mapping) else {}  # an earlier version wrote a text
+    names = []
+    for key in sorted({*before, *now}):
+        one, other = before.get(key), now.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            names += [f"{key}.{part}" for part in _changed(one, other)]
+        elif one != other:
+            names.append(key)
+    return names
 
 
 def hold_to(folder: Path, identity: Mapping[str, Any]) -> None:

@@ -86,7 +86,7 @@ def test_a_folder_of_another_run_is_refused_before_anything_is_drawn(record, tmp
     monkeypatch.setattr(pages, "records_of", lambda *_: [record])
     monkeypatch.setattr(pages, "draw_pages", lambda *_: pytest.fail("it went on"))
     hold_to(tmp_path, {"recipe": dataclasses.asdict(TINY), "data": "0"})
-    for recipe, what in ((TINY, "data"), (dataclasses.replace(TINY, seed=1), "data, recipe")):
+    for recipe, what in ((TINY, "data"), (dataclasses.replace(TINY, seed=1), "data, recipe.seed")):
         with pytest.raises(ConfigError, match=f"with another {what};"):
             pages.train(tmp_path, tmp_path, recipe=recipe)
 
