@@ -71,13 +71,7 @@ class Synthetic:
         }
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the statements that the simulator can make true.
-
-        Returns
-        -------
-        dict of str to str
-            English names by code.
-        """
+        """Give the statements that the simulator can make true."""
         return _vocabulary()
 
     def listing(self) -> Listing:

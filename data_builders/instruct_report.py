@@ -46,19 +46,8 @@ DENIED_IN_STEP = {
 """Absent findings worth denying, in groups that one sentence denies together."""
 
 
-def step_of(finding: Finding) -> str:
-    """Tell the step of a stepwise reading in which a finding is judged.
-
-    Parameters
-    ----------
-    finding : Finding
-        Any.
-
-    Returns
-    -------
-    str
-        One of `STEPS`.
-    """
+def _step_of(finding: Finding) -> str:
+    """Tell the step of a stepwise reading in which a finding is judged."""
     if finding.code in _INFARCTION or finding.code in _ISCHAEMIA:
         return STEPS[4]
     return _STEP_OF_SECTION[finding.section]
@@ -91,7 +80,7 @@ def step_points(
     values = [name for name in VALUES_OF_STEP.get(step, ()) if case.values]
     said += [teller.value(name) or teller.unmeasured(name) for name in values]
     notable = case.notable()
-    present = [f for f in (case.of("present") if everything else notable) if step_of(f) == step]
+    present = [f for f in (case.of("present") if everything else notable) if _step_of(f) == step]
     present = [f for f in present if f.code != "NORM"]
     said += [teller.present(finding) for finding in present]
     groups = list(DENIED_IN_STEP.get(step, ()))
@@ -216,7 +205,7 @@ def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
         point = teller.present(finding)  # nothing above the normal may be left out
         if point is None:
             return None, teller.unsaid
-        by_step[step_of(finding)].append(point)
+        by_step[_step_of(finding)].append(point)
     points = [point for said_there in by_step.values() for point in said_there]
     text = _laid_out(teller, by_step)
     question = asked(rng, _ASK_REPORT)

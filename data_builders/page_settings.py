@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -155,13 +155,9 @@ class PageSettings:
             calibration=self.pulse == "start",
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the settings for JSON."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> PageSettings:
-        """Read what `to_dict` gave.
+        """Read the settings from JSON.
 
         Parameters
         ----------

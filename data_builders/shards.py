@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -309,28 +310,34 @@ def read_shards(
             yield from _rows(out / name, columns)
 
 
-def read_group(path: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Read some neighbouring rows of a shard, without those before them.
+def read_row(path: Path, k: int, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Read one row of a shard; its neighbours are kept, as rows are asked for one after the other.
 
     Parameters
     ----------
     path : Path
         The shard.
-    group : int
-        Row ``k`` of the shard is row ``k % ROWS_PER_GROUP`` of group ``k // ROWS_PER_GROUP``.
-    columns : sequence of str
+    k : int
+        Which row.
+    columns : tuple of str
         Only these.
 
     Returns
     -------
-    list of dict
-        As `read_shards` gives them.
+    dict
+        As `read_shards` gives it.
 
     Raises
     ------
     RecordError
         If the shard is gone or damaged.
     """
+    return _group(path, k // ROWS_PER_GROUP, columns)[k % ROWS_PER_GROUP]
+
+
+@functools.lru_cache(maxsize=8)
+def _group(path: Path, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Read neighbouring rows, without those before them."""
     try:
         with pq.ParquetFile(path) as file:
             table = file.read_row_group(group, columns=list(columns))

@@ -120,17 +120,7 @@ class TextTowerNet(nn.Module):
         return self.log_scale.exp() * (self.records(vectors) @ said.T) + priors
 
     def tower(self, card: dict[str, object]) -> TextTower:
-        """Give what runs without torch.
-
-        Parameters
-        ----------
-        card : dict
-            Data, licence, how it was trained.
-
-        Returns
-        -------
-        TextTower
-        """
+        """Give what runs without torch."""
 
         def array(x: Tensor) -> FloatArray:
             out: FloatArray = x.detach().float().numpy()

@@ -131,23 +131,11 @@ def worded(text: str, place: int, each: int) -> str:
     -------
     str
     """
-    return text.replace("<ecg>" * each, "".join(ecg_words(place, each)))
+    return text.replace("<ecg>" * each, "".join(_ecg_words(place, each)))
 
 
-def ecg_words(place: int, each: int) -> list[str]:
-    """Name the tokens of an ECG.
-
-    Parameters
-    ----------
-    place : int
-        Of the ECG in the table.
-    each : int
-        Tokens of an ECG.
-
-    Returns
-    -------
-    list of str
-    """
+def _ecg_words(place: int, each: int) -> list[str]:
+    """Name the tokens of the ECG at a place of the table."""
     return [f"<ecg {place} {k}>" for k in range(each)]
 
 
@@ -220,7 +208,7 @@ class Drafter:
         self.tokenizer.eos_token = processor.end
         self.numbers = numbers_of(processor.tokenizer.backend_tokenizer)
         each, n_words = model.config.tokens_per_ecg, len(self.tokenizer)
-        self.tokenizer.add_tokens([w for k in range(len(every)) for w in ecg_words(k, each)])
+        self.tokenizer.add_tokens([w for k in range(len(every)) for w in _ecg_words(k, each)])
         self.texts = [worded(laid.text(one.prompt), k, each) for k, one in enumerate(every)]
         self.ids: list[list[int]] = [
             self.tokenizer.encode(text, add_special_tokens=False) for text in self.texts
@@ -297,19 +285,7 @@ class Drafter:
         return out
 
     def earns(self, place: int, text: str) -> Reward:
-        """Judge a draft.
-
-        Parameters
-        ----------
-        place : int
-            Of the prompt.
-        text : str
-            The draft.
-
-        Returns
-        -------
-        Reward
-        """
+        """Judge a draft."""
         one = self.every[place]
         return reward(text, one.facts, one.statements)
 

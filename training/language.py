@@ -51,20 +51,7 @@ class Features:
     vector: Mapping[str, Tensor]
 
     def inputs(self, records: Sequence[str], device: torch.device) -> dict[str, Tensor]:
-        """Give the model's inputs for the slots of a batch.
-
-        Parameters
-        ----------
-        records : sequence of str
-            Names behind the slots.
-        device : torch.device
-            Where they are needed.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Empty if there is none.
-        """
+        """Give the model's inputs for the slots of a batch."""
         if not records:
             return {}
         return {
@@ -297,18 +284,7 @@ class Objective(nn.Module):
         self._no_split_modules = sorted({name for names in layers for name in names})
 
     def forward(self, batch: Batch) -> Tensor:
-        """Give the loss of a batch.
-
-        Parameters
-        ----------
-        batch : Batch
-            Packed conversations.
-
-        Returns
-        -------
-        Tensor
-            A scalar.
-        """
+        """Give the loss of a batch."""
         return loss_of(self.model, batch, self.features)
 
 

@@ -54,13 +54,7 @@ class Objective(nn.Module):
     """
 
     def after_step(self, progress: float) -> None:
-        """Follow the weights.
-
-        Parameters
-        ----------
-        progress : float
-            Part of the steps that is done.
-        """
+        """Follow the weights."""
 
 
 def rate_at(step: int, config: LoopConfig) -> float:

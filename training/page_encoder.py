@@ -62,17 +62,7 @@ class PageEncoder(Supervised):
                     part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> PageEncoder:
-        """Switch to training or evaluation; the teacher always evaluates.
-
-        Parameters
-        ----------
-        mode : bool
-            Whether to train.
-
-        Returns
-        -------
-        PageEncoder
-        """
+        """Switch to training or evaluation; the teacher always evaluates."""
         super().train(mode)
         self.teacher.eval()
         return self

@@ -67,17 +67,7 @@ class PageRecipe:
     """Size of the net."""
 
     def lr(self, step: int) -> float:
-        """Give the learning rate of a step.
-
-        Parameters
-        ----------
-        step : int
-            From 0.
-
-        Returns
-        -------
-        float
-        """
+        """Give the learning rate of a step."""
         rise = min((step + 1) / self.warmup, 1.0)
         left = (1 - step / self.steps) / (1 - self.decay_from)
         return self.peak_lr * rise * min(max(left, 0.0), 1.0)
@@ -117,21 +107,8 @@ def draw_pages(
     return paths
 
 
-def page_loss(net: PageNet, batch: Batch) -> Tensor:
-    """Compare what the net says with what it should say.
-
-    Parameters
-    ----------
-    net : PageNet
-        In training.
-    batch : tuple of Tensor
-        From `draw_batch`.
-
-    Returns
-    -------
-    Tensor
-        One number.
-    """
+def _page_loss(net: PageNet, batch: Batch) -> Tensor:
+    """Compare what the net says with what it should say."""
     image, trace, marks, offset, lie = batch
     with torch.autocast("cpu", torch.bfloat16):
         said = net(image.float().contiguous(memory_format=torch.channels_last))
@@ -167,23 +144,8 @@ def _where(said: Tensor, wanted: Tensor) -> Tensor:
     return gap.sum() / known.sum().clamp(min=1)
 
 
-def draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
-    """Cut the crops of one step.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Training pages.
-    recipe : PageRecipe
-        Sizes and seed.
-    step : int
-        Which step.
-
-    Returns
-    -------
-    tuple of Tensor
-        Image, trace, marks, offset and lie, as in `Targets`.
-    """
+def _draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
+    """Cut the crops of one step: image, trace, marks, offset and lie, as in `Targets`."""
     rng = np.random.default_rng((recipe.seed, 1, step))
     crops: list[Targets] = []
     for k in rng.integers(len(paths), size=recipe.batch):
@@ -234,13 +196,13 @@ def train_net(
         for name, part in parts.items():
             part.load_state_dict(saved[name])
     ahead = ThreadPoolExecutor(1)
-    coming = ahead.submit(draw_batch, paths, recipe, first)
+    coming = ahead.submit(_draw_batch, paths, recipe, first)
     for step in range(first, recipe.steps):
         batch = coming.result()
-        coming = ahead.submit(draw_batch, paths, recipe, step + 1)
+        coming = ahead.submit(_draw_batch, paths, recipe, step + 1)
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr(step)
-        loss = page_loss(net, batch)
+        loss = _page_loss(net, batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

@@ -8,6 +8,7 @@ import torch
 
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.eval.encoder import linear_scores
 from ecg_llm.training.pack import Pack
 
 Array = npt.NDArray[np.float64]
@@ -50,32 +51,6 @@ def pooled_tokens(
     return np.concatenate(found).astype(np.float64)
 
 
-def ridge_scores(x: Array, labels: npt.NDArray[np.int8], z: Array, strength: float = 30.0) -> Array:
-    """Fit ridge regressions on all columns, and score other records.
-
-    Parameters
-    ----------
-    x : np.ndarray, shape (n, k)
-        Features to learn from.
-    labels : np.ndarray of int8, shape (n, c)
-        What is not known counts as absent.
-    z : np.ndarray, shape (m, k)
-        Features to score.
-    strength : float
-        Of the penalty, in standardised features.
-
-    Returns
-    -------
-    np.ndarray, shape (m, c)
-    """
-    mean, deviation = x.mean(0), x.std(0) + 1e-6
-    x, z = (x - mean) / deviation, (z - mean) / deviation
-    truth = (labels == 1).astype(np.float64)
-    gram = x.T @ x + strength * np.eye(x.shape[1])
-    weight = np.linalg.solve(gram, x.T @ (truth - truth.mean(0)))
-    return np.asarray(z @ weight + truth.mean(0))
-
-
 def probe(encoder: SignalEncoder, pack: Pack, fold: int = 9, few: int = 0) -> dict[str, float]:
     """Judge an encoder by a linear reader.
 
@@ -102,7 +77,8 @@ def probe(encoder: SignalEncoder, pack: Pack, fold: int = 9, few: int = 0) -> di
     if few:
         train = np.random.default_rng(0).choice(train, few, replace=False)
     x, z = pooled_tokens(encoder, pack, train), pooled_tokens(encoder, pack, test)
-    found = task_aucs(pack.labels[test], ridge_scores(x, pack.labels[train], z), MIN_POSITIVE)
+    scores = linear_scores(x, (pack.labels[train] == 1).astype(np.float64), z)
+    found = task_aucs(pack.labels[test], scores, MIN_POSITIVE)
     return {
         f"{task} AUC, probe": found[task]
         for task in ("super", "rhythm", "all")
