@@ -28,7 +28,7 @@ from ecg_llm.scp import COLUMNS  # noqa: E402
 from ecg_llm.training import encoder as training  # noqa: E402
 from ecg_llm.training import page_reads  # noqa: E402
 from ecg_llm.training.loop import LoopConfig  # noqa: E402
-from ecg_llm.training.recipe import Recipe, load_recipe  # noqa: E402
+from ecg_llm.training.recipe import Recipe  # noqa: E402
 from ecg_llm.training.store import PAGE_NAME, load_encoder, save_encoder  # noqa: E402
 
 
@@ -158,7 +158,3 @@ def test_it_needs_an_encoder_to_begin_with(records: Pack, tmp_path: Path) -> Non
     recipe = replace(_recipe(tmp_path), start="")
     with pytest.raises(ConfigError, match="begins with a trained"):
         training.train_stage(recipe, records, tmp_path)
-
-
-def test_the_recipe_that_ships_is_of_this_kind() -> None:
-    assert load_recipe("page").objective == "page"
