@@ -53,9 +53,7 @@ def _step_of(finding: Finding) -> str:
     return _STEP_OF_SECTION[finding.section]
 
 
-def step_points(
-    teller: Teller, step: str, *, denials: int, facts: bool, everything: bool = False
-) -> list[Point]:
+def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list[Point]:
     """Say what belongs to one step.
 
     Parameters
@@ -68,8 +66,6 @@ def step_points(
         How many groups of absent findings to deny.
     facts : bool
         Name the measured facts of what is denied.
-    everything : bool
-        Also findings that another one says more precisely, and what could not be judged.
 
     Returns
     -------
@@ -80,7 +76,7 @@ def step_points(
     values = [name for name in VALUES_OF_STEP.get(step, ()) if case.values]
     said += [teller.value(name) or teller.unmeasured(name) for name in values]
     notable = case.notable()
-    present = [f for f in (case.of("present") if everything else notable) if _step_of(f) == step]
+    present = [f for f in notable if _step_of(f) == step]
     present = [f for f in present if f.code != "NORM"]
     said += [teller.present(finding) for finding in present]
     groups = list(DENIED_IN_STEP.get(step, ()))
@@ -94,7 +90,7 @@ def step_points(
         denied += point is not None
         said.append(point)
     bare = facts and not any(point and point.evidence for point in said)
-    if bare or everything or rng.random() < 0.4:
+    if bare or rng.random() < 0.4:
         unknown = [
             finding
             for group in DENIED_IN_STEP.get(step, ())

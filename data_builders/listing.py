@@ -261,15 +261,13 @@ class FoundRecords:
         return record, f"{file}/{ref.member}" if ref.member else file
 
 
-def split_of(key: str, *, val: float = 0.1, test: float = 0.1) -> Split:
-    """Assign a patient to a split by a digest of the name.
+def split_of(key: str) -> Split:
+    """Assign a patient to a split by a digest of the name: a tenth each to val and test.
 
     Parameters
     ----------
     key : str
         Data set and pseudonym.
-    val, test : float
-        Parts of the patients.
 
     Returns
     -------
@@ -282,4 +280,4 @@ def split_of(key: str, *, val: float = 0.1, test: float = 0.1) -> Split:
     ('val', 'train')
     """
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return "test" if place < test else "val" if place < test + val else "train"
+    return "test" if place < 0.1 else "val" if place < 0.2 else "train"

@@ -246,15 +246,16 @@ def evaluate(
             progress(done + 1, steps)
     if train:
         seen = encode(train, weights=weights).vector.astype(np.float64)
-    for share in SHARES if train else ():
-        few = np.random.default_rng(0).permutation(len(seen))[: max(5, round(share * len(seen)))]
-        for task in PTBXL_TASKS:
-            keys = tuple(TASKS[task].values())
-            learnt = truth_of([train_statements[k] for k in few], keys)
-            scores = linear_scores(seen[few], learnt, vectors.astype(np.float64))
-            truth = truth_of(statements, keys)
-            how = f"linear {share:.0%}"
-            rows.append(_row(task, how, "12", truth, scores, groups, rounds))
+        order = np.random.default_rng(0).permutation(len(seen))
+        for share in SHARES:
+            few = order[: max(5, round(share * len(seen)))]
+            for task in PTBXL_TASKS:
+                keys = tuple(TASKS[task].values())
+                learnt = truth_of([train_statements[k] for k in few], keys)
+                scores = linear_scores(seen[few], learnt, vectors.astype(np.float64))
+                truth = truth_of(statements, keys)
+                how = f"linear {share:.0%}"
+                rows.append(_row(task, how, "12", truth, scores, groups, rounds))
     if progress:
         progress(steps, steps)
     return EncoderResult(

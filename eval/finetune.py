@@ -73,7 +73,6 @@ def evaluate(
     packed: Path | None = None,
     start: str = "bundled",
     steps: int = 200,
-    shares: Sequence[float] = SHARES,
     progress: Callable[[int, int], None] | None = None,
 ) -> FineTuneResult:
     """Fine-tune an encoder with a hundredth, a tenth and all of the labels of folds 1 to 8.
@@ -91,8 +90,6 @@ def evaluate(
         pretraining is worth.
     steps : int
         Of each run.
-    shares : sequence of float
-        Of the labels.
     progress : callable, optional
         Called with runs done and in all.
 
@@ -103,7 +100,7 @@ def evaluate(
     from ecg_llm.training.pack import packed_at
 
     records = packed_at(data, packed or out / "packed")
-    return fine_tune(records, out, start=start, steps=steps, shares=shares, progress=progress)
+    return fine_tune(records, out, start=start, steps=steps, progress=progress)
 
 
 def fine_tune(

@@ -290,9 +290,7 @@ class Drafter:
         return reward(text, one.facts, one.statements)
 
 
-def ask(
-    records: Path, recipe: LanguageRecipe, *, limit: int | None = None
-) -> tuple[list[Asked], list[Asked]]:
+def ask(records: Path, recipe: LanguageRecipe) -> tuple[list[Asked], list[Asked]]:
     """Analyse records of a set as in use, and ask for a report on each.
 
     Parameters
@@ -301,8 +299,6 @@ def ask(
         A set of records; its part ``train`` is used.
     recipe : LanguageRecipe
         What prompts show; `RECORDS` are drawn by its seed.
-    limit : int, optional
-        Fewer records.
 
     Returns
     -------
@@ -319,7 +315,7 @@ def ask(
     learnt: list[Asked] = []
     judged: list[Asked] = []
     apart: set[str] = set()
-    for row in rows[:limit] if limit else rows:
+    for row in rows:
         patient = row["patient"] or row["record"]
         if len(judged) < JUDGED:
             apart.add(patient)

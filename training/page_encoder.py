@@ -238,7 +238,7 @@ def judge_pages(net: nn.Module, pack: Pack, reads: PageReads) -> dict[str, float
             continue
         signal = reads.signals[chosen].astype(np.float32)
         seen = np.isfinite(signal)
-        odds, _ = logits_of(net, np.nan_to_num(signal), seen, reads.calibrated[chosen])
+        odds = logits_of(net, np.nan_to_num(signal), seen, reads.calibrated[chosen])
         aucs = task_aucs(pack.labels[reads.row[chosen]], odds, 1)
         if "super" in aucs:
             found[f"super AUC, {name} pages"] = aucs["super"]

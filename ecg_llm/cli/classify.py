@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -233,7 +233,7 @@ def _all(
     from ecg_llm.batch import Together, run_batch, run_lines
     from ecg_llm.inference import file_hashes
 
-    how = {"told": told, "labels": labels, "head": head, "encoder": encoder}
+    how: dict[str, Any] = {"told": told, "labels": labels, "head": head, "encoder": encoder}
     group, one = functools.partial(_group, **how), functools.partial(_one, **how)
     together = Together(group)
     if output is None:

@@ -88,6 +88,10 @@ def test_the_graph_gives_what_torch_gives(small_pack: Pack, tmp_path: Path) -> N
     assert np.abs(np.stack(fast.tokens) - slow.tokens.numpy()).max() < 1e-3
     assert np.abs(fast.log_var - slow.log_var.numpy()).max() < 1e-3
     assert load_tensors(tmp_path)["head.weight"].shape == (99, 256)
+    weights = tmp_path / "signal_encoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ConfigError, match="no trained encoder there"):
+        load_encoder(tmp_path)
 
 
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
