@@ -32,15 +32,23 @@ POLICY = (
 
 _Scope = MutableMapping[str, Any]
 _Send = Callable[[_Scope], Awaitable[None]]
+_App = Callable[[_Scope, Any, _Send], Awaitable[None]]
 
 
 class _Closed:
-    """Adds the headers that keep the page to itself."""
+    """Keeps the page to itself: refuses other sites' pages, and adds headers against them."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
-        self.app = app
+    def __init__(self, app: _App, settings: AppSettings) -> None:
+        self._app = app
+        # A page that other machines reach asks for a key, whatever it is called.
+        self._names = None if settings.is_public else settings.allow_hosts
 
     async def __call__(self, scope: _Scope, receive: Any, send: _Send) -> None:
+        from starlette.datastructures import Headers
+
+        from ecg_llm.serving.errors import ServeError
+        from ecg_llm.serving.guard import check_origin, error_response
+
         async def told(message: _Scope) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [
@@ -52,7 +60,13 @@ class _Closed:
                 ]
             await send(message)
 
-        await self.app(scope, receive, told)
+        app = self._app
+        if scope["type"] != "lifespan":
+            try:
+                check_origin(Headers(scope=scope), self._names)
+            except ServeError as error:
+                app = error_response(error)
+        await app(scope, receive, told)
 
 
 def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
@@ -97,11 +111,7 @@ def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: No
 
 
 def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> None:
-    import gradio as gr
     import uvicorn
-    from fastapi import FastAPI
-
-    from ecg_llm.app.page import STYLE, build_page, theme
 
     if settings.is_public and not Client(url=url).needs_key():
         raise ConfigError(
@@ -109,19 +119,6 @@ def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> 
             "and it asks for no API key. Give --keys FILE (see `ecgllm keys --help`), or --server "
             "with a server that has keys."
         )
-    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app = gr.mount_gradio_app(
-        inner,
-        build_page(settings, url),
-        path="",
-        theme=theme(),
-        css=STYLE,
-        show_error=False,
-        ssr_mode=False,
-        allowed_paths=[str(settings.examples.resolve())],
-        max_file_size=f"{settings.max_upload_mb}mb",
-        footer_links=[],
-    )
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}"
 
     class Server(uvicorn.Server):
@@ -134,7 +131,7 @@ def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> 
 
     Server(
         uvicorn.Config(
-            _Closed(app),
+            page_app(settings, url),
             host=settings.host,
             port=settings.port,
             log_level="warning",
@@ -142,6 +139,52 @@ def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> 
             server_header=False,
         )
     ).run()
+
+
+def page_app(settings: AppSettings, url: str) -> _App:
+    """Make the page as an ASGI application.
+
+    Parameters
+    ----------
+    settings : AppSettings
+        What the app is told.
+    url : str
+        Of the ECG server.
+
+    Returns
+    -------
+    callable
+    """
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from ecg_llm.app.page import STYLE, build_page, theme
+
+    page = build_page(settings, url)
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = gr.mount_gradio_app(
+        inner,
+        page,
+        path="",
+        theme=theme(),
+        css=STYLE,
+        show_error=False,
+        ssr_mode=False,
+        allowed_paths=[str(settings.examples.resolve())],
+        max_file_size=f"{settings.max_upload_mb}mb",
+        footer_links=[],
+        run_history=False,  # it would keep questions and reports in the browser
+        enable_monitoring=False,
+    )
+    # Where a visitor's request names a file, Gradio would fetch addresses and, until it takes the
+    # page for launched, read any file of this machine instead of those that were uploaded.
+    page.has_launched = True
+    gr.processing_utils.async_ssrf_protected_download = _fetch_nothing
+    return _Closed(app, settings)
+
+
+async def _fetch_nothing(*_: Any, **__: Any) -> str:
+    raise ConfigError("Files are uploaded; no address is fetched.")
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import ecg_llm
+from ecg_llm.serving.settings import is_loopback
 
 EXAMPLES = Path(ecg_llm.__file__).parents[1] / "examples"
 """Example ECGs of a checkout; an installed wheel has none."""
@@ -29,6 +29,8 @@ class AppSettings:
         For the server that is started: what runs the model.
     keys : Path or None
         For the server that is started: its API keys.
+    allow_hosts : tuple of str
+        Names under which browsers reach the page, beside the loopback's.
     examples : Path
         Folder of ECGs that are offered to try.
     max_upload_mb : int
@@ -41,6 +43,7 @@ class AppSettings:
     model: str | None = None
     engine: str = "auto"
     keys: Path | None = None
+    allow_hosts: tuple[str, ...] = ()
     examples: Path = EXAMPLES
     max_upload_mb: int = 32
 
@@ -53,12 +56,7 @@ class AppSettings:
         >>> AppSettings(host="0.0.0.0").is_public, AppSettings().is_public
         (True, False)
         """
-        if self.host == "localhost":
-            return False
-        try:
-            return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return True
+        return not is_loopback(self.host)
 
     def example_records(self) -> dict[str, tuple[Path, ...]]:
         """List the example ECGs.

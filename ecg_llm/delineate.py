@@ -95,6 +95,8 @@ _LONGEST_PR_S = 0.6
 """From the middle of P to that of its QRS; a P wave before that was not conducted to this beat."""
 _REFRACTORY_S = 0.18
 """Two ventricular beats cannot be closer."""
+_CLOSE_S, _UNLIKE = 0.4, 4.0
+"""Of two so close, one of which has so much more probability, the other is a pacing spike."""
 
 
 def delineate(
@@ -198,16 +200,18 @@ def decode(signal: FloatArray, probability: FloatArray, leads: tuple[str, ...]) 
 
 
 def _apart(exist: Runs) -> Runs:
-    """Of QRS complexes that are too close to be two beats keep the surer one."""
+    """Of QRS complexes that cannot both be beats keep the surer one."""
     kept: list[int] = []
     which = exist.row % len(WAVES) != WAVES.index("QRS")
     centre = (exist.on_s + exist.off_s) / 2
     for k in np.flatnonzero(~which).tolist():
-        if kept and centre[k] - centre[kept[-1]] < _REFRACTORY_S:
-            if exist.area[k] > exist.area[kept[-1]]:
-                kept[-1] = k
-        else:
-            kept.append(k)
+        if kept:
+            gap, more = centre[k] - centre[kept[-1]], exist.area[k] / exist.area[kept[-1]]
+            unlike = max(more, 1 / more) > _UNLIKE
+            if gap < (_CLOSE_S if unlike else _REFRACTORY_S):
+                kept[-1] = k if more > 1 else kept[-1]
+                continue
+        kept.append(k)
     which[kept] = True
     return exist.keep(which)
 

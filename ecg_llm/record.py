@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -55,7 +55,7 @@ class ECGRecord:
         ``page``: digitised from an image of paper, so good for patterns but not for measuring.
     """
 
-    signal: FloatArray
+    signal: FloatArray = field(repr=False)
     fs: float
     leads: tuple[str, ...]
     source: str = "<memory>"
@@ -70,6 +70,11 @@ class ECGRecord:
 
     def __post_init__(self) -> None:
         """Hold the invariants that every later step relies on."""
+        if not isinstance(self.signal, np.ndarray):
+            raise RecordError(
+                f"{self.source}: the signal is a {type(self.signal).__name__}, an array is needed; "
+                "ecg_llm.io.from_array takes anything numpy does."
+            )
         if self.signal.ndim != 2 or self.signal.shape[0] != len(self.leads):
             raise RecordError(
                 f"{self.source}: the signal has shape {self.signal.shape} but {len(self.leads)} "

@@ -60,8 +60,8 @@ def uploads_of(messages: Sequence[Message], most: int) -> list[Upload]:
         for files in groups.values():
             upload = bundle(files)
             found.setdefault(upload.sha256, upload)
-    if len(found) > most:
-        raise BadRequestError(f"At most {most} recordings can be sent in one conversation.")
+            if len(found) > most:
+                raise BadRequestError(f"At most {most} recordings can be sent in one conversation.")
     return list(found.values())
 
 

@@ -11,6 +11,8 @@ from ecg_llm.serving.uploads import ReadingFields
 MAX_MESSAGES = 200
 MAX_TEXT = 20_000
 """Letters of one text."""
+MAX_PARTS = 64
+"""Texts and files of one message."""
 
 
 class _Sent(BaseModel):
@@ -61,7 +63,11 @@ class Message(_Sent):
     """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[str, Field(max_length=MAX_TEXT)] | list[Part] | None = None
+    content: (
+        Annotated[str, Field(max_length=MAX_TEXT)]
+        | Annotated[list[Part], Field(max_length=MAX_PARTS)]
+        | None
+    ) = None
 
     def texts(self) -> str:
         """Give its words."""

@@ -26,7 +26,7 @@ from ecg_llm.serving.errors import (
 from ecg_llm.serving.settings import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from starlette.requests import HTTPConnection
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -210,7 +210,8 @@ class Guard:
         self._metrics = metrics
         self._keys = keys
         self._audit = audit
-        self._names = {"localhost", "127.0.0.1", "::1", settings.host, *settings.allow_hosts}
+        # A key tells more than a name.
+        self._names = None if keys is not None else {settings.host, *settings.allow_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -263,7 +264,7 @@ class Guard:
     def _check(self, scope: Scope, call: Call) -> bool:
         """Refuse who may not call; say whether the request takes a place in the queue."""
         headers = Headers(scope=scope)
-        self._check_origin(headers)
+        check_origin(headers, self._names)
         if scope["path"] in OPEN:
             return False
         if self._keys is not None:
@@ -275,20 +276,6 @@ class Guard:
             return False
         self._gate.enter()
         return True
-
-    def _check_origin(self, headers: Headers) -> None:
-        """Keep pages of other sites from using a server that trusts the loopback."""
-        host = headers.get("host", "")
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-            origin = headers.get("origin")
-            foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-        except ValueError:
-            raise BadRequestError("The Host or Origin header is not one.") from None
-        if self._keys is None and name not in self._names and not is_loopback(name):
-            raise ForbiddenError("This server is not known by that name; see --allow-host.")
-        if foreign:
-            raise ForbiddenError("Pages of other sites may not use this server.")
 
     async def _finish(self, scope: Scope, call: Call, status: int) -> None:
         """Count and log what became of a request."""
@@ -320,6 +307,34 @@ class Guard:
         # Probes come every few seconds, and tell nothing while all is well.
         quiet = scope["path"] in OPEN and status == 200
         LOG.log(logging.DEBUG if quiet else logging.INFO, "%s", json.dumps(line))
+
+
+def check_origin(headers: Headers, names: Container[str] | None) -> None:
+    """Keep pages of other sites from using a server that trusts the loopback.
+
+    Parameters
+    ----------
+    headers : Headers
+        Of a request.
+    names : container of str or None
+        Under which the server is known beside the loopback's; None: under any.
+
+    Raises
+    ------
+    ServeError
+        If the request is for another name, or from a page of another site.
+    """
+    host = headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        origin = headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    except ValueError:
+        raise BadRequestError("The Host or Origin header is not one.") from None
+    if names is not None and name not in names and not is_loopback(name):
+        raise ForbiddenError("This server is not known by that name; see --allow-host.")
+    if foreign:
+        raise ForbiddenError("Pages of other sites may not use this server.")
 
 
 def call_of(request: HTTPConnection) -> Call:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
 
 Schema = Mapping[str, Any]
-MAX_FIELDS = 400
+MAX_FIELDS = 1000
+"""Of a form, what is referred to counted at every place where it is."""
 KNOWN = frozenset(
     {
         *("type", "properties", "required", "additionalProperties", "items", "enum", "const"),
@@ -351,6 +352,8 @@ def _check(schema: Any) -> None:
             layer += list(inner.values())
         for key in ("anyOf", "oneOf"):
             layer += list(one.get(key, ()))
+        if "$ref" in one:
+            layer.append(_resolved(one, schema))
         if isinstance(one.get("items"), Mapping):
             layer.append(one["items"])
         if isinstance(one.get("additionalProperties"), Mapping):

@@ -41,6 +41,14 @@ def test_a_p_wave_without_a_beat_is_kept_apart() -> None:
     assert read.column("p_on")[1] == pytest.approx(2.8, abs=2e-3)
 
 
+@pytest.mark.parametrize("spike", [(0.98, 1.02), (1.58, 1.62)])
+def test_a_pacing_spike_beside_a_beat_is_no_beat(spike: tuple[float, float]) -> None:
+    """The spike of an atrial pacemaker counted as a beat made 68 bpm of 61 (LUDB 45)."""
+    probability = boxes({"P": [], "QRS": sorted([spike, (1.2, 1.4), (2.2, 2.4)]), "T": []})
+    read = decode(np.ones((2, probability.shape[2]), np.float32), probability, ("I", "II"))
+    np.testing.assert_allclose(read.r_s, [1.3, 2.3], atol=2e-3)
+
+
 @pytest.mark.parametrize(("n_showing", "shared"), [(1, False), (2, True)])
 def test_a_p_wave_too_flat_for_some_leads_has_the_times_of_the_others(
     n_showing: int, shared: bool

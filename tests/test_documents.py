@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -71,6 +72,14 @@ def test_the_readme_shows_what_is_printed(call, shown, monkeypatch):
     printed = " ".join(CliRunner().invoke(app, shlex.split(call)).output.split())
     parts = [" ".join(part.split()) for part in shown.split("…\n")]
     assert [part for part in parts if part not in printed] == []
+
+
+def test_the_examples_in_python_do_what_they_show(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    failed, tried = doctest.testfile(
+        str(ROOT / "docs" / "python.md"), module_relative=False, encoding="utf-8"
+    )
+    assert tried > 40 and not failed
 
 
 def test_a_command_that_does_not_exist_would_be_found():

@@ -39,6 +39,25 @@ def test_a_link_leads_to_the_folder_that_is_packaged(name):
     assert not [path for path in (ROOT / OUTSIDE[name]).rglob("*.py") if path.parent.name != name]
 
 
+def test_every_file_beside_the_modules_is_packaged():
+    """The app could not be opened once installed: half of its page had been left out."""
+    folders = {f"ecg_llm.{name}": ROOT / folder for name, folder in OUTSIDE.items()}
+    for package, patterns in SETTINGS["tool"]["setuptools"]["package-data"].items():
+        folders.setdefault(package, ROOT / package.replace(".", "/"))
+        folder = folders.pop(package)
+        packaged = {path for pattern in patterns for path in folder.glob(pattern)}
+        assert _data_files(folder) == {path for path in packaged if path.is_file()}
+    assert not [path for folder in folders.values() for path in _data_files(folder)]
+
+
+def _data_files(folder):
+    return {
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    }
+
+
 def test_the_layers_name_every_module():
     (layers,) = (
         contract["layers"]

@@ -382,10 +382,15 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
         return Result("unverifiable", (), f"no limits of {measured.label} are set")
     low, high, words = limits
     verdicts = [_holds(claim.state, float(q.value or 0.0), low, high, q.unit) for _, q in known]
-    rhythm = facts.findings.get("AFIB")
-    if base == "rr_cv" and rhythm is not None and rhythm.status == "present":
-        near = {claim.state == "irregular"}  # what is near the limit is irregular there
-        verdicts = [near if v is not None and len(v) > 1 else v for v in verdicts]
+    there = {
+        code
+        for code in ("AFIB", "SARRH")
+        if (f := facts.findings.get(code)) and f.status == "present"
+    }
+    if base == "rr_cv" and there:  # what is near the limit is irregular there
+        near = {claim.state == "irregular"}
+        every = "SARRH" in there
+        verdicts = [near if v is not None and (every or len(v) > 1) else v for v in verdicts]
     evidence = tuple(_state_evidence(measured, quantity, words) for _, quantity in known)
     says = f"{measured.label} was measured as {_show(known[0][1])}, normal {words}"
     if None in verdicts:

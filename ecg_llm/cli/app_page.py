@@ -30,6 +30,9 @@ def app_page(
     keys: Annotated[
         Path | None, typer.Option(help="File of API keys, see `ecgllm keys add`.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A further name of this page; may be repeated.")
+    ] = None,
     examples: Annotated[
         Path | None, typer.Option(help="Folder of WFDB records that are offered to try.")
     ] = None,
@@ -56,6 +59,7 @@ def app_page(
             model=model,
             engine=engine.value,
             keys=keys,
+            allow_hosts=tuple(allow_host or ()),
             examples=examples or EXAMPLES,
         ),
         on_ready=lambda url: typer.echo(f"Open {url} in a browser. Ctrl-C ends it."),

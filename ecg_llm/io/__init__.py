@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_llm.errors import RecordError, as_text
 from ecg_llm.io import registry
@@ -18,13 +19,22 @@ from ecg_llm.io.archive import ZipFolder, is_zip, open_archive
 from ecg_llm.io.assemble import assemble
 from ecg_llm.io.find import RecordRef, as_written, find_records, record_files
 from ecg_llm.io.limits import MAX_FILE_BYTES
-from ecg_llm.io.raw import ReadOptions, shown
+from ecg_llm.io.npy import channels_of
+from ecg_llm.io.raw import RawECG, ReadOptions, shown
 from ecg_llm.io.source import DiskFolder, Folder, NoFolder, Source, missing, too_large
-from ecg_llm.record import ECGRecord
+from ecg_llm.record import ECGRecord, Sex
 
 T = TypeVar("T")
 
-__all__ = ["RecordRef", "as_written", "find_records", "read_bytes", "read_record", "read_ref"]
+__all__ = [
+    "RecordRef",
+    "as_written",
+    "find_records",
+    "from_array",
+    "read_bytes",
+    "read_record",
+    "read_ref",
+]
 
 
 def read_record(
@@ -166,6 +176,61 @@ def read_bytes(
         archive = ZipFolder(label, data)
         return _read_member(archive, _only(record_files(archive), label), options, None)
     return _read(Source(label, label, data, NoFolder(label)), options, None)
+
+
+def from_array(
+    signal: npt.ArrayLike,
+    *,
+    fs: float,
+    unit: str,
+    leads: Sequence[str],
+    name: str = "array",
+    age_years: float | None = None,
+    sex: Sex | None = None,
+) -> ECGRecord:
+    """Make an ECG of samples in memory, under the rules that hold for files.
+
+    Parameters
+    ----------
+    signal : array_like, shape (n_leads, n_samples) or (n_samples, n_leads)
+        Integers or floats; NaN marks a missing sample. Which axis holds the leads is decided by
+        their number.
+    fs : float, Hz
+        Sampling rate.
+    unit : str
+        Of the samples: ``V``, ``mV``, ``uV`` or ``nV``.
+    leads : sequence of str
+        Names of the leads, in order, in any dialect that files use.
+    name : str
+        Name of the record, also in errors.
+    age_years, sex : optional
+        Of the patient, where known; some limits need them.
+
+    Returns
+    -------
+    ECGRecord
+        In mV, standard leads first, limb leads derived where two others determine them.
+
+    Raises
+    ------
+    RecordError
+        If the array does not fit the leads, the rate is below 100 Hz, or the voltages cannot be
+        those of an ECG in this unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from_array(np.zeros((2, 5000)), fs=500, unit="mV", leads=["I", "II"]).leads
+    ('I', 'II', 'III', 'aVR', 'aVL', 'aVF')
+    """
+    options = _options(fs, unit, leads, None)
+    array = np.asarray(signal)
+    if array.dtype.kind not in "iuf":
+        raise RecordError(f"{name}: an array of {array.dtype}; integers or floats are needed.")
+    channels = channels_of(array, leads, options, name)
+    raw = RawECG(channels=channels, age_years=age_years, sex=sex)
+    source = Source(name, name, array.tobytes(), NoFolder(name))
+    return assemble(raw, source, options, name)
 
 
 def _options(

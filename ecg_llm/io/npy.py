@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_FILE_BYTES, MAX_SAMPLES
@@ -66,7 +69,39 @@ def read(source: Source, options: ReadOptions) -> RawECG:
             f"{label}: an array names no leads; give them in order (--leads I,II,…), or as "
             '"leads" in a JSON file of the same name.'
         )
-    n = len(options.leads)
+    return RawECG(
+        channels=channels_of(array, options.leads, options, label),
+        age_years=parse_age(str(said.get("age", ""))),
+        sex=parse_sex(str(said.get("sex", ""))),
+    )
+
+
+def channels_of(
+    array: npt.NDArray[Any], leads: Sequence[str], options: ReadOptions, label: str
+) -> tuple[Channel, ...]:
+    """Tell which axis of an array holds the leads, by their number alone.
+
+    Parameters
+    ----------
+    array : np.ndarray, shape (n_leads, n_samples) or (n_samples, n_leads)
+        Integers or floats; of one lead also of one axis.
+    leads : sequence of str
+        Names, in order.
+    options : ReadOptions
+        Rate and unit.
+    label : str
+        Named in errors.
+
+    Returns
+    -------
+    tuple of Channel
+
+    Raises
+    ------
+    RecordError
+        If the array does not fit the leads, or holds infinite values.
+    """
+    n = len(leads)
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2 or list(array.shape).count(n) != 1:
@@ -77,14 +112,9 @@ def read(source: Source, options: ReadOptions) -> RawECG:
     rows = array if array.shape[0] == n else array.T
     if np.isinf(rows).any():
         raise RecordError(f"{label}: it holds infinite values; NaN marks a missing sample.")
-    rows = rows.astype(np.float64)
-    return RawECG(
-        channels=tuple(
-            Channel(name=lead, values=row, fs=options.fs, unit=options.unit)
-            for lead, row in zip(options.leads, rows, strict=True)
-        ),
-        age_years=parse_age(str(said.get("age", ""))),
-        sex=parse_sex(str(said.get("sex", ""))),
+    return tuple(
+        Channel(name=lead, values=row, fs=options.fs, unit=options.unit)
+        for lead, row in zip(leads, rows.astype(np.float64), strict=True)
     )
 
 

@@ -16,7 +16,7 @@ from ecg_llm.quality.model import QualityModel, bundled_model
 from ecg_llm.quality.pacing import find_pacing_spikes
 from ecg_llm.quality.page import judge_page
 from ecg_llm.quality.reversal import Suspicion, suspect_electrodes, suspect_rows
-from ecg_llm.record import MAX_DURATION_S, MIN_DURATION_S, ECGRecord
+from ecg_llm.record import MAX_DURATION_S, MIN_DURATION_S, MIN_FS, ECGRecord
 from ecg_llm.signal import standstills
 
 __all__ = ["LeadQuality", "Quality", "Suspicion", "Verdict", "assess", "readable_part"]
@@ -30,6 +30,8 @@ GAP_S = 0.15
 """A gap of all leads in which a whole QRS complex may be missing."""
 END_GAP_S = 1.0
 """A longer one at an end of the record is left off; a shorter one hides no RR."""
+LARGEST_QRS_MV = 50.0
+"""No heart makes a higher one: the unit is wrong."""
 ACCEPT_FROM = 0.5
 """Probability from which a stretch is accepted."""
 
@@ -135,7 +137,11 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     if record.n_samples < MIN_DURATION_S * record.fs or not record.leads:
         found = f"{record.duration_s:.1f} s" if record.leads else "no lead"
         needed = f"at least {MIN_DURATION_S:.0f} s of one lead are needed"
-        return _too_short(record, f"{found} of ECG where {needed}")
+        return _unjudged(record, f"{found} of ECG where {needed}")
+    if record.fs < MIN_FS:
+        return _unjudged(
+            record, f"sampled at {record.fs:g} Hz where at least {MIN_FS:g} are needed"
+        )
     reasons = []
     to_s = record.duration_s
     if to_s > MAX_DURATION_S:
@@ -146,7 +152,7 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         gaps, left = "all leads have gaps in common", f"{first:.1f} to {last:.1f} s"
         if last - first < MIN_DURATION_S:
             needed = f"is shorter than the {MIN_DURATION_S:.0f} s that are needed"
-            return _too_short(record, f"{gaps}; the longest stretch without, {left}, {needed}")
+            return _unjudged(record, f"{gaps}; the longest stretch without, {left}, {needed}")
         reasons.append(f"{gaps}; only {left} of {to_s:.1f} s, without one, were judged")
     if last - first >= 1.5 * WINDOW_S:
         whole = first, last
@@ -248,6 +254,9 @@ def _judge(part: ECGRecord, model: QualityModel) -> _Stretch:
     leads = _with_computed(part, judge_leads(part.leads, bands, features))
     score = model.gate.probability(features.pooled())
     refusals = _refusals(leads, features, bands, score)
+    if part.calibrated and features.unit_mv > LARGEST_QRS_MV:
+        found = f"QRS complexes of {features.unit_mv:.0f} mV, where an ECG has 0.1 to 10 mV"
+        refusals = (f"{found}: the unit is wrong",)
     return _Stretch(bands, features, leads, score, refusals)
 
 
@@ -377,8 +386,8 @@ def _of_page(record: ECGRecord) -> Quality:
     )
 
 
-def _too_short(record: ECGRecord, reason: str) -> Quality:
-    """Refuse what holds too few beats."""
+def _unjudged(record: ECGRecord, reason: str) -> Quality:
+    """Refuse what is too short or too coarse to be looked at."""
     return Quality(
         record=record.name,
         verdict="refuse",

@@ -8,14 +8,16 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
+from starlette.testclient import TestClient
 
 from ecg_llm.app.actions import SHOWN, Actions, _alerts
 from ecg_llm.app.client import Case, Client, ServerError, Upload
 from ecg_llm.app.page import build_page
-from ecg_llm.app.run import server_of
+from ecg_llm.app.run import page_app, server_of
 from ecg_llm.app.session import Session, read_files
 from ecg_llm.app.settings import AppSettings
 from ecg_llm.errors import ConfigError
@@ -138,10 +140,58 @@ def test_an_answer_never_stands_below_another_ecg(url: str) -> None:
     assert session.turns == []
 
 
+@pytest.fixture
+def visitor(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    async def fetched(*_: object, **__: object) -> str:
+        return __file__
+
+    monkeypatch.setattr(gr.processing_utils, "async_ssrf_protected_download", fetched)
+
+    async def built() -> Any:  # Gradio would leave a loop of its own open
+        return page_app(AppSettings(), url)
+
+    with TestClient(asyncio.run(built()), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def _opened(visitor: TestClient, path: str) -> str:
+    """Open a file as the page's script does, and give what is told of it."""
+    events = visitor.get("/config").json()["dependencies"]
+    opens = next(event for event in events if event["api_name"] == "open_files")
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    data = [None, "", [file], None, *[""] * (len(opens["inputs"]) - 4)]
+    asked = {"data": data, "fn_index": opens["id"], "session_hash": "one"}
+    assert visitor.post("/gradio_api/queue/join", json=asked).status_code == 200
+    return visitor.get("/gradio_api/queue/data?session_hash=one").text
+
+
+def test_only_what_was_uploaded_is_read(visitor: TestClient) -> None:
+    """Any file of the machine could be opened as an ECG, and any address be fetched."""
+    (path,) = visitor.post("/gradio_api/upload", files={"files": ("a.csv", b"I,II")}).json()
+    assert "The queue is full" in _opened(visitor, path)  # what the ECG server said of it
+    for path in (__file__, "http://example.org/a.csv"):
+        told = _opened(visitor, path)
+        assert '"success":false' in told and "The queue is full" not in told
+
+
+def test_pages_of_other_sites_cannot_use_the_app(visitor: TestClient) -> None:
+    for headers in ({"host": "evil.example"}, {"origin": "http://evil.example"}):
+        assert visitor.get("/config", headers=headers).status_code == 403
+        upload = {"files": ("a.csv", b"I,II")}
+        refused = visitor.post("/gradio_api/upload", headers=headers, files=upload)
+        assert refused.status_code == 403
+    assert visitor.get("/config", headers={"origin": "http://127.0.0.1"}).status_code == 200
+
+
+def test_nothing_of_a_visit_is_kept(visitor: TestClient) -> None:
+    """Gradio keeps questions and reports in the browser unless it is told not to."""
+    assert visitor.get("/config").json()["run_history"] is False
+
+
 def test_only_the_stop_button_ends_an_answer() -> None:
     """Gradio tells of a change twice: the second, behind the documents, stopped what was asked."""
 
-    async def built() -> gr.Blocks:  # Gradio would leave a loop of its own open
+    async def built() -> gr.Blocks:  # as above
         return build_page(AppSettings(), "http://127.0.0.1:9")
 
     page = asyncio.run(built())

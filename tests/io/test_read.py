@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.errors import RecordError
-from ecg_llm.io import find_records, read_bytes, read_record, read_ref
+from ecg_llm.io import find_records, from_array, read_bytes, read_record, read_ref
 
 
 def _read(ecg, rows, fs=500, unit="mV", **options):
@@ -40,6 +40,38 @@ def test_limb_leads_are_derived_and_said_to_be(ecg, given):
     record = _read(ecg, truth.rows)
     assert record.derived == tuple(lead for lead in ecg.TWELVE[:6] if lead not in given)
     ecg.close(record, ecg.known_ecg(leads=(*ecg.TWELVE[:6], "V1")), 1e-6)
+
+
+def test_samples_in_memory_are_read_by_the_rules_of_files(ecg):
+    truth = ecg.known_ecg()
+    microvolt = 1000 * np.stack(list(truth.rows.values()))
+    for array in (microvolt, microvolt.T, microvolt.tolist()):
+        ecg.close(from_array(array, fs=500, unit="uV", leads=list(truth.rows)), truth, 1e-6)
+    record = from_array(
+        microvolt[:2], fs=500, unit="uV", leads=("D1", "D2"), name="a", age_years=61, sex="female"
+    )
+    assert record.leads == ("I", "II", "III", "aVR", "aVL", "aVF")
+    assert (record.name, record.age_years, record.sex) == ("a", 61, "female")
+    assert "5000" not in repr(record) and "array" not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"unit": "V"}, "unit .* is wrong"),
+        ({"unit": "mmHg"}, "not a voltage"),
+        ({"fs": 50}, "sampled at 50 Hz"),
+        ({"leads": ("I",)}, "does not fit 1 leads"),
+        ({"leads": tuple(f"x{k}" for k in range(12))}, "no ECG lead"),
+        ({"signal": [["1"] * 10] * 12}, "integers or floats are needed"),
+        ({"signal": np.full((12, 5000), np.inf)}, "infinite"),
+    ],
+)
+def test_samples_in_memory_are_refused_as_files_are(ecg, changed, why):
+    rows = ecg.known_ecg().rows
+    right = {"signal": 1000 * np.stack(list(rows.values())), "unit": "uV", "fs": 500}
+    with pytest.raises(RecordError, match=why):
+        from_array(**{**right, "leads": tuple(rows), **changed})
 
 
 @pytest.mark.parametrize("leads", [("II",), ("I", "V2", "V5"), ("aVF", "V1")])

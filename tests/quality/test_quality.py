@@ -141,6 +141,16 @@ def test_too_short_a_record_is_refused():
     assert "3.0 s" in quality.reasons[0]
 
 
+def test_samples_of_a_wrong_unit_or_rate_are_refused():
+    """Microvolts given as millivolts raised an alert of an occlusion."""
+    record = synthetic_ecg(bpm=70, seed=1).record
+    microvolt = replace(record, signal=1000 * record.signal)
+    assert assess(microvolt).verdict == "refuse" and "unit" in assess(microvolt).reasons[0]
+    assert assess(replace(microvolt, calibrated=False)).verdict == "accept"
+    coarse = replace(record, signal=record.signal[:, ::10], fs=50.0)
+    assert assess(coarse).verdict == "refuse" and "50 Hz" in assess(coarse).reasons[0]
+
+
 def test_the_longest_acceptable_stretch_of_a_long_record_is_taken():
     record = sinus(fs=250.0, seconds=60.0)
     signal = record.signal.copy()

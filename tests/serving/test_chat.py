@@ -258,6 +258,7 @@ def test_only_data_comes_in(openai_client: openai.OpenAI, kind: str) -> None:
         {"messages": [{"role": "assistant", "content": "x"}]},
         {"messages": [{"role": "wizard", "content": "GEHEIM"}]},
         {"messages": [{"role": "user", "content": "x" * 30_000}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}] * 65}]},
         {"response_format": {"type": "json_schema"}},
         {"ecg": {"name": "GEHEIM"}},
         {"max_tokens": 0},
@@ -300,12 +301,26 @@ def test_an_id_that_a_client_gives_a_file_is_not_read(
     assert texts[0] != texts[1]
 
 
-@pytest.mark.parametrize("body", [b"[1", b"[" * 100_000, b'{"a":' * 500, b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[1", b"[" * 100_000, b'{"a":' * 500, b"\xff\xfe", b"null", b'{"x": NaN}'),
+        b'{"tools": "\\ud800"}',  # half a letter, which no answer could repeat
+        b'{"x": [' + b"{}," * 100_000 + b"{}]}",
+    ],
+)
 def test_what_is_no_json_is_a_bad_request(client: TestClient, body: bytes) -> None:
     answer = client.post(
         "/v1/chat/completions", content=body, headers={"content-type": "application/json"}
     )
     assert answer.status_code == 400
+
+
+DOUBLING: dict = {
+    str(k): {"anyOf": [{"$ref": f"#/$defs/{k + 1}"}, {"$ref": f"#/$defs/{k + 1}"}]}
+    for k in range(60)
+} | {"60": {"const": 1}}
+"""A small form of 2^60 parts."""
 
 
 @pytest.mark.parametrize(
@@ -319,6 +334,7 @@ def test_what_is_no_json_is_a_bad_request(client: TestClient, body: bytes) -> No
         {"type": 7},
         {"required": 3, "type": "object"},
         {"type": "object", "properties": {"heart_rate": {"type": "number", "minimum": "x"}}},
+        {"$ref": "#/$defs/0", "$defs": DOUBLING},
     ],
 )
 def test_a_hostile_form_is_refused(client: TestClient, ecg: bytes, schema: dict) -> None:

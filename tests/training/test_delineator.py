@@ -9,6 +9,7 @@ import torch
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.encoders.delineator import DelineatorConfig
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.rhythms import simulated_marks
 from ecg_llm.training.delineator import export, read_together, train, train_one
 from ecg_llm.training.delineator_data import MarkedRecord, ReadRecord, marked_record, targets
@@ -57,6 +58,21 @@ def test_a_stopped_training_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     resumed = train_one(records, TINY, tmp_path / "b.pt")
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_checkpoint_of_other_records_is_not_taken_up(tmp_path: Path) -> None:
+    """Nets of five folds began from those of three, which had seen what they were judged on."""
+    records, file = simulated(3), tmp_path / "fold0.pt"
+    train_one(records, TINY, file)
+    kept = file.read_bytes()
+    with pytest.raises(ConfigError, match="another records"):
+        train_one(records[1:], TINY, file)
+    with pytest.raises(ConfigError, match="another recipe"):
+        train_one(records, replace(TINY, seed=1), file)
+    assert file.read_bytes() == kept
+    file.write_bytes(kept[:100])
+    with pytest.raises(ConfigError, match="damaged"):
+        train_one(records, TINY, file)
 
 
 def test_onnx_gives_what_torch_gives_for_any_leads_and_length(tmp_path: Path) -> None:
