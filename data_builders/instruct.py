@@ -38,7 +38,13 @@ from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
-from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest, read_row
+from ecg_llm.data_builders.shards import (
+    content_of,
+    load_finished,
+    load_manifest,
+    read_row,
+    read_shards,
+)
 from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
@@ -132,13 +138,12 @@ class Instruct:
         ConfigError
             If the folder is not a finished set of records.
         """
-        manifest = load_finished(folder, "records")
+        load_finished(folder, "records")
         seen: dict[str, Counter[str]] = defaultdict(Counter)
-        for name in sorted(manifest.shards):
-            for group in pq.read_table(folder / name, columns=["findings"]).to_pylist():
-                status = {finding["code"]: finding["status"] for finding in group["findings"]}
-                for code in dict.fromkeys((*CODES.values(), *AXES.values())):
-                    seen[code][_holds(status, code)] += 1
+        for row in read_shards(folder, columns=("findings",)):
+            status = {finding["code"]: finding["status"] for finding in row["findings"]}
+            for code in dict.fromkeys((*CODES.values(), *AXES.values())):
+                seen[code][_holds(status, code)] += 1
         counts = tuple((c, seen[c]["present"], seen[c]["absent"]) for c in sorted(seen))
         return cls(folder, seed, rewriter, counts)
 

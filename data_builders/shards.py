@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecg_llm.data_builders.listing import SPLITS
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError, RecordError
 
@@ -302,9 +303,8 @@ def read_shards(
         If a finished shard is gone or damaged.
     """
     manifest = load_manifest(out)
-    known = {shard.split for shard in manifest.shards.values()}
-    if split is not None and split not in known:
-        raise ConfigError(f"{out}: no split {split!r}; there are {', '.join(sorted(known))}.")
+    if split not in (None, *SPLITS):
+        raise ConfigError(f"{out}: no split {split!r}; there are {', '.join(SPLITS)}.")
     for name in sorted(manifest.shards):
         if split in (None, manifest.shards[name].split):
             yield from _rows(out / name, columns)

@@ -9,13 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 
 from ecg_llm.assistant import analyse
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.data_builders.shards import read_shards
 from ecg_llm.data_builders.talk import report_answer
 from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.ground.known import known_of
@@ -306,10 +305,7 @@ def ask(records: Path, recipe: LanguageRecipe) -> tuple[list[Asked], list[Asked]
         Of different patients.
     """
     rng = Random(recipe.seed)  # noqa: S311 (drawing, no secret)
-    rows = []
-    for name in sorted(load_manifest(records).shards):
-        if name.startswith("train"):
-            rows += pq.read_table(records / name).to_pylist()
+    rows = list(read_shards(records, "train"))
     rng.shuffle(rows)
     parts, shares = zip(*recipe.mixture(), strict=True)
     learnt: list[Asked] = []

@@ -94,8 +94,8 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     except RuntimeError as error:  # how torch tells of a full disk
         new.unlink(missing_ok=True)
         raise ConfigError(
-            f"{path}: this checkpoint could not be written; is the disk full? The one before it "
-            "is still there: make room and give the same command again."
+            f"{path}: this checkpoint could not be written; is the disk full? Make room and give "
+            "the same command again: it goes on from the last one that is whole."
         ) from error
     new.replace(path)
 

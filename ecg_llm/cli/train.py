@@ -322,11 +322,11 @@ def train_head(
     from ecg_llm.training.head import HeadRecipe
     from ecg_llm.training.head import train_head as train
     from ecg_llm.training.measured import measured_features
-    from ecg_llm.training.pack import INDEX, packed_at
+    from ecg_llm.training.pack import STAMP, packed_at
 
     data = folder(data, "the data sets")
     beside = encoder / "packed"
-    where = packed or (beside if (beside / INDEX).is_file() else out / "packed")
+    where = packed or (beside if (beside / STAMP).is_file() else out / "packed")
     records = packed_at(data, where, workers=workers, progress=progress("record"))
     features = measured_features(
         data,
