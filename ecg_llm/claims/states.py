@@ -137,7 +137,8 @@ def _is_heading(items: list[Item], k: int) -> bool:
     """Whether ``Ischaemia:`` or ``Intervals and axis:`` only opens a part of a report."""
     if k + 2 >= len(items) or items[k + 1].kind != ":":
         return False
-    after = items[k + 2].kind
+    first = k + 2 + (items[k + 2].data == "the")  # "Intervals and axis: The PR interval …"
+    after = items[min(first, len(items) - 1)].kind
     if items[k].kind == "quantity":
         return after == "quantity"
     if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
