@@ -367,22 +367,8 @@ def build_shard_isolated(task: ShardTask) -> ShardResult:
     return build_shard(task, isolated=True)
 
 
-def make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
-    """Make the rows of one record, or say why they cannot be made.
-
-    Parameters
-    ----------
-    product : Product
-        What the record is made into.
-    source : Source
-        Where it comes from.
-    item : Item
-        The record.
-
-    Returns
-    -------
-    list of dict, or Problem
-    """
+def _make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
+    """Make the rows of one record, or say why they cannot be made."""
     try:
         return product.rows(source, item)
     except ItemError as error:
@@ -419,7 +405,7 @@ def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[S
 
 
 def _maker(task: ShardTask) -> Callable[[Item], Rows | Problem]:
-    return functools.partial(make_rows, task.product, task.source)
+    return functools.partial(_make_rows, task.product, task.source)
 
 
 def _isolated(task: ShardTask) -> Iterator[Rows | Problem]:

@@ -138,7 +138,7 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
     check: Callable[..., Iterator[Fault]] = getattr(importlib.import_module(module), name)
     if source is not None:
         check = functools.partial(check, source=source)
-    faults = list(islice(check_files(out, manifest, card), MOST_FAULTS))
+    faults = list(islice(_check_files(out, manifest, card), MOST_FAULTS))
     if not faults:
         faults = list(islice(check(out, manifest, card, recompute), MOST_FAULTS))
     return Verification(
@@ -212,22 +212,8 @@ def wrong_counts(card: dict[str, Any], counted: dict[str, Any]) -> Iterator[Faul
             yield Fault(CARD, f"{part} is not what the shards hold")
 
 
-def check_files(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
-    """Check that the files are those of the manifest and that the counts add up.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-
-    Yields
-    ------
-    Fault
-    """
+def _check_files(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
+    """Check that the files are those of the manifest and that the counts add up."""
     if not manifest.complete:
         found, wanted = len(manifest.shards), manifest.n_shards
         yield Fault(MANIFEST, f"{found} of {wanted} shards are finished; run the build again")

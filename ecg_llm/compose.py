@@ -16,6 +16,7 @@ from ecg_llm.descriptions import (
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.fibrillation import ESCAPE, LOOK_ALIKE
 from ecg_llm.findings.finding import URGENCIES, Finding
+from ecg_llm.findings.rhythm import ECTOPIC_P, ectopic_p
 from ecg_llm.phrases import brief_reason, listing, reading, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
@@ -113,7 +114,7 @@ def build_report(
     refused = not quality.acceptable or measurements is None
     if refused or measurements is None:
         findings, values, table = (), {}, {}
-        impression = [_refusal(quality)]
+        impression = [refusal(quality)]
         sections = [Section(title="Technical quality", statements=_quality(record, quality, ()))]
     else:
         measurements = replace(measurements, values=withheld(measurements.values, findings))
@@ -329,6 +330,7 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     if rate is not None:
         text += f" ({said(rate.quantity, reading(rate, ''))})"
     told = {LOOK_ALIKE, ESCAPE} & {f.reason for f in findings if f.code in RHYTHMS}
+    told |= {ECTOPIC_P for f in findings if ectopic_p(f)}
     if open_:
         text += f": possible {listing([finding.label for finding in open_], 'or')}"
     elif told:
@@ -343,7 +345,18 @@ LOOK_AT_THE_PATIENT = (
 )
 
 
-def _refusal(quality: Quality) -> Claim:
+def refusal(quality: Quality) -> Claim:
+    """Say that a tracing is not read, and why.
+
+    Parameters
+    ----------
+    quality : Quality
+        That refuses it.
+
+    Returns
+    -------
+    Claim
+    """
     reasons = "; ".join(quality.reasons) or "insufficient technical quality"
     text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")
     if not quality.usable_leads:

@@ -18,6 +18,10 @@ _GLOBAL = "earliest onset to latest offset over leads (third of each), median ov
 _AXIS_FLOOR_MV = {"p": 0.006, "qrs": 0.020, "t": 0.010}
 """Mean height of the wave over I and aVF below which its direction is noise."""
 
+_P = [FIDUCIALS.index(name) for name in ("p_on", "p_peak", "p_off")]
+MIN_P_SHARE = 0.5
+"""Share of the beats with a P wave from which PR and the P duration are those of the record."""
+
 
 def qt_corrected(qt_ms: float, rr_ms: float, formula: str = "fridericia") -> float:
     """Correct the QT interval for heart rate.
@@ -176,12 +180,18 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
         "jt_ms": ("qrs_off", "t_off", "end of the T wave"),
     }
     times_ms = 1000 * delineation.times_s[:, usual]  # [L, B, 9]
+    reasons = [f"no {what} found" for _, _, what in spans.values()]
+    with_p = np.isfinite(delineation.column("p_on"))[usual]
+    if with_p.sum() < MIN_P_SHARE * len(with_p) and np.isfinite(times_ms[..., _P]).any():
+        # What a few beats show may be a ripple of fibrillation, or the end of T.
+        times_ms[..., _P] = np.nan
+        seen = f"P waves are seen before {with_p.sum()} of {len(with_p)} beats only"
+        reasons[:2] = [seen, seen]
     earliest_ms, latest_ms = _outermost(times_ms)
     starts = [FIDUCIALS.index(first) for first, _, _ in spans.values()]
     stops = [FIDUCIALS.index(last) for _, last, _ in spans.values()]
     within = times_ms[..., stops] - times_ms[..., starts]  # [L, B, 5]
     over_all = latest_ms[:, stops] - earliest_ms[:, starts]
-    reasons = [f"no {what} found" for _, _, what in spans.values()]
     values: dict[str, Quantity] = {}
     pooled = _pooled(within.reshape(-1, len(spans)), reasons, _POOLED)
     for name, one, all_leads in zip(

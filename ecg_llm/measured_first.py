@@ -23,10 +23,8 @@ QTC_ERROR_MS = 10.0
 """Twice the mean error of QT: a QTc so near above its limit is left to the encoder."""
 IN_SINUS_RHYTHM = ("STACH", "SBRAD", "1AVB")
 """Only while a sinus rhythm is stated."""
-STATED_IF_MET = ("AFLT",)
+STATED_IF_MET = ("AFLT", "SVTAC")
 """Too rare for an encoder to deny: what is met is stated, with the doubt."""
-STATED_IF_FAST = ("SVTAC",)
-"""The same above 150/min, where hardly a sinus rhythm at rest is as fast."""
 NEVER_UNMET = ("STACH", "SBRAD", "1AVB", "LNGQT", "LPR", "LVOLT", "STE_", "VCLVH")
 """Where the measured value does not reach its limit, an encoder may leave these open, no more."""
 WITH = {
@@ -40,6 +38,7 @@ DELAYED_FROM_MS = 130.0
 """Shaped as in left bundle branch block and as wide as this: of nine such records of folds 1 to 8
 whose block the encoder denies, readers named a wide QRS in seven, most often a delay."""
 ISCHAEMIA_SEEN = "the encoder sees ischaemic ST-T changes and gives injury a"
+NO_SURE_SINUS = "the sinus rhythm itself is not sure"
 PAROXYSM = "how a tachycardia begins and ends is not seen on this tracing"
 TOO_WIDE = "the QRS is as wide as in a complete block"
 NOT_NORMAL = "the QRS is too wide to be normal"
@@ -71,14 +70,12 @@ def measured_first(
         return {code: _without_beats(finding, given.get(code)) for code, finding in found.items()}
     sinus = found.get("SR")
     other = sinus is not None and sinus.status != "present"
-    fast = given.get("extreme_tachycardia")
-    rare = STATED_IF_MET + (STATED_IF_FAST if fast and fast.status == "present" else ())
     for code, finding in found.items():
         status = given[code].status if code in given else None
         sure = code in SURE_IF_MET and not (other and code in IN_SINUS_RHYTHM)
         if sure and status == "present" and _beyond(given[code]):
             out[code] = _stated(given[code], finding)
-        elif code in rare and status == "present" and finding.doubt:
+        elif code in STATED_IF_MET and status == "present" and finding.doubt:
             out[code] = replace(finding, status="present", reason=None)
         elif code in NEVER_UNMET and finding.status == "present" and status == "absent":
             out[code] = replace(finding, status="unknown", reason=f"uncertain: {finding.doubt}")
@@ -92,8 +89,9 @@ def measured_first(
             out[code] = _stated(given[code], found[code])
         elif found[code].status == "present":
             out[code] = found[code]
-    _no_sinus_beside((*rare, "ventricular_pacing"), out, given)
+    _no_sinus_beside((*STATED_IF_MET, "ventricular_pacing"), out, given)
     _rate_of_sinus(out, given)
+    _kinds_of_sinus(out)
     _wide_qrs(out, given)
     _paroxysm(out, given)
     _walls(out, given)
@@ -166,6 +164,18 @@ def _rate_of_sinus(out: dict[str, Finding], given: Mapping[str, Finding]) -> Non
             )
 
 
+def _kinds_of_sinus(out: dict[str, Finding]) -> None:
+    """State no kind of a sinus rhythm that is itself left open."""
+    sinus = out.get("SR")
+    if sinus is None or sinus.status == "present":
+        return
+    for code in KINDS_OF_SINUS:
+        kind = out.get(code)
+        if kind is not None and kind.status == "present":
+            why = kind.doubt or NO_SURE_SINUS
+            out[code] = replace(kind, status="unknown", reason=f"uncertain: {why}", doubt=why)
+
+
 def _wide_qrs(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
     """Give a wide QRS a name; where readers would call a block incomplete, say that it is wide."""
     met = [code for code in BLOCKS if code in given and given[code].status == "present"]
@@ -191,11 +201,19 @@ def _wide_qrs(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
 
 def _paroxysm(out: dict[str, Finding], given: Mapping[str, Finding]) -> None:
     """State a supraventricular tachycardia once, however it began."""
-    regular, paroxysmal = given.get("SVTAC"), out.get("PSVT")
-    if regular is None or regular.status != "present" or paroxysmal is None:
+    regular, paroxysmal, said = given.get("SVTAC"), out.get("PSVT"), out.get("SVTAC")
+    if regular is None or paroxysmal is None or said is None:
         return
-    if paroxysmal.status == "present" and "SVTAC" in out:
-        out["SVTAC"] = _stated(regular, out["SVTAC"])
+    stated = paroxysmal.status == "present"
+    if regular.status == "present":
+        out["SVTAC"] = _stated(regular, said) if stated else said
+    elif regular.status == "unknown" and stated:
+        p = next((i.value for i in paroxysmal.evidence if i.quantity == BY_ENCODER), None)
+        doubt = f"by the encoder, probability {p}; the criterion was not judged: {regular.reason}"
+        named = replace(paroxysmal, code=said.code, label=said.label, snomed=said.snomed)
+        out["SVTAC"] = replace(named, doubt=doubt)
+    else:
+        return
     out["PSVT"] = replace(paroxysmal, status="unknown", reason=PAROXYSM, doubt=None, evidence=())
 
 

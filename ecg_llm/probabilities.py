@@ -23,6 +23,7 @@ from ecg_llm.findings.checks import judge, unknown
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.families import KINDS_OF_SINUS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding, Status
+from ecg_llm.findings.rhythm import ECTOPIC_P, ectopic_p
 from ecg_llm.leads import lacking_leads
 from ecg_llm.measured_first import measured_first
 from ecg_llm.phrases import brief_reason
@@ -392,12 +393,18 @@ def _criterion_not_met(finding: Finding, weighed: _Weighed) -> Finding:
     absent = finding.status == "absent"
     if not (weighed.said or (weighed.left_open and absent)):
         return kept
-    judged = "is not met" if absent else _not_judged(finding)
+    judged = _not_met(finding) if absent else _not_judged(finding)
     doubt = f"by the encoder, probability {_shown(weighed.alone):.2f}; the criterion {judged}"
     doubted = replace(kept, doubt=doubt, evidence=(weighed.fact,))
     if weighed.said:
         return replace(doubted, status="present", reason=None)
     return replace(doubted, status="unknown", reason=f"uncertain: {doubt}")
+
+
+def _not_met(finding: Finding) -> str:
+    """Say that a criterion is not met, and why a sinus rhythm's is not beside its P waves."""
+    told = f": {ECTOPIC_P}" if ectopic_p(finding) else ""
+    return f"is not met{told}"
 
 
 def _not_judged(finding: Finding) -> str:

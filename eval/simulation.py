@@ -51,12 +51,7 @@ class SimulationResult(Result):
     interval_error_ms: dict[str, float]
 
     def render(self) -> str:
-        """Give the tables as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the tables as text."""
         lines = [f"{self.n_real} real normal ECGs, {self.n_simulated} simulated healthy ones, mV:"]
         lines.append("        lead    real  5 %   50 %   95 %   simulated  5 %   50 %   95 %")
         for name, leads in self.voltages_mv.items():

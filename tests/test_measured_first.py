@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ecg_llm.findings.apply import LEFT_BLOCK, PACED
@@ -254,8 +256,22 @@ def test_a_fast_supraventricular_tachycardia_is_stated_and_no_sinus_rhythm_besid
     fast = found({"SR": 0.9, "STACH": 0.9}, *met, made("extreme_tachycardia", "present", rate))
     assert fast["SVTAC"].status == "present" and fast["SVTAC"].doubt
     assert fast["SR"].status == fast["STACH"].status == "unknown"
-    slower = found({"SR": 0.9, "STACH": 0.9}, *met, made("extreme_tachycardia", "absent", RATE))
-    assert slower["SVTAC"].status == "unknown" and slower["SR"].status == "present"
+
+
+def test_a_kind_of_sinus_rhythm_is_no_surer_than_the_rhythm_itself():
+    """ "Probable sinus tachycardia" stood above "not judged: sinus rhythm"."""
+    open_ = made("SR", "unknown", reason="why"), made("STACH", "unknown", reason="why")
+    given = {finding.code: finding for finding in open_}
+    likely = replace(given["STACH"], status="present", doubt="by the encoder")
+    judged = measured_first(given | {"STACH": likely}, given)
+    assert judged["STACH"].status == "unknown" and judged["STACH"].doubt == "by the encoder"
+
+
+def test_a_paroxysm_of_the_encoder_is_stated_as_the_tachycardia_that_is_seen():
+    open_ = made("SVTAC", "unknown", reason="without clear P waves")
+    judged = found({"PSVT": 0.9, "SVTAC": 0.1}, open_)
+    assert judged["PSVT"].status == "unknown"
+    assert judged["SVTAC"].status == "present" and "without clear P waves" in judged["SVTAC"].doubt
 
 
 @pytest.mark.parametrize("code", ["AFLT", "ventricular_pacing"])

@@ -12,6 +12,7 @@ from ecg_llm.findings.checks import Check, fact, judge, unknown
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.conduction import WIDE_MS, Conduction, judge_conduction
 from ecg_llm.findings.ectopy import judge_ectopy
+from ecg_llm.findings.fibrillation import T_MEETS_P_BPM
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.infarction import judge_infarction
 from ecg_llm.findings.pacing import judge_pacing
@@ -155,7 +156,9 @@ def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool)
     if rhythm.flutter:
         of_st = [f.code for f in out if f.section == "st-t" or f.code == "lv_strain"]
         return _opened(out, of_st, "fast atrial waves lie over ST and T")
-    if any(f.code == "SVTAC" and f.status == "present" for f in rhythm.findings):
+    svt = next((f for f in rhythm.findings if f.code == "SVTAC"), None)
+    fast = (case.value("heart_rate_bpm") or 0.0) > T_MEETS_P_BPM
+    if svt is not None and (svt.status == "present" or (svt.status == "unknown" and fast)):
         out = _opened(
             out, (*BY_DEPRESSION, "lv_strain"), "a supraventricular tachycardia lowers ST by itself"
         )

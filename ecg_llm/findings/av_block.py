@@ -87,6 +87,8 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         compare(case, "pr_ms", lambda v: v < SHORT_PR_MS, f"< {SHORT_PR_MS:g} ms", BRADYCARDIA),
         opposite(complete),
     )
+    if short.holds and case.p_on_t:
+        short = unknown("P begins on T, so its onset is not known")
     return (
         judge("1AVB", _first_degree(case, long_pr)),
         judge("LPR", long_pr),

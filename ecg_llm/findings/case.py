@@ -82,6 +82,8 @@ _SPANS = {
 }
 PAGE_COLUMN_S = 2.5
 """What the standard page shows of a lead: column by column, from the start of what was judged."""
+P_FREE_S = 0.02
+"""Time from the end of T, which is not known better, to a P wave that stands free."""
 _WHOLE_RECORD = ("heart", "atrial", "rr", "rmssd")
 ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms", "s2_mv", "s2_ms")
 """Measures of waves that a QRS need not have: 0 where the wave is absent."""
@@ -238,6 +240,14 @@ class Case:
     def usual(self) -> npt.NDArray[np.bool_]:
         """The beats of the dominant morphology."""
         return np.array([beat.kind == "normal" for beat in self.measurements.beats], bool)
+
+    @cached_property
+    def p_on_t(self) -> bool:
+        """Whether P begins where T ends, or in it: onset and direction are then T's, too."""
+        delineation = self.measurements.delineation
+        gap = delineation.column("p_on")[1:] - delineation.column("t_off")[:-1]
+        gap = gap[np.isfinite(gap)]
+        return bool(len(gap)) and float(np.median(gap)) < P_FREE_S
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -27,12 +27,12 @@ FLUTTER_BPM = (220.0, 350.0)
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
 MIN_DOUBLED_SHARE = 0.55
-"""The same of waves twice as fast as beats below `SVT_BPM`: P and T of a sinus tachycardia make
-such a rhythm too."""
+"""The same of waves twice as fast as beats below `T_MEETS_P_BPM`: P and T of a sinus tachycardia
+make such a rhythm too."""
 MAYBE_SHARE = 0.40
 """From which what repeats before the QRS may be the other one of two flutter waves."""
-SVT_BPM = 130.0
-"""Rate above which a regular tachycardia without P waves is none of the sinus node."""
+T_MEETS_P_BPM = 130.0
+"""Rate above which T reaches the P wave of the next beat."""
 ESCAPE = "a slow regular rhythm without P waves may be an escape rhythm"
 LOOK_ALIKE = (
     "without clear P waves sinus tachycardia, atrial flutter and supraventricular tachycardia may "
@@ -298,7 +298,7 @@ def check_flutter(case: Case, activity: AtrialActivity) -> Check:
         return unknown(LOOK_ALIKE) if hidden else Check(False)
     rate = case.value("heart_rate_bpm") or 0.0
     per_minute = 60 * activity.locked_hz
-    doubled = rate < SVT_BPM and abs(per_minute - 2 * rate) < 0.04 * per_minute
+    doubled = rate < T_MEETS_P_BPM and abs(per_minute - 2 * rate) < 0.04 * per_minute
     lead = next((x for x in ("II", "V1") if x in case.measurements.leads), None)
     holds = (
         FLUTTER_BPM[0] <= per_minute <= FLUTTER_BPM[1]

@@ -17,7 +17,7 @@ from ecg_llm.findings.atrial import (
     AtrialActivity,
     atrial_activity,
 )
-from ecg_llm.findings.case import Case
+from ecg_llm.findings.case import LABELS, Case
 from ecg_llm.findings.checks import (
     Check,
     all_of,
@@ -34,7 +34,7 @@ from ecg_llm.findings.fibrillation import (
     ESCAPE,
     LOOK_ALIKE,
     P_BEFORE_QRS,
-    SVT_BPM,
+    T_MEETS_P_BPM,
     check_fibrillation,
     check_flutter,
     with_probability,
@@ -44,6 +44,9 @@ from ecg_llm.findings.pacing import Pacing
 from ecg_llm.findings.sources import (
     BRADYCARDIA,
     CONDUCTION,
+    FAST_ADULT,
+    FAST_CHILD,
+    SINUS_LIMIT,
     TACHYCARDIA,
     TEXTBOOK,
 )
@@ -56,6 +59,9 @@ ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
+NARROW_MS = 120.0
+ECTOPIC_P = "the P waves do not point as those of the sinus node"
+P_ON_T = "P lies on T, so its direction is not known"
 BEYOND_NODE_BPM = 180.0
 """Rate above which a wide tachycardia is not taken for fibrillation with a bundle branch block."""
 NO_BEATS = "no organized beats"
@@ -123,19 +129,12 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     driven = pacing.ventricular.holds is True and not sinus.holds
     fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", 120, CONDUCTION)
     regular = _regular(activity)
+    sinus, supraventricular = _narrow_tachycardia(
+        case, all_of(fast, regular), activity, sinus, fibrillation, flutter
+    )
     no_p = opposite(sinus)
     not_paced = Check(not driven)
     irregular_af = Check(True) if fibrillation.holds is None else opposite(fibrillation)
-    supraventricular = all_of(
-        _faster(case, SVT_BPM),
-        below(case, "qrs_global_ms", 120, TACHYCARDIA),
-        regular,
-        no_p,
-        irregular_af,
-        Check(flutter.holds is not True),
-    )
-    if supraventricular.holds is False and _left_open(case, activity, sinus, fibrillation, flutter):
-        supraventricular = unknown(LOOK_ALIKE)
     conducted = bool(fibrillation.holds) and (case.value("rr_cv") or 0.0) >= ABSOLUTELY_IRREGULAR
     steady = all_of(regular, Check(not conducted))
     # No AV node conducts as fast: an accessory pathway or the ventricles do, in step or not.
@@ -173,6 +172,23 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     return Rhythm(findings, fibrillation.holds, flutter.holds, sinus.holds, p_gate, ventricular)
 
 
+def ectopic_p(finding: Finding) -> bool:
+    """Tell whether it is a sinus rhythm denied by the direction of its P waves alone.
+
+    Parameters
+    ----------
+    finding : Finding
+        From `judge_rhythm`.
+
+    Returns
+    -------
+    bool
+    """
+    quantities = {item.quantity for item in finding.evidence}
+    return finding.code == "SR" and finding.status == "absent" and quantities == {_P_AXIS}
+
+
+_P_AXIS = LABELS["p_axis_deg"]
 _BASIC = (
     "SR",
     "STACH",
@@ -187,15 +203,49 @@ _BASIC = (
 )
 
 
-def _left_open(
-    case: Case, activity: AtrialActivity, sinus: Check, fibrillation: Check, flutter: Check
-) -> bool:
-    """A narrow regular tachycardia whose atria are not seen, not fast enough to name it."""
-    rate, qrs = case.value("heart_rate_bpm"), case.value("qrs_global_ms")
-    fast = rate is not None and FAST_BPM < rate <= SVT_BPM and qrs is not None and qrs < 120
-    unseen = sinus.holds is not True and activity.p_share < P_MOSTLY
-    regular = activity.irregularity is not None and activity.irregularity < REGULAR
-    return fast and unseen and regular and not (fibrillation.holds or flutter.holds)
+def _narrow_tachycardia(
+    case: Case,
+    fast: Check,
+    activity: AtrialActivity,
+    sinus: Check,
+    fibrillation: Check,
+    flutter: Check,
+) -> tuple[Check, Check]:
+    """Judge sinus rhythm anew, and supraventricular tachycardia, in a regular narrow tachycardia.
+
+    Without P waves before the beats the rate alone tells them apart: from `_tachycardia_bpm` on it
+    is taken for a supraventricular one, beyond `_sinus_limit_bpm` there is no sinus rhythm.
+    """
+    narrow = below(case, "qrs_global_ms", NARROW_MS, TACHYCARDIA)
+    other = Check(not (fibrillation.holds or flutter.holds))
+    possible = all_of(fast, narrow, opposite(sinus) if sinus.holds else Check(True), other)
+    if not possible.holds:
+        return sinus, possible
+    years = case.record.age_years
+    seen = activity.p_share >= P_MOSTLY
+    if sinus.holds is False and not seen:
+        limit = _sinus_limit_bpm(years)
+        beyond = compare(
+            case, "heart_rate_bpm", lambda v: v <= limit, f"≤ {limit:.0f}/min", SINUS_LIMIT
+        )
+        sinus = unknown(LOOK_ALIKE) if beyond.holds else beyond
+    limit, source = _tachycardia_bpm(years)
+    if _faster(case, limit, source).holds:
+        return sinus, all_of(_faster(case, limit, source), narrow, _regular(activity))
+    ectopic = seen and sinus.holds is False
+    return sinus, unknown(ECTOPIC_P if ectopic else LOOK_ALIKE)
+
+
+def _sinus_limit_bpm(years: float | None) -> float:
+    """Give the rate that no sinus node exceeds at this age, of an adult of 18 if it is unknown."""
+    return 208 - 0.7 * (18.0 if years is None else years)
+
+
+def _tachycardia_bpm(years: float | None) -> tuple[float, str]:
+    """Give the rate from which a tachycardia without P waves is hardly one of the sinus node."""
+    if years is None or years >= 16:
+        return EXTREME_FAST_BPM, FAST_ADULT
+    return (220.0 if years < 1 else 180.0), FAST_CHILD
 
 
 def _too_short(case: Case) -> str | None:
@@ -217,9 +267,9 @@ def _extreme_rates(case: Case) -> tuple[Finding, ...]:
     return judge("extreme_tachycardia", fast), judge("extreme_bradycardia", slow)
 
 
-def _faster(case: Case, bpm: float) -> Check:
+def _faster(case: Case, bpm: float, source: str = TACHYCARDIA) -> Check:
     """A ventricular rate above a limit."""
-    return compare(case, "heart_rate_bpm", lambda v: v > bpm, f"> {bpm:g}/min", TACHYCARDIA)
+    return compare(case, "heart_rate_bpm", lambda v: v > bpm, f"> {bpm:g}/min", source)
 
 
 def _slower(case: Case, bpm: float) -> Check:
@@ -275,7 +325,7 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
     coherence = activity.p_coherence or 0.0
     atrial, ventricular = case.value("atrial_rate_bpm"), case.value("heart_rate_bpm") or 0.0
     apart = atrial is not None and abs(atrial - ventricular) > 0.12 * ventricular
-    if apart or "paced" in case.kinds or ventricular > SVT_BPM:
+    if apart or "paced" in case.kinds or ventricular > T_MEETS_P_BPM:
         coherence = 0.0  # what repeats is then not what leads to the beat, but the T before it
     if activity.p_share < P_MOSTLY and P_REPEATS > coherence > 0.45:
         return unknown("something before the QRS repeats, but P waves could not be delineated")
@@ -309,6 +359,9 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
             if case.value("p_mv", lead) is not None
         ]
         direction = any_of(*upright) if upright else share
+    doubtful = not direction.holds or (axis is None and ventricular > T_MEETS_P_BPM)
+    if doubtful and case.p_on_t:
+        direction = unknown(P_ON_T)
     return all_of(share, direction)
 
 

@@ -1,6 +1,6 @@
 """Where the criteria are published, in one place."""
 
-CRITERIA_VERSION = "1.4"
+CRITERIA_VERSION = "1.5"
 """Stands in every report; changes with any rule or limit."""
 
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
@@ -22,6 +22,9 @@ TEXTBOOK = "Surawicz and Knilans, Chou's Electrocardiography, 6th ed. 2008"
 BRADYCARDIA = "ACC/AHA/HRS 2018 bradycardia (Kusumoto, Circulation 2019;140:e382)"
 FIBRILLATION = "ESC 2020 atrial fibrillation (Hindricks, Eur Heart J 2021;42:373)"
 TACHYCARDIA = "ACC/AHA/HRS 2015 SVT (Page, Circulation 2016;133:e506)"
+FAST_ADULT = "AHA 2020 adult life support (Panchal, Circulation 2020;142:S366)"
+FAST_CHILD = "AHA 2020 paediatric life support (Topjian, Circulation 2020;142:S469)"
+SINUS_LIMIT = "Tanaka, J Am Coll Cardiol 2001;37:153 (maximal heart rate)"
 VENTRICULAR = "AHA/ACC/HRS 2017 ventricular arrhythmias (Al-Khatib, Circulation 2018;138:e272)"
 TECHNICAL = "AHA/ACC/HRS 2007 part I (Kligfield, Circulation 2007;115:1306)"
 PACING = TECHNICAL

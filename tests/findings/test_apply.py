@@ -10,6 +10,8 @@ from ecg_llm.findings.apply import _may_be_waves, _opened, alerts, apply_criteri
 from ecg_llm.findings.checks import Check, fact, judge
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.repolarization import BY_DEPRESSION
+from ecg_llm.findings.rhythm import ECTOPIC_P, P_ON_T, ectopic_p
+from ecg_llm.intervals import MIN_P_SHARE
 from ecg_llm.measure import measure
 from ecg_llm.quality import LeadQuality, Quality, Suspicion, assess
 
@@ -283,6 +285,53 @@ def test_flutter_that_conducts_every_other_wave_is_no_sure_sinus_tachycardia(see
     assert found["AFLT"].status != "absent"
     assert found["SR"].status != "present"
     assert found["stemi"].status != "present" or found["stemi"].doubt
+
+
+@pytest.mark.parametrize("bpm", [135, 145])
+def test_a_tachycardia_whose_p_lies_on_t_is_no_supraventricular_one(bpm):
+    """From 130/min on half of the simulated sinus tachycardias alerted as supraventricular."""
+    for seed in SEEDS:
+        record = synthetic_ecg(seed=seed, bpm=bpm).record
+        found = judged(record=record, delineation=measure(record).delineation)
+        assert found["SVTAC"].status != "present"
+        assert found["SR"].status != "absent" or found["SVTAC"].reason == ECTOPIC_P
+        if found["SR"].status == "unknown":
+            assert "look the same" in found["SR"].reason or found["SR"].reason.startswith(P_ON_T)
+
+
+@pytest.mark.parametrize(
+    ("age", "bpm", "status"),
+    [(50, 170, "present"), (50, 140, "unknown"), (8, 170, "unknown"), (8, 200, "present")],
+)
+def test_a_tachycardia_without_p_waves_is_named_by_its_rate_and_the_age(age, bpm, status):
+    made = synthetic_ecg(seed=3, rhythm="svt", bpm=bpm, age_years=age)
+    assert judged(made)["SVTAC"].status == status
+
+
+def test_beyond_the_fastest_sinus_node_of_the_age_there_is_no_sinus_rhythm():
+    slow, fast = (
+        judged(synthetic_ecg(seed=3, rhythm="svt", bpm=bpm, age_years=70)) for bpm in (140, 175)
+    )
+    assert slow["SR"].status == "unknown" and fast["SR"].status == "absent"
+    assert "≤ 159/min" in fast["SR"].evidence[0].criterion
+
+
+def test_p_waves_from_elsewhere_in_the_atria_are_no_sinus_tachycardia_and_no_alert():
+    found = [
+        judged(synthetic_ecg(seed=seed, rhythm="atrial_tachycardia", bpm=115)) for seed in SEEDS
+    ]
+    assert all(one["SVTAC"].status == "unknown" for one in found if one["SR"].status == "absent")
+    assert any(ectopic_p(one["SR"]) for one in found)
+
+
+def test_a_few_p_waves_tell_no_pr():
+    """Beneath fibrillation stood the PR of one beat, beneath a tachycardia a short one."""
+    for rhythm, bpm in (("svt", 150), ("af", 90)):
+        for seed in SEEDS:
+            record = synthetic_ecg(seed=seed, rhythm=rhythm, bpm=bpm).record
+            measured = measure(record)
+            share = np.isfinite(measured.delineation.column("p_on")).mean()
+            assert (measured.value("pr_ms") is None) == (share < MIN_P_SHARE)
 
 
 def test_most_flutter_that_conducts_every_other_wave_is_found():
