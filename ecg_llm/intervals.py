@@ -20,7 +20,7 @@ _AXIS_FLOOR_MV = {"p": 0.006, "qrs": 0.020, "t": 0.010}
 
 _P = [FIDUCIALS.index(name) for name in ("p_on", "p_peak", "p_off")]
 MIN_P_SHARE = 0.5
-"""Share of the usual beats with a P wave from which PR and the P duration are those of the record."""
+"""Share of the usual beats with a P wave from which PR and P durations are the record's."""
 
 
 def qt_corrected(qt_ms: float, rr_ms: float, formula: str = "fridericia") -> float:
