@@ -96,7 +96,7 @@ TOPICS = (
         r"\b((failure|fails?|loss) (to|of) (capture|sense|capturing|sensing)|(over|under)sens\w+|"
         r"(good|full|proper|any|no|does \w+|is \w+) captur(e|ing)|"
         r"(?=(pacemaker|pacer|device) (is )?(work\w*|function\w*|malfunction\w*|fail\w*|ok))|"
-        r"(what|which) mode|vvi|ddd|aai)\b",
+        r"(what|which) mode|vvi|ddd|aai|(is )?(set|programmed) (to|at|as))\b",
         "only spikes and the beats right after them are looked for; a device is judged with its "
         "programming at hand",
     ),
@@ -144,7 +144,8 @@ NOT_SOUGHT = re.compile(
     r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
     r"qrs[- ]t angle|coupling intervals?|compensatory pauses?|(uni|multi)focal\w*|"
     r"(mono|poly)morphi\w+|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|"
-    r"(counter[- ]?)?clockwise rotation|(right (heart|ventricular)|rv) strain|"
+    r"(counter[- ]?)?clockwise|av[- ]?nodal|re-?entr\w+|outflow tract|accessory pathway|"
+    r"(right (heart|ventricular)|rv) strain|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|dig(oxin|italis)? toxi\w+|r on t|aslanger|"
     r"strauss( criteria)?|fusion( beats?)?|captur(e|es|ing)( beats?)?|conduction ratio|"
     r"(what|which) ratio|coarse|fine f|(up|down)[- ]?slop\w+|horizontal|conca\w+|convex\w*|"

@@ -377,6 +377,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if not known:
         return Result("unverifiable", (), f"{measured.label} is unknown: {why}")
     base = without_formula(claim.subject)
+    if base == "qrs":  # a QRS that is wide over all leads is wide
+        over_all = [(name, q) for name, q in known if name == "qrs_global_ms"]
+        wide = [one for one in over_all if (one[1].value or 0.0) >= (LIMITS["qrs"][1] or 0.0)]
+        known = wide or known
     limits = _limits(base, facts)
     if limits is None:
         return Result("unverifiable", (), f"no limits of {measured.label} are set")
