@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -188,13 +188,6 @@ class BuildSummary:
         return text
 
 
-class Runner(Protocol):
-    """Runs `build_shard` over tasks, in order; a task that kills its worker goes to on_death."""
-
-    def __call__(self, tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
-        """Give one result for each task."""
-
-
 def build(
     source: Listed,
     out: Path,
@@ -268,7 +261,7 @@ def build(
         for name, rows in slices.items()
         if name not in manifest.shards
     )
-    run: Runner = _run_local
+    run: Callable[..., Iterator[ShardResult]] = _run_local
     if engine == "ray":
         from ecg_llm.data_builders.ray_engine import run_ray
 
@@ -367,22 +360,8 @@ def build_shard_isolated(task: ShardTask) -> ShardResult:
     return build_shard(task, isolated=True)
 
 
-def make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
-    """Make the rows of one record, or say why they cannot be made.
-
-    Parameters
-    ----------
-    product : Product
-        What the record is made into.
-    source : Source
-        Where it comes from.
-    item : Item
-        The record.
-
-    Returns
-    -------
-    list of dict, or Problem
-    """
+def _make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
+    """Make the rows of one record, or say why they cannot be made."""
     try:
         return product.rows(source, item)
     except ItemError as error:
@@ -419,7 +398,7 @@ def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[S
 
 
 def _maker(task: ShardTask) -> Callable[[Item], Rows | Problem]:
-    return functools.partial(make_rows, task.product, task.source)
+    return functools.partial(_make_rows, task.product, task.source)
 
 
 def _isolated(task: ShardTask) -> Iterator[Rows | Problem]:

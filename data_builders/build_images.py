@@ -7,7 +7,6 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -17,7 +16,15 @@ import numpy as np
 
 import ecg_llm
 from ecg_llm.data_builders.image_rows import image_columns
-from ecg_llm.data_builders.listing import Entry, Item, ItemError, Listing, Split, split_of
+from ecg_llm.data_builders.listing import (
+    Entry,
+    FoundRecords,
+    Item,
+    ItemError,
+    Listing,
+    Split,
+    split_of,
+)
 from ecg_llm.data_builders.page_images import render_page_example
 from ecg_llm.data_builders.page_settings import MAX_SIZE_PX, MIN_SIZE_PX, SIZE_PX
 from ecg_llm.data_builders.photograph import photograph
@@ -25,13 +32,11 @@ from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.schema import VALUES
 from ecg_llm.data_builders.shards import (
     MANIFEST,
-    ROWS_PER_GROUP,
     Manifest,
     load_finished,
-    read_group,
+    read_row,
 )
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.io import RecordRef, find_records, read_ref
 
 PHOTOGRAPHED_SHARE = 0.5
 SHARD_IMAGES = 256
@@ -78,49 +83,19 @@ class Origin(Protocol):
 
 
 @dataclass(frozen=True)
-class RecordFolder:
+class RecordFolder(FoundRecords):
     """Records of any format in a folder or a zip archive."""
 
-    folder: Path
-
-    @functools.cached_property
-    def refs(self) -> list[RecordRef]:
-        """The records, sorted by name."""
-        return find_records(self.folder)
-
     def identity(self) -> dict[str, Any]:
-        """Give a digest of names and sizes.
-
-        Returns
-        -------
-        dict
-        """
-        digest = hashlib.sha256()
-        for ref in self.refs:
-            digest.update(f"{ref.name}\0{ref.path.stat().st_size}\n".encode(errors="replace"))
-        return {"records": digest.hexdigest()}
+        """Give a digest of names and sizes."""
+        return {"records": self.digest}
 
     def count(self) -> int:
-        """Give how many records there are.
-
-        Returns
-        -------
-        int
-        """
+        """Give how many records there are."""
         return len(self.refs)
 
     def item(self, row: int) -> Item:
-        """Give a record; a folder tells no patients, so that records are split.
-
-        Parameters
-        ----------
-        row : int
-            In order of the names.
-
-        Returns
-        -------
-        Item
-        """
+        """Give a record; a folder tells no patients, so that records are split."""
         ref = self.refs[row]
         return Item(ref.name, split_of(f"images:{ref.name}"), {"ref": ref})
 
@@ -141,14 +116,8 @@ class RecordFolder:
         ItemError
             If it cannot be read; the reason does not tell where the folder lies.
         """
-        ref: RecordRef = item.cells["ref"]
-        try:
-            record = read_ref(ref)
-        except RecordError as error:
-            raise ItemError("file", str(error).replace(f"{self.folder}{os.sep}", "")) from None
-        inner = f"/{ref.member}" if ref.member else ""
-        file = ref.path.name if self.folder.is_file() else str(ref.path.relative_to(self.folder))
-        return PageEntry(record=record, source_file=file + inner)
+        record, file = self.read_ref(item.cells["ref"])
+        return PageEntry(record=record, source_file=file)
 
 
 @dataclass(frozen=True)
@@ -169,45 +138,24 @@ class BuiltSet:
         return list(accumulate(shards[name].n_rows for name in sorted(shards)))
 
     def identity(self) -> dict[str, Any]:
-        """Give a digest of the shards.
-
-        Returns
-        -------
-        dict
-        """
+        """Give a digest of the shards."""
         digest = hashlib.sha256()
         for name in sorted(self.manifest.shards):
             digest.update(f"{name}\0{self.manifest.shards[name].sha256}\n".encode())
         return {"records": digest.hexdigest()}
 
     def count(self) -> int:
-        """Give how many records there are.
-
-        Returns
-        -------
-        int
-        """
+        """Give how many records there are."""
         return self.ends[-1] if self.ends else 0
 
     def item(self, row: int) -> Item:
-        """Give a record, in the split of its patient.
-
-        Parameters
-        ----------
-        row : int
-            Over all shards.
-
-        Returns
-        -------
-        Item
-        """
+        """Give a record, in the split of its patient."""
         k = bisect.bisect_right(self.ends, row)
         name = sorted(self.manifest.shards)[k]
         inner = row - (self.ends[k - 1] if k else 0)
         split = cast(Split, self.manifest.shards[name].split)
-        record = _group(self.folder / name, inner // ROWS_PER_GROUP, ("record",))
-        at = {"shard": name, "row": inner}
-        return Item(record[inner % ROWS_PER_GROUP]["record"], split, at)
+        record = read_row(self.folder / name, inner, ("record",))["record"]
+        return Item(record, split, {"shard": name, "row": inner})
 
     def read(self, item: Item) -> PageEntry:
         """Read a record.
@@ -228,10 +176,9 @@ class BuiltSet:
         """
         path, row = self.folder / item.cells["shard"], item.cells["row"]
         try:
-            rows = _group(path, row // ROWS_PER_GROUP, _SHARD_COLUMNS)
+            found = read_row(path, row, _SHARD_COLUMNS)
         except RecordError as error:
             raise ItemError("file", str(error)) from None
-        found = rows[row % ROWS_PER_GROUP]
         return PageEntry(
             record=record_of(found),
             source_file=found["source_file"] or item.cells["shard"],
@@ -301,12 +248,7 @@ class Images:
         return str(told.get("citation") or "the source of the records.")
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         return {
             "source": self.name,
             "n": self.n,
@@ -319,12 +261,7 @@ class Images:
         }
 
     def vocabulary(self) -> dict[str, str]:
-        """Give no labels: an image points to its record, which has them.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """Give no labels: an image points to its record, which has them."""
         return {}
 
     def listing(self) -> Listing:
@@ -358,17 +295,7 @@ class Images:
         )
 
     def read(self, item: Item) -> PageEntry:
-        """Read the record of an item.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        PageEntry
-        """
+        """Read the record of an item."""
         return self.origin.read(item)
 
 
@@ -487,12 +414,6 @@ def drawing() -> dict[str, str]:
         digest.update(f"{path.name}\0".encode() + path.read_bytes())
     packages = ("opencv-python-headless", "pillow", "numpy", "matplotlib")
     return {"render": digest.hexdigest()} | {p: importlib.metadata.version(p) for p in packages}
-
-
-@functools.lru_cache(maxsize=4)
-def _group(path: Path, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Read neighbouring rows once: items come one after the other."""
-    return read_group(path, group, columns)
 
 
 def _item(source: Images, rows: list[int], k: int) -> Item:

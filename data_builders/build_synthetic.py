@@ -60,12 +60,7 @@ class Synthetic:
             )
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         return {
             "source": self.name,
             "n": self.n,
@@ -76,22 +71,11 @@ class Synthetic:
         }
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the statements that the simulator can make true.
-
-        Returns
-        -------
-        dict of str to str
-            English names by code.
-        """
+        """Give the statements that the simulator can make true."""
         return _vocabulary()
 
     def listing(self) -> Listing:
-        """List the records to be simulated; each is its own patient.
-
-        Returns
-        -------
-        Listing
-        """
+        """List the records to be simulated; each is its own patient."""
         order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
         for k in range(self.n):
             order[self._split(k)].append(k)

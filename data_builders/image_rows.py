@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ IMAGE_SCHEMA_VERSION = 1
 BUILDER = f"ecg_llm {ecg_llm.__version__}, images {IMAGE_SCHEMA_VERSION}"
 STEPS_PER_PX = 8.0
 """Places of samples are kept in eighths of a pixel: 0.0625 px off at most, up to 4095 px away."""
-"""Stands for a sample that was not recorded or is not in the image."""
 PACKED = tuple(f"traces.list.element.{name}.list.element" for name in ("x", "y"))
 
 _TRACE = pa.struct([
@@ -133,7 +133,7 @@ def image_columns(
     """
     geometry = example.geometry
     shown = dict.fromkeys(trace.lead for trace in geometry.traces if trace.shown)
-    document = {"page": settings.to_dict(), "photo": photo.to_dict() if photo else None}
+    document = {"page": asdict(settings), "photo": asdict(photo) if photo else None}
     return {
         "image": {"bytes": packed_image(example, settings, photo), "path": None},
         "kind": photo.mode if photo else "clean",

@@ -22,6 +22,7 @@ from ecg_llm.claims.check import check_text
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.build import Product
+from ecg_llm.data_builders.card import load_card
 from ecg_llm.data_builders.instruct_card import write_instruct_card
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
@@ -37,7 +38,13 @@ from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
-from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest
+from ecg_llm.data_builders.shards import (
+    content_of,
+    load_finished,
+    load_manifest,
+    read_row,
+    read_shards,
+)
 from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
@@ -131,13 +138,12 @@ class Instruct:
         ConfigError
             If the folder is not a finished set of records.
         """
-        manifest = load_finished(folder, "records")
+        load_finished(folder, "records")
         seen: dict[str, Counter[str]] = defaultdict(Counter)
-        for name in sorted(manifest.shards):
-            for group in pq.read_table(folder / name, columns=["findings"]).to_pylist():
-                status = {finding["code"]: finding["status"] for finding in group["findings"]}
-                for code in dict.fromkeys((*CODES.values(), *AXES.values())):
-                    seen[code][_holds(status, code)] += 1
+        for row in read_shards(folder, columns=("findings",)):
+            status = {finding["code"]: finding["status"] for finding in row["findings"]}
+            for code in dict.fromkeys((*CODES.values(), *AXES.values())):
+                seen[code][_holds(status, code)] += 1
         counts = tuple((c, seen[c]["present"], seen[c]["absent"]) for c in sorted(seen))
         return cls(folder, seed, rewriter, counts)
 
@@ -149,20 +155,15 @@ class Instruct:
     @property
     def licence(self) -> str:
         """Licence of the records."""
-        return str(_card(self.folder).get("licences", {"": 0}).popitem()[0])
+        return str(load_card(self.folder).get("licences", {"": 0}).popitem()[0])
 
     @property
     def citation(self) -> str:
         """What to cite."""
-        return str(_card(self.folder).get("citation", ""))
+        return str(load_card(self.folder).get("citation", ""))
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         records = content_of(load_manifest(self.folder))
         about = {"source": self.name, "records": records, "seed": self.seed}
         if self.rewriter is not None:
@@ -170,21 +171,11 @@ class Instruct:
         return about | {"conversations": INSTRUCT_BUILDER}
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the terms of ECG-QA that short answers may use, with their codes.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """Give the terms of ECG-QA that short answers may use, with their codes."""
         return {**CODES, **AXES}
 
     def listing(self) -> Listing:
-        """List the records, each with the one it is compared with.
-
-        Returns
-        -------
-        Listing
-        """
+        """List the records, each with the one it is compared with."""
         listed = _index(self.folder)
         before = _partners(listed, self.seed)
         order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
@@ -214,11 +205,12 @@ class Instruct:
         ItemError
             If nothing can be said of it.
         """
-        row = _row(self.folder, item.cells["shard"], item.cells["row"])
+        row = read_row(self.folder / item.cells["shard"], item.cells["row"], COLUMNS)
         case = case_of(row)
         earlier_row, earlier = None, None
         if (other := item.cells["earlier"]) is not None:
-            earlier_row = _row(self.folder, *other)
+            shard, place = other
+            earlier_row = read_row(self.folder / shard, place, COLUMNS)
             earlier = case_of(earlier_row)
         made, tally = self._drafts(case, earlier)
         if not made:
@@ -270,7 +262,7 @@ class Instruct:
 
         def whole(one: Draft) -> bool:
             first = earlier.facts if one.kind == "comparison" and earlier is not None else None
-            fits = borne_out(one, case.facts, first)
+            fits = _borne_out(one, case.facts, first)
             tally["conversations dropped by the check"] += not fits
             return fits
 
@@ -313,23 +305,9 @@ class Instruct:
         return Random(self._number(case, what))  # noqa: S311 (wording, no secret)
 
 
-def borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
-    """Tell whether a record bears out what the answers of a conversation claim together.
-
-    Parameters
-    ----------
-    one : Draft
-        The conversation.
-    facts : Facts
-        Of its last record.
-    earlier : Facts, optional
-        Of the one before.
-
-    Returns
-    -------
-    bool
-        Sentences that are true one by one may read otherwise in a row. A report or stepwise
-        reading that leaves out a present finding is not borne out either.
+def _borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
+    """Tell whether a record bears out what the answers of a conversation claim together: sentences
+    that are true one by one may read otherwise in a row.
     """
     text = " ".join(one.turns[1::2])
     if one.kind in ("report", "reasoning") and missing(text, facts.findings.values()):
@@ -342,25 +320,8 @@ def borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
     )
 
 
-def conversation_rows(source: Instruct, item: Item) -> list[dict[str, Any]]:
-    """Make the rows of one record, for the engine.
-
-    Parameters
-    ----------
-    source : Instruct
-        Of the set.
-    item : Item
-        From its listing.
-
-    Returns
-    -------
-    list of dict
-    """
-    return source.rows(item)
-
-
 CONVERSATIONS = Product(
-    kind="instruct", schema=instruct_schema, rows=conversation_rows, card=write_instruct_card
+    kind="instruct", schema=instruct_schema, rows=Instruct.rows, card=write_instruct_card
 )
 """Conversations, several rows a record."""
 
@@ -447,32 +408,3 @@ def _item(rows: Sequence[dict[str, Any]], before: Mapping[int, tuple[int, str]],
     earlier = None if other is None else (rows[other]["shard"], rows[other]["row"])
     cells = {"shard": row["shard"], "row": row["row"], "earlier": earlier, "pair": pair}
     return Item(row["record"], row["split"], cells)
-
-
-def _row(folder: Path, shard: str, k: int) -> dict[str, Any]:
-    """Read one row of a record set, without its signal."""
-    groups = _groups(folder, shard)
-    for n, (start, count) in enumerate(groups):
-        if start <= k < start + count:
-            return _group(folder, shard, n)[k - start]
-    raise ItemError("file", f"{shard} has no row {k}")
-
-
-@functools.lru_cache(maxsize=64)
-def _groups(folder: Path, shard: str) -> tuple[tuple[int, int], ...]:
-    meta = pq.read_metadata(folder / shard)
-    counts = [meta.row_group(n).num_rows for n in range(meta.num_row_groups)]
-    return tuple((sum(counts[:n]), count) for n, count in enumerate(counts))
-
-
-@functools.lru_cache(maxsize=8)
-def _group(folder: Path, shard: str, n: int) -> list[dict[str, Any]]:
-    with pq.ParquetFile(folder / shard) as file:
-        rows: list[dict[str, Any]] = file.read_row_group(n, columns=list(COLUMNS)).to_pylist()
-    return rows
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    from ecg_llm.data_builders.card import load_card
-
-    return load_card(folder)

@@ -1,4 +1,4 @@
-"""The card of a set of conversations: counts, balance, diversity, and what was left out."""
+"""The card of a set of conversations: counts, balance, _diversity, and what was left out."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ def count_conversations(out: Path) -> dict[str, Any]:
         "tally": dict(sorted(tally.items())),
         "verify_answers": {"yes": yes, "no": no},
         "guessing": {
-            kind: guess_rate(answers, kind)
+            kind: _guess_rate(answers, kind)
             for kind in ("verify", "choose", "query", "comparison")
             if any(name.startswith(kind) for name in answers)
         },
         "answers": {name: dict(of.most_common(12)) for name, of in sorted(answers.items())},
         "words": {kind: _spread(lengths) for kind, lengths in sorted(words.items())},
-        "forms": {kind: diversity(said) for kind, said in sorted(sentences.items())},
+        "forms": {kind: _diversity(said) for kind, said in sorted(sentences.items())},
     }
 
 
@@ -141,41 +141,16 @@ def assistant_texts(messages: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def guess_rate(answers: dict[str, Counter[str]], kind: str) -> dict[str, float]:
-    """Tell how often the most frequent answer to each form of question is right.
-
-    Parameters
-    ----------
-    answers : dict of str to Counter
-        By ``kind: form``.
-    kind : str
-        Which.
-
-    Returns
-    -------
-    dict of str to float
-        ``share`` right without any ECG, knowing only the form of the question, and ``questions``.
-    """
+def _guess_rate(answers: dict[str, Counter[str]], kind: str) -> dict[str, float]:
+    """Tell how often the commonest answer to each form of question is right, without any ECG."""
     chosen = [of for name, of in answers.items() if name.startswith(f"{kind}:")]
     right = sum(max(of.values()) for of in chosen)
     total = sum(of.total() for of in chosen)
     return {"share": round(right / total, 4), "questions": total, "forms": len(chosen)}
 
 
-def diversity(sentences: list[str]) -> dict[str, float]:
-    """Tell how varied sentences are.
-
-    Parameters
-    ----------
-    sentences : list of str
-        Of one kind.
-
-    Returns
-    -------
-    dict
-        ``sentences`` counted, distinct ``forms`` among them after numbers, leads and findings were
-        blanked, and the share of distinct words, pairs and triples.
-    """
+def _diversity(sentences: list[str]) -> dict[str, float]:
+    """Count a kind's sentences and forms, and the share of distinct words, pairs and triples."""
     read = sentences[:: max(1, len(sentences) // SENTENCES_READ)][:SENTENCES_READ]
     forms = {skeleton(sentence) for sentence in read}
     out: dict[str, float] = {"sentences": len(read), "forms": len(forms)}

@@ -136,23 +136,8 @@ _SIGN_WORDS = {
 }
 
 
-def sign_value(case: ECGCase, code: str, lead: str) -> tuple[str, float | None]:
-    """Give the value of a lead that decides a sign: of several, the lowest.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-    code : str
-        ``INVT``, ``STE_``, ``STD_`` or ``QWAVE``.
-    lead : str
-        Lead name.
-
-    Returns
-    -------
-    tuple of (str, float or None)
-        Its name, and the value in mV.
-    """
+def _sign_value(case: ECGCase, code: str, lead: str) -> tuple[str, float | None]:
+    """Name the value of a lead that decides a sign, the lowest of several, and give it in mV."""
     found = [(name, case.facts.value(name, lead).value) for name in _SIGN_VALUES[code]]
     known = [(value, name) for name, value in found if value is not None]
     return (min(known)[1], min(known)[0]) if known else (_SIGN_VALUES[code][0], None)
@@ -181,7 +166,7 @@ def _lead_questions(teller: Teller) -> list[Draft]:
                 s=sign,
                 l=lead,
             )
-            name, value = sign_value(case, code, lead)
+            name, value = _sign_value(case, code, lead)
             text = teller.pick(
                 "There is {no}{s} in {l}: {q} {v}.",
                 "{l} shows {no}{s} ({q} {v}).",
@@ -393,7 +378,7 @@ def _where(teller: Teller) -> Draft | None:
     having = [lead for lead, shows in shown.items() if shows]
     if not having or None in shown.values():
         return None
-    told = {lead: sign_value(case, code, lead) for lead in having}
+    told = {lead: _sign_value(case, code, lead) for lead in having}
     read = [
         f"{_SIGN_WORDS[name]} {teller.voice.amount(value or 0.0, 'mV')} in {lead}"
         for lead, (name, value) in told.items()

@@ -46,27 +46,14 @@ DENIED_IN_STEP = {
 """Absent findings worth denying, in groups that one sentence denies together."""
 
 
-def step_of(finding: Finding) -> str:
-    """Tell the step of a stepwise reading in which a finding is judged.
-
-    Parameters
-    ----------
-    finding : Finding
-        Any.
-
-    Returns
-    -------
-    str
-        One of `STEPS`.
-    """
+def _step_of(finding: Finding) -> str:
+    """Tell the step of a stepwise reading in which a finding is judged."""
     if finding.code in _INFARCTION or finding.code in _ISCHAEMIA:
         return STEPS[4]
     return _STEP_OF_SECTION[finding.section]
 
 
-def step_points(
-    teller: Teller, step: str, *, denials: int, facts: bool, everything: bool = False
-) -> list[Point]:
+def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list[Point]:
     """Say what belongs to one step.
 
     Parameters
@@ -79,8 +66,6 @@ def step_points(
         How many groups of absent findings to deny.
     facts : bool
         Name the measured facts of what is denied.
-    everything : bool
-        Also findings that another one says more precisely, and what could not be judged.
 
     Returns
     -------
@@ -91,7 +76,7 @@ def step_points(
     values = [name for name in VALUES_OF_STEP.get(step, ()) if case.values]
     said += [teller.value(name) or teller.unmeasured(name) for name in values]
     notable = case.notable()
-    present = [f for f in (case.of("present") if everything else notable) if step_of(f) == step]
+    present = [f for f in notable if _step_of(f) == step]
     present = [f for f in present if f.code != "NORM"]
     said += [teller.present(finding) for finding in present]
     groups = list(DENIED_IN_STEP.get(step, ()))
@@ -105,7 +90,7 @@ def step_points(
         denied += point is not None
         said.append(point)
     bare = facts and not any(point and point.evidence for point in said)
-    if bare or everything or rng.random() < 0.4:
+    if bare or rng.random() < 0.4:
         unknown = [
             finding
             for group in DENIED_IN_STEP.get(step, ())
@@ -216,7 +201,7 @@ def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
         point = teller.present(finding)  # nothing above the normal may be left out
         if point is None:
             return None, teller.unsaid
-        by_step[step_of(finding)].append(point)
+        by_step[_step_of(finding)].append(point)
     points = [point for said_there in by_step.values() for point in said_there]
     text = _laid_out(teller, by_step)
     question = asked(rng, _ASK_REPORT)

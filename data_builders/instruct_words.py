@@ -97,19 +97,7 @@ class Voice:
 
     @classmethod
     def random(cls, rng: Random, style: Style | None = None) -> Voice:
-        """Draw a style.
-
-        Parameters
-        ----------
-        rng : Random
-            Decides.
-        style : str, optional
-            If that is set.
-
-        Returns
-        -------
-        Voice
-        """
+        """Draw a style."""
         styles: tuple[Style, ...] = ("terse", "prose", "prose", "headed")
         chosen: Style = rng.choice(styles) if style is None else style
         return cls(

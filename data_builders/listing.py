@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ECGError, RecordError
 from ecg_llm.record import ECGRecord
+
+if TYPE_CHECKING:
+    from ecg_llm.io import RecordRef
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -207,15 +211,63 @@ def read_below(folder: Path, file: str) -> ECGRecord:
         raise ItemError("file", str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
-def split_of(key: str, *, val: float = 0.1, test: float = 0.1) -> Split:
-    """Assign a patient to a split by a digest of the name.
+@dataclass(frozen=True)
+class FoundRecords:
+    """Records of any format below a folder, or in a zip archive."""
+
+    folder: Path
+
+    @functools.cached_property
+    def refs(self) -> list[RecordRef]:
+        """The records, sorted by name."""
+        from ecg_llm.io import find_records
+
+        return find_records(self.folder)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names and sizes."""
+        digest = hashlib.sha256()
+        for ref in self.refs:
+            digest.update(f"{ref.name}\0{ref.path.stat().st_size}\n".encode(errors="replace"))
+        return digest.hexdigest()
+
+    def read_ref(self, ref: RecordRef) -> tuple[ECGRecord, str]:
+        """Read one of them.
+
+        Parameters
+        ----------
+        ref : RecordRef
+            One of ``refs``.
+
+        Returns
+        -------
+        record : ECGRecord
+        file : str
+            Path below the folder.
+
+        Raises
+        ------
+        ItemError
+            If it cannot be read; the reason does not tell where the folder lies.
+        """
+        from ecg_llm.io import read_ref
+
+        try:
+            record = read_ref(ref)
+        except RecordError as error:
+            raise ItemError("file", str(error).replace(f"{self.folder}{os.sep}", "")) from None
+        file = ref.path.name if self.folder.is_file() else str(ref.path.relative_to(self.folder))
+        return record, f"{file}/{ref.member}" if ref.member else file
+
+
+def split_of(key: str) -> Split:
+    """Assign a patient to a split by a digest of the name: a tenth each to val and test.
 
     Parameters
     ----------
     key : str
         Data set and pseudonym.
-    val, test : float
-        Parts of the patients.
 
     Returns
     -------
@@ -228,4 +280,4 @@ def split_of(key: str, *, val: float = 0.1, test: float = 0.1) -> Split:
     ('val', 'train')
     """
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return "test" if place < test else "val" if place < test + val else "train"
+    return "test" if place < 0.1 else "val" if place < 0.2 else "train"

@@ -60,12 +60,7 @@ class MIMICIVECG:
     )
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         files = [name for name in (RECORDS, MACHINE, NOTES) if (self.folder / name).is_file()]
         return {
             "source": self.name,
@@ -73,12 +68,7 @@ class MIMICIVECG:
         }
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the labels that may occur: the data set has none, only texts.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """Give the labels that may occur: the data set has none, only texts."""
         return {}
 
     def listing(self) -> Listing:

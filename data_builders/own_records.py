@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-import hashlib
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ from ecg_llm.cases import TABLE
 from ecg_llm.data_builders.listing import (
     SPLITS,
     Entry,
+    FoundRecords,
     Item,
     ItemError,
     Listing,
@@ -24,15 +22,15 @@ from ecg_llm.data_builders.listing import (
     split_of,
 )
 from ecg_llm.data_builders.tables import Table, read_table, sha256_of
-from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.io import RecordRef, as_written, find_records, read_ref
+from ecg_llm.errors import ConfigError
+from ecg_llm.io import RecordRef, as_written
 from ecg_llm.io.patient import parse_age, parse_sex
 from ecg_llm.scp import CODES
 from ecg_llm.vocabulary import label
 
 
 @dataclass(frozen=True)
-class OwnRecords:
+class OwnRecords(FoundRecords):
     """The records of a folder, and what ``statements.csv`` in it says of them.
 
     Attributes
@@ -47,16 +45,10 @@ class OwnRecords:
         Of the records.
     """
 
-    folder: Path
     licence: str = "not stated"
 
     name = "own"
     citation = "records of the set's owner"
-
-    @functools.cached_property
-    def refs(self) -> list[RecordRef]:
-        """The records, sorted by name."""
-        return find_records(self.folder)
 
     @functools.cached_property
     def table(self) -> Table | None:
@@ -65,31 +57,17 @@ class OwnRecords:
         return read_table(path, ("record",)) if path.is_file() else None
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         path = self.folder / TABLE
-        digest = hashlib.sha256()
-        for ref in self.refs:
-            digest.update(f"{ref.name}\0{ref.path.stat().st_size}\n".encode(errors="replace"))
         return {
             "source": self.name,
             "licence": self.licence,
-            "records": digest.hexdigest(),
+            "records": self.digest,
             "tables": {TABLE: sha256_of(path)} if path.is_file() else {},
         }
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the statements that the table may hold: those of PTB-XL.
-
-        Returns
-        -------
-        dict of str to str
-            English names by code.
-        """
+        """Give the statements that the table may hold: those of PTB-XL."""
         return {code: label(code) for code in CODES}
 
     def listing(self) -> Listing:
@@ -170,7 +148,6 @@ class OwnRecords:
         ItemError
             If a cell of its row cannot be used, or its file cannot be read.
         """
-        ref: RecordRef = item.cells["ref"]
         cells: dict[str, str] = item.cells["row"]
         names = self.vocabulary()
         codes = cells.get("statements", "").split()
@@ -184,20 +161,16 @@ class OwnRecords:
             raise ItemError("row", "age is not a number of years")
         if cells.get("sex") and sex is None:
             raise ItemError("row", "sex is neither female nor male")
-        try:
-            record = read_ref(ref)
-        except RecordError as error:
-            raise ItemError("file", str(error).replace(f"{self.folder}{os.sep}", "")) from None
+        record, file = self.read_ref(item.cells["ref"])
         if record.origin == "page":
             raise ItemError("file", "it is an image; a set of records holds recordings")
-        inner = f"/{ref.member}" if ref.member else ""
         return Entry(
             record=replace(
                 record,
                 age_years=record.age_years if age is None else age,
                 sex=sex or record.sex,
             ),
-            source_file=f"{ref.path.relative_to(self.folder)}{inner}",
+            source_file=file,
             patient=cells.get("patient") or None,
             labels=tuple((code, 100.0) for code in codes),
             statements=tuple(names[code] for code in codes),

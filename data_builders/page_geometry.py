@@ -182,23 +182,21 @@ def inside(points: Points, size: tuple[int, int]) -> Points:
     return out
 
 
-def outline(box: tuple[float, float, float, float], per_edge: int = 8) -> Points:
+def outline(box: tuple[float, float, float, float]) -> Points:
     """Give the outline of a box as a polygon that can be bent.
 
     Parameters
     ----------
     box : tuple of float
         Left, top, right, bottom.
-    per_edge : int
-        Points on each edge.
 
     Returns
     -------
-    np.ndarray, shape (4 * per_edge, 2)
+    np.ndarray, shape (32, 2)
         From the top left corner to the right.
     """
     x0, y0, x1, y1 = box
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
-    share = np.arange(per_edge)[:, None] / per_edge
+    share = np.arange(8)[:, None] / 8
     edges = [a + (b - a) * share for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)]
     return np.concatenate(edges)

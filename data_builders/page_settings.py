@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -139,12 +139,7 @@ class PageSettings:
         return self.long_px / max(self.width_mm, self.height_mm) * MM_PER_INCH
 
     def page_layout(self) -> PageLayout:
-        """Give the layout that places a record.
-
-        Returns
-        -------
-        PageLayout
-        """
+        """Give the layout that places a record."""
         return PageLayout(
             rows=self.rows,
             rhythm=self.strips,
@@ -160,18 +155,9 @@ class PageSettings:
             calibration=self.pulse == "start",
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the settings for JSON.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> PageSettings:
-        """Read what `to_dict` gave.
+        """Read the settings from JSON.
 
         Parameters
         ----------

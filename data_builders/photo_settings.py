@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -121,18 +121,9 @@ class PhotoSettings:
     quality: int
     """Of the final JPEG."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the settings for JSON.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> PhotoSettings:
-        """Read what `to_dict` gave.
+        """Read the settings from JSON.
 
         Parameters
         ----------

@@ -66,33 +66,16 @@ class PTBXL:
             raise ConfigError(f"PTB-XL has no records at {self.fs} Hz; give 100 or 500.")
 
     def identity(self) -> dict[str, Any]:
-        """Give what determines the content.
-
-        Returns
-        -------
-        dict
-        """
+        """Give what determines the content."""
         files = {name: sha256_of(self.folder / name) for name in (DATABASE, STATEMENTS)}
         return {"source": self.name, "fs": self.fs, "tables": files}
 
     def vocabulary(self) -> dict[str, str]:
-        """Give the statements of the data set.
-
-        Returns
-        -------
-        dict of str to str
-            Descriptions by SCP-ECG code.
-        """
+        """Give the statements of the data set."""
         return _statements(self.folder / STATEMENTS)
 
     def listing(self) -> Listing:
-        """List the records.
-
-        Returns
-        -------
-        Listing
-            Folds 1 to 8 train, 9 validates, 10 tests, as the data set's authors propose.
-        """
+        """List the records: folds 1 to 8 train, 9 validates, 10 tests, as their authors propose."""
         self.vocabulary()
         self._check_folder()
         column = _FILE_COLUMNS[self.fs]

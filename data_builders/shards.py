@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecg_llm.data_builders.listing import SPLITS
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError, RecordError
 
@@ -301,36 +303,41 @@ def read_shards(
         If a finished shard is gone or damaged.
     """
     manifest = load_manifest(out)
-    known = {shard.split for shard in manifest.shards.values()}
-    if split is not None and split not in known:
-        raise ConfigError(f"{out}: no split {split!r}; there are {', '.join(sorted(known))}.")
+    if split not in (None, *SPLITS):
+        raise ConfigError(f"{out}: no split {split!r}; there are {', '.join(SPLITS)}.")
     for name in sorted(manifest.shards):
         if split in (None, manifest.shards[name].split):
             yield from _rows(out / name, columns)
 
 
-def read_group(path: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Read some neighbouring rows of a shard, without those before them.
+def read_row(path: Path, k: int, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Read one row of a shard; its neighbours are kept, as rows are asked for one after the other.
 
     Parameters
     ----------
     path : Path
         The shard.
-    group : int
-        Row ``k`` of the shard is row ``k % ROWS_PER_GROUP`` of group ``k // ROWS_PER_GROUP``.
-    columns : sequence of str
+    k : int
+        Which row.
+    columns : tuple of str
         Only these.
 
     Returns
     -------
-    list of dict
-        As `read_shards` gives them.
+    dict
+        As `read_shards` gives it.
 
     Raises
     ------
     RecordError
         If the shard is gone or damaged.
     """
+    return _group(path, k // ROWS_PER_GROUP, columns)[k % ROWS_PER_GROUP]
+
+
+@functools.lru_cache(maxsize=8)
+def _group(path: Path, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Read neighbouring rows, without those before them."""
     try:
         with pq.ParquetFile(path) as file:
             table = file.read_row_group(group, columns=list(columns))

@@ -6,7 +6,8 @@ and noise at stated frequencies, from a seed alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from ecg_llm.data_builders.synthetic_conditions import CATALOGUE, ECTOPY
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.data_builders.synthetic_rhythm import ECTOPIC, NOT_CONDUCTED, ONE_TO_ONE, RHYTHMS
 from ecg_llm.data_builders.synthetic_simulate import SyntheticECG, synthetic_ecg
-from ecg_llm.leads import STANDARD_12
 from ecg_llm.quality.electrodes import SWAPS
 from ecg_llm.record import Sex
 
@@ -114,7 +114,6 @@ def random_ecg(
     *,
     fs: float = 500.0,
     seconds: float = 10.0,
-    leads: Sequence[str] = STANDARD_12,
     noise: bool = True,
     rare: float = 0.0,
     swaps: float = 0.0,
@@ -129,8 +128,6 @@ def random_ecg(
         Sampling rate.
     seconds : float, s
         Length.
-    leads : sequence of str
-        Any of the standard twelve.
     noise : bool
         Whether to add noise.
     rare : float
@@ -167,7 +164,6 @@ def random_ecg(
         conditions=conditions,
         seconds=seconds,
         fs=fs,
-        leads=leads,
         noise=draw_noise(rng) if noise else None,
         age_years=round(age),
         sex=sex,
@@ -177,17 +173,7 @@ def random_ecg(
     )
 
 
-def generate(
-    n: int,
-    seed: int = 0,
-    *,
-    fs: float = 500.0,
-    seconds: float = 10.0,
-    leads: Sequence[str] = STANDARD_12,
-    noise: bool = True,
-    rare: float = 0.0,
-    swaps: float = 0.0,
-) -> Iterator[SyntheticECG]:
+def generate(n: int, seed: int = 0, **options: Any) -> Iterator[SyntheticECG]:
     """Draw many ECGs.
 
     Parameters
@@ -196,7 +182,7 @@ def generate(
         How many.
     seed : int
         Of the whole set; record k of it does not depend on ``n``.
-    fs, seconds, leads, noise, rare, swaps
+    **options
         As in `random_ecg`.
 
     Yields
@@ -204,17 +190,5 @@ def generate(
     SyntheticECG
     """
     for k in range(n):
-        yield random_ecg(
-            _seed_of(seed, k),
-            fs=fs,
-            seconds=seconds,
-            leads=leads,
-            noise=noise,
-            rare=rare,
-            swaps=swaps,
-        )
-
-
-def _seed_of(seed: int, k: int) -> int:
-    """Seed of one record of a set."""
-    return int(np.random.SeedSequence([seed, k]).generate_state(1, np.uint32)[0])
+        own = int(np.random.SeedSequence([seed, k]).generate_state(1, np.uint32)[0])
+        yield random_ecg(own, **options)

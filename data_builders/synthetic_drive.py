@@ -12,9 +12,7 @@ Array = npt.NDArray[np.float64]
 ATRIA = SITE_NAMES.index("atria")
 
 
-def fibrillatory_waves(
-    n: int, fs: float, fields: Array, rng: np.random.Generator, size_mv: float | None = None
-) -> Array:
+def fibrillatory_waves(n: int, fs: float, fields: Array, rng: np.random.Generator) -> Array:
     """Make atrial fibrillatory waves: 4 to 9 Hz, wandering in rate, size and direction.
 
     Parameters
@@ -27,15 +25,13 @@ def fibrillatory_waves(
         Lead vectors.
     rng : numpy.random.Generator
         Source of chance.
-    size_mv : float, mV, optional
-        Size of the dipole; drawn from fine to coarse.
 
     Returns
     -------
     np.ndarray, shape (8, n), mV
     """
     time = np.arange(n) / fs
-    size = size_mv if size_mv is not None else float(np.exp(rng.normal(np.log(0.045), 0.5)))
+    size = float(np.exp(rng.normal(np.log(0.045), 0.5)))  # mV, from fine to coarse
     centre = rng.uniform(5.2, 7.6)
     dipole = np.zeros((3, n))
     strength = np.array([0.35, 0.6, 0.9])

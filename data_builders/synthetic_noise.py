@@ -89,12 +89,7 @@ class NoiseConfig:
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """Leads in which nothing can be read: flat, or with a loose electrode of their own.
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Leads in which nothing can be read: flat, or with a loose electrode of their own."""
         limbs = LIMB_LEADS if {"RA", "LA", "LL"} & set(self.loose) else ()
         gone = {*self.flat, *self.loose, *limbs}
         return tuple(lead for lead in STANDARD_12 if lead in gone)

@@ -71,33 +71,13 @@ class Loop:
 
     @classmethod
     def of(cls, *pieces: Piece) -> Loop:
-        """Build from a table of pieces.
-
-        Parameters
-        ----------
-        *pieces : Piece
-            One row a piece.
-
-        Returns
-        -------
-        Loop
-        """
+        """Build from a table of pieces."""
         numbers = np.array([piece[:6] for piece in pieces], dtype=float).reshape(-1, 6)
         sites = np.array([SITE_NAMES.index(piece[6]) for piece in pieces], dtype=np.intp)
         return cls(numbers[:, :3], numbers[:, 3:], sites)
 
     def plus(self, other: Loop) -> Loop:
-        """Let two waves act together.
-
-        Parameters
-        ----------
-        other : Loop
-            In the same shares of time.
-
-        Returns
-        -------
-        Loop
-        """
+        """Let two waves act together."""
         return Loop(
             np.vstack([self.shape, other.shape]),
             np.vstack([self.moment, other.moment]),
@@ -105,17 +85,7 @@ class Loop:
         )
 
     def scaled(self, factor: float) -> Loop:
-        """Multiply the strength.
-
-        Parameters
-        ----------
-        factor : float
-            Negative turns the wave over.
-
-        Returns
-        -------
-        Loop
-        """
+        """Multiply the strength; a negative factor turns the wave over."""
         return Loop(self.shape, self.moment * factor, self.site)
 
     def turned(self, matrix: Array) -> Loop:
@@ -133,17 +103,7 @@ class Loop:
         return Loop(self.shape, self.moment @ matrix.T, self.site)
 
     def squeezed(self, start: float, length: float) -> Loop:
-        """Put the whole wave into a part of its time.
-
-        Parameters
-        ----------
-        start, length : float
-            Shares of the new wave.
-
-        Returns
-        -------
-        Loop
-        """
+        """Put the whole wave into a part of its time."""
         shape = self.shape * length
         shape[:, 0] += start
         return Loop(shape, self.moment, self.site)

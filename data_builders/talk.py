@@ -207,7 +207,11 @@ def held(answer: str, prompt: str) -> bool:
     return all(number in shown for number in _NUMBER.findall(answer))
 
 
-def varied(facts: Facts, rng: Random, spread: float = 0.15) -> Facts:
+SPREAD = 0.15
+"""Deviation of the logarithm, to the base of two, by which values are changed."""
+
+
+def varied(facts: Facts, rng: Random) -> Facts:
     """Change every value a little, so that numbers must be read and cannot be remembered.
 
     Parameters
@@ -216,8 +220,6 @@ def varied(facts: Facts, rng: Random, spread: float = 0.15) -> Facts:
         Of a record.
     rng : Random
         Source of chance.
-    spread : float
-        Of the logarithm of the factor.
 
     Returns
     -------
@@ -229,7 +231,7 @@ def varied(facts: Facts, rng: Random, spread: float = 0.15) -> Facts:
             return quantity  # counts and ratios have their own bounds
         if quantity.unit == "deg":
             return replace(quantity, value=(quantity.value + rng.gauss(0, 25) + 180) % 360 - 180)
-        return replace(quantity, value=quantity.value * 2.0 ** rng.gauss(0, spread))
+        return replace(quantity, value=quantity.value * 2.0 ** rng.gauss(0, SPREAD))
 
     def told(finding: Finding) -> Finding:
         evidence = tuple(

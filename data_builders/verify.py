@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,10 +28,11 @@ CHECKS = {
     "images": "ecg_llm.data_builders.verify_images:check_images",
     "instruct": "ecg_llm.data_builders.verify_instruct:check_instruct",
 }
-"""By the ``kind`` of a card, the function (`Check`) that knows what its rows must hold; a new kind
-of set adds its line here."""
+"""By the ``kind`` of a card, the function that knows what its rows must hold: it takes folder,
+manifest, card and how many rows to recompute, and yields every `Fault`. A new kind of set adds its
+line here."""
 FROM_SOURCE = ("images",)
-"""Kinds that can be made again only from their source; their `Check` takes it as ``source``."""
+"""Kinds that can be made again only from their source; their check takes it as ``source``."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,6 @@ class Fault:
     def __str__(self) -> str:
         """Give it as one line."""
         return f"{self.where}: {self.what}"
-
-
-class Check(Protocol):
-    """What a kind of set is checked by, after its files were found whole."""
-
-    def __call__(
-        self, out: Path, manifest: Manifest, card: dict[str, Any], recompute: int
-    ) -> Iterator[Fault]:
-        """Yield every fault of the rows; recompute so many of them from the signal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +130,7 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
     check: Callable[..., Iterator[Fault]] = getattr(importlib.import_module(module), name)
     if source is not None:
         check = functools.partial(check, source=source)
-    faults = list(islice(check_files(out, manifest, card), MOST_FAULTS))
+    faults = list(islice(_check_files(out, manifest, card), MOST_FAULTS))
     if not faults:
         faults = list(islice(check(out, manifest, card, recompute), MOST_FAULTS))
     return Verification(
@@ -212,22 +204,8 @@ def wrong_counts(card: dict[str, Any], counted: dict[str, Any]) -> Iterator[Faul
             yield Fault(CARD, f"{part} is not what the shards hold")
 
 
-def check_files(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
-    """Check that the files are those of the manifest and that the counts add up.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-
-    Yields
-    ------
-    Fault
-    """
+def _check_files(out: Path, manifest: Manifest, card: dict[str, Any]) -> Iterator[Fault]:
+    """Check that the files are those of the manifest and that the counts add up."""
     if not manifest.complete:
         found, wanted = len(manifest.shards), manifest.n_shards
         yield Fault(MANIFEST, f"{found} of {wanted} shards are finished; run the build again")

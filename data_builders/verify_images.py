@@ -68,7 +68,7 @@ def check_images(
         owner = row["patient"] or f"\0{row['record']}"
         if splits.setdefault(owner, row["split"]) != row["split"]:
             yield Fault(name, "its patient or record is also in another split")
-        for what in check_image(row):
+        for what in _check_image(row):
             yield Fault(name, what)
         if again is not None and k in chosen:
             for what in again.compare(row):
@@ -77,19 +77,8 @@ def check_images(
     yield from wrong_counts(card, count_images(out))
 
 
-def check_image(row: Mapping[str, Any]) -> Iterator[str]:
-    """Check one row by itself.
-
-    Parameters
-    ----------
-    row : mapping
-        One value for each column.
-
-    Yields
-    ------
-    str
-        What is wrong.
-    """
+def _check_image(row: Mapping[str, Any]) -> Iterator[str]:
+    """Check one row by itself; yield what is wrong."""
     try:
         image = decode_image(row["image"]["bytes"])
         geometry = geometry_of(row)

@@ -60,7 +60,7 @@ def check_records(
         patient = row["patient"]
         if patient is not None and splits.setdefault(patient, row["split"]) != row["split"]:
             yield Fault(name, "its patient is also in another split")
-        for what in check_row(row, card.get("label_names", {})):
+        for what in _check_row(row, card.get("label_names", {})):
             yield Fault(name, what)
         if k in chosen:
             yield from _recomputed(row, manifest)
@@ -68,21 +68,8 @@ def check_records(
     yield from wrong_counts(card, count_rows(out))
 
 
-def check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-    """Check one row by itself.
-
-    Parameters
-    ----------
-    row : mapping
-        One value for each column.
-    names : mapping of str to str
-        The labels that may occur, with their names.
-
-    Yields
-    ------
-    str
-        What is wrong.
-    """
+def _check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    """Check one row by itself, its labels by the names they may have; yield what is wrong."""
     try:
         record = record_of(row)
     except (ECGError, ValueError) as error:  # such as one gain too few

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ecg_llm.record import ECGRecord
     from ecg_llm.zero_shot import Labels
 
@@ -43,7 +45,11 @@ class Classified:
 
 
 def classify(
-    records: Sequence[ECGRecord], labels: Labels, *, head: bool = False
+    records: Sequence[ECGRecord],
+    labels: Labels,
+    *,
+    head: bool = False,
+    trained: Path | None = None,
 ) -> list[Classified]:
     """Score records for statements; the encoder reads all of them together.
 
@@ -56,6 +62,8 @@ def classify(
     head : bool
         Use the trained head, with measured features, instead of words; it knows the statements
         and classes of PTB-XL.
+    trained : Path, optional
+        Folder of another encoder with its head, for ``head``.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def classify(
         check_head(labels)
     parts = [readable(record) for record in records]
     good = [part for part, why in parts if why is None]
-    rows = iter(_scores(good, labels, head) if good else ())
+    rows = iter(_scores(good, labels, head, trained) if good else ())
     return [
         Classified(record=part.name, scores=next(rows) if why is None else {}, refused=why)
         for part, why in parts
@@ -127,7 +135,9 @@ def readable(record: ECGRecord) -> tuple[ECGRecord, str | None]:
     return record.only(quality.from_s, quality.to_s), None
 
 
-def _scores(records: Sequence[ECGRecord], labels: Labels, head: bool) -> list[dict[str, float]]:
+def _scores(
+    records: Sequence[ECGRecord], labels: Labels, head: bool, trained: Path | None
+) -> list[dict[str, float]]:
     """Score readable records."""
     if head:
         from ecg_llm.head import head_scores
@@ -137,7 +147,7 @@ def _scores(records: Sequence[ECGRecord], labels: Labels, head: bool) -> list[di
                 name: round(row[str(key)], 6)
                 for name, key in zip(labels.names, labels.keys, strict=True)
             }
-            for row in head_scores(records)
+            for row in head_scores(records, trained=trained)
         ]
     from ecg_llm.encode import encode
     from ecg_llm.zero_shot import zero_shot_scores

@@ -100,7 +100,7 @@ def with_comparison(now: Report, before: Report) -> Report:
         Every sentence of its new section rests on evidence from both.
     """
     comparison = compare(now, before)
-    claims = tuple(_claims(comparison))
+    claims = tuple(comparison_claims(comparison))
     known = {claim.text for claim in now.claims}
     told = " ".join(claim.text for claim in claims)
     return now.model_copy(
@@ -222,8 +222,21 @@ def _voltages(finding: Finding) -> dict[tuple[str, str], float]:
     }
 
 
-def _claims(comparison: Comparison) -> Iterator[Claim]:
-    """Say the comparison in sentences."""
+def comparison_claims(comparison: Comparison, *, whole: bool = True) -> Iterator[Claim]:
+    """Say a comparison in sentences.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of two ECGs.
+    whole : bool
+        Whether it holds all that both show, and not only what was asked for.
+
+    Yields
+    ------
+    Claim
+        What changed first.
+    """
     if not comparison.compared:
         text = sentence(f"not compared: {comparison.reason}")
         yield Claim(text=text, status="unverifiable", kind="unknown")
@@ -252,7 +265,7 @@ def _claims(comparison: Comparison) -> Iterator[Claim]:
                 status="unverifiable",
                 kind="unknown",
             )
-    if not comparison.findings:
+    if whole and not comparison.findings:
         yield Claim(text="Neither ECG shows a finding.", status="supported", kind="absent")
 
 

@@ -114,7 +114,7 @@ def build_report(
     refused = not quality.acceptable or measurements is None
     if refused or measurements is None:
         findings, values, table = (), {}, {}
-        impression = [_refusal(quality)]
+        impression = [refusal(quality)]
         sections = [Section(title="Technical quality", statements=_quality(record, quality, ()))]
     else:
         measurements = replace(measurements, values=withheld(measurements.values, findings))
@@ -348,7 +348,18 @@ LOOK_AT_THE_PATIENT = (
 )
 
 
-def _refusal(quality: Quality) -> Claim:
+def refusal(quality: Quality) -> Claim:
+    """Say that a tracing is not read, and why.
+
+    Parameters
+    ----------
+    quality : Quality
+        That refuses it.
+
+    Returns
+    -------
+    Claim
+    """
     reasons = "; ".join(quality.reasons) or "insufficient technical quality"
     text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")
     if not quality.usable_leads:

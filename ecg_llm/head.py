@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.encode import WEIGHTS as ENCODER
 from ecg_llm.encode import encode
 from ecg_llm.errors import ConfigError
 from ecg_llm.head_features import FEATURES, feature_row
@@ -197,6 +198,7 @@ def head_scores(
     measurements: Sequence[Measurements | None] | None = None,
     *,
     vectors: Array | None = None,
+    trained: Path | None = None,
 ) -> list[dict[str, float]]:
     """Give probabilities of PTB-XL's 71 statements, 5 super- and 23 sub-classes.
 
@@ -209,17 +211,30 @@ def head_scores(
         but for those that were read from a page.
     vectors : np.ndarray, shape (n_records, D), optional
         Record vectors, if they were encoded before.
+    trained : Path, optional
+        Folder of another encoder with its head; what ships if left out.
 
     Returns
     -------
     list of dict of str to float
         By code (``AFIB``) and by class (``super:MI``, ``sub:AMI``), for each record.
+
+    Raises
+    ------
+    ConfigError
+        If encoder or head are not there, or do not belong together.
     """
-    head = bundled_head()
+    head = _head(WEIGHTS if trained is None else trained / WEIGHTS.name)
     if measurements is None:
         measurements = [_measured(record) for record in records]
     if vectors is None:
-        vectors = encode(records).vector
+        weights = None if trained is None else trained / ENCODER.name
+        vectors = encode(records, weights=weights).vector
+    if vectors.shape[1] != head.vector_weight.shape[1]:
+        raise ConfigError(
+            f"{trained or WEIGHTS.parent}: the encoder gives {vectors.shape[1]} features, its head "
+            f"takes {head.vector_weight.shape[1]}; train the head anew with `ecgllm train head`."
+        )
     rows = np.stack(
         [feature_row(record, found) for record, found in zip(records, measurements, strict=True)]
     )
@@ -240,12 +255,7 @@ def _measured(record: ECGRecord) -> Measurements | None:
     return None if quality.verdict == "refuse" else measure(record, quality)
 
 
-@lru_cache(maxsize=1)
-def bundled_head() -> Head:
-    """Read the head that ships with the package, once.
-
-    Returns
-    -------
-    Head
-    """
-    return Head.load(WEIGHTS)
+@lru_cache(maxsize=2)
+def _head(path: Path) -> Head:
+    """Read a head once."""
+    return Head.load(path)

@@ -31,7 +31,7 @@ _DRUGS = (
     r"warfarin|heparin|aspirin|clopidogrel|furosemide|statins?|adenosine|verapamil|diltiazem|"
     r"lidocaine|flecainide|insulin|metformin|anticoagula\w+|thromboly\w+|ramipril|lisinopril|"
     r"sotalol|dofetilide|ondansetron|haloperidol|methadone|citalopram|antibiotics?|blood thinners?|"
-    r"doacs?|noacs?"
+    r"doacs?|noacs?|lysis|lyse"
 )
 TOPICS = (
     Topic(
@@ -43,7 +43,8 @@ TOPICS = (
     Topic(
         "what is to be done",
         r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
-        r"give|treat|shock)|needs? (a |an |to have a )?(pacemaker|icd|defibrillator|ablation|"
+        r"give|treat|shock)|needs? (a |an |to have a )?(pac(er|ing|emaker)|icd|"
+        r"defibrillator|ablation|"
         r"cardioversion|catheter\w*)|(pacemaker|icd|ablation) (be )?(needed|required|necessary)|"
         r"cath( ?lab)?|pci|discharged?(?! (letter|summary|note|report))|"
         r"what (should|would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|"
@@ -52,7 +53,9 @@ TOPICS = (
         r"shock|"
         r"admit(ted)?|admission|refer(red|ral)?|call (the |a )?(cardiolog\w+|doctor|ambulance)|"
         r"crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|"
-        r"lytics|wake (\w+ )?\w+|escalate|consultant|(do|play) sports?|"
+        r"lytics|wake (\w+ )?\w+|escalate|consultant|call for \w+|"
+        r"(do|play|compete\w*)( \w+)? (sports?|football|soccer|rugby)|"
+        r"(tell|say to|inform|reassure) (the |my |this )?(patient|family)|"
         r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operat\w+|surgery|anaesthe\w+|anesthe\w+|fly|"
         r"drive|exercise|go home|sports?)|(go|send|sent) (\w+ )?home|"
         r"fit(ness)?[- ]to[- ]\w+|(medical|fitness) certificate|driving licen[cs]e)\b",
@@ -66,7 +69,7 @@ TOPICS = (
     ),
     Topic(
         "pump function, pressure or valves",
-        r"\b(ejection fraction|lvef|\bef\b|cardiac output|blood pressure|hypertension|"
+        r"\b(ejection fraction|lvef|\bef\b|cardiac output|blood pressure|bp|hypertension|"
         r"wall motion|(heart|cardiac) size|heart (enlarged|dilated|big)|"
         r"(enlarged|dilated|big) heart|cardiomegaly|valve|valvular|"
         r"(aortic|mitral) (stenosis|regurgitation)|stenosis|"
@@ -76,14 +79,16 @@ TOPICS = (
     Topic(
         "the coronary artery",
         r"\b(coronary arter\w+|which (\w+ )?(artery|vessel)|culprit\w*|left main|"
-        r"(lad|rca|lcx) (occlusion|lesion|stenosis|disease)|circumflex)\b",
+        r"(?<!the )(lad|rca|lcx) (occlu\w+|lesion|stenosis|disease\w*|block\w+)|circumflex|"
+        r"the (proximal |mid |distal )?(lad|rca|lcx)|lmca)\b",
         "an ECG shows walls of the heart, and arteries supply them differently from one person to "
         "another",
     ),
     Topic(
         "the cause of a symptom",
         r"\b(could|can|does|is|are|explain\w*|cause[sd]?|due to|because of)\b[^.?]*\b"
-        r"(pain|syncope|palpitations?|dizz\w+|breathless\w*|faint\w*|collapsed?|symptoms?)\b",
+        r"(pain|syncope|palpitations?|dizz\w+|breathless\w*|faint\w*|collapsed?|symptom\w*|anxi\w+|"
+        r"stress(ed)?)\b",
         "what somebody feels has many causes, and an ECG without a finding excludes none of them",
     ),
     Topic(
@@ -91,7 +96,7 @@ TOPICS = (
         r"\b((failure|fails?|loss) (to|of) (capture|sense|capturing|sensing)|(over|under)sens\w+|"
         r"(good|full|proper|any|no|does \w+|is \w+) captur(e|ing)|"
         r"(?=(pacemaker|pacer|device) (is )?(work\w*|function\w*|malfunction\w*|fail\w*|ok))|"
-        r"(what|which) mode|vvi|ddd|aai)\b",
+        r"(what|which) mode|vvi|ddd|aai|(is )?(set|programmed) (to|at|as))\b",
         "only spikes and the beats right after them are looked for; a device is judged with its "
         "programming at hand",
     ),
@@ -139,8 +144,13 @@ NOT_SOUGHT = re.compile(
     r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
     r"qrs[- ]t angle|coupling intervals?|compensatory pauses?|(uni|multi)focal\w*|"
     r"(mono|poly)morphi\w+|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|"
-    r"(counter[- ]?)?clockwise rotation|(right (heart|ventricular)|rv) strain|"
-    r"p[rq][- ](seg(ment)?( depression)?|depression)|digoxin toxicity|r on t|aslanger|"
+    r"(counter[- ]?)?clockwise|av[- ]?nodal|re-?entr\w+|outflow tract|accessory pathway|"
+    r"(right (heart|ventricular)|rv) strain|"
+    r"p[rq][- ](seg(ment)?( depression)?|depression)|dig(oxin|italis)? toxi\w+|r on t|aslanger|"
+    r"strauss( criteria)?|fusion( beats?)?|captur(e|es|ing)( beats?)?|conduction ratio|"
+    r"(what|which) ratio|coarse|fine f|(up|down)[- ]?slop\w+|horizontal|conca\w+|convex\w*|"
+    r"(by |with )?(framingham|hodges|rautaharju)('s)?|"
+    r"(from )?which ventricle|(which|what) (focus|origin)|[rl]vot|"
     r"south african flag|pardee|aberran\w+|(rate|tachycardia)[- ](related|dependent))\b",
     re.IGNORECASE,
 )

@@ -22,12 +22,7 @@ class PageNetConfig:
     """Residual blocks of each level."""
 
     def build(self) -> PageNet:
-        """Make the net with fresh weights.
-
-        Returns
-        -------
-        PageNet
-        """
+        """Make the net with fresh weights."""
         return PageNet(self)
 
 

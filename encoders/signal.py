@@ -92,12 +92,7 @@ class SignalEncoderConfig:
         return cls(widths=widths, blocks=blocks, width=width, depth=depth, heads=heads)
 
     def build(self) -> SignalEncoder:
-        """Make the net with fresh weights.
-
-        Returns
-        -------
-        SignalEncoder
-        """
+        """Make the net with fresh weights."""
         return SignalEncoder(self)
 
 

@@ -32,12 +32,7 @@ class TextTowerConfig:
     """Of record features and hidden layers, in training."""
 
     def build(self) -> TextTowerNet:
-        """Make the net with fresh weights.
-
-        Returns
-        -------
-        TextTowerNet
-        """
+        """Make the net with fresh weights."""
         return TextTowerNet(self)
 
 
@@ -125,17 +120,7 @@ class TextTowerNet(nn.Module):
         return self.log_scale.exp() * (self.records(vectors) @ said.T) + priors
 
     def tower(self, card: dict[str, object]) -> TextTower:
-        """Give what runs without torch.
-
-        Parameters
-        ----------
-        card : dict
-            Data, licence, how it was trained.
-
-        Returns
-        -------
-        TextTower
-        """
+        """Give what runs without torch."""
 
         def array(x: Tensor) -> FloatArray:
             out: FloatArray = x.detach().float().numpy()

@@ -149,8 +149,6 @@ def bootstrap(
     *,
     groups: Groups | None = None,
     rounds: int = 200,
-    seed: int = 0,
-    least_positives: int = 1,
 ) -> tuple[float, float]:
     """Give 95 % limits of a macro average by drawing patients again.
 
@@ -162,28 +160,23 @@ def bootstrap(
         Patient of each record; each of another one by default.
     rounds : int
         Draws.
-    seed : int
-        Of the draws.
-    least_positives : int
-        As for `macro`.
 
     Returns
     -------
     low, high : float
         NaN if nothing can be judged.
     """
-    enough = np.nansum(truth, axis=0) >= least_positives
-    truth, score = truth[:, enough], score[:, enough]
+    judged = np.nansum(truth, axis=0) > 0
+    truth, score = truth[:, judged], score[:, judged]
     return limits(
         lambda rows: macro(measure, truth[rows], score[rows])[0],
         np.arange(len(truth), dtype=np.int64) if groups is None else groups,
         rounds,
-        seed,
     )
 
 
 def calibration(
-    truth: npt.ArrayLike, probability: npt.ArrayLike, bins: int = 10
+    truth: npt.ArrayLike, probability: npt.ArrayLike
 ) -> tuple[float, list[tuple[float, float, int]]]:
     """Compare probabilities with what came true.
 
@@ -191,15 +184,13 @@ def calibration(
     ----------
     truth, probability : array_like, shape (n,)
         NaN in truth where it is not known.
-    bins : int
-        Of equal width.
 
     Returns
     -------
     ece : float
         Expected calibration error: the mean distance, weighed by how often it occurs.
     curve : list of (float, float, int)
-        Mean probability, share that came true and count of each bin that is not empty.
+        Of ten equal bins, those that are not empty: mean probability, share that came true, count.
 
     Examples
     --------
@@ -209,10 +200,10 @@ def calibration(
     y, p = np.asarray(truth, float), np.asarray(probability, float)
     known = np.isfinite(y)
     y, p = y[known], p[known]
-    of = np.minimum((p * bins).astype(int), bins - 1)
+    of = np.minimum((p * 10).astype(int), 9)
     curve = [
         (float(p[of == k].mean()), float(y[of == k].mean()), int((of == k).sum()))
-        for k in range(bins)
+        for k in range(10)
         if (of == k).any()
     ]
     n = sum(count for *_, count in curve)

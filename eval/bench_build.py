@@ -49,12 +49,7 @@ class BuildBenchmark(Result):
         return MIMIC_RECORDS / self.per_core / MIMIC_CORES / 3600
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         return (
             f"{self.what}: {self.n_records} records in {self.cpu_s:.1f} s of one core "
             f"({self.wall_s:.1f} s of wall clock)\n"

@@ -49,12 +49,7 @@ class EncoderBench(Result):
     classify_cold_s: float
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         ours = f"{self.single_ms:12.1f} ms {self.batched_per_s:14.0f} records/s"
         torch = f"{self.torch_single_ms:12.1f} ms {self.torch_batched_per_s:14.0f} records/s"
         return (

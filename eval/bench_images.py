@@ -47,12 +47,7 @@ class SizeBenchmark:
         return self.matplotlib_s / self.clean_s
 
     def render(self) -> str:
-        """Give the figures as a line of the table.
-
-        Returns
-        -------
-        str
-        """
+        """Give the figures as a line of the table."""
         return (
             f"{self.size_px:>6} px{1 / self.clean_s:>11.1f}{1 / self.photographed_s:>14.1f}"
             f"{1 / self.matplotlib_s:>12.2f}{self.ratio:>8.1f}"
@@ -76,12 +71,7 @@ class ImageBenchmark(Result):
     sizes: tuple[SizeBenchmark, ...]
 
     def render(self) -> str:
-        """Give the figures as a table.
-
-        Returns
-        -------
-        str
-        """
+        """Give the figures as a table."""
         head = (
             f"{self.pages} pages of every layout and paper, encoding counted; pages a second of "
             "one core\n"

@@ -34,12 +34,7 @@ class InstructBench(Result):
     mimic_hours: float
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         return (
             f"{self.conversations} checked conversations on {self.records} records\n"
             f"one core       {self.rate:8.1f} conversations/s\n"

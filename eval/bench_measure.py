@@ -10,6 +10,8 @@ from ecg_llm.eval.neurokit import delineate_with_neurokit
 from ecg_llm.eval.result import Result
 from ecg_llm.record import ECGRecord
 
+REPEATS, PEER_REPEATS = 20, 3
+
 
 @dataclass(frozen=True)
 class MeasureBench(Result):
@@ -36,12 +38,7 @@ class MeasureBench(Result):
     ratio: float
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         steps = ", ".join(f"{name} {ms:.1f}" for name, ms in self.steps_ms.items())
         return (
             f"{self.record}\n"
@@ -51,15 +48,13 @@ class MeasureBench(Result):
         )
 
 
-def bench_measure(record: ECGRecord, *, repeats: int = 20, peer_repeats: int = 3) -> MeasureBench:
+def bench_measure(record: ECGRecord) -> MeasureBench:
     """Time the measuring lane and neurokit2 on the same record.
 
     Parameters
     ----------
     record : ECGRecord
         Best a 10 s, 12-lead, 500 Hz one.
-    repeats, peer_repeats : int
-        Runs of each; the shortest counts, as it is disturbed least.
 
     Returns
     -------
@@ -76,14 +71,14 @@ def bench_measure(record: ECGRecord, *, repeats: int = 20, peer_repeats: int = 3
         "delineate": lambda: delineate(record),
         "measure": lambda: measure(record, quality, delineation),
     }
-    steps_ms = {name: shortest_ms(step, repeats) for name, step in steps.items()}
+    steps_ms = {name: shortest_ms(step, REPEATS) for name, step in steps.items()}
 
     def lane() -> None:
         judged = assess(record)
         measure(record, judged, delineate(record))
 
-    ours = shortest_ms(lane, repeats)
-    peer = shortest_ms(lambda: delineate_with_neurokit(record), peer_repeats)
+    ours = shortest_ms(lane, REPEATS)
+    peer = shortest_ms(lambda: delineate_with_neurokit(record), PEER_REPEATS)
     return MeasureBench(
         record=f"{record.name}: {len(record.leads)} leads, {record.duration_s:g} s, "
         f"{record.fs:g} Hz",

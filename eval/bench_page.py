@@ -58,12 +58,7 @@ class PageBenchmark(Result):
         return self.matplotlib_draw_s / self.draw_s
 
     def render(self) -> str:
-        """Give the figures as a table.
-
-        Returns
-        -------
-        str
-        """
+        """Give the figures as a table."""
         rows = [
             ("", "draw", "PNG", "together"),
             ("ecg_llm", *_ms(self.draw_s, self.png_s)),

@@ -87,12 +87,7 @@ class DelineationResult(Result):
     methods: dict[str, MethodScore]
 
     def render(self) -> str:
-        """Give the table as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the table as text."""
         lines = [f"{self.n_records} records. {self.note}"]
         for name, score in self.methods.items():
             lines += ["", name]
@@ -135,18 +130,8 @@ def record_intervals_ms(read: Delineation) -> dict[str, float]:
     return out
 
 
-def waves_of(read: Delineation) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
-    """List every lead's waves.
-
-    Parameters
-    ----------
-    read : Delineation
-        What was found.
-
-    Returns
-    -------
-    dict of str to dict of str to np.ndarray, shape (n, 3), s
-    """
+def _waves_of(read: Delineation) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
+    """List every lead's waves, shape (n, 3), s."""
     out = {}
     for i, lead in enumerate(read.leads):
         rows = {}
@@ -205,21 +190,13 @@ class Tally:
         self.n: dict[str, int] = {}
 
     def add(self, marks: LudbMarks, read: Delineation) -> None:
-        """Count one record.
-
-        Parameters
-        ----------
-        marks : LudbMarks
-            Its truth.
-        read : Delineation
-            What was found.
-        """
+        """Count one record."""
         truth = marks.delineation()
         ours, theirs = record_intervals_ms(read), record_intervals_ms(truth)
         for name in INTERVALS:
             self.intervals[name].append(abs(ours[name] - theirs[name]))
         self.rate.append(_rate_error(truth.r_s, read.r_s))
-        found = waves_of(read)
+        found = _waves_of(read)
         for lead, waves in marks.waves_s.items():
             edges = np.concatenate([w[:, [0, 2]].ravel() for w in waves.values()])
             if not np.isfinite(edges).any():
@@ -238,12 +215,7 @@ class Tally:
                     self.n[name] = self.n.get(name, 0) + len(theirs_s)
 
     def score(self) -> MethodScore:
-        """Give the figures.
-
-        Returns
-        -------
-        MethodScore
-        """
+        """Give the figures."""
         boundaries = {}
         for name, parts in self.errors.items():
             errors = np.concatenate(parts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.encoder import truth_of
-from ecg_llm.eval.findings import ptbxl_rows, with_person
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
 from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS
 from ecg_llm.ptbxl import statements_of
@@ -23,37 +24,13 @@ FS = 500.0
 """Rate at which hum is added: 50 and 60 Hz do not exist at 100 Hz."""
 
 
-def zeroed(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-    """Set every sample to zero: nothing may be classified.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Not used.
-
-    Returns
-    -------
-    ECGRecord
-    """
+def _zeroed(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
+    """Set every sample to zero: nothing may be classified."""
     return replace(record, signal=np.zeros_like(record.signal))
 
 
-def shuffled(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-    """Shuffle stretches of 0.2 s: rhythm and intervals are lost.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Of the order.
-
-    Returns
-    -------
-    ECGRecord
-    """
+def _shuffled(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
+    """Shuffle stretches of 0.2 s: rhythm and intervals are lost."""
     size = max(1, round(BLOCK_S * record.fs))
     n = record.n_samples // size
     blocks = record.signal[:, : n * size].reshape(len(record.leads), n, size)
@@ -61,57 +38,18 @@ def shuffled(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
     return replace(record, signal=np.concatenate([mixed, record.signal[:, n * size :]], axis=1))
 
 
-def leads_permuted(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-    """Exchange the leads under their names: walls and axis are lost.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Of the order.
-
-    Returns
-    -------
-    ECGRecord
-    """
+def _leads_permuted(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
+    """Exchange the leads under their names: walls and axis are lost."""
     return replace(record, signal=record.signal[rng.permutation(len(record.leads))])
 
 
-def gain_halved(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-    """Halve every voltage: hypertrophy is lost, rhythm stays.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Not used.
-
-    Returns
-    -------
-    ECGRecord
-    """
+def _gain_halved(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
+    """Halve every voltage: hypertrophy is lost, rhythm stays."""
     return replace(record, signal=record.signal * np.float32(0.5))
 
 
-def hum(record: ECGRecord, rng: np.random.Generator, hz: float) -> ECGRecord:
-    """Add mains hum of 0.2 mV to every lead: nothing of the heart is lost.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Of the phases.
-    hz : float
-        50 or 60.
-
-    Returns
-    -------
-    ECGRecord
-        At 500 Hz.
-    """
+def _hum(record: ECGRecord, rng: np.random.Generator, hz: float) -> ECGRecord:
+    """Add mains hum of 0.2 mV to every lead, at 500 Hz: nothing of the heart is lost."""
     from ecg_llm.signal import resample
 
     signal = record.signal if record.fs >= FS else resample(record.signal, record.fs, FS)
@@ -122,47 +60,13 @@ def hum(record: ECGRecord, rng: np.random.Generator, hz: float) -> ECGRecord:
     return replace(record, signal=(signal + wave).astype(np.float32), fs=fs)
 
 
-def hum_50(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-    """Add European mains hum.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Of the phases.
-
-    Returns
-    -------
-    ECGRecord
-    """
-    return hum(record, rng, 50.0)
-
-
-def hum_60(record: ECGRecord, rng: np.random.Generator) -> ECGRecord:
-    """Add American mains hum.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-    rng : np.random.Generator
-        Of the phases.
-
-    Returns
-    -------
-    ECGRecord
-    """
-    return hum(record, rng, 60.0)
-
-
 DISTURBANCES: dict[str, Callable[[ECGRecord, np.random.Generator], ECGRecord]] = {
-    "zeroed": zeroed,
-    "shuffled in time": shuffled,
-    "leads permuted": leads_permuted,
-    "gain halved": gain_halved,
-    "50 Hz hum": hum_50,
-    "60 Hz hum": hum_60,
+    "zeroed": _zeroed,
+    "shuffled in time": _shuffled,
+    "leads permuted": _leads_permuted,
+    "gain halved": _gain_halved,
+    "50 Hz hum": partial(_hum, hz=50.0),
+    "60 Hz hum": partial(_hum, hz=60.0),
 }
 """What is done to the records."""
 
@@ -205,12 +109,7 @@ class DisturbedResult(Result):
     rows: tuple[DisturbedRow, ...]
 
     def render(self) -> str:
-        """Write the table, in Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table, in Markdown."""
         lines = [
             "| disturbance | refused | super-class AUC | rhythm AUC | hypertrophy AUC |",
             "| --- | ---: | ---: | ---: | ---: |",
@@ -249,10 +148,8 @@ def evaluate(
     -------
     DisturbedResult
     """
-    from ecg_llm.io import read_record
-
-    listed = ptbxl_rows(data, tuple(folds), 100)[:limit]
-    records = [with_person(read_record(data / f"{row['filename_lr']}.hea"), row) for row in listed]
+    listed = ptbxl_rows(data, tuple(folds))[:limit]
+    records = [read_row(data, row) for row in listed]
     statements = [statements_of(row) for row in listed]
     rows = [_row("none", records, statements)]
     for done, (name, spoil) in enumerate(DISTURBANCES.items(), start=1):

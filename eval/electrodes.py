@@ -43,12 +43,7 @@ class SwapEvaluation(Result):
     noticed: dict[str, float]
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         lines = [
             f"Exchanged electrodes, {self.n_records} PTB-XL records that no fitting saw",
             f"Suspected as they are: {self.false_alarms:.1%}",

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import auc, auprc, bootstrap, calibration, macro
-from ecg_llm.eval.findings import ptbxl_rows, with_person
 from ecg_llm.eval.patients import Groups, patients_of
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
 from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
@@ -109,12 +109,7 @@ class EncoderResult(Result):
     refusal: tuple[tuple[float, float, float], ...]
 
     def render(self) -> str:
-        """Write the figures as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the figures as text."""
         folds = ", ".join(map(str, self.folds))
         lines = [
             f"PTB-XL, fold {folds}, 100 Hz: {self.n_test} records judged, {self.n_refused} refused",
@@ -134,6 +129,9 @@ class EncoderResult(Result):
                 f"{row.task:<17}{row.how:<14}{row.leads:<12}{limits:<22}{row.auc_5:<8.3f}"
                 f"{stated:<14}{row.auprc:<8.3f}{row.n_classes} ({row.n_classes_5})"
             )
+        if not self.refusal:
+            lines += ["", "No head is there (ecgllm train head makes one)."]
+            return "\n".join(lines)
         lines += ["", f"Calibration of the head: expected error {self.ece:.4f}"]
         lines += [
             f"  said {said:.2f}, came true {came:.2f} ({count})"
@@ -147,12 +145,7 @@ class EncoderResult(Result):
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """Write the figures for the documentation.
-
-        Returns
-        -------
-        str
-        """
+        """Write the figures for the documentation."""
         lines = [
             "| task | how | leads | macro AUC (95 %) | ≥ 5 positives | stated | AUPRC | "
             "classes (≥ 5) |",
@@ -173,9 +166,10 @@ def evaluate(
     folds: Sequence[int] = (9,),
     lead_sets: Sequence[str] = tuple(LEAD_SETS),
     rounds: int = 200,
+    trained: Path | None = None,
     progress: Progress | None = None,
 ) -> EncoderResult:
-    """Judge the bundled encoder on PTB-XL.
+    """Judge an encoder on PTB-XL.
 
     Parameters
     ----------
@@ -187,6 +181,9 @@ def evaluate(
         Keys of `LEAD_SETS`.
     rounds : int
         Of the bootstrap.
+    trained : Path, optional
+        Folder of another encoder than the bundled one: its head is judged if it is there, words
+        are not, as the text tower reads the bundled one.
     progress : callable, optional
         Called with steps done and in all.
 
@@ -194,15 +191,27 @@ def evaluate(
     -------
     EncoderResult
 
+    Raises
+    ------
+    ConfigError
+        If there is no encoder, or it has learnt from the records that judge.
+
     Notes
     -----
     The encoder has learnt the statements of folds 1 to 8, so a linear reader of a hundredth of
     the labels shows how easily its vector is read, not how it would do without those labels.
     """
-    from ecg_llm.encode import encode
+    from ecg_llm.encode import WEIGHTS, encode
+    from ecg_llm.head import WEIGHTS as HEAD
     from ecg_llm.head import head_scores
     from ecg_llm.zero_shot import Labels, zero_shot_scores
 
+    weights = None if trained is None else trained / WEIGHTS.name
+    has_head = trained is None or (trained / HEAD.name).is_file()
+    if trained is not None:
+        from ecg_llm.training.store import check_blind
+
+        check_blind(trained, folds)
     steps = len(lead_sets) + 2
     test, statements, n_refused, groups = read_judged(data, folds)
     try:
@@ -213,36 +222,40 @@ def evaluate(
         train, train_statements = [], []
     rows: list[EncoderRow] = []
     reliability: tuple[float, list[tuple[float, float, int]]] = (float("nan"), [])
-    encoded = encode(test)
+    encoded = encode(test, weights=weights)
     vectors = encoded.vector
     refusal: list[tuple[float, float, float]] = []
     for done, leads in enumerate(lead_sets):
         chosen = [_only(record, LEAD_SETS[leads]) for record in test]
-        vectors_of = vectors if leads == "12" else encode(chosen).vector
-        scored = head_scores(chosen, vectors=vectors_of)
+        vectors_of = vectors if leads == "12" else encode(chosen, weights=weights).vector
+        scored = head_scores(chosen, vectors=vectors_of, trained=trained) if has_head else []
         for task in PTBXL_TASKS:
             labels = Labels.of_task(task)
             truth = truth_of(statements, labels.keys)
-            head = np.array([[row[str(key)] for key in labels.keys] for row in scored])
-            rows.append(_row(task, "head", leads, truth, head, groups, rounds))
-            words = zero_shot_scores(vectors_of, labels).astype(np.float64)
-            rows.append(_row(task, "zero-shot", leads, truth, words, groups, rounds))
-            if leads == "12" and task == "ptbxl-super":
-                refusal = refusal_curve(truth, head, encoded.uncertainty)
-            if leads == "12" and task == "ptbxl-all":
-                reliability = calibration(truth.ravel(), head.ravel())
+            if has_head:
+                head = np.array([[row[str(key)] for key in labels.keys] for row in scored])
+                rows.append(_row(task, "head", leads, truth, head, groups, rounds))
+                if leads == "12" and task == "ptbxl-super":
+                    refusal = refusal_curve(truth, head, encoded.uncertainty)
+                if leads == "12" and task == "ptbxl-all":
+                    reliability = calibration(truth.ravel(), head.ravel())
+            if trained is None:
+                words = zero_shot_scores(vectors_of, labels).astype(np.float64)
+                rows.append(_row(task, "zero-shot", leads, truth, words, groups, rounds))
         if progress:
             progress(done + 1, steps)
-    seen = encode(train).vector.astype(np.float64) if train else np.empty((0, 1))
-    for share in SHARES if train else ():
-        few = np.random.default_rng(0).permutation(len(seen))[: max(5, round(share * len(seen)))]
-        for task in PTBXL_TASKS:
-            keys = tuple(TASKS[task].values())
-            learnt = truth_of([train_statements[k] for k in few], keys)
-            scores = linear_scores(seen[few], learnt, vectors.astype(np.float64))
-            truth = truth_of(statements, keys)
-            how = f"linear {share:.0%}"
-            rows.append(_row(task, how, "12", truth, scores, groups, rounds))
+    if train:
+        seen = encode(train, weights=weights).vector.astype(np.float64)
+        order = np.random.default_rng(0).permutation(len(seen))
+        for share in SHARES:
+            few = order[: max(5, round(share * len(seen)))]
+            for task in PTBXL_TASKS:
+                keys = tuple(TASKS[task].values())
+                learnt = truth_of([train_statements[k] for k in few], keys)
+                scores = linear_scores(seen[few], learnt, vectors.astype(np.float64))
+                truth = truth_of(statements, keys)
+                how = f"linear {share:.0%}"
+                rows.append(_row(task, how, "12", truth, scores, groups, rounds))
     if progress:
         progress(steps, steps)
     return EncoderResult(
@@ -308,12 +321,10 @@ def read_judged(
         Patient of each.
     """
     from ecg_llm.classify import readable
-    from ecg_llm.io import read_record
 
     records, statements, kept, refused = [], [], [], 0
-    for row in ptbxl_rows(data, tuple(folds), 100):
-        record = with_person(read_record(data / f"{row['filename_lr']}.hea"), row)
-        part, why = readable(record)
+    for row in ptbxl_rows(data, tuple(folds)):
+        part, why = readable(read_row(data, row))
         if why is None:
             records.append(part)
             statements.append(statements_of(row))

@@ -51,12 +51,7 @@ class ExternalResult(Result):
     high: float
 
     def render(self) -> str:
-        """Write the figures as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the figures as text."""
         lines = [
             f"{self.n} records ({self.n_refused} refused), zero-shot: macro AUC {self.mean:.3f} "
             f"({self.low:.3f}-{self.high:.3f}) over {len(self.aucs)} statements"

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
-from ecg_llm.data_builders.shards import load_finished
+from ecg_llm.data_builders.shards import load_finished, read_shards
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.patients import effective, numbered
 from ecg_llm.eval.result import Result
@@ -83,19 +81,18 @@ def read_items(talks: Path, split: str) -> dict[str, list[Item]]:
         By kind; a way is what is asked for (verify) or answered (choose, query).
     """
     out: dict[str, list[Item]] = defaultdict(list)
-    names = ["kind", "form", "messages", "answer", "records", "patient"]
-    for shard in sorted(load_finished(talks, "instruct").shards):
-        if not shard.startswith(split):
+    load_finished(talks, "instruct")
+    for row in read_shards(
+        talks, split, ("kind", "form", "messages", "answer", "records", "patient")
+    ):
+        if row["kind"] not in KINDS or len(row["records"]) != 1 or not row["answer"]:
             continue
-        for row in pq.read_table(talks / shard, columns=names).to_pylist():
-            if row["kind"] not in KINDS or len(row["records"]) != 1 or not row["answer"]:
-                continue
-            said = [part["text"] for part in row["messages"][0]["content"] if part["text"]]
-            answer = ", ".join(row["answer"])
-            way = row["form"] if row["kind"] == "verify" else answer
-            record = row["records"][0]
-            patient = row["patient"] or record
-            out[row["kind"]].append(Item(f"{said[-1]} {SHORT}", answer, record, patient, way))
+        said = [part["text"] for part in row["messages"][0]["content"] if part["text"]]
+        answer = ", ".join(row["answer"])
+        way = row["form"] if row["kind"] == "verify" else answer
+        record = row["records"][0]
+        patient = row["patient"] or record
+        out[row["kind"]].append(Item(f"{said[-1]} {SHORT}", answer, record, patient, way))
     return out
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.errors import RecordError
 from ecg_llm.eval.patients import Groups, effective, limits, patients_of
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
 from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.finding import Finding
 from ecg_llm.knowledge import SCP
-from ecg_llm.ptbxl import FILE_COLUMNS, person, read_table, record_file, statements_of, whole
-from ecg_llm.record import ECGRecord
+from ecg_llm.ptbxl import statements_of
 from ecg_llm.scp import INCLUDES
 from ecg_llm.vocabulary import label
 
@@ -84,12 +83,7 @@ class StatementResult:
         return 2 * self.true_positive / total if total else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give counts and rates as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
+        """Give counts and rates as plain JSON values."""
         rates = {name: getattr(self, name) for name in ("sensitivity", "specificity", "ppv", "f1")}
         return {**asdict(self), **rates}
 
@@ -126,12 +120,7 @@ class FindingsResult(Result):
     micro_f1_high: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
+        """Give everything as plain JSON values."""
         return {
             "fs": self.fs,
             "folds": list(self.folds),
@@ -144,12 +133,7 @@ class FindingsResult(Result):
         }
 
     def render(self) -> str:
-        """Write the table as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table as text."""
         folds = ", ".join(str(fold) for fold in self.folds)
         head = f"PTB-XL, folds {folds}, {self.fs} Hz: {self.n_records} records, by {self.by}"
         if self.n_failed:
@@ -174,12 +158,7 @@ class FindingsResult(Result):
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """Write the table for the documentation.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table for the documentation."""
         folds = ", ".join(str(fold) for fold in self.folds)
         lines = [
             f"### Folds {folds}, {self.fs} Hz: {self.n_records} records",
@@ -313,68 +292,6 @@ def micro_f1(judged: Sequence[Judged], groups: Groups | None = None) -> tuple[fl
     return f1(every), *limits(f1, every if groups is None else groups)
 
 
-def ptbxl_rows(
-    data: Path, folds: tuple[int, ...], fs: int, columns: tuple[str, ...] = ()
-) -> list[dict[str, str]]:
-    """List the records of a PTB-XL folder.
-
-    Parameters
-    ----------
-    data : Path
-        The folder with ``ptbxl_database.csv``.
-    folds : tuple of int
-        Which folds.
-    fs : {100, 500}, Hz
-        Which version of the records.
-    columns : tuple of str
-        Further columns that are needed.
-
-    Returns
-    -------
-    list of dict
-        Rows of the table, those whose record is there.
-
-    Raises
-    ------
-    ConfigError
-        If the table or the records are missing.
-    """
-    listed = read_table(data, ("ecg_id", "scp_codes", "strat_fold", FILE_COLUMNS[fs], *columns))
-    there = [row for row in listed if record_file(data, row, fs)]
-    rows = [row for row in there if whole(row["strat_fold"]) in folds]
-    if not rows:
-        has = Counter(whole(row["strat_fold"]) for row in there)
-        held = ", ".join(f"{n} of fold {fold}" for fold, n in sorted(has.items(), key=str))
-        other = 600 - fs
-        n_other = sum(record_file(data, row, other) is not None for row in listed)
-        raise ConfigError(
-            f"{data}: no record of fold {', '.join(map(str, folds))} at {fs} Hz is there; it has "
-            f"{held or 'none'} at {fs} Hz, and {n_other} records at {other} Hz."
-        )
-    for row in rows:
-        statements_of(row)  # a broken cell is told before any work is done
-    return rows
-
-
-def spread(rows: list[dict[str, str]], limit: int | None) -> list[dict[str, str]]:
-    """Take some rows, evenly over all.
-
-    Parameters
-    ----------
-    rows : list of dict
-        From `ptbxl_rows`.
-    limit : int, optional
-        So many at most; all without it.
-
-    Returns
-    -------
-    list of dict
-    """
-    if limit is None or limit >= len(rows):
-        return rows
-    return [rows[int(k)] for k in np.linspace(0, len(rows) - 1, limit)]
-
-
 def evaluate(
     data: Path,
     *,
@@ -403,7 +320,6 @@ def evaluate(
     FindingsResult
     """
     from ecg_llm.findings.apply import apply_criteria
-    from ecg_llm.io import read_record
     from ecg_llm.measure import measure
     from ecg_llm.quality import assess
 
@@ -411,13 +327,12 @@ def evaluate(
         from ecg_llm.head import head_scores
         from ecg_llm.probabilities import joined
     rows = ptbxl_rows(data, folds, fs)
-    column = "filename_lr" if fs == 100 else "filename_hr"
     judged: list[Judged] = []
     read: list[dict[str, str]] = []
     failed = 0
     for done, row in enumerate(rows):
         try:
-            record = with_person(read_record(data / f"{row[column]}.hea"), row)
+            record = read_row(data, row, fs)
         except RecordError:
             failed += 1
             continue
@@ -444,24 +359,6 @@ def evaluate(
         micro_f1_low=low,
         micro_f1_high=high,
     )
-
-
-def with_person(record: ECGRecord, row: dict[str, str]) -> ECGRecord:
-    """Add age and sex from PTB-XL's table, which its headers lack.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        As read from the file.
-    row : dict of str to str
-        Its row of ``ptbxl_database.csv``.
-
-    Returns
-    -------
-    ECGRecord
-    """
-    age_years, sex = person(row)
-    return replace(record, age_years=age_years, sex=sex)
 
 
 def _percent(rate: tuple[float, float, float] | None) -> str:

@@ -52,12 +52,7 @@ class FineTuneResult(Result):
     rows: tuple[FineTuned, ...]
 
     def render(self) -> str:
-        """Write the table, in Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table, in Markdown."""
         names = sorted({name for row in self.rows for name in row.figures})
         lines = [
             f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:",
@@ -78,7 +73,6 @@ def evaluate(
     packed: Path | None = None,
     start: str = "bundled",
     steps: int = 200,
-    shares: Sequence[float] = SHARES,
     progress: Callable[[int, int], None] | None = None,
 ) -> FineTuneResult:
     """Fine-tune an encoder with a hundredth, a tenth and all of the labels of folds 1 to 8.
@@ -96,8 +90,6 @@ def evaluate(
         pretraining is worth.
     steps : int
         Of each run.
-    shares : sequence of float
-        Of the labels.
     progress : callable, optional
         Called with runs done and in all.
 
@@ -105,13 +97,10 @@ def evaluate(
     -------
     FineTuneResult
     """
-    from ecg_llm.training.pack import pack
-    from ecg_llm.training.recipe import load_recipe
+    from ecg_llm.training.pack import packed_at
 
-    # Simulated records teach nothing here; data packed for train encoder have them.
-    n_simulated = load_recipe("supervised").data.simulated if packed else 0
-    records = pack(data, packed or out / "packed", n_simulated=n_simulated)
-    return fine_tune(records, out, start=start, steps=steps, shares=shares, progress=progress)
+    records = packed_at(data, packed or out / "packed")
+    return fine_tune(records, out, start=start, steps=steps, progress=progress)
 
 
 def fine_tune(

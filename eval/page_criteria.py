@@ -16,7 +16,7 @@ from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.data_builders.synthetic_conditions import CATALOGUE
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.findings import ptbxl_rows, spread
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, spread
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.page_criteria import STATED_FROM, bundled, sign_of
@@ -160,7 +160,7 @@ def recordings(
     list of tuple of str and callable
         Name, and what reads or simulates it.
     """
-    rows = spread(ptbxl_rows(data, folds, 100), limit)
+    rows = spread(ptbxl_rows(data, folds), limit)
     real = [
         (str(row["ecg_id"]), partial(read_record, data / f"{row['filename_lr']}.hea"))
         for row in rows
@@ -253,12 +253,7 @@ class PageCriteriaResult(Result):
     scores: dict[str, dict[str, GroupScore]]
 
     def render(self) -> str:
-        """Give the table as Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Give the table as Markdown."""
         lines = [
             "| pages | statement | met on the recording | found on the page | stated falsely "
             "| of what is stated true | probability told |",

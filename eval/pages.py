@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ecg_llm.data_builders.photograph import print_page
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.auc import auc, macro
-from ecg_llm.eval.findings import ptbxl_rows, spread
 from ecg_llm.eval.patients import limits, patients_of
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, spread
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.ptbxl import statements_of
@@ -102,12 +102,7 @@ class PagesResult(Result):
     auc_gap: tuple[float, float] | None
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         lines = [
             f"{self.n} {self.pages} pages: {self.n_read} read, median {self.seconds:.2f} s",
             f"leads: {self.leads_drawn} drawn, {self.leads_read} found, {self.leads_right} right "
@@ -162,7 +157,7 @@ def evaluate(
     -------
     PagesResult
     """
-    rows = spread(ptbxl_rows(data, folds, 100), limit)
+    rows = spread(ptbxl_rows(data, folds), limit)
     records = [read_record(data / f"{row['filename_lr']}.hea") for row in rows]
     pages: list[ECGRecord | None] = []
     errors: list[dict[str, LeadError]] = []

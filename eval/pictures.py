@@ -48,9 +48,7 @@ def draw_trust(result: EncoderResult, folder: Path) -> list[Path]:
     return [reliability, save(folder / "refusal.png")]
 
 
-def draw_map(
-    vectors: npt.NDArray[np.float32], classes: Sequence[str], folder: Path, seed: int = 0
-) -> Path:
+def draw_map(vectors: npt.NDArray[np.float32], classes: Sequence[str], folder: Path) -> Path:
     """Lay the record vectors out in the plane by UMAP, coloured by super-class.
 
     Parameters
@@ -61,8 +59,6 @@ def draw_map(
         One a record.
     folder : Path
         Where to.
-    seed : int
-        Of UMAP.
 
     Returns
     -------
@@ -75,7 +71,7 @@ def draw_map(
         warnings.simplefilter("ignore")  # numba's and UMAP's, about their own future
         from umap import UMAP
 
-        plane: Any = UMAP(random_state=seed, n_jobs=1).fit_transform(vectors)
+        plane: Any = UMAP(random_state=0, n_jobs=1).fit_transform(vectors)
     axes, save = _axes("", "")
     named = np.array(classes)
     for name in sorted(set(classes)):
@@ -95,7 +91,6 @@ def draw_features(
     scores: npt.NDArray[np.float64],
     classes: Sequence[str],
     folder: Path,
-    seed: int = 0,
 ) -> tuple[Path, dict[str, list[tuple[str, float]]]]:
     """Explain the head's scores by measured features: Shapley values of boosted trees.
 
@@ -111,8 +106,6 @@ def draw_features(
         Of the scores.
     folder : Path
         Where to.
-    seed : int
-        Of the trees.
 
     Returns
     -------
@@ -130,7 +123,7 @@ def draw_features(
 
     ranked: dict[str, list[tuple[str, float]]] = {}
     for k, name in enumerate(classes):
-        trees = HistGradientBoostingRegressor(max_iter=60, max_depth=4, random_state=seed)
+        trees = HistGradientBoostingRegressor(max_iter=60, max_depth=4, random_state=0)
         trees.fit(features, scores[:, k])
         values = np.abs(shap.TreeExplainer(trees).shap_values(features)).mean(0)
         best = np.argsort(-values)[:SHOWN_FEATURES]

@@ -70,12 +70,7 @@ class QAResult(Result):
     rows: tuple[QARow, ...]
 
     def render(self) -> str:
-        """Write the table as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table as text."""
         folds = "all folds" if self.folds is None else f"folds {', '.join(map(str, self.folds))}"
         lines = [
             f"ECG-QA, {self.items}, records of {folds}: {self.rows[0].n} questions, "

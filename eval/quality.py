@@ -104,12 +104,7 @@ class QualityEvaluation(Result):
     disagreements: tuple[tuple[str, str], ...]
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         title = f"cross-validated ({self.repetitions} x {self.folds} folds)"
         lines = [
             "Quality gate against the marks of the PhysioNet/CinC 2011 challenge "

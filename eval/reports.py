@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -21,16 +20,16 @@ from ecg_llm.claims.report_numbers import unheld
 from ecg_llm.claims.stated import stated
 from ecg_llm.data_builders.instruct_say import fulfils
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
+from ecg_llm.eval.findings import truth
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.patients import Groups, limits, numbered
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground.draft import Grounded, ground
 from ecg_llm.ground.known import Known, known_of
-from ecg_llm.io import read_record
 from ecg_llm.prompt import Prompt, build
-from ecg_llm.ptbxl import patient
+from ecg_llm.ptbxl import patient, statements_of
 from ecg_llm.scp import INCLUDES
 from ecg_llm.vocabulary import canonical_code, label
 
@@ -113,12 +112,7 @@ class Row:
         return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None
 
     def cells(self) -> list[str]:
-        """Write the row of the table.
-
-        Returns
-        -------
-        list of str
-        """
+        """Write the row of the table."""
 
         def percent(value: float | None) -> str:
             return "–" if value is None else f"{100 * value:.1f}"
@@ -177,12 +171,7 @@ class ReportsResult(Result):
     changes: dict[str, int]
 
     def render(self) -> str:
-        """Write the table, in Markdown that reads as plain text too.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table, in Markdown that reads as plain text too."""
         folds = ", ".join(str(fold) for fold in self.folds)
         table = [HEAD, *(row.cells() for row in self.rows)]
         widths = [max(len(line[k]) for line in table) for k in range(len(HEAD))]
@@ -213,7 +202,6 @@ class Case:
 def cases(
     data: Path,
     folds: tuple[int, ...],
-    fs: int = 100,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Case], int]:
@@ -225,8 +213,6 @@ def cases(
         PTB-XL folder.
     folds : tuple of int
         Which folds.
-    fs : {100, 500}, Hz
-        Which version of the records.
     limit : int, optional
         The first so many.
     progress : callable, optional
@@ -237,19 +223,18 @@ def cases(
     tuple of (list of Case, int)
         Those that may be read, and how many were refused or unreadable.
     """
-    rows = ptbxl_rows(data, folds, fs)[:limit]
-    column = "filename_lr" if fs == 100 else "filename_hr"
+    rows = ptbxl_rows(data, folds)[:limit]
     out, refused = [], 0
     for done, row in enumerate(rows, start=1):
         try:
-            found = analyse(with_person(read_record(data / f"{row[column]}.hea"), row))
+            found = analyse(read_row(data, row))
         except RecordError:
             refused += 1
             continue
         if found.measurements is None:
             refused += 1
             continue
-        statements = ast.literal_eval(row["scp_codes"])
+        statements = statements_of(row)
         named = [label(code) for code in statements]
         out.append(Case(found, known_of(found), statements, ". ".join(named), patient(row)))
         if progress:
@@ -307,18 +292,8 @@ OWN = {
 """Codes of this project that say a statement of PTB-XL more precisely."""
 
 
-def present_codes(case: Case) -> set[str]:
-    """Give the findings that criteria and encoder together call present, with broader ones.
-
-    Parameters
-    ----------
-    case : Case
-        The record.
-
-    Returns
-    -------
-    set of str
-    """
+def _present_codes(case: Case) -> set[str]:
+    """Give the findings that criteria and encoder together call present, with broader ones."""
     return with_broader({f.code for f in case.found.findings if f.status == "present"})
 
 
@@ -349,21 +324,8 @@ def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]
     return out
 
 
-def count_leads(text: str, known: Known) -> Counter[str]:
-    """Count the leads that a text names for a sign, and those that show it by measurement.
-
-    Parameters
-    ----------
-    text : str
-        A report.
-    known : Known
-        Of the record.
-
-    Returns
-    -------
-    Counter
-        ``leads`` and ``leads_right``.
-    """
+def _count_leads(text: str, known: Known) -> Counter[str]:
+    """Count the leads that a text names for a sign, and those that show it by measurement."""
     out: Counter[str] = Counter()
     for claim in extract_claims(text):
         if claim.kind != "finding" or claim.negated or not claim.all_leads:
@@ -389,37 +351,13 @@ def _meets_its_rule(code: str, lead: str, known: Known) -> bool:
     )
 
 
-def judge_text(text: str, case: Case) -> Counter[str]:
-    """Judge a draft, as written.
-
-    Parameters
-    ----------
-    text : str
-        The draft.
-    case : Case
-        The record.
-
-    Returns
-    -------
-    Counter
-    """
+def _judge_text(text: str, case: Case) -> Counter[str]:
+    """Judge a draft, as written."""
     return _read_claims(text, case.known) + _whole(text, case)
 
 
-def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
-    """Judge what ships of a draft; sentences written from measurements by their evidence.
-
-    Parameters
-    ----------
-    told : Grounded
-        After the check.
-    case : Case
-        The record.
-
-    Returns
-    -------
-    Counter
-    """
+def _judge_grounded(told: Grounded, case: Case) -> Counter[str]:
+    """Judge what ships of a draft; sentences written from measurements by their evidence."""
     out = _whole(told.text, case)
     for one in told.sentences:
         if one.kind == "told":
@@ -429,20 +367,8 @@ def judge_grounded(told: Grounded, case: Case) -> Counter[str]:
     return out
 
 
-def judge_measured(report: Report, case: Case) -> Counter[str]:
-    """Judge the measured report by the evidence of its sentences.
-
-    Parameters
-    ----------
-    report : Report
-        Without a model.
-    case : Case
-        The record.
-
-    Returns
-    -------
-    Counter
-    """
+def _judge_measured(report: Report, case: Case) -> Counter[str]:
+    """Judge the measured report by the evidence of its sentences."""
     out = _whole(" ".join(report.impression), case)
     for claim in report.claims:
         out += _measured_sentence(claim.text, claim.evidence, claim.kind, case.known)
@@ -466,7 +392,7 @@ def _read_claims(text: str, known: Known) -> Counter[str]:
 def _whole(text: str, case: Case) -> Counter[str]:
     """Judge a text as a whole: its findings, its leads, and its words beside the reference."""
     out = Counter(records=1) + count_findings(said_findings(text), case.statements)
-    out += count_leads(text, case.known)
+    out += _count_leads(text, case.known)
     _overlap(out, text, case.reference)
     return out
 
@@ -566,7 +492,6 @@ def evaluate(
     model: TextModel | None,
     *,
     folds: tuple[int, ...] = (9,),
-    fs: int = 100,
     limit: int | None = None,
     variants: Sequence[str] = ("all", "text only"),
     progress: Callable[[int, int], None] | None = None,
@@ -583,8 +508,6 @@ def evaluate(
         None judges the measured report alone.
     folds : tuple of int
         Which folds.
-    fs : {100, 500}, Hz
-        Which version of the records.
     limit : int, optional
         The first so many records.
     variants : sequence of str
@@ -600,22 +523,22 @@ def evaluate(
     -------
     ReportsResult
     """
-    found, refused = cases(data, folds, fs, limit, progress)
+    found, refused = cases(data, folds, limit, progress)
     groups = numbered([case.patient for case in found])
     rows = [
         Row.of("measured report", _measured_rows(found), groups),
-        Row.of("findings present", _findings_rows(found, map(present_codes, found)), groups),
+        Row.of("findings present", _findings_rows(found, map(_present_codes, found)), groups),
     ]
     rows += [Row.of(name, each, groups) for name, each in _probabilities(found)]
     changes: Counter[str] = Counter()
     if model is not None:
         for variant in variants:
             drafts = _drafts(model, found, variant, progress)
-            judged = (judge_text(d, c) for d, c in zip(drafts, found, strict=True))
+            judged = (_judge_text(d, c) for d, c in zip(drafts, found, strict=True))
             rows.append(Row.of(f"draft, {variant}", judged, groups))
             if variant in ("all", "text only"):
                 told = [ground(d, c.known) for d, c in zip(drafts, found, strict=True)]
-                shipped = (judge_grounded(t, c) for t, c in zip(told, found, strict=True))
+                shipped = (_judge_grounded(t, c) for t, c in zip(told, found, strict=True))
                 rows.append(Row.of(f"shipped, {variant}", shipped, groups))
                 if variant == "all":
                     changes = Counter(change.action for one in told for change in one.changes)
@@ -634,7 +557,7 @@ def evaluate(
 
 def _measured_rows(found: Sequence[Case]) -> Iterator[Counter[str]]:
     for case in found:
-        yield judge_measured(report_on(case.found, model="none"), case)
+        yield _judge_measured(report_on(case.found, model="none"), case)
 
 
 def _probabilities(found: Sequence[Case]) -> Iterator[tuple[str, Iterator[Counter[str]]]]:

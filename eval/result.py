@@ -13,18 +13,8 @@ class Result(ABC):
 
     @abstractmethod
     def render(self) -> str:
-        """Give the figures as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the figures as text."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-        """
+        """Give everything as plain JSON values."""
         return asdict(self)

@@ -78,12 +78,7 @@ class RhythmsResult(Result):
     kinds: dict[str, KindScore]
 
     def render(self) -> str:
-        """Give the table as Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Give the table as Markdown."""
         lines = [
             f"{self.per_kind} simulated records with noise of each kind; onsets, Se/PPV in %; "
             "median error of the record's interval.",

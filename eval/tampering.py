@@ -44,12 +44,7 @@ class TamperingResult(Result):
     kinds: dict[str, tuple[int, int, int, int]]
 
     def render(self) -> str:
-        """Write the table as text.
-
-        Returns
-        -------
-        str
-        """
+        """Write the table as text."""
         lines = [
             f"Sentences on {self.records} records of PTB-XL",
             "",

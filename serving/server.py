@@ -12,7 +12,8 @@ import ecg_llm
 from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.audit import Entry, now
 from ecg_llm.serving.guard import call_of
-from ecg_llm.serving.uploads import Model, Upload, read_form, read_json
+from ecg_llm.serving.recording import Upload
+from ecg_llm.serving.uploads import Model, read_form, read_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request

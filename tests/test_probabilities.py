@@ -10,6 +10,7 @@ import pytest
 from ecg_llm.errors import ConfigError
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
+from ecg_llm.head import Head
 from ecg_llm.knowledge import SCP
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.probabilities import (
@@ -205,7 +206,7 @@ def test_neither_a_page_nor_few_leads_are_called_normal(monkeypatch, origin, lea
     """Lead II alone was a probably normal ECG, with an occlusion that could not be judged."""
     import ecg_llm.head
 
-    scores = dict.fromkeys(ecg_llm.head.bundled_head().columns.tolist(), 0.01) | {"NORM": 0.99}
+    scores = dict.fromkeys(Head.load(ecg_llm.head.WEIGHTS).columns.tolist(), 0.01) | {"NORM": 0.99}
     monkeypatch.setattr(ecg_llm.head, "head_scores", lambda records, found: [scores])
     signal = np.ones((len(leads), 5000))
     record = ECGRecord(signal=signal, fs=500.0, leads=leads, origin=origin)

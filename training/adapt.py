@@ -49,12 +49,7 @@ class LowRank(nn.Module):
         return out + functional.linear(functional.linear(x, self.down), self.up)
 
     def merged(self) -> nn.Linear:
-        """Give one layer that does both.
-
-        Returns
-        -------
-        nn.Linear
-        """
+        """Give one layer that does both."""
         layer = nn.Linear(self.layer.in_features, self.layer.out_features)
         with torch.no_grad():
             layer.weight.copy_(self.layer.weight + self.up @ self.down)

@@ -10,15 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.eval.findings import ptbxl_rows, with_person
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
 from ecg_llm.knowledge import RHYTHM, concepts
 from ecg_llm.measure import Measurements
 from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.text_signs import SIGNS, Facts
-
-FS = 100
-"""Hz; all records of PTB-XL are there at this rate."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,14 +75,13 @@ def analyse_ptbxl(
         Records that the quality gate refuses.
     """
     from ecg_llm.findings.apply import apply_criteria
-    from ecg_llm.io import read_record
     from ecg_llm.measure import measure
     from ecg_llm.quality import assess
 
-    rows = ptbxl_rows(data, tuple(folds), FS, ("report", "patient_id"))
+    rows = ptbxl_rows(data, tuple(folds), columns=("report", "patient_id"))
     out: list[Analysed] = []
     for done, row in enumerate(rows, start=1):
-        record = with_person(read_record(data / f"{row['filename_lr']}.hea"), row)
+        record = read_row(data, row)
         quality = assess(record)
         if quality.acceptable:
             measurements = measure(record, quality)

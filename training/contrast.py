@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,18 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg_llm.encoders.signal import SignalEncoder
+from ecg_llm.encoders.text import TextTowerNet
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.loop import Batch, Objective
 
 BEAT_TOKENS = 4
 """0.8 s: about a beat."""
-
-
-class TextSide(Protocol):
-    """What embeds texts: `ecg_llm.encoders.text.TextTowerNet` does."""
-
-    def texts(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Embed texts: vectors of length 1, and log odds of each when nothing else is known."""
 
 
 class Contrast(Objective):
@@ -32,8 +25,8 @@ class Contrast(Objective):
     ----------
     encoder : SignalEncoder
         What is trained.
-    text : nn.Module
-        A `TextSide`, trained along.
+    text : TextTowerNet
+        Trained along.
     reports : sequence of str
         Of every packed record; empty where there is none.
     names : mapping of str to sequence of str
@@ -59,7 +52,7 @@ class Contrast(Objective):
     def __init__(
         self,
         encoder: SignalEncoder,
-        text: nn.Module,
+        text: TextTowerNet,
         reports: Sequence[str],
         names: Mapping[str, Sequence[str]],
         text_width: int,
@@ -95,7 +88,7 @@ class Contrast(Objective):
         dice = np.random.default_rng(int(torch.randint(0, 2**31, ())))
         said = [str(dice.choice(list(self.names[name]))) for name in self.columns]
         told = [k for k, row in enumerate(rows) if self.reports[row]]
-        vectors, priors = self._side().texts(said + [self.reports[rows[k]] for k in told])
+        vectors, priors = self.text.texts(said + [self.reports[rows[k]] for k in told])
         vectors = vectors.float()
         statements, reports = vectors[: len(said)], vectors[len(said) :]
         prior = priors[: len(said)].float()
@@ -122,10 +115,6 @@ class Contrast(Objective):
             parts["report"] = both / 2
             loss = loss + 0.2 * parts["report"]
         return {"loss": loss, **parts}
-
-    def _side(self) -> TextSide:
-        side: TextSide = self.text  # type: ignore[assignment]
-        return side
 
     def _best(self, tokens: Tensor, seen: Tensor, statements: Tensor, span: int) -> Tensor:
         """Score every statement against the stretches that resemble it most."""

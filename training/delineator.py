@@ -33,7 +33,7 @@ from ecg_llm.training.delineator_data import (
     unmarked_signals,
 )
 from ecg_llm.training.delineator_recipe import DelineatorRecipe, NetRecipe
-from ecg_llm.training.loop import read_checkpoint, same_run
+from ecg_llm.training.runs import read_checkpoint, same_run
 from ecg_llm.waves import EXIST_LEVEL, NET_FS, NET_MULTIPLE, FloatArray, scale_leads
 
 _NEAR_S = 0.06

@@ -9,13 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 
 from ecg_llm.assistant import analyse
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.shards import load_manifest
+from ecg_llm.data_builders.shards import read_shards
 from ecg_llm.data_builders.talk import report_answer
 from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.ground.known import known_of
@@ -131,23 +130,11 @@ def worded(text: str, place: int, each: int) -> str:
     -------
     str
     """
-    return text.replace("<ecg>" * each, "".join(ecg_words(place, each)))
+    return text.replace("<ecg>" * each, "".join(_ecg_words(place, each)))
 
 
-def ecg_words(place: int, each: int) -> list[str]:
-    """Name the tokens of an ECG.
-
-    Parameters
-    ----------
-    place : int
-        Of the ECG in the table.
-    each : int
-        Tokens of an ECG.
-
-    Returns
-    -------
-    list of str
-    """
+def _ecg_words(place: int, each: int) -> list[str]:
+    """Name the tokens of the ECG at a place of the table."""
     return [f"<ecg {place} {k}>" for k in range(each)]
 
 
@@ -220,7 +207,7 @@ class Drafter:
         self.tokenizer.eos_token = processor.end
         self.numbers = numbers_of(processor.tokenizer.backend_tokenizer)
         each, n_words = model.config.tokens_per_ecg, len(self.tokenizer)
-        self.tokenizer.add_tokens([w for k in range(len(every)) for w in ecg_words(k, each)])
+        self.tokenizer.add_tokens([w for k in range(len(every)) for w in _ecg_words(k, each)])
         self.texts = [worded(laid.text(one.prompt), k, each) for k, one in enumerate(every)]
         self.ids: list[list[int]] = [
             self.tokenizer.encode(text, add_special_tokens=False) for text in self.texts
@@ -297,26 +284,12 @@ class Drafter:
         return out
 
     def earns(self, place: int, text: str) -> Reward:
-        """Judge a draft.
-
-        Parameters
-        ----------
-        place : int
-            Of the prompt.
-        text : str
-            The draft.
-
-        Returns
-        -------
-        Reward
-        """
+        """Judge a draft."""
         one = self.every[place]
         return reward(text, one.facts, one.statements)
 
 
-def ask(
-    records: Path, recipe: LanguageRecipe, *, limit: int | None = None
-) -> tuple[list[Asked], list[Asked]]:
+def ask(records: Path, recipe: LanguageRecipe) -> tuple[list[Asked], list[Asked]]:
     """Analyse records of a set as in use, and ask for a report on each.
 
     Parameters
@@ -325,8 +298,6 @@ def ask(
         A set of records; its part ``train`` is used.
     recipe : LanguageRecipe
         What prompts show; `RECORDS` are drawn by its seed.
-    limit : int, optional
-        Fewer records.
 
     Returns
     -------
@@ -334,16 +305,13 @@ def ask(
         Of different patients.
     """
     rng = Random(recipe.seed)  # noqa: S311 (drawing, no secret)
-    rows = []
-    for name in sorted(load_manifest(records).shards):
-        if name.startswith("train"):
-            rows += pq.read_table(records / name).to_pylist()
+    rows = list(read_shards(records, "train"))
     rng.shuffle(rows)
     parts, shares = zip(*recipe.mixture(), strict=True)
     learnt: list[Asked] = []
     judged: list[Asked] = []
     apart: set[str] = set()
-    for row in rows[:limit] if limit else rows:
+    for row in rows:
         patient = row["patient"] or row["record"]
         if len(judged) < JUDGED:
             apart.add(patient)

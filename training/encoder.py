@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def train_stage(
         raise ConfigError(f"objective {recipe.objective!r}: there are {', '.join(OBJECTIVES)}.")
     began = time.monotonic()
     torch.manual_seed(recipe.loop.seed)
-    encoder = starting_encoder(recipe)
+    encoder = _starting_encoder(recipe)
     source = batches(
         records,
         recipe.data,
@@ -137,7 +138,7 @@ def train_stage(
     tell(f"{recipe.objective}: {source}")
     made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))
     identity: dict[str, Any] = {
-        "recipe": recipe.to_dict(),
+        "recipe": asdict(recipe),
         "data": records.fingerprint,
         "code": ecg_llm.__version__,
     }
@@ -177,18 +178,8 @@ def train_stage(
     return logs
 
 
-def starting_encoder(recipe: Recipe) -> SignalEncoder:
-    """Give the encoder a recipe begins with.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Its ``start`` and ``size``.
-
-    Returns
-    -------
-    SignalEncoder
-    """
+def _starting_encoder(recipe: Recipe) -> SignalEncoder:
+    """Give the encoder a recipe begins with."""
     if not recipe.start:
         return SignalEncoderConfig.of_size(recipe.size).build()
     return load_encoder(starting_folder(recipe)).train()

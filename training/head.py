@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.eval.auc import MIN_POSITIVE, calibration, task_aucs
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.store import check_blind, load_encoder, load_tensors
-from ecg_llm.training.supervised import vectors_of
+from ecg_llm.training.supervised import held_out, vectors_of
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -116,7 +116,7 @@ def train_head(
     head = _without_join(whole, encoder, joined, alone)
     head.save(out / "signal_head.npz")
     progress("fold 9")
-    figures = judge_head(head, encoder, pack, features)
+    figures = _judge_head(head, encoder, pack, features)
     document = {
         "recipe": asdict(chosen),
         "data": pack.fingerprint,
@@ -130,24 +130,9 @@ def train_head(
     return figures
 
 
-def judge_head(head: Head, encoder: Path, pack: Pack, features: Array) -> dict[str, float]:
-    """Judge a head on fold 9 of PTB-XL, true mV.
-
-    Parameters
-    ----------
-    head : Head
-        Fitted.
-    encoder : Path
-        Folder of its encoder.
-    pack, features
-        As in `train_head`.
-
-    Returns
-    -------
-    dict of str to float
-        Macro AUCs by reader and task; calibration error of the joined probabilities.
-    """
-    rows = np.flatnonzero((pack.fold == 9) & pack.calibrated)
+def _judge_head(head: Head, encoder: Path, pack: Pack, features: Array) -> dict[str, float]:
+    """Judge a head on fold 9 of PTB-XL, true mV: AUCs by reader and task, calibration error."""
+    rows = held_out(pack)
     if not len(rows):
         return {}
     vectors = vectors_of(load_encoder(encoder), pack, rows)
@@ -165,38 +150,8 @@ def judge_head(head: Head, encoder: Path, pack: Pack, features: Array) -> dict[s
         for task, value in task_aucs(labels, score, MIN_POSITIVE).items()
         if value == value  # none of the task's classes has positives enough in a small set
     }
-    figures["calibration error, joined"] = calibration_error(labels == 1, joined)
+    figures["calibration error, joined"] = calibration((labels == 1).ravel(), joined.ravel())[0]
     return figures
-
-
-def calibration_error(truth: npt.NDArray[np.bool_], probability: Array, bins: int = 10) -> float:
-    """Give the mean distance between stated and found frequency.
-
-    Parameters
-    ----------
-    truth : np.ndarray of bool, any shape
-        What was so.
-    probability : np.ndarray, same shape
-        What was stated.
-    bins : int
-        Of equal width.
-
-    Returns
-    -------
-    float
-        Weighted by the number of statements in each bin.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> calibration_error(np.array([True, False]), np.array([0.5, 0.5]))
-    0.0
-    """
-    place = np.minimum((probability * bins).astype(int), bins - 1).ravel()
-    count = np.bincount(place, minlength=bins)
-    said = np.bincount(place, probability.ravel().astype(np.float64), bins)
-    found = np.bincount(place, truth.ravel().astype(np.float64), bins)
-    return float(np.abs(said - found).sum() / count.sum())
 
 
 def _without_join(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.language_batches import IGNORED, Batch, Layout, Row, encode, pack
-from ecg_llm.training.loop import read_checkpoint, same_run
+from ecg_llm.training.runs import read_checkpoint, same_run, write_checkpoint
 from ecg_llm.training.talks import draw
 
 if TYPE_CHECKING:
@@ -51,20 +51,7 @@ class Features:
     vector: Mapping[str, Tensor]
 
     def inputs(self, records: Sequence[str], device: torch.device) -> dict[str, Tensor]:
-        """Give the model's inputs for the slots of a batch.
-
-        Parameters
-        ----------
-        records : sequence of str
-            Names behind the slots.
-        device : torch.device
-            Where they are needed.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Empty if there is none.
-        """
+        """Give the model's inputs for the slots of a batch."""
         if not records:
             return {}
         return {
@@ -297,18 +284,7 @@ class Objective(nn.Module):
         self._no_split_modules = sorted({name for names in layers for name in names})
 
     def forward(self, batch: Batch) -> Tensor:
-        """Give the loss of a batch.
-
-        Parameters
-        ----------
-        batch : Batch
-            Packed conversations.
-
-        Returns
-        -------
-        Tensor
-            A scalar.
-        """
+        """Give the loss of a batch."""
         return loss_of(self.model, batch, self.features)
 
 
@@ -455,7 +431,7 @@ def _save(
     losses: list[float],
     identity: dict[str, Any],
 ) -> None:
-    """Write a checkpoint in one go, so that a stop leaves the old one whole."""
+    """Write the checkpoint and the history."""
     parts = {
         "weights": {name: p.detach() for name, p in learning.items()},
         "optimiser": optimiser.state_dict(),
@@ -465,8 +441,7 @@ def _save(
         "losses": losses[-20:],
         "identity": identity,
     }
-    torch.save(parts, out / f".{CHECKPOINT}")
-    (out / f".{CHECKPOINT}").replace(out / CHECKPOINT)
+    write_checkpoint(out / CHECKPOINT, parts)
     lines = "".join(json.dumps(row) + "\n" for row in history)
     (out / HISTORY).write_text(lines, encoding="utf-8")
 

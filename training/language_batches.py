@@ -259,25 +259,11 @@ def pack(rows: Iterable[Row], *, length: int, n_rows: int, pad: int = 0) -> Iter
                 pool += itertools.islice(coming, 1)
             if one:
                 bins.append(one)
-        yield collate(bins, length, pad)
+        yield _collate(bins, length, pad)
 
 
-def collate(bins: Sequence[Sequence[Row]], length: int, pad: int = 0) -> Batch:
-    """Lay out packed rows as tensors.
-
-    Parameters
-    ----------
-    bins : sequence of sequence of Row
-        The conversations of each packed row.
-    length : int
-        Tokens of a packed row.
-    pad : int
-        Id that fills it.
-
-    Returns
-    -------
-    Batch
-    """
+def _collate(bins: Sequence[Sequence[Row]], length: int, pad: int = 0) -> Batch:
+    """Lay out packed rows as tensors."""
     shape = (len(bins), length)
     ids = torch.full(shape, pad)
     labels = torch.full(shape, IGNORED)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.shards import MANIFEST, load_finished, load_manifest
+from ecg_llm.data_builders.shards import MANIFEST, load_finished, read_shards
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.encode import TOKEN_S, WEIGHTS, encode
 from ecg_llm.encoders.signal_input import SAMPLES_PER_TOKEN, WINDOW, encoder_input
@@ -155,14 +154,13 @@ def encode_set(
 
 
 def _records(folder: Path) -> Iterator[ECGRecord]:
-    for name in sorted(load_manifest(folder).shards):
-        for row in pq.read_table(folder / name, columns=_COLUMNS).to_pylist():
-            record = record_of(row)
-            try:
-                encoder_input(record)
-            except RecordError:  # without any signal: no conversation may need its tokens
-                continue
-            yield record
+    for row in read_shards(folder, columns=_COLUMNS):
+        record = record_of(row)
+        try:
+            encoder_input(record)
+        except RecordError:  # without any signal: no conversation may need its tokens
+            continue
+        yield record
 
 
 def _holds(cache: Path, asked: str) -> bool:

@@ -67,12 +67,7 @@ class Memory:
         return sum(parts)
 
     def render(self) -> str:
-        """Write it as lines.
-
-        Returns
-        -------
-        str
-        """
+        """Write it as lines."""
         lines = (
             ("frozen weights", self.frozen),
             ("learnt, with gradients and Adam", self.learnt),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.prompt import PARTS, Part
 from ecg_llm.training.talks import WEIGHTS
+from ecg_llm.training.toml_recipe import near, read_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 METHODS = ("dpo", "grpo")
@@ -128,45 +126,17 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
     >>> load_language_recipe("align", steps=3).steps
     3
     """
-    recipes = sorted(path.stem for path in RECIPES.glob("*.toml"))
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not path.is_file():
-        raise ConfigError(
-            f"recipe {name!r}: there is none{_near(name, recipes)}; all: {', '.join(recipes)}, or "
-            "the path of a TOML file."
-        )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: this is no TOML ({error}).") from None
-    known = {item.name: getattr(LanguageRecipe(), item.name) for item in fields(LanguageRecipe)}
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(f"{path.name}: unknown key {key!r}{_near(key, known)}.")
-        if isinstance(known[key], float) and type(value) is int:
-            table[key] = float(value)
-        elif type(value) is not type(known[key]):
-            raise ConfigError(
-                f"{path.name}: {key} = {value!r} is of kind {type(value).__name__}; "
-                f"{type(known[key]).__name__} is needed."
-            )
-    for kind in table.get("weights", {}):
+    recipe = read_recipe(LanguageRecipe, name, RECIPES)
+    for kind in recipe.weights:
         if kind not in WEIGHTS:
             raise ConfigError(
-                f"{path.name}: weights of unknown kind {kind!r}{_near(kind, WEIGHTS)}; all: "
+                f"{name}: weights of unknown kind {kind!r}{near(kind, WEIGHTS)}; all: "
                 f"{', '.join(WEIGHTS)}."
             )
-    if (method := table.get("method", METHODS[0])) not in METHODS:
-        raise ConfigError(f"{path.name}: method {method!r}; it is one of {', '.join(METHODS)}.")
-    stage = table.get("stage", LanguageRecipe().stage)
-    if needed not in (None, stage):
+    if recipe.method not in METHODS:
+        raise ConfigError(f"{name}: method {recipe.method!r}; it is one of {', '.join(METHODS)}.")
+    if needed not in (None, recipe.stage):
         raise ConfigError(
-            f"{path.name}: a recipe of stage {stage!r}, where one of stage {needed!r} is needed."
+            f"{name}: a recipe of stage {recipe.stage!r}, where one of stage {needed!r} is needed."
         )
-    given = {key: value for key, value in changes.items() if value is not None}
-    return replace(LanguageRecipe(**table), **given)
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return replace(recipe, **{k: value for k, value in changes.items() if value is not None})

@@ -147,7 +147,7 @@ def train_with_ecg(
         del model
         model = _with_learnt(base, recipe, learnt)
     if recipe.stage == "sft":
-        save_adapter(model, out / "adapter")
+        _save_adapter(model, out / "adapter")
         model = model.merge_and_unload()
     put_encoder(model, encoder)
     saved = save(model, processor, out / "model")
@@ -157,16 +157,8 @@ def train_with_ecg(
     return saved
 
 
-def save_adapter(model: Any, folder: Path) -> None:
-    """Save adapters alone.
-
-    Parameters
-    ----------
-    model : peft.PeftModel
-        With adapters.
-    folder : Path
-        To write.
-    """
+def _save_adapter(model: Any, folder: Path) -> None:
+    """Save adapters alone."""
     model.save_pretrained(folder)
     share_weights(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form of peft's that nobody filled in

@@ -14,23 +14,8 @@ from ecg_llm.encoders.signal_input import SAMPLES_PER_TOKEN
 from ecg_llm.training.loop import Batch, Objective
 
 
-def hidden_stretches(n_records: int, n_tokens: int, share: float, longest: int) -> Tensor:
-    """Choose stretches of time to hide.
-
-    Parameters
-    ----------
-    n_records, n_tokens : int
-        Shape.
-    share : float
-        Part of the tokens that is hidden, the same in every record.
-    longest : int
-        Tokens of the longest stretch.
-
-    Returns
-    -------
-    Tensor of bool, shape (n_records, n_tokens)
-        Drawn by torch's generator.
-    """
+def _hidden_stretches(n_records: int, n_tokens: int, share: float, longest: int) -> Tensor:
+    """Choose as many tokens to hide in every record, in stretches: True where hidden, [B, N]."""
     wanted = max(round(share * n_tokens), 1)
     hidden = torch.zeros(n_records, n_tokens, dtype=torch.bool)
     for row in hidden:
@@ -41,36 +26,13 @@ def hidden_stretches(n_records: int, n_tokens: int, share: float, longest: int) 
     return hidden
 
 
-def per_sample(hidden: Tensor) -> Tensor:
-    """Stretch a mask over tokens to one over samples.
-
-    Parameters
-    ----------
-    hidden : Tensor, shape (..., N)
-        By token.
-
-    Returns
-    -------
-    Tensor, shape (..., N * 20)
-    """
+def _per_sample(hidden: Tensor) -> Tensor:
+    """Stretch a mask over tokens, [..., N], to one over samples, [..., N * 20]."""
     return hidden.repeat_interleave(SAMPLES_PER_TOKEN, dim=-1)
 
 
-def time_code(n_tokens: int, width: int, device: torch.device) -> Tensor:
-    """Give each time its own vector.
-
-    Parameters
-    ----------
-    n_tokens, width : int
-        Shape.
-    device : torch.device
-        Where.
-
-    Returns
-    -------
-    Tensor, shape (n_tokens, width)
-        Sines and cosines.
-    """
+def _time_code(n_tokens: int, width: int, device: torch.device) -> Tensor:
+    """Give each time its own vector of sines and cosines, [N, D]."""
     k = torch.arange(n_tokens, device=device)[:, None]
     rate = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(200.0) / width))
     return torch.cat([torch.sin(k * rate), torch.cos(k * rate)], dim=1)
@@ -125,17 +87,17 @@ class Latent(Objective):
         """
         x, there, sure = batch["signal"], batch["present"], batch["calibrated"]
         n, t = x.shape[0], x.shape[2] // SAMPLES_PER_TOKEN
-        hidden = hidden_stretches(n, t, self.share, self.longest).to(x.device)
+        hidden = _hidden_stretches(n, t, self.share, self.longest).to(x.device)
         with torch.no_grad():
             tokens, seen = self.teacher.embed(x, there, sure)
             target = self.teacher.contextualise(tokens, seen).float()
             target = functional.layer_norm(target, target.shape[-1:])
-        shown = there & ~per_sample(hidden)[:, None]
+        shown = there & ~_per_sample(hidden)[:, None]
         tokens, visible = self.encoder.embed(x, shown, sure)
         visible[:, 0] |= ~visible.any(1)  # a record of which all is hidden would attend to nothing
         tokens = self.encoder.contextualise(tokens, visible)
         asked = torch.where(visible[..., None], tokens, self.wanted.to(tokens.dtype))
-        asked = asked + time_code(t, tokens.shape[-1], x.device).to(tokens.dtype)
+        asked = asked + _time_code(t, tokens.shape[-1], x.device).to(tokens.dtype)
         guess = self.out(self.predictor(asked)).float()
         judged = hidden & seen
         apart = functional.smooth_l1_loss(guess, target, reduction="none").mean(-1)
@@ -143,13 +105,7 @@ class Latent(Objective):
         return {"loss": loss, "spread": target.std(dim=(0, 1)).mean()}
 
     def after_step(self, progress: float) -> None:
-        """Let the teacher follow.
-
-        Parameters
-        ----------
-        progress : float
-            Part of the steps that is done.
-        """
+        """Let the teacher follow."""
         keep = self.follow + (1 - self.follow) * progress
         with torch.no_grad():
             pupil = self.encoder.state_dict()
@@ -202,8 +158,8 @@ class Masked(Objective):
         n, leads, samples = x.shape
         t = samples // SAMPLES_PER_TOKEN
         pieces = torch.rand(n, leads, t) < self.share
-        whole = hidden_stretches(n, t, self.share / 3, 4)
-        hidden = per_sample(pieces | whole[:, None]).to(x.device)
+        whole = _hidden_stretches(n, t, self.share / 3, 4)
+        hidden = _per_sample(pieces | whole[:, None]).to(x.device)
         tokens, seen = self.encoder.embed(x, there & ~hidden, sure)
         seen[:, 0] |= ~seen.any(1)
         tokens = self.encoder.contextualise(tokens, seen)

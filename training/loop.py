@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecg_llm.errors import ConfigError
+from ecg_llm.training.runs import read_checkpoint, same_run, write_checkpoint
 
 Batch = dict[str, Tensor]
 History = list[dict[str, float]]
@@ -56,13 +54,7 @@ class Objective(nn.Module):
     """
 
     def after_step(self, progress: float) -> None:
-        """Follow the weights.
-
-        Parameters
-        ----------
-        progress : float
-            Part of the steps that is done.
-        """
+        """Follow the weights."""
 
 
 def rate_at(step: int, config: LoopConfig) -> float:
@@ -155,7 +147,13 @@ def fit(
     plain: Objective = accelerator.unwrap_model(net)
     parts: dict[str, Any] = {"net": plain, "average": average, "optimizer": optimizer}
     history: History = []
-    first = _load(parts, history, out, identity)
+    if (out / CHECKPOINT).is_file():
+        saved = read_checkpoint(out / CHECKPOINT)
+        same_run(out / CHECKPOINT, saved.get("identity", {}), identity)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        history.extend(saved["history"])
+    first = len(history)
     last = min(config.steps, stop_at or config.steps)
 
     def ahead(step: int) -> Batch:
@@ -189,83 +187,15 @@ def fit(
             if accelerator.is_main_process and (
                 (step + 1) % config.save_every == 0 or step + 1 == last
             ):
-                _save(parts, history, out, identity)
+                state = {name: part.state_dict() for name, part in parts.items()}
+                kept = {"identity": identity, "history": history, **state}
+                write_checkpoint(out / CHECKPOINT, kept)
             on_step(step + 1, logs)
         coming.cancel()
     if accelerator.is_main_process:
         draw_curve(history, out / CURVE)
     averaged: nn.Module = average.module
     return averaged.eval(), history
-
-
-def _save(parts: dict[str, Any], history: History, out: Path, identity: dict[str, Any]) -> None:
-    """Write a checkpoint beside the old one, then put it in its place."""
-    state = {name: part.state_dict() for name, part in parts.items()}
-    new = out / f"{CHECKPOINT}.new"
-    torch.save({"identity": json.dumps(identity, sort_keys=True), "history": history, **state}, new)
-    new.replace(out / CHECKPOINT)
-
-
-def _load(parts: dict[str, Any], history: History, out: Path, identity: dict[str, Any]) -> int:
-    """Load the checkpoint, if there is one, and give the number of its steps."""
-    if not (out / CHECKPOINT).exists():
-        return 0
-    saved = read_checkpoint(out / CHECKPOINT)
-    same_run(out / CHECKPOINT, json.loads(saved["identity"]), identity)
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    history.extend(saved["history"])
-    return len(history)
-
-
-def same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run.
-
-    Parameters
-    ----------
-    path : Path
-        What is left of the run.
-    before, now : mapping
-        What it was, and what it would be.
-
-    Raises
-    ------
-    ConfigError
-        If they differ.
-    """
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
-        raise ConfigError(
-            f"{path}: it is of a run with another {', '.join(changed)}; "
-            "give another --out, or remove that one."
-        )
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what a stopped run kept.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ConfigError
-        If the file is damaged.
-    """
-    with path.open("rb") as file:
-        try:
-            saved: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
-            raise ConfigError(
-                f"{path}: this checkpoint is damaged; remove it to begin anew, or put a copy back."
-            ) from None
-    return saved
 
 
 def draw_curve(history: History, path: Path) -> None:

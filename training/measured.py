@@ -68,7 +68,9 @@ def measured_features(
         if made is not None and made[:2] in place:
             features[place[made[:2]]] = made[2]
         progress(done, len(jobs))
-    np.savez_compressed(path, asked=asked, features=features)
+    new = folder / f".{FILE}"
+    np.savez_compressed(new, asked=asked, features=features)
+    new.replace(path)
     return features
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ecg_llm.training.page_encoder import PageBatches, PageEncoder, judge_pages
 from ecg_llm.training.page_reads import DATA_OPTIONS, PageData, held_reads, page_reads
 from ecg_llm.training.probe import probe
 from ecg_llm.training.recipe import Recipe, starting_folder
+from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_tensors
 from ecg_llm.training.supervised import (
     Supervised,
@@ -173,7 +174,10 @@ def _page(setup: Setup) -> Made:
         raise ConfigError(
             "the page encoder begins with a trained signal encoder: give --start FOLDER or bundled."
         )
-    train = page_reads(setup.pack, setup.source.rows, chosen, setup.pages, setup.recipe.loop.seed)
+    seed = setup.recipe.loop.seed
+    # Rows of what was read name records of this pack.
+    hold_to(setup.pages, {"data": setup.pack.fingerprint, "seed": seed, "pages": asdict(chosen)})
+    train = page_reads(setup.pack, setup.source.rows, chosen, setup.pages, seed)
     held = held_reads(setup.pack, held_out(setup.pack), chosen, setup.pages)
     labels = setup.pack.labels[setup.source.rows]
     objective = PageEncoder(setup.encoder, positive_weights(labels), **options)

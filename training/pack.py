@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from ecg_llm.scp import COLUMNS, with_classes
 from ecg_llm.training.sources import Job, Row, list_jobs, read_row, run_jobs
 
 SIGNALS, INDEX, PROBLEMS = "signals.npy", "index.npz", "problems.jsonl"
+STAMP = "asked.txt"
+"""What was packed; written last."""
 VERSION = 2
 """Raised whenever the same files would give other arrays."""
 _CERTAIN = """
@@ -131,7 +134,7 @@ def load_pack(folder: Path) -> Pack:
             raise ConfigError(f"{folder}: packed by another version; delete it and pack anew.")
         fingerprint = str(index.pop("fingerprint"))
         signals = np.load(folder / SIGNALS, mmap_mode="r")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{folder}: no packed data there ({error}); pack them anew.") from error
     return Pack(signals=signals, fingerprint=fingerprint, **index)
 
@@ -175,43 +178,83 @@ def pack(
     jobs = [] if data is None else list_jobs(data)
     jobs += [("simulated", (seed, k)) for k in range(n_simulated)]
     asked = hashlib.sha256(repr((VERSION, str(data), jobs)).encode()).hexdigest()
-    stamp = out / "asked.txt"
+    stamp = out / STAMP
     if stamp.is_file() and stamp.read_text() == asked:
         return load_pack(out)
     out.mkdir(parents=True, exist_ok=True)
     new = out / f"{SIGNALS}.new"
-    signals = np.lib.format.open_memmap(
-        new, mode="w+", dtype=np.float16, shape=(len(jobs), len(STANDARD_12), WINDOW)
-    )
+    header: dict[str, Any] = {
+        "descr": "<f2",
+        "fortran_order": False,
+        "shape": (0, len(STANDARD_12), WINDOW),
+    }
     digest = hashlib.sha256()
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
+    seen: set[tuple[str, bytes]] = set()
     make = functools.partial(_make, data or Path())
-    for done, made in enumerate(run_jobs(make, jobs, workers), 1):
-        if isinstance(made, Problem):
-            problems.append(made)
-        else:
-            signals[len(rows)] = made["signal"]
-            digest.update(made.pop("signal").tobytes())
+    with new.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for done, made in enumerate(run_jobs(make, jobs, workers), 1):
+            progress(done, len(jobs))
+            if isinstance(made, Problem):
+                problems.append(made)
+                continue
+            signal = made.pop("signal").tobytes()
+            if (own := (made["source"], hashlib.sha256(signal).digest())) in seen:
+                why = "it is packed already, from another folder"
+                problems.append(Problem(made["name"], "duplicate", why))
+                continue
+            seen.add(own)
+            digest.update(signal)
+            file.write(signal)
             rows.append(made)
-        progress(done, len(jobs))
-    signals.flush()
-    del signals
+        file.seek(0)  # numpy leaves room in the header for the number of rows
+        header["shape"] = (len(rows), len(STANDARD_12), WINDOW)
+        np.lib.format.write_array_header_1_0(file, header)
     lines = (json.dumps(asdict(problem), ensure_ascii=False) + "\n" for problem in problems)
     (out / PROBLEMS).write_text("".join(lines), encoding="utf-8")
     if not rows:
         new.unlink()
         what = f", such as {problems[0].record}: {problems[0].reason}" if problems else ""
         raise ConfigError(f"{data}: none of {len(jobs)} records could be packed{what}")
-    whole = np.load(new, mmap_mode="r")
-    np.save(out / SIGNALS, whole[: len(rows)])
-    new.unlink()
+    stamp.unlink(missing_ok=True)
+    new.replace(out / SIGNALS)
     index: dict[str, Any] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     for key in sorted(index):
         digest.update(np.ascontiguousarray(index[key]).tobytes())
     np.savez_compressed(out / INDEX, version=VERSION, fingerprint=digest.hexdigest(), **index)
     stamp.write_text(asked)
     return load_pack(out)
+
+
+def packed_at(
+    data: Path,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Pack:
+    """Open what `train encoder` packed, or pack the real records alone.
+
+    Parameters
+    ----------
+    data : Path
+        Data sets, as for `pack`.
+    folder : Path
+        Where the packed data are, or shall be.
+    workers : int
+        Processes that read.
+    progress : callable
+        Called with the number done and the total.
+
+    Returns
+    -------
+    Pack
+    """
+    if (folder / STAMP).is_file():
+        return load_pack(folder)
+    return pack(data, folder, n_simulated=0, workers=workers, progress=progress)
 
 
 def count_problems(folder: Path) -> int:

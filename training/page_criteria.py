@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from ecg_llm.data_builders.build_images import page_seed
+from ecg_llm.data_builders.shards import write_whole
 from ecg_llm.eval.page_criteria import GROUPS, PagePair, page_pair, recordings
 from ecg_llm.eval.shares import wilson
 from ecg_llm.page_criteria import log_excess, sign_of
 from ecg_llm.page_seen import CODES, ST_CODES
+from ecg_llm.training.runs import hold_to
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,14 @@ def train_page_criteria(
         What was written.
     """
     recipe = recipe or PageCriteriaRecipe()
-    out.mkdir(parents=True, exist_ok=True)
     chosen = recordings(data, recipe.folds, range(recipe.simulated), limit)
+    names = "\n".join(name for name, _ in chosen)
+    digest = hashlib.sha256(names.encode()).hexdigest()
+    hold_to(out, {"recipe": asdict(recipe), "data": digest})
     path = out / "pages.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    kept = path.read_text(encoding="utf-8") if path.is_file() else ""
+    lines = kept.split("\n")[:-1]  # what stands behind the last break was cut off by a stop
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
     with path.open("a", encoding="utf-8") as file:
         for k, (name, read) in enumerate(chosen[len(lines) :], len(lines)):
             chance = page_seed(recipe.seed, name, 0)

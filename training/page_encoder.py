@@ -62,17 +62,7 @@ class PageEncoder(Supervised):
                     part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> PageEncoder:
-        """Switch to training or evaluation; the teacher always evaluates.
-
-        Parameters
-        ----------
-        mode : bool
-            Whether to train.
-
-        Returns
-        -------
-        PageEncoder
-        """
+        """Switch to training or evaluation; the teacher always evaluates."""
         super().train(mode)
         self.teacher.eval()
         return self
@@ -248,7 +238,7 @@ def judge_pages(net: nn.Module, pack: Pack, reads: PageReads) -> dict[str, float
             continue
         signal = reads.signals[chosen].astype(np.float32)
         seen = np.isfinite(signal)
-        odds, _ = logits_of(net, np.nan_to_num(signal), seen, reads.calibrated[chosen])
+        odds = logits_of(net, np.nan_to_num(signal), seen, reads.calibrated[chosen])
         aucs = task_aucs(pack.labels[reads.row[chosen]], odds, 1)
         if "super" in aucs:
             found[f"super AUC, {name} pages"] = aucs["super"]

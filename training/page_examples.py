@@ -313,9 +313,9 @@ def records_of(data: Path, folds: Sequence[int], simulated: int, seed: int) -> l
     list of ECGRecord
     """
     from ecg_llm.data_builders.synthetic import generate
-    from ecg_llm.eval.findings import ptbxl_rows
+    from ecg_llm.eval.ptbxl_rows import ptbxl_rows
     from ecg_llm.io import read_record
 
-    rows = ptbxl_rows(data, tuple(folds), 100)
+    rows = ptbxl_rows(data, tuple(folds))
     real = [read_record(data / f"{row['filename_lr']}.hea") for row in rows]
     return real + [ecg.record for ecg in generate(simulated, seed, rare=0.5)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from ecg_llm.page.net import LABELS
 from ecg_llm.training.page_examples import PageTruth, load_truth
 
 NONE = len(LABELS)
+BATCH = 128
+"""Patches a step."""
 _SPARE = 8
 """Pixels more on each side, from which patches are cut with some shift."""
 _CLEAR_PX = 26.0
@@ -71,9 +73,7 @@ def train_names(
     pages: Sequence[Path],
     *,
     epochs: int = 6,
-    batch: int = 128,
     seed: int = 0,
-    on_epoch: Callable[[int, float, float], None] = lambda epoch, loss, right: None,
 ) -> NameNet:
     """Train the name net.
 
@@ -83,12 +83,8 @@ def train_names(
         Training pages.
     epochs : int
         Times that every patch is seen.
-    batch : int
-        Patches a step.
     seed : int
         Of weights, order and variation.
-    on_epoch : callable
-        Called with epoch, loss, and the share of names told right.
 
     Returns
     -------
@@ -100,12 +96,11 @@ def train_names(
     cut = [cut_patches(load_truth(path), rng) for path in pages]
     patches, names = (np.concatenate(part) for part in zip(*cut, strict=True))
     net: NameNet = NameNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    n_steps = epochs * -(-len(patches) // batch)
+    n_steps = epochs * -(-len(patches) // BATCH)
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=n_steps)
-    for epoch in range(epochs):
-        losses, right = [], []
-        for rows in np.array_split(rng.permutation(len(patches)), -(-len(patches) // batch)):
+    for _ in range(epochs):
+        for rows in np.array_split(rng.permutation(len(patches)), -(-len(patches) // BATCH)):
             x = torch.from_numpy(standardised(_varied(patches[rows], rng)))
             y = torch.from_numpy(names[rows])
             with torch.autocast("cpu", torch.bfloat16):
@@ -115,9 +110,6 @@ def train_names(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-            losses.append(float(loss.detach()))
-            right.append(float((logits.argmax(1) == y).float().mean()))
-        on_epoch(epoch, float(np.mean(losses)), float(np.mean(right)))
     net.eval()
     return net
 

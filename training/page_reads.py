@@ -51,17 +51,7 @@ class PageReads:
         return len(self.row)
 
     def of(self, rows: npt.NDArray[np.int64]) -> PageReads:
-        """Keep the pages of some records.
-
-        Parameters
-        ----------
-        rows : np.ndarray of int
-            Packed records.
-
-        Returns
-        -------
-        PageReads
-        """
+        """Keep the pages of some records."""
         kept = np.isin(self.row, rows)
         return PageReads(**{f.name: getattr(self, f.name)[kept] for f in fields(self)})
 

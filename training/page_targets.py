@@ -161,11 +161,11 @@ def _offset_map(trace: Points, base: Points, size: int) -> Map:
     return out
 
 
-def _denser(points: Points, parts: int = 6) -> Points:
+def _denser(points: Points) -> Points:
     """Put points between each two."""
     if len(points) < 2:
         return points
-    share = np.arange(parts)[None, :, None] / parts
+    share = np.arange(6)[None, :, None] / 6
     between = points[:-1, None] * (1 - share) + points[1:, None] * share
     return between.reshape(-1, 2)
 

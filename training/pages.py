@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +21,11 @@ from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
 from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
-from ecg_llm.training.loop import read_checkpoint
 from ecg_llm.training.page_examples import load_truth, page_truth, records_of, save_truth
 from ecg_llm.training.page_names import train_names
 from ecg_llm.training.page_speed import SpeedRecipe, train_speed
 from ecg_llm.training.page_targets import Targets, crop_targets
+from ecg_llm.training.runs import hold_to, read_checkpoint, write_checkpoint
 
 Progress = Callable[[int, int, float], None]
 Batch = tuple[Tensor, ...]
@@ -66,17 +67,7 @@ class PageRecipe:
     """Size of the net."""
 
     def lr(self, step: int) -> float:
-        """Give the learning rate of a step.
-
-        Parameters
-        ----------
-        step : int
-            From 0.
-
-        Returns
-        -------
-        float
-        """
+        """Give the learning rate of a step."""
         rise = min((step + 1) / self.warmup, 1.0)
         left = (1 - step / self.steps) / (1 - self.decay_from)
         return self.peak_lr * rise * min(max(left, 0.0), 1.0)
@@ -116,21 +107,8 @@ def draw_pages(
     return paths
 
 
-def page_loss(net: PageNet, batch: Batch) -> Tensor:
-    """Compare what the net says with what it should say.
-
-    Parameters
-    ----------
-    net : PageNet
-        In training.
-    batch : tuple of Tensor
-        From `draw_batch`.
-
-    Returns
-    -------
-    Tensor
-        One number.
-    """
+def _page_loss(net: PageNet, batch: Batch) -> Tensor:
+    """Compare what the net says with what it should say."""
     image, trace, marks, offset, lie = batch
     with torch.autocast("cpu", torch.bfloat16):
         said = net(image.float().contiguous(memory_format=torch.channels_last))
@@ -166,23 +144,8 @@ def _where(said: Tensor, wanted: Tensor) -> Tensor:
     return gap.sum() / known.sum().clamp(min=1)
 
 
-def draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
-    """Cut the crops of one step.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Training pages.
-    recipe : PageRecipe
-        Sizes and seed.
-    step : int
-        Which step.
-
-    Returns
-    -------
-    tuple of Tensor
-        Image, trace, marks, offset and lie, as in `Targets`.
-    """
+def _draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
+    """Cut the crops of one step: image, trace, marks, offset and lie, as in `Targets`."""
     rng = np.random.default_rng((recipe.seed, 1, step))
     crops: list[Targets] = []
     for k in rng.integers(len(paths), size=recipe.batch):
@@ -233,22 +196,21 @@ def train_net(
         for name, part in parts.items():
             part.load_state_dict(saved[name])
     ahead = ThreadPoolExecutor(1)
-    coming = ahead.submit(draw_batch, paths, recipe, first)
+    coming = ahead.submit(_draw_batch, paths, recipe, first)
     for step in range(first, recipe.steps):
         batch = coming.result()
-        coming = ahead.submit(draw_batch, paths, recipe, step + 1)
+        coming = ahead.submit(_draw_batch, paths, recipe, step + 1)
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr(step)
-        loss = page_loss(net, batch)
+        loss = _page_loss(net, batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         average.update_parameters(net)
         if checkpoint and ((step + 1) % recipe.save_every == 0 or step + 1 == recipe.steps):
-            new = checkpoint.with_suffix(".new")
-            torch.save({"step": step + 1, **{k: p.state_dict() for k, p in parts.items()}}, new)
-            new.replace(checkpoint)
+            state = {name: part.state_dict() for name, part in parts.items()}
+            write_checkpoint(checkpoint, {"step": step + 1, **state})
         on_step(step, recipe.steps, float(loss.detach()))
     ahead.shutdown(cancel_futures=True)
     net.load_state_dict(average.module.state_dict())
@@ -282,9 +244,16 @@ def train(
     -------
     Path
         The page net.
+
+    Raises
+    ------
+    ConfigError
+        If ``out`` holds a run with another recipe or other records.
     """
     chosen = recipe or PageRecipe()
     records = records_of(data, chosen.folds, chosen.simulated, chosen.seed)
+    digest = hashlib.sha256("".join(record.sha256 for record in records).encode()).hexdigest()
+    hold_to(out, {"recipe": asdict(chosen), "data": digest})
     paths = draw_pages(records, out / "pages", chosen, on_page)
     net = train_net(paths, chosen, out / "page.pt", on_step)
     path = out / "page.onnx"

@@ -20,8 +20,8 @@ from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
 from ecg_llm.training.language import HISTORY, Features, identity_of
 from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_stages import TARGETS, learnt_from, save
-from ecg_llm.training.loop import same_run
 from ecg_llm.training.reward import Reward, mean
+from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import share_weights
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ JUDGEMENTS = 8
 """How often the drafts on records held apart are judged and the adapters kept."""
 MARGIN = 0.1
 """How much more the better draft of a pair has to earn."""
-PAIRS, RUN = "pairs.jsonl", "run.json"
+PAIRS = "pairs.jsonl"
 
 
 def pairs(
@@ -140,7 +140,7 @@ def train_preference(
     from peft import PeftModel
     from transformers import TrainerCallback
 
-    _hold_to(out / RUN, recipe, records, base, encoder)
+    hold_to(out, identity_of(recipe, learnt_from(records, base=base, encoder=encoder)))
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
     learnt, judged = ask(records, recipe)
@@ -214,17 +214,6 @@ def _put_adapter(chosen: Path, base: Path, folder: Path) -> None:
     settings |= {"base_model_name_or_path": str(base), "target_modules": TARGETS}
     (folder / config).write_text(json.dumps(settings, indent=2), encoding="utf-8")
     share_weights(folder)
-
-
-def _hold_to(
-    path: Path, recipe: LanguageRecipe, records: Path, base: Path, encoder: Path | None
-) -> None:
-    """Note what a run is, and refuse to go on with another one."""
-    identity = identity_of(recipe, learnt_from(records, base=base, encoder=encoder))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        same_run(path, json.loads(path.read_text(encoding="utf-8")), identity)
-    write_whole(path, json.dumps(identity, indent=1).encode())
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

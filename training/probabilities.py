@@ -234,21 +234,8 @@ def code_threshold(
     return round(float(grid[int(np.argmax(gain))]), 2)
 
 
-def judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float]]) -> list[Judged]:
-    """Put head, criterion and truth of every code beside each other.
-
-    Parameters
-    ----------
-    items : sequence of Analysed
-        Records, with findings by criteria alone.
-    scores : sequence of mapping
-        Of the head, record by record.
-
-    Returns
-    -------
-    list of Judged
-        The codes that the head knows.
-    """
+def _judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float]]) -> list[Judged]:
+    """Put head, criterion and truth of every code that the head knows beside each other."""
     from ecg_llm.eval.findings import truth
     from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
     from ecg_llm.probabilities import head_score
@@ -329,7 +316,7 @@ def train_probabilities(
     table = reader.probabilities(vectors, rows, np.ones(len(items), bool))
     names = reader.columns.tolist()
     scores = [dict(zip(names, map(float, row), strict=True)) for row in table]
-    judged = judged_codes(items, scores)
+    judged = _judged_codes(items, scores)
     patients = {patient: k % 5 for k, patient in enumerate(sorted({i.patient for i in items}))}
     groups = np.array([patients[item.patient] for item in items])
     model, left_out = fit(judged, groups, recipe)

@@ -8,15 +8,15 @@ import torch
 
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.eval.encoder import linear_scores
 from ecg_llm.training.pack import Pack
+from ecg_llm.training.supervised import BATCH, held_out
 
 Array = npt.NDArray[np.float64]
 
 
 @torch.inference_mode()
-def pooled_tokens(
-    encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64], batch: int = 64
-) -> Array:
+def pooled_tokens(encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]) -> Array:
     """Give mean and peak of the tokens of records.
 
     Parameters
@@ -27,8 +27,6 @@ def pooled_tokens(
         Records.
     rows : np.ndarray of int
         Which.
-    batch : int
-        Records at a time.
 
     Returns
     -------
@@ -36,8 +34,8 @@ def pooled_tokens(
     """
     device = next(encoder.parameters()).device
     found = []
-    for k in range(0, len(rows), batch):
-        part = rows[k : k + batch]
+    for k in range(0, len(rows), BATCH):
+        part = rows[k : k + BATCH]
         signal = torch.from_numpy(pack.signals[part].astype(np.float32)).to(device)
         present = signal.isfinite()
         sure = torch.from_numpy(pack.calibrated[part]).to(device)
@@ -50,34 +48,8 @@ def pooled_tokens(
     return np.concatenate(found).astype(np.float64)
 
 
-def ridge_scores(x: Array, labels: npt.NDArray[np.int8], z: Array, strength: float = 30.0) -> Array:
-    """Fit ridge regressions on all columns, and score other records.
-
-    Parameters
-    ----------
-    x : np.ndarray, shape (n, k)
-        Features to learn from.
-    labels : np.ndarray of int8, shape (n, c)
-        What is not known counts as absent.
-    z : np.ndarray, shape (m, k)
-        Features to score.
-    strength : float
-        Of the penalty, in standardised features.
-
-    Returns
-    -------
-    np.ndarray, shape (m, c)
-    """
-    mean, deviation = x.mean(0), x.std(0) + 1e-6
-    x, z = (x - mean) / deviation, (z - mean) / deviation
-    truth = (labels == 1).astype(np.float64)
-    gram = x.T @ x + strength * np.eye(x.shape[1])
-    weight = np.linalg.solve(gram, x.T @ (truth - truth.mean(0)))
-    return np.asarray(z @ weight + truth.mean(0))
-
-
-def probe(encoder: SignalEncoder, pack: Pack, fold: int = 9, few: int = 0) -> dict[str, float]:
-    """Judge an encoder by a linear reader.
+def probe(encoder: SignalEncoder, pack: Pack) -> dict[str, float]:
+    """Judge an encoder by a linear reader, on fold 9.
 
     Parameters
     ----------
@@ -85,10 +57,6 @@ def probe(encoder: SignalEncoder, pack: Pack, fold: int = 9, few: int = 0) -> di
         In evaluation mode.
     pack : Pack
         Records; the reader learns from those of true mV of folds 1 to 8.
-    fold : int
-        That judges.
-    few : int
-        Learn from so many records only; 0 for all.
 
     Returns
     -------
@@ -96,13 +64,12 @@ def probe(encoder: SignalEncoder, pack: Pack, fold: int = 9, few: int = 0) -> di
         Macro AUC by task.
     """
     real = pack.calibrated & (pack.fold > 0)
-    train, test = np.flatnonzero(real & (pack.fold < 9)), np.flatnonzero(real & (pack.fold == fold))
+    train, test = np.flatnonzero(real & (pack.fold < 9)), held_out(pack)
     if not len(train) or not len(test):
         return {}
-    if few:
-        train = np.random.default_rng(0).choice(train, few, replace=False)
     x, z = pooled_tokens(encoder, pack, train), pooled_tokens(encoder, pack, test)
-    found = task_aucs(pack.labels[test], ridge_scores(x, pack.labels[train], z), MIN_POSITIVE)
+    scores = linear_scores(x, (pack.labels[train] == 1).astype(np.float64), z)
+    found = task_aucs(pack.labels[test], scores, MIN_POSITIVE)
     return {
         f"{task} AUC, probe": found[task]
         for task in ("super", "rhythm", "all")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.errors import ConfigError
 from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.training.loop import LoopConfig
+from ecg_llm.training.toml_recipe import read_recipe
 from ecg_llm.training.views import ViewConfig
 
 RECIPES = Path(__file__).parent / "recipes" / "encoder"
@@ -53,15 +51,6 @@ class Recipe:
     given: dict[str, Any] = field(default_factory=dict)
     """Settings of the loop that a caller gave instead of the file's; every stage takes them."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give all settings as plain values.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
-
 
 def starting_folder(recipe: Recipe) -> Path | None:
     """Give the folder of the encoder to begin with.
@@ -77,16 +66,6 @@ def starting_folder(recipe: Recipe) -> Path | None:
         None for the bundled one.
     """
     return None if recipe.start == "bundled" else Path(recipe.start)
-
-
-def recipe_names() -> list[str]:
-    """List the recipes that ship.
-
-    Returns
-    -------
-    list of str
-    """
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
 def load_recipe(name: str, **changes: Any) -> Recipe:
@@ -108,52 +87,9 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
     ConfigError
         If there is no such recipe, or it holds an unknown key or a value of a wrong kind.
     """
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not path.is_file():
-        near = _nearest(name, recipe_names())
-        raise ConfigError(
-            f"recipe {name!r}: there is none{near}; all: {', '.join(recipe_names())}."
-        )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: this is no TOML ({error}).") from None
-    recipe = _filled(Recipe, table, str(path.name))
+    recipe = read_recipe(Recipe, name, RECIPES)
     loop = {
         key: changes.pop(key) for key in ("steps", "seed", "batch") if changes.get(key) is not None
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    made: Recipe = replace(recipe, loop=replace(recipe.loop, **loop), given=loop, **given)
-    return made
-
-
-def _filled(of: type[Any], table: dict[str, Any], where: str) -> Any:
-    """Build a dataclass from a table, refusing what it does not know."""
-    known = {item.name: item for item in fields(of)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(
-                f"{where}: unknown key {key!r}{_nearest(key, list(known))}; "
-                f"known are {', '.join(known)}."
-            )
-        default = getattr(of(), key)
-        if hasattr(default, "__dataclass_fields__") and isinstance(value, dict):
-            values[key] = _filled(type(default), value, f"{where} [{key}]")
-            continue
-        if isinstance(default, tuple) and isinstance(value, list):
-            value = tuple(value)
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(value) is not type(default):
-            raise ConfigError(
-                f"{where}: {key} = {value!r} is of kind {type(value).__name__}; "
-                f"{type(default).__name__} is needed."
-            )
-        values[key] = value
-    return of(**values)
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return replace(recipe, loop=replace(recipe.loop, **loop), given=loop, **given)

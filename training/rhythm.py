@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.eval.findings import ptbxl_rows, truth, with_person
+from ecg_llm.eval.findings import truth
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
 from ecg_llm.findings.atrial import AtrialActivity, atrial_activity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.fibrillation import FEATURES, FibrillationModel, features
 from ecg_llm.inference import sigmoid
-from ecg_llm.io import read_record
 from ecg_llm.measure import measure
+from ecg_llm.ptbxl import statements_of
 from ecg_llm.quality import assess
 from ecg_llm.waves import BUNDLED as DELINEATOR
 
@@ -67,29 +67,14 @@ class AtrialTable:
     folds: npt.NDArray[np.intp]
 
 
-def measure_atria(
+def _measure_atria(
     data: Path, folds: Iterable[int], progress: Progress | None = None
 ) -> AtrialTable:
-    """Measure the atria of PTB-XL's records in the way in which a report does.
-
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : iterable of int
-        Stratified folds to read.
-    progress : callable, optional
-        Called with records done and in all.
-
-    Returns
-    -------
-    AtrialTable
-        Without records of poor quality, of too few beats, or of `LEFT_OUT`.
-    """
-    rows = ptbxl_rows(data, tuple(folds), FS)
+    """Measure the atria of PTB-XL's records as a report does; none of poor quality or few beats."""
+    rows = ptbxl_rows(data, tuple(folds))
     values, fibrillates, groups = [], [], []
     for done, row in enumerate(rows):
-        statements = ast.literal_eval(row["scp_codes"])
+        statements = statements_of(row)
         stated = truth(statements, "AFIB")
         activity = _activity(data, row) if stated is not None else None
         if activity and activity.irregularity is not None and not set(statements) & set(LEFT_OUT):
@@ -109,7 +94,7 @@ def measure_atria(
 def _activity(data: Path, row: dict[str, str]) -> AtrialActivity | None:
     """Measure the atria of one record; None if it cannot be read."""
     try:
-        record = with_person(read_record(data / f"{row['filename_lr']}.hea"), row)
+        record = read_row(data, row)
     except RecordError:
         return None
     quality = assess(record)
@@ -126,7 +111,7 @@ def fit(
     Parameters
     ----------
     table : AtrialTable
-        From `measure_atria`.
+        From `_measure_atria`.
     seed : int
         Of the solver.
     recipe : FibrillationRecipe
@@ -243,7 +228,7 @@ def train(
     -------
     FibrillationModel
     """
-    model = fit(measure_atria(data, folds, progress), seed=seed)
+    model = fit(_measure_atria(data, folds, progress), seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     model.save(out / "rhythm.json")
     return model

@@ -231,19 +231,12 @@ def _read_simulated(data: Path, what: tuple[int, int]) -> Row:
     return Row(record=ecg.record, source="simulated", fold=0, codes=codes)
 
 
-@functools.lru_cache(maxsize=2)
-def _group(path: Path, group: int) -> list[dict[str, Any]]:
-    from ecg_llm.data_builders.shards import read_group
-
-    return read_group(path, group, _BUILT.split())
-
-
 def _read_built(data: Path, what: tuple[str, str, str, int]) -> Row:
     from ecg_llm.data_builders.rows import record_of
-    from ecg_llm.data_builders.shards import ROWS_PER_GROUP
+    from ecg_llm.data_builders.shards import read_row
 
     folder, split, shard, k = what
-    row = _group(data / folder / shard, k // ROWS_PER_GROUP)[k % ROWS_PER_GROUP]
+    row = read_row(data / folder / shard, k, _BUILT)
     labels, fold = row["labels"], row["fold"]
     return Row(
         record=record_of(row),
@@ -255,7 +248,10 @@ def _read_built(data: Path, what: tuple[str, str, str, int]) -> Row:
     )
 
 
-_BUILT = "record dataset fold age_years sex fs leads derived signal gain calibrated labels report"
+_BUILT = (
+    *("record", "dataset", "fold", "age_years", "sex", "fs", "leads", "derived", "signal", "gain"),
+    *("calibrated", "labels", "report"),
+)
 _READERS: dict[str, Callable[[Path, Any], Row]] = {
     "ptbxl": _read_ptbxl,
     "zscored": _read_zscored,

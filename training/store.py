@@ -29,9 +29,8 @@ def save_encoder(
     folder: Path,
     card: dict[str, Any],
     extra: dict[str, Tensor] | None = None,
-    name: str = NAME,
 ) -> None:
-    """Write weights, ONNX graph and card of an encoder.
+    """Write weights, ONNX graph and card of an encoder: ``signal_encoder.*``.
 
     Parameters
     ----------
@@ -43,8 +42,6 @@ def save_encoder(
         Data, recipe, figures.
     extra : dict of str to Tensor, optional
         Weights to keep beside it, such as those of the linear head.
-    name : str
-        Of the files: ``NAME.safetensors``, ``NAME.onnx``, ``NAME.json``.
     """
     from safetensors.torch import save_file
 
@@ -52,13 +49,13 @@ def save_encoder(
     encoder = encoder.cpu().eval()
     tensors = {f"encoder.{key}": _half(x) for key, x in encoder.state_dict().items()}
     tensors |= {key: _half(x) for key, x in (extra or {}).items()}
-    save_file(tensors, folder / f"{name}.safetensors")
+    save_file(tensors, folder / f"{NAME}.safetensors")
     with torch.no_grad():
         for key, x in encoder.state_dict().items():
             x.copy_(tensors[f"encoder.{key}"])
-    _export(encoder, folder / f"{name}.onnx", [folder / f"{name}.safetensors"])
+    _export(encoder, folder / f"{NAME}.onnx", [folder / f"{NAME}.safetensors"])
     document = {"config": vars(encoder.config), **card}
-    (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{NAME}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     share_weights(folder)
 
 
@@ -139,12 +136,13 @@ def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
     ConfigError
         If it is not there or damaged.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     folder = folder or WEIGHTS
     try:
         card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / f"{NAME if name == PAGE_NAME else name}.safetensors")
+        tensors = load_file(folder / f"{NAME}.safetensors")
         if name == PAGE_NAME:
             tensors |= load_file(folder / f"{PAGE_NAME}.safetensors")
         config: dict[str, Any] = {
@@ -154,7 +152,7 @@ def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
         encoder.load_state_dict(
             {k.removeprefix("encoder."): x for k, x in tensors.items() if k.startswith("encoder.")}
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ConfigError(
             f"{folder}: no trained encoder there ({error}); train one with `ecgllm train encoder`."
         ) from error
@@ -189,19 +187,17 @@ def check_blind(folder: Path, folds: Sequence[int]) -> None:
         if seen := learnt & set(folds):
             raise ConfigError(
                 f"{place}: this encoder was trained on folds {sorted(seen)}, which are to judge "
-                "it; give one trained without them as --blind."
+                "it; give one trained without them (--blind of train head), or other folds."
             )
         place = None if not start else WEIGHTS if start == "bundled" else Path(start)
 
 
-def load_tensors(
-    folder: Path | None = None, name: str = NAME
-) -> dict[str, npt.NDArray[np.float32]]:
+def load_tensors(folder: Path | None = None) -> dict[str, npt.NDArray[np.float32]]:
     """Load what stands beside the encoder, such as its linear head.
 
     Parameters
     ----------
-    folder, name
+    folder : Path, optional
         As in `load_encoder`.
 
     Returns
@@ -210,7 +206,7 @@ def load_tensors(
     """
     from safetensors.torch import load_file
 
-    tensors = load_file((folder or WEIGHTS) / f"{name}.safetensors")
+    tensors = load_file((folder or WEIGHTS) / f"{NAME}.safetensors")
     return {k: x.float().numpy() for k, x in tensors.items() if not k.startswith("encoder.")}
 
 

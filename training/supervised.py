@@ -17,6 +17,9 @@ from ecg_llm.training.loop import Batch, Objective
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.views import page_view
 
+BATCH = 64
+"""Records that are encoded at a time."""
+
 
 class Supervised(Objective):
     """Multi-label classification, agreement of two views, and an honest variance.
@@ -99,15 +102,13 @@ class Supervised(Objective):
         return 10 * (each * known).sum() / known.sum().clamp(min=1)
 
 
-def positive_weights(labels: npt.NDArray[np.int8], power: float = 0.3) -> npt.NDArray[np.float32]:
+def positive_weights(labels: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
     """Weigh the positives of rare columns up.
 
     Parameters
     ----------
     labels : np.ndarray of int8, shape (n, 99)
         Of the training records.
-    power : float
-        0 for none, 1 for a full balance.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def positive_weights(labels: npt.NDArray[np.int8], power: float = 0.3) -> npt.ND
     """
     positive = np.maximum((labels == 1).sum(axis=0), 1)
     negative = np.maximum((labels == 0).sum(axis=0), 1)
-    return np.asarray(np.clip((negative / positive) ** power, 1, 8), np.float32)
+    return np.asarray(np.clip((negative / positive) ** 0.3, 1, 8), np.float32)
 
 
 @torch.inference_mode()
@@ -125,8 +126,7 @@ def logits_of(
     signal: npt.NDArray[np.float32],
     present: npt.NDArray[np.bool_],
     calibrated: npt.NDArray[np.bool_],
-    batch: int = 64,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> npt.NDArray[np.float32]:
     """Run a trained objective.
 
     Parameters
@@ -137,26 +137,23 @@ def logits_of(
         Inputs.
     calibrated : np.ndarray of bool, shape (n,)
         Whether the gain is known.
-    batch : int
-        Records at a time.
 
     Returns
     -------
-    logits : np.ndarray, shape (n, 99)
-    log_var : np.ndarray, shape (n, D)
+    np.ndarray, shape (n, 99)
+        Log odds.
     """
     device = next(objective.parameters()).device
-    logits, log_var = [], []
-    for k in range(0, len(signal), batch):
-        part = slice(k, k + batch)
+    logits = []
+    for k in range(0, len(signal), BATCH):
+        part = slice(k, k + BATCH)
         out = objective.encoder(
             torch.from_numpy(signal[part]).to(device),
             torch.from_numpy(present[part]).to(device),
             torch.from_numpy(calibrated[part]).to(device),
         )
         logits.append(objective.head(out.vector).float().cpu().numpy())
-        log_var.append(out.log_var.float().cpu().numpy())
-    return np.concatenate(logits), np.concatenate(log_var)
+    return np.concatenate(logits)
 
 
 def held_out(pack: Pack, fold: int = 9) -> npt.NDArray[np.int64]:
@@ -203,7 +200,7 @@ def judge_supervised(
     signal[~present] = 0
     calibrated = pack.calibrated[rows]
     labels = pack.labels[rows]
-    whole = logits_of(objective, signal, present, calibrated)[0]
+    whole = logits_of(objective, signal, present, calibrated)
     result = {
         f"{t} AUC": v
         for t, v in task_aucs(labels, whole, MIN_POSITIVE).items()
@@ -211,7 +208,7 @@ def judge_supervised(
     }
 
     def super_auc(x: npt.NDArray[np.float32], there: npt.NDArray[np.bool_]) -> float:
-        logits = logits_of(objective, x, there, calibrated)[0]
+        logits = logits_of(objective, x, there, calibrated)
         return task_aucs(labels, logits, MIN_POSITIVE)["super"]
 
     one = present.copy()
@@ -229,7 +226,7 @@ def judge_supervised(
 
 @torch.inference_mode()
 def vectors_of(
-    encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64], batch: int = 64
+    encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """Encode packed records.
 
@@ -241,16 +238,14 @@ def vectors_of(
         Records.
     rows : np.ndarray of int
         Which.
-    batch : int
-        Records at a time.
 
     Returns
     -------
     np.ndarray, shape (n, D)
     """
     found = []
-    for k in range(0, len(rows), batch):
-        part = rows[k : k + batch]
+    for k in range(0, len(rows), BATCH):
+        part = rows[k : k + BATCH]
         signal = torch.from_numpy(pack.signals[part].astype(np.float32))
         sure = torch.from_numpy(pack.calibrated[part])
         found.append(encoder(signal.nan_to_num(), signal.isfinite(), sure).vector.numpy())

@@ -9,13 +9,12 @@ from random import Random
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of
 from ecg_llm.data_builders.instruct_terms import CODES
-from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest
+from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest, read_shards
 from ecg_llm.data_builders.talk import (
     Talk,
     doubted,
@@ -134,11 +133,8 @@ def read_talks(
 
 
 def _cases(folder: Path, split: str) -> Iterator[ECGCase]:
-    manifest = load_finished(folder, "records")
-    for name in sorted(manifest.shards):
-        if name.startswith(split):
-            for row in pq.read_table(folder / name, columns=list(COLUMNS)).to_pylist():
-                yield case_of(row)
+    load_finished(folder, "records")
+    yield from map(case_of, read_shards(folder, split, COLUMNS))
 
 
 def _of_record(case: ECGCase, rng: Random) -> Iterator[Talk]:
@@ -181,22 +177,18 @@ def _wave(name: str) -> str:
 
 def _of_set(folder: Path, split: str, cases: Mapping[str, ECGCase]) -> Iterator[Talk]:
     """Take over built conversations: their questions, and answers that the prompt bears out."""
-    names = ["kind", "messages", "answer", "records"]
-    for shard in sorted(load_manifest(folder).shards):
-        if not shard.startswith(split):
+    for row in read_shards(folder, split, ("kind", "messages", "answer", "records")):
+        if row["kind"] not in (*_SHORT_KINDS, *_TALK_KINDS):
             continue
-        for row in pq.read_table(folder / shard, columns=names).to_pylist():
-            if row["kind"] not in (*_SHORT_KINDS, *_TALK_KINDS):
-                continue
-            facts = tuple(cases[name].facts for name in row["records"])
-            labels = tuple(code for code, _ in cases[row["records"][-1]].labels)
-            turns = [_words(message["content"]) for message in row["messages"]]
-            about = {"records": tuple(row["records"]), "facts": facts, "labels": labels}
-            if row["answer"] and row["kind"] in _SHORT_KINDS:
-                short = (f"{turns[0]} {SHORT}", ", ".join(row["answer"]))
-                yield Talk(kind="short", turns=short, **about)
-            elif row["kind"] in _TALK_KINDS:
-                yield Talk(kind="talk", turns=tuple(turns), **about)
+        facts = tuple(cases[name].facts for name in row["records"])
+        labels = tuple(code for code, _ in cases[row["records"][-1]].labels)
+        turns = [_words(message["content"]) for message in row["messages"]]
+        about = {"records": tuple(row["records"]), "facts": facts, "labels": labels}
+        if row["answer"] and row["kind"] in _SHORT_KINDS:
+            short = (f"{turns[0]} {SHORT}", ", ".join(row["answer"]))
+            yield Talk(kind="short", turns=short, **about)
+        elif row["kind"] in _TALK_KINDS:
+            yield Talk(kind="talk", turns=tuple(turns), **about)
 
 
 def _words(content: Sequence[Mapping[str, Any]]) -> str:

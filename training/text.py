@@ -138,7 +138,7 @@ def train(
     for step in range(recipe.steps):
         rows = rng.choice(len(vectors), min(recipe.records, len(vectors)), replace=False)
         texts, truth = teller.tell(rows)
-        loss = alignment_loss(net(vectors[rows], texts), torch.from_numpy(truth))
+        loss = _alignment_loss(net(vectors[rows], texts), torch.from_numpy(truth))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -152,18 +152,9 @@ def train(
     return net.eval()
 
 
-def alignment_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Hold every record against every text by the sigmoid loss.
-
-    Parameters
-    ----------
-    logits, truth : Tensor, shape (n_records, n_texts)
-        Truth is NaN where it is not known.
-
-    Returns
-    -------
-    Tensor
-        The mean over texts; a text that divides the records evenly does not outweigh a rare one.
+def _alignment_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Hold every record against every text by the sigmoid loss; truth is NaN where not known, and a
+    text that divides the records evenly does not outweigh a rare one.
     """
     import torch
     from torch.nn import functional
@@ -243,7 +234,7 @@ class _Teller:
         """Put a template around a text, and mistype some letters at times."""
         text = self.any_of(TEMPLATES).format(text)
         if self.rng.random() < self.recipe.typing_errors:
-            text = mistyped(text, self.rng)
+            text = _mistyped(text, self.rng)
         return text
 
 
@@ -254,20 +245,8 @@ def _all_true(truth: FloatArray) -> FloatArray:
     return np.where(unknown, np.nan, smallest).astype(np.float32)
 
 
-def mistyped(text: str, rng: np.random.Generator) -> str:
-    """Drop, double, swap or replace a letter about once in twelve.
-
-    Parameters
-    ----------
-    text : str
-        Any.
-    rng : np.random.Generator
-        Where the errors fall.
-
-    Returns
-    -------
-    str
-    """
+def _mistyped(text: str, rng: np.random.Generator) -> str:
+    """Drop, double, swap or replace a letter about once in twelve."""
     letters = list(text)
     for _ in range(max(1, len(letters) // 12)):
         if len(letters) < 4:
@@ -401,7 +380,7 @@ def train_text(
     from ecg_llm.cases import PROTOTYPES
     from ecg_llm.encode import WEIGHTS as ENCODER
     from ecg_llm.encode import encode
-    from ecg_llm.eval.auc import auc
+    from ecg_llm.eval.auc import auc, macro
     from ecg_llm.training.analysed import analyse_ptbxl
     from ecg_llm.zero_shot import Labels, zero_shot_scores
 
@@ -435,8 +414,7 @@ def train_text(
         labels = Labels.of_task(task)
         scores = zero_shot_scores(test.vectors, labels, tower=tower)
         truth = test.concepts[:, [keys.index(str(key)) for key in labels.keys]]
-        each = [auc(truth[:, k], scores[:, k]) for k in range(truth.shape[1])]
-        figures[task] = float(np.mean([value for value in each if value is not None]))
+        figures[task] = macro(auc, truth.astype(np.float64), scores.astype(np.float64))[0]
     for key in withheld:
         scores = zero_shot_scores(
             test.vectors, Labels.of_texts([concepts()[key].name]), tower=tower

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.drafted import drafted, left_over, speaks_of
-from ecg_llm.answer.limits import judged
+from ecg_llm.answer.limits import for_sex, judged
 from ecg_llm.answer.measured import expected_word, measured_answer, with_acute
+from ecg_llm.answer.overview import alerts, report_of
 from ecg_llm.answer.pleas import COMPARES, pleaded
 from ecg_llm.answer.question import Asked, in_context, read_question
 from ecg_llm.answer.several import of_several
 from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.compose import refusal
 from ecg_llm.ground.check import brief
 from ecg_llm.ground.known import Known, known_of
 from ecg_llm.ground.says import judged_of, measured_claims
@@ -93,14 +95,14 @@ def respond(
     present, before = analyses[-1], analyses[-2] if len(analyses) > 1 else None
     known = known_of(present, before)
     if known.facts.refused is not None:
-        yield from _shown(_refusals(present))
+        yield from _shown([refusal(present.quality)])
         return
     question, beyond = _without_what_is_beyond(history[-1][1])
     question = plain(question)
     own = read_question(question)
     asked = in_context(own, history)
     told, whole = _without_model(question, beyond, own, asked, known, analyses)
-    asked = with_acute(asked, known)
+    known, asked = for_sex(asked, known), with_acute(asked, known)
     if not whole and (model is None or _by_record(own, asked, known, model)):
         told, whole = [*told, *measured_answer(asked, known, present)], True
     yield from _shown(told)
@@ -121,7 +123,7 @@ def _without_model(
     told = [_remark(beyond)] if beyond else []
     only_ok = own.findings == ("NORM",) and "normal" not in question
     if beyond and (not own.named or only_ok):  # "is this drug ok with this ECG?"
-        return told, True
+        return [*told, *alerts(report_of(analyses[-1]))], True
     if own.about == "courtesy":
         return [*told, _remark(GREETING)], True
     if len(analyses) > 1 and (several := of_several(question, asked, analyses)) is not None:
@@ -175,7 +177,8 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     """Whether the record tells it better than the model: reasons, places, alerts, what is open."""
     acute = not set(ACUTE).isdisjoint(set(asked.findings) - set(own.findings))
     whole = own.about in ("open", "urgent", "values") and not own.named
-    if own.about in ("why", "sure", "where", "since") or asked.proposes or whole or acute:
+    told = own.about in ("why", "sure", "where", "since", "urgent", "size", "method", "recording")
+    if told or asked.proposes or asked.moment or whole or acute:
         return True
     return is_bundled(model) and not (own.named and _has_learnt(asked, known))
 
@@ -187,7 +190,7 @@ def _has_learnt(asked: Asked, known: Known) -> bool:
         return False
     found = [finding for code in asked.findings for finding in judged_of(code, known)]
     present = [finding for finding in found if finding.status == "present"]
-    if asked.findings and (not present or any(finding.doubt for finding in present)):
+    if asked.findings and (len(present) != 1 or present[0].doubt):
         return False
     values = known.facts.values
     words = [MEASURED[name] for name in asked.quantities]
@@ -222,13 +225,6 @@ def _shown(claims: Iterable[Claim], first: str = "") -> Iterator[Sentence]:
         shown = brief(claim, said)
         said.add(shown.text)
         yield Sentence.of(shown, before=" " if k else first)
-
-
-def _refusals(present: Analysis) -> list[Claim]:
-    """Say that a tracing is not read, and why."""
-    reasons = "; ".join(present.quality.reasons) or "insufficient technical quality"
-    text = sentence(f"this tracing is not interpreted, it should be recorded again: {reasons}")
-    return [Claim(text=text, status="supported")]
 
 
 @dataclass

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import stated_if_so
-from ecg_llm.claims.extract import TextClaim, extract_claims
+from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
+    KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
     UNIT_OF,
@@ -42,8 +44,8 @@ def holds(statement: str, known: Known) -> bool | None:
     A text that says *PR over 200 ms* may err by the error of measuring; a question may not: what
     is told beside yes or no decides.
     """
-    proposed = [claim for claim in extract_claims(statement) if claim.kind == "number"]
     states = {one.claim: one.status for one in known.check(statement)}
+    proposed = [claim for claim in states if claim.kind == "number"]
     found = [
         _is_said(states[claim]) if _is_one(claim) else _fits(claim, lead, known)
         for claim in proposed
@@ -104,9 +106,33 @@ def judged(asked: Asked, known: Known) -> Iterator[Claim]:
         None for a value that is unknown or has no limits.
     """
     if asked.about in JUDGES:
+        formulas = [name for name in asked.quantities if name.startswith("qtc_")]
         for subject in asked.quantities:
+            if subject == "qtc" and formulas:
+                continue
             if asked.leads or not MEASURED[subject].per_lead:
                 yield from _judged(subject, known)
+
+
+def for_sex(asked: Asked, known: Known) -> Known:
+    """Hold values against the limits in men or women that a question asks for.
+
+    Parameters
+    ----------
+    asked : Asked
+        What a question is about.
+    known : Known
+        Of the ECG.
+
+    Returns
+    -------
+    Known
+        The same where it names neither.
+    """
+    if asked.sex is None:
+        return known
+    facts, record = replace(known.facts, sex=asked.sex), replace(known.record, sex=asked.sex)
+    return replace(known, facts=facts, record=record)
 
 
 def _judged(subject: str, known: Known) -> Iterator[Claim]:
@@ -123,10 +149,18 @@ def _judged(subject: str, known: Known) -> Iterator[Claim]:
         for word in ("normal", "not normal")
         for claim in stated_if_so([f"The {name} is {word}."], known)
     ]
-    if len(fits) == 2:  # other readings fit too, or the error of measuring: the told value decides
+    if len(fits) == 2 or (
+        subject == "qrs" and fits and _beyond_reference(known)
+    ):  # other readings fit too, or the error of measuring: the told value decides
         text = f"The {name} is {_beside_limits(subject, known)}."
         fits = [fits[0].model_copy(update={"text": text})]
     yield from fits
+
+
+def _beyond_reference(known: Known) -> bool:
+    """Whether the QRS lies between its reference and the limit of a wide one."""
+    value, (*_, reference_ms, wide_ms) = known.facts.value("qrs_ms").value, KNOWN_THRESHOLDS["qrs"]
+    return value is not None and reference_ms < value < wide_ms
 
 
 def _beside_limits(subject: str, known: Known) -> str:
@@ -135,8 +169,14 @@ def _beside_limits(subject: str, known: Known) -> str:
     found = [known.facts.value(one).value for one in word.names]
     value = next(one for one in found if one is not None)
     low, high = LIMITS[without_formula(subject)]
-    if subject == "heart_rate" and min(BRADYCARDIA_BPM) <= value < max(BRADYCARDIA_BPM):
-        return f"slow, but no bradycardia (< {min(BRADYCARDIA_BPM):g} bpm)"
+    slow, fast = BRADYCARDIA_BPM
+    if subject == "heart_rate" and value < fast:
+        return "slow" if value < slow else f"slow, but no bradycardia (< {slow:g} bpm)"
+    overall = known.facts.value("qrs_global_ms").value
+    if subject == "qrs" and high is not None and value < high:  # a criterion takes that of all
+        if overall is not None and overall >= high:
+            return f"{amount(value, 'ms')} within leads, but wide over all leads ({overall:.0f} ms)"
+        return f"above the reference, but not wide (< {high:g} ms)"
     if any(abs(value - end) <= SLACK[UNIT_OF[word.kind]] for end in (low, high) if end is not None):
         return "at its limit"
     outside = (low is not None and value < low) or (high is not None and value > high)

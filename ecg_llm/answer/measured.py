@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import holds, judged, with_limits
+from ecg_llm.answer.moments import of_moment, times_of
 from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import (
@@ -22,11 +23,13 @@ from ecg_llm.answer.waves import (
     stated_if_so,
     without_wave,
 )
+from ecg_llm.claims.finding_check import SHOWS_AS
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.findings.av_block import PR_ERROR_MS
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import MOST_TOLD, finding_says, judged_of, lead_values, value_says
 from ecg_llm.knowledge import concepts
-from ecg_llm.phrases import absent, measured, sentence
+from ecg_llm.phrases import absent, amount, measured, sentence
 from ecg_llm.report import Claim
 from ecg_llm.statements import (
     denied_claim,
@@ -55,6 +58,8 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     list of Claim
         Measured sentences, the most telling first.
     """
+    if asked.moment is not None and present.measurements is not None:
+        return list(of_moment(asked.moment, present.measurements))
     if asked.leads and not known.facts.leads:
         return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
     if asked.about == "quality" and not asked.named:
@@ -66,22 +71,18 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         for lead in asked.leads
         if lead not in known.facts.leads
     ]
+
+    def there(code: str) -> bool:
+        return any(finding.status != "absent" for finding in judged_of(code, known))
+
     word = expected_word(asked, known)
     if word is not None and asked.closed:
         out.append(Claim(text=f"{word}.", status="supported"))
-    elif asked.about == "since" and asked.findings:
+    elif asked.about == "since" and asked.findings and any(map(there, asked.findings)):
         out.append(Claim(text=SINCE, status="unverifiable", kind="unknown"))
-    elif (
-        asked.about == "urgent"
-        and asked.findings
-        and any(
-            finding.status != "absent"
-            for code in asked.findings
-            for finding in judged_of(code, known)
-        )
-    ):
+    elif asked.about == "urgent" and any(map(there, asked.findings)):
         out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
-    told = [_of_finding(code, word, asked, known) for code in asked.findings]
+    told = [_of_finding(code, word, asked, known, present) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
     beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
     if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
@@ -105,23 +106,30 @@ def _tells_rhythm(code: str, known: Known) -> bool:
     return any(found[one].section in ("rhythm", "ectopy") for one in members(code) if one in found)
 
 
-def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list[Claim]:
+def _of_finding(
+    code: str, word: str | None, asked: Asked, known: Known, present: Analysis
+) -> list[Claim]:
     """Answer for one finding or family that is asked for."""
     told = list(_says(code, asked, known))
     if code == "NORM" and any(claim.kind == "present" for claim in told):
         return []  # the impression says it
-    if word == "No" and asked.closed and code not in ("NORM", "mi"):
-        told = [_denied(claim, code, known) for claim in told]
-    if shown := list(in_leads(code, asked.leads, known)):
+    if code not in ("NORM", "mi"):
+        behind_no = word == "No" and asked.closed
+        told = [_denied(claim, code, known, behind_no=behind_no) for claim in told]
+    signs = SHOWS_AS.get(code, (code,))
+    if shown := [claim for sign in signs for claim in in_leads(sign, asked.leads, known)]:
         # Whether it means anything is another question, which may not have been decided.
-        told = [*shown, *(claim for claim in told if claim.status == OPEN)]
-        told += list(row(VALUE_OF[code], asked.leads, known)) if code in VALUE_OF else []
+        told = [*shown, *(claim for claim in told if claim.status == OPEN or code in SHOWS_AS)]
+        for sign in (sign for sign in signs if sign in VALUE_OF):
+            told += row(VALUE_OF[sign], asked.leads, known)
     elif known.facts.leads and not asked.leads and (asked.about == "where" or asked.end):
         told = [*lead_by_lead(code, known, end=asked.end), *told]
     elif code in NEIGHBOURS and known.facts.leads and told and word == "No":
         told += list(lead_by_lead(code, known, but=", which do not meet its criterion"))
     if asked.about == "sure":
         told += list(_probability(code, known))
+    if asked.about in ("where", "size") and present.measurements is not None:
+        told += list(times_of(code, present.measurements))
     if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
         text = f"That does not exclude {EXCLUDES_NOT[code]}."
         told.append(Claim(text=text, status="supported", kind="description"))
@@ -139,7 +147,10 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
         return [without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
     if MEASURED[subject].per_lead and not known.facts.leads:
-        return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
+        told = of_wave(subject, known) if subject in SIGNS_OF else ()
+        return [claim for claim in told if claim.kind != "absent"] or [
+            Claim(text=NO_LEADS, status="unverifiable", kind="unknown")
+        ]
     if asked.leads and MEASURED[subject].per_lead:
         return list(row(subject, asked.leads, known))
     if subject == "p_terminal":  # its limit is one of V1
@@ -154,7 +165,11 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
         return [*stated_if_so(REGULAR, known), *rhythm_of(present)]
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
+    if subject in _SUMS:
+        return list(_sum_says(subject, known))
     told = [with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]
+    if asked.about == "method":
+        told += list(_method_of(subject, known))
     told += list(of_leads(asked.leads, known)) if subject == "qrs" and asked.leads else []
     text = sentence(f"the {MEASURED[subject].label} was not measured")
     return told or [Claim(text=text, status="unverifiable", kind="unknown")]
@@ -173,7 +188,32 @@ def _probability(code: str, known: Known) -> Iterator[Claim]:
         yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
 
 
-RESTS_IN = {"atrial_rate": "AFLT", "sokolow": "VCLVH", "cornell": "VCLVH", "rr_max": "pause"}
+def _method_of(subject: str, known: Known) -> Iterator[Claim]:
+    """Say how a value was measured."""
+    names = [name for name in MEASURED[subject].names if name in known.facts.values]
+    for name in names[:1]:
+        if method := known.facts.values[name].method:
+            text = f"{MEASURED[subject].label}: {method}; early and odd beats are left out"
+            if subject in ("pr", "qrs", "qt"):
+                text += f"; it may be off by some {PR_ERROR_MS:g} ms (docs/delineation.md)"
+            text = sentence(text)
+            yield Claim(text=text, status="supported", kind="description")
+
+
+def _sum_says(subject: str, known: Known) -> Iterator[Claim]:
+    """Tell a voltage sum with its limit."""
+    word, value = MEASURED[subject], known.facts.value(MEASURED[subject].names[0])
+    if value.value is not None:
+        fact = measured(word.label, value.value, "mV", criterion=_SUMS[subject])
+        text = f"{word.label} {amount(value.value, 'mV')} ({_SUMS[subject]})."
+        yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+
+
+_SUMS = {
+    "sokolow": "S in V1 + R in V5 or V6, hypertrophy from 3.5 mV on",
+    "cornell": "R in aVL + S in V3, hypertrophy from 2.8 mV on in men, 2 mV in women",
+}
+RESTS_IN = {"atrial_rate": "AFLT", "rr_max": "pause"}
 """Values that only the evidence of a finding holds."""
 EXCLUDES_NOT = {
     "stemi": "an acute infarction",
@@ -228,11 +268,14 @@ def _says(code: str, asked: Asked, known: Known) -> Iterator[Claim]:
 NO_SCAR = "No Q waves or loss of R as after an infarction."
 
 
-def _denied(claim: Claim, code: str, known: Known) -> Claim:
-    """Put ``No AF.`` behind the word ``No.`` as ``AF is absent``, with what decides it."""
-    if claim.kind != "absent":
+def _denied(claim: Claim, code: str, known: Known, *, behind_no: bool) -> Claim:
+    """Tell what decides beside ``No AF``; behind the word ``No.`` it is ``AF is absent``."""
+    if claim.kind != "absent" or ": " in claim.text:
         return claim
     decides = ruled_out(judged_of(code, known))
+    if not behind_no:
+        text = claim.text.removesuffix(".")
+        return claim.model_copy(update={"text": f"{text}: {decides}."}) if decides else claim
     text = absent(label(code))
     return claim.model_copy(update={"text": sentence(f"{text} ({decides})" if decides else text)})
 
@@ -294,7 +337,7 @@ def expected_word(asked: Asked, known: Known) -> str | None:
         ``Yes`` or ``No``; None if the question is another, the finding could not be judged, or
         criterion and encoder disagree.
     """
-    if asked.proposes:
+    if asked.proposes and asked.about not in ("normal", "method"):  # it may be right, not normal
         fits = holds(asked.proposes, known)
         if all(code in VALUE_OF for code in asked.findings):
             return None if fits is None else "Yes" if fits else "No"

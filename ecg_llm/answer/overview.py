@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.question import Asked
 from ecg_llm.compose import build_report
@@ -88,7 +90,7 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
             missing = [lead for lead in STANDARD_12 if lead not in present.record.leads]
             text = f"Not in this recording: {listing(missing)}."
             absent = [Claim(text=text, status="supported", kind="description")] if missing else []
-            return [*absent, *_section(report, "Technical quality")]
+            return [*absent, *_section(report, "Technical quality"), *_leads_read(asked, present)]
         case "since":
             return [Claim(text=SINCE, status="unverifiable", kind="unknown"), *impression]
         case "rhythm":
@@ -101,7 +103,10 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
         case "urgent":
             open_ = [claim for claim in impression if claim.text.startswith("Not judged")]
             first = [] if report.alerts or asked.end is None else impression[:1]
-            return list(dict.fromkeys([*_alerts(report), *first, *open_]))
+            urgent = alerts(report) or [Claim(text=NO_ALERT, status="supported")]
+            return list(dict.fromkeys([*urgent, *first, *open_]))
+        case "self" | "method":
+            return [Claim(text=SELF, status="supported", kind="description")]
         case "recording":
             return [Claim(text=_recording(present), status="supported")]
         case "conduction" | "repolarization" | "chambers":
@@ -125,6 +130,12 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
             return impression
 
 
+NO_ALERT = "Nothing that alerts was found; how urgent it is depends on the patient, too."
+SELF = (
+    "I am ecg_llm, research software and no medical device: I tell what was measured and found on "
+    "this ECG, each with what it rests on. How good that is, README and docs/evaluation.md say; "
+    "the ECG stays on the machine I run on, unless a language model elsewhere was chosen."
+)
 PARTS = {
     "conduction": ("Intervals and conduction",),
     "repolarization": ("ST–T",),
@@ -133,12 +144,24 @@ PARTS = {
 """Sections of the report that answer for a part of the heart's course."""
 
 
+def _leads_read(asked: Asked, present: Analysis) -> Iterator[Claim]:
+    """Say of the leads that are asked for whether they can be read, and what disturbs them."""
+    judged = present.quality.leads
+    for lead in (lead for lead in asked.leads if lead in judged and judged[lead].usable):
+        disturbed = ", ".join(judged[lead].reasons)
+        text = f"{lead} can be read{f' ({disturbed})' if disturbed else ''}."
+        yield Claim(text=text, status="supported", kind="description")
+
+
 def _recording(present: Analysis) -> str:
     """Say what was recorded: leads, sampling rate, length."""
     record = present.record
     if record.origin == "page":
         return f"Read from a page image: {len(record.leads)} leads, {record.duration_s:.1f} s."
-    return f"{len(record.leads)} leads at {record.fs:g} Hz, {record.duration_s:.1f} s."
+    return (
+        f"{len(record.leads)} leads at {record.fs:g} Hz, {record.duration_s:.1f} s. What the device"
+        " filtered and how fast its paper ran is not in the signal."
+    )
 
 
 def _person(present: Analysis) -> str:
@@ -153,11 +176,18 @@ SHOWN_VALUES = ("heart_rate", "pr", "qrs", "qt", "qtc", "qrs_axis")
 NOWHERE = "Nothing that was found is tied to single leads."
 
 
-def _alerts(report: Report) -> list[Claim]:
-    """Say what somebody must look at soon, or that nothing of the kind was found."""
-    if not report.alerts:
-        text = "Nothing that alerts was found; how urgent it is depends on the patient, too."
-        return [Claim(text=text, status="supported")]
+def alerts(report: Report) -> list[Claim]:
+    """Say what somebody must look at soon.
+
+    Parameters
+    ----------
+    report : Report
+        Of the ECG.
+
+    Returns
+    -------
+    list of Claim
+    """
     claims = {claim.text: claim for claim in report.claims}
     return [
         claims.get(alert.text)

@@ -44,7 +44,8 @@ COMPARES = re.compile(
 CHANGED = re.compile(
     r"\b(before|earlier|previous\w*|last time|shifted|changed?|longer|shorter|still|again|"
     r"any ?more|(in|de)creased|risen|fallen|faster|slower|wider|narrower|up or down|"
-    r"go(ne)? (up|down)|same|stable|now|new(ly)?|old|gone|resolved?)\b",
+    r"go(ne)? (up|down)|same|stable|now|new(ly)?|old|gone|resolved?|"
+    r"(go|went) away|disappear\w*|yesterday)\b",
     re.IGNORECASE,
 )
 """Words that ask for a change, where an earlier ECG is at hand."""

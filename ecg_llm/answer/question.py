@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Literal
 
+from ecg_llm.answer.moments import Moment, read_moment
 from ecg_llm.answer.pleas import CLOSED, TAG
 from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
@@ -14,6 +16,8 @@ from ecg_llm.claims.leads import lead_groups
 from ecg_llm.claims.lexicon import Item, scan
 from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED
 from ecg_llm.claims.states import as_called
+
+End = Literal["largest", "lowest", "deepest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +47,14 @@ class Asked:
         Whether it asks that something be excluded, which no absent finding does.
     proposes : str or None
         The question as a statement, where it asks whether a value is so: ``Is the QTc over 500?``.
-    end : {"largest", "lowest"} or None
+    end : {"largest", "lowest", "deepest"} or None
         Of which lead it asks: ``Which lead has the tallest R?``
     rhythm : bool
         Whether the rhythm is asked for beside what is named.
+    moment : Moment or None
+        Which beats or seconds it names.
+    sex : {"female", "male"} or None
+        Whose limits it asks for.
     """
 
     findings: tuple[str, ...] = ()
@@ -57,8 +65,10 @@ class Asked:
     turned: bool = False
     excludes: bool = False
     proposes: str | None = None
-    end: Literal["largest", "lowest"] | None = None
+    end: End | None = None
     rhythm: bool = False
+    moment: Moment | None = None
+    sex: Literal["female", "male"] | None = None
 
     @property
     def named(self) -> bool:
@@ -95,33 +105,58 @@ _ABOUT = (
         r"I (disagree|(do not|don't) agree))\b",
     ),
     (
+        "self",
+        r"\b((who|what) are (you|u)\b|are (you|u) (an? )?(\w+ )?(doctor|physician|"
+        r"cardiologist|human|"
+        r"ai|bot|robot|certified|approved|machine|computer|medical device)|what('s| is) your name|"
+        r"(what|which) ((ai|language) )?model (is|are|do)\b|medical device|(ce|fda)[- ]?"
+        r"(mark\w*|approv\w+|clear\w+|certif\w+)|(my|the|this|patient) data|privacy|gdpr|hipaa|"
+        r"how (good|reliable|trustworthy) (are|is) (you|u|your|this|it|the)|how (do|does) "
+        r"(you|u|it) "
+        r"work)\b",
+    ),
+    (
+        "method",
+        r"\bhow (accurate\w*|precise\w*|exact\w*)|how (do|did|can|would) (you|u) (measure|average|"
+        r"calculate|compute|correct|determine)|how (is|was|are|were) (\w+ ){1,2}(measured|"
+        r"corrected|"
+        r"calculated|computed|averaged)|(which|what) beats (did|do) (you|u)\b",
+    ),
+    (
         "recording",
         r"\b(how long is (the|this) (ecg|ekg|recording|tracing|strip)|(duration|length) of "
         r"(the|this) (ecg|ekg|recording|tracing|strip)|sampling (rate|frequency)|sample rate|"
-        r"sampled|how many (leads|channels)(?= (are|were|does|do|has|have|is)\b|\W*$))\b",
+        r"sampled|filter\w*|(25|50|10) ?mm(/| per )?|paper speed|how many (leads|"
+        r"channels)(?= (are|were|does|do|has|have|is)\b|\W*$))\b",
     ),
     (
         "quality",
         r"\b(quality|nois[ey]\w*|artefacts?|artifacts?|readable|interpretable|"
-        r"baseline (drift|wander)|missing|trust|leads? (are |is )?(bad|off|unusable|usable))\b",
+        r"baseline (drift|wander)|missing|trust|leads?( \w+)? (are |is )?(bad|off|"
+        r"unusable|usable|ok\w*)|"
+        r"electrodes? (ok\w*|right|correct\w*|placed)|(which|what) (\w+ )?swapped|swapped(?=\W*$)|"
+        r"recorded (\w+ )?(properly|correctly|well)|(be )?(repeat\w*|re-?recorded))\b",
     ),
     (
         "where",
         r"\b((which|what) (\w+ )?(leads?|walls?|territor\w+|regions?|areas?)|where|"
         r"locali[sz]\w+|location|territory|leads? (with|that|showing|having)|how many leads|"
-        r"when (do|does) (they|it|these|those)|when(?=\W*$))\b",
+        r"when (do|does) (they|it|these|those)|(?<!since )when(?=\W*$)|(at )?(what|which) "
+        r"(times?|seconds?|moments?))\b",
     ),
     (
         "person",
         r"\b(how old is (he|she|(the|this|my) (patient|man|woman|person))|patient's age|"
         r"is (he|she|(the|this|my) (patient|person)) (a |an )?(male|female|man|woman|boy|girl)|"
-        r"(male|man) or (female|woman)|(what|what is|what's|whats) (the )?(sex|gender|age))\b",
+        r"(male|man) or (female|woman)|what('s| is)? (the )?(sex|gender|age))\b|"
+        r"^\W*(sex|gender|age)\b( (and|of) (\w+ )?\w+){0,2}\W*$",
     ),
     (
         "since",
         r"\b(old or new|new or old|new|newly|when (did|was|were|has)|since when|"
         r"how (old|recent|long (has|have|ago|since))|"
-        r"recent|"
+        r"recent|right now|at (the|this) moment|currently|(having|has) an? (heart attack|"
+        r"infarct\w*)|"
         r"acute or (old|chronic)|(old|fresh|chronic)(?=\W*$))\b",
     ),
     (
@@ -137,7 +172,8 @@ _ABOUT = (
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
     (
         "normal",
-        r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide)|"
+        r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide|fast|slow)|"
+        r"limits?|cut-?offs?|"
         r"(is|was) (it|that|this) (too |so |very )?(deviated|fast|slow|long|short|wide|broad|"
         r"narrow|high|low|raised|reduced|increased|decreased))\b",
     ),
@@ -152,10 +188,11 @@ _ABOUT = (
 JUDGES = ("normal", "why")
 """Of a value this asks whether it lies within its limits: also *why is it so long*."""
 _SAID_OF_VALUES = ("high", "low", "narrow", "normal", "abnormal")
-_ENDS: dict[Literal["lowest", "largest"], str] = {
-    "lowest": r"\b(smallest|lowest|shortest|(?<!at )least|minim\w+|deepest T|"
+_ENDS: dict[End, str] = {
+    "lowest": r"\b(smallest|lowest|shortest|(?<!at )least|minim\w+|"
     r"(most|maximal|greatest|deepest|largest) (\w+ )?(negative|inverted|inversion|depress\w+))\b",
-    "largest": r"\b(tallest|largest|highest|biggest|greatest|deepest|(?<!at )most|worst|longest|"
+    "deepest": r"\bdeepest\b",
+    "largest": r"\b(tallest|largest|highest|biggest|greatest|(?<!at )most|worst|longest|"
     r"maxim\w+|widest)\b",
 }
 _PLACE = re.compile(r"\b(leads?|walls?|territor(y|ies)|regions?|areas?)\b", re.IGNORECASE)
@@ -167,7 +204,11 @@ _EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 _TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\b", re.IGNORECASE)
 _NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNORECASE)
 _WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
-_WHOLE = re.compile(r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart)\b", re.I)
+_WHOLE = re.compile(
+    r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart|"
+    r"(old|first|earlier|previous|last|new|other) one)\b",
+    re.IGNORECASE,
+)
 _ASKS_FOR = re.compile(
     r"((at|in|on|to|for) (what|which)|(total )?number of|what|which|where|why|how|when|who|"
     r"explain|describe|tell|compare|show|list|give|name|enumerate|summari[sz]e)\b",
@@ -175,11 +216,17 @@ _ASKS_FOR = re.compile(
 )
 _LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"(and|what about|how about|which|what (kind|type|degree)|in (men|women)|by how much|single|"
+    r"(and|or|what about|how about|which|what (kind|type|degree)|(in|for) (a )?(wo)?m[ae]n|"
+    r"(limits?|deepest|tallest|largest|smallest)\b|by how much|single|"
     r"(atrial|left) or (ventricular|right)|"
-    r"dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|small)er|more|less|over|under|above|"
+    r"dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|small)er|more|less|"
+    r"over|under|above|"
     r"below|(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
     re.IGNORECASE,
+)
+_OF_SEX: tuple[tuple[Literal["female", "male"], re.Pattern[str]], ...] = (
+    ("female", re.compile(r"\b(in|for|of) (a )?(women|woman|females?|girls?)\b", re.IGNORECASE)),
+    ("male", re.compile(r"\b(in|for|of) (a )?(men|man|males?|boys?)\b", re.IGNORECASE)),
 )
 _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
 
@@ -206,6 +253,7 @@ def read_question(text: str) -> Asked:
     """
     items = lead_groups(scan(text))
     findings, quantities = _named(items)
+    called = {k for n, i in enumerate(items) if i.kind == "finding" for k in _called(items, n)}
     about = _about(text, items, named=bool(findings or quantities), values=bool(quantities))
     if about == "recording":  # "sampling rate"
         findings, quantities = [], []
@@ -231,10 +279,14 @@ def read_question(text: str) -> Asked:
         quantities=tuple(dict.fromkeys(quantities)),
         leads=tuple(dict.fromkeys(leads)),
         about=about,
-        closed=closed and _is_closed(text.strip(), findings, quantities, about),
+        closed=closed
+        and _is_closed(text.strip(), findings, quantities, about)
+        and not (findings and _asks_more(items, called)),
         proposes=_proposed(text, [*quantities, *aside]),
         end=end,
         rhythm=_RHYTHM.search(text) is not None,
+        moment=read_moment(text),
+        sex=next((sex for sex, words in _OF_SEX if words.search(text)), None),
         turned=turned,
         excludes=turned and _EXCLUDES.search(text) is not None,
     )
@@ -333,6 +385,34 @@ def _is_closed(
     return said and not _ASKS_FOR.match(text)
 
 
+_WORDS = (
+    "' ’ s t m a an the any some this that these those there here it its one he she his her him "
+    "they them i you we us me my patient doctor dr cardiologist man woman lady guy person ecg ekg "
+    "tracing trace recording record strip electrocardiogram picture image page photo in on at of "
+    "from for by to as and or also too either well still now today again so then just only really "
+    "actually definitely clearly maybe perhaps please pls pl sir be been being do does did is are "
+    "can could would will should have has had get got see find show showed look looks like think "
+    "say mean call report conclude confirm detect sign signs evidence criteria pattern type kind "
+    "form anything something everything nothing else wrong ok okay right correct true sure not no "
+    "yes heart cardiac whole all every both"
+)
+_BESIDE = frozenset(_WORDS.split())
+"""Words that change nothing about what is asked of a finding."""
+
+
+def _called(items: Sequence[Item], k: int) -> range:
+    """Give the places of what belongs to a finding behind it: ``LBBB is incomplete``."""
+    return range(k + 1, as_called(items, k)[2] + 1)
+
+
+def _asks_more(items: Sequence[Item], called: set[int]) -> bool:
+    """Whether words are left that are not read: ``Is he pacemaker dependent?``, ``LBBB cause?``."""
+    words = [i.raw.lower() for k, i in enumerate(items) if i.kind == "word" and k not in called]
+    return any(
+        word not in _BESIDE and not get_close_matches(word, _BESIDE, 1, 0.85) for word in words
+    )
+
+
 _EXCLUDES = re.compile(r"\b(exclud\w+|rul(e|es|ed|ing) \w* ?out|against)\b", re.IGNORECASE)
 
 
@@ -364,7 +444,7 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     """
     question = history[-1][1].strip()
     goes_on = asked.about in CARRIED or asked.leads or _GOES_ON.match(question)
-    if asked.named or not goes_on:
+    if asked.named or not goes_on or asked.about == "quality":
         return asked
     whole = asked
     if asked.about == "normal" and not asked.leads and _WELL.search(question):
@@ -376,13 +456,20 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
         if role != "user":
             continue
         earlier = read_question(plain(text))
-        if asked.about == "normal" and not earlier.quantities:
+        unread = not (earlier.named or earlier.about or earlier.leads)
+        if asked.about == "normal" and not earlier.quantities and not unread:
             return whole
         about, leads = about or earlier.about, leads or earlier.leads
         carried = earlier.about in CARRIED or earlier.leads or _GOES_ON.match(text.strip())
-        if earlier.named or (earlier.about != asked.about and not carried):
-            earlier = replace(earlier, about=about, leads=leads, closed=False)
-            return _with_number(earlier, question)
+        if earlier.named or not (earlier.about == asked.about or carried or unread):
+            asked = replace(
+                asked,
+                about=about,
+                leads=leads,
+                findings=earlier.findings,
+                quantities=earlier.quantities,
+            )
+            return _with_number(replace(asked, closed=False, turned=False), question)
     return whole
 
 
@@ -396,8 +483,9 @@ def _with_number(earlier: Asked, question: str) -> Asked:
     proposes = _proposed(f"{MEASURED[names[0]].label} {rest}", names)
     if proposes is None:
         return earlier
-    return replace(earlier, findings=(), quantities=tuple(names), closed=True, proposes=proposes)
+    named = {"findings": (), "quantities": tuple(names), "about": None}
+    return replace(earlier, closed=True, proposes=proposes, **named)
 
 
-CARRIED = ("why", "sure", "normal", "where", "since", "size")
+CARRIED = ("why", "sure", "normal", "where", "since", "size", "method")
 """What is asked of something; of what was asked before, where nothing is named."""

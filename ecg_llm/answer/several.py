@@ -7,17 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.drafted import wanted_of
 from ecg_llm.answer.measured import measured_answer, with_acute
 from ecg_llm.answer.overview import report_of
 from ecg_llm.answer.pleas import CHANGED, COMPARES
 from ecg_llm.answer.question import Asked
-from ecg_llm.claims.extract import extract_claims
-from ecg_llm.claims.measured_words import without_formula
-from ecg_llm.compare import with_comparison
+from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.compare import compare, comparison_claims
 from ecg_llm.ground.known import known_of
 from ecg_llm.phrases import sentence
 from ecg_llm.report import Claim
+from ecg_llm.vocabulary import members
 
 _ONE = r"(one|ecg|ekg|tracing|recording|electrocardiogram)"
 _NAMED = re.compile(
@@ -73,20 +72,14 @@ def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> lis
 
 def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim]:
     """Tell what changed since an earlier ECG; of what was asked for alone, if anything was."""
-    told = list(with_comparison(report_of(present), report_of(before)).sections[-1].statements)
-    if not (present.quality.acceptable and before.quality.acceptable):
-        return told
-    if not asked.named:
-        return [] if asked.leads or asked.about == "rhythm" else told
-    wanted = wanted_of(asked)
-    return [
-        claim
-        for claim in told
-        if any(
-            without_formula(one.subject) in wanted
-            for one in extract_claims(claim.text.partition(": not judged")[0])
-        )
-    ]
+    told = compare(report_of(present), report_of(before))
+    if not told.compared or not (asked.named or asked.leads or asked.about == "rhythm"):
+        return list(comparison_claims(told))
+    names = {name for subject in asked.quantities for name in MEASURED[subject].names}
+    codes = {code for named in asked.findings for code in (named, *members(named))}
+    values = tuple(value for value in told.values if value.name in names)
+    findings = tuple(change for change in told.findings if change.code in codes)
+    return list(comparison_claims(replace(told, values=values, findings=findings), whole=False))
 
 
 def _of(place: int, asked: Asked, analyses: Sequence[Analysis]) -> Iterator[Claim]:

@@ -20,6 +20,17 @@ _SPOKEN = tuple(
             "there is no",
         ),
         (r"sinus(?=\W*($|[,;?]|or\b|and\b|before\b|now\b))", "sinus rhythm"),
+        (r"(what|that|there|who|where|how)s", r"\1's"),
+        (r"r[hyt]{3,5}m", "rhythm"),
+        (r"([PQRST])\1?s(?= (in|of|from)\b)", r"\1 waves"),
+        (r"(PR|QRS|QTc?)(i|d)", r"\1"),
+        (r"R prog\w*", "R-wave progression"),
+        (r"R/S( ratio)?", "R wave and S wave"),
+        (r"(rsr|rr)['’]s?( in V[12])?", "right bundle branch block"),
+        (r"(1st|first|2nd|second|3rd|third)[- ]deg", r"\1-degree"),
+        (r"inf(?=\W*$|,? (mi|stemi|wall|or|st|infarct\w*|isch\w*|leads?)\b)", "inferior"),
+        (r"(?<=or )inf|(?<=and )inf", "inferior"),
+        (r"ant(?=\W*$|,? (mi|stemi|wall|or|st|infarct\w*|isch\w*|leads?)\b)", "anterior"),
         (r"brady", "bradycardia"),
         (r"tachy", "tachycardia"),
         (r"irreg", "irregular"),
@@ -68,7 +79,7 @@ _MORE = (
     "abnormal acute artery changed correct compare compared dangerous electrodes emergency explain "
     "false interpret leads measured missing normal patient previous quality regular report rhythm "
     "serious summary territory urgent where which would should could there their these about "
-    "heart atria ventricle ventricles medication"
+    "heart atria ventricle ventricles medication bifascicular trifascicular"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from ecg_llm.answer.question import End
 from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.claims.leads import is_local
 from ecg_llm.findings.finding import Evidence
@@ -80,14 +81,14 @@ def row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
         yield Claim(text=text, status="supported", evidence=tuple(facts.values()), kind="value")
 
 
-def extreme(subject: str, end: Literal["largest", "lowest"], known: Known) -> Iterator[Claim]:
+def extreme(subject: str, end: End, known: Known) -> Iterator[Claim]:
     """Tell in which lead a wave is largest or lowest, and its height in every lead.
 
     Parameters
     ----------
     subject : str
         A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
-    end : {"largest", "lowest"}
+    end : {"largest", "lowest", "deepest"}
         Which; waves that point down by their size.
     known : Known
         Of the ECG.
@@ -99,6 +100,8 @@ def extreme(subject: str, end: Literal["largest", "lowest"], known: Known) -> It
     seen = tuple(known.facts.leads)
     leads = seen if subject in ("r_amp", "s_amp") else tuple(x for x in seen if x != "aVR")
     down = subject in ("q_amp", "s_amp")
+    if end == "deepest":
+        end = "largest" if down else "lowest"
     facts = [e for claim in lead_values(subject, leads, known) for e in claim.evidence]
     if facts:
         heights = [float(e.value or 0) for e in facts]
@@ -114,7 +117,7 @@ def lead_by_lead(
     code: str,
     known: Known,
     *,
-    end: Literal["largest", "lowest"] | None = None,
+    end: End | None = None,
     but: str = "",
 ) -> Iterator[Claim]:
     """Tell which leads show a sign, each by itself, with its height.
@@ -125,7 +128,7 @@ def lead_by_lead(
         Finding or family; of one that rests on no single wave nothing is said.
     known : Known
         Of the ECG.
-    end : {"largest", "lowest"}, optional
+    end : {"largest", "lowest", "deepest"}, optional
         Tell the lead that shows most of it, and the heights in all.
     but : str
         What is to be said of these leads, too.

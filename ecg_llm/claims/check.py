@@ -104,9 +104,12 @@ def check_text(
         last = min((end for end in ends if end > claim.start), default=len(text))
         beside = _beside(claim, claims, first)
         one = _check(text, claim, beside, facts, earlier, tolerance_scale)
-        other = _of_two(text[first:last], claim, facts, earlier)
-        if other is not None and one.status == "supported":
-            one = replace(one, status=other.verdict, reason=other.reason)
+        if one.status == "supported":
+            for reads in (_beyond, _of_two, _elsewhere, _swapped):
+                other = reads(text[first:last], claim, facts, earlier)
+                if other is not None:
+                    one = replace(one, status=other.verdict, reason=other.reason)
+                    break
         checked.append(one)
     return tuple(checked)
 
@@ -121,6 +124,59 @@ def _beside(claim: TextClaim, claims: Sequence[TextClaim], first: int) -> tuple[
         if other.kind == "finding" and not other.negated and first <= other.start < claim.start
         for code in members(other.subject)
     )
+
+
+_TIMES = r"(minutes?|hours?|days?|nights?|weeks?|months?|years?)"
+_BEYOND = re.compile(
+    r"\b(intermittent\w*|paroxysm\w*|episod\w+|transient\w*|long[- ]?standing|permanent\w*|"
+    r"chronic\w*|progressive\w*|recurr\w+|at (night|rest|birth)|yesterday|"
+    rf"(for|since|over) (\w+ ){{0,3}}{_TIMES}|{_TIMES} ago|(last|past) {_TIMES}|"
+    r"(during|on|after|with) (exercise|sleep|exertion)|began|started|"
+    r"(is|are|was|were|has|have) (resolv|regress|recover|evolv|subsid|improv|worsen|terminat)\w*|"
+    r"congenital|hereditary|familial|inherited|idiopathic|caused by|induced|triggered|"
+    r"(normal|physiological|benign) variant|athlet\w+|in an? (patient|man|woman|child) with)\b",
+    re.IGNORECASE,
+)
+"""The course, cause or circumstances of what one ECG shows: it tells none of them."""
+_BECAUSE = re.compile(r"\b((due|owing|secondary) to|because of)\b", re.IGNORECASE)
+_NOT_JUDGED = re.compile(r"\b(not|cannot|unable|impossible)\b", re.IGNORECASE)
+
+
+def _beyond(sentence: str, claim: TextClaim, *_: Facts | None) -> Result | None:
+    """Hold back what is said of course, cause or circumstances."""
+    said = _BEYOND.search(sentence)
+    if said is None and not _NOT_JUDGED.search(sentence):  # a reason why something is open
+        said = _BECAUSE.search(sentence)
+    if said is None or claim.role == "criterion" or claim.negated or claim.certainty == "unjudged":
+        return None
+    return Result("unverifiable", (), f"an ECG does not tell {said[0]!r}")
+
+
+_ONLY = re.compile(r"\b((confined|limited|restricted|locali[sz]ed) to|only in)\b", re.IGNORECASE)
+
+
+def _elsewhere(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> Result | None:
+    """Contradict that a finding shows in some leads only where its evidence names others."""
+    finding = facts.findings.get(claim.subject)
+    if finding is None or not claim.leads or claim.negated or not _ONLY.search(sentence):
+        return None
+    others = [e.lead for e in finding.evidence if e.lead and e.lead not in claim.leads]
+    says = f"{finding.label} shows in {', '.join(others)}, too"
+    return Result("contradicted", finding.evidence, says) if others else None
+
+
+def _swapped(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> Result | None:
+    """Contradict that other electrodes are swapped than those that are suspected."""
+    finding = facts.findings.get(claim.subject)
+    if claim.subject != "lead_reversal" or claim.negated or finding is None:
+        return None
+    said, known = (
+        {lead for item in scan(text) if item.kind == "lead" for lead in item.data[0]}
+        for text in (sentence, " ".join(e.quantity for e in finding.evidence))
+    )
+    if said <= known or not known:
+        return None
+    return Result("contradicted", finding.evidence, finding.evidence[0].quantity)
 
 
 _ECGS = r"(ECG|EKG|tracing|recording|electrocardiogram)s?"
@@ -152,8 +208,11 @@ def _of_two(sentence: str, claim: TextClaim, facts: Facts, earlier: Facts | None
         if kind == "moved" or (kind is not None and claim.kind == "finding"):
             return Result("unverifiable", (), "the earlier ECG is not at hand")
         return None
-    if kind in (None, "moved") or claim.kind != "finding" or claim.role != "measured":
+    if kind in (None, "moved") or claim.role != "measured":
         return None
+    if claim.kind != "finding":
+        same = kind == "same" and claim.kind == "number"
+        return _judge(claim, earlier, 1.0) if same else None
     now, before = (
         check_finding(replace(claim, negated=denied), about)
         for denied, about in (

@@ -101,9 +101,20 @@ def extract_claims(text: str) -> tuple[TextClaim, ...]:
     [('pr', 210.0, 'ms', False), ('CLBBB', None, '', True)]
     """
     claims: list[TextClaim] = []
+    before: list[Item] = []
     for sentence in _sentences(scan(text)):
-        claims.extend(_read(text, sentence))
+        claims.extend(_read(text, _resolved(sentence, before)))
+        before = sentence
     return tuple(sorted(claims, key=lambda claim: (claim.start, claim.end)))
+
+
+def _resolved(sentence: list[Item], before: list[Item]) -> list[Item]:
+    """Read ``it`` as the one quantity of the sentence before: ``PR 182 ms; it was 141 ms``."""
+    named = {item.data for item in before if item.kind == "quantity"}
+    if len(named) != 1 or any(item.kind in NAMED for item in sentence):
+        return sentence
+    data = named.pop()
+    return [i._replace(kind="quantity", data=data) if i.data == "it" else i for i in sentence]
 
 
 LONGEST_SENTENCE = 400

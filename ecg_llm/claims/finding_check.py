@@ -155,15 +155,19 @@ _SIGNS: dict[str, Test] = {
     "st_t_changes": _either(_elevated, _depressed, _inverted, _low),
 }
 """What a lead shows by its waves alone."""
-_TESTS: dict[str, Test] = {
-    **_SIGNS,
-    **dict.fromkeys(("stemi", "early_repolarization", "pericarditis", "ANEUR"), _elevated),
-    "brugada_1": _elevated,
-    **dict.fromkeys(("injury", *members("injury")), _depressed),
-    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), _q),
-    **dict.fromkeys(members("ISC_"), _either(_depressed, _inverted)),
+SHOWS_AS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("stemi", "early_repolarization", "pericarditis", "ANEUR", "brugada_1"), ("STE_",)
+    ),
+    **dict.fromkeys(("injury", *members("injury")), ("STD_",)),
+    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), ("QWAVE",)),
+    **dict.fromkeys(members("ISC_"), ("STD_", "INVT")),
 }
-"""How a finding shows in one lead; those that are no signs are judged as a whole besides."""
+"""By what signs a diagnosis shows in one lead; it is judged as a whole besides."""
+_TESTS = _SIGNS | {
+    code: _either(*(_SIGNS[sign] for sign in signs)) if signs[1:] else _SIGNS[signs[0]]
+    for code, signs in SHOWS_AS.items()
+}
 
 
 def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> bool | None:

@@ -79,6 +79,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
         "demonstrated|noted|shown|observed|confirmed|supported|apparent|recorded]",
         "[is|are|was|were|can be|has been|have been] [excluded|ruled out]",
         "not [present|seen]",
+        "[|is |are |was |were ]no longer [present|seen|visible|there|found|detected]",
         "cannot be [seen|found|identified|detected|confirmed]",
     ),
     "unlikely": ("[unlikely|improbable|doubtful]",),

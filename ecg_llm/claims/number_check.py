@@ -377,15 +377,24 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     if not known:
         return Result("unverifiable", (), f"{measured.label} is unknown: {why}")
     base = without_formula(claim.subject)
+    if base == "qrs":  # a QRS that is wide over all leads is wide
+        over_all = [(name, q) for name, q in known if name == "qrs_global_ms"]
+        wide = [one for one in over_all if (one[1].value or 0.0) >= (LIMITS["qrs"][1] or 0.0)]
+        known = wide or known
     limits = _limits(base, facts)
     if limits is None:
         return Result("unverifiable", (), f"no limits of {measured.label} are set")
     low, high, words = limits
     verdicts = [_holds(claim.state, float(q.value or 0.0), low, high, q.unit) for _, q in known]
-    rhythm = facts.findings.get("AFIB")
-    if base == "rr_cv" and rhythm is not None and rhythm.status == "present":
-        near = {claim.state == "irregular"}  # what is near the limit is irregular there
-        verdicts = [near if v is not None and len(v) > 1 else v for v in verdicts]
+    there = {
+        code
+        for code in ("AFIB", "SARRH")
+        if (f := facts.findings.get(code)) and f.status == "present"
+    }
+    if base == "rr_cv" and there:  # what is near the limit is irregular there
+        near = {claim.state == "irregular"}
+        every = "SARRH" in there
+        verdicts = [near if v is not None and (every or len(v) > 1) else v for v in verdicts]
     evidence = tuple(_state_evidence(measured, quantity, words) for _, quantity in known)
     says = f"{measured.label} was measured as {_show(known[0][1])}, normal {words}"
     if None in verdicts:

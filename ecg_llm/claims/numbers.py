@@ -234,7 +234,8 @@ def _comparison(items: list[Item], number: Found) -> None:
         elif kind == "verb" or (
             kind == "word" and data in ("of", "a", "an", "the", "at", "by", "than")
         ):
-            if number.relation == "=" and kind == "word" and data == "by":
+            shaped = j > 0 and items[j - 1].kind == "shape"  # "depressed by 0.14 mV"
+            if number.relation == "=" and kind == "word" and data == "by" and not shaped:
                 number.role = "context"  # a change, not a value
             if kind == "verb" and number.relation == "=" and j < number.place - 1:
                 break
@@ -507,11 +508,10 @@ def _are_named(item: Item) -> bool:
 
 def _formula(items: list[Item], number: Found) -> None:
     """Add the formula of a QTc that stands apart: ``QTc 512 ms (Bazett)``."""
-    if number.subject != "qtc":
-        return
-    if items[number.place - 1].kind == "formula":
+    if number.subject.startswith("qtc") and items[number.place - 1].kind == "formula":
         data = str(items[number.place - 1].data)
         number.subject = "qtc_bazett" if "bazett" in data else "qtc_fridericia"
+    if number.subject != "qtc":
         return
     after = items[number.end + 1 : number.end + 7]
     before = items[max(0, number.place - 5) : number.place]

@@ -52,13 +52,14 @@ def stated(text: str) -> set[str]:
     }
 
 
-_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}$", re.IGNORECASE)
+_PROBABLE = re.compile(r"\bprobabl[ey][\s:,]{1,3}((in|an?|the) )?$", re.IGNORECASE)
+_BEHIND = re.compile(r"^\W*(is|are) probable\b", re.IGNORECASE)
 
 
 def _is_probable(text: str, claim: TextClaim) -> bool:
     """Whether a finding is called probable, as reports call what is stated in spite of a doubt."""
-    before = text[max(0, claim.start - 14) : claim.start]
-    return claim.certainty == "possible" and _PROBABLE.search(before) is not None
+    before, behind = text[max(0, claim.start - 18) : claim.start], text[claim.end :]
+    return claim.certainty == "possible" and bool(_PROBABLE.search(before) or _BEHIND.match(behind))
 
 
 def missing(text: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:

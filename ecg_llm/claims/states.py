@@ -137,7 +137,8 @@ def _is_heading(items: list[Item], k: int) -> bool:
     """Whether ``Ischaemia:`` or ``Intervals and axis:`` only opens a part of a report."""
     if k + 2 >= len(items) or items[k + 1].kind != ":":
         return False
-    after = items[k + 2].kind
+    first = k + 2 + (items[k + 2].data == "the")  # "Intervals and axis: The PR interval …"
+    after = items[min(first, len(items) - 1)].kind
     if items[k].kind == "quantity":
         return after == "quantity"
     if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
@@ -181,6 +182,13 @@ def _judge_word(
         findings.append((k, "NORM", word.kind == "abnormal", k))
     if not names and word.raw.lower() in _SPEEDS and _is_rhythm(items, k + 1):
         names = [(k, "heart_rate")]
+    if (
+        not names
+        and word.kind == "narrow"
+        and items[k + 1 : k + 2]
+        and items[k + 1].kind == "counted"
+    ):
+        names = [(k, "qrs")]  # "narrow-complex tachycardia"
     if not names or _is_reference(items, k):
         return
     # Before its quantity the word shares the quantity's scope; after it, a "not" stands between.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,6 +61,13 @@ def classify(
             "--head", help="Use the head trained on PTB-XL, with measured values, not words."
         ),
     ] = False,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --head: folder of an encoder of one's own, as train encoder wrote it, that "
+            "train head wrote its head into."
+        ),
+    ] = None,
     json_: Json = False,
     output: Lines = None,
     fs: Fs = None,
@@ -77,6 +84,7 @@ def classify(
     ecgllm classify page.png --task ptbxl-rhythm --json
     ecgllm classify ward/ --task ptbxl-all --head --output ward.jsonl
     ecgllm classify ward/ --label-file statements.txt --output ward.jsonl
+    ecgllm classify rec.hea --task ptbxl-super --head --encoder runs/encoder
 
     A statement that the program knows by any of its names is read with its description. A folder
     gives one JSON line a record. A record of refused quality gets the reason and no scores. \f
@@ -86,6 +94,17 @@ def classify(
         from ecg_llm.classify import check_head
 
         check_head(asked)
+    elif encoder is not None:
+        raise ConfigError(
+            "--encoder: words are read by a text tower that knows the encoder that ships; add "
+            "--head."
+        )
+    for name in ("signal_encoder.onnx", "signal_head.npz"):
+        if encoder is not None and not (encoder / name).is_file():
+            raise ConfigError(
+                f"--encoder {encoder}: no {name} is there; ecgllm train encoder and train head "
+                "write them, into one folder."
+            )
     told = reading(fs=fs, unit=unit, leads=leads)
     check_place(output, path, label_file)
     strange = [name for name, key in zip(asked.names, asked.keys, strict=True) if key is None]
@@ -101,11 +120,11 @@ def classify(
             raise ConfigError(
                 f"{path} holds {len(refs)} records: add --output classify.jsonl, or --json."
             )
-        _all(path, refs, told, asked, head, output, overwrite, jobs)
+        _all(path, refs, told, asked, head, encoder, output, overwrite, jobs)
         return
     from ecg_llm.classify import classify as classify_records
 
-    result = classify_records([told.read(path)], asked, head=head)[0]
+    result = classify_records([told.read(path)], asked, head=head, trained=encoder)[0]
     if json_ or output is not None:
         write_bytes((job.to_line(result.to_dict()) + "\n").encode(), output)
         return
@@ -205,15 +224,17 @@ def _all(
     told: Reading,
     labels: Labels,
     head: bool,
+    encoder: Path | None,
     output: Path | None,
     overwrite: bool,
     jobs: int | None,
 ) -> None:
     """Write one line a record to a file, or print them."""
     from ecg_llm.batch import Together, run_batch, run_lines
+    from ecg_llm.inference import file_hashes
 
-    group = functools.partial(_group, told=told, labels=labels, head=head)
-    one = functools.partial(_one, told=told, labels=labels, head=head)
+    how: dict[str, Any] = {"told": told, "labels": labels, "head": head, "encoder": encoder}
+    group, one = functools.partial(_group, **how), functools.partial(_one, **how)
     together = Together(group)
     if output is None:
         for _, line in run_lines(one, refs, workers=jobs, together=together):
@@ -226,21 +247,27 @@ def _all(
         )
     run = job.run_description("classify", folder, told)
     run["options"] |= {"labels": [list(texts) for texts in labels.texts], "head": head}
+    if encoder is not None:
+        run["weights"] |= file_hashes(
+            path for path in sorted(encoder.glob("signal_*")) if path.is_file()
+        )
     summary = run_batch(
         one, refs, output, run=run, overwrite=overwrite, workers=jobs, together=together
     )
     typer.echo(f"{output}: {summary}", err=True)
 
 
-def _group(refs: Sequence[RecordRef], told: Reading, labels: Labels, head: bool) -> list[str]:
+def _group(
+    refs: Sequence[RecordRef], told: Reading, labels: Labels, head: bool, encoder: Path | None
+) -> list[str]:
     """Read several records and score them in one go."""
     from ecg_llm.classify import classify as classify_records
 
     records = [told.read_ref(ref) for ref in refs]
-    results = classify_records(records, labels, head=head)
+    results = classify_records(records, labels, head=head, trained=encoder)
     return [job.to_line(result.to_dict()) for result in results]
 
 
-def _one(ref: RecordRef, told: Reading, labels: Labels, head: bool) -> str:
+def _one(ref: RecordRef, told: Reading, labels: Labels, head: bool, encoder: Path | None) -> str:
     """Read one record and score it."""
-    return _group([ref], told, labels, head)[0]
+    return _group([ref], told, labels, head, encoder)[0]

@@ -184,14 +184,22 @@ def eval_encoder(
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for reliability, refusal, UMAP and SHAP pictures.")
     ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that train encoder wrote, and train head if the head is to be judged; "
+            "by default what ships."
+        ),
+    ] = None,
     markdown: Markdown = False,
     json_: Json = False,
 ) -> None:
-    """Judge the bundled encoder: macro AUC and AUPRC with limits, fewer leads, calibration.
+    """Judge an encoder: macro AUC and AUPRC with limits, fewer leads, calibration.
 
     \b
     ecgllm eval encoder --data ptbxl/
     ecgllm eval encoder --data ptbxl/ --leads "12; I" --json
+    ecgllm eval encoder --data ptbxl/ --encoder runs/encoder
     ecgllm eval encoder --data ptbxl/ --pictures docs/images   (needs the extra analysis) \f
     """
     from ecg_llm.eval.encoder import LEAD_SETS, evaluate
@@ -200,11 +208,14 @@ def eval_encoder(
     unknown = [name for name in chosen if name not in LEAD_SETS]
     if unknown or "12" not in chosen:
         raise ConfigError(f"--leads {leads!r}: give 12 and any of {'; '.join(LEAD_SETS)}.")
+    if encoder is not None and pictures is not None:
+        raise ConfigError("--pictures are of what ships: leave --encoder out.")
     result = evaluate(
         folder(data, "PTB-XL"),
         folds=judging_folds(folds, data),
         lead_sets=chosen,
         rounds=rounds,
+        trained=encoder,
         progress=progress("step"),
     )
     if markdown:

@@ -142,7 +142,9 @@ def _with_ecg(
     from ecg_llm.training.language_stages import train_with_ecg
 
     settings = load_language_recipe(recipe or stage, stage, steps=steps, minutes=minutes)
-    features = encode_for(base, records, out / "features.npz", encoder=encoder)
+    features = encode_for(
+        base, records, out / "features.npz", encoder=encoder, progress=progress("record")
+    )
     made = train_with_ecg(base, records, talks, qa, features, encoder, out, settings, _tell)
     typer.echo(str(made))
 
@@ -166,7 +168,9 @@ def train_preference(
     from ecg_llm.training.preference import train_preference as run
 
     settings = load_language_recipe(recipe or "preference", "preference", steps=steps)
-    features = encode_for(base, records, out / "features.npz", encoder=encoder)
+    features = encode_for(
+        base, records, out / "features.npz", encoder=encoder, progress=progress("record")
+    )
     typer.echo(str(run(base, records, features, encoder, out, settings, _tell)))
 
 
@@ -237,5 +241,5 @@ def eval_few_shot(
     from ecg_llm.eval.few_shot import evaluate
     from ecg_llm.training.language_features import encode_for
 
-    known = encode_for(base, records, features, encoder=encoder)
+    known = encode_for(base, records, features, encoder=encoder, progress=progress("record"))
     show(evaluate(base, talks, known, episodes=episodes, progress=progress("episode")), json_)

@@ -251,6 +251,10 @@ def train_encoder(
             "pages are drawn if left out."
         ),
     ] = None,
+    simulated: Annotated[
+        int | None,
+        typer.Option(help="Simulated records beside the others; 4000 in most recipes.", min=0),
+    ] = None,
     packed: Packed = None,
     workers: Annotated[int, typer.Option(help="Processes that pack the data.", min=1)] = 1,
 ) -> None:
@@ -270,6 +274,10 @@ def train_encoder(
     if images is not None:
         options = {**chosen.options, "images": str(folder(images, "the page images"))}
         chosen = dataclasses.replace(chosen, options=options)
+
+    if simulated is not None:
+        drawn = dataclasses.replace(chosen.data, simulated=simulated)
+        chosen = dataclasses.replace(chosen, data=drawn)
 
     def report(stage: str, step: int, total: int, logs: dict[str, float]) -> None:
         judged = any("AUC" in key for key in logs)
@@ -314,15 +322,12 @@ def train_head(
     from ecg_llm.training.head import HeadRecipe
     from ecg_llm.training.head import train_head as train
     from ecg_llm.training.measured import measured_features
-    from ecg_llm.training.pack import load_pack, pack
+    from ecg_llm.training.pack import STAMP, packed_at
 
     data = folder(data, "the data sets")
-    where = packed or encoder / "packed"
-    if (where / "index.npz").is_file():
-        records = load_pack(where)
-    else:
-        where = packed or out / "packed"
-        records = pack(data, where, n_simulated=0, workers=workers, progress=progress("record"))
+    beside = encoder / "packed"
+    where = packed or (beside if (beside / STAMP).is_file() else out / "packed")
+    records = packed_at(data, where, workers=workers, progress=progress("record"))
     features = measured_features(
         data,
         where,

@@ -42,6 +42,10 @@ def stray_number(text: str, known: Known) -> str | None:
     for share in _SHARE.finditer(text):
         if not _is_share(share, known):
             return f"nothing that was measured bears out {share[0].strip()!r}"
+    if (every := _EVERY.search(text)) and not any(
+        f.code in ("BIGU", "TRIGU") for f in _told(known)
+    ):
+        return f"nothing that was measured bears out {every[0]!r}"
     for claim in extract_claims(text):
         if claim.kind != "number" or claim.role not in ("context", "general"):
             continue
@@ -59,6 +63,7 @@ def stray_number(text: str, known: Known) -> str | None:
     return None
 
 
+_EVERY = re.compile(r"\bevery (other|second|third|fourth|2nd|3rd|4th)\b", re.IGNORECASE)
 _SHARE = re.compile(r"(?:P waves? before )?\b(\d+) of (?:the )?(\d+)\b[^.;:()]*", re.IGNORECASE)
 _OF_WHAT = tuple(
     (re.compile(words, re.IGNORECASE), quantity)
@@ -86,13 +91,14 @@ def _is_share(share: re.Match[str], known: Known) -> bool:
 
 def _counted(shown: str, known: Known) -> bool:
     """Whether a number stands in the evidence of a finding that may be told, as value or time."""
-    digits = NUMBER.findall(shown)
+    digits, unit = NUMBER.findall(shown), shown.lstrip("0123456789.,-−– ")
     for finding in _told(known):
         for item in finding.evidence:
-            told = [t for t in (item.from_s, item.to_s) if t is not None]
-            told += [float(n) for n in NUMBER.findall(item.unit)]
-            if isinstance(item.value, int | float):
-                told += [float(item.value), 100 * float(item.value)]  # a share may be in percent
+            told = [float(n) for n in NUMBER.findall(item.unit)]
+            if unit in ("", "s"):
+                told += [t for t in (item.from_s, item.to_s) if t is not None]
+            if isinstance(item.value, int | float) and unit in ("", "%", item.unit):
+                told.append((100 if unit == "%" else 1) * float(item.value))
             if digits and all(any(_rounds_to(value, n) for value in told) for n in digits):
                 return True
     return False

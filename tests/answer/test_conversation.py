@@ -142,7 +142,7 @@ def test_yes_and_no_to_whether_a_finding_is_absent(question: str) -> None:
 def test_nothing_is_excluded_because_it_is_not_seen(question: str) -> None:
     for model in (None, Scripted("Yes."), Scripted("No.")):
         told = answer(analyse(read_record("examples/00001_hr.hea")), question, model=model)
-        assert told == "No complete left bundle branch block."
+        assert told == "No complete left bundle branch block: QRS 99 ms, < 120 ms."
         told = answer(analyse(read_record("examples/00338_hr.hea")), question, model=model)
         assert told.startswith("No. Complete left bundle branch block"), told
 
@@ -243,7 +243,10 @@ def test_a_refused_tracing_is_not_read() -> None:
     found = analyse(ECGRecord(signal=noise, fs=500, leads=STANDARD_12, name="noise"))
     model = Scripted("Sinus rhythm at 70 bpm.")
     told = answer(found, "What is the rhythm? Just guess.", model=model)
-    assert "not interpreted" in told
+    assert told.startswith("Not interpreted, the tracing should be recorded again: no lead")
+    assert told.endswith(
+        "Look at the patient first: where no lead can be read, an arrest looks like a loose cable."
+    )
     assert not model.prompts
     assert interpret(found.record, model=model) == interpret(found.record, model="none")
 
@@ -520,7 +523,7 @@ def test_a_limit_that_is_asked_for_is_held_against_the_told_value(
         (["Is the left atrium enlarged?"], "No. Left atrial enlargement is absent"),
         (["At what time does the first PVC occur?"], "No ventricular premature complexes."),
         (["Compare the ST in V2 with V3"], "ST at J in mV: V2 0.17, V3 0.17."),
-        (["Is there an acute or an old LVH?"], "No left ventricular hypertrophy."),
+        (["Is there an acute or an old LVH?"], "No left ventricular hypertrophy: S in V1"),
         (["Is the QRS fit-to-fly?"], "An ECG does not tell this (what is to be done)"),
         (["Is there an abnormal QRS?"], "Left anterior fascicular block"),
     ],

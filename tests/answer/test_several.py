@@ -50,6 +50,13 @@ def answer(found: list[Analysis], question: str, *, bundled: bool = True) -> str
         ("did the rate go up or down", "Heart rate has fallen to 75 bpm"),
         ("is the qrs wider now", "QRS duration has risen to 144 ms"),
         ("is the QRS wider than 140?", "Yes. QRS duration 144 ms"),
+        (
+            "is the QTc better",
+            "QTc (Fridericia) has risen to 438 ms; in the earlier ECG it was 381 ms.",
+        ),
+        ("did the LAFB go away", "No longer present: left anterior fascicular block."),
+        ("still sinus?", "Unchanged since the earlier ECG: sinus rhythm."),
+        ("whats different", "Heart rate has fallen to 75 bpm"),
         ("first ecg: rhythm?", "Earlier ECG: Sinus rhythm"),
         ("since when is the LBBB there?", "New since the earlier ECG: complete left bundle"),
     ],
@@ -97,7 +104,7 @@ def test_three_ecgs_have_their_numbers(
 ) -> None:
     three = [infarct, fibrillation, left_block]
     said = answer(three, "Which ECG shows AF?")
-    assert "ECG 1 of 3: No atrial fibrillation." in said
+    assert "ECG 1 of 3: No atrial fibrillation: RR changes by 0.4 %" in said
     assert "ECG 2 of 3: Atrial fibrillation" in said
     assert answer(three, "The heart rate in the second one?").startswith(
         "ECG 2 of 3: Heart rate 63"

@@ -13,6 +13,8 @@ from ecg_llm.claims.same import same_claims
 from ecg_llm.claims.stated import missing
 from ecg_llm.errors import RecordError
 from ecg_llm.findings.codes import STATEMENTS
+from ecg_llm.findings.finding import Finding
+from ecg_llm.phrases import measured
 from ecg_llm.vocabulary import label
 
 UNITS = {"bpm": "bpm", "ms": "ms", "deg": "deg", "mv": "mV", "cv": "ratio"}
@@ -608,3 +610,34 @@ def test_wide_qrs_or_another_tachycardia_denies_no_wide_qrs() -> None:
         "No wide-QRS (ventricular) tachycardia.",
     ):
         assert not [c for c in check_text(text, facts=facts) if c.status == "contradicted"]
+
+
+def test_only_the_suspected_electrodes_are_swapped() -> None:
+    """ "Limb leads are swapped" was borne out by a suspicion on V3 and V4."""
+    swapped = Finding(
+        code="lead_reversal",
+        label="suspected reversal of electrodes",
+        snomed=None,
+        section="technical",
+        urgency="urgent",
+        status="present",
+        evidence=(measured("V3-V4 swapped", 1.0, ""),),
+    )
+    facts = Facts(findings={"lead_reversal": swapped})
+    for text, status in (
+        ("V3 and V4 are swapped.", "supported"),
+        ("The limb leads are swapped.", "contradicted"),
+        ("Electrodes V1 and V2 are swapped.", "contradicted"),
+    ):
+        assert [one.status for one in check_text(text, facts=facts)] == [status]
+
+
+def test_what_is_unchanged_had_the_same_value_before() -> None:
+    """ "PR is unchanged at 182 ms" shipped where it was 141 ms."""
+    now, before = (
+        Facts.from_json({"pr_ms": {"value": value, "unit": "ms"}}) for value in (182.0, 141.0)
+    )
+    told = check_text("PR is unchanged at 182 ms.", facts=now, earlier=before)
+    assert [one.status for one in told] == ["contradicted"]
+    told = check_text("PR is 182 ms; it was 141 ms in the earlier ECG.", facts=now, earlier=before)
+    assert [one.status for one in told] == ["supported", "supported"]

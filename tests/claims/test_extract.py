@@ -347,3 +347,9 @@ def test_reading_is_fast_and_repeatable():
 
 def test_phrases_can_be_listed_without_end():
     assert len(phrases("CLBBB")) >= 5
+
+
+def test_a_heading_is_no_claim_before_an_article() -> None:
+    """ "Intervals and axis: The PR interval could not be measured" left the axis open, too."""
+    text = "Intervals and axis: The PR interval could not be measured."
+    assert [(c.subject, c.state) for c in extract_claims(text)] == [("pr", "unknown")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -184,7 +184,7 @@ def test_the_same_seed_gives_the_same_page(record):
     assert settings == again
     assert np.array_equal(one.image, other.image)
     assert draw_settings(record, 6) != settings
-    stored = PageSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
+    stored = PageSettings.from_dict(json.loads(json.dumps(asdict(settings))))
     assert stored == settings
     assert np.array_equal(render_page(record, stored).image, one.image)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_photograph(page):
     before = page.image.copy()
     for seed in range(4):
         one, settings = photograph(page, seed)
-        stored = PhotoSettings.from_dict(json.loads(json.dumps(settings.to_dict())))
+        stored = PhotoSettings.from_dict(json.loads(json.dumps(asdict(settings))))
         assert stored == settings
         assert np.array_equal(photograph_as(page, stored).image, one.image)
     assert not np.array_equal(photograph(page, 0)[0].image, photograph(page, 1)[0].image)

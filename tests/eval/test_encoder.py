@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from ecg_llm.classify import classify
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval import external
 from ecg_llm.eval.encoder import evaluate, linear_scores, refusal_curve, truth_of
 from ecg_llm.eval.findings import evaluate as evaluate_findings
 from ecg_llm.eval.finetune import FineTuned, FineTuneResult
+from ecg_llm.head import WEIGHTS as HEAD
+from ecg_llm.head import Head
+from ecg_llm.zero_shot import Labels
+
+SUPER = Labels.of_task("ptbxl-super")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +59,32 @@ def test_every_way_of_judging_has_its_rows(ptbxl):
     whole = next(r for r in result.rows if (r.task, r.how) == ("ptbxl-super", "head"))
     assert (whole.n_stated, result.n_test) == (2, 4)
     assert "ptbxl-rhythm" in result.render() and "| ptbxl-super | head |" in result.markdown()
+
+
+def test_an_encoder_of_ones_own_is_judged_and_classifies_with_its_head(ptbxl, tmp_path):
+    torch = pytest.importorskip("torch")
+    from ecg_llm.encoders.signal import SignalEncoderConfig
+    from ecg_llm.training.store import save_encoder
+
+    torch.manual_seed(0)
+    net = SignalEncoderConfig(widths=(8, 8), blocks=(1, 1), width=16, depth=1, heads=2).build()
+    save_encoder(net, tmp_path, {"recipe": {"data": {"folds": [1, 2]}, "start": ""}})
+    alone = evaluate(ptbxl, lead_sets=("12",), rounds=10, trained=tmp_path)
+    assert {row.how for row in alone.rows} == {"linear 1%", "linear 10%", "linear 100%"}
+    assert "No head is there" in alone.render()
+    with pytest.raises(ConfigError, match="no trained head there"):
+        classify([record := synthetic_ecg(seed=1).record], SUPER, head=True, trained=tmp_path)
+    head = Head.load(HEAD)
+    weight = np.random.default_rng(0).normal(size=(len(head.columns), 16)).astype(np.float32)
+    replace(head, vector_weight=weight).save(tmp_path / HEAD.name)
+    ours, bundled = (
+        classify([record], SUPER, head=True, trained=of)[0].scores for of in (tmp_path, None)
+    )
+    assert ours.keys() == bundled.keys() and ours != bundled
+    judged = evaluate(ptbxl, lead_sets=("12",), rounds=10, trained=tmp_path)
+    assert "head" in {row.how for row in judged.rows} and len(judged.refusal) == 9
+    with pytest.raises(ConfigError, match=r"trained on folds \[2\], which are to judge"):
+        evaluate(ptbxl, folds=(2, 9), trained=tmp_path)
 
 
 @pytest.mark.parametrize("by", ["encoder", "both"])

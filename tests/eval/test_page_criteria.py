@@ -1,10 +1,12 @@
 """Pages and the recordings they show: counted, fitted, told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval import page_criteria
 from ecg_llm.eval.page_criteria import PagePair, page_pair, score, simulated_patient
 from ecg_llm.page_criteria import Trust, bundled
@@ -83,13 +85,15 @@ def test_a_fit_goes_on_where_it_stopped(tmp_path, monkeypatch):
     whole = train_page_criteria(Path("none"), tmp_path, recipe=recipe)
     lines = (tmp_path / "pages.jsonl").read_text().splitlines()
     assert len(lines) == 8
-    (tmp_path / "pages.jsonl").write_text("\n".join(lines[:6]) + "\n")
+    (tmp_path / "pages.jsonl").write_text("\n".join(lines[:6]) + "\n" + lines[6][:20])
     made.clear()
     assert train_page_criteria(Path("none"), tmp_path, recipe=recipe) == whole
     assert made == [6, 7]
     assert json.loads((tmp_path / "page_criteria.json").read_text()) == json.loads(
         json.dumps(whole)
     )
+    with pytest.raises(ConfigError, match="with another recipe"):
+        train_page_criteria(Path("none"), tmp_path, recipe=replace(recipe, seed=1))
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from ecg_llm.analysis import analyse
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.qa import _row
-from ecg_llm.eval.reports import Case, Row, count_findings, judge_text, prompts, said_findings
+from ecg_llm.eval.reports import Case, Row, _judge_text, count_findings, prompts, said_findings
 from ecg_llm.eval.shares import wilson
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
@@ -46,7 +46,7 @@ def test_stated_findings_are_counted_against_the_annotators() -> None:
 def test_a_draft_is_judged_claim_by_claim(case: Case) -> None:
     qrs = case.known.facts.values["qrs_ms"].value
     assert qrs is not None
-    counts = judge_text(f"Sinus rhythm. QRS {qrs:.0f} ms. PR 400 ms.", case)
+    counts = _judge_text(f"Sinus rhythm. QRS {qrs:.0f} ms. PR 400 ms.", case)
     assert (counts["numbers"], counts["numbers_right"], counts["contradicted"]) == (2, 1, 1)
     row = Row(name="draft", counts=dict(counts))
     assert row.share("numbers_right", "numbers") == 0.5

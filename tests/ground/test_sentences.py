@@ -11,6 +11,11 @@ from ecg_llm.io import read_record
 
 FALSE = {
     "00177_hr": """
+        Q waves in V2–V4 are a normal variant.
+        Pathological Q waves confined to V2.
+        ST is elevated by 3.5 mV in V2.
+        Left anterior fascicular block, idiopathic.
+        Anteroseptal infarction three years ago.
         QRS duration is 108 ms.
         QTc (Bazett) is 381 ms.
         QTc (Fridericia) 411 ms.
@@ -344,6 +349,11 @@ FALSE = {
         No interval change.
     """,
     "00001_hr": """
+        Sinus rhythm, which has been present for years.
+        Normal ECG in a patient with hyperthyroidism.
+        The P wave precedes every second QRS.
+        Sinus rhythm in an athlete.
+        Normal ECG at rest.
         T is inverted in V1 and V2.
         The T wave in V3 is flat.
         Minor ST-T changes.
@@ -393,6 +403,10 @@ FALSE = {
         A U wave is present.
     """,
     "00330_hr": """
+        Atrial fibrillation, paroxysmal.
+        Long-standing atrial fibrillation.
+        Atrial fibrillation due to excitement.
+        Atrial fibrillation terminated yesterday.
         Sinus rhythm.
         Regular rhythm.
         P waves precede every QRS complex.
@@ -433,6 +447,11 @@ FALSE = {
         Complete heart block with AF.
     """,
     "00338_hr": """
+        The left bundle branch block is intermittent.
+        Left bundle branch block of the anterior fascicle.
+        Left bundle branch block during exercise only.
+        LBBB, which is chronic.
+        Narrow-complex rhythm at 75 bpm.
         Right bundle branch block.
         Bundle branch block is not seen.
         QRS is narrow.
@@ -468,6 +487,7 @@ FALSE = {
         Hemiblock.
     """,
     "00385_hr": """
+        The pacemaker is set to 70 bpm.
         The pacemaker does not capture.
         Atrial pacing.
         No pacing.
@@ -491,6 +511,8 @@ FALSE = {
 """A sentence a line: numbers, leads and units off, doubts, denials, changes, half-truths."""
 TRUE = {
     "00177_hr": """
+        QTc by Bazett 411 ms, by Fridericia 381 ms.
+        PR is 160 ms; it is below 200 ms.
         QRS duration is 96 ms.
         QRS of 102 ms over all leads.
         QTc (Bazett) is 411 ms.
@@ -635,6 +657,7 @@ TRUE = {
         No sign of hypertrophy, infarction or ischaemia.
     """,
     "00330_hr": """
+        Narrow-complex rhythm at 63 bpm.
         Atrial fibrillation with a ventricular rate of 63 bpm.
         Irregularly irregular rhythm without P waves.
         No P waves are seen.

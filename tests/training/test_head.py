@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.auc import calibration
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
-from ecg_llm.training.head import HeadRecipe, calibration_error, fit_committee, fit_join
+from ecg_llm.training.head import HeadRecipe, fit_committee, fit_join
 from ecg_llm.training.store import check_blind
 
 N, C = 400, len(COLUMNS)
@@ -92,4 +93,4 @@ def test_the_join_trusts_the_reader_that_is_right() -> None:
     assert (joined[0] > 0.5).all()
     assert (joined[1] < 0.3).all()
     probability = 1 / (1 + np.exp(-(alone[0] * right + alone[1])))
-    assert calibration_error(truth, probability.astype(np.float32)) < 0.05
+    assert calibration(truth.ravel(), probability.ravel())[0] < 0.05

@@ -13,7 +13,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.training import encoder as training
 from ecg_llm.training.loop import LoopConfig, rate_at
 from ecg_llm.training.pack import Pack
-from ecg_llm.training.recipe import Recipe, load_recipe, recipe_names
+from ecg_llm.training.recipe import RECIPES, Recipe, load_recipe
 from ecg_llm.training.store import load_encoder, load_tensors
 
 torch = pytest.importorskip("torch")
@@ -46,7 +46,7 @@ def test_a_stopped_run_gives_the_numbers_of_one_that_was_not(
 
 def test_a_checkpoint_of_another_run_is_not_continued(small_pack: Pack, tmp_path: Path) -> None:
     training.train_stage(_recipe(), small_pack, tmp_path, stop_at=2)
-    with pytest.raises(ConfigError, match="with another recipe"):
+    with pytest.raises(ConfigError, match=r"with another recipe\.loop\.peak_lr;"):
         training.train_stage(_recipe(peak_lr=0.1), small_pack, tmp_path)
 
 
@@ -88,6 +88,10 @@ def test_the_graph_gives_what_torch_gives(small_pack: Pack, tmp_path: Path) -> N
     assert np.abs(np.stack(fast.tokens) - slow.tokens.numpy()).max() < 1e-3
     assert np.abs(fast.log_var - slow.log_var.numpy()).max() < 1e-3
     assert load_tensors(tmp_path)["head.weight"].shape == (99, 256)
+    weights = tmp_path / "signal_encoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ConfigError, match="no trained encoder there"):
+        load_encoder(tmp_path)
 
 
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
@@ -100,8 +104,8 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_every_recipe_that_ships_is_read() -> None:
-    for name in recipe_names():
-        recipe = load_recipe(name, steps=7)
+    for path in RECIPES.glob("*.toml"):
+        recipe = load_recipe(path.stem, steps=7)
         assert recipe.loop.steps == 7
         for stage in recipe.stages:
             load_recipe(stage)

@@ -17,7 +17,15 @@ from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
 from ecg_llm.scp import COLUMNS, with_classes
 from ecg_llm.training.batches import batches
-from ecg_llm.training.pack import PROBLEMS, Pack, count_problems, label_row, load_pack, pack
+from ecg_llm.training.pack import (
+    PROBLEMS,
+    SIGNALS,
+    Pack,
+    count_problems,
+    label_row,
+    load_pack,
+    pack,
+)
 from ecg_llm.training.recipe import DataConfig
 from ecg_llm.training.sources import Row, rescaled
 from ecg_llm.training.views import ViewConfig
@@ -78,6 +86,17 @@ def test_a_record_that_cannot_be_packed_is_listed(tmp_path: Path) -> None:
     (folder / "records100" / "00002_lr.hea").unlink()
     with pytest.raises(ConfigError, match="none of 2 records could be packed, such as ptbxl/0"):
         pack(folder.parent, tmp_path / "again", n_simulated=0)
+
+
+def test_a_record_in_two_folders_is_packed_once(tmp_path: Path) -> None:
+    for folder in ("ptbxl", "again"):
+        _ptbxl(tmp_path / "data" / folder, {1: 1, 2: 7}, there=(1, 2))
+    made = pack(tmp_path / "data", tmp_path / "out", n_simulated=0)
+    assert sorted(made.name.tolist()) == ["00001", "00002"]
+    told = (tmp_path / "out" / PROBLEMS).read_text()
+    assert told.count("packed already") == count_problems(tmp_path / "out") == 2
+    np.save(tmp_path / "again.npy", made.signals)
+    assert (tmp_path / "again.npy").read_bytes() == (tmp_path / "out" / SIGNALS).read_bytes()
 
 
 def test_a_built_set_keeps_its_folds_and_talks_beside_it_are_none(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from ecg_llm.scp import COLUMNS  # noqa: E402
 from ecg_llm.training import encoder as training  # noqa: E402
 from ecg_llm.training import page_reads  # noqa: E402
 from ecg_llm.training.loop import LoopConfig  # noqa: E402
-from ecg_llm.training.recipe import Recipe, load_recipe  # noqa: E402
+from ecg_llm.training.recipe import Recipe  # noqa: E402
 from ecg_llm.training.store import PAGE_NAME, load_encoder, save_encoder  # noqa: E402
 
 
@@ -76,6 +76,9 @@ def test_a_stopped_run_reads_no_page_twice_and_gives_the_same(
     one = load_encoder(trained, PAGE_NAME).state_dict()
     for name, x in load_encoder(tmp_path, PAGE_NAME).state_dict().items():
         assert torch.equal(x, one[name]), name
+    (tmp_path / "checkpoint.pt").unlink()
+    with pytest.raises(ConfigError, match="with another data"):  # its rows would be others'
+        training.train_stage(_recipe(start), replace(records, fingerprint="0"), tmp_path)
 
 
 def test_it_learns_what_is_stored_and_shares_the_rest(start: Path, trained: Path) -> None:
@@ -155,7 +158,3 @@ def test_it_needs_an_encoder_to_begin_with(records: Pack, tmp_path: Path) -> Non
     recipe = replace(_recipe(tmp_path), start="")
     with pytest.raises(ConfigError, match="begins with a trained"):
         training.train_stage(recipe, records, tmp_path)
-
-
-def test_the_recipe_that_ships_is_of_this_kind() -> None:
-    assert load_recipe("page").objective == "page"

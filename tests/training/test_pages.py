@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.errors import ConfigError
 from ecg_llm.page.net import LABELS, MARK_STEP, OFFSET_PX, START, look
 from ecg_llm.training.page_examples import load_truth, page_truth, save_truth
 from ecg_llm.training.page_targets import crop_targets
@@ -13,7 +14,9 @@ from ecg_llm.training.page_targets import crop_targets
 torch = pytest.importorskip("torch")
 
 from ecg_llm.encoders.page_net import PageNetConfig, export  # noqa: E402
+from ecg_llm.training import pages  # noqa: E402
 from ecg_llm.training.pages import PageRecipe, draw_pages, train_net  # noqa: E402
+from ecg_llm.training.runs import hold_to  # noqa: E402
 
 TINY = PageRecipe(
     pages=2, steps=4, batch=2, crop_px=128, save_every=2, ema=0.5,
@@ -77,6 +80,15 @@ def test_a_tiny_net_trains_resumes_and_runs_without_torch(record, tmp_path):
     with torch.no_grad():
         trace = torch.sigmoid(whole(batch)[0])[0, 0].numpy()
     np.testing.assert_allclose(sight.trace, trace, atol=1e-3)
+
+
+def test_a_folder_of_another_run_is_refused_before_anything_is_drawn(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "records_of", lambda *_: [record])
+    monkeypatch.setattr(pages, "draw_pages", lambda *_: pytest.fail("it went on"))
+    hold_to(tmp_path, {"recipe": dataclasses.asdict(TINY), "data": "0"})
+    for recipe, what in ((TINY, "data"), (dataclasses.replace(TINY, seed=1), "data, recipe.seed")):
+        with pytest.raises(ConfigError, match=f"with another {what};"):
+            pages.train(tmp_path, tmp_path, recipe=recipe)
 
 
 def test_paper_speed_is_learnt_from_records_laid_out_in_mm(tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ from ecg_llm.knowledge import concepts
 from ecg_llm.training.text import (
     Aligned,
     TextRecipe,
-    alignment_loss,
-    mistyped,
+    _alignment_loss,
+    _mistyped,
     nearest_cases,
     train,
     train_text,
@@ -79,13 +79,13 @@ def test_the_loss_looks_past_what_is_not_known():
 
     logits = torch.tensor([[3.0, -50.0], [-3.0, 50.0]])
     truth = torch.tensor([[1.0, float("nan")], [0.0, float("nan")]])
-    assert float(alignment_loss(logits, truth)) == pytest.approx(np.log1p(np.exp(-3.0)), rel=1e-4)
+    assert float(_alignment_loss(logits, truth)) == pytest.approx(np.log1p(np.exp(-3.0)), rel=1e-4)
 
 
 def test_typing_errors_keep_most_letters():
     rng = np.random.default_rng(0)
     text = "left anterior fascicular block"
-    made = {mistyped(text, rng) for _ in range(50)}
+    made = {_mistyped(text, rng) for _ in range(50)}
     assert len(made) > 40
     assert all(abs(len(other) - len(text)) <= 4 for other in made)
 
