@@ -111,13 +111,15 @@ def _features(
 
     from ecg_llm.head_features import FEATURES
 
+    known = np.flatnonzero(np.isfinite(features).any(axis=0))
+    features, names = features[:, known], [FEATURES[k] for k in known]
     with _picture(path, len(SUPER), (3.2 * len(SUPER), 3.2)) as axes:
         for axis, name, score in zip(axes, SUPER, scores.T, strict=True):
             trees = HistGradientBoostingRegressor(max_iter=60, max_depth=4, random_state=0)
             trees.fit(features, score)
             size = np.abs(shap.TreeExplainer(trees).shap_values(features)).mean(0)
             best = np.argsort(-size)[:SHOWN_FEATURES][::-1]
-            axis.barh([FEATURES[k] for k in best], size[best])
+            axis.barh([names[k] for k in best], size[best])
             axis.set_title(name, fontsize=9)
             axis.tick_params(labelsize=6)
 
