@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from ecg_llm.app.client import Client
 from ecg_llm.app.settings import AppSettings
 from ecg_llm.errors import ConfigError
+from ecg_llm.serving.own_server import own_server
 
-START_S = 180.0
-"""Longest time in which a server has to start."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -211,43 +206,14 @@ def server_of(settings: AppSettings) -> Iterator[str]:
             raise ConfigError(f"--server {settings.server}: give it as http://host:port.")
         yield settings.server.rstrip("/")
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "ecg_llm.cli", "serve", "--quiet", "--port", str(port)]
-    command += ["--engine", settings.engine]
-    command += ["--model", settings.model] if settings.model else []
-    command += ["--keys", str(settings.keys)] if settings.keys else []
-    process = subprocess.Popen(command, preexec_fn=_end_with_parent)  # noqa: S603 - our own program
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, process)
+    words = ["--engine", settings.engine]
+    words += ["--model", settings.model] if settings.model else []
+    words += ["--keys", str(settings.keys)] if settings.keys else []
+    with own_server(words, log=_tell_faults) as (url, _):
         yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
-def _end_with_parent() -> None:
-    """Have the system end a server whose app was killed."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise ConfigError("The ECG server ended at its start; its last lines tell why.")
-        try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    raise ConfigError(f"The ECG server did not answer within {START_S:.0f} s of its start.")
+def _tell_faults(line: str) -> None:
+    """Show of the server's log what goes wrong."""
+    if " INFO " not in line:
+        sys.stderr.write(line)

@@ -18,6 +18,8 @@ SAME_SHAPE = 0.75
 """Two beats with at least this similarity (2ab / (a² + b²) over all leads) look alike."""
 PREMATURE = 0.84
 """A beat is early if its RR is below this share of the usual RR."""
+SHORTER = 0.92
+"""And below this share of the usual RR of the record."""
 ABRUPT = 0.86
 """And below this share of the RR before it."""
 _WIDE_MS, _WIDER_MS = 115.0, 25.0
@@ -192,6 +194,8 @@ def _early(r_s: Array, other: npt.NDArray[np.bool_] | None = None) -> npt.NDArra
     # In bigeminy half of the RR are short: the upper half is the usual one.
     enough = np.isfinite(around).sum(axis=1) >= 2
     short = enough & (rr < PREMATURE * quantile(around, 0.6))
+    # After a pause RR is short beside it, not beside the rhythm.
+    short &= rr < SHORTER * float(quantile(rr[None], 0.6)[0]) if len(rr) else short
     for k in np.flatnonzero(short):
         # Sinus arrhythmia shortens RR little by little, an early beat at once.
         early[k + 1] = k == 0 or early[k] or rr[k] < ABRUPT * rr[k - 1]

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ecg_llm.serving.chat_types import FilePart, ImagePart, Message
 from ecg_llm.serving.errors import BadRequestError
-from ecg_llm.serving.uploads import Upload, bundle, safe_name
+from ecg_llm.serving.recording import Upload, bundle, safe_name
 
 _DATA_URL = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w.+-]{1,50}=[\w.+-]{0,100}){0,4}(;base64)?,")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?!$)")

@@ -6,29 +6,24 @@ import asyncio
 import base64
 import io
 import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.result import Result
+from ecg_llm.serving.own_server import own_server
 
 if TYPE_CHECKING:
     import httpx
 
 MOST_CLIENTS = 256
 MOST_SECONDS = 3600
-START_S = 300.0
 STAGES = ("read", "measure", "encode", "prefill", "decode", "compose", "check", "render")
 FIELDS = {
     "fs": "500",
@@ -149,104 +144,12 @@ def bench_serve(
     words = ["--engine", engine, "--queue", str(queue)]
     words += ["--model", model] if model else []
     words += ["--workers", str(workers)] if workers else []
-    with own_server(words) as (url, pid):
-        load = _Load(url, pid, chat_share)
-        asyncio.run(load.run(clients, seconds))
-        return load.result(clients, seconds)
-
-
-@contextmanager
-def own_server(words: list[str], log: Path | None = None) -> Iterator[tuple[str, int]]:
-    """Run ``ecgllm serve`` on a free port of the loopback, and end it afterwards.
-
-    Parameters
-    ----------
-    words : list of str
-        Further arguments.
-    log : Path, optional
-        Gets the server's log.
-
-    Yields
-    ------
-    tuple of (str, int)
-        Its address and process id, once it is ready.
-
-    Raises
-    ------
-    ConfigError
-        If it does not start.
-    """
     with tempfile.TemporaryDirectory(prefix="ecg-bench-") as folder:
-        audit = f"sqlite:///{Path(folder) / 'audit.db'}"
-        command = [sys.executable, "-m", "ecg_llm.cli", "serve", "--port", "0", "--audit", audit]
-        process = subprocess.Popen(  # noqa: S603  our own command
-            [*command, *words], stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent
-        )
-        lines: list[str] = []
-        reader: threading.Thread | None = None
-        try:
-            url = _address(process, lines)
-            reader = threading.Thread(target=_drain, args=(process, log, lines), daemon=True)
-            reader.start()
-            _wait_ready(url)
-            yield url, process.pid
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if reader is not None:
-                reader.join(10)
-            if process.stderr is not None:
-                process.stderr.close()
-
-
-def _end_with_parent() -> None:
-    """Have the system end a server whose benchmark was killed."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
-def _address(process: subprocess.Popen[str], lines: list[str]) -> str:
-    """Read where the server listens from its log."""
-    assert process.stderr is not None  # it was asked for
-    for line in process.stderr:
-        lines.append(line)
-        if "listening at " in line:
-            return line.rsplit("listening at ", 1)[1].strip()
-    raise ConfigError(f"the server did not start: {' '.join(lines).strip() or 'no word from it'}")
-
-
-def _drain(process: subprocess.Popen[str], log: Path | None, lines: list[str]) -> None:
-    """Take the log off the server, so that it never waits for us."""
-    assert process.stderr is not None  # it was asked for
-    if log is None:
-        for _ in process.stderr:
-            pass
-        return
-    with log.open("w") as kept:
-        kept.writelines(lines)
-        for line in process.stderr:
-            kept.write(line)
-            kept.flush()
-
-
-def _wait_ready(url: str) -> None:
-    import httpx
-
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=30, verify=False).status_code == 200:  # noqa: S501
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise ConfigError(f"the server was not ready after {START_S:.0f} s.")
+        words += ["--audit", f"sqlite:///{Path(folder) / 'audit.db'}"]
+        with own_server(words) as (url, pid):
+            load = _Load(url, pid, chat_share)
+            asyncio.run(load.run(clients, seconds))
+            return load.result(clients, seconds)
 
 
 class _Load:

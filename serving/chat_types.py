@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecg_llm.serving.uploads import ReadingFields
+from ecg_llm.serving.recording import ReadingFields
 
 MAX_MESSAGES = 200
 MAX_TEXT = 20_000

@@ -18,9 +18,9 @@ from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.report import Report
 from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.errors import BadRequestError
+from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
-from ecg_llm.serving.uploads import ReadingFields, job
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
@@ -217,8 +217,8 @@ def ecg_router(server: Server) -> APIRouter:
         openapi_extra=form_body(ReadingFields),
     )
     async def pages(request: Request) -> Response:
-        _, uploads, fields = await server.form(request, ReadingFields)
-        data = await server.intake.run("page", job(uploads["file"], fields, server.settings))
+        _, uploads, _ = await server.form(request, ReadingFields)
+        data = await server.intake.run("page", uploads["file"], server.settings)
         return Response(data, media_type="image/jpeg")
 
     return router

@@ -4,93 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ecg_llm.documents import document
 from ecg_llm.errors import ECGError, RecordError
 from ecg_llm.stages import clocked, stage
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
-    from ecg_llm.record import ECGRecord, Sex
+    from ecg_llm.record import ECGRecord
     from ecg_llm.report import Report
+    from ecg_llm.serving.recording import ReadingFields, Upload
     from ecg_llm.serving.settings import Settings
 
 PAGE_PX = 1800
 """Long side of a page that is shown to a person."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileJob:
-    """A file as a client sent it.
-
-    Attributes
-    ----------
-    data : bytes
-        The file; several files of one recording as a zip.
-    filename : str
-        Its name without folders.
-    fs : float or None, Hz
-        Sampling rate, for tables that do not state it.
-    unit : str or None
-        Unit of the samples, likewise.
-    leads : tuple of str or None
-        Lead names, likewise.
-    age_years : float or None
-        Instead of what the file says.
-    sex : str or None
-        Instead of what the file says.
-    partial : bool
-        Of a tracing that is refused for some of its leads, read the others.
-    max_unpacked_bytes, max_pixels : int
-        Bounds.
-    max_duration_s : float, s
-        Bound.
-    """
-
-    data: bytes
-    filename: str
-    fs: float | None = None
-    unit: str | None = None
-    leads: tuple[str, ...] | None = None
-    age_years: float | None = None
-    sex: Sex | None = None
-    partial: bool = False
-    max_unpacked_bytes: int
-    max_pixels: int
-    max_duration_s: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FileResult:
-    """What became of a file.
-
-    Attributes
-    ----------
-    analysis : Analysis
-        All that is known of it.
-    stages_ms : dict of str to float, ms
-        How long each step took.
-    """
-
-    analysis: Analysis
-    stages_ms: dict[str, float]
-
-
-def analyse_file(job: FileJob) -> FileResult:
+def analyse_file(
+    upload: Upload, told: ReadingFields, bounds: Settings
+) -> tuple[Analysis, dict[str, float]]:
     """Read a file, judge its quality, measure it and apply the criteria.
 
     Parameters
     ----------
-    job : FileJob
+    upload : Upload
         The file.
+    told : ReadingFields
+        What the client says of it.
+    bounds : Settings
+        What it may hold.
 
     Returns
     -------
-    FileResult
+    tuple of (Analysis, dict of str to float)
+        All that is known of it, and how long each step took in ms.
 
     Raises
     ------
@@ -101,28 +52,28 @@ def analyse_file(job: FileJob) -> FileResult:
 
     with clocked() as stages_ms:
         with stage("read"):
-            record = _read(job)
+            record = _read(upload, told, bounds)
         analysis = analyse(record)
-    return FileResult(analysis=analysis, stages_ms=stages_ms)
+    return analysis, stages_ms
 
 
-def _read(job: FileJob) -> ECGRecord:
+def _read(upload: Upload, told: ReadingFields, bounds: Settings) -> ECGRecord:
     """Read a file within its bounds, and put what the client says over what it says."""
     from ecg_llm.io import read_bytes
     from ecg_llm.quality import readable_part
 
-    _check_size(job)
-    record = read_bytes(job.data, job.filename, fs=job.fs, unit=job.unit, leads=job.leads)
-    if record.duration_s > job.max_duration_s:
+    _check_size(upload, bounds)
+    record = read_bytes(upload.data, upload.filename, fs=told.fs, unit=told.unit, leads=told.names)
+    if record.duration_s > bounds.max_duration_s:
         raise RecordError(
-            f"{record.source}: {record.duration_s:.0f} s long; at most {job.max_duration_s:.0f} s "
-            "are taken in. Cut out the stretch to be judged."
+            f"{record.source}: {record.duration_s:.0f} s long; at most "
+            f"{bounds.max_duration_s:.0f} s are taken in. Cut out the stretch to be judged."
         )
-    if job.age_years is not None:
-        record = replace(record, age_years=job.age_years)
-    if job.sex is not None:
-        record = replace(record, sex=job.sex)
-    return readable_part(record) if job.partial else record
+    if told.age is not None:
+        record = replace(record, age_years=told.age)
+    if told.sex is not None:
+        record = replace(record, sex=told.sex)
+    return readable_part(record) if told.partial else record
 
 
 def classify_record(record: ECGRecord, task: str, words: str | None, head: bool) -> dict[str, Any]:
@@ -155,49 +106,6 @@ def classify_record(record: ECGRecord, task: str, words: str | None, head: bool)
     asked = (words or "").split(",")
     labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
     return classify([record], labels, head=head)[0].scores
-
-
-def render_report(
-    report: Report,
-    record: ECGRecord,
-    kind: str,
-    subject: str | None = None,
-    recorded: str | None = None,
-) -> bytes:
-    """Write a report as a document.
-
-    Parameters
-    ----------
-    report : Report
-        What to write.
-    record : ECGRecord
-        Its record, for the tracing.
-    kind : {"html", "pdf", "text", "fhir"}
-        Which document.
-    subject, recorded : str, optional
-        Patient and time of the ECG, for FHIR.
-
-    Returns
-    -------
-    bytes
-    """
-    match kind:
-        case "html":
-            from ecg_llm.render.html import to_html
-
-            return to_html(report, record).encode()
-        case "pdf":
-            from ecg_llm.render.pdf import to_pdf
-
-            return to_pdf(report, record)
-        case "fhir":
-            from ecg_llm.fhir import to_fhir
-
-            return json.dumps(to_fhir(report, record, subject=subject, recorded=recorded)).encode()
-        case _:
-            from ecg_llm.render.text import to_text
-
-            return to_text(report).encode()
 
 
 def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_s: float) -> bytes:
@@ -238,13 +146,15 @@ def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_
     return encode_png(rasterise(scene, dpi), dpi)
 
 
-def page_image(job: FileJob) -> bytes:
+def page_image(upload: Upload, bounds: Settings) -> bytes:
     """Give the page that an ECG is read from, upright, as a browser shows it.
 
     Parameters
     ----------
-    job : FileJob
+    upload : Upload
         An image or a PDF.
+    bounds : Settings
+        What it may hold.
 
     Returns
     -------
@@ -260,10 +170,10 @@ def page_image(job: FileJob) -> bytes:
 
     from ecg_llm.page.decode import decode, is_image
 
-    if not is_image(job.data[:64]):
-        raise RecordError(f"{job.filename}: a recording, not the image of a page.")
-    _check_size(job)
-    image = PIL.Image.fromarray(decode(job.data, job.filename))
+    if not is_image(upload.data[:64]):
+        raise RecordError(f"{upload.filename}: a recording, not the image of a page.")
+    _check_size(upload, bounds)
+    image = PIL.Image.fromarray(decode(upload.data, upload.filename))
     image.thumbnail((PAGE_PX, PAGE_PX))
     packed = io.BytesIO()
     image.save(packed, "JPEG", quality=85)
@@ -273,7 +183,7 @@ def page_image(job: FileJob) -> bytes:
 TASKS: dict[str, Callable[..., Any]] = {
     "analyse": analyse_file,
     "classify": classify_record,
-    "render": render_report,
+    "render": document,
     "draw": draw_tracing,
     "page": page_image,
 }
@@ -300,33 +210,33 @@ def warm_up(settings: Settings) -> None:
         read_bytes(b"no ECG", "warm.csv")
 
 
-def _check_size(job: FileJob) -> None:
+def _check_size(upload: Upload, bounds: Settings) -> None:
     """Refuse what says of itself that it is too large, before it is unpacked."""
-    if job.data.startswith(b"PK"):
+    if upload.data.startswith(b"PK"):
         try:
-            with zipfile.ZipFile(io.BytesIO(job.data)) as archive:
+            with zipfile.ZipFile(io.BytesIO(upload.data)) as archive:
                 total = sum(info.file_size for info in archive.infolist())
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
             return  # the reader says what is wrong with it
-        if total > job.max_unpacked_bytes:
+        if total > bounds.max_unpacked_bytes:
             raise RecordError(
-                f"{job.filename}: an archive of {total / 2**20:.0f} MB unpacked; at most "
-                f"{job.max_unpacked_bytes / 2**20:.0f} MB are taken in. Send one record only."
+                f"{upload.filename}: an archive of {total / 2**20:.0f} MB unpacked; at most "
+                f"{bounds.max_unpacked_bytes / 2**20:.0f} MB are taken in. Send one record only."
             )
         return
-    if job.data.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*")):
+    if upload.data.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*")):
         import PIL.Image
 
         try:
-            with PIL.Image.open(io.BytesIO(job.data)) as image:
+            with PIL.Image.open(io.BytesIO(upload.data)) as image:
                 width, height = image.size
         except (PIL.Image.DecompressionBombError, OSError, ValueError, SyntaxError):
             raise RecordError(
-                f"{job.filename}: an image that is damaged or larger than "
-                f"{job.max_pixels / 1e6:.0f} megapixels; send a smaller one."
+                f"{upload.filename}: an image that is damaged or larger than "
+                f"{bounds.max_pixels / 1e6:.0f} megapixels; send a smaller one."
             ) from None
-        if width * height > job.max_pixels:
+        if width * height > bounds.max_pixels:
             raise RecordError(
-                f"{job.filename}: an image of {width} × {height} pixels; at most "
-                f"{job.max_pixels / 1e6:.0f} megapixels are taken in. Send a smaller one."
+                f"{upload.filename}: an image of {width} × {height} pixels; at most "
+                f"{bounds.max_pixels / 1e6:.0f} megapixels are taken in. Send a smaller one."
             )

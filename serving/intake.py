@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.serving.errors import TookTooLongError
-from ecg_llm.serving.uploads import ReadingFields, Upload, job
+from ecg_llm.serving.recording import ReadingFields, Upload
 from ecg_llm.serving.workers import WorkerPool, require
 
 if TYPE_CHECKING:
@@ -58,17 +58,18 @@ class Intake:
             If it cannot be read, or not now.
         """
         # The key is of our making: from every byte and option, and who sent them.
-        told = fields.model_dump_json(include=set(ReadingFields.model_fields))
-        digest = hashlib.sha256(f"{call.caller}\0{upload.filename}\0{told}\0".encode())
+        told = ReadingFields(**fields.model_dump(include=set(ReadingFields.model_fields)))
+        said = told.model_dump_json()
+        digest = hashlib.sha256(f"{call.caller}\0{upload.filename}\0{said}\0".encode())
         digest.update(upload.data)
         key = digest.hexdigest()
         known = self._kept.get(key)
         if known is not None:
             return known
-        result = await self.run("analyse", job(upload, fields, self._settings))
-        call.add(result.stages_ms)
-        self._kept.put(key, result.analysis)
-        analysis: Analysis = result.analysis
+        analysis: Analysis
+        analysis, stages_ms = await self.run("analyse", upload, told, self._settings)
+        call.add(stages_ms)
+        self._kept.put(key, analysis)
         return analysis
 
     async def run(self, task: str, *args: Any) -> Any:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
-import re
-import zipfile
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from ecg_llm.serving.errors import BadRequestError, TookTooLongError, TooLargeError
-from ecg_llm.serving.filework import FileJob
+from ecg_llm.serving.recording import Upload, bundle
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,140 +26,8 @@ MAX_TEXT_BYTES = 64 * 1024
 """Of one field of a form."""
 MAX_PARTS = 32
 """Files and fields of one form."""
-BUNDLE = "upload"
-"""What errors call several files that were sent together: nobody sent a zip."""
 MAX_VALUES = 100_000
 """Of a body of JSON; millions of empty ones would keep everybody waiting while they are read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """One recording as it was sent.
-
-    Attributes
-    ----------
-    data : bytes
-        The file; several files of one recording as a zip.
-    filename : str
-        Without folders and control characters.
-    """
-
-    data: bytes
-    filename: str
-
-    @property
-    def sha256(self) -> str:
-        """Names it in the audit log."""
-        return hashlib.sha256(self.data).hexdigest()
-
-
-class ReadingFields(BaseModel):
-    """What a client may say of a recording beside its file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    age: float | None = Field(None, ge=0, le=120, description="Age in years.")
-    sex: Literal["female", "male"] | None = Field(None, description="Sex of the patient.")
-    fs: float | None = Field(
-        None, gt=0, le=100_000, description="Sampling rate in Hz, for tables that do not state it."
-    )
-    unit: Literal["V", "mV", "uV", "nV"] | None = Field(
-        None, description="Unit of the samples, for tables that do not state it."
-    )
-    leads: str | None = Field(
-        None,
-        max_length=2000,
-        description="Lead names in the order of the columns, joined by commas.",
-    )
-    partial: bool = Field(
-        False, description="Of a tracing that is refused for some of its leads, read the others."
-    )
-
-    @field_validator("leads")
-    @classmethod
-    def _names(cls, value: str | None) -> str | None:
-        if value is not None and not all(name.strip() for name in value.split(",")):
-            raise ValueError("a name is empty")
-        return value
-
-
-def job(upload: Upload, fields: ReadingFields, settings: Settings) -> FileJob:
-    """Make the task that a reader process is given.
-
-    Parameters
-    ----------
-    upload : Upload
-        The file.
-    fields : ReadingFields
-        What the client says of it.
-    settings : Settings
-        Bounds.
-
-    Returns
-    -------
-    FileJob
-    """
-    leads = fields.leads
-    return FileJob(
-        data=upload.data,
-        filename=upload.filename,
-        fs=fields.fs,
-        unit=fields.unit,
-        leads=None if leads is None else tuple(name.strip() for name in leads.split(",")),
-        age_years=fields.age,
-        sex=fields.sex,
-        partial=fields.partial,
-        max_unpacked_bytes=settings.max_unpacked_bytes,
-        max_pixels=settings.max_pixels,
-        max_duration_s=settings.max_duration_s,
-    )
-
-
-def bundle(files: Sequence[tuple[str, bytes]]) -> Upload:
-    """Make one upload of the files of one recording.
-
-    Parameters
-    ----------
-    files : sequence of (str, bytes)
-        Names and contents; several become a zip in memory.
-
-    Returns
-    -------
-    Upload
-    """
-    named = [(safe_name(name), data) for name, data in files]
-    if len(named) == 1:
-        return Upload(filename=named[0][0], data=named[0][1])
-    if len({name for name, _ in named}) != len(named):
-        raise BadRequestError("Two files of one recording have the same name.")
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, data in named:
-            # A fixed date, so that the same files are the same input.
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-    return Upload(filename=BUNDLE, data=packed.getvalue())
-
-
-def safe_name(name: str) -> str:
-    """Keep of a file's name what can stand in a report.
-
-    Parameters
-    ----------
-    name : str
-        As the client sent it; never a path that is followed.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> safe_name("../../etc/passwd"), safe_name("C:\\\\ecg\\\\a b.hea"), safe_name("")
-    ('passwd', 'a b.hea', 'upload')
-    """
-    base = name.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = re.sub(r"[^\w .()+-]", "_", base).strip(" .")[-120:]
-    return kept or "upload"
 
 
 async def read_form(

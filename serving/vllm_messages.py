@@ -7,8 +7,6 @@ addresses to fetch) gets any further, and no error repeats what was sent.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,27 +15,15 @@ from ecg_llm.analysis import Analysis
 from ecg_llm.chat_layout import ECG, IMAGE, plain
 from ecg_llm.prompt import ORDINALS, SYSTEM, asked_of, describe, facts_of
 from ecg_llm.record import ECGRecord
+from ecg_llm.serving.attachments import decoded
 from ecg_llm.serving.errors import BadRequestError, TooLargeError
+from ecg_llm.serving.recording import Upload, safe_name
 
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 FILE_PARTS = ("file", "input_file", "image_url", "input_image")
 ROLES = ("system", "user", "assistant")
-
-
-@dataclass(frozen=True)
-class FilePart:
-    """A file that came in a message.
-
-    Attributes
-    ----------
-    data : bytes
-        Its bytes.
-    filename : str
-        Its name; for images sent by address a made-up one.
-    """
-
-    data: bytes
-    filename: str
+MAX_URL_HEAD = 64
+"""Letters of a data URL before its data, about."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +42,7 @@ class Opened:
     records: list[ECGRecord]
 
 
-def files_in(messages: Sequence[Mapping[str, Any]], max_bytes: int) -> list[FilePart]:
+def files_in(messages: Sequence[Mapping[str, Any]], max_bytes: int) -> list[Upload]:
     """Take the files out of chat messages.
 
     Parameters
@@ -68,7 +54,7 @@ def files_in(messages: Sequence[Mapping[str, Any]], max_bytes: int) -> list[File
 
     Returns
     -------
-    list of FilePart
+    list of Upload
         In the order in which they stand.
 
     Raises
@@ -170,7 +156,7 @@ def _text(part: Mapping[str, Any], kind: str, special: Sequence[str]) -> str:
     return text
 
 
-def _decode(part: Mapping[str, Any], max_bytes: int) -> FilePart:
+def _decode(part: Mapping[str, Any], max_bytes: int) -> Upload:
     """Read the data URL of a file or image part."""
     if part["type"] in ("file", "input_file"):
         held = part.get("file", part)
@@ -179,16 +165,9 @@ def _decode(part: Mapping[str, Any], max_bytes: int) -> FilePart:
     else:
         held = part.get("image_url")
         url, name = held.get("url") if isinstance(held, Mapping) else held, None
-    head, comma, body = url.partition(",") if isinstance(url, str) else ("", "", "")
-    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
-        raise BadRequestError(
-            "A file is sent as a data URL in base64 (data:…;base64,…); addresses and ids are not "
-            "followed."
-        )
-    if len(body) > max_bytes * 4 // 3 + 4:
+    url = url if isinstance(url, str) else ""
+    if len(url) > max_bytes * 4 // 3 + MAX_URL_HEAD:
         raise TooLargeError(f"A file of more than {max_bytes / 2**20:.0f} MB; send a smaller one.")
-    try:
-        data = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadRequestError("A file's data URL is not valid base64.") from None
-    return FilePart(data, name if isinstance(name, str) and name else "upload")
+    return Upload(
+        data=decoded(url, only_url=True), filename=safe_name(name if isinstance(name, str) else "")
+    )

@@ -14,9 +14,9 @@ from vllm.renderers.hf import HfRenderer
 from ecg_llm.analysis import Analysis
 from ecg_llm.errors import ECGError
 from ecg_llm.record import ECGRecord
-from ecg_llm.serving.filework import FileJob
+from ecg_llm.serving.recording import ReadingFields, Upload
 from ecg_llm.serving.settings import Settings
-from ecg_llm.serving.vllm_messages import FilePart, files_in, open_messages
+from ecg_llm.serving.vllm_messages import files_in, open_messages
 from ecg_llm.serving.workers import WorkerPool
 
 
@@ -111,7 +111,7 @@ class EcgRenderer(HfRenderer):
             raise VLLMValidationError(str(error), parameter="messages") from None
         return opened.messages, opened.records
 
-    def _analyse(self, files: Sequence[FilePart]) -> list[Analysis]:
+    def _analyse(self, files: Sequence[Upload]) -> list[Analysis]:
         """Read and measure files, each in a process that it may not outlive."""
         if not files:
             return []
@@ -120,20 +120,13 @@ class EcgRenderer(HfRenderer):
                 self._pool = WorkerPool(self._limits)
                 self._pool.start()
             pool = self._pool
-        jobs = [
-            FileJob(
-                data=file.data,
-                filename=file.filename,
-                max_unpacked_bytes=self._limits.max_unpacked_bytes,
-                max_pixels=self._limits.max_pixels,
-                max_duration_s=self._limits.max_duration_s,
-            )
-            for file in files
-        ]
-        with ThreadPoolExecutor(len(jobs)) as threads:
-            return [
-                result.analysis for result in threads.map(pool.run, ["analyse"] * len(jobs), jobs)
-            ]
+
+        def analysed(file: Upload) -> Analysis:
+            analysis: Analysis = pool.run("analyse", file, ReadingFields(), self._limits)[0]
+            return analysis
+
+        with ThreadPoolExecutor(len(files)) as threads:
+            return list(threads.map(analysed, files))
 
     def _process_tokens(self, prompt: Any, *, skip_mm_cache: bool = False) -> Any:
         self._check_slots(prompt)

@@ -37,9 +37,7 @@ START_S = 180.0
 """A process that is not ready by then, on a machine however busy, will not be."""
 MAX_RESULT_BYTES = 512 * 2**20
 _NUMPY = {"_reconstruct", "_frombuffer", "scalar", "ndarray", "dtype"}
-_MODULES = re.compile(
-    r"ecg_llm\.(?!(serving|training|eval|data_builders|cli|app)\b)[\w.]+$|ecg_llm\.serving\.filework$"
-)
+_MODULES = re.compile(r"ecg_llm\.(?!(serving|training|eval|data_builders|cli|app)\b)[\w.]+$")
 """Where the types of results are; their constructors do nothing but keep what they are given."""
 _PLAIN = {"set", "frozenset", "bytearray", "complex"}
 

@@ -30,6 +30,7 @@ from ecg_llm.cli.options import (
     Unit,
     reading,
 )
+from ecg_llm.documents import document
 from ecg_llm.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
@@ -153,23 +154,29 @@ def report(
     chosen = format_ or _format_of(output)
     if chosen is Format.PDF and output is None and sys.stdout.isatty():
         raise ConfigError("A PDF is not written to a terminal; add --output report.pdf.")
-    from ecg_llm.assistant import interpret
+    from ecg_llm.assistant import analyse, report_on
 
     record = told.read(path)
-    past = None if earlier is None else told.read(earlier)
-    made = interpret(record, model=model, keep_draft=keep_draft, earlier=past)
+    past = None if earlier is None else analyse(told.read(earlier))
+    found = analyse(record)
+    made = report_on(found, model=model, keep_draft=keep_draft, earlier=past)
     if chosen is Format.TEXT and output is None:
         _print_text(made)
     else:
         one_line = output is not None and output.suffix.lower() == ".jsonl"
-        data = _rendered(
-            made, record, chosen, None if one_line else 2, subject=subject, recorded=recorded
+        data = document(
+            made,
+            record,
+            chosen.value,
+            subject=subject,
+            recorded=recorded,
+            indent=None if one_line else 2,
         )
         write_bytes(data, output)
     if not made.quality.acceptable:
         from ecg_llm.quality import readable_part
 
-        if readable_part(record) is not record:
+        if readable_part(record, found.quality) is not record:
             typer.echo("ecgllm: the rest of it can be read by itself: --partial", err=True)
     _check_signal(record)
 
@@ -292,39 +299,6 @@ def _print_text(report: Report) -> None:
     typer.echo(
         to_text(report, width=width, color=person and "NO_COLOR" not in os.environ), nl=False
     )
-
-
-def _rendered(
-    report: Report,
-    record: ECGRecord,
-    chosen: Format,
-    indent: int | None,
-    *,
-    subject: str | None,
-    recorded: str | None,
-) -> bytes:
-    match chosen:
-        case Format.TEXT:
-            from ecg_llm.render.text import to_text
-
-            return to_text(report).encode()
-        case Format.JSON:
-            return (report.to_json(indent=indent) + "\n").encode()
-        case Format.HTML:
-            from ecg_llm.render.html import to_html
-
-            return to_html(report, record).encode()
-        case Format.PDF:
-            from ecg_llm.render.pdf import to_pdf
-
-            return to_pdf(report, record)
-        case Format.FHIR:
-            import json
-
-            from ecg_llm.fhir import to_fhir
-
-            bundle = to_fhir(report, record, subject=subject, recorded=recorded)
-            return (json.dumps(bundle, ensure_ascii=False) + "\n").encode()
 
 
 def write_bytes(data: bytes, output: Path | None) -> None:

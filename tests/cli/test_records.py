@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.cli.app import app
 from ecg_llm.data_builders.synthetic import synthetic_ecg
+from ecg_llm.quality import assess
 from ecg_llm.report import Report
 
 ROOT = Path(__file__).parents[2]
@@ -115,10 +116,13 @@ def one_flat(tmp_path_factory):
     return path
 
 
-def test_a_tracing_refused_for_one_lead_can_be_read_in_the_others(one_flat):
+def test_a_tracing_refused_for_one_lead_can_be_read_in_the_others(one_flat, monkeypatch):
+    judged = []
+    monkeypatch.setattr("ecg_llm.quality.assess", lambda one: judged.append(one) or assess(one))
     refused = run(app, ["report", str(one_flat), "--model", "none", "--format", "json"])
     assert not Report.from_json(refused.stdout).quality.acceptable
     assert "--partial" in refused.stderr
+    assert len(judged) == 2  # the whole of it once, and the other leads
     told = run(app, ["report", str(one_flat), "--partial", "--model", "none", "--format", "json"])
     report = Report.from_json(told.stdout)
     assert report.measurements["heart_rate_bpm"].value == pytest.approx(75, rel=0.03)

@@ -17,8 +17,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ecg_llm.serving.bench import bench_serve, own_server, tree_memory_mb
+from ecg_llm.errors import ConfigError
+from ecg_llm.serving.bench import bench_serve, tree_memory_mb
 from ecg_llm.serving.keys import add_key
+from ecg_llm.serving.own_server import own_server
 from tests.serving.conftest import zipped
 
 CHECKS = (
@@ -59,15 +61,25 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return cert, private
 
 
+def audit_in(folder: Path) -> list[str]:
+    return ["--audit", f"sqlite:///{folder / 'audit.db'}"]
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    words = ["--model", str(tmp_path / "none"), *audit_in(tmp_path)]
+    with pytest.raises(ConfigError, match="none: no such folder"), own_server(words):
+        pass
+
+
 def test_tls_keys_a_clean_log_and_an_orderly_end(tmp_path: Path) -> None:
     cert, private = certificate(tmp_path)
     keys = tmp_path / "keys"
     token = add_key(keys, "ward7")
-    log = tmp_path / "log"
+    log: list[str] = []
     words = ["--engine", "none", "--workers", "1", "--keys", str(keys)]
-    words += ["--tls-cert", str(cert), "--tls-key", str(private)]
+    words += ["--tls-cert", str(cert), "--tls-key", str(private), *audit_in(tmp_path)]
     answers: list[httpx.Response] = []
-    with own_server(words, log) as (url, pid):
+    with own_server(words, log=log.append) as (url, pid):
         assert url.startswith("https://127.0.0.1:")
         trusted = ssl.create_default_context(cafile=str(cert))
         base = url.replace("127.0.0.1", "localhost")
@@ -93,7 +105,7 @@ def test_tls_keys_a_clean_log_and_an_orderly_end(tmp_path: Path) -> None:
             asking.join(60)
     # What was in service was finished first.
     assert [answer.status_code for answer in answers] == [200]
-    text = log.read_text()
+    text = "".join(log)
     assert text.count('"route": "/v1/ecg/reports"') == 2
     assert '"caller": "ward7"' in text
     assert "Mustermann" not in text and token not in text
@@ -143,7 +155,8 @@ def test_an_engine_that_can_never_start_ends_the_server_at_once(
 
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     pytest.importorskip("schemathesis")
-    with own_server(["--engine", "none", "--workers", "1"]) as (url, _):
+    words = ["--engine", "none", "--workers", "1", *audit_in(tmp_path)]
+    with own_server(words) as (url, _):
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
         command += ["--max-examples", "20", "--checks", CHECKS, "--no-color", "--seed", "1"]
         done = subprocess.run(
