@@ -101,6 +101,7 @@ def respond(
     question = plain(question)
     own = read_question(question)
     asked = in_context(own, history)
+    asked = replace(asked, closed=False) if beyond else asked  # half a question has no yes or no
     told, whole = _without_model(question, beyond, own, asked, known, analyses)
     known, asked = for_sex(asked, known), with_acute(asked, known)
     if not whole and (model is None or _by_record(own, asked, known, model)):
@@ -128,7 +129,8 @@ def _without_model(
         return [*told, _remark(GREETING)], True
     if len(analyses) > 1 and (several := of_several(question, asked, analyses)) is not None:
         return [*told, *several], True
-    if COMPARES.search(question) and len(own.leads) < 2:  # two leads are compared in one ECG
+    two = len(own.leads) > 1 or len(own.quantities) > 1  # which one ECG compares
+    if COMPARES.search(question) and not two:
         told.append(Claim(text=ONE_ECG, status="unverifiable", kind="unknown"))
         if not own.named:
             return told, True

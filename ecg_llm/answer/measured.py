@@ -12,6 +12,7 @@ from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import (
     NEIGHBOURS,
+    P_WAVES,
     SIGNS_OF,
     VALUE_OF,
     extreme,
@@ -58,6 +59,8 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     list of Claim
         Measured sentences, the most telling first.
     """
+    if asked.about == "since" and asked.findings and EVENTS.issuperset(asked.findings):
+        asked = replace(asked, about="where")  # "when was the pause?"
     if asked.moment is not None and present.measurements is not None:
         return list(of_moment(asked.moment, present.measurements))
     if asked.leads and not known.facts.leads:
@@ -91,6 +94,8 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     for subject in asked.quantities:
         out += _of_quantity(subject, asked, known, present)
     out += judged(asked, known)
+    if asked.about == "quality":
+        out += overview(asked, known, present)
     if out and asked.findings != ("NORM",):
         return list(dict.fromkeys(out))
     return [*out, *overview(asked, known, present)]
@@ -133,6 +138,9 @@ def _of_finding(
     if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
         text = f"That does not exclude {EXCLUDES_NOT[code]}."
         told.append(Claim(text=text, status="supported", kind="description"))
+    elif code == "tall_t" and any(claim.kind == "present" for claim in told):
+        text = f"That does not prove {EXCLUDES_NOT[code]}."
+        told.append(Claim(text=text, status="supported", kind="description"))
     if not told:
         text = sentence(f"{label(code)} was not judged")
         told = [Claim(text=text, status="unverifiable", kind="unknown")]
@@ -145,10 +153,13 @@ def _of_finding(
 def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
-        return [without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
+        told = [without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
+        told = told or list(stated_if_so(P_WAVES, known) if subject == "p_amp" else ())
+        text = sentence(f"{MEASURED[subject].label} in {asked.leads[0]} was not measured")
+        return told or [Claim(text=text, status="unverifiable", kind="unknown")]
     if MEASURED[subject].per_lead and not known.facts.leads:
-        told = of_wave(subject, known) if subject in SIGNS_OF else ()
-        return [claim for claim in told if claim.kind != "absent"] or [
+        found = of_wave(subject, known) if subject in SIGNS_OF else ()
+        return [claim for claim in found if claim.kind != "absent"] or [
             Claim(text=NO_LEADS, status="unverifiable", kind="unknown")
         ]
     if asked.leads and MEASURED[subject].per_lead:
@@ -224,12 +235,15 @@ EXCLUDES_NOT = {
     "EL": "an electrolyte disturbance",
     "pericarditis": "pericarditis",
     "brugada_1": "Brugada syndrome",
+    "sgarbossa": "an acute infarction",
     "lead_reversal": "swapped electrodes",
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
 PAUSES = frozenset(members("pause"))
-OF_ISCHAEMIA = frozenset(("ISC_", *members("ISC_"), "mi", *members("mi")))
+EVENTS = PAUSES | {"ectopy", *members("ectopy")}
+"""What has its moments within a recording."""
+OF_ISCHAEMIA = frozenset(("stemi", "ISC_", *members("ISC_"), "mi", *members("mi")))
 DEPENDS = "How dangerous this is depends on the patient, too."
 REGULAR = ("The rhythm is regular.", "The rhythm is irregular.")
 
@@ -307,6 +321,8 @@ def with_acute(asked: Asked, known: Known) -> Asked:
     found = known.facts.findings
     there = {code for code, finding in found.items() if finding.status == "present"}
     if not seen:
+        if "stemi" in asked.findings and not there.isdisjoint(members("mi")):  # of unknown age
+            asked = replace(asked, findings=tuple(dict.fromkeys((*asked.findings, "mi"))))
         stemi = found.get("stemi")
         said = any(not there.isdisjoint(members(code)) for code in asked.findings)
         fresh = asked.about in ("urgent", "since")  # "and is it acute?"

@@ -29,9 +29,10 @@ COMPARES = re.compile(
     r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
     r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
     r"week|visit|admission)|"
-    r"(better|(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|unchanged|resolved?|compare|"
+    r"(better|(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|progression of|unchanged|"
+    r"resolved?|compare|"
     r"different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
-    r"difference(?! (between|of) (the )?(p|pr|qrs|qt|qtc|q|j|rr?|st?|t)\b)|the same as|"
+    r"difference|the same as|"
     r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
     r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
     r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording)|"
@@ -43,7 +44,7 @@ COMPARES = re.compile(
 
 CHANGED = re.compile(
     r"\b(before|earlier|previous\w*|last time|shifted|changed?|longer|shorter|still|again|"
-    r"any ?more|(in|de)creased|risen|fallen|faster|slower|wider|narrower|up or down|"
+    r"any ?more|(in|de)creased|since|changes|risen|fallen|faster|slower|wider|narrower|up or down|"
     r"go(ne)? (up|down)|same|stable|now|new(ly)?|old|gone|resolved?|"
     r"(go|went) away|disappear\w*|yesterday)\b",
     re.IGNORECASE,

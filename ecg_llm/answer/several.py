@@ -21,7 +21,8 @@ from ecg_llm.vocabulary import members
 _ONE = r"(one|ecg|ekg|tracing|recording|electrocardiogram)"
 _NAMED = re.compile(
     rf"\b(?P<which>first|1st|second|2nd|third|3rd|"
-    rf"earlier|previous|prior|old|older|last) {_ONE}\b",
+    rf"earlier|previous|prior|old|older|last) {_ONE}\b|"
+    r"\b(in|on|of) the (?P<alone>first|second|third|earlier|previous|last|old)(?=\W*$)",
     re.IGNORECASE,
 )
 _ALL = re.compile(
@@ -55,7 +56,8 @@ def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> lis
     """
     named = _NAMED.search(question)
     if named is not None and not _AGAINST.search(question):
-        place = _PLACE.get(named["which"].lower(), len(analyses) - 2)
+        which = named["which"] or named["alone"]
+        place = _PLACE.get(which.lower(), len(analyses) - 2)
         if place < len(analyses) - 1:
             return list(_of(place, asked, analyses))
         return None
