@@ -155,9 +155,8 @@ def _of_other_gain(
         first = min(max(k - 1, 0), len(chest) - 3)
         beside = [height[other] for other in chest[first : first + 3] if other != lead]
         between = 0 < k < len(chest) - 1
-        if height[lead] > OVERGROWN * max(beside) > 0:
-            out.append(lead)
-        elif between and 0 < STUNTED * height[lead] < min(beside):
+        low = between and 0 < STUNTED * height[lead] < min(beside)
+        if low or height[lead] > OVERGROWN * max(beside) > 0:
             out.append(lead)
     return out
 
