@@ -192,10 +192,12 @@ def _add_watching(app: FastAPI, server: Server) -> None:
     """Add the routes by which the server is watched."""
     engine = server.answering.engine
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["Watching"], summary="Whether the server runs")
     async def healthz() -> dict[str, str]:
         return {"status": "ok", "version": ecg_llm.__version__}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz",
         tags=["Watching"],
