@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import stated_if_so
@@ -114,27 +113,6 @@ def judged(asked: Asked, known: Known) -> Iterator[Claim]:
                 yield from _judged(subject, known)
 
 
-def for_sex(asked: Asked, known: Known) -> Known:
-    """Hold values against the limits in men or women that a question asks for.
-
-    Parameters
-    ----------
-    asked : Asked
-        What a question is about.
-    known : Known
-        Of the ECG.
-
-    Returns
-    -------
-    Known
-        The same where it names neither.
-    """
-    if asked.sex is None:
-        return known
-    facts, record = replace(known.facts, sex=asked.sex), replace(known.record, sex=asked.sex)
-    return replace(known, facts=facts, record=record)
-
-
 def _judged(subject: str, known: Known) -> Iterator[Claim]:
     """Say whether a value lies within its limits, and where sex is not given, within whose."""
     if subject.startswith("qt") and known.facts.sex is None:
@@ -209,20 +187,3 @@ def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:
     text = sentence(f"{shown} {rest}")
     claim = Claim(text=text, status="supported", evidence=(fact,), kind="value")
     return claim, not (reached and below)
-
-
-def with_limits(claim: Claim) -> Claim:
-    """Tell the reference limits beside a value.
-
-    Parameters
-    ----------
-    claim : Claim
-        Of a value.
-
-    Returns
-    -------
-    Claim
-    """
-    limits = claim.evidence[0].criterion if claim.evidence else ""
-    text = f"{claim.text.removesuffix('.')}, {limits}." if limits else claim.text
-    return claim.model_copy(update={"text": text})

@@ -110,6 +110,22 @@ def test_single_beats_and_moments(question: str, start: str) -> None:
         (["which leads have q waves", "since when"], "One ECG does not tell since when"),
         (["is LAFB dangerous"], "How dangerous this is depends on the patient, too. Left anterior"),
         (["T waves?", "deepest one?"], "T amplitude is lowest in aVL"),
+        (["is there a P wave anywhere? look at V1"], "P amplitude"),
+        (
+            ["PR?", "is 160 normal"],
+            "PR interval 160 ms (spread 10 ms), reference 120–200 ms. The PR",
+        ),
+        (["what are those funny wide beats"], "No premature complexes"),
+        (["romhilt estes score"], "No. Left ventricular hypertrophy is absent"),
+        (["no it's AF"], "No. Atrial fibrillation is absent"),
+        (
+            ["STEMI or old"],
+            "One ECG does not tell since when this is so; an earlier one does.",
+        ),
+        (["will he get a heart attack"], "An ECG does not tell this (the course)"),
+        (["what speaks against LAFB"], "Left anterior fascicular block: QRS axis"),
+        (["why is fridericia different from bazett"], "QTc (Fridericia) 381 ms"),
+        (["is the axis normal for an 18 year old"], "QRS axis −45°, reference −30° to 90°"),
     ],
 )
 def test_what_was_not_read(questions: list[str], start: str) -> None:
