@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -188,13 +188,6 @@ class BuildSummary:
         return text
 
 
-class Runner(Protocol):
-    """Runs `build_shard` over tasks, in order; a task that kills its worker goes to on_death."""
-
-    def __call__(self, tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
-        """Give one result for each task."""
-
-
 def build(
     source: Listed,
     out: Path,
@@ -268,7 +261,7 @@ def build(
         for name, rows in slices.items()
         if name not in manifest.shards
     )
-    run: Runner = _run_local
+    run: Callable[..., Iterator[ShardResult]] = _run_local
     if engine == "ray":
         from ecg_llm.data_builders.ray_engine import run_ray
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,10 +28,11 @@ CHECKS = {
     "images": "ecg_llm.data_builders.verify_images:check_images",
     "instruct": "ecg_llm.data_builders.verify_instruct:check_instruct",
 }
-"""By the ``kind`` of a card, the function (`Check`) that knows what its rows must hold; a new kind
-of set adds its line here."""
+"""By the ``kind`` of a card, the function that knows what its rows must hold: it takes folder,
+manifest, card and how many rows to recompute, and yields every `Fault`. A new kind of set adds its
+line here."""
 FROM_SOURCE = ("images",)
-"""Kinds that can be made again only from their source; their `Check` takes it as ``source``."""
+"""Kinds that can be made again only from their source; their check takes it as ``source``."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,6 @@ class Fault:
     def __str__(self) -> str:
         """Give it as one line."""
         return f"{self.where}: {self.what}"
-
-
-class Check(Protocol):
-    """What a kind of set is checked by, after its files were found whole."""
-
-    def __call__(
-        self, out: Path, manifest: Manifest, card: dict[str, Any], recompute: int
-    ) -> Iterator[Fault]:
-        """Yield every fault of the rows; recompute so many of them from the signal."""
 
 
 @dataclass(frozen=True, kw_only=True)

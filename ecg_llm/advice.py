@@ -19,7 +19,7 @@ _ADVICE = {
     "extreme_tachycardia": f"{_COMPARE}; look at the patient.",
     "extreme_bradycardia": f"{_COMPARE}; look at the patient.",
     "SVTAC": f"{_COMPARE}; look for P waves in a longer strip.",
-    "tall_t": "Compare with the potassium and an earlier ECG.",
+    "tall_t": f"{_COMPARE} and the potassium; repeat: a beginning occlusion looks like this.",
     "brugada_1": f"Check the height of V1 and V2 on the chest; {_COMPARE.lower()}.",
     "pericarditis": f"{_COMPARE}; exclude coronary occlusion.",
 }
@@ -39,7 +39,7 @@ def advice(code: str) -> str:
 
     Examples
     --------
-    >>> advice("tall_t")
-    'Compare with the potassium and an earlier ECG.'
+    >>> advice("extreme_tachycardia")
+    'Compare with the symptoms and an earlier ECG; look at the patient.'
     """
     return _ADVICE.get(code, f"{_COMPARE}.")

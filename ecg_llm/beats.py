@@ -18,8 +18,12 @@ SAME_SHAPE = 0.75
 """Two beats with at least this similarity (2ab / (a² + b²) over all leads) look alike."""
 PREMATURE = 0.84
 """A beat is early if its RR is below this share of the usual RR."""
+SHORTER = 0.92
+"""And below this share of the usual RR of the record."""
 ABRUPT = 0.86
 """And below this share of the RR before it."""
+FUSION_S = 0.010
+"""By which PR is shorter than usual where the ventricles have begun by themselves."""
 _WIDE_MS, _WIDER_MS = 115.0, 25.0
 
 
@@ -85,7 +89,8 @@ def classify(
 
     The usual beats are those of the largest group of one shape; of two groups of similar size,
     as in bigeminy, the one that does not come early. A beat of another shape is ventricular if its
-    QRS is wide, or clearly wider than usual, and no P wave goes before it at the usual distance; a
+    QRS is wide, or clearly wider than usual, and no P wave goes before it at the usual distance; or
+    if it begins before the P wave could lead to it, alone among usual beats (a fusion beat). A
     usual beat that comes early in an otherwise regular rhythm is supraventricular.
 
     Parameters
@@ -111,7 +116,10 @@ def classify(
     early = _early(delineation.r_s, (groups != usual) & (groups >= 0))
     pr_s = onset - delineation.column("p_on")
     has_p = _has_usual_p(pr_s, groups == usual)
-    usual_width = _median(width_ms[groups == usual])
+    usual_width, usual_pr_s = _median(width_ms[groups == usual]), _median(pr_s[groups == usual])
+    as_usual = np.pad(np.isin(groups, (usual, -1)), 1, constant_values=True)
+    alone = as_usual[:-2] & as_usual[2:]  # several in a row may be a block that comes and goes
+    fusion = alone & (pr_s < usual_pr_s - FUSION_S) & (width_ms >= usual_width + _WIDER_MS)
     regular = _regular_without(delineation.r_s, early | ((groups != usual) & (groups >= 0)))
     spikes = np.asarray(pacing_spikes_s)
 
@@ -127,9 +135,9 @@ def classify(
         elif groups[k] == usual:
             # The beat after an extra beat may come early without being one.
             follows = k > 0 and groups[k - 1] not in (usual, -1)
-            alone = early[k] and regular and not follows
-            kinds.append("supraventricular" if alone else "normal")
-        elif wide and (early[k] or not has_p[k]):
+            premature = early[k] and regular and not follows
+            kinds.append("supraventricular" if premature else "normal")
+        elif wide and (early[k] or not has_p[k] or fusion[k]):
             kinds.append("ventricular")
         elif early[k] and regular:
             kinds.append("supraventricular")
@@ -192,6 +200,8 @@ def _early(r_s: Array, other: npt.NDArray[np.bool_] | None = None) -> npt.NDArra
     # In bigeminy half of the RR are short: the upper half is the usual one.
     enough = np.isfinite(around).sum(axis=1) >= 2
     short = enough & (rr < PREMATURE * quantile(around, 0.6))
+    # After a pause RR is short beside it, not beside the rhythm.
+    short &= rr < SHORTER * float(quantile(rr[None], 0.6)[0]) if len(rr) else short
     for k in np.flatnonzero(short):
         # Sinus arrhythmia shortens RR little by little, an early beat at once.
         early[k + 1] = k == 0 or early[k] or rr[k] < ABRUPT * rr[k - 1]

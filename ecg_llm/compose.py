@@ -258,12 +258,15 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     graver = any(finding.urgency != "normal" for finding in present)
     lines = [impression_claim(finding, otherwise=graver) for finding in present]
     normal = any(finding.code == "NORM" for finding in present)
+    open_: list[Finding] = []
     if not normal and not graver:
         open_ = [f for f in open_in_conclusion(findings) if f not in present]
-        judged = [f for f in findings if not f.doubt]
-        nothing = Claim(text=sentence(nothing_found(judged)), status="supported")
-        lines += [impression_claim(finding) for finding in open_] or [nothing]
-    lines += [claim for claim in map(impression_claim, _also_open(findings)) if claim not in lines]
+    told = {finding.code for finding in open_}
+    also = [f for f in (*open_, *_also_open(findings)) if told.isdisjoint(SIGNS.get(f.code, ()))]
+    lines += dict.fromkeys(map(impression_claim, also))
+    if not normal and not graver and not also:
+        nothing = sentence(nothing_found([f for f in findings if not f.doubt]))
+        lines.append(Claim(text=nothing, status="supported"))
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))

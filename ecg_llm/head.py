@@ -222,7 +222,7 @@ def head_scores(
     Raises
     ------
     ConfigError
-        If encoder or head are not there.
+        If encoder or head are not there, or do not belong together.
     """
     head = _head(WEIGHTS if trained is None else trained / WEIGHTS.name)
     if measurements is None:
@@ -230,6 +230,11 @@ def head_scores(
     if vectors is None:
         weights = None if trained is None else trained / ENCODER.name
         vectors = encode(records, weights=weights).vector
+    if vectors.shape[1] != head.vector_weight.shape[1]:
+        raise ConfigError(
+            f"{trained or WEIGHTS.parent}: the encoder gives {vectors.shape[1]} features, its head "
+            f"takes {head.vector_weight.shape[1]}; train the head anew with `ecgllm train head`."
+        )
     rows = np.stack(
         [feature_row(record, found) for record, found in zip(records, measurements, strict=True)]
     )

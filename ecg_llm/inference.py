@@ -100,7 +100,7 @@ def session(weights: Path) -> Any:
     Raises
     ------
     ConfigError
-        If the file is not there.
+        If the file is not there, or cannot be loaded.
     """
     if not weights.is_file():
         raise ConfigError(
@@ -109,9 +109,15 @@ def session(weights: Path) -> Any:
         )
     onnxruntime = onnx_runtime()
 
-    return onnxruntime.InferenceSession(
-        str(weights), session_options(), providers=["CPUExecutionProvider"]
-    )
+    try:
+        return onnxruntime.InferenceSession(
+            str(weights), session_options(), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime has classes of its own for each kind
+        raise ConfigError(
+            f"{weights}: this net cannot be loaded ({str(error)[:200]}); it or a file of weights "
+            "beside it is damaged or gone. Put a whole copy there."
+        ) from error
 
 
 def file_hashes(paths: Iterable[Path]) -> dict[str, str]:

@@ -20,7 +20,7 @@ _AXIS_FLOOR_MV = {"p": 0.006, "qrs": 0.020, "t": 0.010}
 
 _P = [FIDUCIALS.index(name) for name in ("p_on", "p_peak", "p_off")]
 MIN_P_SHARE = 0.5
-"""Share of the beats with a P wave from which PR and the P duration are those of the record."""
+"""Share of the usual beats with a P wave from which PR and P durations are the record's."""
 
 
 def qt_corrected(qt_ms: float, rr_ms: float, formula: str = "fridericia") -> float:
@@ -88,8 +88,10 @@ def frontal_axis(area_i: float, area_avf: float) -> float:
 
 def record_values(
     delineation: Delineation,
+    pooled: npt.NDArray[np.bool_],
     usual: npt.NDArray[np.bool_],
     typical: dict[str, Array],
+    *,
     calibrated: bool,
 ) -> dict[str, Quantity]:
     """Compute rates, intervals and axes.
@@ -98,8 +100,8 @@ def record_values(
     ----------
     delineation : Delineation
         The waves of the record.
-    usual : np.ndarray, shape (n_beats,), bool
-        Beats to take the intervals from.
+    pooled, usual : np.ndarray, shape (n_beats,), bool
+        Beats to take the intervals from, and those of the usual shape that come in time.
     typical : dict of str to np.ndarray, shape (n_leads,)
         Measurements of the median beat; may be empty if there is no beat.
     calibrated : bool
@@ -109,7 +111,7 @@ def record_values(
     -------
     dict of str to Quantity
     """
-    values = _rates(delineation) | _intervals(delineation, usual)
+    values = _rates(delineation) | _intervals(delineation, pooled, usual)
     qt, rr = values["qt_ms"].value, values["rr_ms"].value
     for formula in ("fridericia", "bazett"):
         if qt is None or rr is None:
@@ -170,7 +172,9 @@ def _rates(delineation: Delineation) -> dict[str, Quantity]:
     return values
 
 
-def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[str, Quantity]:
+def _intervals(
+    delineation: Delineation, pooled: npt.NDArray[np.bool_], usual: npt.NDArray[np.bool_]
+) -> dict[str, Quantity]:
     """P, PR, QRS, QT and JT: within leads, and over all leads."""
     spans = {
         "p_ms": ("p_on", "p_off", "P wave"),
@@ -179,7 +183,7 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
         "qt_ms": ("qrs_on", "t_off", "end of the T wave"),
         "jt_ms": ("qrs_off", "t_off", "end of the T wave"),
     }
-    times_ms = 1000 * delineation.times_s[:, usual]  # [L, B, 9]
+    times_ms = 1000 * delineation.times_s[:, pooled]  # [L, B, 9]
     reasons = [f"no {what} found" for _, _, what in spans.values()]
     with_p = np.isfinite(delineation.column("p_on"))[usual]
     if with_p.sum() < MIN_P_SHARE * len(with_p) and np.isfinite(times_ms[..., _P]).any():
@@ -193,9 +197,9 @@ def _intervals(delineation: Delineation, usual: npt.NDArray[np.bool_]) -> dict[s
     within = times_ms[..., stops] - times_ms[..., starts]  # [L, B, 5]
     over_all = latest_ms[:, stops] - earliest_ms[:, starts]
     values: dict[str, Quantity] = {}
-    pooled = _pooled(within.reshape(-1, len(spans)), reasons, _POOLED)
+    of_leads = _pooled(within.reshape(-1, len(spans)), reasons, _POOLED)
     for name, one, all_leads in zip(
-        spans, pooled, _pooled(over_all, reasons, _GLOBAL), strict=True
+        spans, of_leads, _pooled(over_all, reasons, _GLOBAL), strict=True
     ):
         values[name] = one
         values[name.replace("_ms", "_global_ms")] = all_leads

@@ -204,7 +204,9 @@ def measure(
         fs=record.fs,
         from_s=quality.from_s,
         to_s=quality.to_s,
-        values=record_values(delineation, pooled_beats(kinds), typical, record.calibrated),
+        values=record_values(
+            delineation, pooled_beats(kinds), usual, typical, calibrated=record.calibrated
+        ),
         beats=tuple(Beat(float(r), kind) for r, kind in zip(delineation.r_s, kinds, strict=False)),
         leads=leads,
         delineation=delineation,
@@ -229,7 +231,8 @@ def _waves(record: ECGRecord, quality: Quality) -> Delineation:
 
 def _unmeasured(record: ECGRecord) -> Measurements:
     """Leave every value of a page unknown: its lines are too coarse to be measured."""
-    values = record_values(no_beats(), np.zeros(0, bool), {}, record.calibrated)
+    none = np.zeros(0, bool)
+    values = record_values(no_beats(), none, none, {}, calibrated=record.calibrated)
     return Measurements(
         record=record.name or record.source,
         fs=record.fs,

@@ -53,7 +53,9 @@ TOPICS = (
         r"shock|"
         r"admit(ted)?|admission|refer(red|ral)?|call (the |a )?(cardiolog\w+|doctor|ambulance)|"
         r"crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|"
-        r"lytics|wake (\w+ )?\w+|escalate|consultant|call for \w+|"
+        r"(can|may|could) (i|he|she|they|my \w+) (still )?(drink|eat|travel|fly|drive|exercise|run|"
+        r"swim|work|lift|smoke|go|have sex)|(make|makes) sense|lytics|wake (\w+ )?\w+|"
+        r"escalate|consultant|call for \w+|"
         r"(do|play|compete\w*)( \w+)? (sports?|football|soccer|rugby)|"
         r"(tell|say to|inform|reassure) (the |my |this )?(patient|family)|"
         r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operat\w+|surgery|anaesthe\w+|anesthe\w+|fly|"
@@ -64,7 +66,8 @@ TOPICS = (
     Topic(
         "a blood value",
         r"\b(troponin|haemoglobin|hemoglobin|creatinine|blood (sugar|glucose|count|test)|glucose|"
-        r"cholesterol|potassium( level| value)?|sodium|calcium|magnesium|mmol|hba1c|bnp|d-dimer)\b",
+        r"cholesterol|potassium( level| value)?|(k|na)\+|sodium|calcium|magnesium|mmol|"
+        r"hba1c|bnp|d-dimer)\b",
         "blood values are measured in blood, and no tracing gives them as numbers",
     ),
     Topic(
@@ -117,8 +120,10 @@ TOPICS = (
     ),
     Topic(
         "the course",
-        r"\b(prognos\w+|how long will|life expectancy|will (he|she|the patient|this patient) "
-        r"(die|collapse|survive|have)|going to die|survival|mortality)\b",
+        r"\b(prognos\w+|how long will|life expectancy|will (i|we|he|she|they|the patient|"
+        r"this patient|my \w+) "
+        r"(die|collapse|survive|have|get)|going to (die|arrest|collapse|crash)|survival|"
+        r"mortality)\b",
         "no outcome of one person can be read off one ECG",
     ),
     Topic(
@@ -147,7 +152,7 @@ NOT_SOUGHT = re.compile(
     r"(counter[- ]?)?clockwise|av[- ]?nodal|re-?entr\w+|outflow tract|accessory pathway|"
     r"(right (heart|ventricular)|rv) strain|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|dig(oxin|italis)? toxi\w+|r on t|aslanger|"
-    r"strauss( criteria)?|fusion( beats?)?|captur(e|es|ing)( beats?)?|conduction ratio|"
+    r"av delay|strauss( criteria)?|fusion( beats?)?|captur(e|es|ing)( beats?)?|conduction ratio|"
     r"(what|which) ratio|coarse|fine f|(up|down)[- ]?slop\w+|horizontal|conca\w+|convex\w*|"
     r"(by |with )?(framingham|hodges|rautaharju)('s)?|"
     r"(from )?which ventricle|(which|what) (focus|origin)|[rl]vot|"
@@ -207,13 +212,13 @@ def topic_of(question: str) -> Topic | None:
     return None
 
 
-def says_what_no_ecg_tells(text: str) -> str | None:
-    """Find out whether a sentence affirms something that no ECG tells.
+def goes_beyond(text: str) -> str | None:
+    """Find out whether a sentence affirms what no ECG tells, or a sign that nobody looked for.
 
     Parameters
     ----------
     text : str
-        One sentence of an answer.
+        One sentence of a draft or an answer.
 
     Returns
     -------
@@ -222,34 +227,15 @@ def says_what_no_ecg_tells(text: str) -> str | None:
 
     Examples
     --------
-    >>> says_what_no_ecg_tells("The patient has diabetes.")
+    >>> goes_beyond("The patient has diabetes.")
     'another disease: this is not diagnosed by an ECG; other tests are made for it'
-    >>> says_what_no_ecg_tells("Diabetes cannot be seen on an ECG.") is None
+    >>> goes_beyond("Diabetes cannot be seen on an ECG.") is None
     True
-    """
-    topic = topic_of(text)
-    if topic is None or (DECLINES.search(text) and not re.search(r"\d ?(mg|mmol|%)", text)):
-        return None
-    return f"{topic.name}: {topic.why}"
-
-
-def names_what_is_not_sought(text: str) -> str | None:
-    """Find out whether a sentence tells of a sign that no criterion looks for.
-
-    Parameters
-    ----------
-    text : str
-        One sentence of a draft.
-
-    Returns
-    -------
-    str or None
-        Why it may not be said; None if it names none.
-
-    Examples
-    --------
-    >>> names_what_is_not_sought("There are prominent U waves.")
+    >>> goes_beyond("There are prominent U waves.")
     'no criterion looks for U waves'
     """
+    topic = topic_of(text)
+    if topic and (not DECLINES.search(text) or re.search(r"\d ?(mg|mmol|%)", text)):
+        return f"{topic.name}: {topic.why}"
     found = NOT_SOUGHT.search(text)
     return None if found is None else f"no criterion looks for {found[0]}"

@@ -541,6 +541,8 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     if open_ or any(finding.urgency != "normal" or finding.code == "NORM" for finding in named):
         return open_
     met = [f for f in findings if f.status == "unknown" and f.doubt and f.has_facts]
+    by_code = {finding.code: finding for finding in met}
+    met = [finding for finding in met if not said_by_another(finding, by_code)]
     return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
 
 

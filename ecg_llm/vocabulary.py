@@ -407,6 +407,9 @@ _SAID: dict[str, tuple[str, ...]] = {
     "LPFB": ("[|left ]posterior fascicle",),
     "LAO/LAE": ("left atrium [|is ][enlarged|dilated|big]", "biatrial enlargement"),
     "RAO/RAE": ("right atrium [|is ][enlarged|dilated|big]",),
+    "IMI": ("IMI",),
+    "ASMI": ("ASMI",),
+    "ALMI": ("ALMI",),
     "LVH": ("left ventricle [|is ][hypertrophied|thick|thickened|enlarged]",),
     "RVH": ("right ventricle [|is ][hypertrophied|thick|thickened|enlarged]",),
     "lv_strain": ("strain",),
@@ -434,7 +437,10 @@ _SAID: dict[str, tuple[str, ...]] = {
     "poor_r_progression": ("[R|R-wave] progression is poor",),
     "mi": ("heart attack", "scar"),
     "high_degree_av_block": ("[high|higher|advanced][-| ][degree|grade] block",),
-    "ectopy": ("[skipped|missed|premature|extra|ectopic] [|heart ]beat", "premature"),
+    "ectopy": (
+        "[skipped|missed|premature|extra|ectopic] [|heart ]beat",
+        "premature",
+    ),
     "axis_deviation": ("axis [deviated|off]",),
 }
 """How findings are called in talk: these words are read, and never written."""

@@ -13,10 +13,11 @@ from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.delineate import FIDUCIALS, Delineation, delineate
 from ecg_llm.errors import RecordError
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import read_table, record_file, whole
+from ecg_llm.ptbxl import TRAINING_FOLDS, statements_of
 from ecg_llm.record import ECGRecord
 
 Array = npt.NDArray[np.float64]
@@ -68,10 +69,9 @@ class SimulationResult(Result):
 
 def _normal_records(data: Path) -> Iterator[ECGRecord]:
     """Read PTB-XL's normal 500 Hz records of folds 1 to 8, those that are there."""
-    for row in read_table(data, ("strat_fold", "scp_codes")):
-        path = record_file(data, row, 500)
-        if path and whole(row["strat_fold"]) in range(1, 9) and "'NORM'" in row["scp_codes"]:
-            yield read_record(path)
+    for row in ptbxl_rows(data, TRAINING_FOLDS, 500):
+        if "NORM" in statements_of(row):
+            yield read_record(data / f"{row['filename_hr']}.hea")
 
 
 def _simulated(n: int) -> Iterator[tuple[ECGRecord, Delineation]]:
@@ -130,7 +130,9 @@ def _table(records: Iterable[ECGRecord]) -> tuple[int, Array]:
     """Percentiles over records, shape (3, 5, 12)."""
     rows = [row for row in map(typical_voltages, records) if row is not None]
     if not rows:
-        raise RecordError("No normal 500 Hz record of folds 1 to 8 was found; is records500 there?")
+        raise RecordError(
+            "No record of folds 1 to 8 at 500 Hz is stated to be normal and has four beats to read."
+        )
     return len(rows), np.percentile(rows, PERCENTILES, axis=0)
 
 

@@ -20,7 +20,8 @@ from ecg_llm.serving.answering import Answering
 from ecg_llm.serving.audit import AuditLog
 from ecg_llm.serving.chat_routes import chat_router
 from ecg_llm.serving.ecg_routes import ecg_router
-from ecg_llm.serving.engine import EngineHost, EngineSpec
+from ecg_llm.serving.engine import EngineHost
+from ecg_llm.serving.engine_spec import EngineSpec
 from ecg_llm.serving.errors import (
     BadFileError,
     BadRequestError,
@@ -192,10 +193,12 @@ def _add_watching(app: FastAPI, server: Server) -> None:
     """Add the routes by which the server is watched."""
     engine = server.answering.engine
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["Watching"], summary="Whether the server runs")
     async def healthz() -> dict[str, str]:
         return {"status": "ok", "version": ecg_llm.__version__}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz",
         tags=["Watching"],

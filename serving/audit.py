@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import ecg_llm
 from ecg_llm.errors import ConfigError
 from ecg_llm.serving.errors import UnavailableError
 
@@ -24,8 +25,6 @@ class Entry:
     ----------
     request_id : str
         Also in the answer's ``X-Request-Id``.
-    at : datetime
-        When it came in, UTC.
     caller : str
         Name of the API key, or ``local``.
     client : str
@@ -34,10 +33,12 @@ class Entry:
         What was asked for.
     model : str
         Which model had a part; ``none`` for the measured report.
-    version : str
-        Of the software.
     inputs : tuple of str
         SHA-256 of every file as it was sent.
+    version : str
+        Of the software.
+    at : datetime
+        When it came in, UTC.
     outcome : str
         ``begun``, then ``ok`` or the kind of error.
     status : int or None
@@ -47,13 +48,13 @@ class Entry:
     """
 
     request_id: str
-    at: datetime
     caller: str
     client: str
     route: str
     model: str
-    version: str
     inputs: tuple[str, ...]
+    version: str = ecg_llm.__version__
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
     outcome: str = "begun"
     status: int | None = None
     ms: float | None = None
@@ -226,14 +227,3 @@ def _wal(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
-
-
-def now() -> datetime:
-    """Give the time that entries carry.
-
-    Returns
-    -------
-    datetime
-        UTC.
-    """
-    return datetime.now(UTC)

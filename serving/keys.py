@@ -21,7 +21,6 @@ from ecg_llm.serving.errors import TooManyError, UnauthorisedError, UnavailableE
 LOG = logging.getLogger("ecg_llm.serving")
 DEFAULT_PER_MINUTE = 600
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_NOBODY = "0" * 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +184,6 @@ class KeyRing:
             for key in self._keys:
                 if hmac.compare_digest(key.digest, digest) and key.revoked is None:
                     found = key
-            hmac.compare_digest(_NOBODY, digest)
             if found is None:
                 raise UnauthorisedError(
                     "An API key is needed: send it as `Authorization: Bearer KEY`."

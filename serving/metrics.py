@@ -53,7 +53,6 @@ class Metrics:
             ("verdict",),
             registry=self.registry,
         )
-        self._watched: list[Gauge] = []
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Show a value that is read when it is asked for.
@@ -67,9 +66,7 @@ class Metrics:
         value : callable
             Gives it.
         """
-        gauge = Gauge(name, help_text, registry=self.registry)
-        gauge.set_function(value)
-        self._watched.append(gauge)
+        Gauge(name, help_text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
         """Give all of them in Prometheus' text format.

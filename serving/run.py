@@ -58,6 +58,11 @@ def run(settings: Settings, *, quiet: bool = False) -> None:
         ) from None
     scheme = "https" if settings.tls_cert else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    if settings.in_clear:
+        LOG.warning(
+            "without TLS keys and ECGs can be read on their way: give --tls-cert and --tls-key, or "
+            "let a proxy end TLS on this machine or a network of its own"
+        )
     LOG.info("listening at %s://%s:%d", scheme, host, socket.getsockname()[1])
     server.run(sockets=[socket])
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-import ecg_llm
 from ecg_llm.serving.answering import MEASURED
-from ecg_llm.serving.audit import Entry, now
+from ecg_llm.serving.audit import Entry
 from ecg_llm.serving.guard import call_of
 from ecg_llm.serving.recording import Upload
 from ecg_llm.serving.uploads import Model, read_form, read_json
@@ -152,12 +151,10 @@ class Server:
         """
         entry = Entry(
             request_id=call.request_id,
-            at=now(),
             caller=call.caller,
             client=call.client,
             route=route,
             model=model,
-            version=ecg_llm.__version__,
             inputs=tuple(upload.sha256 for upload in uploads),
         )
         await asyncio.to_thread(self.audit.begin, entry)

@@ -143,6 +143,11 @@ class Settings:
                 raise ConfigError(f"{name} {getattr(self, name)}: at least 1 is needed.")
 
     @property
+    def in_clear(self) -> bool:
+        """Whether what is sent crosses a network without TLS."""
+        return self.tls_cert is None and not is_loopback(self.host)
+
+    @property
     def audit_url(self) -> str:
         """Where the audit log is kept."""
         return self.audit or f"sqlite:///{state_folder() / 'audit.db'}"

@@ -631,6 +631,23 @@ def test_an_st_depression_in_doubt_is_named_where_nothing_else_is_said_of_st():
     assert not any("ST depression" in line for line in report.impression)
 
 
+def test_what_is_possible_is_told_once():
+    """ "Possible ischaemic ST-T changes" stood twice, and the inverted T below them."""
+    t = evidence("T amplitude", -0.2, "mV", "≤ -0.1 mV", lead="V3")
+    doubt = "the criterion is met, the encoder gives a probability of 0.02"
+    open_ = tuple(
+        made_finding(
+            *(code, STATEMENTS[code].label, "st-t", "abnormal"),
+            status="unknown", doubt=doubt, evidence=(t,),
+        )
+        for code in ("ISC_", "ISCAS", "INVT")
+    )  # fmt: skip
+    lines = build_report(RECORD, QUALITY, made_measurements(), (FINDINGS[0], *open_)).impression
+    assert [line for line in lines if "Possible" in line] == [
+        f"Possible ischaemic ST-T changes, anteroseptal, uncertain ({doubt})."
+    ]
+
+
 def test_a_rhythm_that_cannot_be_told_says_why():
     open_ = made_finding(
         "SVTAC", "supraventricular tachycardia", "rhythm", "urgent", status="unknown",

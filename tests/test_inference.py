@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from ecg_llm.encode import WEIGHTS
+from ecg_llm.errors import ConfigError
+from ecg_llm.inference import session
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,3 +38,11 @@ def test_onnx_runtime_is_imported_in_one_place():
         if re.search(r"^\s*(import|from) onnxruntime", path.read_text(encoding="utf-8"), re.M)
     ]
     assert {path.name for path in sources} == {"inference.py"}
+
+
+def test_a_damaged_net_is_told(tmp_path):
+    shutil.copy(WEIGHTS, tmp_path / "alone.onnx")  # without the weights beside it
+    (tmp_path / "text.onnx").write_text("no net")
+    for name in ("alone.onnx", "text.onnx"):
+        with pytest.raises(ConfigError, match=f"{name}: this net cannot be loaded"):
+            session(tmp_path / name)

@@ -127,6 +127,37 @@ def test_early_atrial_beats_are_supraventricular():
     assert sum(a == b for a, b in zip(kinds, true, strict=True)) >= len(true) - 1
 
 
+def test_most_fusion_beats_are_ventricular():
+    """They were not classified, and the ECG was normal."""
+    found = 0
+    for seed in range(4):
+        made = synthetic_ecg(conditions=["fusion_pvc"], seed=seed)
+        kinds = [beat.kind for beat in measured(made).beats]
+        true = [beat.kind for beat in made.truth.beats]
+        found += any(a == b == "ventricular" for a, b in zip(kinds, true, strict=True))
+        assert all(
+            b == "ventricular" for a, b in zip(kinds, true, strict=True) if a == "ventricular"
+        )
+    assert found >= 3
+
+
+def test_a_block_that_comes_is_no_row_of_fusion_beats():
+    plain = synthetic_ecg(seed=2, pr_ms=160)
+    block = synthetic_ecg(seed=2, pr_ms=140, conditions=["CLBBB"])
+    signal = plain.record.signal.copy()
+    signal[:, 3000:] = block.record.signal[:, 3000:]
+    waves, later = plain.truth.delineation, block.truth.delineation
+    late = waves.r_s > 6.0
+    waves = replace(
+        waves,
+        times_s=np.where(late[None, :, None], later.times_s, waves.times_s),
+        global_s=np.where(late[:, None], later.global_s, waves.global_s),
+    )
+    made = replace(plain.record, signal=signal)
+    kinds = [beat.kind for beat in measure(made, good_quality(made), waves).beats]
+    assert kinds[-2] == "unknown" and "ventricular" not in kinds
+
+
 def test_a_ventricular_beat_does_not_change_the_intervals():
     plain, disturbed = (synthetic_ecg(conditions=c, seed=4) for c in ((), ("PVC",)))
     assert "ventricular" in [beat.kind for beat in measured(disturbed).beats]

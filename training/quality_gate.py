@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.eval.ptbxl_rows import ptbxl_rows
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import TRAINING_FOLDS, read_table, record_file, whole
+from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, swap_electrodes
 from ecg_llm.quality.features import Features, measure_features
@@ -386,12 +387,11 @@ def ptbxl_beats(
     Raises
     ------
     ConfigError
-        If the table is missing.
+        If the table or the records are missing.
+    RecordError
+        If no record has repeating beats.
     """
-    wanted = set(folds)
-    listed = read_table(data, ("strat_fold", "filename_lr"))
-    rows = [row for row in listed if whole(row["strat_fold"]) in wanted]
-    rows = [row for row in rows if record_file(data, row, 100)]
+    rows = ptbxl_rows(data, tuple(folds))
     templates, groups = [], []
     for done, row in enumerate(rows):
         features = measure_record(
@@ -403,7 +403,7 @@ def ptbxl_beats(
         if progress:
             progress(done + 1, len(rows))
     if not templates:
-        raise RecordError(f"{data}: no readable record in folds {sorted(wanted)}.")
+        raise RecordError(f"{data}: none of {len(rows)} records has repeating beats.")
     return np.stack(templates), np.array(groups)
 
 

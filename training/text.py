@@ -414,7 +414,7 @@ def train_text(
         labels = Labels.of_task(task)
         scores = zero_shot_scores(test.vectors, labels, tower=tower)
         truth = test.concepts[:, [keys.index(str(key)) for key in labels.keys]]
-        figures[task] = macro(auc, truth, scores)[0]
+        figures[task] = macro(auc, truth.astype(np.float64), scores.astype(np.float64))[0]
     for key in withheld:
         scores = zero_shot_scores(
             test.vectors, Labels.of_texts([concepts()[key].name]), tower=tower

@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import Literal
 
 from ecg_llm.answer.moments import Moment, read_moment
-from ecg_llm.answer.pleas import CLOSED, TAG
 from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
@@ -76,12 +75,22 @@ class Asked:
         return bool(self.findings or self.quantities)
 
 
+CLOSED = re.compile(
+    r"(is|are|does|do|did|can|could|has|have|any|was|were|would|will)\b", re.IGNORECASE
+)
+"""How a question begins that yes or no answers."""
+TAG = re.compile(
+    r",?\s*\b(is it not|isn't it|is it|isn't that so|is that (right|correct)|right|correct|yes|no|"
+    r"or not|don't you (think|agree)|do you agree|agreed)\s*\?\s*$",
+    re.IGNORECASE,
+)
+"""What asks to confirm."""
 _ABOUT = (
     (
         "open",
         r"\b(not|n't|never|un|without being)[ -]?(be(en)? )?"
         r"(judged?|assess\w*|measured?|determined?|evaluated?|interpreted|known|answered|decided?|"
-        r"tell)\b|\b(leave|leaving|left) out\b|"
+        r"tell)\b|(can't|cannot|can not) (you|u|it) (see|tell|judge)|\b(leave|leaving|left) out\b|"
         r"\b(uncertain|unsure|unclear|doubtful|ambiguous|not sure|in doubt)\b",
     ),
     (
@@ -98,7 +107,8 @@ _ABOUT = (
     (
         "why",
         r"^\W*(really )?sure\W*$|"
-        r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks for|based on|"
+        r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks (for|"
+        r"against)|proofs?|based on|"
         r"(?<!any )evidence|"
         r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify|"
         r"(that|this|it)('s| is) (wrong|not (right|true|correct))|you('re| are) (wrong|mistaken)|"
@@ -131,7 +141,7 @@ _ABOUT = (
     ),
     (
         "quality",
-        r"\b(quality|nois[ey]\w*|artefacts?|artifacts?|readable|interpretable|"
+        r"\b(quality|good enough|nois[ey]\w*|artefacts?|artifacts?|readable|interpretable|"
         r"baseline (drift|wander)|missing|trust|leads?( \w+)? (are |is )?(bad|off|"
         r"unusable|usable|ok\w*)|"
         r"electrodes? (ok\w*|right|correct\w*|placed)|(which|what) (\w+ )?swapped|swapped(?=\W*$)|"
@@ -157,12 +167,13 @@ _ABOUT = (
         r"how (old|recent|long (has|have|ago|since))|"
         r"recent|right now|at (the|this) moment|currently|(having|has) an? (heart attack|"
         r"infarct\w*)|"
-        r"acute or (old|chronic)|(old|fresh|chronic)(?=\W*$))\b",
+        r"acute or (old|chronic)|(?<!year )(?<!years )(old|fresh|chronic)(?=\W*$))\b",
     ),
     (
         "urgent",
         r"\b(emergen(cy|t)|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying|isome)|"
-        r"alarming|alerts?|acute|critical|bad|(un)?safe|concern(ing|ed)?|red flags?|stable|"
+        r"alarming|harmless|benign|innocent|alerts?|acute|critical|bad|(un)?safe|"
+        r"concern(ing|ed)?|red flags?|stable|"
         r"act on|immediate\w*|attention|"
         r"worst|most (important|worrying))\b",
     ),
@@ -172,7 +183,8 @@ _ABOUT = (
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
     (
         "normal",
-        r"\b(normal|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide|fast|slow)|"
+        r"\b(normal|healthy|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|"
+        r"wide|fast|slow)|"
         r"limits?|cut-?offs?|"
         r"(is|was) (it|that|this) (too |so |very )?(deviated|fast|slow|long|short|wide|broad|"
         r"narrow|high|low|raised|reduced|increased|decreased))\b",
@@ -197,19 +209,19 @@ _ENDS: dict[End, str] = {
 }
 _PLACE = re.compile(r"\b(leads?|walls?|territor(y|ies)|regions?|areas?)\b", re.IGNORECASE)
 _RHYTHM = re.compile(r"\brh?ythm\b", re.IGNORECASE)
-_SIZE = re.compile(r"\bhow (deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
+_SIZE = re.compile(r"\bhow (far|deep|tall|high|big|large|long|wide|much|many)\b", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\b(explain|teach)\b", re.IGNORECASE)
 
 
 _TURNED = re.compile(r"\b(abnormal\w*|wrong|not (quite )?(a )?(normal|ok(ay)?))\b", re.IGNORECASE)
 _NOTHING = re.compile(r"\b(nothing|no|none)( \w+)? (abnormal\w*|wrong)", re.IGNORECASE)
-_WELL = re.compile(r"\b(normal|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
+_WELL = re.compile(r"\b(normal|healthy|abnormal\w*|wrong|ok(ay)?)\b", re.IGNORECASE)
 _WHOLE = re.compile(
     r"\b(ecgs?|ekg|tracing|electrocardiogram|everything|recording|heart|"
     r"(old|first|earlier|previous|last|new|other) one)\b",
     re.IGNORECASE,
 )
-_ASKS_FOR = re.compile(
+ASKS_FOR = re.compile(
     r"((at|in|on|to|for) (what|which)|(total )?number of|what|which|where|why|how|when|who|"
     r"explain|describe|tell|compare|show|list|give|name|enumerate|summari[sz]e)\b",
     re.IGNORECASE,
@@ -321,7 +333,7 @@ def _about(text: str, items: Sequence[Item], *, named: bool, values: bool) -> st
     about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
     rhythm = _RHYTHM.search(text) is not None
     match about:
-        case "normal" if _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
+        case "normal" if _LISTS.search(text) and ASKS_FOR.match(text.strip()):
             return "report"
         case "why" if not named and _EXPLAIN.search(text) and not rhythm:
             return "report"
@@ -382,7 +394,7 @@ def _is_closed(
     if CLOSED.match(text) or TAG.search(text):
         return True
     said = bool(findings or _proposed(text, quantities)) or about == "normal"
-    return said and not _ASKS_FOR.match(text)
+    return said and not ASKS_FOR.match(text)
 
 
 _WORDS = (
@@ -391,7 +403,7 @@ _WORDS = (
     "tracing trace recording record strip electrocardiogram picture image page photo in on at of "
     "from for by to as and or also too either well still now today again so then just only really "
     "actually definitely clearly maybe perhaps please pls pl sir be been being do does did is are "
-    "can could would will should have has had get got see find show showed look looks like think "
+    "can could have has had get got see find show showed look looks like think "
     "say mean call report conclude confirm detect sign signs evidence criteria pattern type kind "
     "form anything something everything nothing else wrong ok okay right correct true sure not no "
     "yes heart cardiac whole all every both"
@@ -409,7 +421,7 @@ def _asks_more(items: Sequence[Item], called: set[int]) -> bool:
     """Whether words are left that are not read: ``Is he pacemaker dependent?``, ``LBBB cause?``."""
     words = [i.raw.lower() for k, i in enumerate(items) if i.kind == "word" and k not in called]
     return any(
-        word not in _BESIDE and not get_close_matches(word, _BESIDE, 1, 0.85) for word in words
+        word not in _BESIDE and not get_close_matches(word, _BESIDE, 1, 0.88) for word in words
     )
 
 
@@ -446,7 +458,7 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
     goes_on = asked.about in CARRIED or asked.leads or _GOES_ON.match(question)
     if asked.named or not goes_on or asked.about == "quality":
         return asked
-    whole = asked
+    whole, judges = asked, asked.about == "normal"
     if asked.about == "normal" and not asked.leads and _WELL.search(question):
         # Only a value can be normal: beside a finding, or alone, "it" is the ECG.
         turned = _denies(question, ["NORM"])
@@ -469,7 +481,8 @@ def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
                 findings=earlier.findings,
                 quantities=earlier.quantities,
             )
-            return _with_number(replace(asked, closed=False, turned=False), question)
+            asked = replace(asked, closed=False, turned=False)
+            return asked if judges else _with_number(asked, question)
     return whole
 
 

@@ -134,7 +134,7 @@ def build_own(
     from ecg_llm.data_builders.own_records import OwnRecords
 
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; give one that holds ECGs.")
+        raise ConfigError(f"{folder}: no folder is there; give one that holds ECGs.")
     _run(OwnRecords(folder, licence), out, engine, workers, limit, overwrite)
 
 

@@ -99,8 +99,8 @@ def classify(
             "--encoder: words are read by a text tower that knows the encoder that ships; add "
             "--head."
         )
-    for name in ("signal_encoder.onnx", "signal_head.npz") if encoder else ():
-        if not (encoder / name).is_file():
+    for name in ("signal_encoder.onnx", "signal_head.npz"):
+        if encoder is not None and not (encoder / name).is_file():
             raise ConfigError(
                 f"--encoder {encoder}: no {name} is there; ecgllm train encoder and train head "
                 "write them, into one folder."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -157,6 +158,29 @@ def read_folds(text: str) -> tuple[int, ...]:
         return tuple(int(fold) for fold in text.split(","))
     except ValueError:
         raise ConfigError(f"--folds {text!r}: write them as 9 or 1,2,3.") from None
+
+
+def made(out: Path) -> Path:
+    """Make the folder of the results, before any work is done for them.
+
+    Parameters
+    ----------
+    out : Path
+        As given.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If nothing can be written there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if not os.access(out, os.W_OK):
+        raise ConfigError(f"{out}: nothing can be written there; give another place.")
+    return out
 
 
 def folder(data: Path, what: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from ecg_llm.findings.arrest import SUDDEN
 from ecg_llm.findings.av_block import judge_av_block
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.chambers import judge_chambers
@@ -205,6 +206,8 @@ def _normal(case: Case, findings: list[Finding]) -> Finding:
         return judge("NORM", unknown(f"not judged: {open_[0].label} ({open_[0].reason})"))
     if status["SR"].status != "present":
         return judge("NORM", Check(False))
+    if status["PAC"].reason == SUDDEN:
+        return judge("NORM", unknown(SUDDEN))
     if lacking := lacking_leads(case.measurements.leads):
         reasons = (case.reason("qrs_max_mv", lead) for lead in lacking)
         return judge("NORM", unknown("; ".join(reasons)))

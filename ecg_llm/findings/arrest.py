@@ -12,6 +12,15 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import BRADYCARDIA, VENTRICULAR
 from ecg_llm.signal import standstills
 
+LENGTHENED, STEADY = 1.25, 0.08
+"""An RR so much longer than the usual one is no part of it, where all others lie within that share
+of each other."""
+MIN_USUAL = 4
+"""Intervals that show what is usual."""
+SUDDEN = (
+    "RR lengthens at once in a steady rhythm, as after a premature atrial beat that is not "
+    "conducted, or in a short sinus pause"
+)
 STANDS_STILL = "all leads stand still to the digit in it, as where a recording drops out"
 
 
@@ -94,3 +103,37 @@ def judge_pauses(case: Case) -> tuple[Finding, ...]:
         finding = judge(code, check)
         found.append(replace(finding, doubt=STANDS_STILL) if still and check.holds else finding)
     return tuple(found)
+
+
+def sudden_pauses(case: Case) -> Check:
+    """Check for single long RR intervals in a rhythm that is steady otherwise.
+
+    Parameters
+    ----------
+    case : Case
+        The measured record.
+
+    Returns
+    -------
+    Check
+        Does not hold with fewer than four intervals of the usual length.
+    """
+    r_s = case.measurements.delineation.r_s
+    kept = np.array([kind != "ventricular" for kind in case.kinds], bool)
+    first = np.flatnonzero(kept[1:] & kept[:-1])
+    rr = np.diff(r_s)[first]
+    usual = float(np.median(rr)) if len(rr) else np.inf
+    long = rr > LENGTHENED * usual
+    enough = max(MIN_USUAL, 2 * int(long.sum()))  # in bigeminy half are long
+    if not long.any() or (~long).sum() < enough or np.ptp(rr[~long]) > STEADY * usual:
+        return Check(False)
+    k = int(first[np.argmax(rr)])
+    return fact(
+        True,
+        "longest RR beside the usual one",
+        100 * float(rr.max()) / usual,
+        "%",
+        f"> {100 * LENGTHENED:g} %, all others alike",
+        BRADYCARDIA,
+        span_s=(round(float(r_s[k]), 3), round(float(r_s[k + 1]), 3)),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.findings.arrest import SUDDEN, sudden_pauses
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, fact, judge, unknown
 from ecg_llm.findings.finding import Finding
@@ -45,6 +46,8 @@ def judge_ectopy(case: Case, rhythm: Rhythm, av_block: bool) -> tuple[Finding, .
         early_atrial = unknown("the irregularity of RR leaves early beats open")
     elif av_block and early_atrial.holds:
         early_atrial = unknown("with second-degree AV block RR changes do not show early beats")
+    elif not av_block and rhythm.sinus and sudden_pauses(case).holds:
+        early_atrial = unknown(SUDDEN)
     extra = ventricular if rhythm.fibrillation or av_block else ventricular | atrial
     mostly = ventricular.mean() > 0.6
     many = "most beats are wide: they are the rhythm, not extra beats"

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ecg_llm.findings.arrest import asystole_or_vf, judge_pauses
+from ecg_llm.findings.arrest import asystole_or_vf, judge_pauses, sudden_pauses
 from ecg_llm.findings.atrial import (
     P_MOSTLY,
     P_REPEATS,
@@ -150,7 +150,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         judge("SR", sinus),
         judge("STACH", all_of(sinus, fast)),
         judge("SBRAD", all_of(sinus, below(case, "heart_rate_bpm", SLOW_BPM, BRADYCARDIA))),
-        judge("SARRH", all_of(sinus, _sinus_arrhythmia(case))),
+        judge("SARRH", all_of(sinus, _sinus_arrhythmia(case), opposite(sudden_pauses(case)))),
         with_probability(judge("AFIB", _with_rate(case, fibrillation)), activity),
         judge("AFLT", _with_rate(case, flutter)),
         judge("SVTAC", supraventricular),

@@ -19,7 +19,7 @@ from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, Sentence, evidence_of
 from ecg_llm.ground.stray import stray_number
-from ecg_llm.outside import DECLINES, names_what_is_not_sought, says_what_no_ecg_tells
+from ecg_llm.outside import DECLINES, goes_beyond
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
 from ecg_llm.vocabulary import canonical_code
@@ -72,7 +72,7 @@ def check_sentence(
         evidence = evidence_of(claims)
         return [Sentence(text=fit, before=before, evidence=evidence, claims=claims, change=change)]
 
-    if outside := says_what_no_ecg_tells(text) or names_what_is_not_sought(text):
+    if outside := goes_beyond(text):
         return no(outside)
     checked = known.check(text)
     if reason := _broken(text) or stray_number(text, known):

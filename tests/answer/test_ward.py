@@ -110,6 +110,22 @@ def test_single_beats_and_moments(question: str, start: str) -> None:
         (["which leads have q waves", "since when"], "One ECG does not tell since when"),
         (["is LAFB dangerous"], "How dangerous this is depends on the patient, too. Left anterior"),
         (["T waves?", "deepest one?"], "T amplitude is lowest in aVL"),
+        (["is there a P wave anywhere? look at V1"], "P amplitude"),
+        (
+            ["PR?", "is 160 normal"],
+            "PR interval 160 ms (spread 10 ms), reference 120–200 ms. The PR",
+        ),
+        (["what are those funny wide beats"], "No premature complexes"),
+        (["romhilt estes score"], "No. Left ventricular hypertrophy is absent"),
+        (["no it's AF"], "No. Atrial fibrillation is absent"),
+        (
+            ["STEMI or old"],
+            "One ECG does not tell since when this is so; an earlier one does.",
+        ),
+        (["will he get a heart attack"], "An ECG does not tell this (the course)"),
+        (["what speaks against LAFB"], "Left anterior fascicular block: QRS axis"),
+        (["why is fridericia different from bazett"], "QTc (Fridericia) 381 ms"),
+        (["is the axis normal for an 18 year old"], "QRS axis −45°, reference −30° to 90°"),
     ],
 )
 def test_what_was_not_read(questions: list[str], start: str) -> None:
@@ -149,3 +165,13 @@ def test_when_extra_beats_come() -> None:
     measurements = replace(ecg.measurements, beats=tuple(beats))
     told = talk(replace(ecg, measurements=measurements, findings=findings), "PVCs at what times?")
     assert f"Their R waves are at {beats[2].r_s:.2f} and {beats[5].r_s:.2f} s." in told
+
+
+def test_a_qrs_beside_a_limit_is_told_within_leads_and_over_all() -> None:
+    """ "QRS > 150?" was "No. QRS duration 144 ms", beside one of 158 ms over all leads."""
+    told = talk(example("00338"), "QRS > 150?")
+    assert (
+        told
+        == "QRS duration 144 ms (spread 15 ms). QRS duration over all leads 158 ms (spread 3 ms)."
+    )
+    assert talk(example("00338"), "QRS > 120?").startswith("Yes. QRS duration 144 ms")

@@ -7,7 +7,7 @@ import pytest
 import wfdb
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.electrodes import evaluate
 
 
@@ -23,9 +23,9 @@ def folder(tmp_path_factory):
             p_signal=np.asarray(record.signal, dtype=float).T, fmt=["16"] * 12,
             write_dir=str(data),
         )  # fmt: skip
-        rows.append((i, 9, f"r{i}"))
+        rows.append((i, "{}", 9, f"r{i}"))
     with (data / "ptbxl_database.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("ecg_id", "strat_fold", "filename_lr"), *rows])
+        csv.writer(stream).writerows([("ecg_id", "scp_codes", "strat_fold", "filename_lr"), *rows])
     return data
 
 
@@ -41,5 +41,5 @@ def test_plain_exchanges_of_plain_records_are_named(folder):
 
 
 def test_a_fold_without_records_is_refused(folder):
-    with pytest.raises(RecordError, match="no readable record"):
+    with pytest.raises(ConfigError, match="no record of fold 3 at 100 Hz"):
         evaluate(folder, folds=(3,))

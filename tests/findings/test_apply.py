@@ -7,6 +7,7 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.findings.apply import _may_be_waves, _opened, alerts, apply_criteria
+from ecg_llm.findings.arrest import SUDDEN
 from ecg_llm.findings.checks import Check, fact, judge
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.findings.repolarization import BY_DEPRESSION
@@ -322,6 +323,22 @@ def test_p_waves_from_elsewhere_in_the_atria_are_no_sinus_tachycardia_and_no_ale
     ]
     assert all(one["SVTAC"].status == "unknown" for one in found if one["SR"].status == "absent")
     assert any(ectopic_p(one["SR"]) for one in found)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_beats_that_fail_at_once_are_no_sinus_arrhythmia_and_no_normal_ecg(seed):
+    """Premature atrial beats that were not conducted were a sinus arrhythmia, and normal."""
+    found = judged(synthetic_ecg(seed=seed, conditions=["blocked_pac"]))
+    assert found["SARRH"].status != "present" and found["NORM"].status != "present"
+    assert found["PAC"].reason == SUDDEN or found["2AVB"].status == "present"
+    uneven = judged(synthetic_ecg(seed=seed, rhythm="sinus_arrhythmia"))
+    assert uneven["PAC"].reason != SUDDEN
+
+
+def test_the_beats_after_a_pause_are_not_early():
+    made = synthetic_ecg(seed=9259, conditions=["blocked_pac"])
+    measured = measure(made.record, delineation=made.truth.delineation)
+    assert "supraventricular" not in {beat.kind for beat in measured.beats}
 
 
 def test_a_few_p_waves_tell_no_pr():

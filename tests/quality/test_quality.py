@@ -251,12 +251,14 @@ def test_a_long_gap_at_an_end_is_left_off(from_s, to_s):
     assert (quality.from_s, quality.to_s) == ((to_s, 10.0) if from_s == 0 else (0.0, from_s))
 
 
-@pytest.mark.parametrize("lead", ["V1", "V3", "V6"])
-def test_a_chest_lead_of_another_gain_is_left_out(lead):
-    """At ten times the gain of the others it went unnoticed."""
+@pytest.mark.parametrize(
+    ("lead", "gain"), [("V1", 10), ("V3", 10), ("V6", 10), ("V3", 0.1), ("V4", 0.1), ("V5", 0.1)]
+)
+def test_a_chest_lead_of_another_gain_is_left_out(lead, gain):
+    """At ten times the gain of the others it went unnoticed, and at a tenth of it."""
     record = sinus()
     signal = record.signal.copy()
-    signal[record.leads.index(lead)] *= 10
+    signal[record.leads.index(lead)] *= gain
     quality = assess(with_signal(record, signal))
     assert quality.leads[lead].reasons == ("other gain",)
     assert set(STANDARD_12) - set(quality.usable_leads) == {lead}

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.serving.audit import AuditLog, Entry, now
+from ecg_llm.serving.audit import AuditLog, Entry
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [
     Path(path).parent for path in [shutil.which("initdb")] if path
@@ -23,7 +24,6 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [
 def entry(number: int) -> Entry:
     return Entry(
         request_id=f"{number:032x}",
-        at=now(),
         caller="ward7",
         client="127.0.0.1",
         route="/v1/ecg/reports",
@@ -76,7 +76,7 @@ def used(log: AuditLog) -> None:
     assert newest[0].outcome == "begun"
     assert (newest[1].outcome, newest[1].status, newest[1].ms) == ("ok", 200, 12.5)
     assert newest[1].inputs == ("a" * 64, "b" * 64)
-    assert abs((newest[1].at - now()).total_seconds()) < 60
+    assert abs((newest[1].at - datetime.now(UTC)).total_seconds()) < 60
     assert log.ping()
 
 

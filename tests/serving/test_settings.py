@@ -19,6 +19,11 @@ def test_other_addresses_need_keys(host: str, tmp_path: Path) -> None:
     Settings(host=host, keys=tmp_path / "keys").check()
 
 
+def test_what_crosses_a_network_without_tls_is_told() -> None:
+    assert Settings(host="0.0.0.0").in_clear and not Settings().in_clear
+    assert not Settings(host="0.0.0.0", tls_cert=Path("cert"), tls_key=Path("key")).in_clear
+
+
 def test_the_default_is_this_machine_only() -> None:
     assert Settings().host == "127.0.0.1"
     Settings().check()
@@ -36,7 +41,7 @@ def test_half_of_tls_is_refused(tmp_path: Path) -> None:
 
 
 def test_arguments_of_vllm_are_names_and_json_values() -> None:
-    from ecg_llm.serving.engine import _named
+    from ecg_llm.serving.engine_spec import _named
 
     given = ["tensor_parallel_size=2", "dtype=bfloat16", "enforce_eager=true", 'a={"b": 1}']
     assert _named(given) == {
