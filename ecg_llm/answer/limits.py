@@ -70,14 +70,17 @@ def _fits(claim: TextClaim, lead: str | None, known: Known) -> bool | None:
     word = MEASURED.get(claim.subject)
     if word is None or claim.value is None or claim.relation not in _RELATIONS:
         return None
-    values = (known.facts.value(name, lead) for name in word.names)
-    told = next((one.value for one in values if one.value is not None), None)
-    if told is None:
-        return None
-    told = abs(told) if word.sign == "size" else -told if word.sign == "down" else told
-    told = round(told, 2 if word.kind in ("voltage", "ratio") else 0)
+    values = [known.facts.value(name, lead).value for name in word.names]
+    measured_as = [value for value in values if value is not None]
+    if claim.subject != "qrs":  # within leads and over all leads: criteria go by the latter
+        measured_as = measured_as[:1]
     low, high = sorted((claim.value, claim.value if claim.high is None else claim.high))
-    return _RELATIONS[claim.relation](told, low, high) != claim.negated
+    fits = set()
+    for value in measured_as:
+        told = abs(value) if word.sign == "size" else -value if word.sign == "down" else value
+        told = round(told, 2 if word.kind in ("voltage", "ratio") else 0)
+        fits.add(_RELATIONS[claim.relation](told, low, high) != claim.negated)
+    return fits.pop() if len(fits) == 1 else None
 
 
 _RELATIONS: dict[str, Callable[[float, float, float], bool]] = {

@@ -38,6 +38,7 @@ from ecg_llm.statements import (
     located_claims,
     ruled_out,
     said_by_another,
+    value_claim,
 )
 from ecg_llm.vocabulary import ACUTE, label, members
 
@@ -159,7 +160,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
         return told or [Claim(text=text, status="unverifiable", kind="unknown")]
     if MEASURED[subject].per_lead and not known.facts.leads:
         found = of_wave(subject, known) if subject in SIGNS_OF else ()
-        return [claim for claim in found if claim.kind != "absent"] or [
+        return [claim for claim in found if claim.kind == "present"] or [
             Claim(text=NO_LEADS, status="unverifiable", kind="unknown")
         ]
     if asked.leads and MEASURED[subject].per_lead:
@@ -179,6 +180,8 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if subject in _SUMS:
         return list(_sum_says(subject, known))
     told = [_with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]
+    if subject == "qrs" and asked.proposes and (q := known.facts.value("qrs_global_ms")).known:
+        told.append(value_claim(known.record, "qrs_global_ms", q))
     if asked.about == "method":
         told += list(_method_of(subject, known))
     told += list(of_leads(asked.leads, known)) if subject == "qrs" and asked.leads else []

@@ -271,6 +271,17 @@ def test_an_earlier_ecg_is_compared_with(client: TestClient, ecg: bytes) -> None
     assert refused.status_code == 400
 
 
+def test_what_is_told_of_the_patient_hides_no_mix_up_with_an_earlier_ecg(
+    client: TestClient, ecg: bytes
+) -> None:
+    header = (EXAMPLES / "00001_hr.hea").read_text() + "# sex: male\n# age: 70\n"
+    then = [("00001_hr.hea", header), ("00001_hr.dat", (EXAMPLES / "00001_hr.dat").read_bytes())]
+    files = [("file", ("now.zip", ecg)), *(("earlier", part) for part in then)]
+    answer = client.post("/v1/ecg/reports", files=files, data={"age": "40", "sex": "female"})
+    assert answer.status_code == 200, answer.text
+    assert "different sexes" in answer.text and "the earlier ECG is older" in answer.text
+
+
 @pytest.mark.parametrize("accept", ["application/json", "image/png", "image/svg+xml"])
 def test_a_tracing_beyond_the_end_is_an_error_in_every_form(
     client: TestClient, ecg: bytes, accept: str
