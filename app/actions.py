@@ -47,10 +47,8 @@ FIELDS = {
 TABLES = (".csv", ".tsv", ".txt", ".npy")
 """Endings of files that may not state rate, unit and leads."""
 
-Shown = tuple[Any, ...]
-"""Values for session, files, status, reading, talk, its chat and two buttons, the tables' part; the
-earlier ECG and what was told; and the documents."""
-SHOWN = 9 + 1 + len(FIELDS) + len(DOCUMENTS)
+Shown = dict[str, Any]
+"""What is shown anew, by the name of its place on the page; all else stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +100,7 @@ class Actions:
                 fields=_told(*fields),
             )
             if told == opened:  # Gradio tells of a change twice
-                yield session, *(gr.skip(),) * (SHOWN - 1)
+                yield {"session": session}
                 return
             session.close()
             session.tried = files
@@ -121,38 +119,36 @@ class Actions:
             tables = any(upload.name.lower().endswith(TABLES) for upload in files)
             yield _shown(session, _problem(str(error)), None, tables=tables)
 
-    def answer(
-        self, session: Session, secret: str | None, question: str | None
-    ) -> Iterator[tuple[Any, ...]]:
+    def answer(self, session: Session, secret: str | None, question: str | None) -> Iterator[Shown]:
         """Answer a question, sentence by sentence; the field of the question is emptied."""
         question = (question or "").strip()
         case = session.case
         if not question or case is None:
-            yield (*_talk(session), "")
+            yield _talk(session, question="")
             return
         asked = [*_said(session.turns), ("user", question)]
         turn: dict[str, Any] = {"question": question, "sentences": [], "problem": ""}
         session.turns.append(turn)
         session.busy = True
-        yield (*_talk(session), "")
+        yield _talk(session, question="")
         try:
             for one in self._client(secret).chat(case, asked):
                 if session.case is not case:  # an answer never stands below another ECG
                     return
                 turn["sentences"].append(one)
-                yield (*_talk(session), "")
+                yield _talk(session)
         except ECGError as error:
             turn["problem"] = str(error)
         if session.case is case:
             session.busy = False
-            yield (*_talk(session), "")
+            yield _talk(session)
 
-    def stop(self, session: Session) -> tuple[Any, ...]:
+    def stop(self, session: Session) -> Iterator[Shown]:
         """Say of an answer that it was stopped; the page cancels it."""
         if session.busy:
             session.turns[-1]["problem"] = "Stopped."
         session.busy = False
-        return _talk(session)
+        yield _talk(session)
 
     def _read(
         self, session: Session, case: Case, client: Client, cleared: list[str]
@@ -249,31 +245,30 @@ def _shown(
     files: list[str] | None = None,
     tables: bool = False,
 ) -> Shown:
-    paths: list[str | None] = [*made] if made else [None] * len(DOCUMENTS)
-    buttons = [gr.update(value=path, interactive=path is not None) for path in paths]
-    emptied = [
-        gr.update(value=None if name == "earlier" else "") if name in cleared else gr.skip()
-        for name in ("earlier", *FIELDS)
-    ]
-    return (
-        session,
-        gr.skip() if files is None else gr.update(value=files),
-        status,
-        seen,
-        gr.update(visible=seen is not None),
-        # Once there is something to ask about, only answers change what was said.
-        *(_talk(session) if seen is None else (gr.skip(),) * 3),
-        gr.update(open=True) if tables else gr.skip(),
-        *emptied,
-        *buttons,
-    )
+    shown: Shown = {
+        "session": session,
+        "status": status,
+        "reading": seen,
+        "talk": gr.update(visible=seen is not None),
+    }
+    if files is not None:
+        shown["files"] = files
+    if seen is None:  # once there is something to ask about, only answers change what was said
+        shown |= _talk(session)
+    if tables:
+        shown["tables"] = gr.update(open=True)
+    shown |= {name: None if name == "earlier" else "" for name in cleared}
+    for k, label in enumerate(DOCUMENTS):
+        shown[label] = gr.update(value=made[k] if made else None, interactive=bool(made))
+    return shown
 
 
-def _talk(session: Session) -> tuple[Any, Any, Any]:
+def _talk(session: Session, **more: Any) -> Shown:
     """Give the questions and answers, and the button to ask or to stop."""
     # A copy: Gradio sends what differs from what was sent before, and must still have that.
-    talk = {"turns": copy.deepcopy(session.turns), "busy": session.busy}
-    return talk, gr.update(visible=not session.busy), gr.update(visible=session.busy)
+    chat = {"turns": copy.deepcopy(session.turns), "busy": session.busy}
+    buttons = {"ask": gr.update(visible=not session.busy), "stop": gr.update(visible=session.busy)}
+    return {"chat": chat, **buttons, **more}
 
 
 def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
-from ecg_llm.app.actions import DOCUMENTS, IDLE, Actions, say
+from ecg_llm.app.actions import DOCUMENTS, FIELDS, IDLE, Actions, Shown, say
 from ecg_llm.app.session import Session
 from ecg_llm.app.settings import AppSettings
 
@@ -78,44 +78,36 @@ def build_page(settings: AppSettings, url: str) -> gr.Blocks:
             "<strong>Research software, not a medical device.</strong></p>",
             elem_id="title",
         )
+        at: dict[str, Any] = {"session": session}
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                given = _given(settings.example_names())
+                at |= _given(settings.example_names())
             with gr.Column(scale=4, min_width=320):
-                view = _view()
-        talk = [view.chat, view.ask, view.stop]
-        asking = [
-            gr.on(
-                [view.question.submit, view.ask.click],
-                do.answer,
-                [session, given.key, view.question],
-                [*talk, view.question],
-                show_progress="hidden",
-            ),
-            *(
-                button.click(
-                    do.answer,
-                    [session, given.key, button],
-                    [*talk, view.question],
-                    show_progress="hidden",
-                )
-                for button in view.questions
-            ),
-        ]
-        view.stop.click(do.stop, session, talk, cancels=asking)
-        page.load(do.ask_for_key, given.key, given.key)
-        given.key.change(do.ask_for_key, given.key, given.key)
-        given.example.input(do.example_files, given.example, given.files)
-        given.files.upload(lambda: None, None, given.example)
-        about = [given.earlier, *given.told]
+                at |= _view()
+        talk = [at[name] for name in ("chat", "ask", "stop")]
+        answer = {
+            "fn": _placed(do.answer, at),
+            "outputs": [*talk, at["question"]],
+            "show_progress": "hidden",
+        }
+        told = [at["session"], at["key"]]
+        asked = [at["question"].submit, at["ask"].click]
+        asking = [gr.on(asked, inputs=[*told, at["question"]], **answer)]
+        asking += [at[text].click(inputs=[*told, at[text]], **answer) for text in QUESTIONS]
+        at["stop"].click(_placed(do.stop, at), session, talk, cancels=asking)
+        page.load(do.ask_for_key, at["key"], at["key"])
+        at["key"].change(do.ask_for_key, at["key"], at["key"])
+        at["example"].input(do.example_files, at["example"], at["files"])
+        at["files"].upload(lambda: None, None, at["example"])
         # One event for all ways to open an ECG, so that two never run at a time in one page.
         gr.on(
-            [given.files.change, given.read.click, given.told[0].submit],
-            do.open_files,
-            [session, given.key, given.files, *about],
+            [at["files"].change, at["read"].click, at["age"].submit],
+            _placed(do.open_files, at),
+            [*told, *(at[name] for name in ("files", "earlier", *FIELDS))],
             [
-                *(session, given.files, view.status, view.reading, view.talk),
-                *(*talk, given.tables, *about, *given.downloads),
+                *(at[name] for name in ("session", "files", "status", "reading", "talk", "tables")),
+                *talk,
+                *(at[name] for name in ("earlier", *FIELDS, *DOCUMENTS)),
             ],
             trigger_mode="always_last",  # what is chosen while another ECG is read comes next
             show_progress="hidden",  # a line says how far it is; a veil would hide what is there
@@ -128,39 +120,25 @@ PAGES_AT_A_TIME = 16
 """How many visitors' ECGs are opened at one time; the server has a queue of its own."""
 
 
-class _Given(NamedTuple):
-    """Where a visitor says what to read, and takes the report from."""
+def _placed(action: Callable[..., Iterator[Shown]], at: Mapping[str, Any]) -> Any:
+    """Give an action as Gradio runs it: what it shows by its component, not by its name."""
 
-    key: Any
-    files: Any
-    example: Any
-    earlier: Any
-    told: list[Any]
-    tables: Any
-    read: Any
-    downloads: list[Any]
+    @wraps(action)
+    def run(*given: Any) -> Iterator[dict[Any, Any]]:
+        for shown in action(*given):
+            yield {at[name]: value for name, value in shown.items()}
+
+    return run
 
 
-class _View(NamedTuple):
-    """Where the ECG and what is said of it are shown."""
-
-    status: Any
-    reading: Any
-    talk: Any
-    chat: Any
-    question: Any
-    ask: Any
-    stop: Any
-    questions: list[Any]
-
-
-def _given(examples: Sequence[tuple[str, str]]) -> _Given:
-    """Lay out the left column."""
-    key = gr.Textbox(label="API key", type="password", visible=False, elem_id="key")
-    files = gr.File(
+def _given(examples: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Lay out the left column, where a visitor says what to read and takes the report from."""
+    at: dict[str, Any] = {}
+    at["key"] = gr.Textbox(label="API key", type="password", visible=False, elem_id="key")
+    at["files"] = gr.File(
         label="ECG (all files of one recording)", file_count="multiple", height=130, elem_id="files"
     )
-    example = gr.Dropdown(
+    at["example"] = gr.Dropdown(
         label="Or try an example",
         choices=list(examples),
         value=None,
@@ -169,56 +147,55 @@ def _given(examples: Sequence[tuple[str, str]]) -> _Given:
     )
     with gr.Row():
         # Not gr.Number, which makes 0 of an empty field: a newborn.
-        age = gr.Textbox(label="Age in years", max_length=8, min_width=110)
-        sex = gr.Dropdown(
+        at["age"] = gr.Textbox(label="Age in years", max_length=8, min_width=110)
+        at["sex"] = gr.Dropdown(
             label="Sex", choices=[("–", ""), "female", "male"], value="", min_width=110
         )
-    partial = gr.Dropdown(
+    at["partial"] = gr.Dropdown(
         label="Where leads cannot be read",
         choices=[("refuse the tracing", ""), ("read the others", "true")],
         value="",
         elem_id="partial",
     )
     with gr.Accordion("Compare with an earlier ECG", open=False):
-        earlier = gr.File(
+        at["earlier"] = gr.File(
             label="Earlier ECG of the same patient",
             file_count="multiple",
             height=110,
             elem_id="earlier",
         )
-    with gr.Accordion("For CSV and NPY files", open=False) as tables:
-        fs = gr.Textbox(label="Sampling rate in Hz (fs)", max_length=12)
-        unit = gr.Dropdown(label="Unit", choices=[("as stated", ""), "mV", "uV", "V"], value="")
-        leads = gr.Textbox(label="Lead names (leads), in order", placeholder="I, II, V1, …")
-    read = gr.Button("Read the ECG", variant="primary", elem_id="read")
+    with gr.Accordion("For CSV and NPY files", open=False) as at["tables"]:
+        at["fs"] = gr.Textbox(label="Sampling rate in Hz (fs)", max_length=12)
+        at["unit"] = gr.Dropdown(
+            label="Unit", choices=[("as stated", ""), "mV", "uV", "V"], value=""
+        )
+        at["leads"] = gr.Textbox(label="Lead names (leads), in order", placeholder="I, II, V1, …")
+    at["read"] = gr.Button("Read the ECG", variant="primary", elem_id="read")
     with gr.Group(elem_id="downloads"):
-        downloads = [
-            gr.DownloadButton(f"Report as {label}", interactive=False, size="sm")
-            for label in DOCUMENTS
-        ]
-    told = [age, sex, partial, fs, unit, leads]
-    return _Given(key, files, example, earlier, told, tables, read, downloads)
+        for label in DOCUMENTS:
+            at[label] = gr.DownloadButton(f"Report as {label}", interactive=False, size="sm")
+    return at
 
 
-def _view() -> _View:
-    """Lay out the right column."""
-    status = gr.HTML(say(IDLE), elem_id="status")
-    reading = _own("reading", None)
-    with gr.Column(visible=False, elem_id="talk") as talk:
-        chat = _own("chat", {"turns": [], "busy": False})
+def _view() -> dict[str, Any]:
+    """Lay out the right column, where the ECG and what is said of it are shown."""
+    at: dict[str, Any] = {"status": gr.HTML(say(IDLE), elem_id="status")}
+    at["reading"] = _own("reading", None)
+    with gr.Column(visible=False, elem_id="talk") as at["talk"]:
+        at["chat"] = _own("chat", {"turns": [], "busy": False})
         with gr.Row(equal_height=True):
-            question = gr.Textbox(
+            at["question"] = gr.Textbox(
                 label="Question",
                 scale=5,
                 elem_id="question",
                 max_length=2000,
                 placeholder="Ask about this ECG",
             )
-            ask = gr.Button("Ask", scale=1, min_width=90, elem_id="ask")
-            stop = gr.Button("Stop", scale=1, min_width=90, elem_id="stop", visible=False)
+            at["ask"] = gr.Button("Ask", scale=1, min_width=90, elem_id="ask")
+            at["stop"] = gr.Button("Stop", scale=1, min_width=90, elem_id="stop", visible=False)
         with gr.Row():
-            questions = [gr.Button(text, size="sm", min_width=150) for text in QUESTIONS]
-    return _View(status, reading, talk, chat, question, ask, stop, questions)
+            at |= {text: gr.Button(text, size="sm", min_width=150) for text in QUESTIONS}
+    return at
 
 
 def _own(name: str, value: Any) -> gr.HTML:

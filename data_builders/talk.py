@@ -14,7 +14,7 @@ from random import Random
 from ecg_llm.claims.facts import Facts
 from ecg_llm.findings.codes import ENCODER_STATEMENTS, STATEMENTS
 from ecg_llm.findings.finding import Finding, Status
-from ecg_llm.phrases import absent, amount, sentence
+from ecg_llm.phrases import amount, said_to_be, sentence
 from ecg_llm.probabilities import EXCLUSIVE
 from ecg_llm.prompt import (
     SHOWN_VALUES,
@@ -139,7 +139,8 @@ def verify_answer(code: str, facts: Facts) -> str:
         said = name if sure == "present" else f"probable {name}"
         return f"Yes. {sentence(f'{said}: {fact}' if fact else said + rest.removeprefix(sure))}"
     if state.startswith("absent"):
-        return f"No. {sentence(absent(name) + (f': {fact}' if fact else ''))}"
+        text = said_to_be(name, "absent")
+        return f"No. {sentence(f'{text}: {fact}' if fact else text)}"
     return sentence(f"{name} cannot be judged")
 
 

@@ -204,8 +204,9 @@ def _concept(text: str, *codings: tuple[str, str | None]) -> Resource:
 
 def _diagnostic(report: Report, pdf: bytes) -> Resource:
     """Give the report itself, without what all parts share."""
-    present = [f for f in report.findings if f.status == "present"]
-    codes = {f.snomed: _concept(f.label, (SNOMED, f.snomed)) for f in present if f.snomed}
+    # A receiver acts on a code, and reads of no doubt there.
+    sure = [f for f in report.findings if f.status == "present" and not f.doubt]
+    codes = {f.snomed: _concept(f.label, (SNOMED, f.snomed)) for f in sure if f.snomed}
     lines = list(report.impression)
     for section in report.sections:
         if section.title == COMPARISON:
@@ -308,9 +309,13 @@ def _finding(finding: Finding, common: Resource) -> Resource:
         "category": [_concept("Procedure", (f"{HL7}/observation-category", "procedure"))],
         "code": _concept("EKG impression", (LOINC, EKG_IMPRESSION)),
         "valueCodeableConcept": _concept(
-            finding.label, (SNOMED, finding.snomed), (f"{OWN}:statement", finding.code)
+            f"{finding.label}, uncertain" if finding.doubt else finding.label,
+            (SNOMED, finding.snomed),
+            (f"{OWN}:statement", finding.code),
         ),
     }
+    if finding.doubt:
+        resource["note"] = [{"text": f"Uncertain: {finding.doubt}."}]
     if finding.urgency in ("critical", "urgent"):
         code = "AA" if finding.urgency == "critical" else "A"
         resource["interpretation"] = [

@@ -212,13 +212,13 @@ def topic_of(question: str) -> Topic | None:
     return None
 
 
-def says_what_no_ecg_tells(text: str) -> str | None:
-    """Find out whether a sentence affirms something that no ECG tells.
+def goes_beyond(text: str) -> str | None:
+    """Find out whether a sentence affirms what no ECG tells, or a sign that nobody looked for.
 
     Parameters
     ----------
     text : str
-        One sentence of an answer.
+        One sentence of a draft or an answer.
 
     Returns
     -------
@@ -227,34 +227,15 @@ def says_what_no_ecg_tells(text: str) -> str | None:
 
     Examples
     --------
-    >>> says_what_no_ecg_tells("The patient has diabetes.")
+    >>> goes_beyond("The patient has diabetes.")
     'another disease: this is not diagnosed by an ECG; other tests are made for it'
-    >>> says_what_no_ecg_tells("Diabetes cannot be seen on an ECG.") is None
+    >>> goes_beyond("Diabetes cannot be seen on an ECG.") is None
     True
-    """
-    topic = topic_of(text)
-    if topic is None or (DECLINES.search(text) and not re.search(r"\d ?(mg|mmol|%)", text)):
-        return None
-    return f"{topic.name}: {topic.why}"
-
-
-def names_what_is_not_sought(text: str) -> str | None:
-    """Find out whether a sentence tells of a sign that no criterion looks for.
-
-    Parameters
-    ----------
-    text : str
-        One sentence of a draft.
-
-    Returns
-    -------
-    str or None
-        Why it may not be said; None if it names none.
-
-    Examples
-    --------
-    >>> names_what_is_not_sought("There are prominent U waves.")
+    >>> goes_beyond("There are prominent U waves.")
     'no criterion looks for U waves'
     """
+    topic = topic_of(text)
+    if topic and (not DECLINES.search(text) or re.search(r"\d ?(mg|mmol|%)", text)):
+        return f"{topic.name}: {topic.why}"
     found = NOT_SOUGHT.search(text)
     return None if found is None else f"no criterion looks for {found[0]}"

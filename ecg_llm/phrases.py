@@ -111,26 +111,6 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def absent(name: str) -> str:
-    """Say that a finding is absent.
-
-    Parameters
-    ----------
-    name : str
-        Its label.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> absent("atrial fibrillation"), absent("tall peaked T waves, as in hyperkalaemia")
-    ('atrial fibrillation is absent', 'tall peaked T waves, as in hyperkalaemia are absent')
-    """
-    return said_to_be(name, "absent")
-
-
 def said_to_be(name: str, what: str) -> str:
     """Say something of a finding, in the number of its name.
 

@@ -27,7 +27,7 @@ from ecg_llm.scp import task_columns, with_classes
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-_FINE_S = np.arange(-0.2, 0.2001, 0.008)
+_FINE_S = np.arange(-0.2, 0.2001, 0.002)
 _GOOD_CORRELATION = 0.9
 _CLEARLY = 0.1
 """By so much must leads correlate better if columns are taken to show the same stretch."""
@@ -285,8 +285,10 @@ def _begin(
     longest = max(float(t[-1]) for t, _, _ in pairs.values())
     spare = max(record.duration_s - longest, 0.0) + 0.4
     shifts = np.arange(-0.4, spare + 0.001, 0.008)
-    scored = [(_correlation(values, np.interp(at + s, grid, truth)), float(s)) for s in shifts]
-    places = [shift for _, shift in sorted(scored, reverse=True)[:12]]
+    fit = np.array([_correlation(values, np.interp(at + s, grid, truth)) for s in shifts])
+    # One place a beat: beside the best one all others that fit are neighbours of it.
+    peaks = np.flatnonzero(np.r_[True, fit[1:] >= fit[:-1]] & np.r_[fit[:-1] > fit[1:], True])
+    places = shifts[peaks[np.argsort(-fit[peaks])[:12]]].tolist()
     return max(((place, correlations(place)) for place in places), key=lambda one: one[1])
 
 

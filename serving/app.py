@@ -20,7 +20,8 @@ from ecg_llm.serving.answering import Answering
 from ecg_llm.serving.audit import AuditLog
 from ecg_llm.serving.chat_routes import chat_router
 from ecg_llm.serving.ecg_routes import ecg_router
-from ecg_llm.serving.engine import EngineHost, EngineSpec
+from ecg_llm.serving.engine import EngineHost
+from ecg_llm.serving.engine_spec import EngineSpec
 from ecg_llm.serving.errors import (
     BadFileError,
     BadRequestError,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.result import Result
-from ecg_llm.serving.engine import EngineHost, EngineSpec, RemoteModel, Usage
+from ecg_llm.serving.engine import EngineHost, RemoteModel, Usage
+from ecg_llm.serving.engine_spec import EngineSpec
 
 if TYPE_CHECKING:
     from ecg_llm.lm import TextModel

@@ -139,7 +139,10 @@ async def _read(server: Server, call: Call, request: ChatRequest) -> _Asked:
     history = _history(request.messages)
     uploads = uploads_of(request.messages, server.settings.max_files)
     await server.record(call, "/v1/chat/completions", uploads, model)
-    found = [await server.intake.analyse(call, upload, request.ecg) for upload in uploads]
+    found = [
+        await server.intake.analyse(call, upload, request.ecg, earlier=upload is not uploads[-1])
+        for upload in uploads
+    ]
     wanted = request.max_completion_tokens or request.max_tokens or server.settings.max_new_tokens
     return _Asked(
         request=request,

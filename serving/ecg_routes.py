@@ -122,9 +122,7 @@ def ecg_router(server: Server) -> APIRouter:
         found = await server.intake.analyse(call, uploads["file"], fields)
         earlier = None
         if "earlier" in uploads:
-            # The patient is the same; age and sex of the earlier file are its own.
-            told = fields.model_copy(update={"age": None})
-            earlier = await server.intake.analyse(call, uploads["earlier"], told)
+            earlier = await server.intake.analyse(call, uploads["earlier"], fields, earlier=True)
         report = await server.answering.report(
             call,
             found,

@@ -25,7 +25,7 @@ PAGE_PX = 1800
 
 
 def analyse_file(
-    upload: Upload, told: ReadingFields, bounds: Settings
+    upload: Upload, told: ReadingFields, bounds: Settings, earlier: bool = False
 ) -> tuple[Analysis, dict[str, float]]:
     """Read a file, judge its quality, measure it and apply the criteria.
 
@@ -37,6 +37,9 @@ def analyse_file(
         What the client says of it.
     bounds : Settings
         What it may hold.
+    earlier : bool
+        Whether it is an earlier ECG of the patient: its age is its own, and so is its sex, which
+        tells a mix-up.
 
     Returns
     -------
@@ -52,12 +55,12 @@ def analyse_file(
 
     with clocked() as stages_ms:
         with stage("read"):
-            record = _read(upload, told, bounds)
+            record = _read(upload, told, bounds, earlier)
         analysis = analyse(record)
     return analysis, stages_ms
 
 
-def _read(upload: Upload, told: ReadingFields, bounds: Settings) -> ECGRecord:
+def _read(upload: Upload, told: ReadingFields, bounds: Settings, earlier: bool) -> ECGRecord:
     """Read a file within its bounds, and put what the client says over what it says."""
     from ecg_llm.io import read_bytes
     from ecg_llm.quality import readable_part
@@ -69,9 +72,9 @@ def _read(upload: Upload, told: ReadingFields, bounds: Settings) -> ECGRecord:
             f"{record.source}: {record.duration_s:.0f} s long; at most "
             f"{bounds.max_duration_s:.0f} s are taken in. Cut out the stretch to be judged."
         )
-    if told.age is not None:
+    if told.age is not None and not earlier:
         record = replace(record, age_years=told.age)
-    if told.sex is not None:
+    if told.sex is not None and not (earlier and record.sex):
         record = replace(record, sex=told.sex)
     return readable_part(record) if told.partial else record
 

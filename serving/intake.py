@@ -36,7 +36,9 @@ class Intake:
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="ecg-intake")
         self._kept = _Kept(settings.cache_bytes)
 
-    async def analyse(self, call: Call, upload: Upload, fields: ReadingFields) -> Analysis:
+    async def analyse(
+        self, call: Call, upload: Upload, fields: ReadingFields, *, earlier: bool = False
+    ) -> Analysis:
         """Read and measure an upload.
 
         Parameters
@@ -47,6 +49,8 @@ class Intake:
             The file.
         fields : ReadingFields
             What the client says of it.
+        earlier : bool
+            Whether it is an earlier ECG of the patient.
 
         Returns
         -------
@@ -59,7 +63,7 @@ class Intake:
         """
         # The key is of our making: from every byte and option, and who sent them.
         told = ReadingFields(**fields.model_dump(include=set(ReadingFields.model_fields)))
-        said = told.model_dump_json()
+        said = f"{told.model_dump_json()}\0{earlier}"
         digest = hashlib.sha256(f"{call.caller}\0{upload.filename}\0{said}\0".encode())
         digest.update(upload.data)
         key = digest.hexdigest()
@@ -67,7 +71,7 @@ class Intake:
         if known is not None:
             return known
         analysis: Analysis
-        analysis, stages_ms = await self.run("analyse", upload, told, self._settings)
+        analysis, stages_ms = await self.run("analyse", upload, told, self._settings, earlier)
         call.add(stages_ms)
         self._kept.put(key, analysis)
         return analysis

@@ -98,6 +98,28 @@ def test_present_findings_are_there_with_snomed_and_evidence() -> None:
     assert diagnostic["status"] == "preliminary"
 
 
+def test_an_uncertain_finding_is_told_as_such_and_is_no_conclusion() -> None:
+    """What criterion and encoder disagree on stood there as if it were sure."""
+    record = read_record(EXAMPLES[1])
+    report = measured(record)
+    first = next(f for f in report.findings if f.status == "present" and f.snomed)
+    doubted = replace(first, doubt="the criterion is met, the encoder gives 0.02")
+    findings = tuple(doubted if f is first else f for f in report.findings)
+    report = report.model_copy(update={"findings": findings})
+    bundle = to_fhir(report, record, pdf=b"%PDF-", issued=WHEN)
+    validated(bundle)
+    (told,) = (
+        one
+        for one in resources(bundle, "Observation")
+        if "note" in one and one["note"][0]["text"].startswith("Uncertain")
+    )
+    assert told["valueCodeableConcept"]["text"] == f"{first.label}, uncertain"
+    assert "the encoder gives 0.02" in told["note"][0]["text"]
+    (diagnostic,) = resources(bundle, "DiagnosticReport")
+    codes = {c["coding"][0]["code"] for c in diagnostic["conclusionCode"]}
+    assert codes and first.snomed not in codes
+
+
 def test_the_pdf_is_the_presented_form() -> None:
     (diagnostic,) = resources(example(EXAMPLES[0]), "DiagnosticReport")
     (form,) = diagnostic["presentedForm"]

@@ -239,7 +239,7 @@ def judge_pages(net: nn.Module, pack: Pack, reads: PageReads) -> dict[str, float
         signal = reads.signals[chosen].astype(np.float32)
         seen = np.isfinite(signal)
         odds = logits_of(net, np.nan_to_num(signal), seen, reads.calibrated[chosen])
-        aucs = task_aucs(pack.labels[reads.row[chosen]], odds, 1)
-        if "super" in aucs:
-            found[f"super AUC, {name} pages"] = aucs["super"]
+        area = task_aucs(pack.labels[reads.row[chosen]], odds)["super"]
+        if area == area:  # NaN: no class has pages with and without it
+            found[f"super AUC, {name} pages"] = area
     return found

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.drafted import drafted, left_over, speaks_of
-from ecg_llm.answer.limits import for_sex, judged
+from ecg_llm.answer.limits import judged
 from ecg_llm.answer.measured import expected_word, measured_answer, with_acute
 from ecg_llm.answer.overview import alerts, report_of
-from ecg_llm.answer.pleas import COMPARES, pleaded
-from ecg_llm.answer.question import Asked, in_context, read_question
-from ecg_llm.answer.several import of_several
+from ecg_llm.answer.question import ASKS_FOR, CLOSED, TAG, Asked, in_context, read_question
+from ecg_llm.answer.several import COMPARES, of_several
 from ecg_llm.answer.spoken import plain
+from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.compose import refusal
 from ecg_llm.ground.check import brief
@@ -103,7 +103,10 @@ def respond(
     asked = in_context(own, history)
     asked = replace(asked, closed=False) if beyond else asked  # half a question has no yes or no
     told, whole = _without_model(question, beyond, own, asked, known, analyses)
-    known, asked = for_sex(asked, known), with_acute(asked, known)
+    if asked.sex is not None:  # whose limits are asked for
+        facts, record = replace(known.facts, sex=asked.sex), replace(known.record, sex=asked.sex)
+        known = replace(known, facts=facts, record=record)
+    asked = with_acute(asked, known)
     if not whole and (model is None or _by_record(own, asked, known, model)):
         told, whole = [*told, *measured_answer(asked, known, present)], True
     yield from _shown(told)
@@ -134,12 +137,33 @@ def _without_model(
         told.append(Claim(text=ONE_ECG, status="unverifiable", kind="unknown"))
         if not own.named:
             return told, True
-    if wrong := pleaded(question, known):
+    if wrong := _pleaded(question, known):
         whole = any(one.claim.subject == "NORM" for one in wrong)
         claims = [] if whole else [c for one in wrong for c in measured_claims(one, known)]
         claims = claims or measured_answer(with_acute(asked, known), known, analyses[-1])
         return [*told, _remark("That is not what was measured."), *dict.fromkeys(claims)], True
     return told, False
+
+
+_ASSERTS = re.compile(
+    r"\b(say|write|confirm|state|admit|agree|tell (me|them)|report|answer|call it|pretend|assume|"
+    r"you are wrong|that is wrong|there is no|is normal|change)\b",
+    re.IGNORECASE,
+)
+
+
+def _pleaded(question: str, known: Known) -> list[CheckedClaim]:
+    """Find what a user wants said, or has confirmed, although the record contradicts it."""
+    tag = TAG.search(question)
+    if tag is not None and not CLOSED.match(question.strip()):
+        question = question[: tag.start()] + "."
+    elif (
+        question.strip().endswith("?")
+        or ASKS_FOR.match(question.strip())
+        or not _ASSERTS.search(question)
+    ):
+        return []
+    return [one for one in known.check(question) if one.status == "contradicted"]
 
 
 def _worded(

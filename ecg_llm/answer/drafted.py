@@ -140,7 +140,8 @@ def speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
     -------
     list of TextClaim
     """
-    wanted = wanted_of(asked)
+    wanted = {code for name in asked.findings for code in (name, *members(name))}
+    wanted |= {without_formula(name) for name in asked.quantities}
     told = [claim for claim in _claims_of(one) if without_formula(claim.subject) in wanted]
     if asked.findings and asked.leads:  # what is said of other leads is no answer
         told = [claim for claim in told if set(claim.leads) & set(asked.leads)]
@@ -190,23 +191,6 @@ def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
         told = [claim for claim in told if claim.kind == "number" or claim.certainty == "unjudged"]
     kinds = ("present", "absent") if asked.findings else ("value",)
     return bool(told) and (bool(one.claims) or one.kind in kinds)
-
-
-def wanted_of(asked: Asked) -> set[str]:
-    """Give the subjects of claims that speak of what was asked.
-
-    Parameters
-    ----------
-    asked : Asked
-        What was asked.
-
-    Returns
-    -------
-    set of str
-        Codes, families and quantities.
-    """
-    wanted = {code for name in asked.findings for code in (name, *members(name))}
-    return wanted | {without_formula(name) for name in asked.quantities}
 
 
 def left_over(spoken: Sequence[Sentence], asked: Asked, expected: str | None) -> Asked | None:

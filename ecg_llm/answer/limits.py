@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import stated_if_so
@@ -71,14 +70,17 @@ def _fits(claim: TextClaim, lead: str | None, known: Known) -> bool | None:
     word = MEASURED.get(claim.subject)
     if word is None or claim.value is None or claim.relation not in _RELATIONS:
         return None
-    values = (known.facts.value(name, lead) for name in word.names)
-    told = next((one.value for one in values if one.value is not None), None)
-    if told is None:
-        return None
-    told = abs(told) if word.sign == "size" else -told if word.sign == "down" else told
-    told = round(told, 2 if word.kind in ("voltage", "ratio") else 0)
+    values = [known.facts.value(name, lead).value for name in word.names]
+    measured_as = [value for value in values if value is not None]
+    if claim.subject != "qrs":  # within leads and over all leads: criteria go by the latter
+        measured_as = measured_as[:1]
     low, high = sorted((claim.value, claim.value if claim.high is None else claim.high))
-    return _RELATIONS[claim.relation](told, low, high) != claim.negated
+    fits = set()
+    for value in measured_as:
+        told = abs(value) if word.sign == "size" else -value if word.sign == "down" else value
+        told = round(told, 2 if word.kind in ("voltage", "ratio") else 0)
+        fits.add(_RELATIONS[claim.relation](told, low, high) != claim.negated)
+    return fits.pop() if len(fits) == 1 else None
 
 
 _RELATIONS: dict[str, Callable[[float, float, float], bool]] = {
@@ -112,27 +114,6 @@ def judged(asked: Asked, known: Known) -> Iterator[Claim]:
                 continue
             if asked.leads or not MEASURED[subject].per_lead:
                 yield from _judged(subject, known)
-
-
-def for_sex(asked: Asked, known: Known) -> Known:
-    """Hold values against the limits in men or women that a question asks for.
-
-    Parameters
-    ----------
-    asked : Asked
-        What a question is about.
-    known : Known
-        Of the ECG.
-
-    Returns
-    -------
-    Known
-        The same where it names neither.
-    """
-    if asked.sex is None:
-        return known
-    facts, record = replace(known.facts, sex=asked.sex), replace(known.record, sex=asked.sex)
-    return replace(known, facts=facts, record=record)
 
 
 def _judged(subject: str, known: Known) -> Iterator[Claim]:
@@ -209,20 +190,3 @@ def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:
     text = sentence(f"{shown} {rest}")
     claim = Claim(text=text, status="supported", evidence=(fact,), kind="value")
     return claim, not (reached and below)
-
-
-def with_limits(claim: Claim) -> Claim:
-    """Tell the reference limits beside a value.
-
-    Parameters
-    ----------
-    claim : Claim
-        Of a value.
-
-    Returns
-    -------
-    Claim
-    """
-    limits = claim.evidence[0].criterion if claim.evidence else ""
-    text = f"{claim.text.removesuffix('.')}, {limits}." if limits else claim.text
-    return claim.model_copy(update={"text": text})

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.answer.limits import holds, judged, with_limits
+from ecg_llm.answer.limits import holds, judged
 from ecg_llm.answer.moments import of_moment, times_of
 from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of
 from ecg_llm.answer.question import JUDGES, Asked
 from ecg_llm.answer.waves import (
+    LEAST_MV,
     NEIGHBOURS,
     P_WAVES,
     SIGNS_OF,
@@ -22,7 +23,6 @@ from ecg_llm.answer.waves import (
     of_wave,
     row,
     stated_if_so,
-    without_wave,
 )
 from ecg_llm.claims.finding_check import SHOWS_AS
 from ecg_llm.claims.measured_words import MEASURED
@@ -30,7 +30,7 @@ from ecg_llm.findings.av_block import PR_ERROR_MS
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import MOST_TOLD, finding_says, judged_of, lead_values, value_says
 from ecg_llm.knowledge import concepts
-from ecg_llm.phrases import absent, amount, measured, sentence
+from ecg_llm.phrases import amount, measured, said_to_be, sentence
 from ecg_llm.report import Claim
 from ecg_llm.statements import (
     denied_claim,
@@ -38,6 +38,7 @@ from ecg_llm.statements import (
     located_claims,
     ruled_out,
     said_by_another,
+    value_claim,
 )
 from ecg_llm.vocabulary import ACUTE, label, members
 
@@ -153,13 +154,13 @@ def _of_finding(
 def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
-        told = [without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
+        told = [_without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
         told = told or list(stated_if_so(P_WAVES, known) if subject == "p_amp" else ())
         text = sentence(f"{MEASURED[subject].label} in {asked.leads[0]} was not measured")
         return told or [Claim(text=text, status="unverifiable", kind="unknown")]
     if MEASURED[subject].per_lead and not known.facts.leads:
         found = of_wave(subject, known) if subject in SIGNS_OF else ()
-        return [claim for claim in found if claim.kind != "absent"] or [
+        return [claim for claim in found if claim.kind == "present"] or [
             Claim(text=NO_LEADS, status="unverifiable", kind="unknown")
         ]
     if asked.leads and MEASURED[subject].per_lead:
@@ -178,7 +179,9 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
         return list(_evidence_of(RESTS_IN[subject], known))
     if subject in _SUMS:
         return list(_sum_says(subject, known))
-    told = [with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]
+    told = [_with_limits(c) if asked.about in JUDGES else c for c in value_says(subject, known)]
+    if subject == "qrs" and asked.proposes and (q := known.facts.value("qrs_global_ms")).known:
+        told.append(value_claim(known.record, "qrs_global_ms", q))
     if asked.about == "method":
         told += list(_method_of(subject, known))
     told += list(of_leads(asked.leads, known)) if subject == "qrs" and asked.leads else []
@@ -197,6 +200,21 @@ def _probability(code: str, known: Known) -> Iterator[Claim]:
         fact = measured(name, finding.probability)
         text = sentence(f"{name}: {finding.probability:.2f}")
         yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+
+
+def _without_wave(claim: Claim, subject: str) -> Claim:
+    """Say of a height of nothing that there is no wave."""
+    fact = claim.evidence[0]
+    if subject not in ("q_amp", "r_amp", "s_amp") or abs(float(fact.value or 0)) >= LEAST_MV:
+        return claim
+    return claim.model_copy(update={"text": f"No {subject[0].upper()} wave in {fact.lead}."})
+
+
+def _with_limits(claim: Claim) -> Claim:
+    """Tell the reference limits beside a value."""
+    limits = claim.evidence[0].criterion if claim.evidence else ""
+    text = f"{claim.text.removesuffix('.')}, {limits}." if limits else claim.text
+    return claim.model_copy(update={"text": text})
 
 
 def _method_of(subject: str, known: Known) -> Iterator[Claim]:
@@ -290,7 +308,7 @@ def _denied(claim: Claim, code: str, known: Known, *, behind_no: bool) -> Claim:
     if not behind_no:
         text = claim.text.removesuffix(".")
         return claim.model_copy(update={"text": f"{text}: {decides}."}) if decides else claim
-    text = absent(label(code))
+    text = said_to_be(label(code), "absent")
     return claim.model_copy(update={"text": sentence(f"{text} ({decides})" if decides else text)})
 
 

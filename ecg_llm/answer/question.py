@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import Literal
 
 from ecg_llm.answer.moments import Moment, read_moment
-from ecg_llm.answer.pleas import CLOSED, TAG
 from ecg_llm.answer.spoken import plain
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.leads import lead_groups
@@ -76,6 +75,16 @@ class Asked:
         return bool(self.findings or self.quantities)
 
 
+CLOSED = re.compile(
+    r"(is|are|does|do|did|can|could|has|have|any|was|were|would|will)\b", re.IGNORECASE
+)
+"""How a question begins that yes or no answers."""
+TAG = re.compile(
+    r",?\s*\b(is it not|isn't it|is it|isn't that so|is that (right|correct)|right|correct|yes|no|"
+    r"or not|don't you (think|agree)|do you agree|agreed)\s*\?\s*$",
+    re.IGNORECASE,
+)
+"""What asks to confirm."""
 _ABOUT = (
     (
         "open",
@@ -212,7 +221,7 @@ _WHOLE = re.compile(
     r"(old|first|earlier|previous|last|new|other) one)\b",
     re.IGNORECASE,
 )
-_ASKS_FOR = re.compile(
+ASKS_FOR = re.compile(
     r"((at|in|on|to|for) (what|which)|(total )?number of|what|which|where|why|how|when|who|"
     r"explain|describe|tell|compare|show|list|give|name|enumerate|summari[sz]e)\b",
     re.IGNORECASE,
@@ -324,7 +333,7 @@ def _about(text: str, items: Sequence[Item], *, named: bool, values: bool) -> st
     about = next((name for name, words in _ABOUT if re.search(words, text, re.I)), None)
     rhythm = _RHYTHM.search(text) is not None
     match about:
-        case "normal" if _LISTS.search(text) and _ASKS_FOR.match(text.strip()):
+        case "normal" if _LISTS.search(text) and ASKS_FOR.match(text.strip()):
             return "report"
         case "why" if not named and _EXPLAIN.search(text) and not rhythm:
             return "report"
@@ -385,7 +394,7 @@ def _is_closed(
     if CLOSED.match(text) or TAG.search(text):
         return True
     said = bool(findings or _proposed(text, quantities)) or about == "normal"
-    return said and not _ASKS_FOR.match(text)
+    return said and not ASKS_FOR.match(text)
 
 
 _WORDS = (

@@ -9,7 +9,6 @@ from dataclasses import replace
 from ecg_llm.analysis import Analysis
 from ecg_llm.answer.measured import measured_answer, with_acute
 from ecg_llm.answer.overview import report_of
-from ecg_llm.answer.pleas import CHANGED, COMPARES
 from ecg_llm.answer.question import Asked
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.compare import compare, comparison_claims
@@ -34,6 +33,30 @@ _AGAINST = re.compile(
     r"longer|shorter|faster|slower|same|unchanged|improv\w+|worsen\w+|progress\w*)\b",
     re.IGNORECASE,
 )
+COMPARES = re.compile(
+    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|"
+    r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
+    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
+    r"week|visit|admission)|"
+    r"(better|(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|progression of|unchanged|"
+    r"resolved?|compare|"
+    r"different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
+    r"difference|the same as|"
+    r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
+    r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
+    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording)|"
+    r"(was|were|had) [\w ]{1,40}\b(last|previous) (year|month|week|visit))\b",
+    re.IGNORECASE,
+)
+"""Words that ask what has changed since an earlier ECG."""
+_CHANGED = re.compile(
+    r"\b(before|earlier|previous\w*|last time|shifted|changed?|longer|shorter|still|again|"
+    r"any ?more|(in|de)creased|since|changes|risen|fallen|faster|slower|wider|narrower|up or down|"
+    r"go(ne)? (up|down)|same|stable|now|new(ly)?|old|gone|resolved?|"
+    r"(go|went) away|disappear\w*|yesterday)\b",
+    re.IGNORECASE,
+)
+"""Words that ask for a change, where an earlier ECG is at hand."""
 _PLACE = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2}
 
 
@@ -62,7 +85,7 @@ def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> lis
             return list(_of(place, asked, analyses))
         return None
     about_one = asked.named or asked.leads or asked.about == "rhythm"
-    changes = COMPARES.search(question) or CHANGED.search(question) or asked.about == "since"
+    changes = COMPARES.search(question) or _CHANGED.search(question) or asked.about == "since"
     if changes and not asked.proposes:
         told = _comparison(asked, analyses[-1], analyses[-2])
         if told or not about_one:

@@ -173,26 +173,6 @@ def short(code: str) -> str:
     return label(code).partition(", as ")[0]
 
 
-def without_wave(claim: Claim, subject: str) -> Claim:
-    """Say of a height of nothing that there is no wave.
-
-    Parameters
-    ----------
-    claim : Claim
-        A height in one lead.
-    subject : str
-        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
-
-    Returns
-    -------
-    Claim
-    """
-    if subject not in ("q_amp", "r_amp", "s_amp") or _is_wave(claim.evidence[0]):
-        return claim
-    text = f"No {subject[0].upper()} wave in {claim.evidence[0].lead}."
-    return claim.model_copy(update={"text": text})
-
-
 def _is_wave(fact: Evidence) -> bool:
     """Whether a height is one of a wave that is there."""
     return isinstance(fact.value, int | float) and abs(fact.value) >= LEAST_MV

@@ -17,6 +17,7 @@ from ecg_llm.cli.figures import (
     PtbXl,
     folder,
     judging_folds,
+    made,
     progress,
     show,
 )
@@ -210,6 +211,8 @@ def eval_encoder(
         raise ConfigError(f"--leads {leads!r}: give 12 and any of {'; '.join(LEAD_SETS)}.")
     if encoder is not None and pictures is not None:
         raise ConfigError("--pictures are of what ships: leave --encoder out.")
+    if pictures is not None:
+        made(pictures)
     result = evaluate(
         folder(data, "PTB-XL"),
         folds=judging_folds(folds, data),
@@ -223,11 +226,9 @@ def eval_encoder(
     else:
         show(result, json_)
     if pictures is not None:
-        from ecg_llm.eval.pictures import draw_trust
-        from ecg_llm.eval.representation import draw
+        from ecg_llm.eval.pictures import draw
 
-        pictures.mkdir(parents=True, exist_ok=True)
-        for path in [*draw_trust(result, pictures), *draw(data, pictures)]:
+        for path in draw(result, data, pictures):
             typer.echo(str(path), err=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -159,6 +160,29 @@ def read_folds(text: str) -> tuple[int, ...]:
         raise ConfigError(f"--folds {text!r}: write them as 9 or 1,2,3.") from None
 
 
+def made(out: Path) -> Path:
+    """Make the folder of the results, before any work is done for them.
+
+    Parameters
+    ----------
+    out : Path
+        As given.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If nothing can be written there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if not os.access(out, os.W_OK):
+        raise ConfigError(f"{out}: nothing can be written there; give another place.")
+    return out
+
+
 def folder(data: Path, what: str) -> Path:
     """Make sure that a folder is there.
 
@@ -179,5 +203,5 @@ def folder(data: Path, what: str) -> Path:
         If there is no such folder.
     """
     if not data.is_dir():
-        raise ConfigError(f"--data {data}: no such folder; give the folder of {what}.")
+        raise ConfigError(f"{data}: no such folder; give the folder of {what}.")
     return data

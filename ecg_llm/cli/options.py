@@ -137,6 +137,24 @@ class Reading:
 
         return self._told(read_record(path, fs=self.fs, unit=self.unit, leads=self.leads))
 
+    def read_earlier(self, path: Path) -> ECGRecord:
+        """Read an earlier ECG: its age is its own, and so is its sex, which tells a mix-up.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        ECGRecord
+            Of the sex that was told where the file names none.
+        """
+        record = replace(self, age_years=None, sex=None).read(path)
+        if record.sex is not None or self.sex is None:
+            return record
+        return replace(record, sex=self.sex.value)
+
     def read_ref(self, ref: RecordRef) -> ECGRecord:
         """Read one record of a folder.
 

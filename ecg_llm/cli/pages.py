@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ecg_llm.cli.figures import Folds, Json, PtbXl, Steps, folder, judging_folds, progress, show
+from ecg_llm.cli.figures import (
+    Folds,
+    Json,
+    PtbXl,
+    Steps,
+    folder,
+    judging_folds,
+    made,
+    progress,
+    show,
+)
 from ecg_llm.errors import ConfigError
 
 
@@ -32,7 +42,7 @@ def train_pages(
     recipe = dataclasses.replace(
         PageRecipe(), **{name: value for name, value in given.items() if value is not None}
     )
-    out.mkdir(parents=True, exist_ok=True)
+    made(out)
 
     def on_step(step: int, total: int, loss: float) -> None:
         if (step + 1) % 50 == 0 or step + 1 == total:
@@ -66,7 +76,7 @@ def train_page_criteria(
         PageCriteriaRecipe(), **{name: value for name, value in given.items() if value is not None}
     )
     written = train(
-        folder(data, "PTB-XL"), out, recipe=recipe, limit=limit, progress=progress("page")
+        folder(data, "PTB-XL"), made(out), recipe=recipe, limit=limit, progress=progress("page")
     )
     for sign, values in written["trust"].items():
         typer.echo(f"{sign}: {values}")

@@ -157,7 +157,7 @@ def report(
     from ecg_llm.assistant import analyse, report_on
 
     record = told.read(path)
-    past = None if earlier is None else analyse(told.read(earlier))
+    past = None if earlier is None else analyse(told.read_earlier(earlier))
     found = analyse(record)
     made = report_on(found, model=model, keep_draft=keep_draft, earlier=past)
     if chosen is Format.TEXT and output is None:

@@ -15,6 +15,7 @@ from ecg_llm.cli.figures import (
     Seed,
     Steps,
     folder,
+    made,
     progress,
     read_folds,
 )
@@ -55,7 +56,7 @@ def train_delineator(
     if steps is not None:
         student = dataclasses.replace(recipe.student, steps=steps)
         recipe = dataclasses.replace(recipe, student=student)
-    out.mkdir(parents=True, exist_ok=True)
+    made(out)
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
         if (step + 1) % 50 == 0 or step + 1 == total:
@@ -85,6 +86,7 @@ def train_quality(
     """
     from ecg_llm.training.quality_gate import train
 
+    made(out.parent)
     train(folder(data, "the open data sets"), out, seed=seed, progress=progress("record"))
     typer.echo(str(out))
 
@@ -110,6 +112,7 @@ def train_noise(
     """
     from ecg_llm.training.noise import train
 
+    made(out.parent)
     card = train(
         folder(data, "PTB-XL"),
         items,
@@ -135,7 +138,7 @@ def train_rhythm(
     """
     from ecg_llm.training.rhythm import train
 
-    train(folder(data, "PTB-XL"), out, seed=seed, progress=progress("record"))
+    train(folder(data, "PTB-XL"), made(out), seed=seed, progress=progress("record"))
     typer.echo(str(out / "rhythm.json"))
 
 
@@ -170,7 +173,7 @@ def train_text(
 
     figures = train(
         folder(data, "PTB-XL"),
-        out,
+        out if withhold else made(out),
         recipe=recipe,
         withheld=tuple(key.strip() for key in withhold.split(",")) if withhold else (),
         progress=progress("record"),
@@ -204,7 +207,7 @@ def train_probabilities(
 
     figures = train(
         folder(data, "PTB-XL"),
-        out,
+        made(out),
         blind=folder(blind, "an encoder that has not seen the folds"),
         head=folder(head, "its head"),
         folds=read_folds(folds),
@@ -325,6 +328,7 @@ def train_head(
     from ecg_llm.training.pack import STAMP, packed_at
 
     data = folder(data, "the data sets")
+    made(out)
     beside = encoder / "packed"
     where = packed or (beside if (beside / STAMP).is_file() else out / "packed")
     records = packed_at(data, where, workers=workers, progress=progress("record"))

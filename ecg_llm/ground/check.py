@@ -7,19 +7,20 @@ from collections.abc import Iterable, Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
+from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.ground.affirmed import (
     adds_nothing,
     affirmed,
     breaks_rule,
     denied_without_facts,
+    less_sure,
     unfit,
 )
-from ecg_llm.ground.in_place import with_numbers
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
-from ecg_llm.ground.sentence import HEADING, Sentence, evidence_of
+from ecg_llm.ground.sentence import HEADING, NUMBER, Sentence, evidence_of, shown_value
 from ecg_llm.ground.stray import stray_number
-from ecg_llm.outside import DECLINES, names_what_is_not_sought, says_what_no_ecg_tells
+from ecg_llm.outside import DECLINES, goes_beyond
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
 from ecg_llm.vocabulary import canonical_code
@@ -72,7 +73,7 @@ def check_sentence(
         evidence = evidence_of(claims)
         return [Sentence(text=fit, before=before, evidence=evidence, claims=claims, change=change)]
 
-    if outside := says_what_no_ecg_tells(text) or names_what_is_not_sought(text):
+    if outside := goes_beyond(text):
         return no(outside)
     checked = known.check(text)
     if reason := _broken(text) or stray_number(text, known):
@@ -95,7 +96,7 @@ def check_sentence(
             return no(SAID_ALREADY)
         return yes(text, checked)
     reason = "; ".join(dict.fromkeys(claim.reason for claim in bad))
-    fixed = with_numbers(text, bad, known)
+    fixed = _with_numbers(text, bad, known)
     if fixed is not None and not breaks_rule(fixed):
         change = Change(action="corrected", draft=text, shipped=fixed, reason=reason)
         return no(reason) if fixed in said else yes(fixed, known.check(fixed), change)
@@ -159,6 +160,54 @@ def brief(claim: Claim, said: set[str]) -> Claim:
     if claim.kind in ("present", "unknown") and told:
         return claim.model_copy(update={"text": sentence(head)})
     return claim
+
+
+_NOT_IN_PLACE = ("atrial_rate", "rr_cv")
+"""Quantities whose usual value means something else in a rhythm without P waves."""
+
+
+def _with_numbers(text: str, bad: Sequence[CheckedClaim], known: Known) -> str | None:
+    """Put measured numbers in place of wrong ones; None if the sentence still does not hold."""
+    for one in sorted(bad, key=lambda checked: -checked.claim.start):
+        claim = one.claim
+        shown = NUMBER.findall(claim.text)
+        value = _measured_value(one, known)
+        if (
+            claim.kind != "number"
+            or claim.subject in _NOT_IN_PLACE
+            or one.status != "contradicted"
+            or (claim.relation, claim.high, claim.role) != ("=", None, "measured")
+            or len({item.lead for item in one.evidence}) != 1
+            or len(shown) != 1
+            or claim.text == shown[0]  # without its unit, something else may be meant
+            or not claim.value
+            or value is None
+        ):
+            return None
+        written, decimals = shown_value(shown[0])
+        factor = abs(claim.value / written) if written else 0.0
+        if not factor:
+            return None
+        if MEASURED[claim.subject].sign in ("size", "down"):
+            value = abs(value)
+        new = f"{value / factor:.{decimals}f}".replace("-", "−")
+        text = text[: claim.start] + claim.text.replace(shown[0], new) + text[claim.end :]
+    held = known.check(text)
+    if not held or any(claim.status != "supported" for claim in held):
+        return None
+    numbers = [one.claim for one in held if one.claim.kind == "number"]
+    told = {(claim.subject, claim.leads, claim.value) for claim in numbers}
+    return text if len(told) == len(numbers) and not less_sure(text, held, known) else None
+
+
+def _measured_value(checked: CheckedClaim, known: Known) -> float | None:
+    """Give the value that a number should have been: the usual one of its quantity."""
+    word = MEASURED.get(checked.claim.subject)
+    lead = checked.claim.leads[0] if checked.claim.leads else None
+    usual = None if word is None else known.facts.value(word.names[0], lead).value
+    if usual is not None:
+        return float(usual)
+    return next((i.value for i in checked.evidence if isinstance(i.value, int | float)), None)
 
 
 _HERE = re.compile(r"\b(here|(this|the) (patient|ECG|EKG|tracing|recording))\b", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +15,21 @@ PX_MM = 5
 """Pixels a millimetre of the straightened page: 8 ms at 25 mm/s."""
 MOST_MM = 460.0
 """No page is longer."""
-_POWERS = [(i, j) for i in range(4) for j in range(4) if 0 < i + j <= 3]
+_DEGREE, _FINE_DEGREE = 3, 5
+"""Of the map by the slopes that the net tells, and by places that the ruling tells."""
 _STIFF = 0.003
 """Weight of keeping the paper plane, against cells that see it bent."""
 _NODE_MM = 5.0
 _TILE_MM = 40
-_PER_MM = (0.2, 0.4, 0.6, 1.0)
+PER_MM = (0.2, 0.4, 0.6, 1.0)
 """Rulings repeat every 5 mm and, with the harmonics of that, oftener; small squares every 1 mm."""
 _SCALES = np.exp(np.linspace(-0.12, 0.12, 121))
 _NEARBY = 0.035
 _STANDS_OUT = 1.4
 _BLUR_PX = 110.0
+_FAR_MM = 0.6
+"""Places that are so far off count half."""
+_STIFF_PLACES = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,7 @@ class Paper:
     Attributes
     ----------
     weights : np.ndarray, shape (2, n)
-        Of the powers of the pixel's place, for millimetres along and down.
+        Of the powers of the pixel's place, for millimetres along and down from ``centre``.
     centre, unit : np.ndarray, shape (2,); float
         What is taken off a pixel's place, and by what it is divided.
     box : tuple of float, mm
@@ -62,7 +66,8 @@ class Paper:
         -------
         np.ndarray, shape (..., 2), mm
         """
-        return np.asarray(_powers((points - self.centre) / self.unit) @ self.weights.T, np.float64)
+        powers = _powers((points - self.centre) / self.unit, self._degree)
+        return np.asarray(powers @ self.weights.T, np.float64)
 
     def jacobian(self, points: Points) -> Points:
         """Give how millimetres change with pixels.
@@ -77,8 +82,14 @@ class Paper:
         np.ndarray, shape (..., 2, 2)
             Rows: along, down; columns: x, y.
         """
-        slopes = _slopes((points - self.centre) / self.unit) / self.unit  # (..., 2, n)
+        slopes = (
+            _slopes((points - self.centre) / self.unit, self._degree) / self.unit
+        )  # (..., 2, n)
         return np.asarray(np.einsum("...an,mn->...ma", slopes, self.weights), np.float64)
+
+    @property
+    def _degree(self) -> int:
+        return _FINE_DEGREE if self.weights.shape[1] > len(_exponents(_DEGREE)) else _DEGREE
 
     def pixels(self, mm: Points) -> Points:
         """Give the pixels of places on the paper.
@@ -148,16 +159,22 @@ def find_paper(sight: Sight) -> Paper | None:
     return _ruled(paper, sight, cells[good], wanted, weight.reshape(-1)[good])
 
 
-def _powers(points: Points) -> Points:
-    x, y = points[..., 0], points[..., 1]
-    return np.stack([x**i * y**j for i, j in _POWERS], axis=-1)
+def _exponents(degree: int) -> list[tuple[int, int]]:
+    """Give the powers of x and y in a polynomial that is 0 at the origin."""
+    every = range(degree + 1)
+    return [(i, j) for i in every for j in every if 0 < i + j <= degree]
 
 
-def _slopes(points: Points) -> Points:
+def _powers(points: Points, degree: int) -> Points:
     x, y = points[..., 0], points[..., 1]
-    zero = np.zeros_like(x)
-    along = [i * x ** (i - 1) * y**j if i else zero for i, j in _POWERS]
-    down = [j * x**i * y ** (j - 1) if j else zero for i, j in _POWERS]
+    return np.stack([x**i * y**j for i, j in _exponents(degree)], axis=-1)
+
+
+def _slopes(points: Points, degree: int) -> Points:
+    x, y = points[..., 0], points[..., 1]
+    zero, powers = np.zeros_like(x), _exponents(degree)
+    along = [i * x ** (i - 1) * y**j if i else zero for i, j in powers]
+    down = [j * x**i * y ** (j - 1) if j else zero for i, j in powers]
     return np.stack([np.stack(along, axis=-1), np.stack(down, axis=-1)], axis=-2)
 
 
@@ -167,11 +184,11 @@ def _fit(cells: Points, wanted: Points, weight: npt.NDArray[np.floating]) -> Pap
     cells, wanted, weight = cells[near], wanted[near], weight[near].astype(np.float64)
     centre = np.average(cells, axis=0, weights=weight)
     unit = float(max(np.ptp(cells[:, 0]), np.ptp(cells[:, 1]), 64.0)) / 2
-    slopes = _slopes((cells - centre) / unit) / unit  # (cells, axis, powers)
-    degree = np.array([i + j - 1 for i, j in _POWERS], np.float64)
+    slopes = _slopes((cells - centre) / unit, _DEGREE) / unit  # (cells, axis, powers)
+    degree = np.array([i + j - 1 for i, j in _exponents(_DEGREE)], np.float64)
     found = []
     for axis in range(2):
-        flat, target = slopes.reshape(-1, len(_POWERS)), wanted[:, axis].reshape(-1)
+        flat, target = slopes.reshape(-1, len(degree)), wanted[:, axis].reshape(-1)
         size = np.median(np.abs(wanted[:, axis]).max(axis=1))
         robust = np.ones(len(cells))
         for _ in range(4):
@@ -193,19 +210,14 @@ def _boxed(paper: Paper, sight: Sight) -> Paper:
     low, high = low - np.array([25.0, 22.0]), high + np.array([12.0, 18.0])
     middle, half = (low + high) / 2, np.minimum((high - low) / 2, MOST_MM / 2)
     (left, top), (right, bottom) = (middle - half).tolist(), (middle + half).tolist()
-    return Paper(paper.weights, paper.centre, paper.unit, (left, top, right, bottom))
+    return replace(paper, box=(left, top, right, bottom))
 
 
 def _ruled(
     paper: Paper, sight: Sight, cells: Points, wanted: Points, weight: npt.NDArray[np.floating]
 ) -> Paper:
     """Correct the map by the ruling, where it is to be seen."""
-    import cv2
-
-    lattice = paper.lattice()
-    grey = sight.image.min(axis=2).astype(np.float32)
-    dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, 80) * (1 - sight.trace)
-    flat = cv2.remap(dark, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+    lattice, flat = straight_ruling(paper, sight)
     along, down = _spectra(flat), _spectra(flat.T).transpose(1, 0, 2)
     rows, columns = (min(a, b) for a, b in zip(along.shape[:2], down.shape[:2], strict=True))
     if rows == 0 or columns == 0:
@@ -227,7 +239,70 @@ def _ruled(
     near = np.exp(-gap / (2 * _BLUR_PX**2)) + 1e-9
     factor = (near @ found) / near.sum(axis=1, keepdims=True)
     better = _boxed(_fit(cells, wanted * factor[:, :, None], weight), sight)
-    return Paper(better.weights, better.centre, better.unit, better.box, grid_seen=True)
+    return replace(better, grid_seen=True)
+
+
+def straight_ruling(paper: Paper, sight: Sight) -> tuple[Map, Map]:
+    """Straighten what is darker than its surroundings and no tracing.
+
+    Parameters
+    ----------
+    paper : Paper
+        How the paper lies.
+    sight : Sight
+        What the net sees.
+
+    Returns
+    -------
+    lattice : np.ndarray, shape (height, width, 2), px
+        From `Paper.lattice`.
+    flat : np.ndarray, shape (height, width)
+        Darkness at these pixels.
+    """
+    import cv2
+
+    lattice = paper.lattice()
+    grey = sight.image.min(axis=2).astype(np.float32)
+    dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, 80) * (1 - sight.trace)
+    return lattice, cv2.remap(dark, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+
+
+def through_places(
+    paper: Paper, pixels: Points, mm: Points, weight: npt.NDArray[np.floating]
+) -> Paper:
+    """Lay a finer map through known places; those far off count less.
+
+    Parameters
+    ----------
+    paper : Paper
+        The map so far.
+    pixels, mm : np.ndarray, shape (n, 2)
+        Places in the image and on the paper.
+    weight : np.ndarray, shape (n,)
+        How much each counts.
+
+    Returns
+    -------
+    Paper
+        Its origin may have moved.
+    """
+    powers = _powers((pixels - paper.centre) / paper.unit, _FINE_DEGREE)
+    powers = np.concatenate([np.ones((len(powers), 1)), powers], axis=1)
+    degree = np.array([0, *(i + j - 1 for i, j in _exponents(_FINE_DEGREE))], np.float64)
+    found = []
+    for axis in range(2):
+        near = np.ones(len(mm))
+        for _ in range(3):
+            w = weight * near
+            stiff = np.diag(_STIFF_PLACES * w.sum() * degree**2)
+            solved = np.linalg.solve((powers * w[:, None]).T @ powers + stiff,
+                                     (powers * w[:, None]).T @ mm[:, axis])  # fmt: skip
+            near = 1 / (1 + ((powers @ solved - mm[:, axis]) / _FAR_MM) ** 2)
+        found.append(solved)
+    origin, weights = np.split(np.array(found), [1], axis=1)
+    x, y = origin[:, 0].tolist()
+    left, top, right, bottom = paper.box
+    return replace(paper, weights=weights, box=(left - x, top - y, right - x, bottom - y))
 
 
 def _spectra(flat: Map) -> npt.NDArray[np.float64]:
@@ -241,7 +316,7 @@ def _spectra(flat: Map) -> npt.NDArray[np.float64]:
     waves = (tiles - tiles.mean(axis=2, keepdims=True)) * np.hanning(size)
     at = np.arange(size) / PX_MM
     total = np.zeros((*waves.shape[:2], len(_SCALES)))
-    for per_mm in _PER_MM:
+    for per_mm in PER_MM:
         phase = np.exp(-2j * np.pi * per_mm * _SCALES[:, None] * at[None])
         power = np.abs(waves @ phase.T) ** 2
         # Against the power of other scales: neither the tracing nor noise prefers one.

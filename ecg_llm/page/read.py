@@ -14,6 +14,7 @@ from ecg_llm.page.layout import Layout, find_layout
 from ecg_llm.page.net import LONG_PX, PULSE, Sight, look
 from ecg_llm.page.paper import Paper, find_paper
 from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
+from ecg_llm.page.ruling import held_by_ruling
 from ecg_llm.page.speed import told_speed
 from ecg_llm.page.upright import straightened
 
@@ -199,6 +200,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
         As for `read_page`.
     """
     paper = find_paper(sight)
+    paper = paper and held_by_ruling(paper, sight)
     rows = follow_rows(sight, paper) if paper else ()
     if paper is None or not rows:
         raise RecordError(
@@ -218,7 +220,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     gain = pulse or USUAL_GAIN
     speed = told_speed(rows) or USUAL_SPEED
     fs = SAMPLES_MM * speed
-    leads = _leads(rows, layout, gain)
+    leads = _leads(rows, layout, gain, ruled=paper.grid_seen)
     drawn = {
         lead: row for lead, row in leads.items() if np.isfinite(row).sum() > _LEAST_LEAD_S * fs
     }
@@ -239,8 +241,12 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     )
 
 
-def _leads(rows: tuple[Row, ...], layout: Layout, gain: float) -> dict[str, Floats]:
-    """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece."""
+def _leads(rows: tuple[Row, ...], layout: Layout, gain: float, *, ruled: bool) -> dict[str, Floats]:
+    """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece.
+
+    Where the ruling was seen, it tells how much time lies between two places better than the edges
+    of the columns do.
+    """
     edges = np.array(layout.edges_mm)  # [rows, columns + 1]
     usual = float(np.diff(edges, axis=1).mean())
     steps: Floats = np.arange(edges.shape[1], dtype=np.float64) * usual
@@ -252,7 +258,9 @@ def _leads(rows: tuple[Row, ...], layout: Layout, gain: float) -> dict[str, Floa
             to = row.last_mm if whole else edges[r, c + 1] - gap
             places, values = row.between(edges[r, 0 if whole else c] + gap, to)
             if name and np.isfinite(values).sum() > 1:
-                pieces.append((name, strip, _evened(places, edges[r], steps), values))
+                begin = float((edges[r] - steps).mean())
+                at = places - begin if ruled else _evened(places, edges[r], steps)
+                pieces.append((name, strip, at, values))
     longest = [at[-1] for _, strip, at, _ in pieces if strip or layout.n_columns == 1]
     total = max([*longest, steps[-1] if layout.n_columns > 1 else 0.0])
     grid = np.arange(int(total * SAMPLES_MM) + 1) / SAMPLES_MM

@@ -165,3 +165,13 @@ def test_when_extra_beats_come() -> None:
     measurements = replace(ecg.measurements, beats=tuple(beats))
     told = talk(replace(ecg, measurements=measurements, findings=findings), "PVCs at what times?")
     assert f"Their R waves are at {beats[2].r_s:.2f} and {beats[5].r_s:.2f} s." in told
+
+
+def test_a_qrs_beside_a_limit_is_told_within_leads_and_over_all() -> None:
+    """ "QRS > 150?" was "No. QRS duration 144 ms", beside one of 158 ms over all leads."""
+    told = talk(example("00338"), "QRS > 150?")
+    assert (
+        told
+        == "QRS duration 144 ms (spread 15 ms). QRS duration over all leads 158 ms (spread 3 ms)."
+    )
+    assert talk(example("00338"), "QRS > 120?").startswith("Yes. QRS duration 144 ms")

@@ -14,7 +14,7 @@ import gradio as gr
 import pytest
 from starlette.testclient import TestClient
 
-from ecg_llm.app.actions import SHOWN, Actions, _alerts
+from ecg_llm.app.actions import FIELDS, Actions, _alerts
 from ecg_llm.app.client import Case, Client, ServerError, Upload
 from ecg_llm.app.page import build_page
 from ecg_llm.app.run import page_app, server_of
@@ -119,8 +119,9 @@ def test_a_conversation_goes_on_and_a_question_without_an_answer_is_left_out(url
     session, do = Session(), _actions(url)
     session.case = CASE
     session.turns = [{"question": "Stopped?", "sentences": [], "problem": "Stopped."}]
-    *_, (talk, _, _, field) = do.answer(session, None, "Rhythm?")
-    assert field == ""
+    first, *_, last = do.answer(session, None, "Rhythm?")
+    assert first["question"] == "" and "question" not in last  # the next one may stand there
+    talk = last["chat"]
     assert [one["text"] for one in talk["turns"][1]["sentences"]] == ["Sinus rhythm.", ""]
     assert not talk["busy"]
     *_, _ = do.answer(session, None, "Sure?")
@@ -216,8 +217,8 @@ def test_what_was_told_of_one_patient_is_not_held_against_the_next(
     told = ("71", "male", "", "", "", "")  # the age was changed, the sex still stands from before
     first = next(_actions(url).open_files(session, None, [path], [before], *told))
     assert session.case == Case(files=(Upload("b.dat", b"other"),), fields={"age": "71"})
-    emptied = first[9:16]  # earlier ECG, age, sex, bad leads, sampling rate, unit, leads
-    assert [one.get("value", "kept") for one in emptied] == [None, "kept", "", *["kept"] * 4]
+    told_of = ("earlier", *FIELDS)
+    assert {name: first[name] for name in told_of if name in first} == {"earlier": None, "sex": ""}
 
 
 def test_the_same_ecg_is_read_again_with_what_is_told_of_it_now(url: str, tmp_path: Path) -> None:
@@ -229,7 +230,7 @@ def test_the_same_ecg_is_read_again_with_what_is_told_of_it_now(url: str, tmp_pa
     assert session.case is not None
     assert session.case.fields == {"age": "64", "sex": "male"}
     (only,) = do.open_files(session, None, [path], None, *told)  # nothing is new
-    assert len(only) == SHOWN
+    assert set(only) == {"session"}
     next(do.open_files(session, None, [path], None, "64", "female", "", "", "", ""))
     assert session.case.fields == {"age": "64", "sex": "female"}
 
@@ -244,7 +245,7 @@ def test_an_upload_beside_the_open_ecg_is_the_next_one(url: str, tmp_path: Path)
     first = next(do.open_files(session, None, paths, None, *nothing))
     assert session.case is not None
     assert [upload.name for upload in session.case.files] == ["b.zip"]
-    assert first[1]["value"] == [paths[2]]
+    assert first["files"] == [paths[2]]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_an_upload_beside_one_that_could_not_be_read_takes_its_place_or_complete
         path.write_bytes(path.name.encode())
     session, do, nothing = Session(), _actions(url), ("",) * 6
     *_, last = do.open_files(session, None, paths[:1], None, *nothing)
-    assert "The queue is full" in last[2] and session.case is None
+    assert "The queue is full" in last["status"] and session.case is None
     next(do.open_files(session, None, paths, None, *nothing))
     assert session.case is not None
     assert [upload.name for upload in session.case.files] == read
@@ -278,8 +279,8 @@ def test_a_table_that_does_not_state_its_rate_opens_the_fields_for_it(
     path = tmp_path / "b.CSV"
     path.write_bytes(b"I,II")
     *_, last = _actions(url).open_files(Session(), None, [path], None, *[""] * 6)
-    assert "The queue is full" in last[2]
-    assert last[8] == gr.update(open=True)
+    assert "The queue is full" in last["status"]
+    assert last["tables"] == gr.update(open=True)
 
 
 def test_files_that_are_too_large_are_refused_before_they_are_read(tmp_path: Path) -> None:

@@ -133,6 +133,17 @@ def test_a_tracing_refused_for_one_lead_can_be_read_in_the_others(one_flat, monk
     assert check_claims(report) == ()
 
 
+def test_what_is_told_of_the_patient_hides_no_mix_up_with_an_earlier_ecg(file, tmp_path):
+    """The age and the sex that were given stood for those that the earlier file names."""
+    then = tmp_path / "then.csv"
+    then.write_text(f"# sex: male\n# age: 70\n{file.read_text()}")
+    words = ["report", str(file), "--model", "none", "--earlier", str(then)]
+    told = run(app, [*words, "--age", "40", "--sex", "female"]).stdout
+    assert "different sexes" in told and "the earlier ECG is older" in told
+    told = run(app, [*words, "--age", "71", "--sex", "male"]).stdout
+    assert "different sexes" not in told and "is older" not in told
+
+
 def test_values_of_a_refused_tracing_are_told_as_such(one_flat):
     assert "Refused for its quality" in run(app, ["measure", str(one_flat)]).stdout
 

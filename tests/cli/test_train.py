@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from ecg_llm.cli import figures
 from ecg_llm.cli.app import app
 
 pytest.importorskip("torch")
@@ -76,4 +78,15 @@ def test_a_wrong_recipe_is_one_message(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_one_message(command: list[str], tmp_path: Path) -> None:
     done = run(app, ["train", *command, "--data", "nowhere", "--out", str(tmp_path / "out")])
     assert done.exit_code == 2
-    assert "--data nowhere: no such folder" in done.output
+    assert "nowhere: no such folder" in done.output
+
+
+@pytest.mark.parametrize("command", [["quality"], ["rhythm"], ["text"], ["pages"]])
+def test_a_place_that_cannot_be_written_is_told_before_any_work(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures.os, "access", lambda path, mode: mode != os.W_OK)
+    out = tmp_path / "out" / "q.npz"
+    done = run(app, ["train", *command, "--data", str(tmp_path), "--out", str(out)])
+    assert done.exit_code == 2
+    assert "nothing can be written there; give another place" in done.output

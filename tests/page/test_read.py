@@ -139,7 +139,7 @@ def test_a_page_of_other_software(record, kind):
     page = read_bytes(_matplotlib_page(record, kind), f"page.{kind}")
     errors = compare(record, page)
     assert set(errors) == set(STANDARD_12)
-    assert np.median([error.correlation for error in errors.values()]) > 0.85
+    assert np.median([error.correlation for error in errors.values()]) > 0.95
 
 
 def _picture(kind):

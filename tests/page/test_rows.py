@@ -1,11 +1,14 @@
 """Tracings followed over perfect maps of pages whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ecg_llm.page.net import PULSE, Sight
 from ecg_llm.page.paper import find_paper
 from ecg_llm.page.rows import SAMPLES_MM, follow_rows
+from ecg_llm.page.ruling import held_by_ruling
 
 
 def _sight(curves, scale=4.0, turn=0.0, size=(640, 1216)):
@@ -89,3 +92,32 @@ def test_a_gap_stays_open():
     assert paper is not None
     (row,) = follow_rows(sight, paper)
     assert 10 < np.isnan(row.values).sum() / SAMPLES_MM < 20  # mm
+
+
+@pytest.mark.parametrize("bend_px", [-6.0, 5.0])
+def test_the_lines_of_the_ruling_hold_the_map_of_bent_paper(bend_px):
+    """What a tile's scale leaves of a bend adds up along the page: a QRS came 30 ms late."""
+    import cv2
+
+    flat = _sight([(50.0, _beats(900)), (85.0, _beats(900))])
+    y, x = np.mgrid[: flat.image.shape[0], : flat.image.shape[1]].astype(np.float32)
+    moved = x - bend_px * np.sin(2 * np.pi * x / 1216) * (0.5 + y / 640)
+    image, trace = (cv2.remap(part, moved, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                    for part in (flat.image, flat.trace))  # fmt: skip
+    sight = replace(flat, image=image, trace=trace)
+    at = np.stack([np.linspace(60, 900, 80), np.full(80, 260.0)], axis=-1)
+    truth = moved[260, np.rint(at[:, 0]).astype(int)] / 4
+    paper = find_paper(sight)
+    assert paper is not None
+    off = []
+    for one in (paper, held_by_ruling(paper, sight)):
+        miss = one.mm(at)[:, 0] - truth
+        off.append(float(np.abs(miss - np.median(miss)).max()))
+    assert off[0] > 0.4 and off[1] < 0.25  # mm
+
+
+def test_a_map_without_a_ruling_stays_as_it_is():
+    sight = _sight([(50.0, _beats(900)), (85.0, _beats(900))])
+    sight = replace(sight, image=np.full_like(sight.image, 255))
+    paper = find_paper(sight)
+    assert paper is not None and held_by_ruling(paper, sight) is paper

@@ -11,6 +11,8 @@ from ecg_llm.assistant import interpret
 from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
+from ecg_llm.serving.ecg_routes import ClassificationFields, ReportFields, TracingFields
+from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.settings import Settings
 from tests.serving.conftest import EXAMPLES, zipped
 
@@ -228,6 +230,12 @@ def test_metrics_are_counted(client: TestClient, ecg: bytes) -> None:
     assert 'ecgllm_stage_seconds_count{stage="measure"}' in text
 
 
+@pytest.mark.parametrize("model", [ReportFields, ClassificationFields, TracingFields])
+def test_every_field_is_documented(model: type[ReadingFields]) -> None:
+    told = (EXAMPLES.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in model.model_fields if f"`{name}" not in told]
+
+
 def test_the_openapi_document_names_every_route(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert {"/v1/ecg/reports", "/v1/ecg/measurements", "/v1/ecg/classifications"} <= set(
@@ -269,6 +277,17 @@ def test_an_earlier_ecg_is_compared_with(client: TestClient, ecg: bytes) -> None
     assert check_claims(report) == ()
     refused = client.post("/v1/ecg/measurements", files=files)
     assert refused.status_code == 400
+
+
+def test_what_is_told_of_the_patient_hides_no_mix_up_with_an_earlier_ecg(
+    client: TestClient, ecg: bytes
+) -> None:
+    header = (EXAMPLES / "00001_hr.hea").read_text() + "# sex: male\n# age: 70\n"
+    then = [("00001_hr.hea", header), ("00001_hr.dat", (EXAMPLES / "00001_hr.dat").read_bytes())]
+    files = [("file", ("now.zip", ecg)), *(("earlier", part) for part in then)]
+    answer = client.post("/v1/ecg/reports", files=files, data={"age": "40", "sex": "female"})
+    assert answer.status_code == 200, answer.text
+    assert "different sexes" in answer.text and "the earlier ECG is older" in answer.text
 
 
 @pytest.mark.parametrize("accept", ["application/json", "image/png", "image/svg+xml"])

@@ -41,7 +41,7 @@ def test_half_of_tls_is_refused(tmp_path: Path) -> None:
 
 
 def test_arguments_of_vllm_are_names_and_json_values() -> None:
-    from ecg_llm.serving.engine import _named
+    from ecg_llm.serving.engine_spec import _named
 
     given = ["tensor_parallel_size=2", "dtype=bfloat16", "enforce_eager=true", 'a={"b": 1}']
     assert _named(given) == {
