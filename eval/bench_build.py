@@ -82,6 +82,8 @@ def bench_build(data: Path | None = None, *, n: int = 64) -> BuildBenchmark:
     -----
     Time is that of the processor, so that other work on the machine matters less.
     """
+    if data is not None and not (data / "records500").is_dir():
+        raise ConfigError(f"{data}: no records500 of PTB-XL is there; records at 500 Hz are timed.")
     source: Source = Synthetic(n + 1) if data is None else PTBXL(data, 500)
     listing = source.listing()
     rows = sorted(int(row) for order in listing.order.values() for row in order)

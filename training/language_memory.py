@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.training.language_stages import with_adapters
 
 if TYPE_CHECKING:
@@ -78,6 +81,36 @@ class Memory:
             ("sum (CUDA takes about 1 GB more)", self.total),
         )
         return "\n".join(f"{name:34}{value:6.1f} GB" for name, value in lines)
+
+
+def read_sizes(path: Path) -> dict[str, Any]:
+    """Read the configuration of a language model.
+
+    Parameters
+    ----------
+    path : Path
+        ``config.json`` of it, or of a checkpoint that reads ECGs.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    text = found.get("text_config", found) if isinstance(found, dict) else None
+    if not isinstance(text, dict) or not {"model_type", "hidden_size"} <= set(text):
+        raise ConfigError(
+            f"{path}: no config.json of a language model like Llama, Qwen or Gemma: it has no "
+            "model_type with a hidden_size."
+        )
+    return text
 
 
 def memory(

@@ -203,5 +203,5 @@ def folder(data: Path, what: str) -> Path:
         If there is no such folder.
     """
     if not data.is_dir():
-        raise ConfigError(f"--data {data}: no such folder; give the folder of {what}.")
+        raise ConfigError(f"{data}: no such folder; give the folder of {what}.")
     return data

@@ -189,13 +189,10 @@ def train_memory(
     ecgllm train memory --recipe sft-24gb
     ecgllm train memory --recipe sft-80gb --processes 8 \f
     """
-    import json
-
-    from ecg_llm.training.language_memory import memory
+    from ecg_llm.training.language_memory import memory, read_sizes
     from ecg_llm.training.language_recipe import load_language_recipe
 
-    text = None if config is None else json.loads(config.read_text(encoding="utf-8"))
-    text = None if text is None else text.get("text_config", text)
+    text = None if config is None else read_sizes(config)
     typer.echo(memory(load_language_recipe(recipe, "sft"), text, processes=processes).render())
 
 

@@ -16,7 +16,7 @@ def test_hours_follow_from_the_rate():
 
 
 def test_a_folder_that_is_not_ptbxl(tmp_path):
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(ConfigError, match="no records500 of PTB-XL"):
         bench_build(tmp_path)
 
 

@@ -59,7 +59,7 @@ from ecg_llm.training.language_batches import (  # noqa: E402
     train_tokenizer,
     wrapped,
 )
-from ecg_llm.training.language_memory import memory  # noqa: E402
+from ecg_llm.training.language_memory import memory, read_sizes  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.language_stages import (  # noqa: E402
     answer,
@@ -328,7 +328,7 @@ def test_checkpointing_computes_layers_anew_and_changes_nothing(
         torch.testing.assert_close(learnt[True][name], weight)
 
 
-def test_memory_is_counted_from_the_sizes(model):
+def test_memory_is_counted_from_the_sizes(model, tmp_path):
     text = model.config.text_config.to_dict()
     recipe = small(stage="sft", lora_rank=2)
     one = memory(recipe, text)
@@ -346,6 +346,13 @@ def test_memory_is_counted_from_the_sizes(model):
     assert four.frozen < one.frozen / 2
     assert four.within == pytest.approx(one.within / text["num_hidden_layers"])
     assert one.gathered == 0 < four.gathered
+    path = tmp_path / "config.json"
+    for wrong in ("[]", "no JSON", '{"width": 8}'):
+        path.write_text(wrong)
+        with pytest.raises(ConfigError, match="of a language model like"):
+            read_sizes(path)
+    path.write_text(json.dumps({"text_config": text}))
+    assert read_sizes(path)["hidden_size"] == text["hidden_size"]
 
 
 def test_onnx_and_transformers_say_the_same(
