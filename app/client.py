@@ -84,7 +84,7 @@ class Client:
             If the server cannot be reached.
         """
         try:
-            self._get("/v1/models")
+            self._ask("GET", "/v1/models")
         except ServerError as error:
             if error.status in (401, 403):
                 return True
@@ -205,28 +205,21 @@ class Client:
             headers["Authorization"] = f"Bearer {self.key}"
         return headers
 
-    def _get(self, path: str) -> httpx.Response:
-        try:
-            answer = httpx.get(f"{self.url}{path}", headers=self._headers(), timeout=_SECONDS)
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from None
-        if answer.status_code != 200:
-            raise _error(answer)
-        return answer
-
     def _post(
         self, path: str, case: Case, fields: dict[str, str], accept: str = "application/json"
     ) -> httpx.Response:
         files = [("file", (upload.name, upload.data)) for upload in case.files]
         if path.endswith("reports"):
             files += [("earlier", (upload.name, upload.data)) for upload in case.earlier]
+        return self._ask("POST", path, accept, files=files, data=case.fields | fields)
+
+    def _ask(
+        self, method: str, path: str, accept: str = "application/json", **sent: Any
+    ) -> httpx.Response:
+        headers = self._headers(accept)
         try:
-            answer = httpx.post(
-                f"{self.url}{path}",
-                files=files,
-                data=case.fields | fields,
-                headers=self._headers(accept),
-                timeout=_SECONDS,
+            answer = httpx.request(
+                method, f"{self.url}{path}", headers=headers, timeout=_SECONDS, **sent
             )
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None

@@ -46,6 +46,7 @@ SAID_BY = {
     "lv_strain": ("LVH",),
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization"),
     "LPR": ("1AVB",),
+    "LOWT": ("NDT",),
     "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
     "PACE": ("atrial_pacing", "ventricular_pacing"),
     "left_axis": ("LAFB",),

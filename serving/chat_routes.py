@@ -19,10 +19,10 @@ from ecg_llm.serving.answering import Answer
 from ecg_llm.serving.attachments import uploads_of
 from ecg_llm.serving.chat_types import ChatRequest, Message, NamedTool
 from ecg_llm.serving.errors import BadRequestError, ServeError
-from ecg_llm.serving.guard import error_body
+from ecg_llm.serving.guard import call_of, error_body
 from ecg_llm.serving.server import ERRORS, Server
 from ecg_llm.serving.structured import DEFAULT, Unfillable, fill
-from ecg_llm.serving.uploads import checked
+from ecg_llm.serving.uploads import checked, read_json
 
 if TYPE_CHECKING:
     from ecg_llm.assistant import Analysis
@@ -92,7 +92,8 @@ def chat_router(server: Server) -> APIRouter:
         openapi_extra={"requestBody": {"required": True, **_inlined(body)}},
     )
     async def completions(request: Request) -> Response:
-        call, value = await server.json(request)
+        call = call_of(request)
+        value = await read_json(request, server.settings, server.gate, call)
         asked = await _read(server, call, checked(ChatRequest, value))
         sentences = server.answering.sentences(
             call, asked.answer, asked.history, asked.found, asked.max_new_tokens

@@ -12,7 +12,7 @@ from ecg_llm.serving.answering import MEASURED
 from ecg_llm.serving.audit import Entry
 from ecg_llm.serving.guard import call_of
 from ecg_llm.serving.recording import Upload
-from ecg_llm.serving.uploads import Model, read_form, read_json
+from ecg_llm.serving.uploads import Model, read_form
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -116,22 +116,6 @@ class Server:
         chosen = self.answering.chosen(call, getattr(fields, "model", MEASURED))
         await self.record(call, request.url.path, list(uploads.values()), chosen)
         return call, uploads, fields
-
-    async def json(self, request: Request) -> tuple[Call, Any]:
-        """Read a body of JSON.
-
-        Parameters
-        ----------
-        request : Request
-            The request.
-
-        Returns
-        -------
-        tuple of (Call, object)
-            Whose it is, and the value.
-        """
-        call = call_of(request)
-        return call, await read_json(request, self.settings, self.gate, call)
 
     async def record(
         self, call: Call, route: str, uploads: list[Upload], model: str = MEASURED

@@ -149,8 +149,9 @@ class Settings:
 
     @property
     def audit_url(self) -> str:
-        """Where the audit log is kept."""
-        return self.audit or f"sqlite:///{state_folder() / 'audit.db'}"
+        """Where the audit log is kept; by default in the user's folder for state."""
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return self.audit or f"sqlite:///{Path(base) / 'ecg_llm' / 'audit.db'}"
 
 
 def is_loopback(host: str) -> bool:
@@ -176,15 +177,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def state_folder() -> Path:
-    """Give the folder in which this user's servers keep their audit log.
-
-    Returns
-    -------
-    Path
-        Not made yet.
-    """
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "ecg_llm"

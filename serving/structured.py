@@ -225,9 +225,10 @@ class _Form:
             case ("number", Finding()):
                 return found.probability
             case ("boolean", Finding()):
-                return {"present": True, "absent": False}.get(found.status)
+                return _is_present(found)
             case ("string", Finding()):
-                return found.status if name else found.label
+                doubt = ", uncertain" if found.doubt else ""
+                return f"{found.status if name else found.label}{doubt}"
             case ("object", Finding() | Quantity()):
                 return self._object_of(schema, _told(found))
             case ("object", dict()):
@@ -278,10 +279,15 @@ def _told(thing: Finding | Quantity) -> dict[str, Any]:
 
     told = asdict(thing)
     if isinstance(thing, Finding):
-        told |= {"name": thing.label, "finding": thing.label, "present": thing.status == "present"}
-        if thing.status == "unknown":
-            told["present"] = None
+        told |= {"name": thing.label, "finding": thing.label, "present": _is_present(thing)}
     return told
+
+
+def _is_present(finding: Finding) -> bool | None:
+    """Say yes or no; neither of what was not judged, or is uncertain."""
+    if finding.doubt:
+        return None
+    return {"present": True, "absent": False}.get(finding.status)
 
 
 def _json(value: Any) -> Any:

@@ -234,9 +234,10 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     if probability is None:
         return unknown("too few undisturbed beats to tell atrial fibrillation")
     model = fibrillation_model()
-    repeats = (activity.p_coherence or 0.0) >= 0.8 or activity.p_share >= 0.85
-    if probability >= model.present and repeats:
-        return unknown("RR are irregular, but P waves go before nearly all beats")
+    seen = activity.p_share >= 0.85
+    if probability >= model.present and (seen or (activity.p_coherence or 0.0) >= 0.8):
+        what = "P waves go before nearly all beats" if seen else "what goes before the QRS repeats"
+        return unknown(f"RR are irregular, but {what}")
     if model.absent < probability < model.present:
         return unknown(
             "the P waves and the irregularity of RR leave atrial fibrillation open "

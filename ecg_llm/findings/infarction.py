@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence
 
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import (
@@ -79,7 +79,7 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     joined = not walls.keys().isdisjoint(both.values())
     alone = all_of(posterior, Check(False) if joined else opposite(elsewhere))
     findings.append(judge("PMI", alone))
-    findings.append(judge("poor_r_progression", _poor_progression(case, walls.keys())))
+    findings.append(judge("poor_r_progression", _poor_progression(case, walls)))
     return tuple(findings)
 
 
@@ -187,8 +187,8 @@ def _posterior(case: Case) -> Check:
     )
 
 
-def _poor_progression(case: Case, walls: Set[str]) -> Check:
-    """R in V3 of at most 0.3 mV, where no infarction explains it."""
+def _poor_progression(case: Case, walls: Collection[str]) -> Check:
+    """R in V3 of at most 0.3 mV, with no infarction that explains it."""
     small = all_of(
         at_most(case, "qrs_max_mv", 0.3, R_PROGRESSION, "V3"),
         compare(
@@ -200,6 +200,5 @@ def _poor_progression(case: Case, walls: Set[str]) -> Check:
             "V4",
         ),
     )
-    if small.holds and not walls.isdisjoint(("anteroseptal", "anterior", "anterolateral")):
-        return unknown("Q waves in front explain the small R")
-    return small
+    explained = Check(any(name in walls for name in ("anteroseptal", "anterior", "anterolateral")))
+    return all_of(small, opposite(explained))

@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 GAINS_MM_MV = (5.0, 10.0, 20.0)
 USUAL_GAIN, USUAL_SPEED = 10.0, 25.0
+_USUAL_S, _NEARLY = 10.0, 0.06
+"""What the width of a page shows, and how far from that it may be, as a logarithm."""
 _EDGE_MM = 0.6
 """Left out on both sides of a column's edge, where the next lead begins."""
 _LEAST_LEAD_S = 1.0
@@ -220,7 +222,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     gain = pulse or USUAL_GAIN
     speed = told_speed(rows) or USUAL_SPEED
     fs = SAMPLES_MM * speed
-    leads = _leads(rows, layout, gain, ruled=paper.grid_seen)
+    leads = _leads(rows, layout, gain, ruled=paper.grid_seen, speed=speed)
     drawn = {
         lead: row for lead, row in leads.items() if np.isfinite(row).sum() > _LEAST_LEAD_S * fs
     }
@@ -241,15 +243,20 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     )
 
 
-def _leads(rows: tuple[Row, ...], layout: Layout, gain: float, *, ruled: bool) -> dict[str, Floats]:
+def _leads(
+    rows: tuple[Row, ...], layout: Layout, gain: float, *, ruled: bool, speed: float
+) -> dict[str, Floats]:
     """Cut the rows into leads on one time axis; a rhythm strip replaces its lead's short piece.
 
     Where the ruling was seen, it tells how much time lies between two places better than the edges
-    of the columns do.
+    of the columns do. Elsewhere a page that is about ten seconds wide is ten seconds wide.
     """
     edges = np.array(layout.edges_mm)  # [rows, columns + 1]
     usual = float(np.diff(edges, axis=1).mean())
     steps: Floats = np.arange(edges.shape[1], dtype=np.float64) * usual
+    stretch = _USUAL_S * speed / (usual * layout.n_columns)
+    if ruled or abs(np.log(stretch)) > _NEARLY:
+        stretch = 1.0
     pieces: list[tuple[str, bool, Floats, Floats]] = []
     for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
         whole = strip or layout.n_columns == 1
@@ -260,9 +267,9 @@ def _leads(rows: tuple[Row, ...], layout: Layout, gain: float, *, ruled: bool) -
             if name and np.isfinite(values).sum() > 1:
                 begin = float((edges[r] - steps).mean())
                 at = places - begin if ruled else _evened(places, edges[r], steps)
-                pieces.append((name, strip, at, values))
+                pieces.append((name, strip, stretch * at, values))
     longest = [at[-1] for _, strip, at, _ in pieces if strip or layout.n_columns == 1]
-    total = max([*longest, steps[-1] if layout.n_columns > 1 else 0.0])
+    total = max([*longest, stretch * steps[-1] if layout.n_columns > 1 else 0.0])
     grid = np.arange(int(total * SAMPLES_MM) + 1) / SAMPLES_MM
     leads: dict[str, Floats] = {}
     for name, strip, at, values in pieces:

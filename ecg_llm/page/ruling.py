@@ -8,6 +8,7 @@ much the map is off at each place.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,11 @@ _BLOCK_MM, _SMOOTH_BLOCKS = 5, 1.6
 """Phases are taken of blocks of this size, and smoothed over so many of them."""
 _CHANCE = 0.3
 """Share of blocks that agree by chance."""
-_AGREE = 0.5
-"""Phases that agree less, once a smooth drift is taken off, are no ruling."""
+_AGREE, _SURE = 0.5, 0.7
+"""Phases that agree less, once a smooth drift is taken off, are no ruling; nor do the latter where
+the scale of the ruling was not seen."""
+_CLEAR, _SURELY_CLEAR = 0.05, 0.3
+"""Likewise the share of the page on which a distance of lines is to be seen."""
 _DEGREE = 4
 """Of the smooth drift."""
 _UNLIKE_MM = 0.06
@@ -39,16 +43,16 @@ def held_by_ruling(paper: Paper, sight: Sight) -> Paper:
     Parameters
     ----------
     paper : Paper
-        A map whose scale is about right everywhere.
+        A map whose scale is about right.
     sight : Sight
         What the net sees.
 
     Returns
     -------
     Paper
-        The same, if the ruling is not to be seen or its lines do not agree.
+        The same, if the lines are not to be seen or do not agree.
     """
-    for _ in range(_ROUNDS if paper.grid_seen else 0):
+    for _ in range(_ROUNDS):
         lattice, flat = straight_ruling(paper, sight)
         size = _BLOCK_MM * PX_MM
         rows, columns = (side // size for side in flat.shape)
@@ -57,23 +61,25 @@ def held_by_ruling(paper: Paper, sight: Sight) -> Paper:
         pixels = lattice[size // 2 :: size, size // 2 :: size][:rows, :columns].astype(np.float64)
         mm = paper.mm(pixels)
         weight = np.full((rows, columns), 0.02)
-        seen = False
+        seen = []
         for axis, picture in enumerate((flat, flat.T)):
-            found = _drift(picture)
+            found = _drift(picture, sure=not paper.grid_seen)
+            seen.append(found is not None)
             if found is not None:
                 drift, sure = (part.T if axis else part for part in found)
                 mm[..., axis] += drift - np.average(drift, weights=sure)
                 weight += sure / sure.mean()
-                seen = True
-        if not seen:
+        if not any(seen):
             return paper
         flat_places = (part.reshape(-1, 2) for part in (pixels, mm))
-        paper = through_places(paper, *flat_places, np.minimum(weight, 3).reshape(-1))
+        finer = through_places(paper, *flat_places, np.minimum(weight, 3).reshape(-1))
+        paper = replace(finer, grid_seen=paper.grid_seen or seen[0])
     return paper
 
 
-def _drift(flat: Map) -> tuple[Floats, Floats] | None:
-    """Tell by how many mm lines stand too far right, block by block, and how sure that is."""
+def _drift(flat: Map, *, sure: bool) -> tuple[Floats, Floats] | None:
+    """Tell by how many mm lines stand too far right, block by block, and how much each counts."""
+    least, clearest = (_SURE, _SURELY_CLEAR) if sure else (_AGREE, _CLEAR)
     waves = [(per_mm, *_phases(flat, per_mm)) for per_mm in PER_MM]
     if sum(float(clear.sum()) for *_, clear in waves) < 5:
         return None
@@ -85,16 +91,16 @@ def _drift(flat: Map) -> tuple[Floats, Floats] | None:
     drift = np.zeros((rows, columns))
     for _ in range(3):
         drift = drift + shapes @ _smooth_step(waves, shapes, drift)
-    rest, sure, agreement = np.zeros_like(drift), np.full_like(drift, 1e-3), 0.0
+    rest, total, agreement = np.zeros_like(drift), np.full_like(drift, 1e-3), 0.0
     for per_mm, wave, clear in waves:
         left = wave / (np.abs(wave) + 1e-9) * np.exp(-2j * np.pi * per_mm * drift)
         middle = (left * clear).sum()
         agree = float(np.abs(middle) / (clear.sum() + 1e-9))
         weight = clear * per_mm * max(agree - _AGREE, 0)
         rest += weight * np.angle(left * np.conj(middle)) / (2 * np.pi * per_mm)
-        sure += weight
-        agreement = max(agreement, agree if clear.mean() > 0.05 else 0.0)
-    return (drift + rest / sure, sure) if agreement >= _AGREE else None
+        total += weight
+        agreement = max(agreement, agree if clear.mean() > clearest else 0.0)
+    return (drift + rest / total, total) if agreement >= least else None
 
 
 def _phases(flat: Map, per_mm: float) -> tuple[npt.NDArray[np.complex128], Floats]:

@@ -96,7 +96,7 @@ class MarkPlace:
         -------
         Group
         """
-        colour = style.mark_colour(self.mark.role)
+        colour: str = getattr(style, self.mark.role)
         return self._group(Fill(box=self.box, colour=colour, opacity=0.17))
 
     def tag(self, style: PaperStyle) -> Group:
@@ -111,7 +111,7 @@ class MarkPlace:
         -------
         Group
         """
-        colour = style.mark_colour(self.mark.role)
+        colour: str = getattr(style, self.mark.role)
         x0, y0, x1, y1 = self.box
         items: list[Line | Fill | Text] = []
         for x, there in ((x0, self.starts), (x1, self.ends)):

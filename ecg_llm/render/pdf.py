@@ -140,7 +140,7 @@ class _Story:
         self.index = index
         self.hidden = hidden
         self.cited = Citations()
-        self.colours = {mark.label: PINK.mark_colour(mark.role) for mark in index.shown}
+        self.colours = {mark.label: getattr(PINK, mark.role) for mark in index.shown}
 
     def flowables(self) -> Iterator[Flowable]:
         """Give the parts in reading order."""

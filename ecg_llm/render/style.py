@@ -66,6 +66,8 @@ class PaperStyle:
     """Width of the large lines; 0 leaves them out."""
     trace_mm: float = 0.28
     """Width of the tracing."""
+    # By the name of a MarkRole. Vermilion, blue and bluish green stay apart for every common kind
+    # of colour blindness, and each mark carries a number besides.
     critical: str = "#b8340a"
     """Evidence of a finding that needs somebody now."""
     abnormal: str = "#0063a6"
@@ -80,25 +82,6 @@ class PaperStyle:
                 rgb(value, name)
             elif not 0 <= value <= 5:
                 raise ConfigError(f"PaperStyle.{name} is {value} mm; 0 to 5 mm is possible.")
-
-    def mark_colour(self, role: MarkRole) -> str:
-        """Give the colour of an evidence mark.
-
-        Parameters
-        ----------
-        role : {"critical", "abnormal", "information"}
-            What the mark stands for. Vermilion, blue and bluish green stay apart for every
-            common kind of colour blindness, and each mark carries a number besides.
-
-        Returns
-        -------
-        str
-        """
-        return {
-            "critical": self.critical,
-            "abnormal": self.abnormal,
-            "information": self.information,
-        }[role]
 
 
 PINK = PaperStyle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import openai
 import pytest
@@ -11,7 +12,9 @@ from starlette.testclient import TestClient
 
 from ecg_llm.analysis import analyse
 from ecg_llm.answer.conversation import respond
+from ecg_llm.assistant import interpret
 from ecg_llm.io import read_record
+from ecg_llm.serving.structured import Unfillable, fill
 from tests.serving.conftest import EXAMPLES, zipped
 
 
@@ -195,6 +198,28 @@ def test_what_the_record_does_not_tell_is_refused(openai_client: openai.OpenAI, 
     )
     assert answer.choices[0].message.content is None
     assert "troponin" in answer.choices[0].message.refusal
+
+
+def test_an_uncertain_finding_is_neither_true_nor_sure() -> None:
+    """A form gave what criterion and encoder disagree on as a plain yes."""
+    report = interpret(read_record(EXAMPLES / "00177_hr.hea"), model="none")
+    doubted = tuple(
+        replace(f, doubt="the encoder disagrees") if f.code == "LAFB" else f
+        for f in report.findings
+    )
+    report = report.model_copy(update={"findings": doubted})
+    name = "left_anterior_fascicular_block"
+    field = {"type": ["boolean", "null"]}
+    lists = {"type": "array", "items": {"type": "string"}}
+    schema = {"type": "object", "properties": {name: field, "findings": lists}}
+    filled = fill(schema, report, "")
+    assert filled[name] is None
+    assert "left anterior fascicular block, uncertain" in filled["findings"]
+    schema["properties"][name] = {"type": "string"}
+    assert fill(schema, report, "")[name] == "present, uncertain"
+    schema = {"type": "object", "properties": {name: {"type": "boolean"}}, "required": [name]}
+    with pytest.raises(Unfillable):
+        fill(schema, report, "")
 
 
 def test_a_tool_that_has_to_be_called_is_called(openai_client: openai.OpenAI, ecg: bytes) -> None:

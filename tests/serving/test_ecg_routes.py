@@ -11,6 +11,8 @@ from ecg_llm.assistant import interpret
 from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
+from ecg_llm.serving.ecg_routes import ClassificationFields, ReportFields, TracingFields
+from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.settings import Settings
 from tests.serving.conftest import EXAMPLES, zipped
 
@@ -226,6 +228,12 @@ def test_metrics_are_counted(client: TestClient, ecg: bytes) -> None:
     assert 'ecgllm_requests_total{method="POST",route="/v1/ecg/measurements",status="200"}' in text
     assert "ecgllm_readers_ready 1.0" in text
     assert 'ecgllm_stage_seconds_count{stage="measure"}' in text
+
+
+@pytest.mark.parametrize("model", [ReportFields, ClassificationFields, TracingFields])
+def test_every_field_is_documented(model: type[ReadingFields]) -> None:
+    told = (EXAMPLES.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in model.model_fields if f"`{name}" not in told]
 
 
 def test_the_openapi_document_names_every_route(client: TestClient) -> None:
