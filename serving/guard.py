@@ -334,7 +334,10 @@ def check_origin(headers: Headers, names: Container[str] | None) -> None:
     if names is not None and name not in names and not is_loopback(name):
         raise ForbiddenError("This server is not known by that name; see --allow-host.")
     if foreign:
-        raise ForbiddenError("Pages of other sites may not use this server.")
+        raise ForbiddenError(
+            "Pages of other sites may not use this server; a proxy before it has to pass the Host "
+            "header on."
+        )
 
 
 def call_of(request: HTTPConnection) -> Call:

@@ -105,7 +105,7 @@ def check_text(
         beside = _beside(claim, claims, first)
         one = _check(text, claim, beside, facts, earlier, tolerance_scale)
         if one.status == "supported":
-            for reads in (_beyond, _of_two, _elsewhere, _swapped):
+            for reads in (_of_two, _elsewhere, _swapped):
                 other = reads(text[first:last], claim, facts, earlier)
                 if other is not None:
                     one = replace(one, status=other.verdict, reason=other.reason)
@@ -124,32 +124,6 @@ def _beside(claim: TextClaim, claims: Sequence[TextClaim], first: int) -> tuple[
         if other.kind == "finding" and not other.negated and first <= other.start < claim.start
         for code in members(other.subject)
     )
-
-
-_TIMES = r"(minutes?|hours?|days?|nights?|weeks?|months?|years?)"
-_BEYOND = re.compile(
-    r"\b(intermittent\w*|paroxysm\w*|episod\w+|transient\w*|long[- ]?standing|permanent\w*|"
-    r"chronic\w*|progressive\w*|recurr\w+|at (night|rest|birth)|yesterday|"
-    rf"(for|since|over) (\w+ ){{0,3}}{_TIMES}|{_TIMES} ago|(last|past) {_TIMES}|"
-    r"(during|on|after|with) (exercise|sleep|exertion)|began|started|"
-    r"(is|are|was|were|has|have) (resolv|regress|recover|evolv|subsid|improv|worsen|terminat)\w*|"
-    r"congenital|hereditary|familial|inherited|idiopathic|caused by|induced|triggered|"
-    r"(normal|physiological|benign) variant|athlet\w+|in an? (patient|man|woman|child) with)\b",
-    re.IGNORECASE,
-)
-"""The course, cause or circumstances of what one ECG shows: it tells none of them."""
-_BECAUSE = re.compile(r"\b((due|owing|secondary) to|because of)\b", re.IGNORECASE)
-_NOT_JUDGED = re.compile(r"\b(not|cannot|unable|impossible)\b", re.IGNORECASE)
-
-
-def _beyond(sentence: str, claim: TextClaim, *_: Facts | None) -> Result | None:
-    """Hold back what is said of course, cause or circumstances."""
-    said = _BEYOND.search(sentence)
-    if said is None and not _NOT_JUDGED.search(sentence):  # a reason why something is open
-        said = _BECAUSE.search(sentence)
-    if said is None or claim.role == "criterion" or claim.negated or claim.certainty == "unjudged":
-        return None
-    return Result("unverifiable", (), f"an ECG does not tell {said[0]!r}")
 
 
 _ONLY = re.compile(r"\b((confined|limited|restricted|locali[sz]ed) to|only in)\b", re.IGNORECASE)

@@ -20,6 +20,7 @@ from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, NUMBER, Sentence, evidence_of, shown_value
 from ecg_llm.ground.stray import stray_number
+from ecg_llm.ground.unread import unread
 from ecg_llm.outside import DECLINES, goes_beyond
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
@@ -88,6 +89,9 @@ def check_sentence(
             return no(SAID_ALREADY)
         if reason := unfit(text, checked, known):
             return anew(_findings(checked, known), reason)
+        if _affirms(checked) and (reason := unread(text)):
+            claims = [claim for one in checked for claim in measured_claims(one, known)]
+            return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"
             change = Change(action="corrected", draft=text, shipped=head, reason=reason)
@@ -107,6 +111,11 @@ def check_sentence(
         bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
     claims += [claim for one in bad for claim in measured_claims(one, known)]
     return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+
+
+def _affirms(checked: Sequence[CheckedClaim]) -> bool:
+    """Whether claims say more of this ECG than what it does not show."""
+    return any(one.claim.role == "measured" and not one.claim.negated for one in checked)
 
 
 def _findings(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:

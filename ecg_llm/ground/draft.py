@@ -15,6 +15,7 @@ from ecg_llm.ground.affirmed import affirmed, less_sure
 from ecg_llm.ground.check import brief, check_sentence
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.sentence import HEADING, Sentence, split
+from ecg_llm.ground.unread import unread
 from ecg_llm.phrases import amount, measured, sentence
 from ecg_llm.report import Change, Claim
 from ecg_llm.statements import (
@@ -128,6 +129,7 @@ def _concluding(drawn: Sequence[Part], known: Known) -> Sentence:
     told = [canonical_code(code) for code in affirmed(checked)]
     once = len(set(told)) == len([c for c in checked if c.claim.kind == "finding"])
     fits = _named(claim.text) <= _named(text) and not less_sure(text, checked, known)
+    fits = fits and unread(text) is None
     if holds and once and fits:
         return Sentence(text=text, before=before, evidence=claim.evidence, claims=checked)
     wrong = dict.fromkeys(one.reason for one in checked if one.status != "supported")

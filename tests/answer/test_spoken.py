@@ -193,10 +193,7 @@ def test_what_is_said_behind_a_finding_is_asked_for(left_block: Analysis) -> Non
 def test_a_family_that_is_not_judged_is_named_as_a_whole(left_block: Analysis) -> None:
     """ "Not judged: inferior infarction" was the answer to "any MI?"."""
     told = talk(left_block, "is there no MI")
-    assert (
-        told.startswith("Not judged (Q waves in front explain the small R)")
-        and ": myocardial infarction." in told
-    )
+    assert told.startswith("Not judged (") and ": myocardial infarction." in told
 
 
 def test_what_stands_before_the_answer_and_speaks_of_something_else_is_left_out(

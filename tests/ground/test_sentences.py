@@ -11,6 +11,8 @@ from ecg_llm.io import read_record
 
 FALSE = {
     "00177_hr": """
+        Anteroseptal infarction in evolution.
+        Extensive anteroseptal infarction.
         Q waves in V2–V4 are a normal variant.
         Pathological Q waves confined to V2.
         ST is elevated by 3.5 mV in V2.
@@ -349,6 +351,8 @@ FALSE = {
         No interval change.
     """,
     "00001_hr": """
+        A normal tracing for a marathon runner.
+        Sinus rhythm at 64 bpm, reassuring.
         Sinus rhythm, which has been present for years.
         Normal ECG in a patient with hyperthyroidism.
         The P wave precedes every second QRS.
@@ -403,6 +407,9 @@ FALSE = {
         A U wave is present.
     """,
     "00330_hr": """
+        Lone atrial fibrillation.
+        Atrial fibrillation of recent onset.
+        Valvular atrial fibrillation.
         Atrial fibrillation, paroxysmal.
         Long-standing atrial fibrillation.
         Atrial fibrillation due to excitement.
@@ -447,6 +454,10 @@ FALSE = {
         Complete heart block with AF.
     """,
     "00338_hr": """
+        Painful left bundle branch block.
+        Left bundle branch block, functional.
+        LBBB of no clinical significance.
+        Left bundle branch block after TAVI.
         The left bundle branch block is intermittent.
         Left bundle branch block of the anterior fascicle.
         Left bundle branch block during exercise only.
