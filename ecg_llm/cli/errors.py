@@ -102,5 +102,7 @@ class CarefulGroup(TyperGroup):
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"ecgllm: {message}", err=True)
+    # A file's name, or one inside an archive, may hold codes that a terminal obeys.
+    shown = "".join(c if c.isprintable() or c == "\n" else "?" for c in message)
+    typer.echo(f"ecgllm: {shown}", err=True)
     raise typer.Exit(BAD_INPUT)

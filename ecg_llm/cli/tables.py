@@ -9,6 +9,7 @@ import typer
 
 from ecg_llm.phrases import amount, number
 from ecg_llm.references import REFERENCES, reference
+from ecg_llm.render.scene import printable
 from ecg_llm.render.words import shown_columns
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def show_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]
     rows : sequence of sequence of str
         Cells.
     """
+    title = printable(title)
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
@@ -54,7 +56,7 @@ def show_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]
             table.add_column(header)
         for row in rows:
             table.add_row(*row)
-        Console().print(table, markup=False)
+        Console(markup=False).print(table)
         return
     widths = [max(len(row[k]) for row in (headers, *rows)) for k in range(len(headers))]
     typer.echo(title)

@@ -184,6 +184,7 @@ def chat(
     from ecg_llm.analysis import analyse
     from ecg_llm.answer.conversation import Conversation
     from ecg_llm.assistant import writer
+    from ecg_llm.render.scene import printable
 
     found = analyse(reading(age, sex, fs, unit, leads, partial).read(path))
     teller = writer(model)
@@ -192,7 +193,8 @@ def chat(
     person = sys.stdin.isatty()
     if person:
         by = teller.name if teller is not None else "measured answers, no language model"
-        console.print(f"[dim]{found.record.name or path.name} · {by}. Empty line ends.[/dim]")
+        name = printable(found.record.name or path.name)
+        console.print(f"{name} · {by}. Empty line ends.", style="dim", markup=False)
     while True:
         try:
             question = console.input("[bold]> [/bold]") if person else next(sys.stdin)

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.cli.app import app
+from ecg_llm.cli.tables import show_table
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.quality import assess
 from ecg_llm.report import Report
@@ -323,6 +324,26 @@ def test_bad_input_is_one_message_and_exit_code_2(tmp_path):
         assert result.stderr.startswith("ecgllm: "), words
         assert result.stderr.count("\n") == 1, words
         assert result.stdout == "", words
+
+
+def test_brackets_in_a_name_are_letters(capsys, monkeypatch):
+    """On a terminal such a name was read as markup, and ended the command in a traceback."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_table("a[/b].csv", ["a long column"], [["[/y] and [bold]"]])
+    told = capsys.readouterr().out
+    assert "a[/b].csv" in told and "[/y] and [bold]" in told
+
+
+def test_the_name_of_a_file_sends_no_codes_to_the_terminal(file, tmp_path):
+    """An error repeated what a name in a stranger's archive held."""
+    named = tmp_path / "a\x1b]0;obey\x07.csv"
+    named.write_text("I,II\nx,y\n")
+    refused = run(app, ["report", str(named)])
+    assert refused.exit_code == 2 and "a?]0;obey?.csv" in refused.stderr
+    shutil.copy(file, named)
+    for command in ("report", "measure", "quality"):
+        told = run(app, [command, str(named)]).stdout
+        assert "obey" in told and not {"\x1b", "\x07"} & set(told)
 
 
 @pytest.mark.parametrize(
