@@ -27,6 +27,8 @@ _SCALES = np.exp(np.linspace(-0.12, 0.12, 121))
 _NEARBY = 0.035
 _STANDS_OUT = 1.4
 _BLUR_PX = 110.0
+_NEAR_PX = 1e-3
+"""A pixel that moves less is found."""
 _FAR_MM = 0.6
 """Places that are so far off count half."""
 _STIFF_PLACES = 1e-4
@@ -107,7 +109,9 @@ class Paper:
         limit = 1.6 * self.unit
         for _ in range(12):
             step = np.linalg.solve(self.jacobian(at), (mm - self.mm(at))[..., None])[..., 0]
-            at = np.clip(at + step, self.centre - limit, self.centre + limit)
+            before, at = at, np.clip(at + step, self.centre - limit, self.centre + limit)
+            if np.abs(at - before).max(initial=0.0) < _NEAR_PX:
+                break
         return at
 
     def lattice(self) -> npt.NDArray[np.float32]:
