@@ -129,7 +129,7 @@ class PageGeometry:
         pairs = zip(self.traces, rest[n::2], rest[n + 1 :: 2], strict=True)
         traces = []
         for trace, polygon, points in pairs:
-            left = inside(points, size)
+            left = _inside(points, size)
             shown = bool(np.isfinite(left).any())
             traces.append(replace(trace, polygon=polygon, points=left, shown=shown))
         return replace(
@@ -138,7 +138,7 @@ class PageGeometry:
             height=size[1],
             traces=tuple(traces),
             pulses=tuple(rest[:n]),
-            grid=inside(grid, size).reshape(self.grid.shape),
+            grid=_inside(grid, size).reshape(self.grid.shape),
             homography=homography @ self.homography,
             flat=self.flat and flat,
         )
@@ -160,21 +160,8 @@ class PageExample:
     geometry: PageGeometry
 
 
-def inside(points: Points, size: tuple[int, int]) -> Points:
-    """Blank the points that are outside an image.
-
-    Parameters
-    ----------
-    points : np.ndarray, shape (n, 2), px
-        Any points.
-    size : tuple of int, px
-        Width and height.
-
-    Returns
-    -------
-    np.ndarray, shape (n, 2), px
-        NaN where they are outside.
-    """
+def _inside(points: Points, size: tuple[int, int]) -> Points:
+    """Blank the points, shape (n, 2), that are outside an image of a width and height in px."""
     with np.errstate(invalid="ignore"):
         outside = ((points < -0.5) | (points > np.array(size) - 0.5)).any(axis=1)
     out: Points = points.copy()

@@ -83,7 +83,7 @@ class Warp:
             flat[left] = nearer
             left = left[far]
         out: Points = np.full(points.shape, np.nan)
-        out[good] = project(self.to_photo, flat)
+        out[good] = _project(self.to_photo, flat)
         return out
 
     def bend(self, points: Points) -> Points:
@@ -141,7 +141,7 @@ class Warp:
         columns, rows = (-(-n // LATTICE_PX) + 2 for n in self.photo)
         xs, ys = ((np.arange(n) - 0.5) * LATTICE_PX - 0.5 for n in (columns, rows))
         photo = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
-        flat = project(self.to_page, photo)
+        flat = _project(self.to_page, photo)
         bent = flat if self.flat else flat + self.bend(flat)
         return flat, bent, (rows, columns)
 
@@ -191,20 +191,8 @@ def warp_of(settings: PhotoSettings, page: tuple[int, int]) -> Warp:
     return Warp(page, photo, to_page, settings)
 
 
-def project(matrix: npt.NDArray[np.float64], points: Points) -> Points:
-    """Apply a homography.
-
-    Parameters
-    ----------
-    matrix : np.ndarray, shape (3, 3)
-        The homography.
-    points : np.ndarray, shape (n, 2)
-        Points.
-
-    Returns
-    -------
-    np.ndarray, shape (n, 2)
-    """
+def _project(matrix: npt.NDArray[np.float64], points: Points) -> Points:
+    """Apply a homography, shape (3, 3), to points, shape (n, 2)."""
     x, y = points[:, 0], points[:, 1]
     # Written out: a matrix product of so narrow matrices takes several times as long.
     u, v, w = (row[0] * x + row[1] * y + row[2] for row in matrix.tolist())

@@ -87,38 +87,14 @@ def in_twelve(loop: Loop, fields: Array) -> Array:
     return np.asarray(TO_12 @ (loop.amplitudes(fields).T @ pieces_at(GRID, loop.shape)))
 
 
-def response(heart: Heart, site: str, direction: Sequence[float]) -> Array:
-    """Tell what a dipole of 1 mV at a site gives in the twelve leads.
-
-    Parameters
-    ----------
-    heart : Heart
-        For its geometry.
-    site : str
-        One of `SITE_NAMES`.
-    direction : sequence of float
-        x, y, z.
-
-    Returns
-    -------
-    np.ndarray, shape (12,)
-    """
+def _response(heart: Heart, site: str, direction: Sequence[float]) -> Array:
+    """Tell what a dipole of 1 mV at a site, x, y, z, gives in the twelve leads, shape (12,)."""
     fields = lead_fields(heart.geometry)
     return np.asarray(TO_12 @ fields[SITE_NAMES.index(site)] @ np.asarray(direction))
 
 
-def rows(leads: Sequence[str]) -> list[int]:
-    """Give the places of leads among the standard twelve.
-
-    Parameters
-    ----------
-    leads : sequence of str
-        Their names.
-
-    Returns
-    -------
-    list of int
-    """
+def _rows(leads: Sequence[str]) -> list[int]:
+    """Give the places of leads among the standard twelve."""
     return [STANDARD_12.index(lead) for lead in leads]
 
 
@@ -151,7 +127,7 @@ def with_st(
     -------
     Heart
     """
-    unit = response(heart, site, direction)[rows(leads)].max()
+    unit = _response(heart, site, direction)[_rows(leads)].max()
     dipole = np.asarray(direction) * st_mv / unit
     nodes = tuple((float(x), float(y), float(z)) for x, y, z in np.outer(course, dipole))
     return with_beat(heart, injuries=(Injury(site, nodes),))  # type: ignore[arg-type]
@@ -189,9 +165,9 @@ def with_t(
     fields = lead_fields(heart.geometry)
     t = heart.beat.t
     peak = int(np.abs(in_twelve(t, fields)).sum(axis=0).argmax())
-    chosen = rows(leads)
+    chosen = _rows(leads)
     now = in_twelve(t, fields)[chosen, peak].mean()
-    unit = response(heart, site, direction)[chosen].mean()
+    unit = _response(heart, site, direction)[chosen].mean()
     x, y, z = np.asarray(direction) * (t_mv - now) / unit
     left = 0.52 - 0.08 * symmetry
     right = 0.38 + 0.06 * symmetry

@@ -45,29 +45,16 @@ def _start(rng: np.random.Generator, interval_s: float) -> float:
     return -MARGIN_S - interval_s * float(rng.random())
 
 
-def sinus(
+def _sinus(
     plan: RhythmPlan,
     rng: np.random.Generator,
     *,
     arrhythmia: float = 0.0,
     source: PSource = "sinus",
 ) -> Course:
-    """Make sinus rhythm with one-to-one conduction and the planned premature beats.
+    """Make sinus rhythm, or that of another atrial focus, with the planned premature beats.
 
-    Parameters
-    ----------
-    plan : RhythmPlan
-        Rate, PR and ectopy.
-    rng : numpy.random.Generator
-        Source of chance.
-    arrhythmia : float
-        Added respiratory swing of the PP interval, as a share of it.
-    source : str
-        Another focus in the atria than the sinus node.
-
-    Returns
-    -------
-    Course
+    ``arrhythmia`` is a respiratory swing of the PP interval, as a share of it.
     """
     course, pr_s = Course(), plan.pr_ms / 1000
     interval = _sinus_intervals(plan, rng, arrhythmia)
@@ -114,22 +101,9 @@ def sinus(
     return course
 
 
-def atrial_fibrillation(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+def _atrial_fibrillation(plan: RhythmPlan, rng: np.random.Generator) -> Course:
     """Make an irregular ventricular response without P waves.
 
-    Parameters
-    ----------
-    plan : RhythmPlan
-        Mean ventricular rate.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Course
-
-    Notes
-    -----
     RR intervals are independent draws from a gamma distribution above a refractory floor, with a
     coefficient of variation of about 0.2: the AV node keeps no memory of the atria.
     """
@@ -161,21 +135,8 @@ def _premature(course: Course, first_s: float, plan: RhythmPlan, rng: np.random.
         course.ventricles.append(VentricularEvent(first_s + gap, form, "ventricular"))
 
 
-def flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
-    """Make atrial flutter with fixed or varying conduction.
-
-    Parameters
-    ----------
-    plan : RhythmPlan
-        With ``ratio`` flutter waves to a QRS; 0 mixes 2, 3 and 4. The ventricular rate follows
-        from the atrial one, which is kept between 240 and 340/min.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Course
-    """
+def _flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make atrial flutter of 240 to 340/min, ``ratio`` waves to a QRS; 0 mixes 2, 3 and 4."""
     ratio = plan.ratio or 3
     rate = float(np.clip(plan.bpm * ratio, 240, 340))
     period = 60.0 / rate
@@ -188,21 +149,10 @@ def flutter(plan: RhythmPlan, rng: np.random.Generator) -> Course:
     return course
 
 
-def second_degree(plan: RhythmPlan, rng: np.random.Generator, *, wenckebach: bool) -> Course:
-    """Make second-degree AV block.
+def _second_degree(plan: RhythmPlan, rng: np.random.Generator, *, wenckebach: bool) -> Course:
+    """Make second-degree AV block, ``ratio`` P waves to one dropped QRS (0 draws 3 to 5).
 
-    Parameters
-    ----------
-    plan : RhythmPlan
-        ``ratio`` P waves to one dropped QRS (0 draws 3 to 5; 2 gives 2:1 block).
-    rng : numpy.random.Generator
-        Source of chance.
-    wenckebach : bool
-        PR grows by shrinking steps before the drop (Mobitz I); else it is constant (Mobitz II).
-
-    Returns
-    -------
-    Course
+    Before the drop PR grows by shrinking steps (Wenckebach, Mobitz I), or is constant (Mobitz II).
     """
     course = Course()
     interval = _sinus_intervals(plan, rng, 0.0)
@@ -221,24 +171,10 @@ def second_degree(plan: RhythmPlan, rng: np.random.Generator, *, wenckebach: boo
     return course
 
 
-def third_degree(
+def _third_degree(
     plan: RhythmPlan, rng: np.random.Generator, *, form: str, kind: BeatClass
 ) -> Course:
-    """Make complete AV block: atria and ventricles keep their own time.
-
-    Parameters
-    ----------
-    plan : RhythmPlan
-        ``bpm`` of the atria, ``escape_bpm`` of the ventricles.
-    rng : numpy.random.Generator
-        Source of chance.
-    form, kind : str
-        Morphology and class of the ventricular beats.
-
-    Returns
-    -------
-    Course
-    """
+    """Make complete AV block: atria and ventricles (``escape_bpm``) keep their own time."""
     course = Course()
     interval = _sinus_intervals(plan, rng, 0.0)
     now = _start(rng, 60 / plan.bpm)
@@ -265,22 +201,8 @@ def _regular(
         now += period * (1 + 0.006 * plan.variability * float(rng.standard_normal()))
 
 
-def nodal(plan: RhythmPlan, rng: np.random.Generator, *, rp_ms: float = 110.0) -> Course:
-    """Make a rhythm of the AV node: junctional rhythm, or re-entry at a high rate.
-
-    Parameters
-    ----------
-    plan : RhythmPlan
-        Rate, and whether P waves are seen after QRS.
-    rng : numpy.random.Generator
-        Source of chance.
-    rp_ms : float, ms
-        From the onset of QRS to the onset of the retrograde P wave.
-
-    Returns
-    -------
-    Course
-    """
+def _nodal(plan: RhythmPlan, rng: np.random.Generator, *, rp_ms: float = 110.0) -> Course:
+    """Make a rhythm of the AV node; retrograde P waves begin ``rp_ms`` after the QRS begins."""
     course = Course()
     _regular(course, plan.bpm, plan, rng, "conducted", "normal")
     if plan.retrograde:
@@ -291,43 +213,17 @@ def nodal(plan: RhythmPlan, rng: np.random.Generator, *, rp_ms: float = 110.0) -
     return course
 
 
-def ventricular_tachycardia(plan: RhythmPlan, rng: np.random.Generator) -> Course:
-    """Make a regular wide tachycardia with the atria dissociated from it.
-
-    Parameters
-    ----------
-    plan : RhythmPlan
-        Ventricular rate.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Course
-    """
+def _ventricular_tachycardia(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make a regular wide tachycardia with the atria dissociated from it."""
     atria = RhythmPlan(
         bpm=float(rng.uniform(65, 95)), seconds=plan.seconds, variability=plan.variability,
         escape_bpm=plan.bpm,
     )  # fmt: skip
-    return third_degree(atria, rng, form="ventricular 0", kind="ventricular")
+    return _third_degree(atria, rng, form="ventricular 0", kind="ventricular")
 
 
-def paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Course:
-    """Make a paced rhythm.
-
-    Parameters
-    ----------
-    plan : RhythmPlan
-        Pacing rate and, for the atrium, PR (AV delay).
-    rng : numpy.random.Generator
-        Source of chance.
-    chambers : {"A", "V", "AV", "VF"}
-        Stimulated chambers; ``VF`` is the ventricle over atrial fibrillation.
-
-    Returns
-    -------
-    Course
-    """
+def _paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Course:
+    """Pace A, V, AV (PR is the AV delay), or VF, the ventricle over atrial fibrillation."""
     course = Course(drive="af" if chambers == "VF" else "")
     period, now = 60.0 / plan.bpm, _start(rng, 60.0 / plan.bpm)
     end = plan.seconds + MARGIN_S
@@ -352,21 +248,9 @@ def paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Cours
     return course
 
 
-def pause(plan: RhythmPlan, rng: np.random.Generator) -> Course:
-    """Make sinus rhythm with one arrest of the sinus node of 2.2 to 4 s.
-
-    Parameters
-    ----------
-    plan : RhythmPlan
-        Rate and PR.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Course
-    """
-    course = sinus(plan, rng)
+def _pause(plan: RhythmPlan, rng: np.random.Generator) -> Course:
+    """Make sinus rhythm with one arrest of the sinus node of 2.2 to 4 s."""
+    course = _sinus(plan, rng)
     start = plan.seconds * rng.uniform(0.25, 0.45)
     length = max(rng.uniform(2.2, 4.0), 120 / plan.bpm + 0.3)
     later = length - 60 / plan.bpm
@@ -403,45 +287,47 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
     """
     match name:
         case "sinus":
-            course = sinus(plan, rng)
+            course = _sinus(plan, rng)
         case "sinus_arrhythmia":
-            course = sinus(plan, rng, arrhythmia=float(rng.uniform(0.10, 0.18)))
+            course = _sinus(plan, rng, arrhythmia=float(rng.uniform(0.10, 0.18)))
         case "af":
-            course = atrial_fibrillation(plan, rng)
+            course = _atrial_fibrillation(plan, rng)
         case "flutter":
-            course = flutter(plan, rng)
+            course = _flutter(plan, rng)
         case "atrial_tachycardia":
-            course = sinus(replace(plan, variability=0.2 * plan.variability), rng, source="ectopic")
+            course = _sinus(
+                replace(plan, variability=0.2 * plan.variability), rng, source="ectopic"
+            )
         case "av_block_2to1":
-            course = second_degree(replace(plan, ratio=2), rng, wenckebach=False)
+            course = _second_degree(replace(plan, ratio=2), rng, wenckebach=False)
         case "mobitz1":
-            course = second_degree(plan, rng, wenckebach=True)
+            course = _second_degree(plan, rng, wenckebach=True)
         case "mobitz2":
-            course = second_degree(plan, rng, wenckebach=False)
+            course = _second_degree(plan, rng, wenckebach=False)
         case "av_block3":
-            course = third_degree(plan, rng, form="escape", kind="ventricular")
+            course = _third_degree(plan, rng, form="escape", kind="ventricular")
         case "av_block3_junctional":
-            course = third_degree(plan, rng, form="conducted", kind="normal")
+            course = _third_degree(plan, rng, form="conducted", kind="normal")
         case "junctional":
-            course = nodal(plan, rng)
+            course = _nodal(plan, rng)
         case "svt":
-            course = nodal(plan, rng, rp_ms=float(rng.uniform(60, 100)))
+            course = _nodal(plan, rng, rp_ms=float(rng.uniform(60, 100)))
         case "vt":
-            course = ventricular_tachycardia(plan, rng)
+            course = _ventricular_tachycardia(plan, rng)
         case "vf":
             course = Course(drive="vf")
         case "asystole":
             course = Course()
         case "pause":
-            course = pause(plan, rng)
+            course = _pause(plan, rng)
         case "paced_atrial":
-            course = paced(plan, rng, chambers="A")
+            course = _paced(plan, rng, chambers="A")
         case "paced_ventricular":
-            course = paced(plan, rng, chambers="V")
+            course = _paced(plan, rng, chambers="V")
         case "paced_dual":
-            course = paced(plan, rng, chambers="AV")
+            course = _paced(plan, rng, chambers="AV")
         case "paced_af":
-            course = paced(plan, rng, chambers="VF")
+            course = _paced(plan, rng, chambers="VF")
         case _:
             raise ConfigError(f"No rhythm {name!r}; there are {', '.join(RHYTHMS)}.")
     return course

@@ -169,19 +169,8 @@ def st_t_amplitudes(qrs_off: Array, st: tuple[Array, Array], t: Waves) -> dict[s
     return {"st_j": twelve[:, :, 0].T, "st_j60": twelve[:, :, 1].T, "t": total.T}
 
 
-def frontal_axis(form: Array) -> Array:
-    """Compute the mean axis in the frontal plane from the areas in I and aVF.
-
-    Parameters
-    ----------
-    form : np.ndarray, shape (n_waves, 12, n_grid), mV
-        A wave in the twelve leads.
-
-    Returns
-    -------
-    np.ndarray, shape (n_waves,), deg
-        -180 to 180.
-    """
+def _frontal_axis(form: Array) -> Array:
+    """Compute the mean frontal axis, deg, of waves, shape (n_waves, 12, n_grid), by I and aVF."""
     area = form.sum(axis=2) * (GRID[1] - GRID[0])
     # aVF is recorded at 1/√3 × 3/2 of the strength of lead I for the same dipole.
     return np.asarray(np.rad2deg(np.arctan2(area[:, 5] * 2 / np.sqrt(3), area[:, 0])))
@@ -330,7 +319,9 @@ def _values(
         return float(np.median(values)) if len(values) else float("nan")
 
     def direction(form: Array) -> float:
-        return median(frontal_axis(form.mean(axis=0, keepdims=True))) if len(form) else float("nan")
+        return (
+            median(_frontal_axis(form.mean(axis=0, keepdims=True))) if len(form) else float("nan")
+        )
 
     mean_rr = float(rr.mean()) if len(rr) else float("nan")
     qt, single = (beats[:, 8] - beats[:, 3]) * 1000, times[:, chosen]

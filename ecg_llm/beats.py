@@ -117,8 +117,9 @@ def classify(
     pr_s = onset - delineation.column("p_on")
     has_p = _has_usual_p(pr_s, groups == usual)
     usual_width, usual_pr_s = _median(width_ms[groups == usual]), _median(pr_s[groups == usual])
-    as_usual = np.pad(np.isin(groups, (usual, -1)), 1, constant_values=True)
-    alone = as_usual[:-2] & as_usual[2:]  # several in a row may be a block that comes and goes
+    # Several in a row may be a block that comes and goes, and a beat at an end may be cut off.
+    as_usual = np.pad(np.isin(groups, (usual, -1)), 1, constant_values=False)
+    alone = as_usual[:-2] & as_usual[2:]
     fusion = alone & (pr_s < usual_pr_s - FUSION_S) & (width_ms >= usual_width + _WIDER_MS)
     regular = _regular_without(delineation.r_s, early | ((groups != usual) & (groups >= 0)))
     spikes = np.asarray(pacing_spikes_s)

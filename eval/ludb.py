@@ -105,20 +105,8 @@ def ludb_records(data: Path) -> list[Path]:
     return sorted(stems, key=lambda stem: (len(stem.name), stem.name))
 
 
-def read_marks(stem: Path, fs: float) -> LudbMarks:
-    """Read the marks of one record.
-
-    Parameters
-    ----------
-    stem : Path
-        The record without extension.
-    fs : float, Hz
-        Its sampling rate.
-
-    Returns
-    -------
-    LudbMarks
-    """
+def _read_marks(stem: Path, fs: float) -> LudbMarks:
+    """Read the marks of one record, its path without extension; fs in Hz."""
     import wfdb
 
     waves: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
@@ -151,4 +139,4 @@ def read_ludb(stem: Path) -> tuple[ECGRecord, LudbMarks]:
     from ecg_llm.io import read_record
 
     record = read_record(stem)
-    return record, read_marks(stem, record.fs)
+    return record, _read_marks(stem, record.fs)

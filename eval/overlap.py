@@ -13,18 +13,8 @@ RECALL_WEIGHT = 0.9
 """How much recall counts in the METEOR-like mean."""
 
 
-def words(text: str) -> list[str]:
-    """Cut a text into words in small letters.
-
-    Parameters
-    ----------
-    text : str
-        English.
-
-    Returns
-    -------
-    list of str
-    """
+def _words(text: str) -> list[str]:
+    """Cut a text into words in small letters."""
     return _WORD.findall(text.lower())
 
 
@@ -50,7 +40,7 @@ def bleu(text: str, reference: str) -> float:
     >>> bleu("sinus rhythm with a normal axis", "sinus rhythm with a normal axis")
     1.0
     """
-    said, wanted = words(text), words(reference)
+    said, wanted = _words(text), _words(reference)
     if not said or not wanted:
         return 0.0
     total = 0.0
@@ -84,7 +74,7 @@ def rouge_l(text: str, reference: str) -> float:
     ----------
     .. [1] Lin CY. ACL workshop on text summarization 2004:74-81.
     """
-    said, wanted = words(text), words(reference)
+    said, wanted = _words(text), _words(reference)
     if not said or not wanted:
         return 0.0
     row = [0] * (len(wanted) + 1)
@@ -109,7 +99,7 @@ def meteor_like(text: str, reference: str) -> float:
     float
         0 to 1.
     """
-    said, wanted = Counter(words(text)), Counter(words(reference))
+    said, wanted = Counter(_words(text)), Counter(_words(reference))
     hits = sum((said & wanted).values())
     if not hits:
         return 0.0

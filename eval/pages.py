@@ -281,15 +281,10 @@ def _begin(
         return float(np.mean([_correlation(v, np.interp(t + shift, grid, y))
                               for t, v, y in pairs.values()]))  # fmt: skip
 
-    at, values, truth = max(pairs.values(), key=lambda pair: len(pair[0]))
     longest = max(float(t[-1]) for t, _, _ in pairs.values())
     spare = max(record.duration_s - longest, 0.0) + 0.4
-    shifts = np.arange(-0.4, spare + 0.001, 0.008)
-    fit = np.array([_correlation(values, np.interp(at + s, grid, truth)) for s in shifts])
-    # One place a beat: beside the best one all others that fit are neighbours of it.
-    peaks = np.flatnonzero(np.r_[True, fit[1:] >= fit[:-1]] & np.r_[fit[:-1] > fit[1:], True])
-    places = shifts[peaks[np.argsort(-fit[peaks])[:12]]].tolist()
-    return max(((place, correlations(place)) for place in places), key=lambda one: one[1])
+    shifts = np.arange(-0.4, spare + 0.001, 0.01)
+    return max(((float(s), correlations(s)) for s in shifts), key=lambda one: one[1])
 
 
 def _correlation(one: Floats, other: Floats) -> float:

@@ -141,6 +141,24 @@ def test_most_fusion_beats_are_ventricular():
     assert found >= 3
 
 
+def test_a_beat_that_the_end_of_the_record_cuts_off_is_no_fusion_beat():
+    """PTB-XL 250 stands still from the middle of its last QRS on."""
+    made = synthetic_ecg(seed=2)
+    waves = made.truth.delineation
+    r_s, off, on = waves.r_s[-2], FIDUCIALS.index("qrs_off"), FIDUCIALS.index("p_on")
+    record = made.record.only(0.0, float(r_s) + 0.3)
+    signal = record.signal.copy()
+    signal[:, round(500 * r_s) :] = signal[:, [round(500 * r_s)]]
+    times, together = waves.times_s[:, :-1].copy(), waves.global_s[:-1].copy()
+    for row in (times[:, -1], together[-1]):
+        row[..., off] += 0.05
+        row[..., on] += 0.015
+    waves = replace(waves, r_s=waves.r_s[:-1], times_s=times, global_s=together)
+    record = replace(record, signal=signal)
+    kinds = [beat.kind for beat in measure(record, good_quality(record), waves).beats]
+    assert "ventricular" not in kinds
+
+
 def test_a_block_that_comes_is_no_row_of_fusion_beats():
     plain = synthetic_ecg(seed=2, pr_ms=160)
     block = synthetic_ecg(seed=2, pr_ms=140, conditions=["CLBBB"])

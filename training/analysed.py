@@ -105,18 +105,8 @@ def analyse_ptbxl(
     return out, len(rows) - len(out)
 
 
-def facts(item: Analysed) -> Facts:
-    """Gather a record's measurements as signs ask for them.
-
-    Parameters
-    ----------
-    item : Analysed
-        One record.
-
-    Returns
-    -------
-    Facts
-    """
+def _facts(item: Analysed) -> Facts:
+    """Gather a record's measurements as signs ask for them."""
     measured = item.measurements
     return Facts(
         values={name: quantity.value for name, quantity in measured.values.items()},
@@ -144,7 +134,7 @@ def sign_truth(items: Sequence[Analysed]) -> npt.NDArray[np.float32]:
     """
     out = np.full((len(items), len(SIGNS)), np.nan, np.float32)
     for k, item in enumerate(items):
-        known = facts(item)
+        known = _facts(item)
         for j, sign in enumerate(SIGNS):
             shows = sign.holds(known)
             if shows is not None:

@@ -264,7 +264,7 @@ def _fingerprint(records: Sequence[MarkedRecord | ReadRecord]) -> int:
     """Give a number that other records, or the same in another order, do not have."""
     code = 0
     for record in records:
-        code = zlib.crc32(np.ascontiguousarray(record.signal), code)
+        code = zlib.crc32(record.signal.tobytes(), code)
     return code
 
 

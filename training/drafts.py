@@ -114,22 +114,8 @@ class Words(nn.Module):
         return torch.where((ids < n)[..., None], said, found)
 
 
-def worded(text: str, place: int, each: int) -> str:
-    """Put the tokens of an ECG into a prompt as words.
-
-    Parameters
-    ----------
-    text : str
-        From `Layout.text`, with one slot or none.
-    place : int
-        Of the ECG in the table.
-    each : int
-        Tokens of an ECG.
-
-    Returns
-    -------
-    str
-    """
+def _worded(text: str, place: int, each: int) -> str:
+    """Put the tokens of the ECG at a place of the table, so many each, into a prompt as words."""
     return text.replace("<ecg>" * each, "".join(_ecg_words(place, each)))
 
 
@@ -208,7 +194,7 @@ class Drafter:
         self.numbers = numbers_of(processor.tokenizer.backend_tokenizer)
         each, n_words = model.config.tokens_per_ecg, len(self.tokenizer)
         self.tokenizer.add_tokens([w for k in range(len(every)) for w in _ecg_words(k, each)])
-        self.texts = [worded(laid.text(one.prompt), k, each) for k, one in enumerate(every)]
+        self.texts = [_worded(laid.text(one.prompt), k, each) for k, one in enumerate(every)]
         self.ids: list[list[int]] = [
             self.tokenizer.encode(text, add_special_tokens=False) for text in self.texts
         ]

@@ -25,6 +25,11 @@ from ecg_llm.training.supervised import held_out, vectors_of
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
+_LIMITS = (
+    "Research use; not a medical device. Learnt from adults of one German centre, 1984 to 2001: "
+    "statements with few examples are weak, and probabilities are calibrated for its frequencies."
+)
+
 
 @dataclass(frozen=True)
 class HeadRecipe:
@@ -118,6 +123,10 @@ def train_head(
     progress("fold 9")
     figures = _judge_head(head, encoder, pack, features)
     document = {
+        "what": "Probabilities of PTB-XL's statements from encoder vectors and measurements",
+        "command": "ecgllm train head --data DIR --encoder DIR --blind DIR --out DIR",
+        "licence": "Apache-2.0; trained on PTB-XL v1.0.3 (CC BY 4.0), folds 1 to 8",
+        "limits": _LIMITS,
         "recipe": asdict(chosen),
         "data": pack.fingerprint,
         "encoder": json.loads((encoder / "signal_encoder.json").read_text(encoding="utf-8"))[

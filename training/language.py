@@ -251,7 +251,7 @@ def fit(
         history.append({"step": step, "seconds": round(spent, 1), **judge()})
         tell(_judged(history[-1]))
     _save(out, learning, optimiser, history, step, spent, losses, identity)
-    draw_curve(history, out / CURVE)
+    _draw_curve(history, out / CURVE)
     return history
 
 
@@ -363,7 +363,7 @@ def _fit_sharded(
     if accelerator.is_main_process:
         kept = {name: whole[f"model.{name}"] for name in names}
         torch.save({"weights": kept, "recipe": asdict(recipe)}, out / LEARNT)
-        draw_curve(history, out / CURVE)
+        _draw_curve(history, out / CURVE)
     accelerator.wait_for_everyone()
     return history
 
@@ -483,16 +483,8 @@ def _resume(
     return list(parts["history"]), int(parts["step"]), float(parts["spent"]), losses
 
 
-def draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Draw the losses over the steps.
-
-    Parameters
-    ----------
-    history : sequence of mapping
-        From `fit`.
-    path : Path
-        Picture to write.
-    """
+def _draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Draw the losses over the steps."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -70,7 +70,7 @@ def encode_for(
             f"{base}: it reads the features of an encoder of its own; give that one's folder as "
             "--encoder."
         )
-    return encode_set(
+    return _encode_set(
         records,
         cache,
         pooled_tokens=config.pooled_tokens,
@@ -79,7 +79,7 @@ def encode_for(
     )
 
 
-def encode_set(
+def _encode_set(
     records: Path,
     cache: Path,
     *,
@@ -87,25 +87,7 @@ def encode_set(
     weights: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Features:
-    """Encode the records of a set, or read what an earlier run kept.
-
-    Parameters
-    ----------
-    records : Path
-        A set of records.
-    cache : Path
-        NPZ file to keep the features in; made anew when records or encoder are others.
-    pooled_tokens : int
-        Tokens that those of an ECG are averaged to; 0 keeps one each 200 ms of the window.
-    weights : Path, optional
-        ONNX file of another encoder than the bundled one.
-    progress : callable, optional
-        Takes the number of records done and in all.
-
-    Returns
-    -------
-    Features
-    """
+    """Encode the records of a set, or read what an earlier run kept; 0 pooled tokens keeps all."""
     manifest = load_finished(records, "records")
     weights = weights or WEIGHTS
     files = (records / MANIFEST, weights, weights.with_suffix(".safetensors"))

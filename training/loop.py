@@ -193,21 +193,13 @@ def fit(
             on_step(step + 1, logs)
         coming.cancel()
     if accelerator.is_main_process:
-        draw_curve(history, out / CURVE)
+        _draw_curve(history, out / CURVE)
     averaged: nn.Module = average.module
     return averaged.eval(), history
 
 
-def draw_curve(history: History, path: Path) -> None:
-    """Draw losses and held-out figures over the steps.
-
-    Parameters
-    ----------
-    history : list of dict of str to float
-        With ``step``, losses, and figures of some steps.
-    path : Path
-        Picture to write.
-    """
+def _draw_curve(history: History, path: Path) -> None:
+    """Draw losses and held-out figures over the steps."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

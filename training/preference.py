@@ -58,7 +58,7 @@ def pairs(
         of those drawn. A prompt whose likeliest draft lacks nothing teaches nothing.
     """
     likeliest = dict(zip(places, drafter.drafts(places, draw=False), strict=True))
-    open_ = [k for k in places if lacks(drafter.earns(k, likeliest[k]))]
+    open_ = [k for k in places if _lacks(drafter.earns(k, likeliest[k]))]
     tell(f"{len(open_)} of {len(places)} likeliest drafts lack something; {ANSWERS} more of each")
     asked = [k for k in open_ for _ in range(ANSWERS)]
     drawn = iter(drafter.drafts(asked, draw=True))
@@ -83,18 +83,8 @@ def pairs(
     return out
 
 
-def lacks(earned: Reward) -> bool:
-    """Tell whether a draft could be better by the check.
-
-    Parameters
-    ----------
-    earned : Reward
-        Of the draft.
-
-    Returns
-    -------
-    bool
-    """
+def _lacks(earned: Reward) -> bool:
+    """Tell whether a draft could be better by the check."""
     whole = earned.supported == 1 and earned.complete == 1
     return not whole or earned.repeated > 0 or earned.long > 0
 

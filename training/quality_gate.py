@@ -146,7 +146,7 @@ def measure_marked(data: Path, progress: Progress | None = None) -> MarkedRecord
     marks = read_marks(data)
     rows = []
     for done, name in enumerate(marks):
-        rows.append(measure_record(read_record(data / f"{name}.hea")).pooled())
+        rows.append(_measure_record(read_record(data / f"{name}.hea")).pooled())
         if progress:
             progress(done + 1, len(marks))
     return MarkedRecords(
@@ -156,18 +156,8 @@ def measure_marked(data: Path, progress: Progress | None = None) -> MarkedRecord
     )
 
 
-def measure_record(record: ECGRecord) -> Features:
-    """Measure the quality features of a record as a whole.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        About ten seconds.
-
-    Returns
-    -------
-    Features
-    """
+def _measure_record(record: ECGRecord) -> Features:
+    """Measure the quality features of a record as a whole."""
     return measure_features(split_bands(record))
 
 
@@ -394,7 +384,7 @@ def ptbxl_beats(
     rows = ptbxl_rows(data, tuple(folds))
     templates, groups = [], []
     for done, row in enumerate(rows):
-        features = measure_record(
+        features = _measure_record(
             read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12)
         )
         if features.regularity >= 0.7 and features.templates.any():

@@ -264,20 +264,8 @@ def _mistyped(text: str, rng: np.random.Generator) -> str:
     return "".join(letters)
 
 
-def aligned(items: Sequence[Analysed], vectors: FloatArray) -> Aligned:
-    """Put analysed records beside their vectors.
-
-    Parameters
-    ----------
-    items : sequence of Analysed
-        Records.
-    vectors : np.ndarray, shape (n_records, D)
-        From the signal encoder.
-
-    Returns
-    -------
-    Aligned
-    """
+def _aligned(items: Sequence[Analysed], vectors: FloatArray) -> Aligned:
+    """Put analysed records beside their vectors, shape (n_records, D)."""
     from ecg_llm.training.analysed import concept_truth, sign_truth
 
     return Aligned(
@@ -391,7 +379,7 @@ def train_text(
         )
     items, _ = analyse_ptbxl(data, range(1, 10), progress)
     vectors = encode([item.record for item in items]).vector
-    whole = aligned(items, vectors)
+    whole = _aligned(items, vectors)
     train_rows = np.array([item.fold != 9 for item in items])
     train_data = whole.rows(train_rows)
     net = train(train_data, recipe, withheld=withheld, on_step=on_step)

@@ -206,7 +206,8 @@ def _by_record(own: Asked, asked: Asked, known: Known, model: TextModel) -> bool
     told = own.about in ("why", "sure", "where", "since", "urgent", "size", "method", "recording")
     if told or asked.proposes or asked.moment or whole or acute:
         return True
-    return is_bundled(model) and not (own.named and _has_learnt(asked, known))
+    unread = bool(own.findings) and not own.read
+    return is_bundled(model) and (unread or not (own.named and _has_learnt(asked, known)))
 
 
 def _has_learnt(asked: Asked, known: Known) -> bool:

@@ -39,6 +39,8 @@ class Asked:
         ``repolarization``, ``chambers``; None if none of these.
     closed : bool
         Whether yes or no would answer it.
+    read : bool
+        Whether every word of it was read.
     turned : bool
         Whether yes means that what it names is absent: ``Is LBBB excluded?``, and an abnormal ECG
         is none that is normal.
@@ -61,6 +63,7 @@ class Asked:
     leads: tuple[str, ...] = ()
     about: str | None = None
     closed: bool = False
+    read: bool = True
     turned: bool = False
     excludes: bool = False
     proposes: str | None = None
@@ -165,7 +168,8 @@ _ABOUT = (
         "since",
         r"\b(old or new|new or old|new|newly|when (did|was|were|has)|since when|"
         r"how (old|recent|long (has|have|ago|since))|"
-        r"recent|right now|at (the|this) moment|currently|(having|has) an? (heart attack|"
+        r"recent|intermittent|paroxysmal|permanent|persistent|transient|long[- ]?standing|"
+        r"right now|at (the|this) moment|currently|(having|has) an? (heart attack|"
         r"infarct\w*)|"
         r"acute or (old|chronic)|(?<!year )(?<!years )(old|fresh|chronic)(?=\W*$))\b",
     ),
@@ -282,6 +286,7 @@ def read_question(text: str) -> Asked:
         quantities.append("qrs_axis")  # left, right or normal: the value tells
     if findings and (_asks_what_it_is(items) or _IN_GENERAL.search(text)):
         about = "means"
+    more = _asks_more(items, called)
     end = next((end for end, words in _ENDS.items() if re.search(words, text, re.I)), None)
     turned = _denies(text, findings)
     closed = about not in _OPEN and end is None
@@ -293,7 +298,8 @@ def read_question(text: str) -> Asked:
         about=about,
         closed=closed
         and _is_closed(text.strip(), findings, quantities, about)
-        and not (findings and _asks_more(items, called)),
+        and not (findings and more),
+        read=not more,
         proposes=_proposed(text, [*quantities, *aside]),
         end=end,
         rhythm=_RHYTHM.search(text) is not None,

@@ -257,6 +257,7 @@ def _leads(
     stretch = _USUAL_S * speed / (usual * layout.n_columns)
     if ruled or abs(np.log(stretch)) > _NEARLY:
         stretch = 1.0
+    begin = float((edges - steps).mean())
     pieces: list[tuple[str, bool, Floats, Floats]] = []
     for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
         whole = strip or layout.n_columns == 1
@@ -265,7 +266,6 @@ def _leads(
             to = row.last_mm if whole else edges[r, c + 1] - gap
             places, values = row.between(edges[r, 0 if whole else c] + gap, to)
             if name and np.isfinite(values).sum() > 1:
-                begin = float((edges[r] - steps).mean())
                 at = places - begin if ruled else _evened(places, edges[r], steps)
                 pieces.append((name, strip, stretch * at, values))
     longest = [at[-1] for _, strip, at, _ in pieces if strip or layout.n_columns == 1]

@@ -71,8 +71,8 @@ def held_by_ruling(paper: Paper, sight: Sight) -> Paper:
                 weight += sure / sure.mean()
         if not any(seen):
             return paper
-        flat_places = (part.reshape(-1, 2) for part in (pixels, mm))
-        finer = through_places(paper, *flat_places, np.minimum(weight, 3).reshape(-1))
+        counts = np.minimum(weight, 3).reshape(-1)
+        finer = through_places(paper, pixels.reshape(-1, 2), mm.reshape(-1, 2), counts)
         paper = replace(finer, grid_seen=paper.grid_seen or seen[0])
     return paper
 

@@ -140,10 +140,7 @@ def test_follow_ups_ask_of_what_was_asked(infarct: Analysis) -> None:
         (("how wide is the QRS?", "and over 90?"), "Yes. QRS duration 96 ms"),
         (("QTc?", "in women?"), "QTc (Fridericia) 381 ms"),
         (("LAFB?", "which leads?"), "Left anterior fascicular block"),
-        (
-            ("are you uncertain about anything",),
-            "Not judged (Q waves in front explain the small R)",
-        ),
+        (("are you uncertain about anything",), "Not judged (ST in V2"),
         (("which lead has the deepest S",), "S amplitude is largest in V1: −0.94 mV"),
         (("P terminal force?",), "P terminal force −0.5 mV·ms in V1."),
         (("ST elevation in V2 and V5?",), "No ST elevation in V5. ST elevation in V2. Not judged"),

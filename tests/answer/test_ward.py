@@ -34,6 +34,8 @@ def example(n: str) -> Analysis:
         ("00177", "LAFB voltage in mm pls", "Left anterior fascicular block: QRS axis"),
         ("00001", "HR 64 - normal for an athlete?", "Heart rate 64 bpm (spread 1 bpm), reference"),
         ("00177", "is he having a heart attack right now", "One ECG does not tell since when"),
+        ("00338", "is the LBBB intermittent", "One ECG does not tell since when this is so"),
+        ("00338", "LBBB morphology in detail", "Complete left bundle branch block: QRS 158 ms"),
     ],
 )
 def test_yes_and_no_are_said_only_where_the_whole_question_was_read(
