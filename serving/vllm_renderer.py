@@ -122,7 +122,9 @@ class EcgRenderer(HfRenderer):
             pool = self._pool
 
         def analysed(file: Upload) -> Analysis:
-            analysis: Analysis = pool.run("analyse", file, ReadingFields(), self._limits)[0]
+            analysis: Analysis = pool.run(
+                "analyse", file, ReadingFields.model_construct(), self._limits
+            )[0]
             return analysis
 
         with ThreadPoolExecutor(len(files)) as threads:

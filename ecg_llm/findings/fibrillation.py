@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.findings.atrial import ESCAPE_BPM, P_MOSTLY, AtrialActivity
+from ecg_llm.findings.atrial import ESCAPE_BPM, P_MOSTLY, RR_CHANGE, AtrialActivity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.checks import Check, all_of, fact, opposite, unknown
 from ecg_llm.findings.finding import Finding
@@ -23,6 +23,7 @@ _IRREGULARITY_RANGE = (0.005, 0.3)
 MIN_IRREGULARITY = 0.02
 """RR that change less than this from beat to beat are not those of atrial fibrillation."""
 P_BEFORE_QRS = "P wave before the QRS"
+P_REPETITION = "repetition of the stretch before the QRS"
 FLUTTER_BPM = (220.0, 350.0)
 MIN_FLUTTER_SHARE = 0.48
 """Share of the power between the beats that flutter waves have at least."""
@@ -248,7 +249,7 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     span = (case.measurements.from_s, round(case.measurements.to_s, 3))
     repetition = fact(
         holds,
-        "repetition of the stretch before the QRS",
+        P_REPETITION,
         activity.p_coherence,
         "",
         "no P waves that repeat",
@@ -258,7 +259,7 @@ def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
     )
     change = fact(
         holds,
-        "change from one RR to the next",
+        RR_CHANGE,
         None if activity.irregularity is None else 100 * activity.irregularity,
         "%",
         "irregular",
@@ -272,7 +273,7 @@ def _steady(irregularity: float) -> Check:
     """RR that are too regular for fibrillation."""
     return fact(
         irregularity < MIN_IRREGULARITY,
-        "change from one RR to the next",
+        RR_CHANGE,
         100 * irregularity,
         "%",
         f"< {100 * MIN_IRREGULARITY:g} %",

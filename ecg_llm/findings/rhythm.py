@@ -30,10 +30,12 @@ from ecg_llm.findings.checks import (
     opposite,
     unknown,
 )
+from ecg_llm.findings.conduction import WIDE_MS
 from ecg_llm.findings.fibrillation import (
     ESCAPE,
     LOOK_ALIKE,
     P_BEFORE_QRS,
+    P_REPETITION,
     T_MEETS_P_BPM,
     check_fibrillation,
     check_flutter,
@@ -59,7 +61,6 @@ ABSOLUTELY_IRREGULAR = 0.15
 """Standard deviation of RR over their mean from which a wide tachycardia that fibrillation drives
 is no ventricular one."""
 SINUS_ARRHYTHMIA_MS = 160.0
-NARROW_MS = 120.0
 ECTOPIC_P = "the P waves do not point as those of the sinus node"
 P_ON_T = "P lies on T, so its direction is not known"
 BEYOND_NODE_BPM = 180.0
@@ -127,7 +128,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         Check(True) if pacing.atrial.holds is None else opposite(pacing.atrial),
     )
     driven = pacing.ventricular.holds is True and not sinus.holds
-    fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", 120, CONDUCTION)
+    fast, wide = _faster(case, FAST_BPM), at_least(case, "qrs_global_ms", WIDE_MS, CONDUCTION)
     regular = _regular(activity)
     sinus, supraventricular = _narrow_tachycardia(
         case, all_of(fast, regular), activity, sinus, fibrillation, flutter
@@ -216,7 +217,7 @@ def _narrow_tachycardia(
     Without P waves before the beats the rate alone tells them apart: from `_tachycardia_bpm` on it
     is taken for a supraventricular one, beyond `_sinus_limit_bpm` there is no sinus rhythm.
     """
-    narrow = below(case, "qrs_global_ms", NARROW_MS, TACHYCARDIA)
+    narrow = below(case, "qrs_global_ms", WIDE_MS, TACHYCARDIA)
     other = Check(not (fibrillation.holds or flutter.holds))
     possible = all_of(fast, narrow, opposite(sinus) if sinus.holds else Check(True), other)
     if not possible.holds:
@@ -262,8 +263,8 @@ def _too_short(case: Case) -> str | None:
 
 def _extreme_rates(case: Case) -> tuple[Finding, ...]:
     """Very fast and very slow ventricular rates."""
-    fast = compare(case, "heart_rate_bpm", lambda v: v > EXTREME_FAST_BPM, "> 150/min", TACHYCARDIA)
-    slow = compare(case, "heart_rate_bpm", lambda v: v < EXTREME_SLOW_BPM, "< 40/min", BRADYCARDIA)
+    fast = _faster(case, *_tachycardia_bpm(case.record.age_years))
+    slow = _slower(case, EXTREME_SLOW_BPM)
     return judge("extreme_tachycardia", fast), judge("extreme_bradycardia", slow)
 
 
@@ -340,7 +341,7 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
         ),
         fact(
             coherence >= P_REPEATS,
-            "repetition of the stretch before the QRS",
+            P_REPETITION,
             activity.p_coherence,
             "",
             f"≥ {P_REPEATS:g}",
@@ -366,7 +367,7 @@ def _sinus_p(case: Case, activity: AtrialActivity) -> Check:
 
 
 def _sinus_arrhythmia(case: Case) -> Check:
-    """RR of normal beats that differ by more than 120 ms."""
+    """RR of normal beats that lie far apart."""
     beats = case.measurements.beats
     rr = [1000 * (b.r_s - a.r_s) for a, b in pairwise(beats) if a.kind == b.kind == "normal"]
     if len(rr) < MIN_BEATS - 1:

@@ -217,6 +217,12 @@ def test_extreme_rates(bpm, code):
     assert judged(synthetic_ecg(bpm=bpm, seed=2))[code].status == "present"
 
 
+def test_the_rate_of_an_infant_does_not_alert():
+    """At 160/min a healthy infant's heart alerted as one that is too fast."""
+    infant = synthetic_ecg(bpm=160, seed=2, age_years=0.5)
+    assert judged(infant)["extreme_tachycardia"].status == "absent"
+
+
 @pytest.mark.parametrize("fs", [100.0, 250.0, 1000.0])
 def test_the_rhythm_does_not_depend_on_the_sampling_rate(fs):
     assert judged(synthetic_ecg(rhythm="af", fs=fs, seed=2))["AFIB"].status == "present"
