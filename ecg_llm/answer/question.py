@@ -502,8 +502,8 @@ def _with_number(earlier: Asked, question: str) -> Asked:
     proposes = _proposed(f"{MEASURED[names[0]].label} {rest}", names)
     if proposes is None:
         return earlier
-    named = {"findings": (), "quantities": tuple(names), "about": None}
-    return replace(earlier, closed=True, proposes=proposes, **named)
+    about = replace(earlier, findings=(), quantities=tuple(names), about=None)
+    return replace(about, closed=True, proposes=proposes)
 
 
 CARRIED = ("why", "sure", "normal", "where", "since", "size", "method")

@@ -143,7 +143,7 @@ def _is_heading(items: list[Item], k: int) -> bool:
         return after == "quantity"
     if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
         return False  # "Ischaemic ST-T changes: T −0.2 mV in V3"
-    return items[k].data in _HEADINGS and after not in _VERDICTS
+    return bool(items[k].data in _HEADINGS and after not in _VERDICTS)
 
 
 def _is_sinus_phrase(items: list[Item], k: int) -> bool:
