@@ -140,7 +140,7 @@ def _is_heading(items: list[Item], k: int) -> bool:
     first = k + 2 + (items[k + 2].data == "the")  # "Intervals and axis: The PR interval …"
     after = items[min(first, len(items) - 1)].kind
     if items[k].kind == "quantity":
-        return after == "quantity"
+        return bool(after == "quantity")
     if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
         return False  # "Ischaemic ST-T changes: T −0.2 mV in V3"
     return bool(items[k].data in _HEADINGS and after not in _VERDICTS)
