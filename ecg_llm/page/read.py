@@ -276,7 +276,9 @@ def _leads(
         lead = name.removeprefix("-")
         if strip or lead not in leads:
             out = np.interp(grid, at, values, left=np.nan, right=np.nan)
-            leads[lead] = (out - np.nanmedian(out)) / (-gain if name.startswith("-") else gain)
+            if np.isfinite(out).any():
+                height = out - np.nanmedian(out)
+                leads[lead] = height / (-gain if name.startswith("-") else gain)
     return leads
 
 
