@@ -263,7 +263,7 @@ def read_question(text: str) -> Asked:
     --------
     >>> asked = read_question("Is there LBBB, and what is the QTc?")
     >>> asked.findings, asked.quantities, asked.closed
-    (('CLBBB',), ('qtc',), True)
+    (('CLBBB',), ('qtc',), False)
     >>> read_question("Is LBBB absent?").turned
     True
     """
