@@ -33,7 +33,7 @@ from ecg_llm.training.delineator_data import (
     unmarked_signals,
 )
 from ecg_llm.training.delineator_recipe import DelineatorRecipe, NetRecipe
-from ecg_llm.training.runs import read_checkpoint, same_run
+from ecg_llm.training.runs import read_checkpoint, same_run, write_checkpoint
 from ecg_llm.waves import EXIST_LEVEL, NET_FS, NET_MULTIPLE, FloatArray, scale_leads
 
 _NEAR_S = 0.06
@@ -107,7 +107,13 @@ def train_one(
         "schedule": schedule,
     }
     identity = {"recipe": asdict(recipe), "records": _fingerprint([*marked, *simulated, *read])}
-    first = _resume(parts, out, identity) if out else 0
+    first = 0
+    if out and out.is_file():
+        saved = read_checkpoint(out)
+        same_run(out, saved.get("identity", {}), identity)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        first = int(saved["step"])
 
     def draw(step: int) -> Batch:
         rng = np.random.default_rng((recipe.seed, step))
@@ -130,7 +136,9 @@ def train_one(
         schedule.step()
         average.update_parameters(net)
         if out and ((step + 1) % recipe.save_every == 0 or step + 1 == recipe.steps):
-            _save(parts, out, identity, step + 1)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            state = {name: part.state_dict() for name, part in parts.items()}
+            write_checkpoint(out, {"identity": identity, "step": step + 1, **state})
         on_step(step, float(loss.detach()))
     ahead.shutdown(cancel_futures=True)
     net.load_state_dict(average.module.state_dict())
@@ -266,26 +274,6 @@ def _fingerprint(records: Sequence[MarkedRecord | ReadRecord]) -> int:
     for record in records:
         code = zlib.crc32(record.signal.tobytes(), code)
     return code
-
-
-def _save(parts: dict[str, Any], out: Path, identity: dict[str, Any], step: int) -> None:
-    """Write a checkpoint beside the old one, then put it in its place."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    new = out.with_suffix(".new")
-    state = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({"identity": json.dumps(identity), "step": step, **state}, new)
-    new.replace(out)
-
-
-def _resume(parts: dict[str, Any], out: Path, identity: dict[str, Any]) -> int:
-    """Load a checkpoint, if there is one, and give its step."""
-    if not out.exists():
-        return 0
-    saved = read_checkpoint(out)
-    same_run(out, json.loads(saved.get("identity", "{}")), json.loads(json.dumps(identity)))
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    return int(saved["step"])
 
 
 def export(net: Delineator, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ class Sight:
     across: Map
     down: Map
     paper: Map
+
+    @cached_property
+    def ruling(self) -> Map:
+        """What is darker than its surroundings and no tracing, shape (height, width)."""
+        import cv2
+
+        grey = self.image.min(axis=2).astype(np.float32)
+        dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, 80) * (1 - self.trace)
+        return np.asarray(dark, np.float32)
 
 
 def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Sight:

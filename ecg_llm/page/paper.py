@@ -68,7 +68,7 @@ class Paper:
         -------
         np.ndarray, shape (..., 2), mm
         """
-        powers = _powers((points - self.centre) / self.unit, self._degree)
+        powers = polynomial((points - self.centre) / self.unit, self._degree)
         return np.asarray(powers @ self.weights.T, np.float64)
 
     def jacobian(self, points: Points) -> Points:
@@ -84,9 +84,8 @@ class Paper:
         np.ndarray, shape (..., 2, 2)
             Rows: along, down; columns: x, y.
         """
-        slopes = (
-            _slopes((points - self.centre) / self.unit, self._degree) / self.unit
-        )  # (..., 2, n)
+        at = (points - self.centre) / self.unit
+        slopes = _slopes(at, self._degree) / self.unit  # (..., 2, n)
         return np.asarray(np.einsum("...an,mn->...ma", slopes, self.weights), np.float64)
 
     @property
@@ -169,7 +168,20 @@ def _exponents(degree: int) -> list[tuple[int, int]]:
     return [(i, j) for i in every for j in every if 0 < i + j <= degree]
 
 
-def _powers(points: Points, degree: int) -> Points:
+def polynomial(points: Points, degree: int) -> Points:
+    """Give the terms of a polynomial that is 0 at the origin.
+
+    Parameters
+    ----------
+    points : np.ndarray, shape (..., 2)
+        Places.
+    degree : int
+        Highest sum of the powers of x and y.
+
+    Returns
+    -------
+    np.ndarray, shape (..., n)
+    """
     x, y = points[..., 0], points[..., 1]
     return np.stack([x**i * y**j for i, j in _exponents(degree)], axis=-1)
 
@@ -266,9 +278,42 @@ def straight_ruling(paper: Paper, sight: Sight) -> tuple[Map, Map]:
     import cv2
 
     lattice = paper.lattice()
-    grey = sight.image.min(axis=2).astype(np.float32)
-    dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, 80) * (1 - sight.trace)
-    return lattice, cv2.remap(dark, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+    return lattice, cv2.remap(sight.ruling, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+
+
+def robust_fit(
+    terms: Points,
+    wanted: Points,
+    weight: npt.NDArray[np.floating],
+    stiff: npt.ArrayLike,
+    unlike: float,
+) -> Points:
+    """Fit by least squares; what is far off counts less.
+
+    Parameters
+    ----------
+    terms : np.ndarray, shape (n, n_terms)
+        Of each place.
+    wanted, weight : np.ndarray, shape (n,)
+        What they should add up to, and how much it counts.
+    stiff : array_like, shape (n_terms,) or a number
+        Weight of keeping a term's factor small, as a share of all weights.
+    unlike : float
+        What is so far off counts half.
+
+    Returns
+    -------
+    np.ndarray, shape (n_terms,)
+    """
+    found: Points = np.zeros(terms.shape[1])
+    like: Points = np.ones(len(wanted))
+    for _ in range(3):
+        w = weight * like
+        square = (terms * w[:, None]).T @ terms
+        square += np.diag(np.broadcast_to(stiff, len(found)) * w.sum())
+        found = np.linalg.solve(square, (terms * w[:, None]).T @ wanted)
+        like = np.asarray(1 / (1 + ((terms @ found - wanted) / unlike) ** 2), np.float64)
+    return found
 
 
 def through_places(
@@ -290,19 +335,11 @@ def through_places(
     Paper
         Its origin may have moved.
     """
-    powers = _powers((pixels - paper.centre) / paper.unit, _FINE_DEGREE)
+    powers = polynomial((pixels - paper.centre) / paper.unit, _FINE_DEGREE)
     powers = np.concatenate([np.ones((len(powers), 1)), powers], axis=1)
     degree = np.array([0, *(i + j - 1 for i, j in _exponents(_FINE_DEGREE))], np.float64)
-    found = []
-    for axis in range(2):
-        near = np.ones(len(mm))
-        for _ in range(3):
-            w = weight * near
-            stiff = np.diag(_STIFF_PLACES * w.sum() * degree**2)
-            solved = np.linalg.solve((powers * w[:, None]).T @ powers + stiff,
-                                     (powers * w[:, None]).T @ mm[:, axis])  # fmt: skip
-            near = 1 / (1 + ((powers @ solved - mm[:, axis]) / _FAR_MM) ** 2)
-        found.append(solved)
+    stiff = _STIFF_PLACES * degree**2
+    found = [robust_fit(powers, mm[:, axis], weight, stiff, _FAR_MM) for axis in (0, 1)]
     origin, weights = np.split(np.array(found), [1], axis=1)
     x, y = origin[:, 0].tolist()
     left, top, right, bottom = paper.box

@@ -16,7 +16,15 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from ecg_llm.page.net import Map, Sight
-from ecg_llm.page.paper import PER_MM, PX_MM, Paper, straight_ruling, through_places
+from ecg_llm.page.paper import (
+    PER_MM,
+    PX_MM,
+    Paper,
+    polynomial,
+    robust_fit,
+    straight_ruling,
+    through_places,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +39,8 @@ _CLEAR, _SURELY_CLEAR = 0.05, 0.3
 """Likewise the share of the page on which a distance of lines is to be seen."""
 _DEGREE = 4
 """Of the smooth drift."""
+_STIFF = 1e-6
+"""Share of the weights that keeps the drift small where nothing tells it."""
 _UNLIKE_MM = 0.06
 """Neighbours whose drift differs by so much more than that count half."""
 _ROUNDS = 2
@@ -63,7 +73,7 @@ def held_by_ruling(paper: Paper, sight: Sight) -> Paper:
         weight = np.full((rows, columns), 0.02)
         seen = []
         for axis, picture in enumerate((flat, flat.T)):
-            found = _drift(picture, sure=not paper.grid_seen)
+            found = _drift(picture, doubted=not paper.grid_seen)
             seen.append(found is not None)
             if found is not None:
                 drift, sure = (part.T if axis else part for part in found)
@@ -77,17 +87,15 @@ def held_by_ruling(paper: Paper, sight: Sight) -> Paper:
     return paper
 
 
-def _drift(flat: Map, *, sure: bool) -> tuple[Floats, Floats] | None:
+def _drift(flat: Map, *, doubted: bool) -> tuple[Floats, Floats] | None:
     """Tell by how many mm lines stand too far right, block by block, and how much each counts."""
-    least, clearest = (_SURE, _SURELY_CLEAR) if sure else (_AGREE, _CLEAR)
+    least, clearest = (_SURE, _SURELY_CLEAR) if doubted else (_AGREE, _CLEAR)
     waves = [(per_mm, *_phases(flat, per_mm)) for per_mm in PER_MM]
     if sum(float(clear.sum()) for *_, clear in waves) < 5:
         return None
     rows, columns = waves[0][1].shape
-    y, x = (np.linspace(-1, 1, n) for n in (rows, columns))
-    every = range(_DEGREE + 1)
-    shapes = np.stack([np.outer(y**j, x**i) for i in every for j in every if 0 < i + j <= _DEGREE],
-                      axis=-1)  # fmt: skip
+    at = np.meshgrid(np.linspace(-1, 1, columns), np.linspace(-1, 1, rows))
+    shapes = polynomial(np.stack(at, axis=-1), _DEGREE)
     drift = np.zeros((rows, columns))
     for _ in range(3):
         drift = drift + shapes @ _smooth_step(waves, shapes, drift)
@@ -128,12 +136,4 @@ def _smooth_step(waves: list[tuple[float, Any, Floats]], shapes: Floats, drift: 
             slopes.append((shapes[after] - shapes[before]).reshape(-1, shapes.shape[-1]))
             weights.append(weight.ravel())
     step, slope, weight = (np.concatenate(part) for part in (steps, slopes, weights))
-    found, like = np.zeros(shapes.shape[-1]), np.ones(len(step))
-    for _ in range(3):
-        w = weight * like
-        stiff = 1e-6 * w.sum() * np.eye(len(found))
-        found = np.linalg.solve(
-            (slope * w[:, None]).T @ slope + stiff, (slope * w[:, None]).T @ step
-        )
-        like = 1 / (1 + ((slope @ found - step) / _UNLIKE_MM) ** 2)
-    return np.asarray(found, np.float64)
+    return robust_fit(slope, step, weight, _STIFF, _UNLIKE_MM)
