@@ -311,8 +311,9 @@ def robust_fit(
         w = weight * like
         square = (terms * w[:, None]).T @ terms
         square += np.diag(np.broadcast_to(stiff, len(found)) * w.sum())
-        found = np.linalg.solve(square, (terms * w[:, None]).T @ wanted)
-        like = np.asarray(1 / (1 + ((terms @ found - wanted) / unlike) ** 2), np.float64)
+        solved = np.linalg.solve(square, (terms * w[:, None]).T @ wanted)
+        found = np.asarray(solved, np.float64)
+        like = 1 / (1 + ((terms @ found - wanted) / unlike) ** 2)
     return found
 
 
