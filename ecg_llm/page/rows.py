@@ -30,6 +30,12 @@ _GAP_MM = 1.2
 """Wider gaps of a tracing stay open."""
 _SPECK_MM = 1.6
 """What is smaller both ways is dust."""
+_BLANK = 0.4
+"""Probability below which paper is blank."""
+_APART_PX = 2
+"""Strokes of one column with so much blank paper between them are two."""
+_MOST_JUMP_PX = 30.0
+"""A longer jump from column to column counts no more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +119,7 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
     lines = _lines(columns[sure], base[sure], np.ones(int(sure.sum()))) if sure.any() else []
     if not lines:
         return ()
+    blank = np.cumsum(ink < _BLANK, axis=0)
     heights = np.stack([at + slope * u for at, slope in lines])
     gap = np.abs(heights - base[None])
     pitch = float(np.diff(heights, axis=0).mean(axis=1).min()) if len(lines) > 1 else 30.0
@@ -125,6 +132,7 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
         if len(np.unique(columns[mine & sure])) < _LEAST_ROW_MM * PX_MM:
             continue
         mine[mine] = _filling(u[mine], sure[mine])
+        mine[mine] = _tracing(u[mine], v[mine], blank)
         on_line = (at + slope * u[mine] - paper.box[1]) * PX_MM
         first, places = _joined(u[mine] - slant * (v[mine] - on_line), v[mine])
         along = first + np.arange(len(places)) / 2
@@ -247,6 +255,49 @@ def _no_dust(
     _, names, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     return np.asarray((sizes > _SPECK_MM * PX_MM + 4)[names[v, u]], bool)
+
+
+def _tracing(u: Floats, v: Floats, blank: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which points of a row are its tracing, and not of a circle or a word drawn over it.
+
+    In each column the points fall apart into strokes with blank paper between them. The tracing
+    is the way from left to right over them that jumps over least blank paper.
+    """
+    column = np.rint(u).astype(int)
+    order = np.lexsort((v, column))
+    column, v = column[order], v[order]
+    level = np.rint(v).astype(int)
+    between = np.diff(blank[level, column], prepend=0.0)
+    new = np.r_[True, (np.diff(column) > 0) | (between[1:] >= _APART_PX)]
+    starts = np.flatnonzero(new)
+    ends = np.r_[starts[1:], len(v)] - 1
+    at, top, bottom = column[starts].tolist(), level[starts].tolist(), level[ends].tolist()
+    cost, before = [0.0] * len(at), [-1] * len(at)
+    last: list[int] = []
+    here: list[int] = []
+    for k, where in enumerate(at):
+        if here and at[here[0]] != where:
+            last, here = here, []
+        here.append(k)
+        best = np.inf
+        for m in last:
+            # From the end of the one to the beginning of the other, in either column.
+            low, high = min(bottom[m], bottom[k]), max(top[m], top[k])
+            jump = 0.0
+            if high > low:
+                jump = min(blank[high, c] - blank[low, c] for c in (at[m], where))
+            way = cost[m] + min(jump, _MOST_JUMP_PX)
+            if way < best:
+                best, before[k] = way, m
+        cost[k] = best if last else 0.0
+    k = min(here, key=cost.__getitem__)
+    chosen = np.zeros(len(at), bool)
+    while k >= 0:
+        chosen[k] = True
+        k = before[k]
+    kept = np.empty(len(v), bool)
+    kept[order] = chosen[np.cumsum(new) - 1]
+    return kept
 
 
 def _joined(u: Floats, v: Floats) -> tuple[float, Floats]:
