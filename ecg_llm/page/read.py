@@ -37,6 +37,8 @@ _MARGIN_MM = 2.7
 _NARROWEST_MM = 5.0
 _TURNS = (2, 1, 3)
 """Quarters by which a page whose names cannot be read is turned."""
+_FALLS = 0.03
+"""Rows that fall by so much show that the page was not straightened."""
 _NAMED_IF_TURNED = 6
 """Lead names that must agree then, and more than do not."""
 _FILLS = 0.82
@@ -63,6 +65,8 @@ class PageReading:
         Whether a calibration pulse told the height; else the usual one is taken.
     agreement : float or None
         Correlation of II with I + III where all three are drawn at one time.
+    fall : float
+        By which the rows fall along the page, in the middle: none, where it lies straight.
     turned_deg : int, degrees
         By how much the picture was turned to the left, as it did not stand upright.
     """
@@ -75,6 +79,7 @@ class PageReading:
     gain_mm_mv: float
     pulse_seen: bool
     agreement: float | None
+    fall: float
     turned_deg: int = 0
 
     @property
@@ -138,9 +143,9 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
     RecordError
         If no ECG can be read from it; the message says what was missing.
     """
-    image = straightened(image)
+    as_it_came, image = image, straightened(image)
     try:
-        return _read(image, label)
+        return _straighter(as_it_came, _read(image, label), label)
     except _UnnamedError as unnamed:
         for quarters in _TURNS:
             turned = np.ascontiguousarray(np.rot90(image, quarters))
@@ -151,6 +156,17 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
             if reading.layout.named >= _NAMED_IF_TURNED > reading.layout.against:
                 return replace(reading, turned_deg=90 * quarters)
         raise unnamed
+
+
+def _straighter(image: Image, reading: PageReading, label: str) -> PageReading:
+    """Read the picture as it came if, straightened, its rows fall: other lines had misled."""
+    if abs(reading.fall) < _FALLS:
+        return reading
+    try:
+        as_it_came = _read(image, label)
+    except RecordError:
+        return reading
+    return max(reading, as_it_came, key=lambda one: (one.paper.grid_seen, -abs(one.fall)))
 
 
 class _UnnamedError(RecordError):
@@ -240,6 +256,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
         gain_mm_mv=gain,
         pulse_seen=pulse is not None,
         agreement=_agreement(drawn),
+        fall=float(np.median([row.slope for row in rows])),
     )
 
 
