@@ -284,6 +284,10 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "[acute|hyperacute] [|ST-elevation |transmural ][myocardial infarction|infarction|MI]",
         "current of injury",
     ),
+    "de_winter": (
+        "ST depression with tall T waves, de Winter pattern",
+        "de Winter[|'s] [pattern|sign|complex|T wave]",
+    ),
     "sgarbossa": (
         "Sgarbossa criteria in left bundle branch block",
         "[|positive |modified ]Sgarbossa criteri[a|on]",
@@ -420,6 +424,7 @@ _SAID: dict[str, tuple[str, ...]] = {
         "occlusion MI",
         "[|acute ][|coronary ]occlusion",
     ),
+    "de_winter": ("de Winter[|'s]", "dewinter"),
     "sgarbossa": ("Sgarbossa", "[|modified ]Sgarbossa's[| criteri[a|on]]"),
     "STE_": ("ST elev",),
     "STD_": ("ST [dep|depr|depress]", "reciprocal [change|changes]"),
@@ -545,7 +550,7 @@ _CHILDREN: dict[str, tuple[str, ...]] = {
     "AMI": ("ASMI", "ALMI"),
     "QWAVE": ("IMI", "ILMI", "LMI", "ALMI", "AMI", "ASMI"),
     "STE_": ("stemi", "early_repolarization", "pericarditis", "ANEUR"),
-    "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
+    "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL", "de_winter"),
     "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
     "ISCLA": ("ISCAL", "ISCIL"),
     "ISCAN": ("ISCAS", "ISCAL"),
@@ -703,7 +708,7 @@ def members(code: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-ACUTE = ("stemi", "sgarbossa", "injury")
+ACUTE = ("stemi", "de_winter", "sgarbossa", "injury")
 """What no answer on infarction or ischaemia must leave out."""
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ventricular_tachycardia", "ventricular_run"), ("wide_qrs_tachycardia",)),

@@ -253,7 +253,7 @@ EXCLUDES_NOT = {
     "EL": "an electrolyte disturbance",
     "pericarditis": "pericarditis",
     "brugada_1": "Brugada syndrome",
-    "sgarbossa": "an acute infarction",
+    **dict.fromkeys(("sgarbossa", "de_winter"), "an acute infarction"),
     "lead_reversal": "swapped electrodes",
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
