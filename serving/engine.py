@@ -284,6 +284,8 @@ class EngineHost:
         there.close()
         with self._lock:
             self._line, self._process = here, process
+        if self._closed.is_set():  # while this one was started; `close` has not seen it
+            process.kill()
         with contextlib.suppress(EOFError, OSError):
             while True:
                 message = here.recv()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.documents import document
-from ecg_llm.errors import ECGError, RecordError
+from ecg_llm.errors import ConfigError, ECGError, RecordError
 from ecg_llm.stages import clocked, stage
 
 if TYPE_CHECKING:
@@ -103,11 +103,20 @@ def classify_record(record: ECGRecord, task: str, words: str | None, head: bool)
     ConfigError
         If there is no such task, or the head does not know a label.
     """
-    from ecg_llm.classify import classify
-    from ecg_llm.zero_shot import Labels
+    from ecg_llm.classify import check_head, classify
+    from ecg_llm.zero_shot import MAX_LABELS, Labels
 
     asked = (words or "").split(",")
-    labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
+    try:
+        labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
+        if head:
+            check_head(labels)
+    except ConfigError:  # it names the labels, which are the client's words
+        known = ", each of PTB-XL, as head knows no others" if head else ""
+        raise ConfigError(
+            f"labels: 1 to {MAX_LABELS} statements are needed, none empty, too long or twice"
+            f"{known}."
+        ) from None
     return classify([record], labels, head=head)[0].scores
 
 

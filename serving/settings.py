@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -127,6 +126,8 @@ class Settings:
         if self.keys is not None:
             read_keys(self.keys)
         if self.tls_cert is not None and self.tls_key is not None:
+            import ssl
+
             try:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 # Without a password, a locked key fails here instead of asking at the terminal.

@@ -102,7 +102,8 @@ class WorkerPool:
         except _DiedError as death:
             self.deaths[death.reason] += 1
             with self._lock:
-                self._workers.remove(worker)
+                if worker in self._workers:  # else the pool is being closed
+                    self._workers.remove(worker)
             self._launch()
             if death.reason == "timeout":
                 raise BadFileError(

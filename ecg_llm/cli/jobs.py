@@ -97,9 +97,7 @@ def of_ref(ref: RecordRef, told: Reading, job: Callable[[ECGRecord], str]) -> st
     return job(told.read_ref(ref))
 
 
-def run_description(
-    command: str, folder: Path, told: Reading, more: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def run_description(command: str, folder: Path, told: Reading) -> dict[str, Any]:
     """Say what determines the lines of a folder run.
 
     Parameters
@@ -110,8 +108,6 @@ def run_description(
         What was given.
     told : Reading
         Options.
-    more : dict, optional
-        What else determines them.
 
     Returns
     -------
@@ -128,7 +124,6 @@ def run_description(
         "options": options,
         "version": ecg_llm.__version__,
         "weights": weight_hashes(),
-        **(more or {}),
     }
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,13 +13,7 @@ from ecg_llm.errors import ConfigError
 if TYPE_CHECKING:
     from ecg_llm.io import RecordRef
     from ecg_llm.record import ECGRecord
-
-
-class SexOption(StrEnum):
-    """Sex of the patient, for limits that depend on it."""
-
-    FEMALE = "female"
-    MALE = "male"
+    from ecg_llm.record import Sex as PatientSex
 
 
 File = Annotated[
@@ -44,7 +37,8 @@ Age = Annotated[
     typer.Option(help="Age in years, instead of what the file says.", min=0, max=120),
 ]
 Sex = Annotated[
-    SexOption | None, typer.Option(help="female or male, instead of what the file says.")
+    Literal["female", "male"] | None,
+    typer.Option(help="female or male, instead of what the file says."),
 ]
 Fs = Annotated[
     float | None,
@@ -115,7 +109,7 @@ class Reading:
     """
 
     age_years: float | None = None
-    sex: SexOption | None = None
+    sex: PatientSex | None = None
     fs: float | None = None
     unit: str | None = None
     leads: tuple[str, ...] | None = None
@@ -153,7 +147,7 @@ class Reading:
         record = replace(self, age_years=None, sex=None).read(path)
         if record.sex is not None or self.sex is None:
             return record
-        return replace(record, sex=self.sex.value)
+        return replace(record, sex=self.sex)
 
     def read_ref(self, ref: RecordRef) -> ECGRecord:
         """Read one record of a folder.
@@ -175,7 +169,7 @@ class Reading:
         if self.age_years is not None:
             record = replace(record, age_years=self.age_years)
         if self.sex is not None:
-            record = replace(record, sex=self.sex.value)
+            record = replace(record, sex=self.sex)
         if self.partial:
             from ecg_llm.quality import readable_part
 
@@ -185,7 +179,7 @@ class Reading:
 
 def reading(
     age: float | None = None,
-    sex: SexOption | None = None,
+    sex: PatientSex | None = None,
     fs: float | None = None,
     unit: str | None = None,
     leads: str | None = None,
@@ -197,7 +191,7 @@ def reading(
     ----------
     age : float, optional
         Years.
-    sex : SexOption, optional
+    sex : str, optional
         Female or male.
     fs : float, optional
         Hz.

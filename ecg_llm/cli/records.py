@@ -7,9 +7,8 @@ import os
 import shutil
 import sys
 import zipfile
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,25 +40,15 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
 
 
-class Format(StrEnum):
-    """How a report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    HTML = "html"
-    PDF = "pdf"
-    FHIR = "fhir"
-
-
-_BY_EXTENSION = {
-    ".txt": Format.TEXT,
-    ".json": Format.JSON,
-    ".jsonl": Format.JSON,
-    ".html": Format.HTML,
-    ".htm": Format.HTML,
-    ".pdf": Format.PDF,
+Format = Literal["text", "json", "html", "pdf", "fhir"]
+_BY_EXTENSION: dict[str, Format] = {
+    ".txt": "text",
+    ".json": "json",
+    ".jsonl": "json",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
 }
-
 LINES_SUFFIXES = ("", ".jsonl", ".ndjson", ".json")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line a record.")]
@@ -135,24 +124,33 @@ def report(
     if subject is not None or recorded is not None:
         from ecg_llm.fhir import check_case
 
-        if format_ is not Format.FHIR:
+        if format_ != "fhir":
             raise ConfigError("--subject and --recorded belong to --format fhir.")
         check_case(subject, recorded)
     refs = several_records(path, output)
     if refs is not None:
         if earlier is not None:
             raise ConfigError("--earlier belongs to one record; give a single one.")
-        if format_ not in (None, Format.JSON) or (output is None and format_ is None):
+        if format_ not in (None, "json") or (output is None and format_ is None):
             raise ConfigError(
                 f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
                 "reports.jsonl, or --format json to print them."
             )
         work = functools.partial(job.report_json, model=model, keep_draft=keep_draft)
-        more = job.model_description(model, keep_draft)
-        _all_lines("report", path, refs, output, told, work, overwrite, jobs, more)
+        run_folder(
+            path,
+            refs,
+            output,
+            functools.partial(job.of_ref, told=told, job=work),
+            lambda: (
+                job.run_description("report", path, told) | job.model_description(model, keep_draft)
+            ),
+            overwrite=overwrite,
+            workers=jobs,
+        )
         return
     chosen = format_ or _format_of(output)
-    if chosen is Format.PDF and output is None and sys.stdout.isatty():
+    if chosen == "pdf" and output is None and sys.stdout.isatty():
         raise ConfigError("A PDF is not written to a terminal; add --output report.pdf.")
     from ecg_llm.assistant import analyse, report_on
 
@@ -160,14 +158,14 @@ def report(
     past = None if earlier is None else analyse(told.read_earlier(earlier))
     found = analyse(record)
     made = report_on(found, model=model, keep_draft=keep_draft, earlier=past)
-    if chosen is Format.TEXT and output is None:
+    if chosen == "text" and output is None:
         _print_text(made)
     else:
         one_line = output is not None and output.suffix.lower() == ".jsonl"
         data = document(
             made,
             record,
-            chosen.value,
+            chosen,
             subject=subject,
             recorded=recorded,
             indent=None if one_line else 2,
@@ -281,7 +279,7 @@ def show(
 def _format_of(output: Path | None) -> Format:
     """Read the format off the file's extension."""
     if output is None or output.suffix == "":
-        return Format.TEXT
+        return "text"
     if output.suffix.lower() not in _BY_EXTENSION:
         raise ConfigError(
             f"--output {output}: {output.suffix!r} is not a report format; end it in .txt, .json, "
@@ -353,7 +351,15 @@ def _lines(
             raise ConfigError(
                 f"{path} holds {len(refs)} records: add --output {command}.jsonl, or --json."
             )
-        _all_lines(command, path, refs, output, told, record_job, overwrite, jobs)
+        run_folder(
+            path,
+            refs,
+            output,
+            functools.partial(job.of_ref, told=told, job=record_job),
+            lambda: job.run_description(command, path, told),
+            overwrite=overwrite,
+            workers=jobs,
+        )
     elif as_json or output is not None:
         record = told.read(path)
         write_bytes((record_job(record) + "\n").encode(), output)
@@ -411,23 +417,21 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _all_lines(
-    command: str,
+def run_folder(
     folder: Path,
     refs: list[RecordRef],
     output: Path | None,
-    told: Reading,
-    record_job: Callable[[ECGRecord], str],
+    work: Callable[[RecordRef], str],
+    describe: Callable[[], dict[str, Any]],
+    *,
     overwrite: bool,
-    jobs: int | None,
-    more: dict[str, Any] | None = None,
+    **how: Any,
 ) -> None:
-    """Write one line a record to a file, or print them."""
+    """Print one line a record, or write them to a file, beside it what ``describe`` says."""
     from ecg_llm.batch import run_batch, run_lines
 
-    work = functools.partial(job.of_ref, told=told, job=record_job)
     if output is None:
-        for _, line in run_lines(work, refs, workers=jobs):
+        for _, line in run_lines(work, refs, **how):
             typer.echo(line)
         return
     if output.suffix.lower() not in LINES_SUFFIXES:
@@ -436,14 +440,7 @@ def _all_lines(
             "it in .jsonl."
         )
     _tell_left_out(folder, refs)
-    summary = run_batch(
-        work,
-        refs,
-        output,
-        run=job.run_description(command, folder, told, more),
-        overwrite=overwrite,
-        workers=jobs,
-    )
+    summary = run_batch(work, refs, output, run=describe(), overwrite=overwrite, **how)
     typer.echo(f"{output}: {summary}", err=True)
 
 

@@ -137,7 +137,7 @@ def _channel(name: str, value: Element, digits: Element, label: str) -> Channel:
 def _rate(increment: Element, label: str) -> float:
     step = number(increment.get("value"), "the time step (increment)", label)
     scale = _SECONDS.get(increment.get("unit") or "")
-    if scale is None or step <= 0:
+    if scale is None or step * scale <= 0:
         raise RecordError(f"{label}: the time step (increment) needs a positive value in s or ms.")
     # 1 / 0.002 is exact only after rounding away the decimal step's own error.
     return round(1 / (step * scale), 6)
