@@ -273,32 +273,15 @@ class Answering:
     ) -> AsyncGenerator[T]:
         """Give what a thread makes, one by one; it stops when nobody listens any more."""
         loop = asyncio.get_running_loop()
-        made: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-
-        def put(kind: str, value: Any = None) -> None:
-            loop.call_soon_threadsafe(made.put_nowait, (kind, value))
-
-        def pump() -> None:
-            try:
-                for item in items():
-                    if stop.is_set():
-                        return
-                    put("item", item)
-                put("end")
-            except Exception as error:
-                put("error", error)
-
-        loop.run_in_executor(self._threads, pump)
         end = loop.time() + self._settings.answer_s
+        iterator, over = items(), object()
         try:
             while True:
-                kind, value = await asyncio.wait_for(made.get(), end - loop.time())
-                if kind == "item":
-                    yield value
-                elif kind == "error":
-                    raise value
-                else:
+                coming = loop.run_in_executor(self._threads, next, iterator, over)
+                item: Any = await asyncio.wait_for(coming, end - loop.time())
+                if item is over:
                     return
+                yield item
         except TimeoutError:
             raise TookTooLongError("The answer was not ready in time.") from None
         finally:

@@ -74,11 +74,6 @@ class BatchedModel:
         finally:
             answer.left = True
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end."""
-        with self._lock:
-            return self._model.score(prompt, answers)
-
     def _ask(self, prompt: Prompt, room: int) -> _Answer:
         answer = _Answer(prompt, room)
         self._waiting.put(answer)

@@ -183,26 +183,24 @@ class EngineHost:
             _end_group(process.pid)
             process.join(5)
 
-    def calls(
-        self, operation: str, *args: Any, timeout_s: float, **options: Any
+    def stream(
+        self, prompt: Prompt, *, max_new_tokens: int, timeout_s: float
     ) -> Generator[tuple[Any, ...]]:
-        """Call the model and give what it sends back, piece by piece.
+        """Ask the model, and give what it sends back piece by piece.
 
         Parameters
         ----------
-        operation : {"generate", "stream", "score"}
-            Method of the model.
-        *args : object
-            Its arguments.
+        prompt : Prompt
+            From `ecg_llm.prompt.build`.
+        max_new_tokens : int
+            Longest answer.
         timeout_s : float, s
             How long the whole may take.
-        **options : object
-            Its options.
 
         Yields
         ------
         tuple
-            ``("piece", text)`` and then ``("end", result, usage)``.
+            ``("piece", text)`` and then ``("end", usage)``.
 
         Raises
         ------
@@ -219,7 +217,7 @@ class EngineHost:
             self._waiting[number] = answers
         finished = False
         try:
-            self._send(("call", number, operation, args, options))
+            self._send(("call", number, prompt, max_new_tokens))
             while True:
                 try:
                     said = answers.get(timeout=max(0.0, end - time.monotonic()))
@@ -228,7 +226,7 @@ class EngineHost:
                 match said:
                     case ("piece", _):
                         yield said
-                    case ("end", _, _):
+                    case ("end", _):
                         finished = True
                         yield said
                         return
@@ -361,7 +359,7 @@ class RemoteModel:
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
         """Answer a prompt piece by piece; to stop listening ends the answer."""
         stage = "prefill"
-        answer = self._call("stream", prompt, max_new_tokens=max_new_tokens)
+        answer = self._ask(prompt, max_new_tokens)
         with contextlib.closing(answer):
             while True:
                 # Only the waiting counts: the listener may think between two pieces.
@@ -374,16 +372,13 @@ class RemoteModel:
                 if said[0] == "piece":
                     yield said[1]
                 else:
-                    self.usage = self.usage.plus(said[2])
+                    self.usage = self.usage.plus(said[1])
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers."""
-        scores: list[float] = [*self._call("score", prompt, list(answers))][-1][1]
-        return scores
-
-    def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
+    def _ask(self, prompt: Prompt, max_new_tokens: int) -> Generator[tuple[Any, ...]]:
         try:
-            yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
+            yield from self._host.stream(
+                prompt, max_new_tokens=max_new_tokens, timeout_s=self._timeout_s
+            )
         except ServeError as error:
             self.lost = error
             raise
@@ -436,26 +431,22 @@ def _answer(
     send: Callable[..., None],
     cancelled: set[int],
     number: int,
-    operation: str,
-    args: tuple[Any, ...],
-    options: Any,
+    prompt: Prompt,
+    max_new_tokens: int,
 ) -> None:
-    """Do one operation of the model, and send what comes of it."""
+    """Have the model answer, and send what it says."""
     begun = time.monotonic()
+    said = []
     try:
         if number in cancelled:
             return
-        if operation == "stream":
-            said = []
-            for piece in model.stream(*args, **options):
-                if number in cancelled:
-                    return
-                said.append(piece)
-                send("piece", number, piece)
-            send("took", time.monotonic() - begun)
-            send("end", number, None, _usage(model, args[0], "".join(said)))
-        else:
-            send("end", number, getattr(model, operation)(*args, **options), Usage())
+        for piece in model.stream(prompt, max_new_tokens=max_new_tokens):
+            if number in cancelled:
+                return
+            said.append(piece)
+            send("piece", number, piece)
+        send("took", time.monotonic() - begun)
+        send("end", number, _usage(model, prompt, "".join(said)))
     except UnavailableError as error:
         send("away", number, str(error))
     except Exception as error:  # its message may hold the prompt

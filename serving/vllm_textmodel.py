@@ -127,30 +127,6 @@ class VllmModel:
         finally:
             future.cancel()
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end."""
-        from vllm import SamplingParams
-
-        tokenizer = self.processor.tokenizer
-        asked = self.engine_prompt(prompt)
-
-        async def one(before: list[int], word: int) -> float:
-            # Not prompt_logprobs: beside adapters it kills the engine of vLLM 0.32 on a CPU.
-            params = SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=[word])
-            so_far = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *before]}
-            given = [given async for given in self.engine.outputs(so_far, params)][-1]
-            return float(given.outputs[0].logprobs[0][word].logprob)
-
-        async def whole(answer: str) -> float:
-            words = tokenizer.encode(answer + tokenizer.eos_token, add_special_tokens=False)
-            each = (one(words[:k], word) for k, word in enumerate(words))
-            return sum(await asyncio.gather(*each))
-
-        async def together() -> list[float]:
-            return list(await asyncio.gather(*map(whole, answers)))
-
-        return self.engine.run(together())
-
     def close(self) -> None:
         """End the engine."""
         self.engine.close()
