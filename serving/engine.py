@@ -57,17 +57,7 @@ class Usage:
     completion: int = 0
 
     def plus(self, other: Usage) -> Usage:
-        """Add the tokens of another answer.
-
-        Parameters
-        ----------
-        other : Usage
-            Of the other one.
-
-        Returns
-        -------
-        Usage
-        """
+        """Add the tokens of another answer."""
         return Usage(
             prompt=self.prompt + other.prompt,
             ecg=self.ecg + other.ecg,
@@ -76,14 +66,9 @@ class Usage:
 
 
 class EngineHost:
-    """Keeps one engine process up.
+    """Keeps one engine process up, which writes ``concurrent`` answers at one time.
 
-    Parameters
-    ----------
-    load : callable
-        Gives the model; it is called in the process, so it must be picklable.
-    concurrent : int
-        Answers written at one time.
+    ``load`` gives the model; it is called in the process, so it must be picklable.
     """
 
     def __init__(self, load: Callable[[], TextModel], *, concurrent: int = 1) -> None:
@@ -110,18 +95,7 @@ class EngineHost:
         threading.Thread(target=self._keep_up, daemon=True, name="ecg-engine-watch").start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the engine is ready.
-
-        Parameters
-        ----------
-        seconds : float, s
-            How long at most.
-
-        Returns
-        -------
-        bool
-            Whether it is.
-        """
+        """Wait until the engine is ready, and tell whether it is."""
         end = time.monotonic() + seconds
         while self.state != "ready" and time.monotonic() < end:
             time.sleep(0.05)
@@ -133,38 +107,16 @@ class EngineHost:
         return (self._process.pid or 0) if self._process is not None else 0
 
     def require(self) -> None:
-        """Refuse work while the engine is away.
-
-        Raises
-        ------
-        UnavailableError
-            With the time after which to try again.
-        """
+        """Refuse work while the engine is away, with the time after which to try again."""
         if self.state != "ready":
             raise UnavailableError("The language model is starting; try again later.")
 
     def wait_s(self, requests: int) -> float:
-        """Give the time after which so many requests will have been answered.
-
-        Parameters
-        ----------
-        requests : int
-            Those before it, and itself.
-
-        Returns
-        -------
-        float, s
-        """
+        """Give the time after which so many requests will have been answered."""
         return requests / self._concurrent * self.mean_s * ANSWERS_A_REQUEST
 
     def learn(self, seconds: float) -> None:
-        """Learn how long an answer took; the first ones tell more than the guess before any.
-
-        Parameters
-        ----------
-        seconds : float, s
-            Without waiting.
-        """
+        """Learn how long an answer took, without waiting; the first tell more than the guess."""
         self._learnt += 1
         self.mean_s += max(0.1, 1 / (self._learnt + 1)) * (seconds - self.mean_s)
 
@@ -186,28 +138,10 @@ class EngineHost:
     def stream(
         self, prompt: Prompt, *, max_new_tokens: int, timeout_s: float
     ) -> Generator[tuple[Any, ...]]:
-        """Ask the model, and give what it sends back piece by piece.
+        """Ask the model and give ``("piece", text)`` for each, then ``("end", usage)``.
 
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-        timeout_s : float, s
-            How long the whole may take.
-
-        Yields
-        ------
-        tuple
-            ``("piece", text)`` and then ``("end", usage)``.
-
-        Raises
-        ------
-        UnavailableError
-            If the process is away or dies meanwhile.
-        TookTooLongError
-            If it takes too long.
+        Ends with `UnavailableError` if the process is away or dies meanwhile, and with
+        `TookTooLongError` if the whole takes too long.
         """
         self.require()
         number = next(self._numbers)
@@ -324,14 +258,7 @@ class EngineHost:
 class RemoteModel:
     """The engine's model, as any thread of the server may call it.
 
-    Parameters
-    ----------
-    host : EngineHost
-        Keeps its process up.
-    timeout_s : float, s
-        Longest answer.
-    stop : threading.Event, optional
-        Set when nobody listens any more.
+    ``stop`` is set when nobody listens any more.
     """
 
     def __init__(

@@ -101,14 +101,7 @@ class Settings:
     cache_bytes: int = 64 * MIB
 
     def check(self) -> None:
-        """Refuse settings that would not be safe or cannot work.
-
-        Raises
-        ------
-        ConfigError
-            If another address than the loopback is asked for without keys, or a file is missing
-            or not what it should be.
-        """
+        """Refuse settings that would not be safe or cannot work."""
         if not is_loopback(self.host) and self.keys is None:
             raise ConfigError(
                 f"--host {self.host}: other machines could use the server, and it has no API "

@@ -70,28 +70,7 @@ class VllmModel:
         schema: Mapping[str, Any] | None = None,
         adapter: str | None = None,
     ) -> list[str]:
-        """Answer prompts together.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-        schema : mapping, optional
-            JSON schema that each answer keeps to.
-        adapter : str, optional
-            Name of the adapter to answer with.
-
-        Returns
-        -------
-        list of str
-
-        Raises
-        ------
-        UnavailableError
-            If the engine is away.
-        """
+        """Answer prompts together; ``schema`` is a JSON schema that each answer keeps to."""
 
         async def one(prompt: Prompt) -> str:
             asked = self._ask(prompt, max_new_tokens, schema, adapter)
@@ -134,18 +113,7 @@ class VllmModel:
             self._temporary.cleanup()
 
     def engine_prompt(self, prompt: Prompt) -> dict[str, Any]:
-        """Lay a prompt out as the plain model has it, but with one slot for each record.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-
-        Returns
-        -------
-        dict
-            vLLM's prompt.
-        """
+        """Lay a prompt out as the plain model has it, but with one slot for each record."""
         config = self._config
         slots = (config.ecg_token_id, config.image_token_id)
         ids = one_slot_each(self.processor.ids(prompt), slots, config.tokens_per_ecg)
@@ -180,22 +148,7 @@ class VllmModel:
             yield given.outputs[0].text
 
     def lora(self, adapter: str | None) -> Any:
-        """Give the adapter of a name as vLLM takes it.
-
-        Parameters
-        ----------
-        adapter : str or None
-            Its name.
-
-        Returns
-        -------
-        LoRARequest or None
-
-        Raises
-        ------
-        ConfigError
-            If there is none of that name.
-        """
+        """Give the adapter of a name as vLLM takes it."""
         if adapter is None:
             return None
         if adapter not in self._adapters:
@@ -240,20 +193,7 @@ def one_slot_each(ids: Sequence[int], slots: Sequence[int], tokens_per_ecg: int)
 
 
 def merge(adapter: Path, folder: Path) -> Path:
-    """Write the checkpoint that an adapter and its model make.
-
-    Parameters
-    ----------
-    adapter : Path
-        Folder of the adapter.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    Path
-        ``folder``.
-    """
+    """Write the checkpoint that an adapter and its model make into a folder, and give that."""
     from ecg_llm.lm_transformers import load_checkpoint
 
     model, processor = load_checkpoint(adapter)

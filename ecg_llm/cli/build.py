@@ -21,8 +21,9 @@ build_app = typer.Typer(
 
 
 Out = Annotated[Path, typer.Option(help="Folder of the set; a stopped build goes on there.")]
+Engine = Literal["local", "ray"]
 EngineChoice = Annotated[
-    Literal["local", "ray"],
+    Engine,
     typer.Option(
         help="local: processes of this machine. ray: the cluster that RAY_ADDRESS names, or one "
         "started here; all its machines must see the folders. The set is the same."
@@ -281,7 +282,7 @@ def build_verify(
 def _run(
     source: Listed,
     out: Path,
-    engine: str,
+    engine: Engine,
     workers: int | None,
     limit: int | None,
     overwrite: bool,

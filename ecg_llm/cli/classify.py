@@ -121,16 +121,16 @@ def classify(
             )
         from ecg_llm.batch import Together
 
-        how: dict[str, Any] = {"told": told, "labels": asked, "head": head, "encoder": encoder}
+        asks: dict[str, Any] = {"told": told, "labels": asked, "head": head, "encoder": encoder}
         run_folder(
             path,
             refs,
             output,
-            functools.partial(_one, **how),
-            lambda: _description(path, **how),
+            functools.partial(_one, **asks),
+            lambda: _description(path, **asks),
             overwrite=overwrite,
             workers=jobs,
-            together=Together(functools.partial(_group, **how)),
+            together=Together(functools.partial(_group, **asks)),
         )
         return
     from ecg_llm.classify import classify as classify_records

@@ -116,51 +116,20 @@ class Reading:
     partial: bool = False
 
     def read(self, path: Path) -> ECGRecord:
-        """Read one file.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Returns
-        -------
-        ECGRecord
-        """
+        """Read one file."""
         from ecg_llm.io import read_record
 
         return self._told(read_record(path, fs=self.fs, unit=self.unit, leads=self.leads))
 
     def read_earlier(self, path: Path) -> ECGRecord:
-        """Read an earlier ECG: its age is its own, and so is its sex, which tells a mix-up.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Returns
-        -------
-        ECGRecord
-            Of the sex that was told where the file names none.
-        """
+        """Read an earlier ECG: its age is its own, and its sex where the file tells it."""
         record = replace(self, age_years=None, sex=None).read(path)
         if record.sex is not None or self.sex is None:
             return record
         return replace(record, sex=self.sex)
 
     def read_ref(self, ref: RecordRef) -> ECGRecord:
-        """Read one record of a folder.
-
-        Parameters
-        ----------
-        ref : RecordRef
-            From `ecg_llm.io.find_records`.
-
-        Returns
-        -------
-        ECGRecord
-        """
+        """Read one record of a folder."""
         from ecg_llm.io import read_ref
 
         return self._told(read_ref(ref, fs=self.fs, unit=self.unit, leads=self.leads))
@@ -185,32 +154,7 @@ def reading(
     leads: str | None = None,
     partial: bool = False,
 ) -> Reading:
-    """Gather the options of one command.
-
-    Parameters
-    ----------
-    age : float, optional
-        Years.
-    sex : str, optional
-        Female or male.
-    fs : float, optional
-        Hz.
-    unit : str, optional
-        Such as ``uV``.
-    leads : str, optional
-        Names joined by commas.
-    partial : bool
-        Leave out leads for which the tracing would be refused.
-
-    Returns
-    -------
-    Reading
-
-    Raises
-    ------
-    ConfigError
-        If a lead name is empty.
-    """
+    """Gather the options of one command; lead names are joined by commas."""
     names = tuple(name.strip() for name in leads.split(",")) if leads is not None else None
     if names is not None and not all(names):
         raise ConfigError(f"--leads {leads!r}: a name is empty; write them as I,II,V1.")

@@ -300,20 +300,7 @@ def _print_text(report: Report) -> None:
 
 
 def write_bytes(data: bytes, output: Path | None) -> None:
-    """Write all of it or nothing.
-
-    Parameters
-    ----------
-    data : bytes
-        What to write.
-    output : Path or None
-        Where; None for the standard output.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be written to its end.
-    """
+    """Write all of it or nothing, to the standard output without ``output``."""
     if output is None:
         typer.echo(data, nl=False)
         return
@@ -382,20 +369,7 @@ def _check_signal(record: ECGRecord) -> None:
 
 
 def check_place(output: Path | None, *inputs: Path | None) -> None:
-    """Refuse a place that cannot be written before any work is done for it.
-
-    Parameters
-    ----------
-    output : Path or None
-        Where results are to go.
-    *inputs : Path or None
-        What is read, and must not be written over.
-
-    Raises
-    ------
-    ConfigError
-        If its folder does not exist, or it is a folder itself, or one of the inputs.
-    """
+    """Refuse a place that cannot be written, or is an input, before any work is done for it."""
     if output is not None and output.is_dir():
         raise ConfigError(f"--output {output}: it is a folder; name a file, there or elsewhere.")
     if output is not None and not output.parent.is_dir():
@@ -465,22 +439,6 @@ def several_records(path: Path, output: Path | None) -> list[RecordRef] | None:
     """List the records of a folder or archive; None for a single record.
 
     One record alone counts as a folder run only if JSON lines are asked for.
-
-    Parameters
-    ----------
-    path : Path
-        What was given.
-    output : Path or None
-        Where results are to go.
-
-    Returns
-    -------
-    list of RecordRef or None
-
-    Raises
-    ------
-    ConfigError
-        If a folder holds no record.
     """
     from ecg_llm.io import find_records
 

@@ -24,19 +24,7 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is an aECG.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is an aECG."""
     return root_name(head) == "AnnotatedECG"
 
 

@@ -26,19 +26,7 @@ EXTENSIONS: tuple[str, ...] = (".xml",)
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is a MUSE export.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is a MUSE export."""
     return root_name(head) == "RestingECG"
 
 
