@@ -79,6 +79,35 @@ def eval_rhythms(
     show(evaluate(per_kind, progress=progress("kind")), json_)
 
 
+@eval_app.command("stability", short_help="The same heart at other rates, cut, noisy, shifted.")
+def eval_stability(
+    data: Annotated[Path, typer.Option(help="PTB-XL folder with records at 500 Hz.")],
+    folds: Folds = None,
+    limit: Annotated[
+        int | None, typer.Option(help="So many records, evenly over all.", min=1)
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Record, cut and store ECGs otherwise, and print by how much the report changes.
+
+    Values: median, 95th percentile and largest difference. Counts: for 100 records. --json lists
+    every change of every record.
+
+    \b
+    ecgllm eval stability --data ptbxl/
+    ecgllm eval stability --data ptbxl/ --limit 20 --json \f
+    """
+    from ecg_llm.eval.stability import evaluate
+
+    result = evaluate(
+        folder(data, "PTB-XL"),
+        folds=judging_folds(folds, data),
+        limit=limit,
+        progress=progress("record"),
+    )
+    show(result, json_)
+
+
 @eval_app.command("quality", short_help="The quality gate against CinC 2011's marks.")
 def eval_quality(
     data: Annotated[Path, typer.Option(help="CinC 2011 set a folder, with quality.csv.")],
