@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -135,9 +134,6 @@ def _engine(settings: Settings, load_model: Callable[[], TextModel] | None) -> E
                 "FOLDER, or --engine none for the measured report alone."
             )
         return None
-    at_server = (settings.model or "").startswith(("http://", "https://"))
-    if settings.model is not None and not at_server and not Path(settings.model).is_dir():
-        raise ConfigError(f"--model {settings.model}: no such folder.")
     spec = EngineSpec(model=settings.model, kind=settings.engine, arguments=settings.vllm)
     spec.check()
     return EngineHost(spec.load, concurrent=spec.concurrent)

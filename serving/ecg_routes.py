@@ -148,11 +148,10 @@ def ecg_router(server: Server) -> APIRouter:
         call, uploads, fields = await server.form(request, ClassificationFields)
         if (fields.task == "words") != (fields.labels is not None) and fields.task != "statements":
             raise BadRequestError("Task words needs labels, and other benchmarks take none.")
-        if fields.task == "statements":
-            wanted = _codes(fields.labels)
-            found = await server.intake.analyse(call, uploads["file"], fields)
-            return JSONResponse(await asyncio.to_thread(_statements, found, wanted))
+        wanted = _codes(fields.labels) if fields.task == "statements" else None
         found = await server.intake.analyse(call, uploads["file"], fields)
+        if fields.task == "statements":
+            return JSONResponse(await asyncio.to_thread(_statements, found, wanted))
         scores = {}
         if found.quality.acceptable:
             begun = time.perf_counter()
