@@ -90,7 +90,6 @@ def create_app(settings: Settings, load_model: Callable[[], TextModel] | None = 
         try:
             yield
         finally:
-            gate.draining = True
             server.intake.close()
             server.answering.close()
             pool.close()
@@ -191,15 +190,8 @@ def _add_watching(app: FastAPI, server: Server) -> None:
             "readers": server.pool.ready > 0,
             "engine": "none" if engine is None else engine.state,
             "audit": server.audit.ping(),
-            "draining": server.gate.draining,
         }
-        ready = (
-            parts["readers"]
-            and parts["engine"] in ("none", "ready")
-            and parts["audit"]
-            and not parts["draining"]
-        )
-        if ready:
+        if parts["readers"] and parts["engine"] in ("none", "ready") and parts["audit"]:
             return JSONResponse({"status": "ready", **parts})
         call_of(request).outcome = UnavailableError.kind
         later = {"retry-after": str(UnavailableError.retry_after_s)}
