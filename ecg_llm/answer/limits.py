@@ -10,7 +10,6 @@ from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
-    KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
     UNIT_OF,
@@ -140,7 +139,7 @@ def _judged(subject: str, known: Known) -> Iterator[Claim]:
 
 def _beyond_reference(known: Known) -> bool:
     """Whether the QRS lies between its reference and the limit of a wide one."""
-    value, (*_, reference_ms, wide_ms) = known.facts.value("qrs_ms").value, KNOWN_THRESHOLDS["qrs"]
+    value, (*_, reference_ms, wide_ms) = known.facts.value("qrs_ms").value, MEASURED["qrs"].quoted
     return value is not None and reference_ms < value < wide_ms
 
 

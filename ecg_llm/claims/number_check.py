@@ -11,7 +11,6 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
-    KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
     UNIT_OF,
@@ -35,15 +34,6 @@ TOLERANCE: dict[str, float] = {
     "mV/s": 0.2,
 }
 """How far a number may lie from the measured value, besides the rounding of its last digit."""
-TOLERANCE_OF: dict[str, float] = {
-    "rr": 20.0,
-    "rr_max": 20.0,
-    "rr_min": 20.0,
-    "atrial_rate": 5.0,
-    "q_dur": 6.0,
-    **dict.fromkeys(("st", "st_j", "st_j60", "st_j80", "st_elevation", "st_depression"), 0.03),
-}
-"""Quantities with a tolerance of their own."""
 SLACK: dict[str, float] = {"ms": 3.0, "bpm": 1.0, "deg": 3.0, "mV": 0.02, "ratio": 0.04}
 """How near to a limit both ``normal`` and ``abnormal`` are accepted."""
 _NEAR = {"ms": 20.0, "bpm": 10.0, "deg": 10.0, "ratio": 0.05}
@@ -262,7 +252,8 @@ def _distance(claim: TextClaim, value: float) -> float:
 
 def _tolerance(claim: TextClaim, scale: float) -> float:
     """Give the rounding of the last digit shown and the tolerance of the quantity."""
-    table = TOLERANCE_OF.get(claim.subject, TOLERANCE.get(claim.unit, 0.0))
+    own = MEASURED[claim.subject].tolerance
+    table = TOLERANCE.get(claim.unit, 0.0) if own is None else own
     if claim.relation in (">", ">=", "<", "<="):
         table = min(table, SLACK.get(claim.unit, table))
     if claim.approximate:
@@ -328,9 +319,8 @@ def _criterion(claim: TextClaim, facts: Facts) -> Result:
     """Hold a quoted limit against the published ones and those the findings name."""
     if not claim.subject or claim.value is None:
         return Result("unverifiable", (), "it is not clear what the limit is for")
-    base = without_formula(claim.subject)
-    known = set(KNOWN_THRESHOLDS.get(base, ()))
-    measured = MEASURED.get(claim.subject)
+    base, measured = MEASURED.get(without_formula(claim.subject)), MEASURED.get(claim.subject)
+    known = set(base.quoted) if base is not None else set()
     for finding in facts.findings.values():
         for item in finding.evidence:
             if measured is not None and item.unit == claim.unit and _same_quantity(measured, item):
