@@ -266,7 +266,7 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     lines += dict.fromkeys(map(impression_claim, also))
     if not normal and not graver and not also:
         nothing = sentence(nothing_found([f for f in findings if not f.doubt]))
-        lines.append(Claim(text=nothing, status="supported"))
+        lines.append(Claim.of(nothing))
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))
@@ -340,7 +340,7 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
         text += f": {min(told)}"
     facts = tuple(item for finding in open_ for item in finding.evidence)
     facts += () if rate is None else (rate,)
-    return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
+    return Claim.unknown(text, facts)
 
 
 LOOK_AT_THE_PATIENT = (
@@ -364,7 +364,7 @@ def refusal(quality: Quality) -> Claim:
     text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")
     if not quality.usable_leads:
         text += f" {LOOK_AT_THE_PATIENT}"
-    return Claim(text=text, status="supported")
+    return Claim.of(text)
 
 
 def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:

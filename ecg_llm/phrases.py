@@ -155,7 +155,7 @@ def sentence(text: str) -> str:
     text = text.strip()
     if not text.startswith(("aVR", "aVL", "aVF")):
         text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
+    return text if text.endswith((".", "!", "?", ":")) else text + "."
 
 
 def brief_reason(reason: str | None) -> str:

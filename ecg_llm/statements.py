@@ -107,7 +107,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     if quantity.spread is not None:
         evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
-    return Claim(text=sentence(text), status="supported", evidence=tuple(evidence), kind="value")
+    return Claim.of(text, evidence, kind="value")
 
 
 def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> Iterator[Claim]:
@@ -141,8 +141,7 @@ def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> 
 def _unmeasured(names: Sequence[str], reason: str | None) -> Claim:
     """Say why values are unknown."""
     why = (reason or "").removesuffix(": not measured")
-    text = sentence(f"{listing(names)} could not be measured: {why}")
-    return Claim(text=text, status="unverifiable", kind="unknown")
+    return Claim.unknown(f"{listing(names)} could not be measured: {why}")
 
 
 def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
@@ -188,8 +187,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
     yield from _absent_claims(absent, {finding.code for finding in settled})
     for reason, group in unknown.items():
         names = family_names(group, kinds=True)
-        text = sentence(f"not judged ({reason}): {'; '.join(names)}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not judged ({reason}): {'; '.join(names)}")
 
 
 def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[Claim]:
@@ -204,12 +202,7 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
             # One fact each: the findings of the report hold them all.
             evidence += [item] if item else [i for f in members for i in f.evidence[:1]][:1]
     if denied:
-        yield Claim(
-            text=sentence("; ".join(denied)),
-            status="supported",
-            evidence=tuple(dict.fromkeys(evidence)),
-            kind="absent",
-        )
+        yield Claim.of("; ".join(denied), dict.fromkeys(evidence), kind="absent")
 
 
 def denied_claim(finding: Finding) -> Claim:
@@ -230,8 +223,11 @@ def denied_claim(finding: Finding) -> Claim:
         if item.quantity != BY_ENCODER and isinstance(item.value, int | float)
     ]
     shown = facts_phrase(facts, SHOWN_OF_LEADS)
-    text = sentence(f"no {finding.label}: {shown}" if shown else f"no {finding.label}")
-    return Claim(text=text, status="supported", evidence=finding.evidence, kind="absent")
+    return Claim.of(
+        f"no {finding.label}: {shown}" if shown else f"no {finding.label}",
+        finding.evidence,
+        kind="absent",
+    )
 
 
 def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
@@ -302,8 +298,7 @@ def present_claim(*findings: Finding) -> Claim:
     finding = findings[0]
     facts = _facts(finding)
     labels = "; ".join(finding.label for finding in findings)
-    text = sentence(f"{labels}: {facts}" if facts else labels)
-    return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    return Claim.of(f"{labels}: {facts}" if facts else labels, finding.evidence, kind="present")
 
 
 def doubtful_claim(*findings: Finding) -> Claim:
@@ -519,8 +514,7 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
     if not (graver or normal or open_):
         words.append(nothing_found(findings).partition(";")[0])
     facts = tuple(dict.fromkeys(item for finding in named for item in finding.evidence))
-    text = sentence(f"Impression: {'; '.join(words)}")
-    return Claim(text=text, status="supported", evidence=facts, kind="present")
+    return Claim.of(f"Impression: {'; '.join(words)}", facts, kind="present")
 
 
 def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
@@ -611,8 +605,7 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
             text = sentence(f"otherwise {word} {finding.label}, uncertain ({finding.doubt})")
         return doubtful_claim(finding).model_copy(update={"text": text})
     if normal:
-        text = sentence(label)
-        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+        return Claim.of(label, finding.evidence, kind="present")
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
     if facts:
@@ -621,8 +614,11 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
         brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):
         brackets = _signs(facts) or brackets
-    text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
-    return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    return Claim.of(
+        f"{finding.label} ({brackets})" if brackets else finding.label,
+        finding.evidence,
+        kind="present",
+    )
 
 
 def located_claims(findings: Iterable[Finding]) -> list[Claim]:
@@ -644,10 +640,9 @@ def located_claims(findings: Iterable[Finding]) -> list[Claim]:
         if signs:
             alike.setdefault(signs, []).append(finding)
     return [
-        Claim(
-            text=sentence(f"{'; '.join(map(doubtful_name, those))}: {signs}"),
-            status="supported",
-            evidence=tuple(dict.fromkeys(item for one in those for item in one.evidence)),
+        Claim.of(
+            f"{'; '.join(map(doubtful_name, those))}: {signs}",
+            dict.fromkeys(item for one in those for item in one.evidence),
             kind="present",
         )
         for signs, those in alike.items()

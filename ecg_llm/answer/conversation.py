@@ -134,7 +134,7 @@ def _without_model(
         return [*told, *several], True
     two = len(own.leads) > 1 or len(own.quantities) > 1  # which one ECG compares
     if COMPARES.search(question) and not two:
-        told.append(Claim(text=ONE_ECG, status="unverifiable", kind="unknown"))
+        told.append(Claim.unknown(ONE_ECG))
         if not own.named:
             return told, True
     if wrong := _pleaded(question, known):
@@ -229,7 +229,7 @@ def _has_learnt(asked: Asked, known: Known) -> bool:
 
 def _remark(text: str) -> Claim:
     """Say something that rests on no measurement."""
-    return Claim(text=text, status="supported", kind="description")
+    return Claim.of(text)
 
 
 def _without_what_is_beyond(question: str) -> tuple[str, str]:

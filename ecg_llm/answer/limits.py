@@ -17,7 +17,7 @@ from ecg_llm.claims.measured_words import (
 )
 from ecg_llm.claims.number_check import SLACK
 from ecg_llm.ground.known import Known
-from ecg_llm.phrases import amount, listing, measured, sentence
+from ecg_llm.phrases import amount, listing, measured
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
 
@@ -186,6 +186,5 @@ def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:
     else:
         rest = f"lies below the limits {listing(below)}"
     fact = measured(entry.name, value, "ms", criterion=entry.limits, source=entry.source)
-    text = sentence(f"{shown} {rest}")
-    claim = Claim(text=text, status="supported", evidence=(fact,), kind="value")
+    claim = Claim.of(f"{shown} {rest}", (fact,), kind="value")
     return claim, not (reached and below)

@@ -65,13 +65,13 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     if asked.moment is not None and present.measurements is not None:
         return list(of_moment(asked.moment, present.measurements))
     if asked.leads and not known.facts.leads:
-        return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
+        return [Claim.unknown(NO_LEADS)]
     if asked.about == "quality" and not asked.named:
         return overview(asked, known, present)
     if asked.leads and not (asked.named and set(asked.leads) & set(known.facts.leads)):
         return list(of_leads(asked.leads, known))
     out: list[Claim] = [
-        Claim(text=f"{lead} is not in this recording.", status="unverifiable", kind="unknown")
+        Claim.unknown(f"{lead} is not in this recording.")
         for lead in asked.leads
         if lead not in known.facts.leads
     ]
@@ -81,11 +81,11 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
 
     word = expected_word(asked, known)
     if word is not None and asked.closed:
-        out.append(Claim(text=f"{word}.", status="supported"))
+        out.append(Claim.of(f"{word}."))
     elif asked.about == "since" and asked.findings and any(map(there, asked.findings)):
-        out.append(Claim(text=SINCE, status="unverifiable", kind="unknown"))
+        out.append(Claim.unknown(SINCE))
     elif asked.about == "urgent" and any(map(there, asked.findings)):
-        out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
+        out.append(Claim.unknown(DEPENDS))
     told = [_of_finding(code, word, asked, known, present) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
     beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
@@ -137,17 +137,13 @@ def _of_finding(
     if asked.about in ("where", "size") and present.measurements is not None:
         told += list(times_of(code, present.measurements))
     if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
-        text = f"That does not exclude {EXCLUDES_NOT[code]}."
-        told.append(Claim(text=text, status="supported", kind="description"))
+        told.append(Claim.of(f"That does not exclude {EXCLUDES_NOT[code]}."))
     elif code == "tall_t" and any(claim.kind == "present" for claim in told):
-        text = f"That does not prove {EXCLUDES_NOT[code]}."
-        told.append(Claim(text=text, status="supported", kind="description"))
+        told.append(Claim.of(f"That does not prove {EXCLUDES_NOT[code]}."))
     if not told:
-        text = sentence(f"{label(code)} was not judged")
-        told = [Claim(text=text, status="unverifiable", kind="unknown")]
+        told = [Claim.unknown(f"{label(code)} was not judged")]
     if asked.about == "means" and (concept := concepts().get(code)) is not None:
-        text = sentence(f"{label(code)}, in general: {concept.description}")
-        told.insert(0, Claim(text=text, status="supported", kind="description"))
+        told.insert(0, Claim.of(f"{label(code)}, in general: {concept.description}"))
     return told
 
 
@@ -156,13 +152,12 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
         told = [_without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
         told = told or list(stated_if_so(P_WAVES, known) if subject == "p_amp" else ())
-        text = sentence(f"{MEASURED[subject].label} in {asked.leads[0]} was not measured")
-        return told or [Claim(text=text, status="unverifiable", kind="unknown")]
+        return told or [
+            Claim.unknown(f"{MEASURED[subject].label} in {asked.leads[0]} was not measured")
+        ]
     if MEASURED[subject].per_lead and not known.facts.leads:
         found = of_wave(subject, known) if subject in SIGNS_OF else ()
-        return [claim for claim in found if claim.kind == "present"] or [
-            Claim(text=NO_LEADS, status="unverifiable", kind="unknown")
-        ]
+        return [claim for claim in found if claim.kind == "present"] or [Claim.unknown(NO_LEADS)]
     if asked.leads and MEASURED[subject].per_lead:
         return list(row(subject, asked.leads, known))
     if subject == "p_terminal":  # its limit is one of V1
@@ -185,8 +180,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if asked.about == "method":
         told += list(_method_of(subject, known))
     told += list(of_leads(asked.leads, known)) if subject == "qrs" and asked.leads else []
-    text = sentence(f"the {MEASURED[subject].label} was not measured")
-    return told or [Claim(text=text, status="unverifiable", kind="unknown")]
+    return told or [Claim.unknown(f"the {MEASURED[subject].label} was not measured")]
 
 
 def _probability(code: str, known: Known) -> Iterator[Claim]:
@@ -198,8 +192,7 @@ def _probability(code: str, known: Known) -> Iterator[Claim]:
         assert finding.probability is not None
         name = f"probability of {finding.label} by {judges}"
         fact = measured(name, finding.probability)
-        text = sentence(f"{name}: {finding.probability:.2f}")
-        yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+        yield Claim.of(f"{name}: {finding.probability:.2f}", (fact,), kind="value")
 
 
 def _without_wave(claim: Claim, subject: str) -> Claim:
@@ -225,8 +218,7 @@ def _method_of(subject: str, known: Known) -> Iterator[Claim]:
             text = f"{MEASURED[subject].label}: {method}; early and odd beats are left out"
             if subject in ("pr", "qrs", "qt"):
                 text += f"; it may be off by some {PR_ERROR_MS:g} ms (docs/delineation.md)"
-            text = sentence(text)
-            yield Claim(text=text, status="supported", kind="description")
+            yield Claim.of(text)
 
 
 def _sum_says(subject: str, known: Known) -> Iterator[Claim]:
@@ -234,8 +226,9 @@ def _sum_says(subject: str, known: Known) -> Iterator[Claim]:
     word, value = MEASURED[subject], known.facts.value(MEASURED[subject].names[0])
     if value.value is not None:
         fact = measured(word.label, value.value, "mV", criterion=_SUMS[subject])
-        text = f"{word.label} {amount(value.value, 'mV')} ({_SUMS[subject]})."
-        yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+        yield Claim.of(
+            f"{word.label} {amount(value.value, 'mV')} ({_SUMS[subject]}).", (fact,), kind="value"
+        )
 
 
 _SUMS = {
@@ -290,9 +283,7 @@ def _says(code: str, asked: Asked, known: Known) -> Iterator[Claim]:
         yield from map(denied_claim, own or judged[:MOST_TOLD])
         return
     if code == "mi" and judged and all(finding.status == "absent" for finding in judged):
-        yield Claim(
-            text=NO_SCAR, status="supported", evidence=judged[0].evidence[:1], kind="absent"
-        )
+        yield Claim.of(NO_SCAR, judged[0].evidence[:1], kind="absent")
         return
     yield from finding_says(code, known)
 

@@ -13,7 +13,6 @@ from ecg_llm.answer.question import Asked
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.compare import compare, comparison_claims
 from ecg_llm.ground.known import known_of
-from ecg_llm.phrases import sentence
 from ecg_llm.report import Claim
 from ecg_llm.vocabulary import members
 
@@ -109,12 +108,11 @@ def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim
 
 def _of(place: int, asked: Asked, analyses: Sequence[Analysis]) -> Iterator[Claim]:
     """Answer of one ECG, behind its name."""
-    yield Claim(text=f"{_name(place, len(analyses))}:", status="supported", kind="description")
+    yield Claim.of(f"{_name(place, len(analyses))}:")
     found = analyses[place]
     if not found.quality.acceptable:
         reasons = "; ".join(found.quality.reasons) or "insufficient technical quality"
-        text = sentence(f"not interpreted: {reasons}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not interpreted: {reasons}")
         return
     asked = replace(asked, about=None) if asked.about == "since" else asked
     known = known_of(found)

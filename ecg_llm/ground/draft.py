@@ -16,7 +16,7 @@ from ecg_llm.ground.check import brief, check_sentence
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.sentence import HEADING, Sentence, split
 from ecg_llm.ground.unread import unread
-from ecg_llm.phrases import amount, measured, sentence
+from ecg_llm.phrases import amount, measured
 from ecg_llm.report import Change, Claim
 from ecg_llm.statements import (
     conclusion_claim,
@@ -215,8 +215,7 @@ def _values(shipped: str, known: Known) -> Claim | None:
         if quantity is not None and quantity.value is not None
     ]
     words = [f"{item.quantity} {amount(float(item.value or 0), item.unit)}" for item in facts]
-    text = sentence(", ".join(words))
-    return Claim(text=text, status="supported", evidence=tuple(facts), kind="value")
+    return Claim.of(", ".join(words), facts, kind="value")
 
 
 VALUES = {

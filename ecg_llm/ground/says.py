@@ -8,7 +8,7 @@ from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.known import Known
-from ecg_llm.phrases import amount, brief_reason, measured, sentence
+from ecg_llm.phrases import amount, brief_reason, measured
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Claim
 from ecg_llm.statements import (
@@ -75,7 +75,7 @@ def value_says(subject: str, known: Known) -> Iterator[Claim]:
             return
     if not known.facts.values and subject in MEASURED and not MEASURED[subject].per_lead:
         text = f"{MEASURED[subject].label} is not measured on a page image"
-        yield Claim(text=sentence(text), status="unverifiable", kind="unknown")
+        yield Claim.unknown(text)
 
 
 _ELSE = {"rr_cv": ("heart_rate_bpm",), "qtc": ("qtc_fridericia_ms", "qtc_bazett_ms")}
@@ -104,8 +104,7 @@ def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Cl
             name = _ST_AT.get(word.names[0], word.label)
             fact = measured(name, quantity.value, quantity.unit, lead=lead)
             shown = amount(quantity.value, quantity.unit)
-            text = sentence(f"{name} {shown} in {lead}")
-            yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+            yield Claim.of(f"{name} {shown} in {lead}", (fact,), kind="value")
 
 
 _ST_AT = {"st_j_mv": "ST at J", "st_j60_mv": "ST at J+60 ms", "st_j80_mv": "ST at J+80 ms"}
@@ -172,16 +171,13 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
         unknown = []
     if unknown and code == "NORM":
         why = brief_reason(unknown[0].reason).removeprefix("uncertain: ")
-        text = sentence(f"whether this is a normal ECG could not be judged: {why}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"whether this is a normal ECG could not be judged: {why}")
     elif code in GROUPS and len(unknown) == len(judged):
         reasons = "; ".join(dict.fromkeys(brief_reason(finding.reason) for finding in unknown))
-        text = sentence(f"not judged ({reasons}): {label(code)}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not judged ({reasons}): {label(code)}")
     elif unknown:
         yield from finding_claims(unknown[:1])
     elif judged:
         facts = tuple(item for finding in judged for item in finding.evidence[:1])[:2]
         name = "a normal ECG" if code == "NORM" else label(code)
-        text = sentence(f"not {name}" if code == "NORM" else f"no {name}")
-        yield Claim(text=text, status="supported", evidence=facts, kind="absent")
+        yield Claim.of(f"not {name}" if code == "NORM" else f"no {name}", facts, kind="absent")
