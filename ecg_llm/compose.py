@@ -40,6 +40,7 @@ from ecg_llm.statements import (
     stated_claim,
     value_claims,
 )
+from ecg_llm.vocabulary import RHYTHMS
 from ecg_llm.wording import said
 
 if TYPE_CHECKING:
@@ -57,12 +58,6 @@ MEANINGLESS_IN = {
     "ventricular_pacing": ("pr_",),
 }
 """Values that a report does not give beside these findings, by the beginning of their names."""
-RHYTHMS = (
-    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE"),
-    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
-    *("wide_qrs_tachycardia", "asystole_or_vf"),
-)
-"""One of these an impression names, or says that it could not."""
 AS_LIKELY = 0.5
 """Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")

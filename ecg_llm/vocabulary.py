@@ -486,6 +486,26 @@ def members(code: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+RHYTHMS = (
+    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE"),
+    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
+    *("wide_qrs_tachycardia", "asystole_or_vf"),
+)
+"""One of these an impression names, or says that it could not."""
+EXCLUDES_NOT = {
+    "stemi": "an acute infarction",
+    **dict.fromkeys(members("mi"), "an infarction"),
+    "mi": "an infarction",
+    **dict.fromkeys(members("ISC_"), "ischaemia"),
+    "tall_t": "hyperkalaemia",
+    "EL": "an electrolyte disturbance",
+    "pericarditis": "pericarditis",
+    "brugada_1": "Brugada syndrome",
+    "sgarbossa": "an acute infarction",
+    "lead_reversal": "swapped electrodes",
+    **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
+}
+"""Diseases that an ECG without their signs leaves possible."""
 ACUTE = ("stemi", "sgarbossa", "injury")
 """What no answer on infarction or ischaemia must leave out."""
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {

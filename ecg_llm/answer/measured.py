@@ -40,7 +40,7 @@ from ecg_llm.statements import (
     said_by_another,
     value_claim,
 )
-from ecg_llm.vocabulary import ACUTE, label, members
+from ecg_llm.vocabulary import ACUTE, EXCLUDES_NOT, label, members
 
 
 def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
@@ -237,20 +237,6 @@ _SUMS = {
 }
 RESTS_IN = {"atrial_rate": "AFLT", "rr_max": "pause"}
 """Values that only the evidence of a finding holds."""
-EXCLUDES_NOT = {
-    "stemi": "an acute infarction",
-    **dict.fromkeys(members("mi"), "an infarction"),
-    "mi": "an infarction",
-    **dict.fromkeys(members("ISC_"), "ischaemia"),
-    "tall_t": "hyperkalaemia",
-    "EL": "an electrolyte disturbance",
-    "pericarditis": "pericarditis",
-    "brugada_1": "Brugada syndrome",
-    "sgarbossa": "an acute infarction",
-    "lead_reversal": "swapped electrodes",
-    **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
-}
-"""Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
 PAUSES = frozenset(members("pause"))
 EVENTS = PAUSES | {"ectopy", *members("ectopy")}
 """What has its moments within a recording."""

@@ -75,14 +75,15 @@ def _off_level(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
 
 
 def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
-    """A negative T wave, or the negative part of one that goes both ways."""
+    """A negative T wave; by the limit itself one that goes both ways is neither."""
     found = [facts.value(name, lead).value for name in ("t_mv", "t_neg_mv")]
     known = [height for height in found if height is not None]
     if not known:
         return set(), ()
     lowest = min(known)
     main = found[0] if found[0] is not None else lowest
-    holds = {main + d <= T_INVERSION_MV for d in (-slack_mv, slack_mv)} | {lowest <= T_INVERSION_MV}
+    told = {main} if slack_mv else {main, lowest}
+    holds = {height + d <= T_INVERSION_MV for height in told for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "T amplitude", main, "mV", f"≤ {T_INVERSION_MV:g} mV")
 
 

@@ -125,6 +125,7 @@ about: [about|approximately|around|roughly|circa|approx|nearly|almost|ca]
 criterion: [threshold|limit|cut-off|cutoff|required|requires|needs|needed] |
     [by definition|defined as] | criteri[on|a] | [upper|lower] limit[| of normal] |
     reference[| range| value] | normal [range|limits|value|values]
+rhythm: [basic|underlying|dominant] rhythm
 spread: [spread|SD|scatter|±] | standard deviation
 formula: [Bazett|Bazett's|Fridericia|Fridericia's]
 high: [prolonged|long|lengthened|prolongation|wide|widened|broad|widening|broadened|fast] |

@@ -22,6 +22,7 @@ from ecg_llm.findings.finding import Evidence
 from ecg_llm.phrases import measured as told
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import ClaimStatus
+from ecg_llm.vocabulary import RHYTHMS
 from ecg_llm.wording import before
 
 TOLERANCE: dict[str, float] = {
@@ -353,6 +354,25 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     """
     if claim.subject == "p_wave":
         return _p_wave(claim, facts)
+    if claim.state == "ventricular":
+        atrial, heart = (facts.value(name) for name in ("atrial_rate_bpm", "heart_rate_bpm"))
+        if atrial.value is None or heart.value is None:
+            return Result("unverifiable", (), "the atrial or the ventricular rate is unknown")
+        alike = abs(atrial.value - heart.value) <= (MEASURED["atrial_rate"].tolerance or 0.0)
+        verdict: ClaimStatus = "supported" if alike != claim.negated else "contradicted"
+        shown = tuple(
+            _state_evidence(MEASURED[n], q, "")
+            for n, q in (("atrial_rate", atrial), ("heart_rate", heart))
+        )
+        return Result(
+            verdict, shown, f"the atrial rate is {_show(atrial)}, the ventricular {_show(heart)}"
+        )
+    if claim.subject == "rhythm":
+        found = [f for code, f in facts.findings.items() if code in RHYTHMS]
+        there = next((f for f in found if f.status == "present"), None)
+        if there is not None:
+            return Result("contradicted", there.evidence, f"the rhythm is {there.label}")
+        return Result("supported" if found else "unverifiable", (), "no rhythm could be stated")
     measured = MEASURED[claim.subject]
     known, why = _candidates(measured, None, facts)
     if claim.state == "unknown" or claim.certainty == "unjudged":

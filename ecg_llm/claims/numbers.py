@@ -123,7 +123,9 @@ def _single_wave(items: list[Item], k: int) -> str | None:
     if after.kind in ("(", "number") and any(i.kind == "lead" for i in items[max(0, k - 5) : k]):
         return _WAVES[item.raw]  # "V1 shows a deep S (1.6 mV)"
     far = items[k + 2] if k + 2 < len(items) else None
-    if after.kind == "word" and after.data in ("in", "of") and far is not None:
+    if after.kind == "verb" or (after.kind == "word" and after.data in ("in", "of")):
+        if far is None:
+            return None
         if far.kind in ("lead", "territory_word"):
             return _WAVES[item.raw]
         number_in_lead = far.kind == "number" and any(

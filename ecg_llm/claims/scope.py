@@ -35,7 +35,7 @@ class Scope:
 
 NAMED = (
     *("finding", "quantity", "tachycardia", "bradycardia", "nsr", "good_r", "intervals"),
-    "abnormal_ecg",
+    *("abnormal_ecg", "rhythm"),
 )
 """Kinds of item that may be denied or doubted."""
 _ABOUT: dict[str, About] = {"general": "general", "earlier": "earlier", "history": "history"}

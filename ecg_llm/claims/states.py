@@ -82,6 +82,10 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
     findings: list[Place] = []
     for k, item in enumerate(items):
         match item.kind:
+            case "rhythm" if reach[k].certainty == "unjudged":
+                states.append((k, k, "rhythm", "unknown", False))
+            case "word" if item.data == "sinus" and _is_told_of_rhythm(items, k):
+                findings.append((k, "SR", False, k))
             case "finding":
                 if not _is_heading(items, k):
                     findings.append((k, *as_called(items, k)))
@@ -98,6 +102,8 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
             case "regular" | "irregular":
                 if not _is_sinus_phrase(items, k):
                     states.append((k, k, "rr_cv", item.kind, reach[k].negated))
+            case "quantity" if item.data == "atrial_rate" and _equals_ventricular(items, k + 1):
+                states.append((k, k, "atrial_rate", "ventricular", reach[k].negated))
             case "quantity" if item.data == "p_amp":
                 if (negated := _p_waves(items, reach, k)) is not None:
                     states.append((k, k, "p_wave", "present", negated))
@@ -133,6 +139,28 @@ def as_called(items: Sequence[Item], k: int) -> tuple[str, bool, int]:
     return code, False, k
 
 
+def _equals_ventricular(items: list[Item], k: int) -> bool:
+    """Whether ``equals the ventricular rate`` follows."""
+    named = next((j for j in range(k, len(items)) if items[j].kind == "quantity"), k)
+    return (
+        items[named : named + 1] != []
+        and items[named].data == "heart_rate"
+        and all(item.kind == "verb" or item.data in _EQUAL for item in items[k:named])
+        and named > k
+    )
+
+
+_EQUAL = ("the", "same", "as", "to", "equal", "identical", "with")
+
+
+def _is_told_of_rhythm(items: list[Item], k: int) -> bool:
+    """Whether a word says what the rhythm is: ``the basic rhythm is sinus``."""
+    before = items[max(0, k - 2) : k]
+    return [item.kind for item in before[1:]] in (["verb"], [":"]) and (
+        before[0].kind == "rhythm" or before[0].data == "rhythm"
+    )
+
+
 def _is_heading(items: list[Item], k: int) -> bool:
     """Whether ``Ischaemia:`` or ``Intervals and axis:`` only opens a part of a report."""
     if k + 2 >= len(items) or items[k + 1].kind != ":":
@@ -160,6 +188,8 @@ def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
         return True
     if k and items[k - 1].data in ("with", "there are"):
         return False
+    if any(item.data == "preceded" for item in items[max(0, k - 3) : k]):
+        return False  # "every QRS is preceded by a P wave"
     for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
             return any(after.raw == "0" for after in items[j + 1 : j + 2])
@@ -173,6 +203,8 @@ def _judge_word(
 ) -> None:
     """Apply one judging word to the quantities it belongs to."""
     word = items[k]
+    if k and items[k - 1].kind in ("unit", "number") and word.raw.lower() in _OF_SIZE:
+        return  # "QRS 98 ms wide" says how wide
     if _is_wide_tachycardia(items, k):
         findings.append((k, "wide_qrs_tachycardia", False, k + 1))
         return
@@ -217,6 +249,7 @@ def _judge_word(
 
 
 _SPEEDS = ("slow", "fast", "rapid")
+_OF_SIZE = ("tall", "wide", "high", "long")
 _ECG = ("ecg", "ekg", "tracing", "electrocardiogram")
 
 

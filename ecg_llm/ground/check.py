@@ -14,6 +14,7 @@ from ecg_llm.ground.affirmed import (
     breaks_rule,
     denied_without_facts,
     less_sure,
+    overclaims,
     unfit,
 )
 from ecg_llm.ground.known import Known
@@ -77,7 +78,7 @@ def check_sentence(
     if outside := goes_beyond(text):
         return no(outside)
     checked = known.check(text)
-    if reason := _broken(text) or stray_number(text, known):
+    if reason := _broken(text) or stray_number(text, known) or overclaims(text, checked):
         # A wrong count beside a finding: the finding is told anew with its own facts.
         claims = [claim for one in checked for claim in measured_claims(one, known)]
         return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)

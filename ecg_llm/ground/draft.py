@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.stated import missing, stated
-from ecg_llm.compose import RHYTHMS
 from ecg_llm.findings.finding import URGENCIES
 from ecg_llm.ground.affirmed import affirmed, less_sure
 from ecg_llm.ground.check import brief, check_sentence
@@ -25,7 +24,7 @@ from ecg_llm.statements import (
     said_by_another,
     stated_claim,
 )
-from ecg_llm.vocabulary import canonical_code, members
+from ecg_llm.vocabulary import RHYTHMS, canonical_code, members
 
 
 @dataclass(frozen=True, kw_only=True)

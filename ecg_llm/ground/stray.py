@@ -43,7 +43,7 @@ def stray_number(text: str, known: Known) -> str | None:
         if not _is_share(share, known):
             return f"nothing that was measured bears out {share[0].strip()!r}"
     if (every := _EVERY.search(text)) and not any(
-        f.code in ("BIGU", "TRIGU") for f in _told(known)
+        f.code in ("BIGU", "TRIGU") and f.status == "present" for f in _told(known)
     ):
         return f"nothing that was measured bears out {every[0]!r}"
     for claim in extract_claims(text):
