@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -40,6 +41,27 @@ class Item(NamedTuple):
     start: int
     end: int
     raw: str
+
+
+_BEYOND = Item("end", "", -1, -1, "")
+
+
+def at(items: Sequence[Item], k: int) -> Item:
+    """Give an item of a sentence.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        One sentence.
+    k : int
+        Any place.
+
+    Returns
+    -------
+    Item
+        An ``end`` without words before the first and behind the last one.
+    """
+    return items[k] if 0 <= k < len(items) else _BEYOND
 
 
 Place = tuple[int, str, bool, int]
