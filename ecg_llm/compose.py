@@ -17,7 +17,7 @@ from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.fibrillation import ESCAPE, LOOK_ALIKE
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.findings.rhythm import ECTOPIC_P, ectopic_p
-from ecg_llm.phrases import brief_reason, listing, reading, sentence
+from ecg_llm.phrases import brief_reason, listing, quantity_said, reading, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
@@ -41,7 +41,6 @@ from ecg_llm.statements import (
     value_claims,
 )
 from ecg_llm.vocabulary import RHYTHMS
-from ecg_llm.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -326,7 +325,7 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     known = (item for f in findings if f.code == "extreme_tachycardia" for item in f.evidence)
     rate = next((item for item in known if isinstance(item.value, float)), None)
     if rate is not None:
-        text += f" ({said(rate.quantity, reading(rate, ''))})"
+        text += f" ({quantity_said(rate.quantity, reading(rate, ''))})"
     told = {LOOK_ALIKE, ESCAPE} & {f.reason for f in findings if f.code in RHYTHMS}
     told |= {ECTOPIC_P for f in findings if ectopic_p(f)}
     if open_:

@@ -20,6 +20,7 @@ from ecg_llm.phrases import (
     leads_text,
     listing,
     measured,
+    quantity_said,
     reading,
     sentence,
     tidy,
@@ -27,7 +28,6 @@ from ecg_llm.phrases import (
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
 from ecg_llm.vocabulary import NOT_DENIED_BESIDE
-from ecg_llm.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -267,7 +267,7 @@ def ruled_out(members: Sequence[Finding]) -> str:
         Empty if no single value does.
     """
     item, rule = _decisive(members)
-    return f"{said(item.quantity, reading(item, rule))}, {rule}" if item else ""
+    return f"{quantity_said(item.quantity, reading(item, rule))}, {rule}" if item else ""
 
 
 def _decisive(members: Sequence[Finding]) -> tuple[Evidence | None, str]:
@@ -609,7 +609,7 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
     if facts:
-        brackets = said(facts[0].quantity, reading(facts[0], facts[0].criterion))
+        brackets = quantity_said(facts[0].quantity, reading(facts[0], facts[0].criterion))
     if finding.section == "technical":
         brackets = ", ".join(item.quantity for item in finding.evidence)
     if finding.section in ("qrs", "st-t"):

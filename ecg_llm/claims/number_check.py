@@ -19,11 +19,11 @@ from ecg_llm.claims.measured_words import (
     without_formula,
 )
 from ecg_llm.findings.finding import Evidence
+from ecg_llm.phrases import before
 from ecg_llm.phrases import measured as told
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import ClaimStatus
 from ecg_llm.vocabulary import RHYTHMS
-from ecg_llm.wording import before
 
 TOLERANCE: dict[str, float] = {
     "ms": 10.0,
