@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ecg_llm.amplitudes import UNITS as UNITS_OF_LEADS
 from ecg_llm.findings.av_block import LONG_PR_MS, SHORT_PR_MS
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.conduction import WIDE_MS
@@ -65,8 +66,6 @@ class MeasuredWord:
     tolerance : float or None
         How far a number in a text may lie from the measured one, where not as far as others of
         its unit.
-    per_lead : bool
-        Whether it is a value of one lead.
     sign : {"signed", "size", "down"}
         How a number in a text compares with the measured one: as it stands, by its size (``S 1.2
         mV``), or turned over (``ST depression 1 mm``).
@@ -78,7 +77,6 @@ class MeasuredWord:
     normal: tuple[float | None, float | None] | None = None
     quoted: tuple[float, ...] = ()
     tolerance: float | None = None
-    per_lead: bool = False
     sign: Sign = "signed"
 
     def __post_init__(self) -> None:
@@ -89,6 +87,11 @@ class MeasuredWord:
     def names(self) -> tuple[str, ...]:
         """Its measured values, the usual one first."""
         return tuple(self.values.split())
+
+    @property
+    def per_lead(self) -> bool:
+        """Whether it is a value of one lead."""
+        return self.names[0] in _OF_LEADS
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -117,6 +120,9 @@ BY_SEX_QTC = {
 BRADYCARDIA_BPM = (SLOW_BPM, 60.0)
 """Rates below which texts speak of bradycardia: guidelines differ, both are accepted."""
 _ST = (0.05, 0.1, 0.15, 0.2, 0.25)
+
+_OF_LEADS = {*UNITS_OF_LEADS, "qrs_span_mv"} - {"p_ms", "pr_ms", "qrs_ms", "qt_ms"}
+"""Values of single leads; of these intervals texts name that of the record."""
 
 MEASURED: dict[str, MeasuredWord] = {
     "heart_rate": MeasuredWord(
@@ -207,13 +213,11 @@ MEASURED: dict[str, MeasuredWord] = {
         "p_mv p_pos_mv p_neg_mv",
         "P[|-wave| wave] [amplitude|height|voltage] | P wave",
         quoted=(0.15, 0.25),
-        per_lead=True,
     ),
     "q_amp": MeasuredWord(
         "q_mv",
         "Q[|-wave| wave] [amplitude|depth|voltage] | depth of the Q wave",
         quoted=(0.1,),
-        per_lead=True,
         sign="size",
     ),
     "q_dur": MeasuredWord(
@@ -221,72 +225,59 @@ MEASURED: dict[str, MeasuredWord] = {
         "Q[|-wave| wave] [duration|width]",
         quoted=(20.0, 30.0, 40.0),
         tolerance=6.0,
-        per_lead=True,
     ),
     "r_amp": MeasuredWord(
         "r_mv qrs_max_mv",
         "R[|-wave| wave] [amplitude|height|voltage] | R wave",
         quoted=(1.1, 0.3),
-        per_lead=True,
         sign="size",
     ),
     "s_amp": MeasuredWord(
         "s_mv qrs_min_mv",
         "S[|-wave| wave] [amplitude|depth|voltage] | S wave",
-        per_lead=True,
         sign="size",
     ),
-    "r2_amp": MeasuredWord("r2_mv", "R'[| wave] amplitude", per_lead=True, sign="size"),
-    "r_dur": MeasuredWord("r_ms", "R[|-wave| wave] [duration|width]", per_lead=True),
-    "s_dur": MeasuredWord("s_ms", "S[|-wave| wave] [duration|width]", per_lead=True),
+    "r2_amp": MeasuredWord("r2_mv", "R'[| wave] amplitude", sign="size"),
+    "r_dur": MeasuredWord("r_ms", "R[|-wave| wave] [duration|width]"),
+    "s_dur": MeasuredWord("s_ms", "S[|-wave| wave] [duration|width]"),
     "r_peak": MeasuredWord(
         "r_peak_ms",
         "time to R peak | R[|-wave| wave] peak time | intrinsicoid deflection",
         quoted=(50.0, 60.0),
-        per_lead=True,
     ),
     "qrs_amp": MeasuredWord(
         "qrs_span_mv",
         "QRS [amplitude|voltage] | QRS peak to peak",
         label="QRS peak to peak",
         quoted=(0.5, 1.0),
-        per_lead=True,
         sign="size",
     ),
-    "qrs_max": MeasuredWord(
-        "qrs_max_mv", "tallest upward QRS deflection", per_lead=True, sign="size"
-    ),
-    "qrs_min": MeasuredWord(
-        "qrs_min_mv", "deepest downward QRS deflection", per_lead=True, sign="size"
-    ),
+    "qrs_max": MeasuredWord("qrs_max_mv", "tallest upward QRS deflection", sign="size"),
+    "qrs_min": MeasuredWord("qrs_min_mv", "deepest downward QRS deflection", sign="size"),
     "st": MeasuredWord(
         "st_j_mv st_j60_mv st_j80_mv",
         "ST[| segment|-segment| level| amplitude] | ST[| segment] deviation of",
         label="ST level",
         quoted=_ST,
         tolerance=0.03,
-        per_lead=True,
     ),
     "st_j": MeasuredWord(
         "st_j_mv",
         "ST at [the |]J[| point|-point] | STJ | J point",
         quoted=_ST,
         tolerance=0.03,
-        per_lead=True,
     ),
     "st_j60": MeasuredWord(
         "st_j60_mv",
         "ST at J+60[| ms] | ST[| level] [at |]60 ms after [the |]J[| point] | J+60[| ms] | ST60",
         quoted=(0.03, 0.05, 0.1),
         tolerance=0.03,
-        per_lead=True,
     ),
     "st_j80": MeasuredWord(
         "st_j80_mv",
         "ST at J+80[| ms] | ST[| level] [at |]80 ms after [the |]J[| point] | J+80[| ms] | ST80",
         quoted=(0.03, 0.05, 0.1),
         tolerance=0.03,
-        per_lead=True,
     ),
     "st_elevation": MeasuredWord(
         "st_j_mv st_j60_mv st_j80_mv",
@@ -294,7 +285,6 @@ MEASURED: dict[str, MeasuredWord] = {
         label="ST elevation",
         quoted=_ST,
         tolerance=0.03,
-        per_lead=True,
     ),
     "st_depression": MeasuredWord(
         "st_j_mv st_j60_mv st_j80_mv",
@@ -302,23 +292,20 @@ MEASURED: dict[str, MeasuredWord] = {
         label="ST depression",
         quoted=(0.05, 0.1),
         tolerance=0.03,
-        per_lead=True,
         sign="down",
     ),
-    "st_slope": MeasuredWord("st_slope_mv_s", "ST slope | slope of the ST", per_lead=True),
+    "st_slope": MeasuredWord("st_slope_mv_s", "ST slope | slope of the ST"),
     "t_amp": MeasuredWord(
         "t_mv t_pos_mv t_neg_mv",
         "T[|-wave| wave] [amplitude|height|voltage] | T wave",
-        per_lead=True,
     ),
     "t_inversion": MeasuredWord(
-        "t_mv t_neg_mv", "", label="T inversion", quoted=(0.1,), per_lead=True, sign="down"
+        "t_mv t_neg_mv", "", label="T inversion", quoted=(0.1,), sign="down"
     ),
     "p_terminal": MeasuredWord(
         "p_terminal_mv_ms",
         "P[|-wave| wave] terminal force | PTF | PTFV1 | terminal P force",
         quoted=(4.0,),
-        per_lead=True,
         sign="size",
     ),
     "sokolow": MeasuredWord(

@@ -48,7 +48,8 @@ def check_sentence(
     before : str
         White space before it.
     strict : bool
-        As for `ecg_llm.ground.draft.ground`.
+        Leave out what claims nothing that can be held against the record; False lets general
+        statements and refusals pass, as answers need them.
     deny : bool
         Say of what is contradicted that it is absent; a report tells what is present instead.
     said : set of str, optional

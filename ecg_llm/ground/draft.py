@@ -16,6 +16,7 @@ from ecg_llm.ground.known import Known
 from ecg_llm.ground.sentence import HEADING, Sentence, split
 from ecg_llm.ground.unread import unread
 from ecg_llm.phrases import amount, measured
+from ecg_llm.prompt import SHOWN_VALUES
 from ecg_llm.report import Change, Claim
 from ecg_llm.statements import (
     conclusion_claim,
@@ -56,7 +57,7 @@ class Grounded:
         return tuple(s.change for s in self.sentences if s.change is not None)
 
 
-def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = True) -> Grounded:
+def ground(draft: str, known: Known, *, complete: bool = True) -> Grounded:
     """Make a draft hold.
 
     Parameters
@@ -67,9 +68,6 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
         Of the ECG.
     complete : bool
         Add the present findings that the draft leaves out.
-    strict : bool
-        Leave out what claims nothing that can be held against the record; False lets general
-        statements and refusals pass, as answers need them.
 
     Returns
     -------
@@ -87,12 +85,10 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     body, drawn = _parted(parts) if complete else (parts, [])
     sentences: list[Sentence] = []
     for before, text in body:
-        sentences += check_sentence(
-            text, known, before=before, strict=strict, deny=not complete, said=said
-        )
+        sentences += check_sentence(text, known, before=before, deny=not complete, said=said)
     if complete and known.facts.refused is None:
         shipped = " ".join(s.text for s in sentences)
-        sentences += completing(shipped, known, said)
+        sentences += _completing(shipped, known, said)
         last = _concluding(drawn, known)
         leads = bool(drawn) and draft.lstrip().startswith(drawn[0][1])
         sentences = [last, *sentences] if leads else [*sentences, last]
@@ -149,22 +145,8 @@ def _named(text: str) -> set[tuple[str, str, bool]]:
     }
 
 
-def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
-    """Say the present findings that a text leaves out, and the open ones that the conclusion names.
-
-    Parameters
-    ----------
-    shipped : str
-        The text so far.
-    known : Known
-        Of the ECG.
-    said : set of str
-        Sentences shipped so far; grows.
-
-    Yields
-    ------
-    Sentence
-    """
+def _completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
+    """Say the present findings that a text leaves out, and the open ones of the conclusion."""
     findings = known.facts.findings
     present = {code: found for code, found in findings.items() if found.status == "present"}
     told = stated(shipped)
@@ -207,7 +189,7 @@ def _values(shipped: str, known: Known) -> Claim | None:
     told = any(claim.subject == "heart_rate" for claim in extract_claims(shipped))
     if told or rate is None or rate.value is None:
         return None
-    found = [(said, known.facts.values.get(name)) for name, said in VALUES.items()]
+    found = [(SHOWN_VALUES[name], known.facts.values.get(name)) for name in VALUES]
     facts = [
         measured(said, quantity.value, quantity.unit)
         for said, quantity in found
@@ -217,11 +199,5 @@ def _values(shipped: str, known: Known) -> Claim | None:
     return Claim.of(", ".join(words), facts, kind="value")
 
 
-VALUES = {
-    "heart_rate_bpm": "heart rate",
-    "pr_ms": "PR",
-    "qrs_ms": "QRS",
-    "qtc_fridericia_ms": "QTc",
-    "qrs_axis_deg": "QRS axis",
-}
+VALUES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg")
 """What the sentence on values names, in reading order."""

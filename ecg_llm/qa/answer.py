@@ -43,15 +43,20 @@ RANGES: dict[str, tuple[str, float, float]] = {
 and not those of the report."""
 LEFT_DEG, RIGHT_DEG = -10.0, 88.0
 """Axes beyond which PTB-XL's annotators call the axis deviated, from folds 1 to 8."""
-_OF_CATEGORY = {
-    "CD": (
+_CODES: dict[str, tuple[str, ...]] = {
+    **{term: (code,) for term, code in STATEMENTS.items()},
+    "supraventricular extrasystoles": ("PAC",),
+    "ventricular extrasystoles": ("PVC",),
+    "extrasystoles": ("PVC", "PAC"),
+    "conduction disturbance": (
         *("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB"),
         *("1AVB", "2AVB", "3AVB", "WPW"),
     ),
-    "HYP": ("LVH", "RVH", "SEHYP", "LAO/LAE", "RAO/RAE"),
-    "MI": (*members("mi"), *members("injury")),
-    "STTC": ("NDT", "NST_", "DIG", "LNGQT", *members("ISC_"), "ANEUR", "EL"),
+    "hypertrophy": ("LVH", "RVH", "SEHYP", "LAO/LAE", "RAO/RAE"),
+    "myocardial infarction": (*members("mi"), *members("injury")),
+    "st/t change": ("NDT", "NST_", "DIG", "LNGQT", *members("ISC_"), "ANEUR", "EL"),
 }
+"""Codes any of which makes a term true."""
 _SIGNS = {
     "INVT": "inverted T waves",
     "STE_": "ST elevation",
@@ -137,19 +142,11 @@ class QARecord:
 
     def has(self, term: str) -> bool:
         """Tell whether a statement of the vocabulary is present."""
-        if term in CATEGORIES:
-            return any(self._present(code) for code in _OF_CATEGORY[CATEGORIES[term]])
         if term in AXES:
             return term == self.axis
-        if term == "ventricular extrasystoles":
-            return self._present("PVC")
-        if term == "supraventricular extrasystoles":
-            return self._present("PAC")
-        if term == "extrasystoles":
-            return self._present("PVC") or self._present("PAC")
         if term in STAGES:
             return term == self.stage
-        return self._present(STATEMENTS[term])
+        return any(self._present(code) for code in _CODES[term])
 
     def _present(self, code: str) -> bool:
         exact = self.known.facts.findings.get(canonical_code(code))
@@ -354,14 +351,9 @@ def _claims(asked: QAQuestion, present: Sequence[str], ecg: QARecord) -> Iterato
         if term in STATEMENTS:
             yield from finding_says(STATEMENTS[term], ecg.known)
         elif term in CATEGORIES:
-            codes = _OF_CATEGORY[CATEGORIES[term]]
-            there = [
-                code
-                for code in codes
-                if ecg.known.facts.findings.get(code) is not None
-                and ecg.known.facts.findings[code].status == "present"
-            ]
-            yield from finding_says((there or codes)[0], ecg.known)
+            found = ecg.known.facts.findings
+            there = [c for c in _CODES[term] if c in found and found[c].status == "present"]
+            yield from finding_says((there or _CODES[term])[0], ecg.known)
         elif asked.about == "extra":
             yield from finding_says("PVC" if term.startswith("ventricular") else "PAC", ecg.known)
         elif asked.about == "stage":

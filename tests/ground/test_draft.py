@@ -294,7 +294,7 @@ def test_what_is_open_may_be_called_possible_and_no_more(found: Analysis) -> Non
 
 @pytest.mark.parametrize("text", ["I cannot be judged.", "I can't be answered from this."])
 def test_a_model_does_not_speak_of_itself(known: Known, text: str) -> None:
-    assert ground(text, known, complete=False, strict=False).text == ""
+    assert ground(text, known, complete=False).text == ""
 
 
 def test_a_denial_whose_reason_is_none_ships_without_it(found: Analysis) -> None:
