@@ -24,8 +24,7 @@ from ecg_llm.answer.waves import (
     row,
     stated_if_so,
 )
-from ecg_llm.claims.finding_check import SHOWS_AS
-from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.claims.measured_words import MEASURED, SHOWS_AS
 from ecg_llm.findings.av_block import PR_ERROR_MS
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import MOST_TOLD, finding_says, judged_of, lead_values, value_says

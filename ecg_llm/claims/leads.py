@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ecg_llm.claims.lexicon import EXCEPTING, REACH, Item, Place, at
+from ecg_llm.claims.measured_words import SHOWS_AS, SIGNS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.vocabulary import members
 
 _ORDER = {lead: k for k, lead in enumerate(STANDARD_12)}
 
@@ -110,20 +110,6 @@ def _between(first: str, last: str) -> tuple[str, ...]:
     return STANDARD_12[a : b + 1]
 
 
-_LOCAL = {
-    *members("st_t_changes"),
-    *members("mi"),
-    *members("injury"),
-    "st_t_changes",
-    "st_changes",
-    "st_level",
-    "mi",
-    "injury",
-    "QWAVE",
-    "brugada_1",
-}
-
-
 def is_local(code: str) -> bool:
     """Tell whether a finding is one that shows in certain leads.
 
@@ -136,7 +122,7 @@ def is_local(code: str) -> bool:
     -------
     bool
     """
-    return code in _LOCAL
+    return code in SIGNS or code in SHOWS_AS or code == "PMI"  # which shows in no usual lead
 
 
 def leads_of_findings(
@@ -217,10 +203,10 @@ def _after(
 def _is_sign(items: list[Item], j: int) -> bool:
     """Whether a sign behind a finding goes before its leads: ``ST elevation (ST raised in V2)``."""
     words = tuple(item.raw for item in items[j : j + 2])
-    return words in _SIGNS
+    return words in _SHOWN
 
 
-_SIGNS = (("ST", "raised"), ("ST", "down"), ("T", "negative"), ("T", "low"), ("small", "R"))
+_SHOWN = (("ST", "raised"), ("ST", "down"), ("T", "negative"), ("T", "low"), ("small", "R"))
 """As `ecg_llm.statements.impression_claim` names them."""
 _LINKS = (
     "in",

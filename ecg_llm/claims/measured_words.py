@@ -9,6 +9,7 @@ from ecg_llm.amplitudes import UNITS as UNITS_OF_LEADS
 from ecg_llm.findings.av_block import LONG_PR_MS, SHORT_PR_MS
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.conduction import WIDE_MS
+from ecg_llm.findings.infarction import BY_WALL
 from ecg_llm.findings.qt import LONG_QTC_MS, SHORT_QTC_MS
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 from ecg_llm.findings.territories import ANTERIOR, INFERIOR, LATERAL, SEPTAL
@@ -348,6 +349,23 @@ ASIDE_OF: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_OF_A_RATE, ("heart_rate",)),
 }
 """What a number beside a finding measures: ``LBBB (142 ms)``, ``sinus rhythm at 75 bpm``."""
+
+SIGNS: dict[str, tuple[str, ...]] = {
+    **{sign: (sign,) for sign in ("STE_", "STD_", "INVT", "st_level", "LOWT", "tall_t", "QWAVE")},
+    **dict.fromkeys(("NDT", "NT_", "TAB_"), ("INVT", "LOWT")),
+    **dict.fromkeys(("st_changes", "NST_"), ("STE_", "STD_")),
+    "st_t_changes": ("STE_", "STD_", "INVT", "LOWT"),
+}
+"""What a lead shows by its waves alone, and which of these make it."""
+SHOWS_AS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("stemi", "early_repolarization", "pericarditis", "ANEUR", "brugada_1"), ("STE_",)
+    ),
+    **dict.fromkeys(("injury", *members("injury")), ("STD_",)),
+    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), ("QWAVE",)),
+    **dict.fromkeys(members("ISC_"), ("STD_", "INVT")),
+}
+"""By what signs a diagnosis shows in one lead; it is judged as a whole besides."""
 
 ALL_LEADS = ("all leads", "every lead", "each lead", "all 12 leads", "all twelve leads")
 TERRITORIES: dict[str, tuple[str, ...]] = {

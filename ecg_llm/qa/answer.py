@@ -26,7 +26,7 @@ from ecg_llm.qa.question import (
     read_qa,
 )
 from ecg_llm.report import Claim
-from ecg_llm.vocabulary import canonical_code, members
+from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -57,18 +57,8 @@ _CODES: dict[str, tuple[str, ...]] = {
     "st/t change": ("NDT", "NST_", "DIG", "LNGQT", *members("ISC_"), "ANEUR", "EL"),
 }
 """Codes any of which makes a term true."""
-_SIGNS = {
-    "INVT": "inverted T waves",
-    "STE_": "ST elevation",
-    "STD_": "ST depression",
-    "QWAVE": "pathological Q waves",
-    "LOWT": "low T waves",
-    "NST_": "nonspecific ST changes",
-    "NT_": "T-wave changes",
-    "NDT": "nondiagnostic T-wave abnormality",
-    "TAB_": "T-wave abnormality",
-}
-"""Statements that single leads show, in words that the check holds against their waves."""
+_SIGNS = ("INVT", "STE_", "STD_", "QWAVE", "LOWT", "NST_", "NT_", "NDT", "TAB_")
+"""Statements that single leads show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,11 +356,11 @@ def _in_leads(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
     shown: dict[str, list[str]] = {}
     facts: list[Evidence] = []
     for term in asked.terms:
-        words = _SIGNS.get(STATEMENTS.get(term, ""))
-        if words is None or not ecg.has(term):
+        code = STATEMENTS.get(term, "")
+        if code not in _SIGNS or not ecg.has(term):
             continue
         for lead in leads:
-            checked = ecg.known.check(f"{words} in {lead}.")
+            checked = ecg.known.check(f"{label(code)} in {lead}.")
             if checked and all(one.status == "supported" for one in checked):
                 shown.setdefault(term, []).append(lead)
                 facts += [item for one in checked for item in one.evidence]
