@@ -40,7 +40,7 @@ from ecg_llm.statements import (
     stated_claim,
     value_claims,
 )
-from ecg_llm.vocabulary import RHYTHMS
+from ecg_llm.vocabulary import RHYTHMS, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,11 +63,9 @@ RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
 UNMARKED = "where the P waves begin and end was not found"
 """Why P and PR are unknown in a sinus rhythm, whose P waves are seen by what repeats."""
-_INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
-_ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
 SIGNS = {
-    "INVT": (*_ISCHAEMIC, "lv_strain"),
-    "STD_": (*_ISCHAEMIC, "lv_strain"),
+    "INVT": (*members("ISC_"), "lv_strain"),
+    "STD_": (*members("ISC_"), "lv_strain"),
     "PVC": ("BIGU", "TRIGU"),
     "extreme_tachycardia": RATE_SAID_BY,
 }
@@ -312,7 +310,7 @@ def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> l
 
 def _told_by_surer(finding: Finding, known: Mapping[str, Finding]) -> bool:
     """Whether a surer statement of the same, beside which its leads stand, names another wall."""
-    for walls, surer in ((_ISCHAEMIC, ("ISC_",)), (_INJURY, _INJURY)):
+    for walls, surer in ((members("ISC_"), ("ISC_",)), (members("injury"), members("injury"))):
         if finding.code in walls:
             return any(code in known and known[code].doubt is None for code in surer)
     return False

@@ -27,7 +27,7 @@ from ecg_llm.phrases import (
 )
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
-from ecg_llm.vocabulary import NOT_DENIED_BESIDE
+from ecg_llm.vocabulary import NOT_DENIED_BESIDE, members
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -41,22 +41,18 @@ SHOWN_FACTS, SHOWN_OF_LEADS = 3, 2
 """Measured quantities a sentence names, and of findings read off leads; its evidence has all."""
 
 SAID_BY = {
-    "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
+    **{
+        code: members(code)[1:]
+        for code in ("SR", "PVC", "pause", "LPR", "2AVB", "LNGQT", "STD_", "ISC_")
+    },
+    "QWAVE": members("mi"),
     "VCLVH": ("LVH",),
     "lv_strain": ("LVH",),
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization"),
-    "LPR": ("1AVB",),
     "LOWT": ("NDT",),
-    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
     "PACE": ("atrial_pacing", "ventricular_pacing"),
     "left_axis": ("LAFB",),
     "right_axis": ("LPFB",),
-    "pause": ("long_pause",),
-    "PVC": ("pvc_couplet", "ventricular_run"),
-    "LNGQT": ("very_long_qt",),
-    "SR": ("STACH", "SBRAD", "SARRH"),
-    "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
-    "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
 }
 """Findings the impression leaves out, as one of these says more; the sections hold them all."""
 
@@ -194,13 +190,13 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
     """Deny what would matter and is not settled, in one sentence with the values that decide it."""
     denied = []
     evidence: list[Evidence] = []
-    for name, members in family_names(absent).items():
-        if _is_worth_denying(members, present):
-            item, _ = _decisive(members)
-            value = ruled_out(members)
+    for name, family in family_names(absent).items():
+        if _is_worth_denying(family, present):
+            item, _ = _decisive(family)
+            value = ruled_out(family)
             denied.append(f"no {name} ({value})" if value else f"no {name}")
             # One fact each: the findings of the report hold them all.
-            evidence += [item] if item else [i for f in members for i in f.evidence[:1]][:1]
+            evidence += [item] if item else [i for f in family for i in f.evidence[:1]][:1]
     if denied:
         yield Claim.of("; ".join(denied), dict.fromkeys(evidence), kind="absent")
 

@@ -506,6 +506,8 @@ EXCLUDES_NOT = {
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that an ECG without their signs leaves possible."""
+ECG = r"(ECG|EKG|tracing|recording|electrocardiogram)"
+"""Pattern of what a text calls the whole."""
 ACUTE = ("stemi", "sgarbossa", "injury")
 """What no answer on infarction or ischaemia must leave out."""
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {

@@ -11,7 +11,7 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.finding_check import check_finding
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.claims.number_check import Result, check_number, check_quoted, check_state
-from ecg_llm.vocabulary import members
+from ecg_llm.vocabulary import ECG, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -153,7 +153,7 @@ def _swapped(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> 
     return Result("contradicted", finding.evidence, finding.evidence[0].quantity)
 
 
-_ECGS = r"(ECG|EKG|tracing|recording|electrocardiogram)s?"
+_ECGS = rf"{ECG}s?"
 _TWO = re.compile(
     rf"\b(second|third|other|another|both|two|latest|newer|later|present and \w+) {_ECGS}\b", re.I
 )

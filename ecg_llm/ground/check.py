@@ -25,7 +25,7 @@ from ecg_llm.ground.unread import unread
 from ecg_llm.outside import DECLINES, goes_beyond
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
-from ecg_llm.vocabulary import canonical_code
+from ecg_llm.vocabulary import ECG, canonical_code
 
 
 def check_sentence(
@@ -221,7 +221,7 @@ def _measured_value(checked: CheckedClaim, known: Known) -> float | None:
     return next((i.value for i in checked.evidence if isinstance(i.value, int | float)), None)
 
 
-_HERE = re.compile(r"\b(here|(this|the) (patient|ECG|EKG|tracing|recording))\b", re.IGNORECASE)
+_HERE = re.compile(rf"\b(here|(this|the) (patient|{ECG}))\b", re.IGNORECASE)
 """What is said of one ECG is no general statement."""
 _SHORT = re.compile(r"^(yes|no|neither|both|none( of them)?)[.:,!]?$", re.IGNORECASE)
 
