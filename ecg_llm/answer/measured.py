@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import holds, judged
 from ecg_llm.answer.moments import of_moment, times_of
 from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of
@@ -42,7 +41,7 @@ from ecg_llm.statements import (
 from ecg_llm.vocabulary import ACUTE, EXCLUDES_NOT, label, members
 
 
-def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+def measured_answer(asked: Asked, known: Known) -> list[Claim]:
     """Answer from the measurements and findings alone.
 
     Parameters
@@ -51,8 +50,6 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         What the question is about.
     known : Known
         Of the ECG.
-    present : Analysis
-        Of the same ECG.
 
     Returns
     -------
@@ -61,12 +58,12 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     """
     if asked.about == "since" and asked.findings and EVENTS.issuperset(asked.findings):
         asked = replace(asked, about="where")  # "when was the pause?"
-    if asked.moment is not None and present.measurements is not None:
-        return list(of_moment(asked.moment, present.measurements))
+    if asked.moment is not None and known.found.measurements is not None:
+        return list(of_moment(asked.moment, known.found.measurements))
     if asked.leads and not known.facts.leads:
         return [Claim.unknown(NO_LEADS)]
     if asked.about == "quality" and not asked.named:
-        return overview(asked, known, present)
+        return overview(asked, known)
     if asked.leads and not (asked.named and set(asked.leads) & set(known.facts.leads)):
         return list(of_leads(asked.leads, known))
     out: list[Claim] = [
@@ -85,20 +82,20 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
         out.append(Claim.unknown(SINCE))
     elif asked.about == "urgent" and any(map(there, asked.findings)):
         out.append(Claim.unknown(DEPENDS))
-    told = [_of_finding(code, word, asked, known, present) for code in asked.findings]
+    told = [_of_finding(code, word, asked, known) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
     beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
     if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
-        told.insert(0, rhythm_of(present))
+        told.insert(0, rhythm_of(known.found))
     out += [claim for claims in told for claim in claims]
     for subject in asked.quantities:
-        out += _of_quantity(subject, asked, known, present)
+        out += _of_quantity(subject, asked, known)
     out += judged(asked, known)
     if asked.about == "quality":
-        out += overview(asked, known, present)
+        out += overview(asked, known)
     if out and asked.findings != ("NORM",):
         return list(dict.fromkeys(out))
-    return [*out, *overview(asked, known, present)]
+    return [*out, *overview(asked, known)]
 
 
 _DENYING = ("absent", "description")
@@ -111,9 +108,7 @@ def _tells_rhythm(code: str, known: Known) -> bool:
     return any(found[one].section in ("rhythm", "ectopy") for one in members(code) if one in found)
 
 
-def _of_finding(
-    code: str, word: str | None, asked: Asked, known: Known, present: Analysis
-) -> list[Claim]:
+def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list[Claim]:
     """Answer for one finding or family that is asked for."""
     told = list(_says(code, asked, known))
     if code == "NORM" and any(claim.kind == "present" for claim in told):
@@ -133,8 +128,8 @@ def _of_finding(
         told += list(lead_by_lead(code, known, but=", which do not meet its criterion"))
     if asked.about == "sure":
         told += list(_probability(code, known))
-    if asked.about in ("where", "size") and present.measurements is not None:
-        told += list(times_of(code, present.measurements))
+    if asked.about in ("where", "size") and known.found.measurements is not None:
+        told += list(times_of(code, known.found.measurements))
     if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
         told.append(Claim.of(f"That does not exclude {EXCLUDES_NOT[code]}."))
     elif code == "tall_t" and any(claim.kind == "present" for claim in told):
@@ -146,7 +141,7 @@ def _of_finding(
     return told
 
 
-def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+def _of_quantity(subject: str, asked: Asked, known: Known) -> list[Claim]:
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
         told = [_without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
@@ -168,7 +163,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if MEASURED[subject].per_lead:
         return list(row(subject, tuple(known.facts.leads), known))
     if subject == "rr_cv":
-        return [*stated_if_so(REGULAR, known), *rhythm_of(present)]
+        return [*stated_if_so(REGULAR, known), *rhythm_of(known.found)]
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
     if subject in _SUMS:

@@ -66,7 +66,7 @@ def _section(report: Report, title: str) -> tuple[Claim, ...]:
     return next((part.statements for part in report.sections if part.title == title), ())
 
 
-def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+def overview(asked: Asked, known: Known) -> list[Claim]:
     """Answer a question that names nothing: quality, rhythm, reasons, or all in short.
 
     Parameters
@@ -75,13 +75,12 @@ def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
         What is asked.
     known : Known
         Of the ECG.
-    present : Analysis
-        Of the same ECG.
 
     Returns
     -------
     list of Claim
     """
+    present = known.found
     report = report_of(present)
     claims = {claim.text: claim for claim in report.claims}
     impression = [claims[text] for text in report.impression]

@@ -116,7 +116,7 @@ def _of(place: int, asked: Asked, analyses: Sequence[Analysis]) -> Iterator[Clai
         return
     asked = replace(asked, about=None) if asked.about == "since" else asked
     known = known_of(found)
-    for claim in measured_answer(with_acute(asked, known), known, found):
+    for claim in measured_answer(with_acute(asked, known), known):
         if place == len(analyses) - 1:
             yield claim
             continue

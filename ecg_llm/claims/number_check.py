@@ -354,25 +354,10 @@ def check_state(claim: TextClaim, facts: Facts) -> Result:
     """
     if claim.subject == "p_wave":
         return _p_wave(claim, facts)
-    if claim.state == "ventricular":
-        atrial, heart = (facts.value(name) for name in ("atrial_rate_bpm", "heart_rate_bpm"))
-        if atrial.value is None or heart.value is None:
-            return Result("unverifiable", (), "the atrial or the ventricular rate is unknown")
-        alike = abs(atrial.value - heart.value) <= (MEASURED["atrial_rate"].tolerance or 0.0)
-        verdict: ClaimStatus = "supported" if alike != claim.negated else "contradicted"
-        shown = tuple(
-            _state_evidence(MEASURED[n], q, "")
-            for n, q in (("atrial_rate", atrial), ("heart_rate", heart))
-        )
-        return Result(
-            verdict, shown, f"the atrial rate is {_show(atrial)}, the ventricular {_show(heart)}"
-        )
     if claim.subject == "rhythm":
-        found = [f for code, f in facts.findings.items() if code in RHYTHMS]
-        there = next((f for f in found if f.status == "present"), None)
-        if there is not None:
-            return Result("contradicted", there.evidence, f"the rhythm is {there.label}")
-        return Result("supported" if found else "unverifiable", (), "no rhythm could be stated")
+        return _rhythm(facts)
+    if claim.state == "ventricular":
+        return _same_rates(claim, facts)
     measured = MEASURED[claim.subject]
     known, why = _candidates(measured, None, facts)
     if claim.state == "unknown" or claim.certainty == "unjudged":
@@ -472,7 +457,7 @@ def _holds(
 def _state_evidence(measured: MeasuredWord, quantity: Quantity, words: str) -> Evidence:
     """Write down what a word was held against."""
     value, source = float(quantity.value or 0.0), quantity.method or "measured"
-    rule = f"normal {words}"
+    rule = f"normal {words}" if words else ""
     return told(measured.label, round(value, 4), quantity.unit, criterion=rule, source=source)
 
 
@@ -489,3 +474,24 @@ def _p_wave(claim: TextClaim, facts: Facts) -> Result:
     there = p.value is not None
     verdict = "supported" if there != claim.negated else "contradicted"
     return Result(verdict, (), "P waves were measured" if there else str(p.reason))
+
+
+def _rhythm(facts: Facts) -> Result:
+    """Hold ``the basic rhythm could not be determined`` against the rhythm."""
+    judged = [finding for code, finding in facts.findings.items() if code in RHYTHMS]
+    present = next((finding for finding in judged if finding.status == "present"), None)
+    if present is not None:
+        return Result("contradicted", present.evidence, f"the rhythm is {present.label}")
+    return Result("supported" if judged else "unverifiable", (), "no rhythm could be stated")
+
+
+def _same_rates(claim: TextClaim, facts: Facts) -> Result:
+    """Hold ``the atrial rate equals the ventricular rate`` against both."""
+    words = MEASURED["atrial_rate"], MEASURED["heart_rate"]
+    atrial, heart = (facts.value(word.names[0]) for word in words)
+    if atrial.value is None or heart.value is None:
+        return Result("unverifiable", (), "the atrial or the ventricular rate is unknown")
+    alike = abs(atrial.value - heart.value) <= (words[0].tolerance or 0.0)
+    evidence = tuple(_state_evidence(w, q, "") for w, q in zip(words, (atrial, heart), strict=True))
+    says = f"the atrial rate is {_show(atrial)}, the ventricular {_show(heart)}"
+    return Result("supported" if alike != claim.negated else "contradicted", evidence, says)
