@@ -33,18 +33,15 @@ _AGAINST = re.compile(
     re.IGNORECASE,
 )
 COMPARES = re.compile(
-    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|"
-    r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
-    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
-    r"week|visit|admission)|"
-    r"(better|(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|progression of|unchanged|"
-    r"resolved?|compare|"
-    r"different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
-    r"difference|the same as|"
-    r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
-    r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
-    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording)|"
-    r"(was|were|had) [\w ]{1,40}\b(last|previous) (year|month|week|visit))\b",
+    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|(compared? (it )?(to|"
+    r"with)|since|than|from) (the |his |her |an? )?(last|previous|prior|earlier|old(er)?|"
+    r"former) (ecg|ekg|tracing|recording|one|time|year|month|week|visit|admission)|(better|"
+    r"(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|progression of|unchanged|resolved?|"
+    r"compare|different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
+    r"difference|the same as|(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
+    r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|(previous|prior|"
+    r"earlier|last) (ecg|ekg|tracing|recording)|(was|were|had) [\w ]{1,40}\b(last|previous) (year|"
+    r"month|week|visit))\b",
     re.IGNORECASE,
 )
 """Words that ask what has changed since an earlier ECG."""

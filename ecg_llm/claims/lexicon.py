@@ -12,10 +12,8 @@ from ecg_llm.leads import STANDARD_12
 from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases, read_table
 
 _TOKEN = re.compile(
-    r"(?P<num>\d+(?:[.,]\d+)*)"
-    r"|(?P<word>[Vv][1-9]R?(?![^\W_])|[^\W\d_]+n['’]t\b|[^\W\d_]+\d*(?:['’′](?!\w))?)"
-    r"|(?P<line>\n\s*)"
-    r"|(?P<mark>[^\w\s]|_)"
+    r"(?P<num>\d+(?:[.,]\d+)*)|(?P<word>[Vv][1-9]R?(?![^\W_])|[^\W\d_]+n['’]t\b|"
+    r"[^\W\d_]+\d*(?:['’′](?!\w))?)|(?P<line>\n\s*)|(?P<mark>[^\w\s]|_)"
 )
 _DASHES = "-–—−‐‑"
 
