@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.stated import stated
 from ecg_llm.ground.known import Known
-from ecg_llm.ground.sentence import NUMBER
-from ecg_llm.vocabulary import EXCLUDES_NOT, canonical_code, label, members
+from ecg_llm.vocabulary import canonical_code, label, members
 
 
 def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
@@ -30,33 +29,6 @@ def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
         for one in checked
         if one.claim.kind == "finding" and one.claim.role == "measured" and not one.claim.negated
     }
-
-
-def adds_nothing(
-    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
-) -> bool:
-    """Whether a sentence tells only findings that were told before.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    said : iterable of str
-        Sentences shipped so far.
-    numbers : bool
-        Whether the numbers must have been told too.
-
-    Returns
-    -------
-    bool
-    """
-    told = " ".join(said)
-    codes = {canonical_code(code) for code in affirmed(checked)}
-    states = any(one.claim.kind == "state" for one in checked)
-    known = not numbers or all(number in told for number in NUMBER.findall(text))
-    return bool(codes) and not states and known and codes <= stated(told)
 
 
 def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
@@ -128,40 +100,6 @@ def unfit(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | Non
         or _foreign_facts(text, checked, known)
         or breaks_rule(text)
     )
-
-
-def overclaims(text: str, checked: Sequence[CheckedClaim]) -> str | None:
-    """Say that a sentence takes more from the tracing than any tells.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-
-    Returns
-    -------
-    str or None
-        It excludes a disease whose signs are absent, names a syndrome where there is a pattern, or
-        tells a type, class or stage that no finding has. None if it does not.
-    """
-    named = [one.claim for one in checked if one.claim.kind == "finding"]
-    for claim in named:
-        if claim.negated and _EXCLUDES.search(text):
-            for code in (claim.subject, *members(claim.subject)):
-                if code in EXCLUDES_NOT:
-                    return f"an ECG without its signs does not exclude {EXCLUDES_NOT[code]}"
-        if not claim.negated and claim.text.lower().endswith("syndrome"):
-            return f"a syndrome is more than the signs of {label(claim.subject)}"
-    for kind in _KIND.finditer(text):
-        if not any(one.start <= kind.start() < one.end for one in named):
-            return f"nothing here bears out {kind[0]!r}"
-    return None
-
-
-_EXCLUDES = re.compile(r"\b(exclud(es?|ed|ing)|rul(es?|ed|ing) (\w+ ){0,3}out)\b", re.IGNORECASE)
-_KIND = re.compile(r"\b([Tt]ype|[Cc]lass|[Gg]rade|[Ss]tage) ([A-Z]|[IVX]{1,4}|\d)\b")
 
 
 def _without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:

@@ -8,19 +8,18 @@ from collections.abc import Iterable, Sequence
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.claims.stated import stated
 from ecg_llm.ground.affirmed import (
-    adds_nothing,
     affirmed,
     breaks_rule,
     denied_without_facts,
     less_sure,
-    overclaims,
     unfit,
 )
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, NUMBER, Sentence, evidence_of, shown_value
-from ecg_llm.ground.stray import stray_number
+from ecg_llm.ground.stray import stray
 from ecg_llm.ground.unread import unread
 from ecg_llm.outside import DECLINES, goes_beyond
 from ecg_llm.phrases import sentence
@@ -79,7 +78,7 @@ def check_sentence(
     if outside := goes_beyond(text):
         return no(outside)
     checked = known.check(text)
-    if reason := _broken(text) or stray_number(text, known) or overclaims(text, checked):
+    if reason := stray(text, checked, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
         claims = [claim for one in checked for claim in measured_claims(one, known)]
         return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
@@ -87,7 +86,7 @@ def check_sentence(
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
-        if adds_nothing(text, checked, said, numbers=deny):
+        if _adds_nothing(text, checked, said, numbers=deny):
             return no(SAID_ALREADY)
         if reason := unfit(text, checked, known):
             return anew(_findings(checked, known), reason)
@@ -113,6 +112,17 @@ def check_sentence(
         bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
     claims += [claim for one in bad for claim in measured_claims(one, known)]
     return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+
+
+def _adds_nothing(
+    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
+) -> bool:
+    """Whether a sentence tells only findings that were told before."""
+    told = " ".join(said)
+    codes = {canonical_code(code) for code in affirmed(checked)}
+    states = any(one.claim.kind == "state" for one in checked)
+    known = not numbers or all(number in told for number in NUMBER.findall(text))
+    return bool(codes) and not states and known and codes <= stated(told)
 
 
 def _affirms(checked: Sequence[CheckedClaim]) -> bool:
@@ -243,15 +253,3 @@ def _empty(text: str, strict: bool) -> str | None:
 
 _SELF = re.compile(r"^I (cannot|can't|could not) be\b")
 """Of lead I nobody says so; a small model means itself, or nothing."""
-
-
-_TWICE = re.compile(
-    r"\b([A-Za-z][^,.:;()]*?)(,| and| or|, and|, or) (the )?\1(?![\w-])", re.IGNORECASE
-)
-
-
-def _broken(text: str) -> str | None:
-    """Say that a sentence breaks off in a bracket, or names one thing twice in a list."""
-    if text.count("(") > text.count(")"):
-        return "a bracket is left open"
-    return "it names one thing twice" if _TWICE.search(text) else None
