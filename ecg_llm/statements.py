@@ -22,7 +22,6 @@ from ecg_llm.phrases import (
     measured,
     quantity_said,
     reading,
-    sentence,
     tidy,
 )
 from ecg_llm.references import reference
@@ -169,7 +168,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
             case "unknown":
                 unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     for alike in present.values():
-        yield present_claim(*alike)
+        yield stated_claim(*alike)
     known = {finding.code: finding for alike in present.values() for finding in alike}
     open_: dict[str, list[Finding]] = {}
     for finding in doubted:
@@ -178,7 +177,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
         met = finding.status == "unknown" and finding.has_facts
         open_.setdefault(_facts(finding) if met else finding.code, []).append(finding)
     for alike in open_.values():
-        yield doubtful_claim(*alike)
+        yield stated_claim(*alike)
     settled = [*(finding for alike in present.values() for finding in alike), *doubted]
     yield from _absent_claims(absent, {finding.code for finding in settled})
     for reason, group in unknown.items():
@@ -279,56 +278,38 @@ def _decisive(members: Sequence[Finding]) -> tuple[Evidence | None, str]:
     return None, ""
 
 
-def present_claim(*findings: Finding) -> Claim:
-    """State present findings with the facts they rest on.
+def stated_claim(*findings: Finding) -> Claim:
+    """State findings with the facts they rest on, and their doubt if there is one.
 
     Parameters
     ----------
     *findings : Finding
-        Of status ``present``; several only if they rest on the same facts.
+        Present, or unknown with a doubt; several only if the same facts are told of them.
 
     Returns
     -------
     Claim
+        Supported if they are present, unverifiable if they stay open.
     """
     finding = findings[0]
-    facts = _facts(finding)
-    labels = "; ".join(finding.label for finding in findings)
-    return Claim.of(f"{labels}: {facts}" if facts else labels, finding.evidence, kind="present")
-
-
-def doubtful_claim(*findings: Finding) -> Claim:
-    """State findings on which criterion and encoder disagree, with what each of them says.
-
-    Parameters
-    ----------
-    *findings : Finding
-        Present or unknown, with a ``doubt``; several only if they are open, their criteria are met
-        and the same facts are told of them.
-
-    Returns
-    -------
-    Claim
-        Supported if it is stated nevertheless, unverifiable if it stays open.
-    """
-    finding = findings[0]
-    facts = _facts(finding)
-    stated = finding.status == "present"
+    evidence = dict.fromkeys(item for other in findings for item in other.evidence)
+    text = "; ".join([doubtful_name(finding), *(other.label for other in findings[1:])])
     doubt = finding.doubt
-    names = [doubtful_name(finding), *(other.label for other in findings[1:])]
-    evidence = tuple(dict.fromkeys(item for other in findings for item in other.evidence))
-    if len(findings) > 1:
+    if doubt and len(findings) > 1:
         by_encoder = {float(f.value or 0) for f in evidence if f.quantity == BY_ENCODER}
         shown = listing([f"{p:.2f}" for p in sorted(by_encoder)])
         gives = "probabilities" if len(by_encoder) > 1 else "a probability"
         doubt = f"the criteria are met, the encoder gives {gives} of {shown}"
-    text = f"{'; '.join(names)}, uncertain ({doubt})"
-    return Claim(
-        text=sentence(f"{text}: {facts}" if facts else text),
-        status="supported" if stated else "unverifiable",
-        evidence=evidence,
-        kind="present" if stated else "unknown",
-    )
+    text += f", uncertain ({doubt})" if doubt else ""
+    facts = _facts(finding)
+    return _as_sure(finding, f"{text}: {facts}" if facts else text, evidence)
+
+
+def _as_sure(finding: Finding, text: str, evidence: Iterable[Evidence]) -> Claim:
+    """Say of a finding that it is present, or that it stays open."""
+    if finding.status == "present":
+        return Claim.of(text, evidence, kind="present")
+    return Claim.unknown(text, evidence)
 
 
 def doubtful_name(finding: Finding) -> str:
@@ -346,21 +327,6 @@ def doubtful_name(finding: Finding) -> str:
     if finding.doubt is None:
         return finding.label
     return f"{'probable' if finding.status == 'present' else 'possible'} {finding.label}"
-
-
-def stated_claim(finding: Finding) -> Claim:
-    """State one finding, with its doubt if there is one.
-
-    Parameters
-    ----------
-    finding : Finding
-        Present, or unknown with a doubt.
-
-    Returns
-    -------
-    Claim
-    """
-    return doubtful_claim(finding) if finding.doubt else present_claim(finding)
 
 
 def _facts(finding: Finding) -> str:
@@ -592,29 +558,22 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
     -------
     Claim
     """
-    normal = finding.code == "NORM"
-    label = f"otherwise {finding.label}" if normal and otherwise else finding.label
+    name = doubtful_name(finding)
+    if finding.code == "NORM" and otherwise:
+        name = f"otherwise {name}"
     if finding.doubt:
-        word = "probable" if finding.status == "present" else "possible"
-        text = sentence(f"{word} {label}, uncertain ({finding.doubt})")
-        if normal and otherwise:
-            text = sentence(f"otherwise {word} {finding.label}, uncertain ({finding.doubt})")
-        return doubtful_claim(finding).model_copy(update={"text": text})
-    if normal:
-        return Claim.of(label, finding.evidence, kind="present")
+        text = f"{name}, uncertain ({finding.doubt})"
+        return _as_sure(finding, text, dict.fromkeys(finding.evidence))
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
-    if facts:
+    if facts and finding.code != "NORM":
         brackets = quantity_said(facts[0].quantity, reading(facts[0], facts[0].criterion))
     if finding.section == "technical":
         brackets = ", ".join(item.quantity for item in finding.evidence)
-    if finding.section in ("qrs", "st-t"):
+    if finding.section in _DECIDED_BY_LEADS:
         brackets = _signs(facts) or brackets
-    return Claim.of(
-        f"{finding.label} ({brackets})" if brackets else finding.label,
-        finding.evidence,
-        kind="present",
-    )
+    text = f"{name} ({brackets})" if brackets else name
+    return Claim.of(text, finding.evidence, kind="present")
 
 
 def located_claims(findings: Iterable[Finding]) -> list[Claim]:
