@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.known import Known
 from ecg_llm.phrases import amount, brief_reason, measured
@@ -101,13 +102,10 @@ def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Cl
     for lead in leads:
         quantity = known.facts.value(word.names[0], lead)
         if quantity.value is not None:
-            name = _ST_AT.get(word.names[0], word.label)
+            name = LABELS.get(word.names[0], word.label)
             fact = measured(name, quantity.value, quantity.unit, lead=lead)
             shown = amount(quantity.value, quantity.unit)
             yield Claim.of(f"{name} {shown} in {lead}", (fact,), kind="value")
-
-
-_ST_AT = {"st_j_mv": "ST at J", "st_j60_mv": "ST at J+60 ms", "st_j80_mv": "ST at J+80 ms"}
 
 
 def judged_of(code: str, known: Known) -> list[Finding]:
