@@ -114,7 +114,7 @@ def build_report(
         table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
         impression = _impression(findings)
         sections = _sections(record, quality, measurements, findings)
-    claims = _unique([*impression, *(claim for part in sections for claim in part.statements)])
+    told = [*impression, *(claim for part in sections for claim in part.statements)]
     return Report(
         record=_record_info(record, quality),
         quality=_quality_block(quality),
@@ -126,7 +126,7 @@ def build_report(
         sections=tuple(sections),
         abstentions=_abstentions(quality, measurements, findings),
         narrative=_narrative(impression, sections),
-        claims=claims,
+        claims=tuple({claim.text: claim for claim in told}.values()),
         provenance=Provenance(
             software="ecg_llm",
             version=ecg_llm.__version__,
@@ -409,10 +409,6 @@ def _abstentions(
         if finding.status == "unknown" and finding.code != "NORM"
     ]
     return (*left_out, *missing, *unknown)
-
-
-def _unique(claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    return tuple({claim.text: claim for claim in claims}.values())
 
 
 def _narrative(impression: Sequence[Claim], sections: Sequence[Section]) -> str:

@@ -429,14 +429,11 @@ def status_words(code: str, facts: Facts) -> str:
         rule = tidy(negated(item.criterion))
         # What one lead shows decides nothing where another may show the finding.
         local = item.lead is not None and own[0].section in ("qrs", "st-t", "chambers")
-        if _is_number(item.value) and item.value and not local and _PLAIN_RULE.fullmatch(rule):
+        number = isinstance(item.value, int | float) and item.value
+        if number and not local and _PLAIN_RULE.fullmatch(rule):
             fact = _waves_named(facts_phrase([replace(item, criterion=rule)], 1))
             return f"{label(code)} absent: {fact}"
     return f"{label(code)} absent"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def _waves(lead: str, facts: Facts) -> str:

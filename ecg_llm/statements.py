@@ -335,7 +335,9 @@ def _facts(finding: Finding) -> str:
         return "; ".join(item.quantity for item in finding.evidence)
     shown = telling_facts(finding)
     if finding.urgency == "normal":  # the rules of what is normal are told beside it
-        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
+        shown = [
+            item if "not " in item.criterion else replace(item, criterion="") for item in shown
+        ]
     count = SHOWN_OF_LEADS if finding.section in ("qrs", "st-t") else SHOWN_FACTS
     return facts_phrase(shown, count, when=finding.section in ("rhythm", "ectopy"))
 
@@ -368,10 +370,6 @@ _SINUS_FACTS = (
     "P axis",
     "change from one RR to the next",
 )
-
-
-def _bare(item: Evidence) -> Evidence:
-    return replace(item, criterion="")
 
 
 def _goes_without_saying(item: Evidence, finding: Finding) -> bool:

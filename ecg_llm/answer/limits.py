@@ -45,7 +45,9 @@ def holds(statement: str, known: Known) -> bool | None:
     states = {one.claim: one.status for one in known.check(statement)}
     proposed = [claim for claim in states if claim.kind == "number"]
     found = [
-        _is_said(states[claim]) if _is_one(claim) else _fits(claim, lead, known)
+        _SAID[states[claim]]  # one value is proposed, which rounding decides
+        if claim.relation == "=" and claim.high is None
+        else _fits(claim, lead, known)
         for claim in proposed
         for lead in claim.leads or (None,)
     ]
@@ -54,14 +56,7 @@ def holds(statement: str, known: Known) -> bool | None:
     return True if found and None not in found else None
 
 
-def _is_one(claim: TextClaim) -> bool:
-    """Whether one value is proposed, which rounding decides, and no limit."""
-    return claim.relation == "=" and claim.high is None
-
-
-def _is_said(status: str) -> bool | None:
-    """Whether a proposed value is the measured one."""
-    return {"supported": True, "contradicted": False}.get(status)
+_SAID = {"supported": True, "contradicted": False, "unverifiable": None}
 
 
 def _fits(claim: TextClaim, lead: str | None, known: Known) -> bool | None:

@@ -362,7 +362,8 @@ def scan(text: str) -> list[Item]:
             items.append(Item("number", number, token.start, end, text[token.start : end]))
             continue
         stop, found = _longest(tokens, k, tree)
-        if found is not None and not _is_letter(tokens, k, stop):
+        letter = stop == k + 1 and token.raw in ("I", "S")  # a lead, a wave: S is no second
+        if found is not None and not letter:
             kind, data = found
             end = tokens[stop - 1].end
             items.append(Item(kind, data, token.start, end, text[token.start : end]))
@@ -422,11 +423,6 @@ def _spelt_out(tokens: list[_Token], k: int, tree: Trie) -> tuple[Number, int] |
     if not measures and value <= _COUNTS_UP_TO:
         return None
     return Number(float(-value if negative else value), 1.0), j
-
-
-def _is_letter(tokens: list[_Token], k: int, stop: int) -> bool:
-    """Whether a match is only a capital that names a lead or a wave (S is no second)."""
-    return stop == k + 1 and tokens[k].raw in ("I", "S")
 
 
 def _single(tokens: list[_Token], k: int) -> Item:

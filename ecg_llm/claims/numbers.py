@@ -274,15 +274,11 @@ def _is_moment(items: list[Item], number: Found) -> bool:
     for j in range(number.place - 1, max(-1, number.place - 4), -1):
         item = items[j]
         if item.kind in ("between",) or (item.kind == "word" and item.data in _MOMENT):
-            return number.value >= 1000.0 or not _has_time(items[:j])
+            timed = (i for i in items[:j] if i.kind == "quantity")
+            return number.value >= 1000.0 or all(MEASURED[i.data].kind != "time" for i in timed)
         if item.kind not in ("about", "number", "dash", "word"):
             return False
     return False
-
-
-def _has_time(items: list[Item]) -> bool:
-    """Whether an interval was named that a number in seconds may belong to."""
-    return any(item.kind == "quantity" and MEASURED[item.data].kind == "time" for item in items)
 
 
 def _share_units(items: list[Item], found: list[Found]) -> None:
@@ -329,16 +325,13 @@ def _three_axes(items: list[Item], found: list[Found]) -> dict[int, _Named]:
     """Read ``P-QRS-T axes 45 -30 60``."""
     there = (k for k, item in enumerate(items) if item.kind == "axes" or item.raw.lower() == "axes")
     place = next(there, None)
-    if place is None or (items[place].kind != "axes" and not _p_first(items, place)):
+    if place is None:
         return {}
+    if items[place].kind != "axes" and all(i.raw != "P" for i in items[place + 1 : place + 3]):
+        return {}  # a list of axes begins with that of P
     after = [n for n, number in enumerate(found) if place < number.place <= place + 12][:3]
     names = ("p_axis", "qrs_axis", "t_axis")
     return {n: _Named(place, place, name, False) for n, name in zip(after, names, strict=False)}
-
-
-def _p_first(items: list[Item], place: int) -> bool:
-    """Whether a list of axes begins with that of P."""
-    return any(item.raw == "P" for item in items[place + 1 : place + 3])
 
 
 def _adjoin(items: list[Item], end: int, start: int) -> bool:

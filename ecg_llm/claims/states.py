@@ -99,9 +99,8 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
             case "tachycardia" | "bradycardia":
                 name = "high" if item.kind == "tachycardia" else "low"
                 states.append((k, k, "heart_rate", name, reach[k].negated))
-            case "regular" | "irregular":
-                if not _is_sinus_phrase(items, k):
-                    states.append((k, k, "rr_cv", item.kind, reach[k].negated))
+            case "regular" | "irregular" if at(items, k + 1).kind != "intervals":
+                states.append((k, k, "rr_cv", item.kind, reach[k].negated))
             case "quantity" if item.data == "atrial_rate" and _equals_ventricular(items, k + 1):
                 states.append((k, k, "atrial_rate", "ventricular", reach[k].negated))
             case "quantity" if item.data == "p_amp":
@@ -167,11 +166,6 @@ def _is_heading(items: list[Item], k: int) -> bool:
     if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
         return False  # "Ischaemic ST-T changes: T −0.2 mV in V3"
     return bool(items[k].data in _HEADINGS and after not in _VERDICTS)
-
-
-def _is_sinus_phrase(items: list[Item], k: int) -> bool:
-    """Whether the word tells something else than the rhythm (``at regular intervals``)."""
-    return at(items, k + 1).kind == "intervals"
 
 
 def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:

@@ -66,7 +66,8 @@ def check_sentence(
         return [Sentence(text="", before=before, change=change)]
 
     def anew(claims: Iterable[Claim], reason: str) -> list[Sentence]:
-        return _once(claims, text, before, said, reason) or no(reason)
+        told = [claim for claim in claims if deny or claim.kind != "absent"]
+        return _once(told, text, before, said, reason) or no(reason)
 
     def yes(
         fit: str, claims: tuple[CheckedClaim, ...], change: Change | None = None
@@ -80,8 +81,7 @@ def check_sentence(
     checked = known.check(text)
     if reason := stray(text, checked, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
-        claims = [claim for one in checked for claim in measured_claims(one, known)]
-        return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+        return anew(_measured(checked, known), reason)
     bad = [claim for claim in checked if claim.status != "supported"]
     if not bad:
         if not checked and (reason := _empty(text, strict)):
@@ -90,9 +90,9 @@ def check_sentence(
             return no(SAID_ALREADY)
         if reason := unfit(text, checked, known):
             return anew(_findings(checked, known), reason)
-        if _affirms(checked) and (reason := unread(text)):
-            claims = [claim for one in checked for claim in measured_claims(one, known)]
-            return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+        affirms = any(c.claim.role == "measured" and not c.claim.negated for c in checked)
+        if affirms and (reason := unread(text)):
+            return anew(_measured(checked, known), reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"
             change = Change(action="corrected", draft=text, shipped=head, reason=reason)
@@ -110,8 +110,7 @@ def check_sentence(
         bad = [one for one in bad if one.claim.kind != "number"]
     if not deny:
         bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
-    claims += [claim for one in bad for claim in measured_claims(one, known)]
-    return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+    return anew([*claims, *_measured(bad, known)], reason)
 
 
 def _adds_nothing(
@@ -125,9 +124,9 @@ def _adds_nothing(
     return bool(codes) and not states and known and codes <= stated(told)
 
 
-def _affirms(checked: Sequence[CheckedClaim]) -> bool:
-    """Whether claims say more of this ECG than what it does not show."""
-    return any(one.claim.role == "measured" and not one.claim.negated for one in checked)
+def _measured(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:
+    """Say what was measured and found on the subjects of claims."""
+    return [claim for one in checked for claim in measured_claims(one, known)]
 
 
 def _findings(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:
