@@ -178,18 +178,7 @@ class Actions:
 
 
 def say(text: str) -> str:
-    """Give a line that tells how far things are.
-
-    Parameters
-    ----------
-    text : str
-        What to say.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Give a line, as HTML, that tells how far things are."""
     return f'<p role="status">{escape(text)}</p>'
 
 

@@ -65,21 +65,7 @@ class _Closed:
 
 
 def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
-    """Serve the page until it is stopped.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-    on_ready : callable, optional
-        Is given the address of the page once it can be opened.
-
-    Raises
-    ------
-    ConfigError
-        If the server cannot be started or reached, other machines could use it without a key, or
-        the page's own address is taken.
-    """
+    """Serve the page until it is stopped; ``on_ready`` is given its address once it is open."""
     # Before a server is started, which takes seconds.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -137,19 +123,7 @@ def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> 
 
 
 def page_app(settings: AppSettings, url: str) -> _App:
-    """Make the page as an ASGI application.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-    url : str
-        Of the ECG server.
-
-    Returns
-    -------
-    callable
-    """
+    """Make the page as an ASGI application, for the ECG server at ``url``."""
     import gradio as gr
     from fastapi import FastAPI
 
@@ -184,23 +158,7 @@ async def _fetch_nothing(*_: Any, **__: Any) -> str:
 
 @contextmanager
 def server_of(settings: AppSettings) -> Iterator[str]:
-    """Give the address of the ECG server; start one on the loopback if none is given.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-
-    Yields
-    ------
-    str
-        Such as ``http://127.0.0.1:8000``.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be reached or does not start.
-    """
+    """Give the address of the ECG server; start one on the loopback if none is given."""
     if settings.server is not None:
         if urlsplit(settings.server).scheme not in ("http", "https"):
             raise ConfigError(f"--server {settings.server}: give it as http://host:port.")

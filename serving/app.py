@@ -44,25 +44,10 @@ DESCRIPTION = (
 
 
 def create_app(settings: Settings, load_model: Callable[[], TextModel] | None = None) -> FastAPI:
-    """Make the server.
+    """Make the server; its reader processes start and end with its lifespan.
 
-    Parameters
-    ----------
-    settings : Settings
-        What it is told at its start.
-    load_model : callable, optional
-        Gives the language model, instead of the one that the settings name; picklable.
-
-    Returns
-    -------
-    FastAPI
-        Its reader processes start and end with its lifespan; ``app.state.server`` holds its
-        parts.
-
-    Raises
-    ------
-    ConfigError
-        If the settings are not safe or cannot work.
+    ``app.state.server`` holds its parts. ``load_model`` is picklable and gives the language model,
+    instead of the one that the settings name.
     """
     settings.check()
     pool = WorkerPool(settings)

@@ -64,17 +64,7 @@ class _Asked:
 
 
 def chat_router(server: Server) -> APIRouter:
-    """Make the routes.
-
-    Parameters
-    ----------
-    server : Server
-        What they work with.
-
-    Returns
-    -------
-    APIRouter
-    """
+    """Make the routes."""
     router = APIRouter(prefix="/v1", tags=["Chat"], responses=ERRORS)
     body = {"content": {"application/json": {"schema": ChatRequest.model_json_schema()}}}
 

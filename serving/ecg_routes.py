@@ -93,17 +93,7 @@ class TracingFields(ReadingFields):
 
 
 def ecg_router(server: Server) -> APIRouter:
-    """Make the routes.
-
-    Parameters
-    ----------
-    server : Server
-        What they work with.
-
-    Returns
-    -------
-    APIRouter
-    """
+    """Make the routes."""
     router = APIRouter(prefix="/v1/ecg", tags=["ECG"], responses=ERRORS)
 
     @router.post(

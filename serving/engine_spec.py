@@ -59,14 +59,7 @@ class EngineSpec:
         return CONCURRENT.get(self.runs_by, 1)
 
     def check(self) -> None:
-        """Refuse what no process could start with, however often it is tried.
-
-        Raises
-        ------
-        ConfigError
-            If the folder holds no such model, what runs it is not installed, or an argument is
-            malformed.
-        """
+        """Refuse what no process could start with, however often it is tried."""
         from ecg_llm.lm_transformers import NEEDED
 
         if self.runs_by == "server":
@@ -89,17 +82,7 @@ class EngineSpec:
         _named(self.arguments)
 
     def load(self) -> TextModel:
-        """Load the model, in the process that will run it.
-
-        Returns
-        -------
-        TextModel
-
-        Raises
-        ------
-        ConfigError
-            If there is none.
-        """
+        """Load the model, in the process that will run it."""
         from ecg_llm import lm
 
         model: TextModel | None

@@ -75,17 +75,7 @@ class ReadingFields(BaseModel):
 
 
 def bundle(files: Sequence[tuple[str, bytes]]) -> Upload:
-    """Make one upload of the files of one recording.
-
-    Parameters
-    ----------
-    files : sequence of (str, bytes)
-        Names and contents; several become a zip in memory.
-
-    Returns
-    -------
-    Upload
-    """
+    """Make one upload of the files of one recording; several become a zip in memory."""
     named = [(safe_name(name), data) for name, data in files]
     if len(named) == 1:
         return Upload(filename=named[0][0], data=named[0][1])

@@ -74,28 +74,10 @@ class Unfillable(Exception):  # noqa: N818  it is no error: it becomes the refus
 
 
 def fill(schema: Schema, report: Report, answer: str) -> Any:
-    """Fill a form.
+    """Fill a form: a JSON Schema of objects, arrays, numbers, texts, yes or no, enums and nulls.
 
-    Parameters
-    ----------
-    schema : mapping
-        JSON Schema: objects, arrays, numbers, texts, yes or no, enums and nulls.
-    report : Report
-        The measured report.
-    answer : str
-        The checked answer, for fields such as ``answer`` and ``summary``.
-
-    Returns
-    -------
-    object
-        It keeps to the schema.
-
-    Raises
-    ------
-    BadRequestError
-        If the schema uses keywords that are not understood here.
-    Unfillable
-        If a field is required that the record does not tell.
+    ``answer`` is for fields such as ``answer`` and ``summary``. A schema with other keywords is a
+    `BadRequestError`; a required field that the record does not tell ends with `Unfillable`.
     """
     try:
         _check(schema)

@@ -52,34 +52,14 @@ class Page:
     hidden: tuple[EvidenceMark, ...]
 
     def pixel(self, lead: str, t_s: float, mv: float) -> tuple[float, float] | None:
-        """Find where a sample lies.
-
-        Parameters
-        ----------
-        lead : str
-            Name of the lead.
-        t_s : float, s
-            Time in the record.
-        mv : float, mV
-            Voltage.
-
-        Returns
-        -------
-        tuple of float, or None
-            x and y in pixels in the first cell that shows this time; None if none does.
-        """
+        """Find x and y of a sample in the first cell that shows its time; None if none does."""
         for place in self.places:
             if place.lead == lead and place.recorded and place.from_s <= t_s <= place.to_s:
                 return place.x(t_s), place.y(mv)
         return None
 
     def to_png(self) -> bytes:
-        """Pack the page as a PNG file.
-
-        Returns
-        -------
-        bytes
-        """
+        """Pack the page as a PNG file."""
         return encode_png(self.image, self.dpi)
 
 

@@ -170,6 +170,17 @@ def test_a_task_is_given_what_it_needs(
     assert answer.status_code == 400, answer.text
 
 
+@pytest.mark.parametrize(
+    "fields", [{"labels": "Margarethe,Margarethe"}, {"labels": "Margarethe", "head": "true"}]
+)
+def test_labels_of_a_client_are_not_repeated(
+    client: TestClient, ecg: bytes, fields: dict[str, str]
+) -> None:
+    answer = send(client, "/v1/ecg/classifications", ecg, task="words", **fields)
+    assert answer.status_code == 400
+    assert "Margarethe" not in answer.text and "statements are needed" in answer.text
+
+
 def test_a_tracing_can_be_drawn_from_its_numbers(client: TestClient, ecg: bytes) -> None:
     answer = send(client, "/v1/ecg/tracings", ecg, from_s="2", seconds="4").json()
     record = read_record(EXAMPLES / "00177_hr.hea")
