@@ -227,8 +227,6 @@ def comparison_claims(comparison: Comparison, *, whole: bool = True) -> Iterator
 
     Parameters
     ----------
-    comparison : Comparison
-        Of two ECGs.
     whole : bool
         Whether it holds all that both show, and not only what was asked for.
 

@@ -144,8 +144,6 @@ def withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[s
     ----------
     values : dict of str to Quantity
         Record-level values by name.
-    findings : sequence of Finding
-        Of the same record.
 
     Returns
     -------
@@ -347,10 +345,6 @@ def refusal(quality: Quality) -> Claim:
     ----------
     quality : Quality
         That refuses it.
-
-    Returns
-    -------
-    Claim
     """
     reasons = "; ".join(quality.reasons) or "insufficient technical quality"
     text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")

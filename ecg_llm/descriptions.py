@@ -28,18 +28,10 @@ def quality_claims(
 
     Parameters
     ----------
-    record : ECGRecord
-        What was judged.
-    quality : Quality
-        The judgement.
     told : collection of str
         Kinds of suspicion that a finding states already.
     paced : bool
         Whether spikes drive beats.
-
-    Yields
-    ------
-    Claim
     """
     verdict = {
         "accept": "the tracing can be interpreted",
@@ -94,17 +86,7 @@ def quality_claims(
 
 
 def beat_claims(measurements: Measurements) -> Iterator[Claim]:
-    """State how many beats were read, by class.
-
-    Parameters
-    ----------
-    measurements : Measurements
-        With its beats.
-
-    Yields
-    ------
-    Claim
-    """
+    """State how many beats were read, by class."""
     counts = Counter(beat.kind for beat in measurements.beats)
     if not counts:
         return
@@ -126,10 +108,6 @@ def progression_claims(measurements: Measurements) -> Iterator[Claim]:
     ----------
     measurements : Measurements
         Per-lead summaries with ``qrs_max_mv`` and ``qrs_min_mv``.
-
-    Yields
-    ------
-    Claim
     """
     up, down = _by_lead(measurements, "qrs_max_mv"), _by_lead(measurements, "qrs_min_mv")
     leads = [lead for lead in PRECORDIAL_LEADS if lead in up and lead in down]
@@ -158,10 +136,6 @@ def st_claims(measurements: Measurements) -> Iterator[Claim]:
     ----------
     measurements : Measurements
         Per-lead summaries with ``st_j60_mv`` and ``t_mv``.
-
-    Yields
-    ------
-    Claim
     """
     st = _by_lead(measurements, "st_j60_mv")
     if st:

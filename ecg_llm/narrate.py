@@ -34,14 +34,6 @@ def narrate(
 
     Parameters
     ----------
-    report : Report
-        As measured.
-    analyses : sequence of Analysis
-        Of the ECG, an earlier one before it.
-    known : Known
-        Of the ECG.
-    model : TextModel
-        The language model.
     keep_draft : bool
         Put the drafts and the verdicts on their claims into the report.
 

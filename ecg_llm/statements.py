@@ -76,16 +76,8 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
 
     Parameters
     ----------
-    record : ECGRecord
-        For age and sex.
-    name : str
-        A name of `Measurements.values`.
     quantity : Quantity
         The measured value.
-
-    Returns
-    -------
-    Claim
     """
     entry = reference(name, record.age_years, record.sex)
     if quantity.value is None:
@@ -106,21 +98,7 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
 
 
 def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> Iterator[Claim]:
-    """State several record-level values, those together that are unknown for the same reason.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        For age and sex.
-    measurements : Measurements
-        Of that record.
-    *names : str
-        Which values, in reading order; those that are not there are passed over.
-
-    Yields
-    ------
-    Claim
-    """
+    """State several record-level values, those together that are unknown for the same reason."""
     values = {name: measurements.values[name] for name in names if name in measurements.values}
     unknown: dict[str | None, list[str]] = {}
     for name, quantity in values.items():
@@ -140,17 +118,7 @@ def _unmeasured(names: Sequence[str], reason: str | None) -> Claim:
 
 
 def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
-    """State findings: the present one by one, the absent and the unknown by families.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        Those of one section.
-
-    Yields
-    ------
-    Claim
-    """
+    """State findings: the present one by one, the absent and the unknown by families."""
     present: dict[tuple[Evidence, ...] | str, list[Finding]] = {}
     absent: list[Finding] = []
     doubted: list[Finding] = []
@@ -201,17 +169,7 @@ def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[C
 
 
 def denied_claim(finding: Finding) -> Claim:
-    """Deny a finding with what was measured against it.
-
-    Parameters
-    ----------
-    finding : Finding
-        Absent.
-
-    Returns
-    -------
-    Claim
-    """
+    """Deny a finding with what was measured against it."""
     facts = [
         replace(item, criterion=tidy(negated(item.criterion)))
         for item in finding.evidence
@@ -250,11 +208,6 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
 
 def ruled_out(members: Sequence[Finding]) -> str:
     """Give the value that rules a family out, with the limit that it keeps to.
-
-    Parameters
-    ----------
-    members : sequence of Finding
-        Absent.
 
     Returns
     -------
@@ -319,10 +272,6 @@ def doubtful_name(finding: Finding) -> str:
     ----------
     finding : Finding
         Present, or unknown with a doubt.
-
-    Returns
-    -------
-    str
     """
     if finding.doubt is None:
         return finding.label
@@ -343,17 +292,7 @@ def _facts(finding: Finding) -> str:
 
 
 def telling_facts(finding: Finding) -> list[Evidence]:
-    """Choose the measured facts of a finding that tell something, the most telling first.
-
-    Parameters
-    ----------
-    finding : Finding
-        Any.
-
-    Returns
-    -------
-    list of Evidence
-    """
+    """Choose the measured facts of a finding that tell something, the most telling first."""
     facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     facts = [item for item in facts if not _goes_without_saying(item, finding)]
     facts = [item for item in facts if item.value is not None] or facts
@@ -380,11 +319,6 @@ def _goes_without_saying(item: Evidence, finding: Finding) -> bool:
 
 def concluded(findings: Iterable[Finding]) -> list[Finding]:
     """Choose what a conclusion names, most urgent first.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        All of a record.
 
     Returns
     -------
@@ -415,10 +349,6 @@ def said_by_another(finding: Finding, present: Mapping[str, Finding]) -> bool:
         Present.
     present : mapping of str to Finding
         All present ones by code.
-
-    Returns
-    -------
-    bool
     """
     others = (present[code] for code in SAID_BY.get(finding.code, ()) if code in present)
     return any(other.doubt is None or finding.doubt is not None for other in others)
@@ -446,17 +376,7 @@ def nothing_found(findings: Iterable[Finding]) -> str:
 
 
 def conclusion_claim(findings: Iterable[Finding]) -> Claim:
-    """Name what is concluded in one sentence, most urgent first.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        All of a record.
-
-    Returns
-    -------
-    Claim
-    """
+    """Name what is concluded in one sentence, most urgent first."""
     findings = tuple(findings)
     present = [finding for finding in concluded(findings) if finding.status == "present"]
     open_ = open_in_conclusion(findings)
@@ -480,11 +400,6 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
 def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     """Choose the uncertain findings that a conclusion names: grave ones, or where it has no other.
 
-    Parameters
-    ----------
-    findings : iterable of Finding
-        All of a record.
-
     Returns
     -------
     list of Finding
@@ -503,11 +418,6 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
 
 def is_grave_doubt(finding: Finding) -> bool:
     """Tell whether a finding would be urgent, its criterion is met, and the encoder denies it.
-
-    Parameters
-    ----------
-    finding : Finding
-        Any.
 
     Returns
     -------
@@ -547,14 +457,8 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
 
     Parameters
     ----------
-    finding : Finding
-        Of status ``present``.
     otherwise : bool
         Whether lines of graver findings stand before it.
-
-    Returns
-    -------
-    Claim
     """
     name = doubtful_name(finding)
     if finding.code == "NORM" and otherwise:

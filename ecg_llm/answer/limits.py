@@ -25,13 +25,6 @@ from ecg_llm.report import Claim
 def holds(statement: str, known: Known) -> bool | None:
     """Tell whether the values that are told are as a question proposes: ``PR over 200 ms?``.
 
-    Parameters
-    ----------
-    statement : str
-        The question as a statement.
-    known : Known
-        Of the ECG.
-
     Returns
     -------
     bool or None
@@ -88,13 +81,6 @@ _RELATIONS: dict[str, Callable[[float, float, float], bool]] = {
 
 def judged(asked: Asked, known: Known) -> Iterator[Claim]:
     """Say whether the values that a question names lie within their limits, if it asks for that.
-
-    Parameters
-    ----------
-    asked : Asked
-        What the question is about.
-    known : Known
-        Of the ECG.
 
     Yields
     ------

@@ -44,13 +44,6 @@ from ecg_llm.vocabulary import ACUTE, EXCLUDES_NOT, label, members
 def measured_answer(asked: Asked, known: Known) -> list[Claim]:
     """Answer from the measurements and findings alone.
 
-    Parameters
-    ----------
-    asked : Asked
-        What the question is about.
-    known : Known
-        Of the ECG.
-
     Returns
     -------
     list of Claim
@@ -286,13 +279,6 @@ def _denied(claim: Claim, code: str, known: Known, *, behind_no: bool) -> Claim:
 def with_acute(asked: Asked, known: Known) -> Asked:
     """Ask for what is acute, too, where a question names infarction or ischaemia.
 
-    Parameters
-    ----------
-    asked : Asked
-        What a question is about.
-    known : Known
-        Of the ECG.
-
     Returns
     -------
     Asked
@@ -328,13 +314,6 @@ def with_acute(asked: Asked, known: Known) -> Asked:
 
 def expected_word(asked: Asked, known: Known) -> str | None:
     """Give the right short answer to a question for one finding.
-
-    Parameters
-    ----------
-    asked : Asked
-        What is asked.
-    known : Known
-        Of the ECG.
 
     Returns
     -------

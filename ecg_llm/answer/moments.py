@@ -43,15 +43,6 @@ _WORDS = tuple(
 def read_moment(question: str) -> Moment | None:
     """Read which beats or seconds a question names.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-
-    Returns
-    -------
-    Moment or None
-
     Examples
     --------
     >>> read_moment("RR between beat 3 and 4"), read_moment("is the 4th beat normal?").first
@@ -68,13 +59,6 @@ def read_moment(question: str) -> Moment | None:
 
 def of_moment(moment: Moment, measurements: Measurements) -> Iterator[Claim]:
     """Tell of the beats at a moment: when, of what class, how long after the one before.
-
-    Parameters
-    ----------
-    moment : Moment
-        From `read_moment`.
-    measurements : Measurements
-        Of the ECG.
 
     Yields
     ------
@@ -126,8 +110,6 @@ def times_of(code: str, measurements: Measurements) -> Iterator[Claim]:
     ----------
     code : str
         Finding or family; of one that is not of single beats nothing is said.
-    measurements : Measurements
-        Of the ECG.
 
     Yields
     ------

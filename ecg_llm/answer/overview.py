@@ -29,32 +29,12 @@ UNREAD = (
 
 
 def report_of(present: Analysis) -> Report:
-    """Give the measured report.
-
-    Parameters
-    ----------
-    present : Analysis
-        Of the ECG.
-
-    Returns
-    -------
-    Report
-    """
+    """Give the measured report."""
     return build_report(present.record, present.quality, present.measurements, present.findings)
 
 
 def rhythm_of(present: Analysis) -> list[Claim]:
-    """Tell the rhythm, then its rate.
-
-    Parameters
-    ----------
-    present : Analysis
-        Of the ECG.
-
-    Returns
-    -------
-    list of Claim
-    """
+    """Tell the rhythm, then its rate."""
     told = _section(report_of(present), "Rate and rhythm")
     found = [c for c in told if c.kind == "present" or (c.status == OPEN and "uncertain" in c.text)]
     rate = [c for c in told if c.text.startswith("Heart rate") or " beats were read" in c.text]
@@ -67,19 +47,7 @@ def _section(report: Report, title: str) -> tuple[Claim, ...]:
 
 
 def overview(asked: Asked, known: Known) -> list[Claim]:
-    """Answer a question that names nothing: quality, rhythm, reasons, or all in short.
-
-    Parameters
-    ----------
-    asked : Asked
-        What is asked.
-    known : Known
-        Of the ECG.
-
-    Returns
-    -------
-    list of Claim
-    """
+    """Answer a question that names nothing: quality, rhythm, reasons, or all in short."""
     present = known.found
     report = report_of(present)
     claims = {claim.text: claim for claim in report.claims}
@@ -172,17 +140,7 @@ NOWHERE = "Nothing that was found is tied to single leads."
 
 
 def alerts(report: Report) -> list[Claim]:
-    """Say what somebody must look at soon.
-
-    Parameters
-    ----------
-    report : Report
-        Of the ECG.
-
-    Returns
-    -------
-    list of Claim
-    """
+    """Say what somebody must look at soon."""
     claims = {claim.text: claim for claim in report.claims}
     return [
         claims.get(alert.text) or Claim.of(alert.text, alert.evidence, kind="present")

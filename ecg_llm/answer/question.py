@@ -239,15 +239,6 @@ _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
 def read_question(text: str) -> Asked:
     """Read what a question is about.
 
-    Parameters
-    ----------
-    text : str
-        As asked.
-
-    Returns
-    -------
-    Asked
-
     Examples
     --------
     >>> asked = read_question("Is there LBBB, and what is the QTc?")
@@ -436,19 +427,7 @@ def _denies(text: str, findings: Sequence[str]) -> bool:
 
 
 def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
-    """Let ``Is that normal?``, ``Why?`` and ``And in V2?`` ask of what was asked before.
-
-    Parameters
-    ----------
-    asked : Asked
-        What the last message is about.
-    history : sequence of (role, text)
-        The conversation.
-
-    Returns
-    -------
-    Asked
-    """
+    """Let ``Is that normal?``, ``Why?`` and ``And in V2?`` ask of what was asked before."""
     question = history[-1][1].strip()
     goes_on = asked.about in CARRIED or asked.leads or _GOES_ON.match(question)
     if asked.named or not goes_on or asked.about == "quality":

@@ -59,15 +59,6 @@ _PLACE = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2}
 def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> list[Claim] | None:
     """Answer what is asked of an earlier ECG, of each, or of what changed.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-    asked : Asked
-        What it is about.
-    analyses : sequence of Analysis
-        Of two ECGs or more, the present one last.
-
     Returns
     -------
     list of Claim or None

@@ -89,11 +89,6 @@ _MORE = (
 def plain(question: str) -> str:
     """Put a question as it is typed into the words that reports use.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-
     Returns
     -------
     str

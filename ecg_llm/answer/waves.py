@@ -29,19 +29,7 @@ SIGNS_OF = {
 
 
 def of_wave(subject: str, known: Known) -> Iterator[Claim]:
-    """Tell of a wave without a lead: what is found in it, and its height in every lead.
-
-    Parameters
-    ----------
-    subject : str
-        A name of `SIGNS_OF`.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
-    """
+    """Tell of a wave without a lead: what is found in it, and its height in every lead."""
     if subject == "p_amp":
         yield from stated_if_so(P_WAVES, known)
     found = [known.facts.findings[c] for c in SIGNS_OF[subject] if c in known.facts.findings]
@@ -55,15 +43,6 @@ def of_wave(subject: str, known: Known) -> Iterator[Claim]:
 
 def row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """Tell a wave's height in several leads in one sentence.
-
-    Parameters
-    ----------
-    subject : str
-        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
-    leads : sequence of str
-        Which leads.
-    known : Known
-        Of the ECG.
 
     Yields
     ------
@@ -85,16 +64,8 @@ def extreme(subject: str, end: End, known: Known) -> Iterator[Claim]:
 
     Parameters
     ----------
-    subject : str
-        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
     end : {"largest", "lowest", "deepest"}
         Which; waves that point down by their size.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
     """
     seen = tuple(known.facts.leads)
     leads = seen if subject in ("r_amp", "s_amp") else tuple(x for x in seen if x != "aVR")
@@ -128,16 +99,10 @@ def lead_by_lead(
     ----------
     code : str
         Finding or family; of one that rests on no single wave nothing is said.
-    known : Known
-        Of the ECG.
     end : {"largest", "lowest", "deepest"}, optional
         Tell the lead that shows most of it, and the heights in all.
     but : str
         What is to be said of these leads, too.
-
-    Yields
-    ------
-    Claim
     """
     if code not in VALUE_OF:
         return
@@ -156,15 +121,6 @@ def lead_by_lead(
 
 def short(code: str) -> str:
     """Give the name of a finding without what it is a sign of.
-
-    Parameters
-    ----------
-    code : str
-        Finding or family.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -203,19 +159,7 @@ MOST_LEADS = 3
 
 
 def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
-    """Tell all of some leads: whether they can be read, what they show, and their waves.
-
-    Parameters
-    ----------
-    leads : sequence of str
-        Which leads.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
-    """
+    """Tell all of some leads: whether they can be read, what they show, and their waves."""
     readable = []
     for lead in leads:
         if lead not in known.facts.leads:
@@ -258,14 +202,6 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     ----------
     code : str
         Finding or family; of one that does not show in single leads nothing is said.
-    leads : sequence of str
-        Which leads.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
     """
     if not leads or not is_local(code):
         return
@@ -299,13 +235,6 @@ def _both_ways(lead: str, known: Known) -> tuple[Evidence, ...]:
 
 def stated_if_so(texts: Sequence[str], known: Known) -> Iterator[Claim]:
     """Say the first of several sentences that the record bears out.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Sentences.
-    known : Known
-        Of the ECG.
 
     Yields
     ------

@@ -163,12 +163,6 @@ def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> boo
 
     Parameters
     ----------
-    code : str
-        Finding code or family.
-    lead : str
-        Lead name.
-    facts : Facts
-        Of the record.
     exact : bool
         Go by the limits themselves; False lets a sign near its limit pass, as in a text.
 
@@ -190,19 +184,7 @@ def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> boo
 
 
 def check_finding(claim: TextClaim, facts: Facts) -> Result:
-    """Hold a stated or denied finding against what was judged and measured.
-
-    Parameters
-    ----------
-    claim : TextClaim
-        Of kind ``finding``.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    Result
-    """
+    """Hold a stated or denied finding against what was judged and measured."""
     if claim.subject == "st_level" and not claim.leads:
         claim = replace(claim, subject="st_changes")
     code = canonical_code(claim.subject)

@@ -12,11 +12,6 @@ _ORDER = {lead: k for k, lead in enumerate(STANDARD_12)}
 def lead_groups(items: list[Item]) -> list[Item]:
     """Join neighbouring leads and walls: ``V1–V3``, ``II, III and aVF``.
 
-    Parameters
-    ----------
-    items : list of Item
-        One sentence.
-
     Returns
     -------
     list of Item
@@ -111,17 +106,7 @@ def _between(first: str, last: str) -> tuple[str, ...]:
 
 
 def is_local(code: str) -> bool:
-    """Tell whether a finding is one that shows in certain leads.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a finding is one that shows in certain leads."""
     return code in SIGNS or code in SHOWS_AS or code == "PMI"  # which shows in no usual lead
 
 
@@ -132,10 +117,6 @@ def leads_of_findings(
 
     Parameters
     ----------
-    items : list of Item
-        One sentence, leads joined.
-    findings : list of Place
-        Its findings in order.
     n : int
         Which of them.
 

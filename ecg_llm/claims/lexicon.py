@@ -47,13 +47,6 @@ _BEYOND = Item("end", "", -1, -1, "")
 def at(items: Sequence[Item], k: int) -> Item:
     """Give an item of a sentence.
 
-    Parameters
-    ----------
-    items : sequence of Item
-        One sentence.
-    k : int
-        Any place.
-
     Returns
     -------
     Item
@@ -334,11 +327,6 @@ _GOES_ON = frozenset(
 
 def scan(text: str) -> list[Item]:
     """Read a text as a list of known phrases, numbers, marks and other words.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
 
     Returns
     -------

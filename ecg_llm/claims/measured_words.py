@@ -393,15 +393,6 @@ TERRITORIES: dict[str, tuple[str, ...]] = {
 def without_formula(subject: str) -> str:
     """Take the QTc by whatever formula for the same quantity.
 
-    Parameters
-    ----------
-    subject : str
-        A name of `MEASURED`.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> without_formula("qtc_bazett"), without_formula("qt")

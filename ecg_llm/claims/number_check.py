@@ -54,16 +54,8 @@ def check_number(claim: TextClaim, facts: Facts, scale: float) -> Result:
 
     Parameters
     ----------
-    claim : TextClaim
-        Of kind ``number``.
-    facts : Facts
-        Of the record.
     scale : float
         Factor on `TOLERANCE`; 0 accepts nothing but rounding.
-
-    Returns
-    -------
-    Result
     """
     if claim.role == "criterion":
         return _criterion(claim, facts)
@@ -161,12 +153,6 @@ def check_quoted(
 
     Parameters
     ----------
-    text : str
-        The whole text.
-    claim : TextClaim
-        Of kind ``number``.
-    facts : Facts
-        Of the record.
     codes : collection of str, optional
         Look at these findings only: a number beside a finding is first of its evidence.
 
@@ -339,19 +325,7 @@ def _same_quantity(measured: MeasuredWord, item: Evidence) -> bool:
 
 
 def check_state(claim: TextClaim, facts: Facts) -> Result:
-    """Hold ``normal``, ``prolonged``, ``irregular`` … against the measured value and its limits.
-
-    Parameters
-    ----------
-    claim : TextClaim
-        Of kind ``state``.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    Result
-    """
+    """Hold ``normal``, ``prolonged``, ``irregular`` … against the measured value and its limits."""
     if claim.subject == "p_wave":
         return _p_wave(claim, facts)
     if claim.subject == "rhythm":

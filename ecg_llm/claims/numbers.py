@@ -41,19 +41,7 @@ class _Named:
 
 
 def read_numbers(items: list[Item], findings: list[Place]) -> list[Found]:
-    """Read all numbers of a sentence.
-
-    Parameters
-    ----------
-    items : list of Item
-        One sentence, leads joined.
-    findings : list of (place, code, turned over, last place)
-        Its findings, which a number may belong to.
-
-    Returns
-    -------
-    list of Found
-    """
+    """Read all numbers of a sentence."""
     if not any(item.kind == "number" for item in items):
         return []
     named = _named(items, findings)

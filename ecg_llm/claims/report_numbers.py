@@ -23,8 +23,6 @@ def unheld(text: str, evidence: Iterable[Evidence], names: Iterable[str]) -> Ite
 
     Parameters
     ----------
-    text : str
-        The sentence.
     evidence : iterable of Evidence
         What stands beside it.
     names : iterable of str

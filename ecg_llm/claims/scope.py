@@ -58,11 +58,6 @@ class _State:
 def scopes(items: list[Item]) -> list[Scope]:
     """Tell for each place of a sentence what negations and doubts reach it.
 
-    Parameters
-    ----------
-    items : list of Item
-        One sentence.
-
     Returns
     -------
     list of Scope

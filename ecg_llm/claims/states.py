@@ -65,19 +65,7 @@ _VERDICTS = ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
 
 
 def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], list[Place]]:
-    """Read the findings of a sentence, and what is said of quantities without a number.
-
-    Parameters
-    ----------
-    items : list of Item
-        One sentence, leads joined.
-    reach : list of Scope
-        From `scopes`.
-
-    Returns
-    -------
-    tuple of (states, findings)
-    """
+    """Read the findings of a sentence, and what is said of quantities without a number."""
     states: list[State] = []
     findings: list[Place] = []
     for k, item in enumerate(items):
@@ -115,19 +103,7 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
 
 
 def as_called(items: Sequence[Item], k: int) -> tuple[str, bool, int]:
-    """Read what is said behind a finding as if it stood before: ``the infarction is acute``.
-
-    Parameters
-    ----------
-    items : sequence of Item
-        One sentence.
-    k : int
-        Where a finding stands.
-
-    Returns
-    -------
-    tuple of (code, whether the words turn it over, last item)
-    """
+    """Read what is said behind a finding as if it stood before: ``the infarction is acute``."""
     code, j = items[k].data, k + 1
     if at(items, j).kind in ("verb", ","):
         j += 1

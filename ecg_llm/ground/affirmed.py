@@ -14,11 +14,6 @@ from ecg_llm.vocabulary import canonical_code, label, members
 def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
     """Give the findings that claims affirm of this ECG.
 
-    Parameters
-    ----------
-    checked : sequence of CheckedClaim
-        Of one sentence.
-
     Returns
     -------
     dict of str to None
@@ -33,15 +28,6 @@ def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
 
 def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
     """Say why a sentence is surer, or less sure, of a finding than criterion and encoder are.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -77,15 +63,6 @@ def _in_brackets(text: str, one: CheckedClaim) -> bool:
 
 def unfit(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
     """Say why a sentence whose claims all hold may not ship as it stands.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -139,11 +116,6 @@ _RULE = re.compile(
 def breaks_rule(text: str) -> str | None:
     """Say that a value does not keep the rule that is told beside it: ``T 0.08 mV (< 0.05 mV)``.
 
-    Parameters
-    ----------
-    text : str
-        A sentence.
-
     Returns
     -------
     str or None
@@ -170,13 +142,6 @@ def breaks_rule(text: str) -> str | None:
 
 def denied_without_facts(text: str, checked: Sequence[CheckedClaim]) -> str | None:
     """Give what a sentence denies, without words behind it that set out to say why and do not.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
 
     Returns
     -------

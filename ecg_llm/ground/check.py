@@ -164,8 +164,6 @@ def brief(claim: Claim, said: set[str]) -> Claim:
 
     Parameters
     ----------
-    claim : Claim
-        A measured sentence.
     said : set of str
         Sentences shipped so far.
 

@@ -30,12 +30,6 @@ def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
     ----------
     checked : CheckedClaim
         That does not hold.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
     """
     claim = checked.claim
     if claim.role == "earlier" or known.facts.refused is not None:
@@ -54,13 +48,6 @@ def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
 
 def value_says(subject: str, known: Known) -> Iterator[Claim]:
     """Say a record-level value, or why there is none.
-
-    Parameters
-    ----------
-    subject : str
-        A name of `MEASURED`.
-    known : Known
-        Of the ECG.
 
     Yields
     ------
@@ -83,21 +70,7 @@ _ELSE = {"rr_cv": ("heart_rate_bpm",), "qtc": ("qtc_fridericia_ms", "qtc_bazett_
 
 
 def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
-    """Say a value in each lead that was named.
-
-    Parameters
-    ----------
-    subject : str
-        A per-lead name of `MEASURED`.
-    leads : sequence of str
-        Lead names.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
-    """
+    """Say a value in each lead that was named."""
     word = MEASURED[subject]
     for lead in leads:
         quantity = known.facts.value(word.names[0], lead)
@@ -110,13 +83,6 @@ def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Cl
 
 def judged_of(code: str, known: Known) -> list[Finding]:
     """Give the judged findings that decide a finding or family.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -141,13 +107,6 @@ MOST_TOLD = 3
 
 def finding_says(code: str, known: Known) -> Iterator[Claim]:
     """Say whether a finding, or one of a family, is present, absent or unknown.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    known : Known
-        Of the ECG.
 
     Yields
     ------

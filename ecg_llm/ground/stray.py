@@ -25,15 +25,6 @@ _GROUP = {"male": {"men"}, "female": {"women"}}
 def stray(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
     """Find what a sentence says beside its claims and nothing bears out.
 
-    Parameters
-    ----------
-    text : str
-        A sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    known : Known
-        Of the ECG.
-
     Returns
     -------
     str or None

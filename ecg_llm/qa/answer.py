@@ -100,32 +100,12 @@ class QARecord:
 
     @classmethod
     def of(cls, found: Analysis) -> QARecord:
-        """Prepare an analysed record.
-
-        Parameters
-        ----------
-        found : Analysis
-            Of the record.
-
-        Returns
-        -------
-        QARecord
-        """
+        """Prepare an analysed record."""
         return cls(known=known_of(found), noise=measure_noise(found.record))
 
     @classmethod
     def read(cls, record: ECGRecord) -> QARecord:
-        """Analyse and prepare a record, also one that the quality gate would refuse.
-
-        Parameters
-        ----------
-        record : ECGRecord
-            As read.
-
-        Returns
-        -------
-        QARecord
-        """
+        """Analyse and prepare a record, also one that the quality gate would refuse."""
         from ecg_llm.analysis import analyse
 
         return cls.of(analyse(record))
@@ -415,17 +395,7 @@ def _numeric_changes(asked: QAQuestion, first: QARecord, second: QARecord) -> QA
 
 
 def to_json(answer: QAAnswer) -> dict[str, Any]:
-    """Give an answer as plain JSON values.
-
-    Parameters
-    ----------
-    answer : QAAnswer
-        To write.
-
-    Returns
-    -------
-    dict
-    """
+    """Give an answer as plain JSON values."""
     from dataclasses import asdict
 
     out: dict[str, Any] = {"answer": list(answer.answer), "text": answer.text}

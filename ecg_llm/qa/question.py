@@ -207,15 +207,6 @@ _ASKS_FOR_FINDINGS = re.compile(
 def is_understood(question: str) -> bool:
     """Tell whether a question asks for something that sets in the form of ECG-QA ask for.
 
-    Parameters
-    ----------
-    question : str
-        In English.
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_understood("What symptoms does this ECG show?"), is_understood("What is the heart rate?")
