@@ -21,7 +21,7 @@ QUESTIONS = (
     "What could not be judged?",
 )
 STYLE = """
-.gradio-container { max-width: 1500px !important; margin: 0 auto !important;
+.gradio-container { width: 100%; max-width: 1500px !important; margin: 0 auto !important;
   overflow: clip !important; } /* hidden would keep the tracing from staying in sight */
 #title h1 { font-size: 1.35rem; margin: 0; }
 #title p { margin: 0.1rem 0 0; }

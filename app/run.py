@@ -39,20 +39,15 @@ class _Closed:
         self._names = None if settings.is_public else settings.allow_hosts
 
     async def __call__(self, scope: _Scope, receive: Any, send: _Send) -> None:
-        from starlette.datastructures import Headers
+        from starlette.datastructures import Headers, MutableHeaders
 
         from ecg_llm.serving.errors import ServeError
-        from ecg_llm.serving.guard import check_origin, error_response
+        from ecg_llm.serving.guard import HEADERS, check_origin, error_response
 
         async def told(message: _Scope) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                    (b"cache-control", b"no-store"),
-                ]
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS | {"content-security-policy": POLICY})
             await send(message)
 
         app = self._app
@@ -144,6 +139,8 @@ def page_app(settings: AppSettings, url: str) -> _App:
         footer_links=[],
         run_history=False,  # it would keep questions and reports in the browser
         enable_monitoring=False,
+        # Words of its own that Gradio 6.31 lacks.
+        i18n=gr.I18n(en={"common.upload": "Upload", "common.complete": "Complete"}),
     )
     # Where a visitor's request names a file, Gradio would fetch addresses and, until it takes the
     # page for launched, read any file of this machine instead of those that were uploaded.

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Literal
 
+from ecg_llm.batch import end_with_parent
 from ecg_llm.errors import ConfigError
 from ecg_llm.serving.errors import ServeError, TookTooLongError, UnavailableError
 
@@ -346,7 +347,7 @@ def _live_apart() -> None:
     # An engine may start processes of its own, which hold a GPU: all of them end together.
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(group=True)
     # What an engine prints may hold what it was asked.
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -398,15 +399,6 @@ def _usage(model: Any, prompt: Prompt, text: str) -> Usage:
     else:
         return Usage()
     return Usage(prompt=len(ids), ecg=len(prompt.records) * each, completion=len(words))
-
-
-def _end_with_parent() -> None:
-    """End when the server was killed: an engine that waits never learns of it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        _end_group(os.getpid())
-        os._exit(1)
 
 
 def _end_group(pid: int) -> None:

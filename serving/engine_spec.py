@@ -64,6 +64,8 @@ class EngineSpec:
 
         if self.runs_by == "server":
             return
+        if not self.folder.is_dir():
+            raise ConfigError(f"--model {self.folder}: no such folder.")
         onnx = self.runs_by == "onnx"
         files = ("decoder.onnx",) if onnx else ("config.json", "adapter_config.json")
         if not any((self.folder / name).is_file() for name in files):

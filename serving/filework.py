@@ -69,7 +69,10 @@ def classify_record(record: ECGRecord, task: str, words: str | None, head: bool)
         labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
         if head:
             check_head(labels)
-    except ConfigError:  # it names the labels, which are the client's words
+    except ConfigError:
+        if task != "words":
+            raise
+        # It names the labels, which are the client's words.
         known = ", each of PTB-XL, as head knows no others" if head else ""
         raise ConfigError(
             f"labels: 1 to {MAX_LABELS} statements are needed, none empty, too long or twice"

@@ -21,7 +21,6 @@ from ecg_llm.serving.errors import (
     ForbiddenError,
     ServeError,
     TooManyError,
-    UnavailableError,
 )
 from ecg_llm.serving.settings import is_loopback
 
@@ -103,12 +102,9 @@ class Gate:
         self.requests = 0
         self.bytes = 0
         self.at_engine = 0
-        self.draining = False
 
     def enter(self) -> None:
         """Let a request in, or refuse it."""
-        if self.draining:
-            raise UnavailableError("The server is stopping; try again later.")
         if self.requests >= self._settings.queue:
             raise TooManyError(f"{self.requests} requests are in service already; try again later.")
         self.requests += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -35,9 +34,7 @@ class Intake:
         # The key is of our making: from every byte and option, and who sent them.
         told = ReadingFields(**fields.model_dump(include=set(ReadingFields.model_fields)))
         said = f"{told.model_dump_json()}\0{earlier}"
-        digest = hashlib.sha256(f"{call.caller}\0{upload.filename}\0{said}\0".encode())
-        digest.update(upload.data)
-        key = digest.hexdigest()
+        key = f"{call.caller}\0{upload.filename}\0{said}\0{upload.sha256}"
         known = self._kept.get(key)
         if known is not None:
             return known

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -33,7 +34,7 @@ class Upload:
     data: bytes
     filename: str
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Names it in the audit log."""
         return hashlib.sha256(self.data).hexdigest()
