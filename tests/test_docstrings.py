@@ -18,7 +18,10 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
 EXCLUDED = re.compile("|".join(SETTINGS["tool"]["numpydoc_validation"]["exclude"]))
-PROGRAM = re.compile(r"ecg_llm\.(app|cli|serving)\.")
+PROGRAM = re.compile(
+    r"ecg_llm\.(app|cli|serving|answer|claims|ground|qa|statements|descriptions|compose|compare|"
+    r"narrate|prompt)\."
+)
 # What may be missing where a person did not install that part.
 OPTIONAL = {"torch", "onnx", "neurokit2", "sklearn", "datasets", "ray", "pyarrow", "vllm"}
 

@@ -11,14 +11,12 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.finding_check import check_finding
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.claims.number_check import Result, check_number, check_quoted, check_state
-from ecg_llm.vocabulary import members
+from ecg_llm.vocabulary import ECG, members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from ecg_llm.findings.finding import Evidence, Finding
-    from ecg_llm.measure import Measurements
-    from ecg_llm.quality import Quality
+    from ecg_llm.findings.finding import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +44,7 @@ class CheckedClaim:
 def check_text(
     text: str,
     *,
-    measurements: Measurements | None = None,
-    findings: Iterable[Finding] = (),
-    quality: Quality | None = None,
-    facts: Facts | None = None,
+    facts: Facts,
     earlier: Facts | None = None,
     tolerance_scale: float = 1.0,
 ) -> tuple[CheckedClaim, ...]:
@@ -59,15 +54,8 @@ def check_text(
     ----------
     text : str
         English prose or the phrases of a machine report.
-    measurements : Measurements, optional
-        Of the record; needed without ``facts``.
-    findings : iterable of Finding
-        Of the record.
-    quality : Quality, optional
-        Of the record.
-    facts : Facts, optional
-        In place of the three above, as `Facts.from_json` gives them for stored records; also to
-        tell sex and age, which decide some limits.
+    facts : Facts
+        Of the record (`Facts.from_measurements`, `Facts.from_json`).
     earlier : Facts, optional
         Of an earlier ECG of the same patient; what the text says of an earlier ECG is held against
         it, and is unverifiable without it.
@@ -81,21 +69,12 @@ def check_text(
         that measure nothing of this heart (age, paper speed, moments), questions and general
         statements on a disease are not claims and are left out.
 
-    Raises
-    ------
-    ValueError
-        If neither measurements nor facts are given.
-
     Examples
     --------
     >>> facts = Facts.from_json({"qrs_ms": {"value": 141.6, "unit": "ms"}})
     >>> [c.status for c in check_text("QRS 142 ms; QRS 98 ms; QT 400 ms.", facts=facts)]
     ['supported', 'contradicted', 'unverifiable']
     """
-    if facts is None:
-        if measurements is None:
-            raise ValueError("check_text needs measurements or facts.")
-        facts = Facts.from_measurements(measurements, findings, quality)
     claims = [claim for claim in extract_claims(text) if claim.role not in ("context", "general")]
     ends = [0, *(item.end for item in scan(text) if item.kind in ("end", "question"))]
     checked = []
@@ -153,7 +132,7 @@ def _swapped(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> 
     return Result("contradicted", finding.evidence, finding.evidence[0].quantity)
 
 
-_ECGS = r"(ECG|EKG|tracing|recording|electrocardiogram)s?"
+_ECGS = rf"{ECG}s?"
 _TWO = re.compile(
     rf"\b(second|third|other|another|both|two|latest|newer|later|present and \w+) {_ECGS}\b", re.I
 )

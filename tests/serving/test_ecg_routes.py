@@ -10,12 +10,12 @@ import wfdb
 from starlette.testclient import TestClient
 
 from ecg_llm.assistant import interpret
-from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
 from ecg_llm.serving.ecg_routes import ClassificationFields, ReportFields, TracingFields
 from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.settings import Settings
+from tests.report_numbers import check_claims
 from tests.serving.conftest import EXAMPLES, zipped
 
 
