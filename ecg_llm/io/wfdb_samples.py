@@ -168,6 +168,6 @@ def _from_bits(data: bytes, fmt: str, n: int) -> npt.NDArray[np.signedinteger]:
         case _:
             parts = [b[0] | (b[1] & 3) << 8, b[1] >> 2 | (b[2] & 15) << 6]
             parts.append(b[2] >> 4 | (b[3] & 63) << 4)
-    flat = np.stack(parts, axis=1).reshape(-1)[:n]
-    negative = flat >> (_BITS[fmt] - 1)
-    return flat - (negative << _BITS[fmt])
+    flat: npt.NDArray[np.signedinteger] = np.stack(parts, axis=1).reshape(-1)[:n]
+    flat -= flat >> (_BITS[fmt] - 1) << _BITS[fmt]  # two's complement
+    return flat
