@@ -76,6 +76,15 @@ def test_the_qrs_axis_turns_with_the_heart(axis):
     assert abs((off + 180) % 360 - 180) < 12
 
 
+def test_a_wave_hardly_above_the_noise_has_no_axis():
+    made = synthetic_ecg(bpm=75, seed=3)
+    signal = made.record.signal.copy()
+    signal[:6] *= 0.2
+    m = measured(made, signal=signal)
+    assert "too small" in m.values["p_axis_deg"].reason
+    assert m.values["qrs_axis_deg"].known
+
+
 def test_frontal_axis_scales_the_augmented_lead():
     assert frontal_axis(1.0, np.sqrt(3) / 2) == pytest.approx(45.0)
     assert frontal_axis(-1.0, 0.0) == pytest.approx(180.0)
