@@ -353,6 +353,10 @@ FALSE = {
         No interval change.
     """,
     "00001_hr": """
+        R exceeds S from V5 on.
+        R exceeds S from V3 on.
+        R exceeds S in V2.
+        R does not exceed S from V1 to V6.
         Normal ECG, which rules out an infarction.
         The ECG excludes ischaemia.
         Hyperkalaemia is excluded.
@@ -535,6 +539,8 @@ FALSE = {
 """A sentence a line: numbers, leads and units off, doubts, denials, changes, half-truths."""
 TRUE = {
     "00177_hr": """
+        R does not exceed S from V1 to V6.
+        The R wave does not exceed the S wave in any precordial lead.
         QTc by Bazett 411 ms, by Fridericia 381 ms.
         PR is 160 ms; it is below 200 ms.
         QRS duration is 96 ms.
@@ -659,6 +665,9 @@ TRUE = {
         QRS axis minus forty-five degrees.
     """,
     "00001_hr": """
+        R exceeds S from V4 on.
+        The R wave overtakes the S wave in V4.
+        R is larger than S in V5 and V6.
         The atrial rate equals the ventricular rate.
         The atrial rate is the same as the ventricular rate.
         The underlying rhythm is sinus.
