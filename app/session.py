@@ -69,7 +69,12 @@ class Session:
 def read_files(paths: Sequence[str | Path] | None, max_mb: int) -> tuple[Upload, ...]:
     """Take the files that were given, of ``max_mb`` at most together."""
     found = [Path(path) for path in paths or ()]
-    size = sum(path.stat().st_size for path in found)
+    try:
+        size = sum(path.stat().st_size for path in found)
+    except OSError:  # Gradio removes what was uploaded an hour ago
+        raise ConfigError(
+            "What was chosen an hour ago or more is not kept; choose the files again."
+        ) from None
     if size > max_mb << 20:
         raise ConfigError(
             f"{size / 2**20:.0f} MB were given, and at most {max_mb} MB are read. A 12-lead ECG of "

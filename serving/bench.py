@@ -133,7 +133,7 @@ class _Load:
     def __init__(self, url: str, pid: int, chat_share: float) -> None:
         self._url = url
         self._pid = pid
-        self._chat_every = round(1 / chat_share) if chat_share > 0 else 0
+        self._chat_share = chat_share
         self._statuses: Counter[str] = Counter()
         self._latencies: dict[str, list[float]] = {}
         self._stages: dict[str, dict[str, list[float]]] = {}
@@ -162,7 +162,7 @@ class _Load:
 
         while time.monotonic() < end:
             self._n += 1
-            chat = self._chat_every and self._n % self._chat_every == 0
+            chat = is_chat(self._n, self._chat_share)
             begun = time.perf_counter()
             try:
                 answer = await (self._chat(client) if chat else self._report(client))
@@ -246,6 +246,17 @@ class _Ecgs:
         packed = io.BytesIO()
         np.save(packed, signal)
         return packed.getvalue()
+
+
+def is_chat(number: int, share: float) -> bool:
+    """Whether the request of a number, from 1 on, is a question, so that a share of them is.
+
+    Examples
+    --------
+    >>> [is_chat(n, 0.75) for n in (1, 2, 3, 4)]
+    [False, True, True, True]
+    """
+    return int(number * share) > int((number - 1) * share)
 
 
 def _timing(header: str) -> Iterator[tuple[str, float]]:

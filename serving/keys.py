@@ -86,7 +86,9 @@ def read_keys(path: Path) -> list[Key]:
     keys = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            keys.append(Key(**json.loads(line)))
+            keys.append(key := Key(**json.loads(line)))
+            if key.per_minute < 1:
+                raise ValueError
         except (ValueError, TypeError):
             raise ConfigError(
                 f"{path}: line {number} is not a key; write the file with `ecgllm keys add`."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import wfdb
 from starlette.testclient import TestClient
 
 from ecg_llm.assistant import interpret
@@ -168,6 +170,25 @@ def test_a_task_is_given_what_it_needs(
 ) -> None:
     answer = send(client, "/v1/ecg/classifications", ecg, **fields)
     assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("fmt", ["212", "24"])
+def test_packed_samples_are_read_where_no_file_may_be_written(
+    client: TestClient, tmp_path: Path, fmt: str
+) -> None:
+    record = read_record(EXAMPLES / "00177_hr.hea")
+    wfdb.wrsamp(
+        "rec",
+        fs=500,
+        units=["mV"] * 12,
+        sig_name=list(record.leads),
+        p_signal=record.signal.T.astype(float),
+        fmt=[fmt] * 12,
+        write_dir=str(tmp_path),
+    )
+    files = [("file", (path.name, path.read_bytes())) for path in sorted(tmp_path.iterdir())]
+    answer = client.post("/v1/ecg/measurements", files=files)
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize(
