@@ -45,18 +45,7 @@ LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class Engine:
-    """One engine of vLLM.
-
-    Parameters
-    ----------
-    **arguments
-        From `engine_arguments`.
-
-    Raises
-    ------
-    ConfigError
-        If it does not start.
-    """
+    """One engine of vLLM, started with `engine_arguments`."""
 
     def __init__(self, **arguments: Any) -> None:
         self._arguments = arguments
@@ -86,39 +75,11 @@ class Engine:
         return self._engine is not None and not self._engine.errored
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Have the engine's own event loop do something.
-
-        Parameters
-        ----------
-        work : coroutine
-            What to do.
-
-        Returns
-        -------
-        Future
-        """
+        """Have the engine's own event loop do something."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float | None = ANSWER_S) -> T:
-        """Do something in the engine's event loop and wait for it.
-
-        Parameters
-        ----------
-        work : coroutine
-            What to do.
-        seconds : float or None, s
-            How long to wait.
-
-        Returns
-        -------
-        object
-            What it gives.
-
-        Raises
-        ------
-        TookTooLongError
-            If it takes longer; it is given up then.
-        """
+        """Do something in the engine's event loop and wait for it; give it up after ``seconds``."""
         future = self.submit(work)
         try:
             return future.result(seconds)
@@ -129,26 +90,7 @@ class Engine:
     async def outputs(
         self, prompt: Mapping[str, Any], params: Any, adapter: Any = None
     ) -> AsyncIterator[Any]:
-        """Give what the engine says of one prompt; only for coroutines of `submit` and `run`.
-
-        Parameters
-        ----------
-        prompt : mapping
-            vLLM's prompt.
-        params : SamplingParams
-            How to answer.
-        adapter : LoRARequest, optional
-            With which adapter.
-
-        Yields
-        ------
-        RequestOutput
-
-        Raises
-        ------
-        UnavailableError
-            If the engine is away, or goes away.
-        """
+        """Give what the engine says of one prompt; only for coroutines of `submit` and `run`."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         engine = self._engine
@@ -165,12 +107,7 @@ class Engine:
             self.n_open -= 1
 
     def pids(self) -> list[int]:
-        """Give the process ids of the engine, for those who watch memory.
-
-        Returns
-        -------
-        list of int
-        """
+        """Give the process ids of the engine, for those who watch memory."""
         if self._engine is None:
             return []
         manager = self._engine.engine_core.resources.engine_manager
@@ -224,23 +161,8 @@ def engine_arguments(
 ) -> dict[str, Any]:
     """Put together what an engine is started with.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the checkpoint.
-    adapters : mapping of str to Path
-        Adapters that are served beside the model.
-    own : mapping of str to object
-        vLLM's engine arguments that the caller sets.
-
-    Returns
-    -------
-    dict of str to object
-
-    Raises
-    ------
-    ConfigError
-        If vLLM is not installed, or knows no argument of such a name.
+    ``adapters`` are served beside the model, by name; ``own`` are vLLM's arguments that the caller
+    sets, each known to it.
     """
     if find_spec("vllm") is None:
         raise ConfigError(

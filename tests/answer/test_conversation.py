@@ -15,8 +15,9 @@ from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.answer.conversation import Conversation, respond
 from ecg_llm.assistant import interpret, writer
 from ecg_llm.cli.app import app
-from ecg_llm.ground.check import _broken, check_sentence
+from ecg_llm.ground.check import check_sentence
 from ecg_llm.ground.known import Known
+from ecg_llm.ground.stray import stray
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.outside import topic_of
@@ -426,7 +427,7 @@ def test_what_names_one_thing_twice_is_told_anew(known: Known) -> None:
     for text in ("Sinus rhythm and sinus rhythm.", "R wave 0.2 mV in V1 and V1."):
         shown = check_sentence(text, known)
         assert text not in [one.text for one in shown]
-    assert _broken("T −0.15 mV in V5 and −0.15 mV in V6, PR 160 ms and 160 ms.") is None
+    assert stray("T −0.15 mV in V5 and −0.15 mV in V6, PR 160 ms and 160 ms.", (), known) is None
 
 
 @pytest.mark.parametrize(
