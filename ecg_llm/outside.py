@@ -179,11 +179,6 @@ _ELECTRICAL = re.compile(
 def topic_of(question: str) -> Topic | None:
     """Tell whether a question asks for something that no ECG tells.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-
     Returns
     -------
     Topic or None
@@ -206,11 +201,6 @@ def topic_of(question: str) -> Topic | None:
 
 def goes_beyond(text: str) -> str | None:
     """Find out whether a sentence affirms what no ECG tells, or a sign that nobody looked for.
-
-    Parameters
-    ----------
-    text : str
-        One sentence of a draft or an answer.
 
     Returns
     -------

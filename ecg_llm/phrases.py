@@ -66,10 +66,6 @@ def number(value: float, unit: str, rule: str = "") -> str:
         A criterion beside it: a value next to its limit gets one more decimal, not to be read as
         the limit itself.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> number(161.6, "ms"), number(-0.134, "mV"), number(12.0, ""), number(-0.2, "ms")
@@ -101,10 +97,6 @@ def amount(value: float, unit: str, rule: str = "") -> str:
     unit, rule : str
         As in `number`.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> amount(-32.4, "deg"), amount(161.6, "ms"), amount(278.32, "/min")
@@ -127,10 +119,6 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     last : str
         Word before the last one.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> listing(["II", "III", "aVF"]), listing(["V1"])
@@ -146,14 +134,8 @@ def said_to_be(name: str, what: str) -> str:
 
     Parameters
     ----------
-    name : str
-        Its label.
     what : str
         What it is.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -167,15 +149,6 @@ def said_to_be(name: str, what: str) -> str:
 
 def sentence(text: str) -> str:
     """Begin with a capital and end with a full stop, leaving names as they are.
-
-    Parameters
-    ----------
-    text : str
-        A phrase.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -195,10 +168,6 @@ def brief_reason(reason: str | None) -> str:
     ----------
     reason : str or None
         Parts joined by semicolons.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -234,10 +203,6 @@ def quantity_said(quantity: str, values: str) -> str:
     values : str
         Value, unit and lead; several joined.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> quantity_said("P wave before the QRS", "11 of 11"), quantity_said("QRS axis", "42°")
@@ -264,10 +229,6 @@ def rule_said(criterion: str, *, limit: bool = True) -> str:
     limit : bool
         Tell what another wave measures; not where the rule is told of several leads.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> rule_said("> 2 × tallest upward QRS deflection (0.50 mV)"), rule_said("> 100/min")
@@ -291,10 +252,6 @@ def before(quantity: str) -> str:
     quantity : str
         As in an evidence item.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> before("atrial waves between the beats"), before("QRS axis")
@@ -308,16 +265,10 @@ def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False
 
     Parameters
     ----------
-    evidence : sequence of Evidence
-        The facts.
     shown : int
         Quantities to name, the first ones.
     when : bool
         Say when on the tracing, if it is a moment of it.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -340,14 +291,8 @@ def fact_groups(
 
     Parameters
     ----------
-    evidence : sequence of Evidence
-        The facts.
     when : bool
         As for `facts_phrase`.
-
-    Returns
-    -------
-    list of (tuple of Evidence, str)
     """
     rules: dict[Evidence, list[Evidence]] = {}
     for item in evidence:
@@ -405,10 +350,6 @@ def leads_text(leads: Sequence[str]) -> str:
     leads : sequence of str
         At least one.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> leads_text(["V4", "V5", "V6", "II"]), leads_text(["V2", "V1"])
@@ -434,16 +375,10 @@ def reading(item: Evidence, rule: str = "", *, when: bool = False) -> str:
 
     Parameters
     ----------
-    item : Evidence
-        The fact.
     rule : str
         A criterion beside it, as in `number`.
     when : bool
         Say when on the tracing, if it is a moment of it.
-
-    Returns
-    -------
-    str
     """
     if isinstance(item.value, str):
         # A sentence that begins with a symbol keeps it: "P, QRS and T", "I + III = II".
@@ -466,10 +401,6 @@ def tidy(criterion: str) -> str:
     ----------
     criterion : str
         Such as ``≤ -0.1 mV``.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -502,10 +433,6 @@ def measured(
         None where it was read from all leads together.
     criterion, source : str
         Reference and where it comes from.
-
-    Returns
-    -------
-    Evidence
     """
     return Evidence(
         lead=lead,

@@ -42,10 +42,6 @@ def read_table(text: str) -> dict[str, Row]:
         Rows ``code: words``; below, each indented, what goes on, or ``= label``, ``~ talk`` and
         ``> narrower codes``. Lines that begin with ``#`` are headings.
 
-    Returns
-    -------
-    dict of str to Row
-
     Examples
     --------
     >>> read_table("pause: pause | sinus arrest\\n    > long_pause")["pause"]
@@ -392,10 +388,6 @@ def canonical_code(code: str) -> str:
     code : str
         Code or one of its other names.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> canonical_code("mobitz1"), canonical_code("CLBBB")
@@ -530,10 +522,6 @@ def expand(pattern: str) -> list[str]:
     ----------
     pattern : str
         Alternatives with ``|`` between them, within brackets or outside; brackets may be nested.
-
-    Returns
-    -------
-    list of str
 
     Examples
     --------

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from ecg_llm.claims.extract import TextClaim, extract_claims
 from ecg_llm.claims.facts import Facts
-from ecg_llm.claims.finding_check import check_finding
+from ecg_llm.claims.finding_check import check_finding, lead_shows
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.claims.number_check import Result, check_number, check_quoted, check_state
+from ecg_llm.leads import PRECORDIAL_LEADS
 from ecg_llm.vocabulary import ECG, members
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def check_text(
         beside = _beside(claim, claims, first)
         one = _check(text, claim, beside, facts, earlier, tolerance_scale)
         if one.status == "supported":
-            for reads in (_of_two, _elsewhere, _swapped):
+            for reads in (_of_two, _elsewhere, _not_before, _swapped):
                 other = reads(text[first:last], claim, facts, earlier)
                 if other is not None:
                     one = replace(one, status=other.verdict, reason=other.reason)
@@ -116,6 +117,19 @@ def _elsewhere(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -
     others = [e.lead for e in finding.evidence if e.lead and e.lead not in claim.leads]
     says = f"{finding.label} shows in {', '.join(others)}, too"
     return Result("contradicted", finding.evidence, says) if others else None
+
+
+_FROM_ON = re.compile(r"\bfrom V\d on(wards?)?\b|\bovertakes\b", re.IGNORECASE)
+
+
+def _not_before(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> Result | None:
+    """Contradict that a sign shows from a lead on where it shows in the one before, too."""
+    first = next((k for k, lead in enumerate(PRECORDIAL_LEADS) if lead in claim.leads[:1]), 0)
+    if claim.negated or not first or not _FROM_ON.search(sentence):
+        return None
+    before = PRECORDIAL_LEADS[first - 1]
+    shows = lead_shows(claim.subject, before, facts)
+    return Result("contradicted", (), f"{before} shows it, too") if shows else None
 
 
 def _swapped(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> Result | None:

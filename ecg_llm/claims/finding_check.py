@@ -144,7 +144,17 @@ def _either(*tests: Test) -> Test:
     return check
 
 
+def _r_over_s(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
+    """An R larger than the S beside it; measured alike, they need no slack."""
+    high, low = (facts.value(name, lead).value for name in ("qrs_max_mv", "qrs_min_mv"))
+    if high is None or low is None:
+        return set(), ()
+    over = high - abs(low)
+    return {over > 0}, _evidence(lead, "R less S", over, "mV", "> 0 mV")
+
+
 _WAVES: dict[str, Test] = {
+    "r_over_s": _r_over_s,
     "STE_": _elevated,
     "STD_": _depressed,
     "INVT": _inverted,
@@ -254,7 +264,7 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     fitting = [lead for lead, (holds, _) in signs.items() if wanted in holds]
     open_ = [lead for lead, (holds, _) in signs.items() if not holds]
     failing = [lead for lead, (holds, _) in signs.items() if holds and wanted not in holds]
-    name = "an ST off the baseline" if code == "st_level" else label(code)
+    name = _NAMES.get(code) or label(code)
     if claim.negated or claim.all_leads:
         if failing:
             shows = "shows" if claim.negated else "does not show"
@@ -271,6 +281,9 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
             "unverifiable", evidence, f"too few leads of this wall could be read for {name}"
         )
     return Result("contradicted", evidence, f"{name} shows in {len(fitting)} leads of this wall")
+
+
+_NAMES = {"st_level": "an ST off the baseline", "r_over_s": "an R larger than S"}
 
 
 def _rests_on(code: str, lead: str, facts: Facts) -> bool:

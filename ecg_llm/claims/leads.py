@@ -38,6 +38,8 @@ def lead_groups(items: list[Item]) -> list[Item]:
             k = stop
         while at(items, k).kind == "territory_word":
             k += 1
+        if at(items, k0 - 1).data == "from" and at(items, k).data in ("on", "onward"):
+            leads, k = (*leads[:-1], *_between(leads[-1], "V6")), k + 1
         unique = tuple(dict.fromkeys(leads))
         first, last = items[k0], items[k - 1]
         explicit = explicit or (k0 > 0 and items[k0 - 1].kind == "both")  # "all chest leads"

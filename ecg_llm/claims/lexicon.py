@@ -126,7 +126,7 @@ verb: [is|are|was|were|has|have|had|shows|show|shown|measures|measuring|remains|
     [appears|demonstrates|reveals|exhibits|equals|averages|reads|runs] | [stands at|comes to]
 seen: [is |are |was |were |][seen|present|noted|evident|found|identified] |
     [is |are |was |were |][detected|visible|observed]
->: [above|over|exceeds|exceeding|exceed|beyond] | in excess of |
+>: [above|over|exceeds|exceeding|exceed|beyond|overtakes] | in excess of |
     [more|greater|longer|higher|larger|wider|broader|faster|taller|deeper|later] than
 >=: [at least|no less than|not less than|a minimum of]
 <: [below|under] | short of | [less|shorter|lower|smaller|slower|narrower|briefer|earlier] than

@@ -352,6 +352,7 @@ ASIDE_OF: dict[str, tuple[str, ...]] = {
 
 SIGNS: dict[str, tuple[str, ...]] = {
     **{sign: (sign,) for sign in ("STE_", "STD_", "INVT", "st_level", "LOWT", "tall_t", "QWAVE")},
+    "r_over_s": ("r_over_s",),
     **dict.fromkeys(("NDT", "NT_", "TAB_"), ("INVT", "LOWT")),
     **dict.fromkeys(("st_changes", "NST_"), ("STE_", "STD_")),
     "st_t_changes": ("STE_", "STD_", "INVT", "LOWT"),

@@ -70,6 +70,8 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
     findings: list[Place] = []
     for k, item in enumerate(items):
         match item.kind:
+            case ">" if _compares_r(items, k):
+                findings.append((k, "r_over_s", False, k + 1 + (at(items, k + 1).data == "the")))
             case "rhythm" if reach[k].certainty == "unjudged":
                 states.append((k, k, "rhythm", "unknown", False))
             case "word" if item.data == "sinus" and _is_told_of_rhythm(items, k):
@@ -112,6 +114,18 @@ def as_called(items: Sequence[Item], k: int) -> tuple[str, bool, int]:
         if len(named) == 1 and named[0].kind == "finding" and named[0].data != code:
             return named[0].data, False, j
     return code, False, k
+
+
+def _compares_r(items: list[Item], k: int) -> bool:
+    """Whether R is compared with S: ``R exceeds S``, ``the R wave is taller than the S wave``."""
+    before = [item for item in items[max(0, k - 4) : k] if item.kind not in ("verb", "neg")]
+    before = [item for item in before if item.data not in ("doe", "do")]
+    other = at(items, k + 1 + (at(items, k + 1).data == "the"))
+    return (
+        bool(before)
+        and (before[-1].data == "r_amp" or before[-1].raw == "R")
+        and (other.data == "s_amp" or other.raw == "S")
+    )
 
 
 def _equals_ventricular(items: list[Item], k: int) -> bool:

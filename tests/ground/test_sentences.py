@@ -353,6 +353,10 @@ FALSE = {
         No interval change.
     """,
     "00001_hr": """
+        R exceeds S from V5 on.
+        R exceeds S from V3 on.
+        R exceeds S in V2.
+        R does not exceed S from V1 to V6.
         Normal ECG, which rules out an infarction.
         The ECG excludes ischaemia.
         Hyperkalaemia is excluded.
@@ -535,6 +539,8 @@ FALSE = {
 """A sentence a line: numbers, leads and units off, doubts, denials, changes, half-truths."""
 TRUE = {
     "00177_hr": """
+        R does not exceed S from V1 to V6.
+        The R wave does not exceed the S wave in any precordial lead.
         QTc by Bazett 411 ms, by Fridericia 381 ms.
         PR is 160 ms; it is below 200 ms.
         QRS duration is 96 ms.
@@ -580,13 +586,13 @@ TRUE = {
         No delta wave.
         No AV block.
         P duration 93 ms.
-        P axis 43°, T axis 53°.
+        P axis 42°, T axis 55°.
         Mean RR 636 ms.
         ST at J is 0.17 mV in V2.
         ST at J+60 in V2 0.24 mV.
         S in III is 0.75 mV.
         The S wave in lead III measures 7.5 mm.
-        R in aVL 0.59 mV.
+        R in aVL 0.60 mV.
         No pacemaker spikes.
         No pauses.
         Intervals: PR 160, QRS 96, QT 328, QTc 381 ms.
@@ -619,7 +625,7 @@ TRUE = {
         QRS below 110 ms.
         PR is not longer than 200 ms.
         PR does not exceed 200 ms.
-        R in I 0.45 mV, in aVL 0.59 mV.
+        R in I 0.45 mV, in aVL 0.60 mV.
         No pathological Q wave in II, III or aVF.
         The inferior leads show no Q waves.
         No Q waves in the lateral leads.
@@ -648,7 +654,7 @@ TRUE = {
         Neither right nor left atrial enlargement.
         No high-degree AV block.
         Lead III: S wave 0.75 mV.
-        R wave in aVL 5.9 mm.
+        R wave in aVL 6.0 mm.
         Deep Q waves in V2 and V3 (1.29 mV each).
         Sinus rhythm at ninety four per minute.
         LAFB with left axis deviation.
@@ -659,6 +665,9 @@ TRUE = {
         QRS axis minus forty-five degrees.
     """,
     "00001_hr": """
+        R exceeds S from V4 on.
+        The R wave overtakes the S wave in V4.
+        R is larger than S in V5 and V6.
         The atrial rate equals the ventricular rate.
         The atrial rate is the same as the ventricular rate.
         The underlying rhythm is sinus.
