@@ -35,15 +35,6 @@ _ADVICE = {
 def advice(code: str) -> str:
     """Say what to do about an alert.
 
-    Parameters
-    ----------
-    code : str
-        Code of the finding.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> advice("extreme_tachycardia")

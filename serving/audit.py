@@ -61,18 +61,7 @@ class Entry:
 
 
 class AuditLog:
-    """A table in SQLite or PostgreSQL.
-
-    Parameters
-    ----------
-    url : str
-        As SQLAlchemy reads it: ``sqlite:///audit.db``, ``postgresql+psycopg://…``.
-
-    Raises
-    ------
-    ConfigError
-        If the database cannot be reached.
-    """
+    """A table in SQLite or PostgreSQL, at a URL as SQLAlchemy reads it."""
 
     def __init__(self, url: str) -> None:
         import sqlalchemy as sql
@@ -107,40 +96,12 @@ class AuditLog:
             ) from None
 
     def begin(self, entry: Entry) -> None:
-        """Write that a request is about to be served.
-
-        Parameters
-        ----------
-        entry : Entry
-            The request.
-
-        Raises
-        ------
-        UnavailableError
-            If it cannot be written: what is not logged is not served.
-        """
+        """Write that a request is about to be served; what cannot be written is not served."""
         values = {**vars(entry), "inputs": " ".join(entry.inputs)}
         self._run(self._table.insert().values(**values))
 
     def end(self, request_id: str, *, outcome: str, status: int, ms: float) -> None:
-        """Write what became of it.
-
-        Parameters
-        ----------
-        request_id : str
-            As at its beginning.
-        outcome : str
-            ``ok`` or the kind of error.
-        status : int
-            HTTP status.
-        ms : float, ms
-            How long it took.
-
-        Raises
-        ------
-        UnavailableError
-            If it cannot be written.
-        """
+        """Write what became of it: ``ok`` or the kind of error, HTTP status and milliseconds."""
         table = self._table
         self._run(
             table.update()
@@ -149,18 +110,7 @@ class AuditLog:
         )
 
     def entries(self, limit: int = 100) -> Sequence[Entry]:
-        """Give the newest entries.
-
-        Parameters
-        ----------
-        limit : int
-            How many at most.
-
-        Returns
-        -------
-        sequence of Entry
-            Newest first.
-        """
+        """Give the newest entries, newest first."""
         query = self._table.select().order_by(self._table.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]

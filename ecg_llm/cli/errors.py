@@ -63,18 +63,7 @@ class CarefulGroup(TyperGroup):
     """The root command: no error of a record, a file or a person ends in a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for.
-
-        Parameters
-        ----------
-        ctx : typer.Context
-            Its arguments.
-
-        Returns
-        -------
-        object
-            What the command returned.
-        """
+        """Run the command that was asked for."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

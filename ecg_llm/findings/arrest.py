@@ -79,9 +79,9 @@ def _without_beat(case: Case) -> tuple[float, float]:
     known = case.measurements
     r_s = known.delineation.r_s
     still = standstills(case.record.signal, case.record.fs)
-    first = [] if any(begin < r_s[0] for begin, _ in still) else [known.from_s]
-    last = [] if any(end > r_s[-1] for _, end in still) else [known.to_s]
-    times = np.concatenate([first, r_s, last])
+    first = max([known.from_s, *(end for begin, end in still if begin < r_s[0])])
+    last = min([known.to_s, *(begin for begin, end in still if end > r_s[-1])])
+    times = np.sort([first, *r_s, last])
     k = int(np.argmax(np.diff(times)))
     return float(times[k]), float(times[k + 1])
 

@@ -238,24 +238,7 @@ class Source:
         return self._digest.hexdigest()
 
     def neighbour(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-        """Read a file that this one names.
-
-        Parameters
-        ----------
-        name : str
-            As it stands in the file; checked here.
-        limit : int
-            Most bytes to accept.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        RecordError
-            If the name leaves the folder, the file is missing or too large.
-        """
+        """Read a file of at most ``limit`` bytes that this one names; it must lie beside it."""
         name = inner_name(name, self.label)
         if not (isinstance(self.folder, NoFolder) or self.folder.has(name)):
             raise RecordError(
@@ -271,22 +254,7 @@ class Source:
         return self.folder.has(name)
 
     def require_size(self, limit: int) -> bytes:
-        """Give the file's bytes if they are no more than a limit, and any at all.
-
-        Parameters
-        ----------
-        limit : int
-            Most bytes to accept.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        RecordError
-            If the file is empty or larger.
-        """
+        """Give the file's bytes, if there are any and no more than ``limit``."""
         if len(self.data) > limit:
             raise too_large(self.label, limit)
         if not self.data.strip():

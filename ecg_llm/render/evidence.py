@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ecg_llm import wording
 from ecg_llm.phrases import (
     MOMENT_S,
     amount,
-    evidence_phrase,
     fact_groups,
     facts_phrase,
     number,
+    quantity_said,
     reading,
+    rule_said,
     tidy,
 )
 from ecg_llm.render.scene import printable
@@ -141,7 +141,7 @@ def not_yet_said(item: Evidence, said: str) -> str:
     'reference ≤ 110 ms'
     """
     lower = said.lower()
-    phrase = evidence_phrase(item).lower()
+    phrase = facts_phrase([item], 1).lower()
     if phrase and phrase in lower:  # of what speaks against another finding there is none
         return where_text(item)
     value = value_text(item)
@@ -180,8 +180,8 @@ def below_present(evidence: Iterable[Evidence], said: str) -> str:
             places[where_text(item)] = None
         if item in told:
             continue
-        rule = tidy(wording.without_limit(wording.rule(item.criterion)))
-        if wording.said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
+        rule = tidy(rule_said(item.criterion, limit=False))
+        if quantity_said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
             reading(item, rule) not in said
         ):
             more.append(item)

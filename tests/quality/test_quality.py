@@ -243,6 +243,22 @@ def test_the_time_in_which_no_lead_stands_still_can_be_read_by_itself(from_s, to
     assert (quality.from_s, quality.to_s) == ((to_s, 10.0) if from_s == 0 else (0.0, from_s))
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+@pytest.mark.parametrize(("from_s", "to_s"), [(1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("mode", ["constant", "edge"])
+def test_what_fills_up_a_block_is_left_off(seconds, from_s, to_s, mode):
+    """The step from zeros into the signal was a beat, in a quarter of PTB-XL's records."""
+    record = replace(sinus(), signal=sinus().signal + noise((12, 5000), size=0.005) + 0.2)
+    ends = (round(500 * seconds * from_s), round(500 * seconds * to_s))
+    padded = replace(record, signal=np.pad(record.signal, ((0, 0), ends), mode=mode))
+    quality, before = assess(padded), measure(record)
+    assert quality.verdict == "limit"
+    assert quality.from_s == pytest.approx(ends[0] / 500, abs=0.003)
+    assert quality.to_s == pytest.approx(10 + ends[0] / 500, abs=0.003)
+    r_s = [beat.r_s - ends[0] / 500 for beat in measure(padded).beats]
+    np.testing.assert_allclose(r_s, [beat.r_s for beat in before.beats], atol=0.002)
+
+
 @pytest.mark.parametrize(("from_s", "to_s"), [(0.0, 4.0), (5.5, 10.0)])
 def test_a_long_gap_at_an_end_is_left_off(from_s, to_s):
     """What was not recorded at an end made every lead unreadable."""
