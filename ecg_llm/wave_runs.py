@@ -96,7 +96,7 @@ def find_runs(probability: FloatArray, levels: FloatArray) -> Runs:
     new = np.ones(len(row) + 1, bool)
     new[1:-1] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > _BRIDGE_S * NET_FS)
     row, first, last = row[new[:-1]], first[new[:-1]], last[new[1:]]
-    # A wave cut by an end of the record has no true boundary, and the net sees none to its very end.
+    # A wave that an end of the record cuts has no true boundary; the net sees it end before.
     margin = round(END_S * NET_FS)
     whole = (first > margin) & (last < n - margin)
     row, first, last = row[whole], first[whole], last[whole]
