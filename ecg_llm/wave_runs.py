@@ -13,7 +13,7 @@ LEVEL = 0.5
 """A wave begins and ends in a lead where the net is undecided: the median of many readers."""
 SHORTEST_S = (0.024, 0.024, 0.040)
 """Shorter runs of P, QRS, T are ripples of the net, not waves."""
-END_S = 0.04
+END_S = 0.02
 """A wave so near to an end of the record counts as cut by it."""
 _BRIDGE_S = 0.032
 """Gaps within one wave (notches, fragmented QRS) that are closed."""
