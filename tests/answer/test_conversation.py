@@ -264,7 +264,7 @@ def test_a_corrected_sentence_on_something_else_is_no_answer(found: Analysis, kn
         ("Is it an emergency?", "Nothing that alerts was found"),
         (
             "Explain left anterior fascicular block.",
-            "Left anterior fascicular block: QRS axis −44.9°",
+            "Left anterior fascicular block: QRS axis −44.8°",
         ),
         ("What about last year?", "Sinus"),
         ("Compared with last year?", "Only one ECG was given"),
@@ -516,7 +516,7 @@ def test_a_limit_that_is_asked_for_is_held_against_the_told_value(
         (["Yes or no: is there LAFB?"], "Yes. Left anterior fascicular block"),
         (["I don't think there is LAFB."], "That is not what was measured. Left anterior fas"),
         (["I don't see any P waves"], "That is not what was measured. P waves are present."),
-        (["Is there LAFB?", "That's wrong."], "Left anterior fascicular block: QRS axis −44.9°"),
+        (["Is there LAFB?", "That's wrong."], "Left anterior fascicular block: QRS axis −44.8°"),
         (["No. I disagree."], "Sinus rhythm: P wave before 15 of 15 beats"),
         (["Does sinus rhythm mean that all is well?"], "Sinus rhythm, in general: "),
         (["What are the criteria for LVH?"], "Left ventricular hypertrophy, in general: "),

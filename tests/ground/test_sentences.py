@@ -586,13 +586,13 @@ TRUE = {
         No delta wave.
         No AV block.
         P duration 93 ms.
-        P axis 43°, T axis 53°.
+        P axis 42°, T axis 55°.
         Mean RR 636 ms.
         ST at J is 0.17 mV in V2.
         ST at J+60 in V2 0.24 mV.
         S in III is 0.75 mV.
         The S wave in lead III measures 7.5 mm.
-        R in aVL 0.59 mV.
+        R in aVL 0.60 mV.
         No pacemaker spikes.
         No pauses.
         Intervals: PR 160, QRS 96, QT 328, QTc 381 ms.
@@ -625,7 +625,7 @@ TRUE = {
         QRS below 110 ms.
         PR is not longer than 200 ms.
         PR does not exceed 200 ms.
-        R in I 0.45 mV, in aVL 0.59 mV.
+        R in I 0.45 mV, in aVL 0.60 mV.
         No pathological Q wave in II, III or aVF.
         The inferior leads show no Q waves.
         No Q waves in the lateral leads.
@@ -654,7 +654,7 @@ TRUE = {
         Neither right nor left atrial enlargement.
         No high-degree AV block.
         Lead III: S wave 0.75 mV.
-        R wave in aVL 5.9 mm.
+        R wave in aVL 6.0 mm.
         Deep Q waves in V2 and V3 (1.29 mV each).
         Sinus rhythm at ninety four per minute.
         LAFB with left axis deviation.
