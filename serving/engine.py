@@ -35,6 +35,8 @@ FIRST_GUESS_S = 5.0
 """What an answer is thought to take before any was given."""
 ANSWERS_A_REQUEST = 1.5
 """Answers that a request asks for: a draft that does not hold is asked for again."""
+WATCH_S = 0.5
+"""Between two looks whether what computes is alive."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
 
@@ -194,7 +196,10 @@ class EngineHost:
         wait_s = 0.5
         while not self._closed.is_set():
             begun = time.monotonic()
-            self._run_one()
+            try:
+                self._run_one()
+            except OSError as error:  # no room for another process just now
+                LOG.error("engine: cannot start: %s", error.strerror)
             if self._closed.is_set():
                 return
             self.restarts += 1
@@ -330,7 +335,15 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
     send("ready", model.name, dict(model.hashes))
     with ThreadPoolExecutor(concurrent, thread_name_prefix="answer") as pool:
         with contextlib.suppress(EOFError, OSError):
-            while (message := line.recv())[0] != "stop":
+            while True:
+                if not line.poll(WATCH_S):
+                    # vLLM computes in a process of its own, which may have died.
+                    if not getattr(model, "alive", True):
+                        _end_group(os.getpid())
+                    continue
+                message = line.recv()
+                if message[0] == "stop":
+                    break
                 if message[0] == "cancel":
                     cancelled.add(message[1])
                 else:

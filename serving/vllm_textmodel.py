@@ -106,6 +106,11 @@ class VllmModel:
         finally:
             future.cancel()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the engine answers."""
+        return self.engine.alive
+
     def close(self) -> None:
         """End the engine."""
         self.engine.close()
