@@ -35,6 +35,7 @@ from ecg_llm.statements import (
     finding_claims,
     impression_claim,
     is_grave_doubt,
+    is_met,
     nothing_found,
     open_in_conclusion,
     stated_claim,
@@ -280,12 +281,10 @@ def _also_open(findings: Sequence[Finding]) -> Iterator[Finding]:
     of_st = any(finding.section == "st-t" or code == "lv_strain" for code, finding in known.items())
     doubtful_sinus = "SR" in known and known["SR"].doubt is not None
     for finding in findings:
-        if finding.status != "unknown" or not finding.doubt or not finding.has_facts:
-            continue
         likely = (finding.probability or 0.0) >= AS_LIKELY
-        if finding.code in ("AFIB", "AFLT") and doubtful_sinus and likely:
-            yield finding
-        if finding.code in ("STD_", "INVT") and not of_st and "NORM" not in known:
+        rhythm = finding.code in ("AFIB", "AFLT") and doubtful_sinus and likely
+        st = finding.code in ("STD_", "INVT") and not of_st and "NORM" not in known
+        if is_met(finding) and (rhythm or st):
             yield finding
 
 

@@ -410,7 +410,7 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     open_ = [finding for finding in named if finding.status == "unknown"]
     if open_ or any(finding.urgency != "normal" or finding.code == "NORM" for finding in named):
         return open_
-    met = [f for f in findings if f.status == "unknown" and f.doubt and f.has_facts]
+    met = [finding for finding in findings if is_met(finding)]
     by_code = {finding.code: finding for finding in met}
     met = [finding for finding in met if not said_by_another(finding, by_code)]
     return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
@@ -424,8 +424,12 @@ def is_grave_doubt(finding: Finding) -> bool:
     bool
         Then it stays open, but somebody must look at it.
     """
-    open_ = finding.status == "unknown" and finding.doubt is not None
-    return open_ and finding.has_facts and finding.urgency in ALERTING
+    return is_met(finding) and finding.urgency in ALERTING
+
+
+def is_met(finding: Finding) -> bool:
+    """Tell whether a finding stays open though its criterion is met, as the encoder denies it."""
+    return finding.status == "unknown" and finding.doubt is not None and finding.has_facts
 
 
 def _is_too_wide(finding: Finding) -> bool:
@@ -433,14 +437,9 @@ def _is_too_wide(finding: Finding) -> bool:
 
     So does pre-excitation, whose QRS is rarely as wide: for it ST and T were not judged.
     """
-    if finding.status != "unknown" or finding.doubt is None or not finding.has_facts:
-        return False
-    if finding.code == "WPW":
-        return True
-    widths = [item.value for item in finding.evidence if item.quantity == _QRS]
-    return finding.code in BLOCKS and any(
-        float(width or 0) >= WIDE_MS + QRS_ERROR_MS for width in widths
-    )
+    widths = [float(item.value or 0) for item in finding.evidence if item.quantity == _QRS]
+    wide = finding.code in BLOCKS and max(widths, default=0.0) >= WIDE_MS + QRS_ERROR_MS
+    return is_met(finding) and (wide or finding.code == "WPW")
 
 
 _QRS = "QRS duration over all leads"

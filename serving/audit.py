@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,16 +77,15 @@ class AuditLog:
             ) from None
         shown = parsed.render_as_string(hide_password=True)
         lite = parsed.get_backend_name() == "sqlite"
-        # Values never stand in what SQLAlchemy says of an error.
-        kwargs: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
         self._sql = sql
         self._table = _table(sql)
         # SQLite takes one writer at a time; PostgreSQL needs no such care.
-        self._lock = threading.Lock() if lite else None
+        self._lock = threading.Lock() if lite else nullcontext()
         try:
             if lite and parsed.database and parsed.database != ":memory:":
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._engine = sql.create_engine(url, **kwargs)
+            # Values never stand in what SQLAlchemy says of an error.
+            self._engine = sql.create_engine(url, hide_parameters=True, pool_pre_ping=True)
             if lite:
                 sql.event.listen(self._engine, "connect", _wal)
             self._table.metadata.create_all(self._engine)
@@ -139,12 +139,8 @@ class AuditLog:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            if self._lock is None:
-                with self._engine.begin() as connection:
-                    connection.execute(statement)
-            else:
-                with self._lock, self._engine.begin() as connection:
-                    connection.execute(statement)
+            with self._lock, self._engine.begin() as connection:
+                connection.execute(statement)
         except SQLAlchemyError:
             raise UnavailableError(
                 "The audit log cannot be written, so nothing is served; try again later."

@@ -196,7 +196,10 @@ class EngineHost:
         wait_s = 0.5
         while not self._closed.is_set():
             begun = time.monotonic()
-            self._run_one()
+            try:
+                self._run_one()
+            except OSError as error:  # no room for another process just now
+                LOG.error("engine: cannot start: %s", error.strerror)
             if self._closed.is_set():
                 return
             self.restarts += 1

@@ -125,20 +125,17 @@ class WorkerPool:
         """Start one process, again and again until one gets ready."""
         wait_s = 1.0
         while not self._closed.is_set():
-            worker = _Worker(self._settings)
-            if worker.wait_ready(START_S):
-                with self._lock:
-                    if self._closed.is_set():
-                        break
-                    self._workers.append(worker)
-                self._idle.put(worker)
-                return
-            worker.kill()
+            with contextlib.suppress(OSError):  # no room for another process just now
+                worker = _Worker(self._settings)
+                if worker.wait_ready(START_S):
+                    with self._lock:
+                        if not self._closed.is_set():
+                            self._workers.append(worker)
+                            self._idle.put(worker)
+                            return
+                worker.kill()
             self._closed.wait(wait_s)
             wait_s = min(wait_s * 2, 30.0)
-        else:
-            return
-        worker.kill()
 
 
 class _DiedError(Exception):

@@ -166,8 +166,6 @@ def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
         return True
     if at(items, k - 1).data in ("with", "there are"):
         return False
-    if [at(items, j).data for j in (k - 3, k - 2, k - 1)] == ["preceded", "by", "a"]:
-        return False  # "every QRS is preceded by a P wave"
     for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
             return at(items, j + 1).raw == "0"

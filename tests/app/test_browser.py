@@ -180,6 +180,9 @@ def test_the_keyboard_alone_zooms_and_chooses(page: sync.Page) -> None:
     assert width is not None
     assert wider is not None
     assert wider["width"] > 1.2 * width["width"]
+    page.set_viewport_size({"width": 1400, "height": 900})  # as when a phone's bars come
+    page.wait_for_timeout(200)
+    assert page.locator(".sheet canvas").bounding_box()["width"] == wider["width"]
     claim = page.locator(".reading button.claim").first
     claim.focus()
     page.keyboard.press("Enter")

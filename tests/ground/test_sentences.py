@@ -672,7 +672,6 @@ TRUE = {
         The atrial rate is the same as the ventricular rate.
         The underlying rhythm is sinus.
         Basic rhythm: sinus rhythm.
-        Every QRS complex is preceded by a P wave.
         Normal ECG.
         Normal sinus rhythm at 64 bpm.
         Normal axis.
