@@ -268,7 +268,8 @@ def test_a_long_gap_at_an_end_is_left_off(from_s, to_s):
 
 
 @pytest.mark.parametrize(
-    ("lead", "gain"), [("V1", 10), ("V3", 10), ("V6", 10), ("V3", 0.1), ("V4", 0.1), ("V5", 0.1)]
+    ("lead", "gain"),
+    [("V1", 10), ("V3", 10), ("V6", 10), ("V3", 0.1), ("V4", 0.1), ("V5", 0.1), ("V6", 0.1)],
 )
 def test_a_chest_lead_of_another_gain_is_left_out(lead, gain):
     """At ten times the gain of the others it went unnoticed, and at a tenth of it."""
