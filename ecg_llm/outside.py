@@ -133,7 +133,7 @@ TOPICS = (
 """The words decide: `ecg_llm.answer` declines such a question before any model is asked."""
 
 NOT_SOUGHT = re.compile(
-    r"\b(wellens('|s|'s)?( (sign|syndrome|pattern))?|de ?winter('s)?( (sign|pattern|complex))?|"
+    r"\b(wellens('|s|'s)?( (sign|syndrome|pattern))?|"
     r"epsilon( waves?)?|osborne?( waves?)?|j waves?|u waves?|(electrical )?alternans|s1 ?q3 ?t3|"
     r"tako ?tsubo|arv[cd]|(hypertrophic |dilated )?cardiomyopathy|ho?cm|amyloid\w*|torsades?|"
     r"multifocal atrial tachycardia|wandering (atrial )?pacemaker|ectopic atrial \w+|"

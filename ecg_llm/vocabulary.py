@@ -230,6 +230,9 @@ stemi: ST elevation as in acute coronary occlusion | STEMI[| pattern] |
     current of injury
     ~ [acute|hyperacute|subacute|recent|fresh|evolving|ongoing] [|{_WALLS}][|wall ]{_MI} | OMI |
       occlusion MI | [|acute ][|coronary ]occlusion
+de_winter: ST depression with tall T waves, de Winter pattern |
+    de Winter[|'s] [pattern|sign|complex|T wave]
+    ~ de Winter[|'s] | dewinter
 sgarbossa: Sgarbossa criteria in left bundle branch block |
     [|positive |modified ]Sgarbossa criteri[a|on]
     ~ Sgarbossa | [|modified ]Sgarbossa's[| criteri[a|on]]
@@ -240,7 +243,7 @@ STE_: ST[| segment|-segment] [elevation|elevations] | elevation of the ST segmen
 STD_: [|reciprocal |horizontal |downsloping ]ST[| segment|-segment] [depression|depressions] |
     depression of the ST segment | depressed ST segment | reciprocal depression
     ~ ST [dep|depr|depress] | reciprocal [change|changes]
-    > INJAS INJAL INJLA INJIN INJIL
+    > INJAS INJAL INJLA INJIN INJIL de_winter
 INJAS: ST depression of injury, anteroseptal | anteroseptal {_INJURY}
 INJAL: ST depression of injury, anterolateral | anterolateral {_INJURY}
 INJLA: ST depression of injury, lateral | lateral {_INJURY}
@@ -493,14 +496,14 @@ EXCLUDES_NOT = {
     "EL": "an electrolyte disturbance",
     "pericarditis": "pericarditis",
     "brugada_1": "Brugada syndrome",
-    "sgarbossa": "an acute infarction",
+    **dict.fromkeys(("sgarbossa", "de_winter"), "an acute infarction"),
     "lead_reversal": "swapped electrodes",
     **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
 }
 """Diseases that an ECG without their signs leaves possible."""
 ECG = r"(ECG|EKG|tracing|recording|electrocardiogram)"
 """Pattern of what a text calls the whole."""
-ACUTE = ("stemi", "sgarbossa", "injury")
+ACUTE = ("stemi", "de_winter", "sgarbossa", "injury")
 """What no answer on infarction or ischaemia must leave out."""
 NOT_DENIED_BESIDE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ventricular_tachycardia", "ventricular_run"), ("wide_qrs_tachycardia",)),

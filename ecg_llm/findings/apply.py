@@ -76,7 +76,8 @@ def apply_criteria(
     if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
         rhythm = replace(rhythm, ventricular=True)
     origin = _ventricular_origin(paced, rhythm)
-    conduction = judge_conduction(case, origin, not rhythm.p_gate)
+    maybe_paced = pacing.ventricular.holds is None
+    conduction = judge_conduction(case, origin, not rhythm.p_gate, maybe_paced)
     findings = [
         *judge_technical(case, origin),
         *pacing.findings,

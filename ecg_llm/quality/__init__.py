@@ -280,7 +280,7 @@ def _refusals(
     """Why the stretch cannot be read; empty if it can."""
     if unreadable := _unreadable(leads):
         return unreadable
-    if score >= ACCEPT_FROM or _fibrillation_like(bands, features):
+    if score >= ACCEPT_FROM or _one_oscillation(bands, leads):
         return ()
     bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
     if bad:
@@ -322,17 +322,19 @@ def _left_out(leads: dict[str, LeadQuality]) -> list[str]:
     return [f"leads left out: {_by_reason(bad)}"] if bad else []
 
 
-def _fibrillation_like(bands: Bands, features: Features) -> bool:
-    """Whether one smooth oscillation is seen from all sides: a rhythm, not an artefact."""
-    if len(bands.ecg) < 3 or features.column("noise_ratio").max() > 0.1:
+def _one_oscillation(bands: Bands, leads: dict[str, LeadQuality]) -> bool:
+    """Whether one smooth oscillation is seen from all sides: a rhythm, not an artefact.
+
+    So are ventricular tachycardia and fibrillation: refused, nobody would be told of them.
+    """
+    ecg = bands.ecg[[lead.usable for lead in leads.values()]]
+    if len(ecg) < max(3, len(leads) / 2):
         return False
-    if features.column("wander_ratio").max() > 1 or features.column("flat_share").max() > 0.2:
-        return False
-    power = np.square(np.abs(np.fft.rfft(bands.ecg, axis=1))).sum(axis=0)
-    hz = np.fft.rfftfreq(bands.ecg.shape[1], 0.01)
-    slow = power[(hz > 2) & (hz < 9)].sum() / (power.sum() + 1e-9)
+    power = np.square(np.abs(np.fft.rfft(ecg, axis=1))).sum(axis=0)
+    hz = np.fft.rfftfreq(ecg.shape[1], 0.01)
+    slow = power[(hz > 1.5) & (hz < 9)].sum() / (power.sum() + 1e-9)
     # A dipole has three components, so three explain the leads of a heart, not those of noise.
-    spread = np.linalg.svd(bands.ecg[:, ::2], compute_uv=False) ** 2
+    spread = np.linalg.svd(ecg[:, ::2], compute_uv=False) ** 2
     return bool(slow > 0.8 and spread[:3].sum() > 0.9 * spread.sum())
 
 
