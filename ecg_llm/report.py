@@ -291,32 +291,12 @@ class Report(_Block):
     """This ECG beside an earlier one of the same patient; null without one."""
 
     def to_json(self, indent: int | None = None) -> str:
-        """Give the report as JSON text.
-
-        Parameters
-        ----------
-        indent : int, optional
-            Spaces a level; without it, one line.
-
-        Returns
-        -------
-        str
-        """
+        """Give the report as JSON text: one line, or ``indent`` spaces a level."""
         return self.model_dump_json(indent=indent)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read a report back.
-
-        Parameters
-        ----------
-        text : str
-            What `to_json` gave.
-
-        Returns
-        -------
-        Report
-        """
+        """Read back what `to_json` gave."""
         return cls.model_validate_json(text)
 
 

@@ -9,6 +9,7 @@ from ecg_llm.analysis import analyse
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.delineate import FIDUCIALS
 from ecg_llm.eval.stability import CHANGES
+from ecg_llm.head_features import FEATURES, feature_row
 from ecg_llm.intervals import frontal_axis
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import measure, no_beats
@@ -343,3 +344,14 @@ def test_wander_and_hum_are_not_measured_with_the_waves(disturbed_by, value, lim
     moved = [after.value(value, lead) - before.value(value, lead) for lead in known]
     assert len(known) > 8
     assert np.median(np.abs(moved)) < limit_mv
+
+
+def test_the_head_counts_the_beats_of_ten_seconds_whatever_the_length():
+    """Twenty seconds had twice the beats of what heads learn, which moved their probabilities."""
+    rows = []
+    for seconds in (10.0, 20.0):
+        made = synthetic_ecg(bpm=72, seed=3, seconds=seconds)
+        row = feature_row(made.record, measured(made))
+        rows.append(row[FEATURES.index("n_beats")])
+    assert rows[0] == 12
+    assert rows[1] == pytest.approx(12, abs=0.6)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -45,8 +46,12 @@ def write_in_any_encoding() -> None:
     """Have text that the terminal's encoding lacks written in ASCII.
 
     A question mark for a minus or a ``≥`` would turn a value into another one; what has no
-    likeness in ASCII is written as its code point.
+    likeness in ASCII is written as its code point. What is written to a closed stream is lost.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  to the end
+            setattr(sys, name, nowhere)
 
     def likeness(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)
