@@ -27,6 +27,7 @@ REFUSED = (
     "This tracing was not interpreted; why stands below it. Record it again; where that cannot be "
     "done and only some leads are bad, they can be left out."
 )
+OVER = "An hour after its last use an ECG is closed; choose its files and read it again."
 CLEARED = "What you had told of the ECG before was cleared: {}."
 DOCUMENTS: dict[str, tuple[Kind, str]] = {
     "PDF": ("pdf", "pdf"),
@@ -123,6 +124,8 @@ class Actions:
         """Answer a question, sentence by sentence; the field of the question is emptied."""
         question = (question or "").strip()
         case = session.case
+        if question and case is None:  # a visit ends an hour after its last use
+            session.turns.append({"question": question, "sentences": [], "problem": OVER})
         if not question or case is None:
             yield _talk(session, question="")
             return
@@ -178,18 +181,7 @@ class Actions:
 
 
 def say(text: str) -> str:
-    """Give a line that tells how far things are.
-
-    Parameters
-    ----------
-    text : str
-        What to say.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Give a line, as HTML, that tells how far things are."""
     return f'<p role="status">{escape(text)}</p>'
 
 

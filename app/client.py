@@ -58,31 +58,13 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """A server and the key for it.
-
-    Attributes
-    ----------
-    url : str
-        Such as ``http://127.0.0.1:8000``.
-    key : str
-        API key; empty if the server asks for none.
-    """
+    """A server, such as ``http://127.0.0.1:8000``, and the API key for it, if it asks for one."""
 
     url: str
     key: str = ""
 
     def needs_key(self) -> bool:
-        """Ask whether this key is not enough.
-
-        Returns
-        -------
-        bool
-
-        Raises
-        ------
-        ServerError
-            If the server cannot be reached.
-        """
+        """Ask whether this key is not enough."""
         try:
             self._ask("GET", "/v1/models")
         except ServerError as error:
@@ -92,88 +74,24 @@ class Client:
         return False
 
     def tracing(self, case: Case) -> dict[str, Any]:
-        """Ask for what is needed to draw an ECG.
-
-        Parameters
-        ----------
-        case : Case
-            The ECG.
-
-        Returns
-        -------
-        dict
-            As ``docs/api.md`` tells of ``/v1/ecg/tracings``.
-
-        Raises
-        ------
-        ServerError
-            If the file cannot be read, or the server cannot be reached.
-        """
+        """Ask for what is needed to draw an ECG, as ``/v1/ecg/tracings`` gives it."""
         answer = self._post("/v1/ecg/tracings", case, {"max_fs": "250", "seconds": "60"})
         tracing: dict[str, Any] = answer.json()
         return tracing
 
     def page(self, case: Case) -> bytes:
-        """Ask for the page that an ECG was read from.
-
-        Parameters
-        ----------
-        case : Case
-            The image of a page.
-
-        Returns
-        -------
-        bytes
-            JPEG.
-
-        Raises
-        ------
-        ServerError
-            If the file is no page, or the server cannot be reached.
-        """
+        """Ask for the page that an ECG was read from, as JPEG."""
         return self._post("/v1/ecg/pages", case, {}, accept="image/jpeg").content
 
     def report(self, case: Case, kind: Kind = "json") -> bytes:
-        """Ask for the report.
-
-        Parameters
-        ----------
-        case : Case
-            The ECG.
-        kind : {"json", "html", "pdf", "fhir"}
-            The document.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        ServerError
-            If the file cannot be read, or the server cannot be reached.
-        """
+        """Ask for the report as a document."""
         return self._post("/v1/ecg/reports", case, {}, accept=ACCEPT[kind]).content
 
     def chat(self, case: Case, turns: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         """Ask about an ECG; the answer comes in checked sentences.
 
-        Parameters
-        ----------
-        case : Case
-            The ECG.
-        turns : sequence of (role, text)
-            The conversation, ending with the question.
-
-        Yields
-        ------
-        dict
-            A sentence, as ``docs/api.md`` tells of ``ecg`` in a stream; ``shown`` is its text with
-            the white space before it.
-
-        Raises
-        ------
-        ServerError
-            If the server cannot answer.
+        Each is the ``ecg`` of a stream (``docs/api.md``); ``shown`` is its text with the white
+        space before it.
         """
         messages: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in turns]
         parts = [_part(upload) for upload in (*case.earlier, *case.files)]

@@ -21,7 +21,7 @@ QUESTIONS = (
     "What could not be judged?",
 )
 STYLE = """
-.gradio-container { max-width: 1500px !important; margin: 0 auto !important;
+.gradio-container { width: 100%; max-width: 1500px !important; margin: 0 auto !important;
   overflow: clip !important; } /* hidden would keep the tracing from staying in sight */
 #title h1 { font-size: 1.35rem; margin: 0; }
 #title p { margin: 0.1rem 0 0; }
@@ -37,12 +37,7 @@ footer { display: none !important; }
 
 
 def theme() -> gr.themes.Base:
-    """Give the look of the page, with fonts of the machine only.
-
-    Returns
-    -------
-    gradio.themes.Base
-    """
+    """Give the look of the page, with fonts of the machine only."""
     return gr.themes.Default(
         primary_hue="blue",
         font=["system-ui", "Segoe UI", "Roboto", "sans-serif"],
@@ -55,19 +50,7 @@ def theme() -> gr.themes.Base:
 
 
 def build_page(settings: AppSettings, url: str) -> gr.Blocks:
-    """Lay out the page and connect it to a server.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-    url : str
-        Of the server.
-
-    Returns
-    -------
-    gradio.Blocks
-    """
+    """Lay out the page and connect it to a server."""
     records = settings.example_records()
     do = Actions(url=url, examples=records, max_upload_mb=settings.max_upload_mb)
     page: gr.Blocks

@@ -387,6 +387,10 @@ function listen() {
 new MutationObserver(() => { const root = $(".reading"); if (root) { root.classList.toggle("dark", isDark()); draw(); } })
   .observe(document.body, { attributes: true, attributeFilter: ["class"] });
 window.addEventListener("ecg:evidence", ({ detail }) => { if (data) choose(detail.item, null, detail.from); });
-window.addEventListener("resize", () => { scale = 0; draw(); });
+let wide = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (wide === window.innerWidth) return; // a phone's bars come and go while somebody scrolls: the zoom stays
+  wide = window.innerWidth; scale = 0; draw();
+});
 watch("value", refresh);
 refresh();

@@ -39,20 +39,15 @@ class _Closed:
         self._names = None if settings.is_public else settings.allow_hosts
 
     async def __call__(self, scope: _Scope, receive: Any, send: _Send) -> None:
-        from starlette.datastructures import Headers
+        from starlette.datastructures import Headers, MutableHeaders
 
         from ecg_llm.serving.errors import ServeError
-        from ecg_llm.serving.guard import check_origin, error_response
+        from ecg_llm.serving.guard import HEADERS, check_origin, error_response
 
         async def told(message: _Scope) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                    (b"cache-control", b"no-store"),
-                ]
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS | {"content-security-policy": POLICY})
             await send(message)
 
         app = self._app
@@ -65,21 +60,7 @@ class _Closed:
 
 
 def run(settings: AppSettings, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
-    """Serve the page until it is stopped.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-    on_ready : callable, optional
-        Is given the address of the page once it can be opened.
-
-    Raises
-    ------
-    ConfigError
-        If the server cannot be started or reached, other machines could use it without a key, or
-        the page's own address is taken.
-    """
+    """Serve the page until it is stopped; ``on_ready`` is given its address once it is open."""
     # Before a server is started, which takes seconds.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -137,19 +118,7 @@ def _serve(settings: AppSettings, url: str, on_ready: Callable[[str], None]) -> 
 
 
 def page_app(settings: AppSettings, url: str) -> _App:
-    """Make the page as an ASGI application.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-    url : str
-        Of the ECG server.
-
-    Returns
-    -------
-    callable
-    """
+    """Make the page as an ASGI application, for the ECG server at ``url``."""
     import gradio as gr
     from fastapi import FastAPI
 
@@ -170,6 +139,8 @@ def page_app(settings: AppSettings, url: str) -> _App:
         footer_links=[],
         run_history=False,  # it would keep questions and reports in the browser
         enable_monitoring=False,
+        # Words of its own that Gradio 6.31 lacks.
+        i18n=gr.I18n(en={"common.upload": "Upload", "common.complete": "Complete"}),
     )
     # Where a visitor's request names a file, Gradio would fetch addresses and, until it takes the
     # page for launched, read any file of this machine instead of those that were uploaded.
@@ -184,23 +155,7 @@ async def _fetch_nothing(*_: Any, **__: Any) -> str:
 
 @contextmanager
 def server_of(settings: AppSettings) -> Iterator[str]:
-    """Give the address of the ECG server; start one on the loopback if none is given.
-
-    Parameters
-    ----------
-    settings : AppSettings
-        What the app is told.
-
-    Yields
-    ------
-    str
-        Such as ``http://127.0.0.1:8000``.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be reached or does not start.
-    """
+    """Give the address of the ECG server; start one on the loopback if none is given."""
     if settings.server is not None:
         if urlsplit(settings.server).scheme not in ("http", "https"):
             raise ConfigError(f"--server {settings.server}: give it as http://host:port.")

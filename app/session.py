@@ -43,20 +43,7 @@ class Session:
         self.folder: Path | None = None
 
     def keep(self, name: str, data: bytes) -> str:
-        """Write a document for download.
-
-        Parameters
-        ----------
-        name : str
-            File name.
-        data : bytes
-            Its content.
-
-        Returns
-        -------
-        str
-            Its path.
-        """
+        """Write a document for download, and give its path."""
         if self.folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="ecg-report-"))
         path = self.folder / name
@@ -80,26 +67,14 @@ class Session:
 
 
 def read_files(paths: Sequence[str | Path] | None, max_mb: int) -> tuple[Upload, ...]:
-    """Take the files that were given.
-
-    Parameters
-    ----------
-    paths : sequence of str or Path, or None
-        On this machine, as Gradio or a person put them there.
-    max_mb : int
-        Most megabytes of all together.
-
-    Returns
-    -------
-    tuple of Upload
-
-    Raises
-    ------
-    ConfigError
-        If they are too large.
-    """
+    """Take the files that were given, of ``max_mb`` at most together."""
     found = [Path(path) for path in paths or ()]
-    size = sum(path.stat().st_size for path in found)
+    try:
+        size = sum(path.stat().st_size for path in found)
+    except OSError:  # Gradio removes what was uploaded an hour ago
+        raise ConfigError(
+            "What was chosen an hour ago or more is not kept; choose the files again."
+        ) from None
     if size > max_mb << 20:
         raise ConfigError(
             f"{size / 2**20:.0f} MB were given, and at most {max_mb} MB are read. A 12-lead ECG of "

@@ -59,13 +59,7 @@ class AppSettings:
         return not is_loopback(self.host)
 
     def example_records(self) -> dict[str, tuple[Path, ...]]:
-        """List the example ECGs.
-
-        Returns
-        -------
-        dict of str to tuple of Path
-            Files of each record by its name.
-        """
+        """List the example ECGs: the files of each record by its name."""
         if not self.examples.is_dir():
             return {}
         return {
@@ -74,13 +68,7 @@ class AppSettings:
         }
 
     def example_names(self) -> list[tuple[str, str]]:
-        """Say what the example ECGs show, as far as ``titles.json`` in their folder tells it.
-
-        Returns
-        -------
-        list of (str, str)
-            What to show, and the name of the record.
-        """
+        """Say what each example shows, as far as ``titles.json`` tells, and its record's name."""
         told = self.examples / "titles.json"
         titles = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
         return [

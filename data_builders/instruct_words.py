@@ -163,6 +163,7 @@ _ONLY = {
     "brugada_1": ("Brugada type 1 pattern", "type 1 Brugada pattern", "Brugada pattern"),
     "tall_t": ("tall peaked T waves", "tall T waves", "peaked T waves", "tented T waves"),
     "lead_reversal": ("electrode reversal", "lead reversal", "electrode misplacement", "lead swap"),
+    "de_winter": ("de Winter pattern",),
     "sgarbossa": ("Sgarbossa criteria in left bundle branch block",),
     "DIG": ("ST-T shape as with digitalis",),
     "stemi": (

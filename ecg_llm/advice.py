@@ -4,8 +4,14 @@ from __future__ import annotations
 
 _COMPARE = "Compare with the symptoms and an earlier ECG"
 
+_DEEP_T = (
+    f"{_COMPARE}: a tight stenosis of the anterior descending artery, also without pain, or a "
+    "bleeding in the brain may look like this."
+)
 _ADVICE = {
+    **dict.fromkeys(("ISCAS", "ISCAN", "ISCAL"), _DEEP_T),
     "stemi": f"{_COMPARE} at once; repeat the ECG, with right-sided and posterior leads if needed.",
+    "de_winter": f"{_COMPARE} at once: an occlusion in the anterior wall may look like this.",
     "INJAS": f"{_COMPARE}; record V7 to V9: an infarction of the posterior wall looks like this.",
     "sgarbossa": f"{_COMPARE} at once; repeat the ECG.",
     "wide_qrs_tachycardia": "Look at the patient at once; taken as ventricular until disproved.",
@@ -19,6 +25,7 @@ _ADVICE = {
     "extreme_tachycardia": f"{_COMPARE}; look at the patient.",
     "extreme_bradycardia": f"{_COMPARE}; look at the patient.",
     "SVTAC": f"{_COMPARE}; look for P waves in a longer strip.",
+    "IVCD": f"{_COMPARE}; look at the potassium and the drugs given.",
     "tall_t": f"{_COMPARE} and the potassium; repeat: a beginning occlusion looks like this.",
     "brugada_1": f"Check the height of V1 and V2 on the chest; {_COMPARE.lower()}.",
     "pericarditis": f"{_COMPARE}; exclude coronary occlusion.",
@@ -27,15 +34,6 @@ _ADVICE = {
 
 def advice(code: str) -> str:
     """Say what to do about an alert.
-
-    Parameters
-    ----------
-    code : str
-        Code of the finding.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

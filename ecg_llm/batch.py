@@ -18,7 +18,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -406,19 +406,33 @@ def interrupted() -> bool:
 
 
 def _begin() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores already
     signal.signal(signal.SIGINT, lambda *_: _interrupt.set())
     if _CAN_MASK:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _end_with_parent() -> None:
-    """End when the parent was killed: a worker that waits for its next task never learns of it."""
+def end_with_parent(*, group: bool = False) -> None:
+    """Have this process end when its parent was killed: while it waits, it would never learn of it.
+
+    Parameters
+    ----------
+    group : bool
+        End all processes of its group too.
+    """
     parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent is None:
+        return
+
+    def wait() -> None:
         parent.join()
+        if group:
+            with suppress(OSError):
+                os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _wait_for_others(lines: FileIO, output: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ecg_llm.comparison import Comparison, FindingChange, FindingTrend, ValueChange, ValueTrend
 from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import URGENCIES
-from ecg_llm.phrases import amount, brief_reason, listing, measured, said_to_be, sentence
+from ecg_llm.phrases import amount, brief_reason, listing, measured, said_to_be
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import Claim, Section
 
@@ -227,8 +227,6 @@ def comparison_claims(comparison: Comparison, *, whole: bool = True) -> Iterator
 
     Parameters
     ----------
-    comparison : Comparison
-        Of two ECGs.
     whole : bool
         Whether it holds all that both show, and not only what was asked for.
 
@@ -238,11 +236,10 @@ def comparison_claims(comparison: Comparison, *, whole: bool = True) -> Iterator
         What changed first.
     """
     if not comparison.compared:
-        text = sentence(f"not compared: {comparison.reason}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not compared: {comparison.reason}")
         return
     for note in comparison.notes:
-        yield Claim(text=sentence(note), status="unverifiable", kind="unknown")
+        yield Claim.unknown(note)
     for value in comparison.values:
         if value.trend not in ("same", "unknown"):
             yield _value_claim(value)
@@ -258,15 +255,11 @@ def comparison_claims(comparison: Comparison, *, whole: bool = True) -> Iterator
     for change in comparison.findings:
         if change.trend == "undetermined":
             which = "new" if change.now == "present" else "still there"
-            yield Claim(
-                text=sentence(
-                    f"whether {said_to_be(change.label, which)} is open: {change.reason}"
-                ),
-                status="unverifiable",
-                kind="unknown",
+            yield Claim.unknown(
+                f"whether {said_to_be(change.label, which)} is open: {change.reason}"
             )
     if whole and not comparison.findings:
-        yield Claim(text="Neither ECG shows a finding.", status="supported", kind="absent")
+        yield Claim.of("Neither ECG shows a finding.", kind="absent")
 
 
 def _value_claim(change: ValueChange) -> Claim:
@@ -276,21 +269,15 @@ def _value_claim(change: ValueChange) -> Claim:
         f"{change.label} has {way} to {_said(change.now)}; in the earlier ECG it was "
         f"{_said(change.before)}"
     )
-    return Claim(
-        text=sentence(text),
-        status="supported",
-        evidence=_pair(change),
-        kind="value",
-    )
+    return Claim.of(text, _pair(change), kind="value")
 
 
 def _same_claim(changes: Sequence[ValueChange]) -> Claim:
     """Say which values have not changed."""
     parts = [f"{c.label} {_said(c.now)}, earlier {_said(c.before)}" for c in changes]
-    return Claim(
-        text=sentence(f"no relevant change: {'; '.join(parts)}"),
-        status="supported",
-        evidence=tuple(item for change in changes for item in _pair(change)[:2]),
+    return Claim.of(
+        f"no relevant change: {'; '.join(parts)}",
+        (item for change in changes for item in _pair(change)[:2]),
         kind="value",
     )
 
@@ -324,21 +311,15 @@ def _finding_claim(change: FindingChange) -> Claim:
             text = f"no longer present: {change.label}"
         case _:
             text = f"changed since the earlier ECG: {change.label}, {change.reason}"
-    return Claim(
-        text=sentence(text),
-        status="supported",
-        evidence=_of_both(change),
-        kind="absent" if change.trend == "gone" else "present",
-    )
+    return Claim.of(text, _of_both(change), kind="absent" if change.trend == "gone" else "present")
 
 
 def _persistent_claim(changes: Sequence[FindingChange]) -> Claim:
     """Say which findings both ECGs show alike."""
     labels = "; ".join(change.label for change in changes)
-    return Claim(
-        text=sentence(f"unchanged since the earlier ECG: {labels}"),
-        status="supported",
-        evidence=tuple(item for change in changes for item in _of_both(change)),
+    return Claim.of(
+        f"unchanged since the earlier ECG: {labels}",
+        (item for change in changes for item in _of_both(change)),
         kind="present",
     )
 

@@ -17,7 +17,7 @@ from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.fibrillation import ESCAPE, LOOK_ALIKE
 from ecg_llm.findings.finding import URGENCIES, Finding
 from ecg_llm.findings.rhythm import ECTOPIC_P, ectopic_p
-from ecg_llm.phrases import brief_reason, listing, reading, sentence
+from ecg_llm.phrases import brief_reason, listing, quantity_said, reading, sentence
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import (
     Abstention,
@@ -35,12 +35,13 @@ from ecg_llm.statements import (
     finding_claims,
     impression_claim,
     is_grave_doubt,
+    is_met,
     nothing_found,
     open_in_conclusion,
     stated_claim,
     value_claims,
 )
-from ecg_llm.wording import said
+from ecg_llm.vocabulary import RHYTHMS, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,23 +58,15 @@ MEANINGLESS_IN = {
     "ventricular_pacing": ("pr_",),
 }
 """Values that a report does not give beside these findings, by the beginning of their names."""
-RHYTHMS = (
-    *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SVARR", "PACE"),
-    *("atrial_pacing", "ventricular_pacing", "junctional_rhythm", "idioventricular_rhythm"),
-    *("wide_qrs_tachycardia", "asystole_or_vf"),
-)
-"""One of these an impression names, or says that it could not."""
 AS_LIKELY = 0.5
 """Probability from which fibrillation is named beside a sinus rhythm that is in doubt."""
 RATE_SAID_BY = ("SVTAC", "PSVT", "wide_qrs_tachycardia")
 """Alerts that say with the rhythm that it is fast."""
 UNMARKED = "where the P waves begin and end was not found"
 """Why P and PR are unknown in a sinus rhythm, whose P waves are seen by what repeats."""
-_INJURY = ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL")
-_ISCHAEMIC = ("ISC_", "ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL")
 SIGNS = {
-    "INVT": (*_ISCHAEMIC, "lv_strain"),
-    "STD_": (*_ISCHAEMIC, "lv_strain"),
+    "INVT": (*members("ISC_"), "lv_strain"),
+    "STD_": (*members("ISC_"), "lv_strain"),
     "PVC": ("BIGU", "TRIGU"),
     "extreme_tachycardia": RATE_SAID_BY,
 }
@@ -122,7 +115,7 @@ def build_report(
         table = {lead: dict(of.summary) for lead, of in measurements.leads.items()}
         impression = _impression(findings)
         sections = _sections(record, quality, measurements, findings)
-    claims = _unique([*impression, *(claim for part in sections for claim in part.statements)])
+    told = [*impression, *(claim for part in sections for claim in part.statements)]
     return Report(
         record=_record_info(record, quality),
         quality=_quality_block(quality),
@@ -134,7 +127,7 @@ def build_report(
         sections=tuple(sections),
         abstentions=_abstentions(quality, measurements, findings),
         narrative=_narrative(impression, sections),
-        claims=claims,
+        claims=tuple({claim.text: claim for claim in told}.values()),
         provenance=Provenance(
             software="ecg_llm",
             version=ecg_llm.__version__,
@@ -152,8 +145,6 @@ def withheld(values: dict[str, Quantity], findings: Sequence[Finding]) -> dict[s
     ----------
     values : dict of str to Quantity
         Record-level values by name.
-    findings : sequence of Finding
-        Of the same record.
 
     Returns
     -------
@@ -266,7 +257,7 @@ def _impression(findings: Sequence[Finding]) -> list[Claim]:
     lines += dict.fromkeys(map(impression_claim, also))
     if not normal and not graver and not also:
         nothing = sentence(nothing_found([f for f in findings if not f.doubt]))
-        lines.append(Claim(text=nothing, status="supported"))
+        lines.append(Claim.of(nothing))
     looked_for = any(finding.code == "SR" for finding in findings)
     if looked_for and not any(finding.code in RHYTHMS for finding in present):
         lines.append(_no_rhythm(findings))
@@ -290,12 +281,10 @@ def _also_open(findings: Sequence[Finding]) -> Iterator[Finding]:
     of_st = any(finding.section == "st-t" or code == "lv_strain" for code, finding in known.items())
     doubtful_sinus = "SR" in known and known["SR"].doubt is not None
     for finding in findings:
-        if finding.status != "unknown" or not finding.doubt or not finding.has_facts:
-            continue
         likely = (finding.probability or 0.0) >= AS_LIKELY
-        if finding.code in ("AFIB", "AFLT") and doubtful_sinus and likely:
-            yield finding
-        if finding.code in ("STD_", "INVT") and not of_st and "NORM" not in known:
+        rhythm = finding.code in ("AFIB", "AFLT") and doubtful_sinus and likely
+        st = finding.code in ("STD_", "INVT") and not of_st and "NORM" not in known
+        if is_met(finding) and (rhythm or st):
             yield finding
 
 
@@ -318,7 +307,7 @@ def _without_signs(present: Sequence[Finding], findings: Sequence[Finding]) -> l
 
 def _told_by_surer(finding: Finding, known: Mapping[str, Finding]) -> bool:
     """Whether a surer statement of the same, beside which its leads stand, names another wall."""
-    for walls, surer in ((_ISCHAEMIC, ("ISC_",)), (_INJURY, _INJURY)):
+    for walls, surer in ((members("ISC_"), ("ISC_",)), (members("injury"), members("injury"))):
         if finding.code in walls:
             return any(code in known and known[code].doubt is None for code in surer)
     return False
@@ -331,7 +320,7 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
     known = (item for f in findings if f.code == "extreme_tachycardia" for item in f.evidence)
     rate = next((item for item in known if isinstance(item.value, float)), None)
     if rate is not None:
-        text += f" ({said(rate.quantity, reading(rate, ''))})"
+        text += f" ({quantity_said(rate.quantity, reading(rate, ''))})"
     told = {LOOK_ALIKE, ESCAPE} & {f.reason for f in findings if f.code in RHYTHMS}
     told |= {ECTOPIC_P for f in findings if ectopic_p(f)}
     if open_:
@@ -340,7 +329,7 @@ def _no_rhythm(findings: Sequence[Finding]) -> Claim:
         text += f": {min(told)}"
     facts = tuple(item for finding in open_ for item in finding.evidence)
     facts += () if rate is None else (rate,)
-    return Claim(text=sentence(text), status="unverifiable", evidence=facts, kind="unknown")
+    return Claim.unknown(text, facts)
 
 
 LOOK_AT_THE_PATIENT = (
@@ -355,16 +344,12 @@ def refusal(quality: Quality) -> Claim:
     ----------
     quality : Quality
         That refuses it.
-
-    Returns
-    -------
-    Claim
     """
     reasons = "; ".join(quality.reasons) or "insufficient technical quality"
     text = sentence(f"not interpreted, the tracing should be recorded again: {reasons}")
     if not quality.usable_leads:
         text += f" {LOOK_AT_THE_PATIENT}"
-    return Claim(text=text, status="supported")
+    return Claim.of(text)
 
 
 def _alerts(findings: Sequence[Finding]) -> tuple[Alert, ...]:
@@ -417,10 +402,6 @@ def _abstentions(
         if finding.status == "unknown" and finding.code != "NORM"
     ]
     return (*left_out, *missing, *unknown)
-
-
-def _unique(claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    return tuple({claim.text: claim for claim in claims}.values())
 
 
 def _narrative(impression: Sequence[Claim], sections: Sequence[Section]) -> str:

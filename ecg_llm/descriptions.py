@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ecg_llm.findings.case import LABELS
 from ecg_llm.leads import PRECORDIAL_LEADS, STANDARD_12
-from ecg_llm.phrases import amount, listing, measured, sentence
+from ecg_llm.phrases import amount, listing, measured
 from ecg_llm.report import Claim
 
 if TYPE_CHECKING:
@@ -28,18 +28,10 @@ def quality_claims(
 
     Parameters
     ----------
-    record : ECGRecord
-        What was judged.
-    quality : Quality
-        The judgement.
     told : collection of str
         Kinds of suspicion that a finding states already.
     paced : bool
         Whether spikes drive beats.
-
-    Yields
-    ------
-    Claim
     """
     verdict = {
         "accept": "the tracing can be interpreted",
@@ -48,7 +40,7 @@ def quality_claims(
     }[quality.verdict]
     reasons = f": {'; '.join(quality.reasons)}" if quality.reasons else ""
     fact = measured("verdict", quality.verdict, source="ecg_llm.quality")
-    yield Claim(text=sentence(verdict + reasons), status="supported", evidence=(fact,))
+    yield Claim.of(verdict + reasons, (fact,))
     left_out = {name: lead for name, lead in quality.leads.items() if not lead.usable}
     if left_out and quality.acceptable:
         words = [f"{name} ({', '.join(lead.reasons)})" for name, lead in left_out.items()]
@@ -56,14 +48,12 @@ def quality_claims(
             measured("lead quality", ", ".join(lead.reasons), lead=name, source="ecg_llm.quality")
             for name, lead in left_out.items()
         )
-        text = sentence(f"not measured: {listing(words)}")
-        yield Claim(text=text, status="supported", evidence=facts)
+        yield Claim.of(f"not measured: {listing(words)}", facts)
     for suspicion in quality.suspicions:
         if suspicion.kind in told:
             continue
         fact = measured(suspicion.kind, suspicion.explanation, source="ecg_llm.quality")
-        text = sentence(f"suspected {suspicion.kind}: {suspicion.explanation}")
-        yield Claim(text=text, status="supported", evidence=(fact,))
+        yield Claim.of(f"suspected {suspicion.kind}: {suspicion.explanation}", (fact,))
     if quality.pacing_spikes_s:
         n = len(quality.pacing_spikes_s)
         fact = measured("pacing spikes", float(n), source="ecg_llm.quality")
@@ -72,16 +62,16 @@ def quality_claims(
             text = (
                 f"Spikes were seen ({n}) that drive no beats: artefacts, or pacing without effect"
             )
-        yield Claim(text=sentence(text), status="supported", evidence=(fact,))
+        yield Claim.of(text, (fact,))
     lacking = [lead for lead in STANDARD_12 if lead not in record.leads]
     if lacking and record.origin == "recording" and quality.acceptable:
         fact = measured("missing leads", ", ".join(lacking), source="ecg_llm.io")
-        text = f"Missing leads: {listing(lacking)}."
-        yield Claim(text=text, status="supported", evidence=(fact,))
+        yield Claim.of(f"Missing leads: {listing(lacking)}.", (fact,))
     if record.derived:
         fact = measured("derived leads", ", ".join(record.derived), source="Einthoven, Goldberger")
-        text = f"Computed from other leads, not recorded: {listing(list(record.derived))}."
-        yield Claim(text=text, status="supported", evidence=(fact,))
+        yield Claim.of(
+            f"Computed from other leads, not recorded: {listing(list(record.derived))}.", (fact,)
+        )
     if quality.to_s - quality.from_s < record.duration_s - 0.5:
         facts = (
             measured("start of the stretch judged", quality.from_s, "s"),
@@ -89,25 +79,14 @@ def quality_claims(
             measured("length of the recording", record.duration_s, "s"),
         )
         begin, end, length = (amount(float(fact.value or 0), "s") for fact in facts)
-        text = f"Judged from {begin} to {end} of {length}."
-        yield Claim(text=text, status="supported", evidence=facts)
+        yield Claim.of(f"Judged from {begin} to {end} of {length}.", facts)
     if not record.calibrated:
         text = "The file does not state its gain: voltages were not judged."
         yield Claim(text=text, status="unverifiable")
 
 
 def beat_claims(measurements: Measurements) -> Iterator[Claim]:
-    """State how many beats were read, by class.
-
-    Parameters
-    ----------
-    measurements : Measurements
-        With its beats.
-
-    Yields
-    ------
-    Claim
-    """
+    """State how many beats were read, by class."""
     counts = Counter(beat.kind for beat in measurements.beats)
     if not counts:
         return
@@ -119,7 +98,7 @@ def beat_claims(measurements: Measurements) -> Iterator[Claim]:
     text = f"{len(measurements.beats)} beats were read: {listing(parts)}."
     if len(counts) == 1:
         text = text.replace(f": {len(measurements.beats)}", ", all")
-    yield Claim(text=text, status="supported", evidence=tuple(facts))
+    yield Claim.of(text, facts)
 
 
 def progression_claims(measurements: Measurements) -> Iterator[Claim]:
@@ -129,10 +108,6 @@ def progression_claims(measurements: Measurements) -> Iterator[Claim]:
     ----------
     measurements : Measurements
         Per-lead summaries with ``qrs_max_mv`` and ``qrs_min_mv``.
-
-    Yields
-    ------
-    Claim
     """
     up, down = _by_lead(measurements, "qrs_max_mv"), _by_lead(measurements, "qrs_min_mv")
     leads = [lead for lead in PRECORDIAL_LEADS if lead in up and lead in down]
@@ -151,7 +126,7 @@ def progression_claims(measurements: Measurements) -> Iterator[Claim]:
         for lead in leads[max(last - 1, 0) : last + 1]
         for name, values in (("qrs_max_mv", up), ("qrs_min_mv", down))
     )
-    yield Claim(text=text, status="supported", evidence=facts)
+    yield Claim.of(text, facts)
 
 
 def st_claims(measurements: Measurements) -> Iterator[Claim]:
@@ -161,10 +136,6 @@ def st_claims(measurements: Measurements) -> Iterator[Claim]:
     ----------
     measurements : Measurements
         Per-lead summaries with ``st_j60_mv`` and ``t_mv``.
-
-    Yields
-    ------
-    Claim
     """
     st = _by_lead(measurements, "st_j60_mv")
     if st:
@@ -179,7 +150,7 @@ def st_claims(measurements: Measurements) -> Iterator[Claim]:
         )
         if len(st) == 1:
             text = f"{name} is {amount(st[high], 'mV')} in {high}."
-        yield Claim(text=text, status="supported", evidence=facts)
+        yield Claim.of(text, facts)
     t = _by_lead(measurements, "t_mv")
     negative = [lead for lead, value in t.items() if value <= -T_NEGATIVE_MV]
     if t:
@@ -187,7 +158,7 @@ def st_claims(measurements: Measurements) -> Iterator[Claim]:
         text = f"T is negative in {listing(negative)}." if negative else "No lead has a negative T."
         if negative == ["aVR"]:
             text = "T is negative in aVR only, as is normal."
-        yield Claim(text=text, status="supported", evidence=facts)
+        yield Claim.of(text, facts)
 
 
 def _by_lead(measurements: Measurements, name: str) -> dict[str, float]:

@@ -27,6 +27,8 @@ FEATURES = (
 )
 """What the columns are; a value that is not known is NaN."""
 _AGE_OVER_89 = 90.0
+_LENGTH_S = 10.0
+"""Length of the records that heads are trained on: beats are counted for so long."""
 
 
 def feature_row(record: ECGRecord, measurements: Measurements | None) -> npt.NDArray[np.float32]:
@@ -51,7 +53,7 @@ def feature_row(record: ECGRecord, measurements: Measurements | None) -> npt.NDA
         row["female"] = float(record.sex == "female")
     if measurements is not None and measurements.beats:
         kinds = [beat.kind for beat in measurements.beats]
-        row["n_beats"] = len(kinds)
+        row["n_beats"] = len(kinds) * _LENGTH_S / (measurements.to_s - measurements.from_s)
         for kind in ("ventricular", "supraventricular", "paced"):
             row[f"{kind}_share"] = kinds.count(kind) / len(kinds)
         for name in RECORD_VALUES:

@@ -15,8 +15,9 @@ Array = npt.NDArray[np.float64]
 
 _POOLED = "median over leads and beats"
 _GLOBAL = "earliest onset to latest offset over leads (third of each), median over beats"
-_AXIS_FLOOR_MV = {"p": 0.006, "qrs": 0.020, "t": 0.010}
-"""Mean height of the wave over I and aVF below which its direction is noise."""
+_AXIS_FLOOR_MV = 0.020
+"""Mean height of a wave over I and aVF below which its direction is noise: 5 µV of noise turned
+such a P wave by 100°."""
 
 _P = [FIDUCIALS.index(name) for name in ("p_on", "p_peak", "p_off")]
 MIN_P_SHARE = 0.5
@@ -278,7 +279,7 @@ def _axes(
             continue
         one, foot = float(both["I"][0]), float(both["aVF"][0])
         duration = float(nanmedian(typical[width], axis=0)) if width else 200.0
-        if np.hypot(one, foot) / duration < _AXIS_FLOOR_MV[wave]:
+        if np.hypot(one, foot) / duration < _AXIS_FLOOR_MV:
             reason = f"net {wave.upper()} in the limb leads is too small for a direction"
             values[name] = Quantity(None, "deg", reason=reason)
         else:

@@ -69,22 +69,6 @@ class TextModel(Protocol):
         """
         ...
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-        """
-        ...
-
 
 def load(spec: str | None) -> TextModel | None:
     """Load a language model.

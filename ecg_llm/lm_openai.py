@@ -84,24 +84,6 @@ class OpenAIModel:
         except (httpx.HTTPError, json.JSONDecodeError) as error:
             raise ConfigError(f"{self.url}: the answer broke off ({error}).") from error
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Compare answers by what the server says: the one it gives has log-probability 0.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-        answers : sequence of str
-            Each a whole answer.
-
-        Returns
-        -------
-        list of float
-            Minus infinity for the others, as servers do not tell the probability of given words.
-        """
-        said = self.generate([prompt])[0].strip().rstrip(".").lower()
-        return [0.0 if said.startswith(answer.lower()) else float("-inf") for answer in answers]
-
     def _body(self, prompt: Prompt, max_new_tokens: int) -> dict[str, Any]:
         messages = [
             {"role": m["role"], "content": "".join(part["text"] for part in m["content"])}

@@ -34,14 +34,6 @@ def narrate(
 
     Parameters
     ----------
-    report : Report
-        As measured.
-    analyses : sequence of Analysis
-        Of the ECG, an earlier one before it.
-    known : Known
-        Of the ECG.
-    model : TextModel
-        The language model.
     keep_draft : bool
         Put the drafts and the verdicts on their claims into the report.
 
@@ -82,7 +74,7 @@ def narrate(
         update["narrative"] = "\n\n".join([told.text, *_comparison(report)])
         update["claims"] = tuple({**claims, **measured}.values())
     if keep_draft:
-        update["drafts"] = tuple(draft_block(draft, known) for draft in drafts)
+        update["drafts"] = tuple(_draft_block(draft, known) for draft in drafts)
     return report.model_copy(update=update)
 
 
@@ -115,20 +107,8 @@ def _is_better(known: Known, new: str, old: str) -> bool:
     return worth(new) > worth(old)
 
 
-def draft_block(draft: str, known: Known) -> DraftBlock:
-    """Write down a draft with the verdict on each of its claims.
-
-    Parameters
-    ----------
-    draft : str
-        As the model wrote it.
-    known : Known
-        Of the ECG.
-
-    Returns
-    -------
-    DraftBlock
-    """
+def _draft_block(draft: str, known: Known) -> DraftBlock:
+    """Write down a draft with the verdict on each of its claims."""
     return DraftBlock(
         text=draft,
         claims=tuple(

@@ -26,12 +26,11 @@ class Topic:
 
 
 _DRUGS = (
-    r"amiodarone|metoprolol|bisoprolol|atenolol|propranolol|beta.?blockers?|"
-    r"digoxin(?! (effect|toxicity|changes?|pattern|shape))|apixaban|"
-    r"warfarin|heparin|aspirin|clopidogrel|furosemide|statins?|adenosine|verapamil|diltiazem|"
-    r"lidocaine|flecainide|insulin|metformin|anticoagula\w+|thromboly\w+|ramipril|lisinopril|"
-    r"sotalol|dofetilide|ondansetron|haloperidol|methadone|citalopram|antibiotics?|blood thinners?|"
-    r"doacs?|noacs?|lysis|lyse"
+    r"amiodarone|metoprolol|bisoprolol|atenolol|propranolol|beta.?blockers?|digoxin(?! (effect|"
+    r"toxicity|changes?|pattern|shape))|apixaban|warfarin|heparin|aspirin|clopidogrel|furosemide|"
+    r"statins?|adenosine|verapamil|diltiazem|lidocaine|flecainide|insulin|metformin|"
+    r"anticoagula\w+|thromboly\w+|ramipril|lisinopril|sotalol|dofetilide|ondansetron|haloperidol|"
+    r"methadone|citalopram|antibiotics?|blood thinners?|doacs?|noacs?|lysis|lyse"
 )
 TOPICS = (
     Topic(
@@ -43,24 +42,20 @@ TOPICS = (
     Topic(
         "what is to be done",
         r"\b(should (i|we|he|she|they|(the|this) patient) (be|go|get|have|take|start|stop|receive|"
-        r"give|treat|shock)|needs? (a |an |to have a )?(pac(er|ing|emaker)|icd|"
-        r"defibrillator|ablation|"
-        r"cardioversion|catheter\w*)|(pacemaker|icd|ablation) (be )?(needed|required|necessary)|"
-        r"cath( ?lab)?|pci|discharged?(?! (letter|summary|note|report))|"
-        r"what (should|would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|"
-        r"next steps?|management|manage|treat(ment|ed)?|therapy|"
-        r"(is|are) (an? )?[\w ]{1,30} indicated|indications? for|cardiovert\w*|"
-        r"shock|"
-        r"admit(ted)?|admission|refer(red|ral)?|call (the |a )?(cardiolog\w+|doctor|ambulance)|"
-        r"crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|"
-        r"(can|may|could) (i|he|she|they|my \w+) (still )?(drink|eat|travel|fly|drive|exercise|run|"
-        r"swim|work|lift|smoke|go|have sex)|(make|makes) sense|lytics|wake (\w+ )?\w+|"
-        r"escalate|consultant|call for \w+|"
-        r"(do|play|compete\w*)( \w+)? (sports?|football|soccer|rugby)|"
-        r"(tell|say to|inform|reassure) (the |my |this )?(patient|family)|"
-        r"(safe|fit|fine|ok(ay)?) (to|for) (discharge|operat\w+|surgery|anaesthe\w+|anesthe\w+|fly|"
-        r"drive|exercise|go home|sports?)|(go|send|sent) (\w+ )?home|"
-        r"fit(ness)?[- ]to[- ]\w+|(medical|fitness) certificate|driving licen[cs]e)\b",
+        r"give|treat|shock)|needs? (a |an |to have a )?(pac(er|ing|emaker)|icd|defibrillator|"
+        r"ablation|cardioversion|catheter\w*)|(pacemaker|icd|ablation) (be )?(needed|required|"
+        r"necessary)|cath( ?lab)?|pci|discharged?(?! (letter|summary|note|report))|what (should|"
+        r"would|do|can|shall) (i|we|you|u) (do|give|start|recommend|suggest)|next steps?|"
+        r"management|manage|treat(ment|ed)?|therapy|(is|are) (an? )?[\w ]{1,30} indicated|"
+        r"indications? for|cardiovert\w*|shock|admit(ted)?|admission|refer(red|ral)?|call (the |"
+        r"a )?(cardiolog\w+|doctor|ambulance)|crt|icd|ablat\w+|cha2?ds2?(-?vasc?)?|(can|may|"
+        r"could) (i|he|she|they|my \w+) (still )?(drink|eat|travel|fly|drive|exercise|run|swim|"
+        r"work|lift|smoke|go|have sex)|(make|makes) sense|lytics|wake (\w+ )?\w+|escalate|"
+        r"consultant|call for \w+|(do|play|compete\w*)( \w+)? (sports?|football|soccer|rugby)|"
+        r"(tell|say to|inform|reassure) (the |my |this )?(patient|family)|(safe|fit|fine|"
+        r"ok(ay)?) (to|for) (discharge|operat\w+|surgery|anaesthe\w+|anesthe\w+|fly|drive|"
+        r"exercise|go home|sports?)|(go|send|sent) (\w+ )?home|fit(ness)?[- ]to[- ]\w+|(medical|"
+        r"fitness) certificate|driving licen[cs]e)\b",
         "that depends on symptoms, examination and history, none of which is in an ECG",
     ),
     Topic(
@@ -73,10 +68,9 @@ TOPICS = (
     Topic(
         "pump function, pressure or valves",
         r"\b(ejection fraction|lvef|\bef\b|cardiac output|blood pressure|bp|hypertension|"
-        r"wall motion|(heart|cardiac) size|heart (enlarged|dilated|big)|"
-        r"(enlarged|dilated|big) heart|cardiomegaly|valve|valvular|"
-        r"(aortic|mitral) (stenosis|regurgitation)|stenosis|"
-        r"how well .* pumps?|oxygen saturation|spo2)\b",
+        r"wall motion|(heart|cardiac) size|heart (enlarged|dilated|big)|(enlarged|dilated|"
+        r"big) heart|cardiomegaly|valve|valvular|(aortic|mitral) (stenosis|regurgitation)|"
+        r"stenosis|how well .* pumps?|oxygen saturation|spo2)\b",
         "an ECG shows electrical activity, not how well the heart pumps; echocardiography does",
     ),
     Topic(
@@ -121,9 +115,8 @@ TOPICS = (
     Topic(
         "the course",
         r"\b(prognos\w+|how long will|life expectancy|will (i|we|he|she|they|the patient|"
-        r"this patient|my \w+) "
-        r"(die|collapse|survive|have|get)|going to (die|arrest|collapse|crash)|survival|"
-        r"mortality)\b",
+        r"this patient|my \w+) (die|collapse|survive|have|get)|going to (die|arrest|collapse|"
+        r"crash)|survival|mortality)\b",
         "no outcome of one person can be read off one ECG",
     ),
     Topic(
@@ -140,23 +133,22 @@ TOPICS = (
 """The words decide: `ecg_llm.answer` declines such a question before any model is asked."""
 
 NOT_SOUGHT = re.compile(
-    r"\b(wellens('|s|'s)?( (sign|syndrome|pattern))?|de ?winter('s)?( (sign|pattern|complex))?|"
+    r"\b(wellens('|s|'s)?( (sign|syndrome|pattern))?|"
     r"epsilon( waves?)?|osborne?( waves?)?|j waves?|u waves?|(electrical )?alternans|s1 ?q3 ?t3|"
     r"tako ?tsubo|arv[cd]|(hypertrophic |dilated )?cardiomyopathy|ho?cm|amyloid\w*|torsades?|"
     r"multifocal atrial tachycardia|wandering (atrial )?pacemaker|ectopic atrial \w+|"
     r"sick sinus( syndrome)?|(sino-?atrial|sa) (block|exit block)|fragmented qrs|"
-    r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|"
-    r"(rv|right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|"
-    r"qrs[- ]t angle|coupling intervals?|compensatory pauses?|(uni|multi)focal\w*|"
-    r"(mono|poly)morphi\w+|(pp|p-p) intervals?|(r[- ]wave )?transition( zone)?|"
-    r"(counter[- ]?)?clockwise|av[- ]?nodal|re-?entr\w+|outflow tract|accessory pathway|"
-    r"(right (heart|ventricular)|rv) strain|"
+    r"(cardiac )?tamponade|pericardial effusion|hypothermia|hypercalc\w+|hypocalc\w+|(rv|"
+    r"right ventricular) (infarct\w*|mi|involvement)|athlete'?s'? heart|avn?rt|qrs[- ]t angle|"
+    r"coupling intervals?|compensatory pauses?|(uni|multi)focal\w*|(mono|poly)morphi\w+|(pp|"
+    r"p-p) intervals?|(r[- ]wave )?transition( zone)?|(counter[- ]?)?clockwise|av[- ]?nodal|"
+    r"re-?entr\w+|outflow tract|accessory pathway|(right (heart|ventricular)|rv) strain|"
     r"p[rq][- ](seg(ment)?( depression)?|depression)|dig(oxin|italis)? toxi\w+|r on t|aslanger|"
     r"av delay|strauss( criteria)?|fusion( beats?)?|captur(e|es|ing)( beats?)?|conduction ratio|"
-    r"(what|which) ratio|coarse|fine f|(up|down)[- ]?slop\w+|horizontal|conca\w+|convex\w*|"
-    r"(by |with )?(framingham|hodges|rautaharju)('s)?|"
-    r"(from )?which ventricle|(which|what) (focus|origin)|[rl]vot|"
-    r"south african flag|pardee|aberran\w+|(rate|tachycardia)[- ](related|dependent))\b",
+    r"(what|which) ratio|coarse|fine f|(up|down)[- ]?slop\w+|horizontal|conca\w+|convex\w*|(by |"
+    r"with )?(framingham|hodges|rautaharju)('s)?|(from )?which ventricle|(which|what) (focus|"
+    r"origin)|[rl]vot|south african flag|pardee|aberran\w+|(rate|tachycardia)[- ](related|"
+    r"dependent))\b",
     re.IGNORECASE,
 )
 """Signs that clinicians ask for and no criterion here looks for."""
@@ -187,11 +179,6 @@ _ELECTRICAL = re.compile(
 def topic_of(question: str) -> Topic | None:
     """Tell whether a question asks for something that no ECG tells.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-
     Returns
     -------
     Topic or None
@@ -214,11 +201,6 @@ def topic_of(question: str) -> Topic | None:
 
 def goes_beyond(text: str) -> str | None:
     """Find out whether a sentence affirms what no ECG tells, or a sign that nobody looked for.
-
-    Parameters
-    ----------
-    text : str
-        One sentence of a draft or an answer.
 
     Returns
     -------

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ecg_llm import wording
 from ecg_llm.findings.finding import Evidence
 from ecg_llm.leads import STANDARD_12
 
@@ -21,6 +20,37 @@ _DECIMALS = {"ms": 0, "bpm": 0, "/min": 0, "deg": 0, "Hz": 0, "%": 1, "mV": 2, "
 _DECIMALS |= {"mV·ms": 1, "mV/s": 1}
 RANGE_FROM = 3
 """Leads of one quantity from which their range is told in place of each value."""
+_SAID_AS = {
+    "P wave before the QRS": "P wave before {} beats",
+    "change from one RR to the next": "RR changes by {} from beat to beat",
+    "atrial waves between the beats": "atrial waves at {} between the beats",
+    "rate of the P waves": "P waves at {}",
+    "beats right after a spike": "{} beats right after a spike",
+    "beats with a spike 80 to 320 ms before": "{} beats with a spike 80 to 320 ms before the QRS",
+    "early beats of the usual shape": "{} early, of the usual shape",
+    "wide beats of another shape": "{} early and wide, of another shape",
+    "P waves without QRS": "{} P waves without QRS",
+    "ventricular beats in a row": "{} ventricular beats in a row",
+    "QRS duration over all leads": "QRS {}",
+    "QRS duration": "QRS {}",
+    "PR interval": "PR {}",
+    "Romhilt-Estes score": "Romhilt-Estes {}",
+}
+_FIRST = ("early beats of the usual shape", "wide beats of another shape")
+"""Of several beats the evidence shows the first."""
+_NAMES = {
+    "tallest upward QRS deflection": "R",
+    "deepest downward QRS deflection": "S",
+    "QTc (Fridericia)": "QTc",
+    "P amplitude, upward part": "P height",
+    "P amplitude, downward part": "P depth",
+    "T amplitude, downward part": "T depth",
+    "T amplitude": "T",
+}
+_OTHER_WAVE = re.compile(
+    r"> (?:(?P<times>[\d.]+) × )?(?P<name>[A-Za-z][\w', ]*?) \((?P<limit>[\d.]+) mV\)"
+)
+_LIMIT_OF_A_LEAD = re.compile(r"(more than [^:;,()]+): [\d.]+ mV")
 
 
 def number(value: float, unit: str, rule: str = "") -> str:
@@ -35,10 +65,6 @@ def number(value: float, unit: str, rule: str = "") -> str:
     rule : str
         A criterion beside it: a value next to its limit gets one more decimal, not to be read as
         the limit itself.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -71,10 +97,6 @@ def amount(value: float, unit: str, rule: str = "") -> str:
     unit, rule : str
         As in `number`.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> amount(-32.4, "deg"), amount(161.6, "ms"), amount(278.32, "/min")
@@ -97,10 +119,6 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     last : str
         Word before the last one.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> listing(["II", "III", "aVF"]), listing(["V1"])
@@ -116,14 +134,8 @@ def said_to_be(name: str, what: str) -> str:
 
     Parameters
     ----------
-    name : str
-        Its label.
     what : str
         What it is.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -138,15 +150,6 @@ def said_to_be(name: str, what: str) -> str:
 def sentence(text: str) -> str:
     """Begin with a capital and end with a full stop, leaving names as they are.
 
-    Parameters
-    ----------
-    text : str
-        A phrase.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> sentence("no P wave found"), sentence("aVL is flat.")
@@ -155,7 +158,7 @@ def sentence(text: str) -> str:
     text = text.strip()
     if not text.startswith(("aVR", "aVL", "aVF")):
         text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
+    return text if text.endswith((".", "!", "?", ":")) else text + "."
 
 
 def brief_reason(reason: str | None) -> str:
@@ -165,10 +168,6 @@ def brief_reason(reason: str | None) -> str:
     ----------
     reason : str or None
         Parts joined by semicolons.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -194,27 +193,71 @@ def _of_leads(leads: Sequence[str], what: str) -> str:
     return f"leads {listing(known)} {re.sub(r'^is', 'are', what)}"
 
 
-def evidence_phrase(item: Evidence, *, criterion: bool = True) -> str:
-    """Say one measured fact.
+def quantity_said(quantity: str, values: str) -> str:
+    """Say a quantity with its value as a report does.
 
     Parameters
     ----------
-    item : Evidence
-        The fact.
-    criterion : bool
-        Add the rule in brackets.
-
-    Returns
-    -------
-    str
+    quantity : str
+        As in an evidence item.
+    values : str
+        Value, unit and lead; several joined.
 
     Examples
     --------
-    >>> item = measured("R peak time", 54.2, "ms", lead="V1", criterion="> 50 ms")
-    >>> evidence_phrase(item)
-    'R peak time 54 ms in V1 (> 50 ms)'
+    >>> quantity_said("P wave before the QRS", "11 of 11"), quantity_said("QRS axis", "42°")
+    ('P wave before 11 of 11 beats', 'QRS axis 42°')
+    >>> quantity_said("wide beats of another shape", "3 of 12 beats at 1.76 s")
+    '3 of 12 beats early and wide, of another shape, the first at 1.76 s'
     """
-    return facts_phrase([item if criterion else replace(item, criterion="")], 1)
+    if quantity in _FIRST and " at " in values:
+        count, _, moment = values.partition(" at ")
+        first = "" if count.startswith("1 ") else "the first "
+        return f"{_SAID_AS[quantity].format(count)}, {first}at {moment}"
+    if quantity in _SAID_AS:
+        return _SAID_AS[quantity].format(values)
+    return f"{_NAMES.get(quantity, quantity)} {values}"
+
+
+def rule_said(criterion: str, *, limit: bool = True) -> str:
+    """Say a criterion as a report does.
+
+    Parameters
+    ----------
+    criterion : str
+        As in an evidence item.
+    limit : bool
+        Tell what another wave measures; not where the rule is told of several leads.
+
+    Examples
+    --------
+    >>> rule_said("> 2 × tallest upward QRS deflection (0.50 mV)"), rule_said("> 100/min")
+    ('more than 2 × R: 0.50 mV', '> 100/min')
+    >>> rule_said("≥ 0.3 mV, more than 10 × T: 0.67 mV", limit=False)
+    '≥ 0.3 mV, more than 10 × T'
+    """
+    told = criterion
+    if found := _OTHER_WAVE.fullmatch(criterion):
+        wave = _NAMES.get(found["name"], found["name"])
+        times = f"{found['times']} × " if found["times"] else ""
+        told = f"more than {times}{wave}: {found['limit']} mV"
+    return told if limit else _LIMIT_OF_A_LEAD.sub(r"\1", told)
+
+
+def before(quantity: str) -> str:
+    """Give the words that stand before the value of a quantity in a sentence.
+
+    Parameters
+    ----------
+    quantity : str
+        As in an evidence item.
+
+    Examples
+    --------
+    >>> before("atrial waves between the beats"), before("QRS axis")
+    ('atrial waves at', 'QRS axis')
+    """
+    return quantity_said(quantity, "\0").partition("\0")[0].strip()
 
 
 def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False) -> str:
@@ -222,16 +265,10 @@ def facts_phrase(evidence: Sequence[Evidence], shown: int, *, when: bool = False
 
     Parameters
     ----------
-    evidence : sequence of Evidence
-        The facts.
     shown : int
         Quantities to name, the first ones.
     when : bool
         Say when on the tracing, if it is a moment of it.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -254,14 +291,8 @@ def fact_groups(
 
     Parameters
     ----------
-    evidence : sequence of Evidence
-        The facts.
     when : bool
         As for `facts_phrase`.
-
-    Returns
-    -------
-    list of (tuple of Evidence, str)
     """
     rules: dict[Evidence, list[Evidence]] = {}
     for item in evidence:
@@ -270,8 +301,8 @@ def fact_groups(
     groups: dict[tuple[str, str], list[tuple[Evidence, list[str]]]] = {}
     told: dict[tuple[str, str], list[Evidence]] = {}
     for item, given in rules.items():
-        criteria = list(dict.fromkeys(wording.rule(one.criterion) for one in given))
-        key = item.quantity, wording.without_limit(criteria[0])
+        criteria = list(dict.fromkeys(rule_said(one.criterion) for one in given))
+        key = item.quantity, rule_said(criteria[0], limit=False)
         groups.setdefault(key, []).append((item, [rule for rule in criteria if rule]))
         told.setdefault(key, []).extend(given)
     out = []
@@ -279,7 +310,7 @@ def fact_groups(
         rule = _common_rule([criteria for _, criteria in members])
         values = _range([item for item, _ in members], rule) if not when else None
         values = values or listing([reading(item, rule, when=when) for item, _ in members])
-        phrase = f"{wording.said(key[0], values)}{f' ({rule})' if rule else ''}"
+        phrase = f"{quantity_said(key[0], values)}{f' ({rule})' if rule else ''}"
         out.append((tuple(told[key]), phrase))
     return out
 
@@ -288,7 +319,7 @@ def _common_rule(criteria: Sequence[list[str]]) -> str:
     """Join the rules that all facts of a group were held against; limits of one lead drop out."""
     if len(criteria) == 1:
         return tidy(", ".join(criteria[0]))
-    general = [[wording.without_limit(rule) for rule in rules] for rules in criteria]
+    general = [[rule_said(rule, limit=False) for rule in rules] for rules in criteria]
     shared = [rule for rule in general[0] if all(rule in rules for rules in general)]
     return tidy(", ".join(shared))
 
@@ -319,10 +350,6 @@ def leads_text(leads: Sequence[str]) -> str:
     leads : sequence of str
         At least one.
 
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> leads_text(["V4", "V5", "V6", "II"]), leads_text(["V2", "V1"])
@@ -348,16 +375,10 @@ def reading(item: Evidence, rule: str = "", *, when: bool = False) -> str:
 
     Parameters
     ----------
-    item : Evidence
-        The fact.
     rule : str
         A criterion beside it, as in `number`.
     when : bool
         Say when on the tracing, if it is a moment of it.
-
-    Returns
-    -------
-    str
     """
     if isinstance(item.value, str):
         # A sentence that begins with a symbol keeps it: "P, QRS and T", "I + III = II".
@@ -380,10 +401,6 @@ def tidy(criterion: str) -> str:
     ----------
     criterion : str
         Such as ``≤ -0.1 mV``.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -416,10 +433,6 @@ def measured(
         None where it was read from all leads together.
     criterion, source : str
         Reference and where it comes from.
-
-    Returns
-    -------
-    Evidence
     """
     return Evidence(
         lead=lead,

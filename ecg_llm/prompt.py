@@ -147,18 +147,12 @@ def build_from_facts(
     ----------
     question : str or None
         None asks for a report.
-    facts : sequence of Facts
-        Of the ECGs.
     records : sequence of ECGRecord
         The same ECGs; unused without the part ``tokens``.
     history : sequence of tuple of str
         Questions and answers that went before.
     parts : sequence of {"tokens", "values", "findings"}
         What is shown of each ECG.
-
-    Returns
-    -------
-    Prompt
     """
     if unknown := set(parts) - set(PARTS):
         raise ConfigError(
@@ -189,11 +183,6 @@ def build_from_facts(
 def facts_of(analysis: Analysis) -> Facts:
     """Give what texts on an analysed record are held against.
 
-    Parameters
-    ----------
-    analysis : Analysis
-        Of the record.
-
     Returns
     -------
     Facts
@@ -214,8 +203,6 @@ def describe(facts: Facts, *, parts: Sequence[Part] = PARTS) -> str:
 
     Parameters
     ----------
-    facts : Facts
-        Of the ECG.
     parts : sequence of str
         ``values`` and ``findings`` in any combination.
 
@@ -247,17 +234,7 @@ def describe(facts: Facts, *, parts: Sequence[Part] = PARTS) -> str:
 
 
 def value_words(facts: Facts) -> list[str]:
-    """Name the record-level values, those that could not be measured with their reason.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of the ECG.
-
-    Returns
-    -------
-    list of str
-    """
+    """Name the record-level values, those that could not be measured with their reason."""
     present = {code for code, found in facts.findings.items() if found.status == "present"}
     senseless = tuple(
         prefix for code, all_ in MEANINGLESS_IN.items() if code in present for prefix in all_
@@ -276,11 +253,6 @@ def value_words(facts: Facts) -> list[str]:
 
 def shown_findings(facts: Facts) -> list[Finding]:
     """Choose the findings that are shown, as a conclusion does: rhythm first, then by urgency.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of the ECG.
 
     Returns
     -------
@@ -354,13 +326,6 @@ def _waves_named(words: str) -> str:
 def asked_of(question: str, facts: Sequence[Facts]) -> str:
     """Say what is known of the findings and leads that a question names.
 
-    Parameters
-    ----------
-    question : str
-        In English.
-    facts : sequence of Facts
-        Of the ECGs.
-
     Returns
     -------
     str
@@ -391,17 +356,6 @@ def asked_of(question: str, facts: Sequence[Facts]) -> str:
 def status_words(code: str, facts: Facts) -> str:
     """Say whether a finding or family is present, and what decides it.
 
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    facts : Facts
-        Of the ECG.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> status_words("CLBBB", Facts())
@@ -429,14 +383,11 @@ def status_words(code: str, facts: Facts) -> str:
         rule = tidy(negated(item.criterion))
         # What one lead shows decides nothing where another may show the finding.
         local = item.lead is not None and own[0].section in ("qrs", "st-t", "chambers")
-        if _is_number(item.value) and item.value and not local and _PLAIN_RULE.fullmatch(rule):
+        number = isinstance(item.value, int | float) and item.value
+        if number and not local and _PLAIN_RULE.fullmatch(rule):
             fact = _waves_named(facts_phrase([replace(item, criterion=rule)], 1))
             return f"{label(code)} absent: {fact}"
     return f"{label(code)} absent"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def _waves(lead: str, facts: Facts) -> str:

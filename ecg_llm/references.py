@@ -55,16 +55,10 @@ def reference(name: str, age_years: float | None, sex: Sex | None) -> Reference:
 
     Parameters
     ----------
-    name : str
-        A name of `Measurements.values`.
     age_years : float or None
         The limits are those of adults; a patient known to be under 18 gets none.
     sex : str or None
         Decides the limit of the corrected QT.
-
-    Returns
-    -------
-    Reference
 
     Examples
     --------

@@ -8,16 +8,20 @@ evidence, quantities and lead quality are the same dataclasses that the earlier 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 from pydantic.json_schema import GenerateJsonSchema
 
 from ecg_llm.comparison import Comparison
 from ecg_llm.findings.finding import Evidence, Finding, Urgency
+from ecg_llm.phrases import sentence
 from ecg_llm.quality import LeadQuality, Suspicion, Verdict
 from ecg_llm.quantity import Quantity
 from ecg_llm.record import Sex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SCHEMA_VERSION = "1.3"
 """Major: a key was removed or changed its meaning. Minor: a key was added."""
@@ -115,6 +119,20 @@ class Claim(_Block):
     kind: ClaimKind = "description"
     """What it says: a description, a value, that findings are present, absent or unknown; told: a
     sentence of a language model that was checked."""
+
+    @classmethod
+    def of(
+        cls, text: str, evidence: Iterable[Evidence] = (), *, kind: ClaimKind = "description"
+    ) -> Claim:
+        """Say in a sentence what holds."""
+        return cls(text=sentence(text), status="supported", evidence=tuple(evidence), kind=kind)
+
+    @classmethod
+    def unknown(cls, text: str, evidence: Iterable[Evidence] = ()) -> Claim:
+        """Say in a sentence what could not be judged."""
+        return cls(
+            text=sentence(text), status="unverifiable", evidence=tuple(evidence), kind="unknown"
+        )
 
 
 class Section(_Block):
@@ -273,32 +291,12 @@ class Report(_Block):
     """This ECG beside an earlier one of the same patient; null without one."""
 
     def to_json(self, indent: int | None = None) -> str:
-        """Give the report as JSON text.
-
-        Parameters
-        ----------
-        indent : int, optional
-            Spaces a level; without it, one line.
-
-        Returns
-        -------
-        str
-        """
+        """Give the report as JSON text: one line, or ``indent`` spaces a level."""
         return self.model_dump_json(indent=indent)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read a report back.
-
-        Parameters
-        ----------
-        text : str
-            What `to_json` gave.
-
-        Returns
-        -------
-        Report
-        """
+        """Read back what `to_json` gave."""
         return cls.model_validate_json(text)
 
 

@@ -270,8 +270,9 @@ def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
     Returns
     -------
     list of (float, float), s
-        Stretches of at least a second; real tracings keep still for a tenth of one. None where
-        the leads rest at every turn, as in a recording without any noise between its beats.
+        Stretches of at least a second, and at the ends of a fifth of one; real tracings keep still
+        for a tenth. None where the leads rest at every turn, as in a recording without any noise
+        between its beats.
 
     Examples
     --------
@@ -292,7 +293,9 @@ def standstills(signal: FloatArray, fs: float) -> list[tuple[float, float]]:
     found = runs(signal) if len(found) else found
     if len(found) * STILL_EVERY_S > signal.shape[1] / fs:
         return []
-    return [(float(a / fs), float(b / fs)) for a, b in found if b - a >= fs]
+    n = signal.shape[1]
+    kept = [(a, b) for a, b in found if b - a >= fs or a == 0 or b == n]
+    return [(float(a / fs), float(b / fs)) for a, b in kept]
 
 
 @functools.lru_cache(maxsize=16)

@@ -20,14 +20,13 @@ from ecg_llm.phrases import (
     leads_text,
     listing,
     measured,
+    quantity_said,
     reading,
-    sentence,
     tidy,
 )
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
-from ecg_llm.vocabulary import NOT_DENIED_BESIDE
-from ecg_llm.wording import said
+from ecg_llm.vocabulary import NOT_DENIED_BESIDE, members
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -41,22 +40,18 @@ SHOWN_FACTS, SHOWN_OF_LEADS = 3, 2
 """Measured quantities a sentence names, and of findings read off leads; its evidence has all."""
 
 SAID_BY = {
-    "QWAVE": ("IMI", "ILMI", "IPMI", "IPLMI", "PMI", "LMI", "ASMI", "AMI", "ALMI"),
+    **{
+        code: members(code)[1:]
+        for code in ("SR", "PVC", "pause", "LPR", "2AVB", "LNGQT", "STD_", "ISC_")
+    },
+    "QWAVE": members("mi"),
     "VCLVH": ("LVH",),
     "lv_strain": ("LVH",),
     "STE_": ("stemi", "pericarditis", "brugada_1", "early_repolarization"),
-    "LPR": ("1AVB",),
     "LOWT": ("NDT",),
-    "2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1"),
     "PACE": ("atrial_pacing", "ventricular_pacing"),
     "left_axis": ("LAFB",),
     "right_axis": ("LPFB",),
-    "pause": ("long_pause",),
-    "PVC": ("pvc_couplet", "ventricular_run"),
-    "LNGQT": ("very_long_qt",),
-    "SR": ("STACH", "SBRAD", "SARRH"),
-    "ISC_": ("ISCAS", "ISCAN", "ISCAL", "ISCLA", "ISCIN", "ISCIL"),
-    "STD_": ("INJAS", "INJAL", "INJLA", "INJIN", "INJIL"),
 }
 """Findings the impression leaves out, as one of these says more; the sections hold them all."""
 
@@ -81,16 +76,8 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
 
     Parameters
     ----------
-    record : ECGRecord
-        For age and sex.
-    name : str
-        A name of `Measurements.values`.
     quantity : Quantity
         The measured value.
-
-    Returns
-    -------
-    Claim
     """
     entry = reference(name, record.age_years, record.sex)
     if quantity.value is None:
@@ -107,25 +94,11 @@ def value_claim(record: ECGRecord, name: str, quantity: Quantity) -> Claim:
     if quantity.spread is not None:
         evidence.append(measured(f"{entry.name} spread", quantity.spread, quantity.unit))
         text += f" (spread {amount(quantity.spread, quantity.unit)})"
-    return Claim(text=sentence(text), status="supported", evidence=tuple(evidence), kind="value")
+    return Claim.of(text, evidence, kind="value")
 
 
 def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> Iterator[Claim]:
-    """State several record-level values, those together that are unknown for the same reason.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        For age and sex.
-    measurements : Measurements
-        Of that record.
-    *names : str
-        Which values, in reading order; those that are not there are passed over.
-
-    Yields
-    ------
-    Claim
-    """
+    """State several record-level values, those together that are unknown for the same reason."""
     values = {name: measurements.values[name] for name in names if name in measurements.values}
     unknown: dict[str | None, list[str]] = {}
     for name, quantity in values.items():
@@ -141,22 +114,11 @@ def value_claims(record: ECGRecord, measurements: Measurements, *names: str) -> 
 def _unmeasured(names: Sequence[str], reason: str | None) -> Claim:
     """Say why values are unknown."""
     why = (reason or "").removesuffix(": not measured")
-    text = sentence(f"{listing(names)} could not be measured: {why}")
-    return Claim(text=text, status="unverifiable", kind="unknown")
+    return Claim.unknown(f"{listing(names)} could not be measured: {why}")
 
 
 def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
-    """State findings: the present one by one, the absent and the unknown by families.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        Those of one section.
-
-    Yields
-    ------
-    Claim
-    """
+    """State findings: the present one by one, the absent and the unknown by families."""
     present: dict[tuple[Evidence, ...] | str, list[Finding]] = {}
     absent: list[Finding] = []
     doubted: list[Finding] = []
@@ -174,7 +136,7 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
             case "unknown":
                 unknown.setdefault(brief_reason(finding.reason), []).append(finding)
     for alike in present.values():
-        yield present_claim(*alike)
+        yield stated_claim(*alike)
     known = {finding.code: finding for alike in present.values() for finding in alike}
     open_: dict[str, list[Finding]] = {}
     for finding in doubted:
@@ -183,55 +145,42 @@ def finding_claims(findings: Iterable[Finding]) -> Iterator[Claim]:
         met = finding.status == "unknown" and finding.has_facts
         open_.setdefault(_facts(finding) if met else finding.code, []).append(finding)
     for alike in open_.values():
-        yield doubtful_claim(*alike)
+        yield stated_claim(*alike)
     settled = [*(finding for alike in present.values() for finding in alike), *doubted]
     yield from _absent_claims(absent, {finding.code for finding in settled})
     for reason, group in unknown.items():
         names = family_names(group, kinds=True)
-        text = sentence(f"not judged ({reason}): {'; '.join(names)}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not judged ({reason}): {'; '.join(names)}")
 
 
 def _absent_claims(absent: list[Finding], present: Container[str]) -> Iterator[Claim]:
     """Deny what would matter and is not settled, in one sentence with the values that decide it."""
     denied = []
     evidence: list[Evidence] = []
-    for name, members in family_names(absent).items():
-        if _is_worth_denying(members, present):
-            item, _ = _decisive(members)
-            value = ruled_out(members)
+    for name, family in family_names(absent).items():
+        if _is_worth_denying(family, present):
+            item, _ = _decisive(family)
+            value = ruled_out(family)
             denied.append(f"no {name} ({value})" if value else f"no {name}")
             # One fact each: the findings of the report hold them all.
-            evidence += [item] if item else [i for f in members for i in f.evidence[:1]][:1]
+            evidence += [item] if item else [i for f in family for i in f.evidence[:1]][:1]
     if denied:
-        yield Claim(
-            text=sentence("; ".join(denied)),
-            status="supported",
-            evidence=tuple(dict.fromkeys(evidence)),
-            kind="absent",
-        )
+        yield Claim.of("; ".join(denied), dict.fromkeys(evidence), kind="absent")
 
 
 def denied_claim(finding: Finding) -> Claim:
-    """Deny a finding with what was measured against it.
-
-    Parameters
-    ----------
-    finding : Finding
-        Absent.
-
-    Returns
-    -------
-    Claim
-    """
+    """Deny a finding with what was measured against it."""
     facts = [
         replace(item, criterion=tidy(negated(item.criterion)))
         for item in finding.evidence
         if item.quantity != BY_ENCODER and isinstance(item.value, int | float)
     ]
     shown = facts_phrase(facts, SHOWN_OF_LEADS)
-    text = sentence(f"no {finding.label}: {shown}" if shown else f"no {finding.label}")
-    return Claim(text=text, status="supported", evidence=finding.evidence, kind="absent")
+    return Claim.of(
+        f"no {finding.label}: {shown}" if shown else f"no {finding.label}",
+        finding.evidence,
+        kind="absent",
+    )
 
 
 def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
@@ -260,18 +209,13 @@ def _is_worth_denying(members: list[Finding], present: Container[str]) -> bool:
 def ruled_out(members: Sequence[Finding]) -> str:
     """Give the value that rules a family out, with the limit that it keeps to.
 
-    Parameters
-    ----------
-    members : sequence of Finding
-        Absent.
-
     Returns
     -------
     str
         Empty if no single value does.
     """
     item, rule = _decisive(members)
-    return f"{said(item.quantity, reading(item, rule))}, {rule}" if item else ""
+    return f"{quantity_said(item.quantity, reading(item, rule))}, {rule}" if item else ""
 
 
 def _decisive(members: Sequence[Finding]) -> tuple[Evidence | None, str]:
@@ -287,57 +231,38 @@ def _decisive(members: Sequence[Finding]) -> tuple[Evidence | None, str]:
     return None, ""
 
 
-def present_claim(*findings: Finding) -> Claim:
-    """State present findings with the facts they rest on.
+def stated_claim(*findings: Finding) -> Claim:
+    """State findings with the facts they rest on, and their doubt if there is one.
 
     Parameters
     ----------
     *findings : Finding
-        Of status ``present``; several only if they rest on the same facts.
+        Present, or unknown with a doubt; several only if the same facts are told of them.
 
     Returns
     -------
     Claim
+        Supported if they are present, unverifiable if they stay open.
     """
     finding = findings[0]
-    facts = _facts(finding)
-    labels = "; ".join(finding.label for finding in findings)
-    text = sentence(f"{labels}: {facts}" if facts else labels)
-    return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
-
-
-def doubtful_claim(*findings: Finding) -> Claim:
-    """State findings on which criterion and encoder disagree, with what each of them says.
-
-    Parameters
-    ----------
-    *findings : Finding
-        Present or unknown, with a ``doubt``; several only if they are open, their criteria are met
-        and the same facts are told of them.
-
-    Returns
-    -------
-    Claim
-        Supported if it is stated nevertheless, unverifiable if it stays open.
-    """
-    finding = findings[0]
-    facts = _facts(finding)
-    stated = finding.status == "present"
+    evidence = dict.fromkeys(item for other in findings for item in other.evidence)
+    text = "; ".join([doubtful_name(finding), *(other.label for other in findings[1:])])
     doubt = finding.doubt
-    names = [doubtful_name(finding), *(other.label for other in findings[1:])]
-    evidence = tuple(dict.fromkeys(item for other in findings for item in other.evidence))
-    if len(findings) > 1:
+    if doubt and len(findings) > 1:
         by_encoder = {float(f.value or 0) for f in evidence if f.quantity == BY_ENCODER}
         shown = listing([f"{p:.2f}" for p in sorted(by_encoder)])
         gives = "probabilities" if len(by_encoder) > 1 else "a probability"
         doubt = f"the criteria are met, the encoder gives {gives} of {shown}"
-    text = f"{'; '.join(names)}, uncertain ({doubt})"
-    return Claim(
-        text=sentence(f"{text}: {facts}" if facts else text),
-        status="supported" if stated else "unverifiable",
-        evidence=evidence,
-        kind="present" if stated else "unknown",
-    )
+    text += f", uncertain ({doubt})" if doubt else ""
+    facts = _facts(finding)
+    return _as_sure(finding, f"{text}: {facts}" if facts else text, evidence)
+
+
+def _as_sure(finding: Finding, text: str, evidence: Iterable[Evidence]) -> Claim:
+    """Say of a finding that it is present, or that it stays open."""
+    if finding.status == "present":
+        return Claim.of(text, evidence, kind="present")
+    return Claim.unknown(text, evidence)
 
 
 def doubtful_name(finding: Finding) -> str:
@@ -347,29 +272,10 @@ def doubtful_name(finding: Finding) -> str:
     ----------
     finding : Finding
         Present, or unknown with a doubt.
-
-    Returns
-    -------
-    str
     """
     if finding.doubt is None:
         return finding.label
     return f"{'probable' if finding.status == 'present' else 'possible'} {finding.label}"
-
-
-def stated_claim(finding: Finding) -> Claim:
-    """State one finding, with its doubt if there is one.
-
-    Parameters
-    ----------
-    finding : Finding
-        Present, or unknown with a doubt.
-
-    Returns
-    -------
-    Claim
-    """
-    return doubtful_claim(finding) if finding.doubt else present_claim(finding)
 
 
 def _facts(finding: Finding) -> str:
@@ -378,23 +284,15 @@ def _facts(finding: Finding) -> str:
         return "; ".join(item.quantity for item in finding.evidence)
     shown = telling_facts(finding)
     if finding.urgency == "normal":  # the rules of what is normal are told beside it
-        shown = [item if "not " in item.criterion else _bare(item) for item in shown]
+        shown = [
+            item if "not " in item.criterion else replace(item, criterion="") for item in shown
+        ]
     count = SHOWN_OF_LEADS if finding.section in ("qrs", "st-t") else SHOWN_FACTS
     return facts_phrase(shown, count, when=finding.section in ("rhythm", "ectopy"))
 
 
 def telling_facts(finding: Finding) -> list[Evidence]:
-    """Choose the measured facts of a finding that tell something, the most telling first.
-
-    Parameters
-    ----------
-    finding : Finding
-        Any.
-
-    Returns
-    -------
-    list of Evidence
-    """
+    """Choose the measured facts of a finding that tell something, the most telling first."""
     facts = [item for item in finding.evidence if item.quantity != BY_ENCODER]
     facts = [item for item in facts if not _goes_without_saying(item, finding)]
     facts = [item for item in facts if item.value is not None] or facts
@@ -413,10 +311,6 @@ _SINUS_FACTS = (
 )
 
 
-def _bare(item: Evidence) -> Evidence:
-    return replace(item, criterion="")
-
-
 def _goes_without_saying(item: Evidence, finding: Finding) -> bool:
     """Whether a fact adds nothing to the P waves that were counted."""
     counted = any(other.quantity == P_BEFORE_QRS for other in finding.evidence)
@@ -425,11 +319,6 @@ def _goes_without_saying(item: Evidence, finding: Finding) -> bool:
 
 def concluded(findings: Iterable[Finding]) -> list[Finding]:
     """Choose what a conclusion names, most urgent first.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        All of a record.
 
     Returns
     -------
@@ -460,10 +349,6 @@ def said_by_another(finding: Finding, present: Mapping[str, Finding]) -> bool:
         Present.
     present : mapping of str to Finding
         All present ones by code.
-
-    Returns
-    -------
-    bool
     """
     others = (present[code] for code in SAID_BY.get(finding.code, ()) if code in present)
     return any(other.doubt is None or finding.doubt is not None for other in others)
@@ -491,17 +376,7 @@ def nothing_found(findings: Iterable[Finding]) -> str:
 
 
 def conclusion_claim(findings: Iterable[Finding]) -> Claim:
-    """Name what is concluded in one sentence, most urgent first.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        All of a record.
-
-    Returns
-    -------
-    Claim
-    """
+    """Name what is concluded in one sentence, most urgent first."""
     findings = tuple(findings)
     present = [finding for finding in concluded(findings) if finding.status == "present"]
     open_ = open_in_conclusion(findings)
@@ -519,17 +394,11 @@ def conclusion_claim(findings: Iterable[Finding]) -> Claim:
     if not (graver or normal or open_):
         words.append(nothing_found(findings).partition(";")[0])
     facts = tuple(dict.fromkeys(item for finding in named for item in finding.evidence))
-    text = sentence(f"Impression: {'; '.join(words)}")
-    return Claim(text=text, status="supported", evidence=facts, kind="present")
+    return Claim.of(f"Impression: {'; '.join(words)}", facts, kind="present")
 
 
 def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     """Choose the uncertain findings that a conclusion names: grave ones, or where it has no other.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        All of a record.
 
     Returns
     -------
@@ -541,7 +410,7 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
     open_ = [finding for finding in named if finding.status == "unknown"]
     if open_ or any(finding.urgency != "normal" or finding.code == "NORM" for finding in named):
         return open_
-    met = [f for f in findings if f.status == "unknown" and f.doubt and f.has_facts]
+    met = [finding for finding in findings if is_met(finding)]
     by_code = {finding.code: finding for finding in met}
     met = [finding for finding in met if not said_by_another(finding, by_code)]
     return [finding for finding in met if finding.urgency != "normal"][:MOST_OPEN]
@@ -550,18 +419,17 @@ def open_in_conclusion(findings: Iterable[Finding]) -> list[Finding]:
 def is_grave_doubt(finding: Finding) -> bool:
     """Tell whether a finding would be urgent, its criterion is met, and the encoder denies it.
 
-    Parameters
-    ----------
-    finding : Finding
-        Any.
-
     Returns
     -------
     bool
         Then it stays open, but somebody must look at it.
     """
-    open_ = finding.status == "unknown" and finding.doubt is not None
-    return open_ and finding.has_facts and finding.urgency in ALERTING
+    return is_met(finding) and finding.urgency in ALERTING
+
+
+def is_met(finding: Finding) -> bool:
+    """Tell whether a finding stays open though its criterion is met, as the encoder denies it."""
+    return finding.status == "unknown" and finding.doubt is not None and finding.has_facts
 
 
 def _is_too_wide(finding: Finding) -> bool:
@@ -569,14 +437,9 @@ def _is_too_wide(finding: Finding) -> bool:
 
     So does pre-excitation, whose QRS is rarely as wide: for it ST and T were not judged.
     """
-    if finding.status != "unknown" or finding.doubt is None or not finding.has_facts:
-        return False
-    if finding.code == "WPW":
-        return True
-    widths = [item.value for item in finding.evidence if item.quantity == _QRS]
-    return finding.code in BLOCKS and any(
-        float(width or 0) >= WIDE_MS + QRS_ERROR_MS for width in widths
-    )
+    widths = [float(item.value or 0) for item in finding.evidence if item.quantity == _QRS]
+    wide = finding.code in BLOCKS and max(widths, default=0.0) >= WIDE_MS + QRS_ERROR_MS
+    return is_met(finding) and (wide or finding.code == "WPW")
 
 
 _QRS = "QRS duration over all leads"
@@ -593,36 +456,25 @@ def impression_claim(finding: Finding, *, otherwise: bool = False) -> Claim:
 
     Parameters
     ----------
-    finding : Finding
-        Of status ``present``.
     otherwise : bool
         Whether lines of graver findings stand before it.
-
-    Returns
-    -------
-    Claim
     """
-    normal = finding.code == "NORM"
-    label = f"otherwise {finding.label}" if normal and otherwise else finding.label
+    name = doubtful_name(finding)
+    if finding.code == "NORM" and otherwise:
+        name = f"otherwise {name}"
     if finding.doubt:
-        word = "probable" if finding.status == "present" else "possible"
-        text = sentence(f"{word} {label}, uncertain ({finding.doubt})")
-        if normal and otherwise:
-            text = sentence(f"otherwise {word} {finding.label}, uncertain ({finding.doubt})")
-        return doubtful_claim(finding).model_copy(update={"text": text})
-    if normal:
-        text = sentence(label)
-        return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+        text = f"{name}, uncertain ({finding.doubt})"
+        return _as_sure(finding, text, dict.fromkeys(finding.evidence))
     facts = [item for item in finding.evidence if _is_telling(item, finding)]
     brackets = ""
-    if facts:
-        brackets = said(facts[0].quantity, reading(facts[0], facts[0].criterion))
+    if facts and finding.code != "NORM":
+        brackets = quantity_said(facts[0].quantity, reading(facts[0], facts[0].criterion))
     if finding.section == "technical":
         brackets = ", ".join(item.quantity for item in finding.evidence)
-    if finding.section in ("qrs", "st-t"):
+    if finding.section in _DECIDED_BY_LEADS:
         brackets = _signs(facts) or brackets
-    text = sentence(f"{finding.label} ({brackets})" if brackets else finding.label)
-    return Claim(text=text, status="supported", evidence=finding.evidence, kind="present")
+    text = f"{name} ({brackets})" if brackets else name
+    return Claim.of(text, finding.evidence, kind="present")
 
 
 def located_claims(findings: Iterable[Finding]) -> list[Claim]:
@@ -644,10 +496,9 @@ def located_claims(findings: Iterable[Finding]) -> list[Claim]:
         if signs:
             alike.setdefault(signs, []).append(finding)
     return [
-        Claim(
-            text=sentence(f"{'; '.join(map(doubtful_name, those))}: {signs}"),
-            status="supported",
-            evidence=tuple(dict.fromkeys(item for one in those for item in one.evidence)),
+        Claim.of(
+            f"{'; '.join(map(doubtful_name, those))}: {signs}",
+            dict.fromkeys(item for one in those for item in one.evidence),
             kind="present",
         )
         for signs, those in alike.items()

@@ -13,6 +13,8 @@ LEVEL = 0.5
 """A wave begins and ends in a lead where the net is undecided: the median of many readers."""
 SHORTEST_S = (0.024, 0.024, 0.040)
 """Shorter runs of P, QRS, T are ripples of the net, not waves."""
+END_S = 0.02
+"""A wave so near to an end of the record counts as cut by it."""
 _BRIDGE_S = 0.032
 """Gaps within one wave (notches, fragmented QRS) that are closed."""
 _REACH_S = 0.06
@@ -82,7 +84,7 @@ def find_runs(probability: FloatArray, levels: FloatArray) -> Runs:
     -------
     Runs
         ``row`` counts the waves of the first lead, then those of the second. Runs that are cut by
-        an end or shorter than `SHORTEST_S` are left out.
+        an end, or nearly so, or shorter than `SHORTEST_S` are left out.
     """
     n_leads, n_waves, n = probability.shape
     above = np.zeros((n_leads, n_waves, n + 2), bool)
@@ -94,7 +96,9 @@ def find_runs(probability: FloatArray, levels: FloatArray) -> Runs:
     new = np.ones(len(row) + 1, bool)
     new[1:-1] = (row[1:] != row[:-1]) | (first[1:] - last[:-1] > _BRIDGE_S * NET_FS)
     row, first, last = row[new[:-1]], first[new[:-1]], last[new[1:]]
-    whole = (first > 0) & (last < n)  # a wave cut by an end of the record has no true boundary
+    # A wave that an end of the record cuts has no true boundary; the net sees it end before.
+    margin = round(END_S * NET_FS)
+    whole = (first > margin) & (last < n - margin)
     row, first, last = row[whole], first[whole], last[whole]
     values = probability.ravel()
     start, stop = row * n + first, row * n + last

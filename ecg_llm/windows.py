@@ -17,10 +17,23 @@ WORK_FS = 500.0
 """Amplitudes are read at this rate, so that a peak between two slow samples is not lost."""
 BEFORE_S, AFTER_S = 0.45, 0.75
 """What a window holds around the beat."""
-_QRS_ON, _P_OFF = FIDUCIALS.index("qrs_on"), FIDUCIALS.index("p_off")
+_QRS_ON, _QRS_OFF, _P_OFF = (FIDUCIALS.index(name) for name in ("qrs_on", "qrs_off", "p_off"))
+_CALM_S = 0.020
+"""A period of the mains: P and T of an average over it are no taller for the hum upon them."""
 _MAX_SHIFT = 12
 _ALIGN_S = 0.10
 """Around the centre of a QRS: the part by which beats are aligned."""
+_WAY = np.arange(16) / 16
+"""Places between two points of the isoelectric line."""
+_HERMITE = np.stack(
+    [
+        (1 + 2 * _WAY) * (1 - _WAY) ** 2,
+        (3 - 2 * _WAY) * _WAY**2,
+        _WAY * (1 - _WAY) ** 2,
+        (_WAY - 1) * _WAY**2,
+    ]
+)
+"""What each point and each slope there counts at those places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +89,8 @@ class BeatWindows:
         Returns
         -------
         BeatWindows
-            One beat. A fiducial is missing that fewer than half of the beats have, of those that
-            the lead shows.
+            One beat, averaged over a period of the mains outside its QRS. A fiducial is missing
+            that fewer than half of the beats have, of those that the lead shows.
         """
         pooled = np.flatnonzero(chosen)
         fiducials = self.fiducials_s.take(pooled, axis=1)
@@ -86,12 +99,26 @@ class BeatWindows:
         shown = np.isfinite(centre).sum(axis=1)[:, None]
         middle = nanmedian(fiducials, axis=1)
         middle[np.isfinite(fiducials).sum(axis=1) < 0.5 * shown] = np.nan
+        beat = nanmedian(signal, axis=1)
+        begin, end = (middle[:, k, None] for k in (_QRS_ON, _QRS_OFF))
+        steep = (self.times_s > begin - _CALM_S / 2) & (self.times_s < end + _CALM_S)
         return replace(
             self,
-            signal=nanmedian(signal, axis=1)[:, None],
+            signal=np.where(steep, beat, _calm(beat))[:, None],
             centres_s=np.zeros(1),
             fiducials_s=middle[:, None],
         )
+
+
+def _calm(rows: FloatArray) -> FloatArray:
+    """Average over `_CALM_S`; the ends stay as they are."""
+    half = round(_CALM_S * WORK_FS / 2)
+    weight = np.full(2 * half + 1, 1 / (2 * half), np.float32)
+    weight[[0, -1]] /= 2
+    calm = rows.copy()
+    views = np.lib.stride_tricks.sliding_window_view(rows, len(weight), axis=1)
+    calm[:, half:-half] = views @ weight
+    return calm
 
 
 def align_beats(signal: FloatArray, fs: float, r_s: Array) -> npt.NDArray[np.int64]:
@@ -153,8 +180,8 @@ def with_typical(windows: BeatWindows, chosen: npt.NDArray[np.bool_]) -> BeatWin
 def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
     """Cut out and align the beats of a record.
 
-    The isoelectric line runs straight from one beat's PR segment (or, without a P wave, the
-    moments before the QRS) to the next.
+    The isoelectric line is a cubic curve through each beat's PR segment (or, without a P wave, the
+    moments before the QRS).
 
     Parameters
     ----------
@@ -170,6 +197,7 @@ def cut_beats(record: ECGRecord, delineation: Delineation) -> BeatWindows:
     References
     ----------
     .. [1] CSE Working Party. Eur Heart J 1985;6:815-825 (reference levels of wave amplitudes).
+    .. [2] Meyer CR, Keiser HN. Comput Biomed Res 1977;10:459-470 (cubic curves for the baseline).
     """
     rows = [record.leads.index(lead) for lead in delineation.leads]
     signal, fs = _at_work_rate(record.signal[rows], record.fs)
@@ -209,7 +237,7 @@ def _at_work_rate(signal: FloatArray, fs: float) -> tuple[FloatArray, float]:
 def _with_global_qrs(delineation: Delineation) -> Array:
     """Copy the fiducials; where a lead's QRS has no limits, those of all leads stand in."""
     fiducials = delineation.times_s.copy()
-    for k in (_QRS_ON, FIDUCIALS.index("qrs_off")):
+    for k in (_QRS_ON, _QRS_OFF):
         fiducials[..., k] = np.where(
             np.isnan(fiducials[..., k]), delineation.global_s[:, k], fiducials[..., k]
         )
@@ -217,7 +245,7 @@ def _with_global_qrs(delineation: Delineation) -> Array:
 
 
 def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
-    """Draw the isoelectric line through the ends of the PR segments."""
+    """Draw the isoelectric line through the ends of the PR segments, bent where it wanders."""
     n = signal.shape[1]
     known = np.isfinite(fiducials[..., _QRS_ON])
     onset, p_off = np.where(known, fiducials[..., _QRS_ON], 0), fiducials[..., _P_OFF]
@@ -236,9 +264,27 @@ def _isoelectric(signal: FloatArray, fs: float, fiducials: Array) -> FloatArray:
     middle = (first + last) / 2
     line = np.full_like(signal, np.nan)
     at = np.arange(n, dtype=np.float64)
-    for i in np.flatnonzero(there.any(axis=1)):
-        line[i] = np.interp(at, middle[i, there[i]], level[i, there[i]])
+    alike = [np.arange(len(signal))] if there.all() else np.flatnonzero(there.any(axis=1))[:, None]
+    for group in alike:
+        chosen = there[group[0]]
+        xs, ys = _curves(middle[group][:, chosen], level[group][:, chosen])
+        for i, x, y in zip(group, xs, ys, strict=True):
+            line[i] = np.interp(at, x, y)
     return line
+
+
+def _curves(x: Array, y: Array) -> tuple[Array, Array]:
+    """Bend the way between the points of each row, so that it has no corners (Catmull-Rom)."""
+    step = np.diff(x)
+    if step.shape[1] < 2:
+        return x, y
+    slope = np.diff(y) / step
+    across = (slope[:, :-1] * step[:, 1:] + slope[:, 1:] * step[:, :-1]) / (x[:, 2:] - x[:, :-2])
+    leans = np.concatenate([slope[:, :1], across, slope[:, -1:]], axis=1)
+    parts = np.stack([y[:, :-1], y[:, 1:], step * leans[:, :-1], step * leans[:, 1:]], axis=-1)
+    xs = (x[:, :-1, None] + step[..., None] * _WAY).reshape(len(x), -1)
+    ys = (parts @ _HERMITE).reshape(len(x), -1)
+    return np.append(xs, x[:, -1:], axis=1), np.append(ys, y[:, -1:], axis=1)
 
 
 def _without_nan(signal: FloatArray) -> FloatArray:

@@ -56,16 +56,7 @@ class Answer:
 class Answering:
     """Gives reports and answers, as many at a time as the settings allow.
 
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    engine : EngineHost or None
-        Runs the language model; without it everything is measured.
-    metrics : Metrics
-        Counts tokens and verdicts.
-    gate : Gate
-        Counts who waits for the engine.
+    Without an engine everything is measured.
     """
 
     def __init__(
@@ -88,32 +79,13 @@ class Answering:
         return MEASURED if self.engine is None else self.engine.name
 
     def models(self) -> list[str]:
-        """Give the names that a client can ask for.
-
-        Returns
-        -------
-        list of str
-        """
+        """Give the names that a client can ask for."""
         return list(dict.fromkeys([self.model_name, MEASURED]))
 
     def chosen(self, call: Call, name: str | None) -> str:
         """Find the model that a client asks for, and take a place in its queue.
 
-        Parameters
-        ----------
-        call : Call
-            Whose request it is.
-        name : str or None
-            As it names it; ``default`` or nothing takes the server's own.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        ServeError
-            If there is no such model, it is away, or too many wait for it.
+        ``default`` or nothing takes the server's own.
         """
         if name in (None, "default"):
             name = self.model_name
@@ -137,30 +109,7 @@ class Answering:
         question: str | None = None,
         earlier: Analysis | None = None,
     ) -> Report:
-        """Write a report.
-
-        Parameters
-        ----------
-        call : Call
-            Whose it is.
-        found : Analysis
-            Of the ECG.
-        model : str
-            From `chosen`.
-        question : str, optional
-            What the narrative should answer.
-        earlier : Analysis, optional
-            Of an earlier ECG of the same patient.
-
-        Returns
-        -------
-        Report
-
-        Raises
-        ------
-        ServeError
-            If the engine went away meanwhile, or it took too long.
-        """
+        """Write a report; one without question and earlier ECG is written once a model."""
         plain = question is None and earlier is None
         if plain and model in (written := self._written.setdefault(found, {})):
             return written[model]
@@ -192,22 +141,8 @@ class Answering:
     ) -> AsyncGenerator[Sentence]:
         """Answer the last message of a conversation, one checked sentence after the other.
 
-        Parameters
-        ----------
-        call : Call
-            Whose it is.
-        answer : Answer
-            Filled with what is given.
-        history : sequence of (role, text)
-            User and assistant by turns.
-        found : sequence of Analysis
-            Of the ECGs, oldest first; none gives a sentence that asks for one.
-        max_new_tokens : int
-            Longest draft.
-
-        Yields
-        ------
-        Sentence
+        ``answer`` is filled with what is given. ECGs come oldest first; without any, a sentence
+        asks for one.
         """
         if not found:
             from ecg_llm.ground.sentence import Sentence
@@ -273,32 +208,15 @@ class Answering:
     ) -> AsyncGenerator[T]:
         """Give what a thread makes, one by one; it stops when nobody listens any more."""
         loop = asyncio.get_running_loop()
-        made: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-
-        def put(kind: str, value: Any = None) -> None:
-            loop.call_soon_threadsafe(made.put_nowait, (kind, value))
-
-        def pump() -> None:
-            try:
-                for item in items():
-                    if stop.is_set():
-                        return
-                    put("item", item)
-                put("end")
-            except Exception as error:
-                put("error", error)
-
-        loop.run_in_executor(self._threads, pump)
         end = loop.time() + self._settings.answer_s
+        iterator, over = items(), object()
         try:
             while True:
-                kind, value = await asyncio.wait_for(made.get(), end - loop.time())
-                if kind == "item":
-                    yield value
-                elif kind == "error":
-                    raise value
-                else:
+                coming = loop.run_in_executor(self._threads, next, iterator, over)
+                item: Any = await asyncio.wait_for(coming, end - loop.time())
+                if item is over:
                     return
+                yield item
         except TimeoutError:
             raise TookTooLongError("The answer was not ready in time.") from None
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -44,25 +43,10 @@ DESCRIPTION = (
 
 
 def create_app(settings: Settings, load_model: Callable[[], TextModel] | None = None) -> FastAPI:
-    """Make the server.
+    """Make the server; its reader processes start and end with its lifespan.
 
-    Parameters
-    ----------
-    settings : Settings
-        What it is told at its start.
-    load_model : callable, optional
-        Gives the language model, instead of the one that the settings name; picklable.
-
-    Returns
-    -------
-    FastAPI
-        Its reader processes start and end with its lifespan; ``app.state.server`` holds its
-        parts.
-
-    Raises
-    ------
-    ConfigError
-        If the settings are not safe or cannot work.
+    ``app.state.server`` holds its parts. ``load_model`` is picklable and gives the language model,
+    instead of the one that the settings name.
     """
     settings.check()
     pool = WorkerPool(settings)
@@ -106,7 +90,6 @@ def create_app(settings: Settings, load_model: Callable[[], TextModel] | None = 
         try:
             yield
         finally:
-            gate.draining = True
             server.intake.close()
             server.answering.close()
             pool.close()
@@ -150,9 +133,6 @@ def _engine(settings: Settings, load_model: Callable[[], TextModel] | None) -> E
                 "FOLDER, or --engine none for the measured report alone."
             )
         return None
-    at_server = (settings.model or "").startswith(("http://", "https://"))
-    if settings.model is not None and not at_server and not Path(settings.model).is_dir():
-        raise ConfigError(f"--model {settings.model}: no such folder.")
     spec = EngineSpec(model=settings.model, kind=settings.engine, arguments=settings.vllm)
     spec.check()
     return EngineHost(spec.load, concurrent=spec.concurrent)
@@ -210,15 +190,8 @@ def _add_watching(app: FastAPI, server: Server) -> None:
             "readers": server.pool.ready > 0,
             "engine": "none" if engine is None else engine.state,
             "audit": server.audit.ping(),
-            "draining": server.gate.draining,
         }
-        ready = (
-            parts["readers"]
-            and parts["engine"] in ("none", "ready")
-            and parts["audit"]
-            and not parts["draining"]
-        )
-        if ready:
+        if parts["readers"] and parts["engine"] in ("none", "ready") and parts["audit"]:
             return JSONResponse({"status": "ready", **parts})
         call_of(request).outcome = UnavailableError.kind
         later = {"retry-after": str(UnavailableError.retry_after_s)}

@@ -18,25 +18,10 @@ _IMAGE_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/bmp": "bmp"}
 
 
 def uploads_of(messages: Sequence[Message], most: int) -> list[Upload]:
-    """Collect the recordings of a conversation.
+    """Collect the recordings of a conversation, each once, in its order.
 
-    Parameters
-    ----------
-    messages : sequence of Message
-        The conversation.
-    most : int
-        Recordings allowed.
-
-    Returns
-    -------
-    list of Upload
-        In the order of the conversation, each once. Files of one message whose names differ only
-        in their endings (``a.hea`` and ``a.dat``) are one recording.
-
-    Raises
-    ------
-    BadRequestError
-        If a part is not data, or there are too many.
+    Files of one message whose names differ only in their endings (``a.hea`` and ``a.dat``) are one
+    recording.
     """
     found: dict[str, Upload] = {}
     for message in messages:

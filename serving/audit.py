@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,18 +62,7 @@ class Entry:
 
 
 class AuditLog:
-    """A table in SQLite or PostgreSQL.
-
-    Parameters
-    ----------
-    url : str
-        As SQLAlchemy reads it: ``sqlite:///audit.db``, ``postgresql+psycopg://…``.
-
-    Raises
-    ------
-    ConfigError
-        If the database cannot be reached.
-    """
+    """A table in SQLite or PostgreSQL, at a URL as SQLAlchemy reads it."""
 
     def __init__(self, url: str) -> None:
         import sqlalchemy as sql
@@ -87,16 +77,15 @@ class AuditLog:
             ) from None
         shown = parsed.render_as_string(hide_password=True)
         lite = parsed.get_backend_name() == "sqlite"
-        # Values never stand in what SQLAlchemy says of an error.
-        kwargs: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
         self._sql = sql
         self._table = _table(sql)
         # SQLite takes one writer at a time; PostgreSQL needs no such care.
-        self._lock = threading.Lock() if lite else None
+        self._lock = threading.Lock() if lite else nullcontext()
         try:
             if lite and parsed.database and parsed.database != ":memory:":
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._engine = sql.create_engine(url, **kwargs)
+            # Values never stand in what SQLAlchemy says of an error.
+            self._engine = sql.create_engine(url, hide_parameters=True, pool_pre_ping=True)
             if lite:
                 sql.event.listen(self._engine, "connect", _wal)
             self._table.metadata.create_all(self._engine)
@@ -107,40 +96,12 @@ class AuditLog:
             ) from None
 
     def begin(self, entry: Entry) -> None:
-        """Write that a request is about to be served.
-
-        Parameters
-        ----------
-        entry : Entry
-            The request.
-
-        Raises
-        ------
-        UnavailableError
-            If it cannot be written: what is not logged is not served.
-        """
+        """Write that a request is about to be served; what cannot be written is not served."""
         values = {**vars(entry), "inputs": " ".join(entry.inputs)}
         self._run(self._table.insert().values(**values))
 
     def end(self, request_id: str, *, outcome: str, status: int, ms: float) -> None:
-        """Write what became of it.
-
-        Parameters
-        ----------
-        request_id : str
-            As at its beginning.
-        outcome : str
-            ``ok`` or the kind of error.
-        status : int
-            HTTP status.
-        ms : float, ms
-            How long it took.
-
-        Raises
-        ------
-        UnavailableError
-            If it cannot be written.
-        """
+        """Write what became of it: ``ok`` or the kind of error, HTTP status and milliseconds."""
         table = self._table
         self._run(
             table.update()
@@ -149,18 +110,7 @@ class AuditLog:
         )
 
     def entries(self, limit: int = 100) -> Sequence[Entry]:
-        """Give the newest entries.
-
-        Parameters
-        ----------
-        limit : int
-            How many at most.
-
-        Returns
-        -------
-        sequence of Entry
-            Newest first.
-        """
+        """Give the newest entries, newest first."""
         query = self._table.select().order_by(self._table.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
@@ -189,12 +139,8 @@ class AuditLog:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            if self._lock is None:
-                with self._engine.begin() as connection:
-                    connection.execute(statement)
-            else:
-                with self._lock, self._engine.begin() as connection:
-                    connection.execute(statement)
+            with self._lock, self._engine.begin() as connection:
+                connection.execute(statement)
         except SQLAlchemyError:
             raise UnavailableError(
                 "The audit log cannot be written, so nothing is served; try again later."

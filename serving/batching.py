@@ -36,17 +36,8 @@ class _Answer:
 
 
 class BatchedModel:
-    """A checkpoint through transformers whose callers share its batches.
+    """A checkpoint through transformers whose callers share its batches of ``most_rows`` answers.
 
-    Parameters
-    ----------
-    model : TransformersModel
-        What answers.
-    most_rows : int
-        Answers in one batch.
-
-    Notes
-    -----
     A prompt is read by itself, so that what it says does not hang on its neighbours; from its
     first token on its cache stands as one row of the batch, filled up on the left.
     """
@@ -73,11 +64,6 @@ class BatchedModel:
             yield from trimmed(_told(answer))
         finally:
             answer.left = True
-
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end."""
-        with self._lock:
-            return self._model.score(prompt, answers)
 
     def _ask(self, prompt: Prompt, room: int) -> _Answer:
         answer = _Answer(prompt, room)

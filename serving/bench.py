@@ -79,12 +79,7 @@ class ServeBench(Result):
         return sum(n for status, n in self.statuses.items() if status not in ("200", "429"))
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         counts = ", ".join(f"{status}: {n}" for status, n in sorted(self.statuses.items()))
         lines = [
             f"{self.clients} clients for {self.seconds:.0f} s, model {self.model}",
@@ -111,30 +106,10 @@ def bench_serve(
     workers: int | None = None,
     queue: int = 64,
 ) -> ServeBench:
-    """Start a server and ask it from many clients at once.
+    """Start a server and ask it from many clients at once, each its next when it has its answer.
 
-    Parameters
-    ----------
-    clients : int
-        Requests at one time, at most 256; each client sends its next when it has its answer.
-    seconds : float, s
-        How long, at most an hour.
-    chat_share : float
-        Share of the requests that are questions; the others ask for reports. Every request brings
-        an ECG of its own, so that nothing is remembered.
-    model, engine : str
-        As for ``ecgllm serve``.
-    workers, queue : int
-        As for ``ecgllm serve``.
-
-    Returns
-    -------
-    ServeBench
-
-    Raises
-    ------
-    ConfigError
-        If more is asked for than is allowed, or the server does not start.
+    ``chat_share`` of the requests are questions; the others ask for reports. Every request brings
+    an ECG of its own, so that nothing is remembered. The rest is as for ``ecgllm serve``.
     """
     if not 1 <= clients <= MOST_CLIENTS or not 0 < seconds <= MOST_SECONDS:
         raise ConfigError(
@@ -158,7 +133,7 @@ class _Load:
     def __init__(self, url: str, pid: int, chat_share: float) -> None:
         self._url = url
         self._pid = pid
-        self._chat_every = round(1 / chat_share) if chat_share > 0 else 0
+        self._chat_share = chat_share
         self._statuses: Counter[str] = Counter()
         self._latencies: dict[str, list[float]] = {}
         self._stages: dict[str, dict[str, list[float]]] = {}
@@ -187,7 +162,7 @@ class _Load:
 
         while time.monotonic() < end:
             self._n += 1
-            chat = self._chat_every and self._n % self._chat_every == 0
+            chat = is_chat(self._n, self._chat_share)
             begun = time.perf_counter()
             try:
                 answer = await (self._chat(client) if chat else self._report(client))
@@ -273,6 +248,17 @@ class _Ecgs:
         return packed.getvalue()
 
 
+def is_chat(number: int, share: float) -> bool:
+    """Whether the request of a number, from 1 on, is a question, so that a share of them is.
+
+    Examples
+    --------
+    >>> [is_chat(n, 0.75) for n in (1, 2, 3, 4)]
+    [False, True, True, True]
+    """
+    return int(number * share) > int((number - 1) * share)
+
+
 def _timing(header: str) -> Iterator[tuple[str, float]]:
     """Read a Server-Timing header."""
     for part in header.split(","):
@@ -291,18 +277,7 @@ def _spread(times: list[float]) -> dict[str, float]:
 
 
 def tree_memory_mb(pid: int) -> float:
-    """Add up the memory of a process and all below it.
-
-    Parameters
-    ----------
-    pid : int
-        The process.
-
-    Returns
-    -------
-    float, MB
-        Resident; what processes share counts in each.
-    """
+    """Add up the resident memory of a process and all below it; what they share counts in each."""
     total, todo = 0.0, [pid]
     page_mb = os.sysconf("SC_PAGE_SIZE") / 2**20
     while todo:

@@ -78,12 +78,7 @@ class EngineBench(Result):
     rows: tuple[Throughput, ...]
 
     def render(self) -> str:
-        """Give the result as text.
-
-        Returns
-        -------
-        str
-        """
+        """Give the result as text."""
         names = list(dict.fromkeys(row.engine for row in self.rows))
         prompt, ecg, answer = self.rows[0].tokens
         speed = {(row.engine, row.concurrent): row.answers_per_second for row in self.rows}
@@ -116,33 +111,10 @@ def bench_engines(
     rounds: int = 8,
     ecgs: int = 8,
 ) -> EngineBench:
-    """Time engines on the same model and prompts, one after the other.
+    """Time engines on the same model and prompts, one after the other; all beside the first.
 
-    Parameters
-    ----------
-    model : str or None
-        Checkpoint; None for the bundled one.
-    engines : sequence of str
-        ``plain`` (transformers, one answer after the other), ``transformers``, ``vllm``,
-        ``onnx``; the others are set beside the first.
-    concurrent : sequence of int
-        Requests at one time, at most 128.
-    max_new_tokens : int
-        Longest answer.
-    rounds : int
-        Answers that each of the askers waits for, after one more that is not timed.
-    ecgs : int
-        Different ECGs that are asked about, by turns. An engine may keep what it has read of a
-        prompt, as vLLM does; with as many ECGs as there are answers, nothing comes twice.
-
-    Returns
-    -------
-    EngineBench
-
-    Raises
-    ------
-    ConfigError
-        If an engine does not start.
+    Of ``rounds`` answers that each asker waits for, after one that is not timed. An engine may keep
+    what it has read of a prompt, as vLLM does; with as many ECGs as answers nothing comes twice.
     """
     if not all(1 <= n <= MOST_CONCURRENT for n in concurrent):
         raise ConfigError(f"1 to {MOST_CONCURRENT} requests at one time are allowed.")

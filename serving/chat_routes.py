@@ -21,7 +21,7 @@ from ecg_llm.serving.chat_types import ChatRequest, Message, NamedTool
 from ecg_llm.serving.errors import BadRequestError, ServeError
 from ecg_llm.serving.guard import call_of, error_body
 from ecg_llm.serving.server import ERRORS, Server
-from ecg_llm.serving.structured import DEFAULT, Unfillable, fill
+from ecg_llm.serving.structured import DEFAULT, Unfillable, check, fill
 from ecg_llm.serving.uploads import checked, read_json
 
 if TYPE_CHECKING:
@@ -42,39 +42,29 @@ class _Asked:
     id: str
     created: int
 
-    @property
-    def form(self) -> tuple[str | None, Any] | None:
-        """The form the answer is to have: name of a function or None, and its JSON Schema."""
-        choice, tools = self.request.tool_choice, self.request.tools or []
-        if choice == "required" and tools:
-            return tools[0].function.name, tools[0].function.parameters or {"type": "object"}
-        if isinstance(choice, NamedTool):
-            for tool in tools:
-                if tool.function.name == choice.function.name:
-                    return tool.function.name, tool.function.parameters or {"type": "object"}
-            raise BadRequestError("tool_choice names no function of tools.")
-        wanted = self.request.response_format
-        if wanted is None or wanted.type == "text":
-            return None
-        if wanted.type == "json_object":
-            return None, DEFAULT
-        if wanted.json_schema is None or wanted.json_schema.schema_ is None:
-            raise BadRequestError("response_format of type json_schema needs json_schema.schema.")
-        return None, wanted.json_schema.schema_
+
+def _form(request: ChatRequest) -> tuple[str | None, Any] | None:
+    """Give the form the answer is to have: name of a function or None, and its JSON Schema."""
+    choice, tools = request.tool_choice, request.tools or []
+    if choice == "required" and tools:
+        return tools[0].function.name, tools[0].function.parameters or {"type": "object"}
+    if isinstance(choice, NamedTool):
+        for tool in tools:
+            if tool.function.name == choice.function.name:
+                return tool.function.name, tool.function.parameters or {"type": "object"}
+        raise BadRequestError("tool_choice names no function of tools.")
+    wanted = request.response_format
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return None, DEFAULT
+    if wanted.json_schema is None or wanted.json_schema.schema_ is None:
+        raise BadRequestError("response_format of type json_schema needs json_schema.schema.")
+    return None, wanted.json_schema.schema_
 
 
 def chat_router(server: Server) -> APIRouter:
-    """Make the routes.
-
-    Parameters
-    ----------
-    server : Server
-        What they work with.
-
-    Returns
-    -------
-    APIRouter
-    """
+    """Make the routes."""
     router = APIRouter(prefix="/v1", tags=["Chat"], responses=ERRORS)
     body = {"content": {"application/json": {"schema": ChatRequest.model_json_schema()}}}
 
@@ -94,11 +84,14 @@ def chat_router(server: Server) -> APIRouter:
     async def completions(request: Request) -> Response:
         call = call_of(request)
         value = await read_json(request, server.settings, server.gate, call)
-        asked = await _read(server, call, checked(ChatRequest, value))
+        wanted = checked(ChatRequest, value)
+        form = _form(wanted)
+        if form is not None:  # a form that cannot be filled is refused before anything is read
+            check(form[1])
+        asked = await _read(server, call, wanted)
         sentences = server.answering.sentences(
             call, asked.answer, asked.history, asked.found, asked.max_new_tokens
         )
-        form = asked.form
         if asked.request.stream and form is None:
             # The first sentence is waited for, so that what fails early is an error as usual.
             first = await anext(sentences, None)

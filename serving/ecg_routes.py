@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -21,10 +21,6 @@ from ecg_llm.serving.errors import BadRequestError
 from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
-
-if TYPE_CHECKING:
-    from ecg_llm.assistant import Analysis
-
 
 Task = Literal[
     "statements",
@@ -93,17 +89,7 @@ class TracingFields(ReadingFields):
 
 
 def ecg_router(server: Server) -> APIRouter:
-    """Make the routes.
-
-    Parameters
-    ----------
-    server : Server
-        What they work with.
-
-    Returns
-    -------
-    APIRouter
-    """
+    """Make the routes."""
     router = APIRouter(prefix="/v1/ecg", tags=["ECG"], responses=ERRORS)
 
     @router.post(
@@ -147,7 +133,17 @@ def ecg_router(server: Server) -> APIRouter:
     async def measurements(request: Request) -> JSONResponse:
         call, uploads, fields = await server.form(request, ReadingFields)
         found = await server.intake.analyse(call, uploads["file"], fields)
-        return JSONResponse(await asyncio.to_thread(_measurements, found))
+        report = await server.answering.report(call, found, model=MEASURED)
+        values = None
+        if found.measurements is not None:
+            values = await asyncio.to_thread(found.measurements.to_dict)
+        quality = {
+            "acceptable": found.quality.acceptable,
+            "verdict": found.quality.verdict,
+            "reasons": list(found.quality.reasons),
+        }
+        made = report.provenance.model_dump()
+        return JSONResponse({"measurements": values, "quality": quality, "provenance": made})
 
     @router.post(
         "/classifications",
@@ -158,20 +154,29 @@ def ecg_router(server: Server) -> APIRouter:
         call, uploads, fields = await server.form(request, ClassificationFields)
         if (fields.task == "words") != (fields.labels is not None) and fields.task != "statements":
             raise BadRequestError("Task words needs labels, and other benchmarks take none.")
-        if fields.task == "statements":
-            wanted = _codes(fields.labels)
-            found = await server.intake.analyse(call, uploads["file"], fields)
-            return JSONResponse(await asyncio.to_thread(_statements, found, wanted))
+        wanted = _codes(fields.labels) if fields.task == "statements" else None
         found = await server.intake.analyse(call, uploads["file"], fields)
-        scores = {}
-        if found.quality.acceptable:
+        report = await server.answering.report(call, found, model=MEASURED)
+        labels: list[dict[str, Any]] = []
+        if fields.task == "statements":
+            chosen = [one for one in found.findings if wanted is None or one.code in wanted]
+            labels = await asyncio.to_thread(lambda: [asdict(one) for one in chosen])
+        elif found.quality.acceptable:
             begun = time.perf_counter()
             scores = await server.intake.run(
                 "classify", found.record, fields.task, fields.labels, fields.head
             )
             call.add({"classify": (time.perf_counter() - begun) * 1000})
-        labels = [{"label": label, "score": score} for label, score in scores.items()]
-        return JSONResponse(await asyncio.to_thread(_judged, found, fields.task, labels))
+            labels = [{"label": label, "score": score} for label, score in scores.items()]
+        return JSONResponse(
+            {
+                "task": fields.task,
+                "labels": labels,
+                "acceptable": found.quality.acceptable,
+                "reasons": list(found.quality.reasons),
+                "provenance": report.provenance.model_dump(),
+            }
+        )
 
     @router.get("/statements", summary="The statements that can be made, with their codes")
     async def statements() -> JSONResponse:
@@ -237,40 +242,3 @@ def _codes(labels: str | None) -> frozenset[str] | None:
             "labels: not all are codes of statements; GET /v1/ecg/statements lists them."
         )
     return wanted
-
-
-def _measurements(found: Analysis) -> dict[str, Any]:
-    """Give all that was measured, and whether it can be relied on."""
-    verdict = {
-        "acceptable": found.quality.acceptable,
-        "verdict": found.quality.verdict,
-        "reasons": list(found.quality.reasons),
-    }
-    values = None if found.measurements is None else found.measurements.to_dict()
-    return {"measurements": values, "quality": verdict, "provenance": _provenance(found)}
-
-
-def _statements(found: Analysis, wanted: frozenset[str] | None) -> dict[str, Any]:
-    """Give the statements with their evidence."""
-    chosen = [
-        asdict(finding) for finding in found.findings if wanted is None or finding.code in wanted
-    ]
-    return _judged(found, "statements", chosen)
-
-
-def _judged(found: Analysis, task: str, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    """Say of labels what was judged, and by what."""
-    return {
-        "task": task,
-        "labels": labels,
-        "acceptable": found.quality.acceptable,
-        "reasons": list(found.quality.reasons),
-        "provenance": _provenance(found),
-    }
-
-
-def _provenance(found: Analysis) -> dict[str, Any]:
-    """Say what was judged, by what."""
-    from ecg_llm.assistant import report_on
-
-    return report_on(found, model="none").provenance.model_dump()

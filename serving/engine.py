@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Literal
 
+from ecg_llm.batch import end_with_parent
 from ecg_llm.errors import ConfigError
 from ecg_llm.serving.errors import ServeError, TookTooLongError, UnavailableError
 
@@ -34,6 +35,8 @@ FIRST_GUESS_S = 5.0
 """What an answer is thought to take before any was given."""
 ANSWERS_A_REQUEST = 1.5
 """Answers that a request asks for: a draft that does not hold is asked for again."""
+WATCH_S = 0.5
+"""Between two looks whether what computes is alive."""
 LONGEST_WAIT_S = 60.0
 """Between two tries to start a process that does not come up."""
 
@@ -57,17 +60,7 @@ class Usage:
     completion: int = 0
 
     def plus(self, other: Usage) -> Usage:
-        """Add the tokens of another answer.
-
-        Parameters
-        ----------
-        other : Usage
-            Of the other one.
-
-        Returns
-        -------
-        Usage
-        """
+        """Add the tokens of another answer."""
         return Usage(
             prompt=self.prompt + other.prompt,
             ecg=self.ecg + other.ecg,
@@ -76,14 +69,9 @@ class Usage:
 
 
 class EngineHost:
-    """Keeps one engine process up.
+    """Keeps one engine process up, which writes ``concurrent`` answers at one time.
 
-    Parameters
-    ----------
-    load : callable
-        Gives the model; it is called in the process, so it must be picklable.
-    concurrent : int
-        Answers written at one time.
+    ``load`` gives the model; it is called in the process, so it must be picklable.
     """
 
     def __init__(self, load: Callable[[], TextModel], *, concurrent: int = 1) -> None:
@@ -110,18 +98,7 @@ class EngineHost:
         threading.Thread(target=self._keep_up, daemon=True, name="ecg-engine-watch").start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the engine is ready.
-
-        Parameters
-        ----------
-        seconds : float, s
-            How long at most.
-
-        Returns
-        -------
-        bool
-            Whether it is.
-        """
+        """Wait until the engine is ready, and tell whether it is."""
         end = time.monotonic() + seconds
         while self.state != "ready" and time.monotonic() < end:
             time.sleep(0.05)
@@ -133,38 +110,16 @@ class EngineHost:
         return (self._process.pid or 0) if self._process is not None else 0
 
     def require(self) -> None:
-        """Refuse work while the engine is away.
-
-        Raises
-        ------
-        UnavailableError
-            With the time after which to try again.
-        """
+        """Refuse work while the engine is away, with the time after which to try again."""
         if self.state != "ready":
             raise UnavailableError("The language model is starting; try again later.")
 
     def wait_s(self, requests: int) -> float:
-        """Give the time after which so many requests will have been answered.
-
-        Parameters
-        ----------
-        requests : int
-            Those before it, and itself.
-
-        Returns
-        -------
-        float, s
-        """
+        """Give the time after which so many requests will have been answered."""
         return requests / self._concurrent * self.mean_s * ANSWERS_A_REQUEST
 
     def learn(self, seconds: float) -> None:
-        """Learn how long an answer took; the first ones tell more than the guess before any.
-
-        Parameters
-        ----------
-        seconds : float, s
-            Without waiting.
-        """
+        """Learn how long an answer took, without waiting; the first tell more than the guess."""
         self._learnt += 1
         self.mean_s += max(0.1, 1 / (self._learnt + 1)) * (seconds - self.mean_s)
 
@@ -183,33 +138,13 @@ class EngineHost:
             _end_group(process.pid)
             process.join(5)
 
-    def calls(
-        self, operation: str, *args: Any, timeout_s: float, **options: Any
+    def stream(
+        self, prompt: Prompt, *, max_new_tokens: int, timeout_s: float
     ) -> Generator[tuple[Any, ...]]:
-        """Call the model and give what it sends back, piece by piece.
+        """Ask the model and give ``("piece", text)`` for each, then ``("end", usage)``.
 
-        Parameters
-        ----------
-        operation : {"generate", "stream", "score"}
-            Method of the model.
-        *args : object
-            Its arguments.
-        timeout_s : float, s
-            How long the whole may take.
-        **options : object
-            Its options.
-
-        Yields
-        ------
-        tuple
-            ``("piece", text)`` and then ``("end", result, usage)``.
-
-        Raises
-        ------
-        UnavailableError
-            If the process is away or dies meanwhile.
-        TookTooLongError
-            If it takes too long.
+        Ends with `UnavailableError` if the process is away or dies meanwhile, and with
+        `TookTooLongError` if the whole takes too long.
         """
         self.require()
         number = next(self._numbers)
@@ -219,7 +154,7 @@ class EngineHost:
             self._waiting[number] = answers
         finished = False
         try:
-            self._send(("call", number, operation, args, options))
+            self._send(("call", number, prompt, max_new_tokens))
             while True:
                 try:
                     said = answers.get(timeout=max(0.0, end - time.monotonic()))
@@ -228,7 +163,7 @@ class EngineHost:
                 match said:
                     case ("piece", _):
                         yield said
-                    case ("end", _, _):
+                    case ("end", _):
                         finished = True
                         yield said
                         return
@@ -261,7 +196,10 @@ class EngineHost:
         wait_s = 0.5
         while not self._closed.is_set():
             begun = time.monotonic()
-            self._run_one()
+            try:
+                self._run_one()
+            except OSError as error:  # no room for another process just now
+                LOG.error("engine: cannot start: %s", error.strerror)
             if self._closed.is_set():
                 return
             self.restarts += 1
@@ -284,6 +222,8 @@ class EngineHost:
         there.close()
         with self._lock:
             self._line, self._process = here, process
+        if self._closed.is_set():  # while this one was started; `close` has not seen it
+            process.kill()
         with contextlib.suppress(EOFError, OSError):
             while True:
                 message = here.recv()
@@ -324,14 +264,7 @@ class EngineHost:
 class RemoteModel:
     """The engine's model, as any thread of the server may call it.
 
-    Parameters
-    ----------
-    host : EngineHost
-        Keeps its process up.
-    timeout_s : float, s
-        Longest answer.
-    stop : threading.Event, optional
-        Set when nobody listens any more.
+    ``stop`` is set when nobody listens any more.
     """
 
     def __init__(
@@ -359,7 +292,7 @@ class RemoteModel:
     def stream(self, prompt: Prompt, *, max_new_tokens: int = 256) -> Iterator[str]:
         """Answer a prompt piece by piece; to stop listening ends the answer."""
         stage = "prefill"
-        answer = self._call("stream", prompt, max_new_tokens=max_new_tokens)
+        answer = self._ask(prompt, max_new_tokens)
         with contextlib.closing(answer):
             while True:
                 # Only the waiting counts: the listener may think between two pieces.
@@ -372,16 +305,13 @@ class RemoteModel:
                 if said[0] == "piece":
                     yield said[1]
                 else:
-                    self.usage = self.usage.plus(said[2])
+                    self.usage = self.usage.plus(said[1])
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers."""
-        scores: list[float] = [*self._call("score", prompt, list(answers))][-1][1]
-        return scores
-
-    def _call(self, operation: str, *args: Any, **options: Any) -> Generator[tuple[Any, ...]]:
+    def _ask(self, prompt: Prompt, max_new_tokens: int) -> Generator[tuple[Any, ...]]:
         try:
-            yield from self._host.calls(operation, *args, timeout_s=self._timeout_s, **options)
+            yield from self._host.stream(
+                prompt, max_new_tokens=max_new_tokens, timeout_s=self._timeout_s
+            )
         except ServeError as error:
             self.lost = error
             raise
@@ -405,7 +335,15 @@ def _live(line: Connection, load: Callable[[], TextModel], concurrent: int) -> N
     send("ready", model.name, dict(model.hashes))
     with ThreadPoolExecutor(concurrent, thread_name_prefix="answer") as pool:
         with contextlib.suppress(EOFError, OSError):
-            while (message := line.recv())[0] != "stop":
+            while True:
+                if not line.poll(WATCH_S):
+                    # vLLM computes in a process of its own, which may have died.
+                    if not getattr(model, "alive", True):
+                        _end_group(os.getpid())
+                    continue
+                message = line.recv()
+                if message[0] == "stop":
+                    break
                 if message[0] == "cancel":
                     cancelled.add(message[1])
                 else:
@@ -422,7 +360,7 @@ def _live_apart() -> None:
     # An engine may start processes of its own, which hold a GPU: all of them end together.
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(group=True)
     # What an engine prints may hold what it was asked.
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -434,26 +372,22 @@ def _answer(
     send: Callable[..., None],
     cancelled: set[int],
     number: int,
-    operation: str,
-    args: tuple[Any, ...],
-    options: Any,
+    prompt: Prompt,
+    max_new_tokens: int,
 ) -> None:
-    """Do one operation of the model, and send what comes of it."""
+    """Have the model answer, and send what it says."""
     begun = time.monotonic()
+    said = []
     try:
         if number in cancelled:
             return
-        if operation == "stream":
-            said = []
-            for piece in model.stream(*args, **options):
-                if number in cancelled:
-                    return
-                said.append(piece)
-                send("piece", number, piece)
-            send("took", time.monotonic() - begun)
-            send("end", number, None, _usage(model, args[0], "".join(said)))
-        else:
-            send("end", number, getattr(model, operation)(*args, **options), Usage())
+        for piece in model.stream(prompt, max_new_tokens=max_new_tokens):
+            if number in cancelled:
+                return
+            said.append(piece)
+            send("piece", number, piece)
+        send("took", time.monotonic() - begun)
+        send("end", number, _usage(model, prompt, "".join(said)))
     except UnavailableError as error:
         send("away", number, str(error))
     except Exception as error:  # its message may hold the prompt
@@ -478,15 +412,6 @@ def _usage(model: Any, prompt: Prompt, text: str) -> Usage:
     else:
         return Usage()
     return Usage(prompt=len(ids), ecg=len(prompt.records) * each, completion=len(words))
-
-
-def _end_with_parent() -> None:
-    """End when the server was killed: an engine that waits never learns of it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        _end_group(os.getpid())
-        os._exit(1)
 
 
 def _end_group(pid: int) -> None:

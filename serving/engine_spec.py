@@ -59,18 +59,13 @@ class EngineSpec:
         return CONCURRENT.get(self.runs_by, 1)
 
     def check(self) -> None:
-        """Refuse what no process could start with, however often it is tried.
-
-        Raises
-        ------
-        ConfigError
-            If the folder holds no such model, what runs it is not installed, or an argument is
-            malformed.
-        """
+        """Refuse what no process could start with, however often it is tried."""
         from ecg_llm.lm_transformers import NEEDED
 
         if self.runs_by == "server":
             return
+        if not self.folder.is_dir():
+            raise ConfigError(f"--model {self.folder}: no such folder.")
         onnx = self.runs_by == "onnx"
         files = ("decoder.onnx",) if onnx else ("config.json", "adapter_config.json")
         if not any((self.folder / name).is_file() for name in files):
@@ -89,17 +84,7 @@ class EngineSpec:
         _named(self.arguments)
 
     def load(self) -> TextModel:
-        """Load the model, in the process that will run it.
-
-        Returns
-        -------
-        TextModel
-
-        Raises
-        ------
-        ConfigError
-            If there is none.
-        """
+        """Load the model, in the process that will run it."""
         from ecg_llm import lm
 
         model: TextModel | None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ecg_llm.documents import document
-from ecg_llm.errors import ECGError, RecordError
+from ecg_llm.errors import ConfigError, ECGError, RecordError
 from ecg_llm.stages import clocked, stage
 
 if TYPE_CHECKING:
@@ -27,29 +27,9 @@ PAGE_PX = 1800
 def analyse_file(
     upload: Upload, told: ReadingFields, bounds: Settings, earlier: bool = False
 ) -> tuple[Analysis, dict[str, float]]:
-    """Read a file, judge its quality, measure it and apply the criteria.
+    """Read a file, judge its quality, measure it, apply the criteria; and tell the ms of each step.
 
-    Parameters
-    ----------
-    upload : Upload
-        The file.
-    told : ReadingFields
-        What the client says of it.
-    bounds : Settings
-        What it may hold.
-    earlier : bool
-        Whether it is an earlier ECG of the patient: its age is its own, and so is its sex, which
-        tells a mix-up.
-
-    Returns
-    -------
-    tuple of (Analysis, dict of str to float)
-        All that is known of it, and how long each step took in ms.
-
-    Raises
-    ------
-    RecordError
-        If it is not an ECG that can be read as it stands, or is larger than allowed.
+    An earlier ECG has an age of its own, and a sex of its own, which tells a mix-up.
     """
     from ecg_llm.analysis import analyse
 
@@ -80,56 +60,31 @@ def _read(upload: Upload, told: ReadingFields, bounds: Settings, earlier: bool) 
 
 
 def classify_record(record: ECGRecord, task: str, words: str | None, head: bool) -> dict[str, Any]:
-    """Score a record for a benchmark's classes, or for statements in anybody's words.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Of acceptable quality.
-    task : str
-        One of `ecg_llm.knowledge.TASKS`, or ``words``.
-    words : str or None
-        Statements joined by commas, for ``words``.
-    head : bool
-        Use the trained head, not words.
-
-    Returns
-    -------
-    dict of str to float
-        0 to 1 by label.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such task, or the head does not know a label.
-    """
-    from ecg_llm.classify import classify
-    from ecg_llm.zero_shot import Labels
+    """Score an acceptable record for a benchmark's classes, or for ``words`` joined by commas."""
+    from ecg_llm.classify import check_head, classify
+    from ecg_llm.zero_shot import MAX_LABELS, Labels
 
     asked = (words or "").split(",")
-    labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
+    try:
+        labels = Labels.of_texts(asked) if task == "words" else Labels.of_task(task)
+        if head:
+            check_head(labels)
+    except ConfigError:
+        if task != "words":
+            raise
+        # It names the labels, which are the client's words.
+        known = ", each of PTB-XL, as head knows no others" if head else ""
+        raise ConfigError(
+            f"labels: 1 to {MAX_LABELS} statements are needed, none empty, too long or twice"
+            f"{known}."
+        ) from None
     return classify([record], labels, head=head)[0].scores
 
 
 def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_s: float) -> bytes:
     """Draw the page that goes with a report, its evidence marked.
 
-    Parameters
-    ----------
-    report : Report
-        Gives the marks, the header and the leads that cannot be relied on.
-    record : ECGRecord
-        What to draw.
-    kind : {"svg", "png"}
-        Which image.
-    dpi : float
-        Resolution of a PNG.
-    from_s : float, s
-        Where the page begins; negative for the stretch that matters most.
-
-    Returns
-    -------
-    bytes
+    A negative ``from_s`` begins it with the stretch that matters most.
     """
     from ecg_llm.render.page import page_scene
     from ecg_llm.render.tracing import lead_notes, number_evidence, page_layout
@@ -150,25 +105,7 @@ def draw_tracing(report: Report, record: ECGRecord, kind: str, dpi: float, from_
 
 
 def page_image(upload: Upload, bounds: Settings) -> bytes:
-    """Give the page that an ECG is read from, upright, as a browser shows it.
-
-    Parameters
-    ----------
-    upload : Upload
-        An image or a PDF.
-    bounds : Settings
-        What it may hold.
-
-    Returns
-    -------
-    bytes
-        JPEG, its long side `PAGE_PX` at most.
-
-    Raises
-    ------
-    RecordError
-        If it is neither, or cannot be read.
-    """
+    """Give the page that an ECG is read from, upright, as JPEG of `PAGE_PX` at most."""
     import PIL.Image
 
     from ecg_llm.page.decode import decode, is_image
@@ -194,13 +131,7 @@ TASKS: dict[str, Callable[..., Any]] = {
 
 
 def warm_up(settings: Settings) -> None:
-    """Load libraries and nets, so that no request waits for them and limits count from there.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds for image libraries.
-    """
+    """Load libraries and nets, so that no request waits for them and limits count from there."""
     import PIL.Image
 
     from ecg_llm.analysis import analyse

@@ -21,7 +21,6 @@ from ecg_llm.serving.errors import (
     ForbiddenError,
     ServeError,
     TooManyError,
-    UnavailableError,
 )
 from ecg_llm.serving.settings import is_loopback
 
@@ -85,13 +84,7 @@ class Call:
     at_engine: bool = False
 
     def add(self, stages_ms: dict[str, float]) -> None:
-        """Add times by stage.
-
-        Parameters
-        ----------
-        stages_ms : dict of str to float, ms
-            More of them.
-        """
+        """Add times by stage."""
         for name, ms in stages_ms.items():
             self.stages_ms[name] = self.stages_ms.get(name, 0.0) + ms
 
@@ -102,39 +95,22 @@ class Call:
 
 
 class Gate:
-    """Counts what is in service, and refuses what is too much.
-
-    Parameters
-    ----------
-    settings : Settings
-        Most requests and bytes at one time.
-    """
+    """Counts what is in service, and refuses what is too much."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.requests = 0
         self.bytes = 0
         self.at_engine = 0
-        self.draining = False
 
     def enter(self) -> None:
         """Let a request in, or refuse it."""
-        if self.draining:
-            raise UnavailableError("The server is stopping; try again later.")
         if self.requests >= self._settings.queue:
             raise TooManyError(f"{self.requests} requests are in service already; try again later.")
         self.requests += 1
 
     def hold(self, call: Call, n_bytes: int) -> None:
-        """Count bytes of a body, or refuse them.
-
-        Parameters
-        ----------
-        call : Call
-            Whose they are.
-        n_bytes : int
-            How many more.
-        """
+        """Count bytes of a body, or refuse them."""
         if self.bytes + n_bytes > self._settings.max_inflight_bytes:
             raise TooManyError("Too many uploads at one time; try again later.")
         self.bytes += n_bytes
@@ -143,12 +119,7 @@ class Gate:
     def queue_up(self, call: Call, wait_s: Callable[[int], float]) -> None:
         """Let a request wait for the language model, if its turn will come in time.
 
-        Parameters
-        ----------
-        call : Call
-            Whose it is.
-        wait_s : callable
-            Gives the time after which so many requests will have been answered.
+        ``wait_s`` gives the time after which so many requests will have been answered.
         """
         if call.at_engine:
             return
@@ -163,13 +134,7 @@ class Gate:
         call.at_engine = True
 
     def leave(self, call: Call) -> None:
-        """Take a request out.
-
-        Parameters
-        ----------
-        call : Call
-            Which.
-        """
+        """Take a request out."""
         self.requests -= 1
         self.bytes -= call.held_bytes
         self.at_engine -= call.at_engine
@@ -177,22 +142,9 @@ class Gate:
 
 
 class Guard:
-    """ASGI middleware around every route.
+    """ASGI middleware around every route: lets in, counts and logs.
 
-    Parameters
-    ----------
-    app : ASGIApp
-        What it guards.
-    settings : Settings
-        Names and addresses of the server.
-    gate : Gate
-        What is in service.
-    metrics : Metrics
-        Counts requests.
-    keys : KeyRing or None
-        Who may call; None: whoever reaches the loopback.
-    audit : AuditLog
-        Told the outcome of what it knows of.
+    Without ``keys`` whoever reaches the loopback may call.
     """
 
     def __init__(
@@ -312,17 +264,7 @@ class Guard:
 def check_origin(headers: Headers, names: Container[str] | None) -> None:
     """Keep pages of other sites from using a server that trusts the loopback.
 
-    Parameters
-    ----------
-    headers : Headers
-        Of a request.
-    names : container of str or None
-        Under which the server is known beside the loopback's; None: under any.
-
-    Raises
-    ------
-    ServeError
-        If the request is for another name, or from a page of another site.
+    ``names`` are those under which it is known beside the loopback's; None: under any.
     """
     host = headers.get("host", "")
     try:
@@ -341,33 +283,13 @@ def check_origin(headers: Headers, names: Container[str] | None) -> None:
 
 
 def call_of(request: HTTPConnection) -> Call:
-    """Give the call that a request belongs to.
-
-    Parameters
-    ----------
-    request : HTTPConnection
-        The request.
-
-    Returns
-    -------
-    Call
-    """
+    """Give the call that a request belongs to."""
     call: Call = request.scope["ecg_call"]
     return call
 
 
 def error_response(error: ServeError) -> Response:
-    """Tell a client of an error in the shape that OpenAI's clients read.
-
-    Parameters
-    ----------
-    error : ServeError
-        What went wrong.
-
-    Returns
-    -------
-    Response
-    """
+    """Tell a client of an error in the shape that OpenAI's clients read."""
     headers = {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
@@ -377,17 +299,7 @@ def error_response(error: ServeError) -> Response:
 
 
 def error_body(error: ServeError) -> dict[str, Any]:
-    """Give the body of an error.
-
-    Parameters
-    ----------
-    error : ServeError
-        What went wrong.
-
-    Returns
-    -------
-    dict
-    """
+    """Give the body of an error."""
     body = {"message": str(error), "type": error.kind, "param": None, "code": error.kind}
     return {"error": body}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -20,15 +19,7 @@ if TYPE_CHECKING:
 
 
 class Intake:
-    """The only way by which a file gets in.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    pool : WorkerPool
-        The reader processes.
-    """
+    """The only way by which a file gets in."""
 
     def __init__(self, settings: Settings, pool: WorkerPool) -> None:
         self._settings = settings
@@ -39,34 +30,11 @@ class Intake:
     async def analyse(
         self, call: Call, upload: Upload, fields: ReadingFields, *, earlier: bool = False
     ) -> Analysis:
-        """Read and measure an upload.
-
-        Parameters
-        ----------
-        call : Call
-            Who asks; nobody gets what another sent.
-        upload : Upload
-            The file.
-        fields : ReadingFields
-            What the client says of it.
-        earlier : bool
-            Whether it is an earlier ECG of the patient.
-
-        Returns
-        -------
-        Analysis
-
-        Raises
-        ------
-        ServeError
-            If it cannot be read, or not now.
-        """
+        """Read and measure an upload; nobody gets what another caller sent."""
         # The key is of our making: from every byte and option, and who sent them.
         told = ReadingFields(**fields.model_dump(include=set(ReadingFields.model_fields)))
         said = f"{told.model_dump_json()}\0{earlier}"
-        digest = hashlib.sha256(f"{call.caller}\0{upload.filename}\0{said}\0".encode())
-        digest.update(upload.data)
-        key = digest.hexdigest()
+        key = f"{call.caller}\0{upload.filename}\0{said}\0{upload.sha256}"
         known = self._kept.get(key)
         if known is not None:
             return known
@@ -77,25 +45,7 @@ class Intake:
         return analysis
 
     async def run(self, task: str, *args: Any) -> Any:
-        """Have a reader process do a task.
-
-        Parameters
-        ----------
-        task : str
-            Its name.
-        *args : object
-            Its arguments.
-
-        Returns
-        -------
-        object
-            Its result.
-
-        Raises
-        ------
-        ServeError
-            If it fails.
-        """
+        """Have a reader process do a task of `filework.TASKS`."""
         require(self._pool)
         loop = asyncio.get_running_loop()
         try:

@@ -49,26 +49,10 @@ class Key:
 
 
 def add_key(path: Path, name: str, *, per_minute: int = DEFAULT_PER_MINUTE) -> str:
-    """Make a key and write its digest into a file.
+    """Make a key, and write its digest into a file that only its owner may read.
 
-    Parameters
-    ----------
-    path : Path
-        File of keys; made if it is not there, readable by its owner only.
-    name : str
-        Who will use it.
-    per_minute : int
-        Requests allowed in a minute.
-
-    Returns
-    -------
-    str
-        The key, which is kept nowhere.
-
-    Raises
-    ------
-    ConfigError
-        If the name is taken or is not made of letters, digits, dot, dash and underscore.
+    Returns the key, which is kept nowhere. Names are unique, of letters, digits, dot, dash and
+    underscore.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -84,20 +68,7 @@ def add_key(path: Path, name: str, *, per_minute: int = DEFAULT_PER_MINUTE) -> s
 
 
 def revoke_key(path: Path, name: str) -> None:
-    """Have a key refused from now on; a running server sees it within a second.
-
-    Parameters
-    ----------
-    path : Path
-        File of keys.
-    name : str
-        Its name.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such key.
-    """
+    """Have a key refused from now on; a running server sees it at the next request."""
     known = read_keys(path)
     if not any(key.name == name and key.revoked is None for key in known):
         raise ConfigError(f"{path}: no key named {name} is in use; see `ecgllm keys list`.")
@@ -111,26 +82,13 @@ def revoke_key(path: Path, name: str) -> None:
 
 
 def read_keys(path: Path) -> list[Key]:
-    """Read a file of keys.
-
-    Parameters
-    ----------
-    path : Path
-        JSON lines, one a key.
-
-    Returns
-    -------
-    list of Key
-
-    Raises
-    ------
-    ConfigError
-        If a line is not a key.
-    """
+    """Read a file of keys: JSON lines, one a key."""
     keys = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            keys.append(Key(**json.loads(line)))
+            keys.append(key := Key(**json.loads(line)))
+            if key.per_minute < 1:
+                raise ValueError
         except (ValueError, TypeError):
             raise ConfigError(
                 f"{path}: line {number} is not a key; write the file with `ecgllm keys add`."
@@ -139,13 +97,7 @@ def read_keys(path: Path) -> list[Key]:
 
 
 class KeyRing:
-    """The keys a running server knows, read again when their file changes.
-
-    Parameters
-    ----------
-    path : Path
-        File of keys.
-    """
+    """The keys a running server knows, read again when their file changes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -155,27 +107,7 @@ class KeyRing:
         self._buckets: dict[str, _Bucket] = {}
 
     def caller(self, token: str | None) -> str:
-        """Name who calls, and count the call.
-
-        Parameters
-        ----------
-        token : str or None
-            The key that came with the request.
-
-        Returns
-        -------
-        str
-            Name of the key.
-
-        Raises
-        ------
-        UnauthorisedError
-            If it is not a key in use.
-        TooManyError
-            If it has used up its requests.
-        UnavailableError
-            If the file of keys is damaged.
-        """
+        """Name who calls with a key, and count the call; refuse who has none or calls too often."""
         digest = _digest(token or "")
         found: Key | None = None
         with self._lock:

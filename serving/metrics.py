@@ -55,24 +55,9 @@ class Metrics:
         )
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
-        """Show a value that is read when it is asked for.
-
-        Parameters
-        ----------
-        name : str
-            Of the metric.
-        help_text : str
-            What it is.
-        value : callable
-            Gives it.
-        """
+        """Show a value that is read when it is asked for."""
         Gauge(name, help_text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
-        """Give all of them in Prometheus' text format.
-
-        Returns
-        -------
-        bytes
-        """
+        """Give all of them in Prometheus' text format."""
         return generate_latest(self.registry)

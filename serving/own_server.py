@@ -22,22 +22,8 @@ def own_server(
 ) -> Iterator[tuple[str, int]]:
     """Run ``ecgllm serve`` on a free port of the loopback, and end it afterwards.
 
-    Parameters
-    ----------
-    words : sequence of str
-        Further arguments.
-    log : callable
-        Gets each line of the server's log; none is kept without it.
-
-    Yields
-    ------
-    tuple of (str, int)
-        Its address and process id, once it is ready.
-
-    Raises
-    ------
-    ConfigError
-        If it does not start, with what it said.
+    Gives its address and process id once it is ready; ``log`` gets each line of its log. If it does
+    not start, a `ConfigError` holds what it said.
     """
     process = subprocess.Popen(  # noqa: S603  our own command
         [sys.executable, "-m", "ecg_llm.cli", "serve", "--port", "0", *words],

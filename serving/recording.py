@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -33,7 +34,7 @@ class Upload:
     data: bytes
     filename: str
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Names it in the audit log."""
         return hashlib.sha256(self.data).hexdigest()
@@ -75,17 +76,7 @@ class ReadingFields(BaseModel):
 
 
 def bundle(files: Sequence[tuple[str, bytes]]) -> Upload:
-    """Make one upload of the files of one recording.
-
-    Parameters
-    ----------
-    files : sequence of (str, bytes)
-        Names and contents; several become a zip in memory.
-
-    Returns
-    -------
-    Upload
-    """
+    """Make one upload of the files of one recording; several become a zip in memory."""
     named = [(safe_name(name), data) for name, data in files]
     if len(named) == 1:
         return Upload(filename=named[0][0], data=named[0][1])

@@ -11,20 +11,7 @@ from ecg_llm.serving.settings import Settings
 
 
 def run(settings: Settings, *, quiet: bool = False) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests in service are finished first.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the server is told.
-    quiet : bool
-        Log what goes wrong only.
-
-    Raises
-    ------
-    ConfigError
-        If the settings are not safe or cannot work.
-    """
+    """Serve until SIGTERM or Ctrl-C; requests in service are finished first."""
     import uvicorn
 
     from ecg_llm.serving.app import create_app

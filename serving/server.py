@@ -62,25 +62,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Server:
-    """The parts of a running server.
-
-    Attributes
-    ----------
-    settings : Settings
-        What it was told at its start.
-    pool : WorkerPool
-        Reader processes.
-    intake : Intake
-        From upload to analysis.
-    answering : Answering
-        From analysis to report and answer.
-    gate : Gate
-        What is in service.
-    metrics : Metrics
-        Counts and clocks.
-    audit : AuditLog
-        Who asked what.
-    """
+    """The parts of a running server."""
 
     settings: Settings
     pool: WorkerPool
@@ -95,19 +77,8 @@ class Server:
     ) -> tuple[Call, dict[str, Upload], Model]:
         """Read a form with files and write the request into the audit log.
 
-        Parameters
-        ----------
-        request : Request
-            The request.
-        model : type
-            Describes the fields that are not files.
-        *files : str
-            Fields that may be files; ``file`` alone without any.
-
-        Returns
-        -------
-        tuple of (Call, dict of str to Upload, Model)
-            Whose it is, the files by field, the other fields.
+        ``files`` name the fields that may be files; ``file`` alone without any. Gives whose it is,
+        the files by field and the other fields.
         """
         call = call_of(request)
         uploads, fields = await read_form(
@@ -120,19 +91,7 @@ class Server:
     async def record(
         self, call: Call, route: str, uploads: list[Upload], model: str = MEASURED
     ) -> None:
-        """Write into the audit log that a request is about to be served.
-
-        Parameters
-        ----------
-        call : Call
-            Whose it is.
-        route : str
-            What is asked for.
-        uploads : list of Upload
-            Of which files.
-        model : str
-            Which model has a part.
-        """
+        """Write into the audit log that a request is about to be served."""
         entry = Entry(
             request_id=call.request_id,
             caller=call.caller,
@@ -146,20 +105,7 @@ class Server:
 
 
 def form_body(model: type[BaseModel], *, earlier: bool = False) -> dict[str, Any]:
-    """Describe a form with a file for the OpenAPI document.
-
-    Parameters
-    ----------
-    model : type
-        The fields that are not files.
-    earlier : bool
-        Whether an earlier recording may come with it.
-
-    Returns
-    -------
-    dict
-        To be given to a route as ``openapi_extra``.
-    """
+    """Describe a form with a file for the OpenAPI document, as ``openapi_extra`` of a route."""
     schema = model.model_json_schema()
     fields: dict[str, Any] = {}
     for name, field in schema.get("properties", {}).items():
@@ -201,24 +147,7 @@ MEDIA: dict[Kind, str] = {
 
 
 def accepted(request: Request, *offered: Kind) -> Kind:
-    """Choose the format that a client likes best.
-
-    Parameters
-    ----------
-    request : Request
-        With its Accept header, if any.
-    *offered : str
-        What there is, the usual one first.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    NotAcceptableError
-        If it accepts none of them.
-    """
+    """Choose the format that a client likes best of those offered, the usual one first."""
     from ecg_llm.serving.errors import NotAcceptableError
 
     best: tuple[float, int, Kind] | None = None

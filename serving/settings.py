@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -102,14 +101,7 @@ class Settings:
     cache_bytes: int = 64 * MIB
 
     def check(self) -> None:
-        """Refuse settings that would not be safe or cannot work.
-
-        Raises
-        ------
-        ConfigError
-            If another address than the loopback is asked for without keys, or a file is missing
-            or not what it should be.
-        """
+        """Refuse settings that would not be safe or cannot work."""
         if not is_loopback(self.host) and self.keys is None:
             raise ConfigError(
                 f"--host {self.host}: other machines could use the server, and it has no API "
@@ -127,6 +119,8 @@ class Settings:
         if self.keys is not None:
             read_keys(self.keys)
         if self.tls_cert is not None and self.tls_key is not None:
+            import ssl
+
             try:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 # Without a password, a locked key fails here instead of asking at the terminal.

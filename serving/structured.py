@@ -31,6 +31,7 @@ KNOWN = frozenset(
     }
 )
 """Keywords that are understood; a schema with another one is refused, not half obeyed."""
+UNREADABLE = "The JSON Schema is not one that can be filled here."
 _ALIASES = {
     "hr": "heart_rate_bpm",
     "heartrate": "heart_rate_bpm",
@@ -74,35 +75,16 @@ class Unfillable(Exception):  # noqa: N818  it is no error: it becomes the refus
 
 
 def fill(schema: Schema, report: Report, answer: str) -> Any:
-    """Fill a form.
+    """Fill a form: a JSON Schema of objects, arrays, numbers, texts, yes or no, enums and nulls.
 
-    Parameters
-    ----------
-    schema : mapping
-        JSON Schema: objects, arrays, numbers, texts, yes or no, enums and nulls.
-    report : Report
-        The measured report.
-    answer : str
-        The checked answer, for fields such as ``answer`` and ``summary``.
-
-    Returns
-    -------
-    object
-        It keeps to the schema.
-
-    Raises
-    ------
-    BadRequestError
-        If the schema uses keywords that are not understood here.
-    Unfillable
-        If a field is required that the record does not tell.
+    ``answer`` is for fields such as ``answer`` and ``summary``. The schema was checked; a required
+    field that the record does not tell ends with `Unfillable`.
     """
     try:
-        _check(schema)
         value = _Form(schema, report, answer).of(schema, "", report)
         fits = _fits(value, schema, schema)
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError):
-        raise BadRequestError("The JSON Schema is not one that can be filled here.") from None
+        raise BadRequestError(UNREADABLE) from None
     if not fits:
         raise Unfillable("the form as a whole")
     return value
@@ -326,6 +308,8 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
     for _ in range(32):
         if "$ref" not in schema:
             return schema
+        if not isinstance(schema["$ref"], str):
+            break
         place: Any = root
         for part in schema["$ref"].removeprefix("#").strip("/").split("/"):
             place = place.get(part) if part and isinstance(place, Mapping) else place
@@ -335,15 +319,15 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
     raise BadRequestError("The JSON Schema has a reference that leads nowhere.")
 
 
-def _check(schema: Any) -> None:
-    """Refuse what is not understood, and forms beyond any size."""
+def check(schema: Any) -> None:
+    """Refuse a schema that uses what is not understood, or is beyond any size."""
     layer: list[Any] = [schema]
     count = 0
     while layer:
         one = layer.pop()
         count += 1
         if count > MAX_FIELDS or not isinstance(one, Mapping):
-            raise BadRequestError("The JSON Schema is not one that can be filled here.")
+            raise BadRequestError(UNREADABLE)
         unknown = set(one) - KNOWN
         reference = one.get("$ref", "#")
         if unknown or not isinstance(reference, str) or not reference.startswith("#"):
@@ -354,16 +338,18 @@ def _check(schema: Any) -> None:
         for key in ("properties", "$defs", "definitions"):
             inner = one.get(key, {})
             if not isinstance(inner, Mapping):
-                raise BadRequestError("The JSON Schema is not one that can be filled here.")
+                raise BadRequestError(UNREADABLE)
             layer += list(inner.values())
         for key in ("anyOf", "oneOf"):
-            layer += list(one.get(key, ()))
+            inner = one.get(key, ())
+            if not isinstance(inner, list | tuple):
+                raise BadRequestError(UNREADABLE)
+            layer += inner
         if "$ref" in one:
             layer.append(_resolved(one, schema))
-        if isinstance(one.get("items"), Mapping):
-            layer.append(one["items"])
-        if isinstance(one.get("additionalProperties"), Mapping):
-            layer.append(one["additionalProperties"])
+        layer += [
+            one[k] for k in ("items", "additionalProperties") if isinstance(one.get(k), Mapping)
+        ]
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

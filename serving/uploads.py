@@ -38,34 +38,9 @@ async def read_form(
     gate: Gate,
     call: Call,
 ) -> tuple[dict[str, Upload], Model]:
-    """Read a form with files.
+    """Read a ``multipart/form-data`` body: the uploads by field, and the other fields.
 
-    Parameters
-    ----------
-    request : Request
-        Its body is ``multipart/form-data``.
-    model : type
-        Describes the fields that are not files.
-    file_fields : tuple of str
-        Names of the fields that may be files.
-    settings : Settings
-        Bounds.
-    gate : Gate
-        Counts the bytes.
-    call : Call
-        Whose they are.
-
-    Returns
-    -------
-    uploads : dict of str to Upload
-        By field: ``file``, ``earlier``.
-    fields : Model
-        The others.
-
-    Raises
-    ------
-    ServeError
-        If the form is not one, is too large, or a field is wrong.
+    The bytes are counted by the gate; a form that is too large or wrong is a `ServeError`.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
@@ -103,28 +78,7 @@ async def read_form(
 
 
 async def read_json(request: Request, settings: Settings, gate: Gate, call: Call) -> Any:
-    """Read a body of JSON.
-
-    Parameters
-    ----------
-    request : Request
-        Its body is JSON.
-    settings : Settings
-        Bounds.
-    gate : Gate
-        Counts the bytes.
-    call : Call
-        Whose they are.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ServeError
-        If it is not JSON, too large or too deep, or has too many values.
-    """
+    """Read a body of JSON that is neither too large nor too deep and has not too many values."""
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
     if kind.lower() != "application/json":
         raise BadRequestError("Send JSON, with Content-Type: application/json.")
@@ -141,24 +95,7 @@ async def read_json(request: Request, settings: Settings, gate: Gate, call: Call
 
 
 def checked(model: type[Model], values: Any) -> Model:
-    """Validate what a client sent, without repeating any of it in an error.
-
-    Parameters
-    ----------
-    model : type
-        What is wanted.
-    values : object
-        What was sent.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    BadRequestError
-        Naming the fields that are known, and what is wrong with each.
-    """
+    """Validate what a client sent, without repeating any of it in an error."""
     try:
         return model.model_validate(values)
     except ValidationError as error:

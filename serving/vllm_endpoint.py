@@ -23,44 +23,16 @@ class QuietErrors:
     required_tasks = None
 
     def attach_router(self, app: FastAPI) -> None:
-        """Remember the application; vLLM sets its own handlers after this call.
-
-        Parameters
-        ----------
-        app : FastAPI
-            vLLM's application.
-        """
+        """Remember the application; vLLM sets its own handlers after this call."""
         self._app = app
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
-        """Replace the handler of requests that are not valid.
-
-        Parameters
-        ----------
-        engine_client : EngineClient or None
-            Unused.
-        state : State
-            Unused.
-        args : Namespace
-            Unused.
-        """
+        """Replace the handler of requests that are not valid."""
         self._app.exception_handler(RequestValidationError)(told)
 
 
 async def told(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Say which fields of a request are wrong.
-
-    Parameters
-    ----------
-    request : Request
-        Unused.
-    error : RequestValidationError
-        From the request's model.
-
-    Returns
-    -------
-    JSONResponse
-    """
+    """Say which fields of a request are wrong."""
     # Names of fields that the client made up would be its words too: known ones and numbers only.
     places = dict.fromkeys(_place(found["loc"]) for found in error.errors())
     shown = ", ".join(list(places)[:MOST_ERRORS])

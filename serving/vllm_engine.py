@@ -1,7 +1,8 @@
-"""vLLM's engine, kept alive: a process of its own, followed by another when it dies.
+"""vLLM's engine, a process of its own.
 
 `Engine` may be called from many threads; what they ask runs together in vLLM's continuous
-batches. While the engine is away, calls fail at once with `UnavailableError` (503).
+batches. Once it has died, calls fail at once with `UnavailableError` (503); a server's
+`ecg_llm.serving.engine.EngineHost` then starts another.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ from ecg_llm.serving.errors import TookTooLongError, UnavailableError
 T = TypeVar("T")
 
 ANSWER_S = 600.0
-WATCH_S = 0.5
-LONGEST_WAIT_S = 60.0
-"""Between two tries to start an engine that does not come up."""
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -45,18 +43,7 @@ LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class Engine:
-    """One engine of vLLM.
-
-    Parameters
-    ----------
-    **arguments
-        From `engine_arguments`.
-
-    Raises
-    ------
-    ConfigError
-        If it does not start.
-    """
+    """One engine of vLLM, started with `engine_arguments`."""
 
     def __init__(self, **arguments: Any) -> None:
         self._arguments = arguments
@@ -78,47 +65,18 @@ class Engine:
                 f"{arguments['model']}: vLLM could not start with it ({error}); set "
                 "VLLM_LOGGING_LEVEL=INFO to see why."
             ) from error
-        self._watching = self.submit(self._watch())
 
     @property
     def alive(self) -> bool:
-        """Whether calls are answered now."""
+        """Whether calls are answered; one that died stays so."""
         return self._engine is not None and not self._engine.errored
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Have the engine's own event loop do something.
-
-        Parameters
-        ----------
-        work : coroutine
-            What to do.
-
-        Returns
-        -------
-        Future
-        """
+        """Have the engine's own event loop do something."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float | None = ANSWER_S) -> T:
-        """Do something in the engine's event loop and wait for it.
-
-        Parameters
-        ----------
-        work : coroutine
-            What to do.
-        seconds : float or None, s
-            How long to wait.
-
-        Returns
-        -------
-        object
-            What it gives.
-
-        Raises
-        ------
-        TookTooLongError
-            If it takes longer; it is given up then.
-        """
+        """Do something in the engine's event loop and wait for it; give it up after ``seconds``."""
         future = self.submit(work)
         try:
             return future.result(seconds)
@@ -129,26 +87,7 @@ class Engine:
     async def outputs(
         self, prompt: Mapping[str, Any], params: Any, adapter: Any = None
     ) -> AsyncIterator[Any]:
-        """Give what the engine says of one prompt; only for coroutines of `submit` and `run`.
-
-        Parameters
-        ----------
-        prompt : mapping
-            vLLM's prompt.
-        params : SamplingParams
-            How to answer.
-        adapter : LoRARequest, optional
-            With which adapter.
-
-        Yields
-        ------
-        RequestOutput
-
-        Raises
-        ------
-        UnavailableError
-            If the engine is away, or goes away.
-        """
+        """Give what the engine says of one prompt; only for coroutines of `submit` and `run`."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         engine = self._engine
@@ -165,12 +104,7 @@ class Engine:
             self.n_open -= 1
 
     def pids(self) -> list[int]:
-        """Give the process ids of the engine, for those who watch memory.
-
-        Returns
-        -------
-        list of int
-        """
+        """Give the process ids of the engine, for those who watch memory."""
         if self._engine is None:
             return []
         manager = self._engine.engine_core.resources.engine_manager
@@ -187,36 +121,16 @@ class Engine:
         self._loop.close()
 
     async def _start(self) -> None:
-        """Load the model; this holds up the loop, and who asks meanwhile is told so at once."""
+        """Load the model."""
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._arguments))
 
     async def _stop(self) -> None:
-        watching = getattr(self, "_watching", None)
-        if watching is not None:
-            watching.cancel()
         if self._engine is not None:
             self._engine.shutdown()
             self._engine = None
-
-    async def _watch(self) -> None:
-        """Put a new engine in the place of a dead one."""
-        while True:
-            await asyncio.sleep(WATCH_S)
-            if not self._engine.errored:
-                continue
-            self._engine.shutdown()
-            self._engine = None
-            await asyncio.sleep(0)
-            wait_s = WATCH_S
-            while self._engine is None:
-                try:
-                    await self._start()
-                except Exception:  # whatever keeps it from starting, it is tried again
-                    await asyncio.sleep(wait_s)
-                    wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 
 def engine_arguments(
@@ -224,23 +138,8 @@ def engine_arguments(
 ) -> dict[str, Any]:
     """Put together what an engine is started with.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the checkpoint.
-    adapters : mapping of str to Path
-        Adapters that are served beside the model.
-    own : mapping of str to object
-        vLLM's engine arguments that the caller sets.
-
-    Returns
-    -------
-    dict of str to object
-
-    Raises
-    ------
-    ConfigError
-        If vLLM is not installed, or knows no argument of such a name.
+    ``adapters`` are served beside the model, by name; ``own`` are vLLM's arguments that the caller
+    sets, each known to it.
     """
     if find_spec("vllm") is None:
         raise ConfigError(
@@ -314,4 +213,4 @@ def _largest_rank(adapters: Mapping[str, Path]) -> int:
 
 
 def _away() -> UnavailableError:
-    return UnavailableError("The language model is being started again; try again shortly.")
+    return UnavailableError("The language model has stopped and is started again; try again later.")

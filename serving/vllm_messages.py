@@ -43,25 +43,7 @@ class Opened:
 
 
 def files_in(messages: Sequence[Mapping[str, Any]], max_bytes: int) -> list[Upload]:
-    """Take the files out of chat messages.
-
-    Parameters
-    ----------
-    messages : sequence of dict
-        From the client.
-    max_bytes : int
-        Of one file.
-
-    Returns
-    -------
-    list of Upload
-        In the order in which they stand.
-
-    Raises
-    ------
-    ServeError
-        If one is not sent as a data URL, or is too large.
-    """
+    """Take the files out of chat messages, in order: data URLs of at most ``max_bytes`` each."""
     return [
         _decode(part, max_bytes)
         for message in messages
@@ -77,23 +59,8 @@ def open_messages(
 ) -> Opened:
     """Write the messages anew, each file as a slot and what was measured on it.
 
-    Parameters
-    ----------
-    messages : sequence of dict
-        From the client.
-    analyses : sequence of Analysis
-        Of the files that `files_in` gave.
-    reserved : iterable of str
-        Special tokens of the model, which no text may hold.
-
-    Returns
-    -------
-    Opened
-
-    Raises
-    ------
-    BadRequestError
-        If a role or part is not known, or a text holds a special token.
+    ``analyses`` are of the files that `files_in` gave; ``reserved`` are special tokens of the
+    model, which no text may hold.
     """
     special = tuple(reserved)
     facts = [facts_of(analysis) for analysis in analyses]

@@ -100,33 +100,13 @@ class EcgLlmForVllm(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
 
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:
-        """Give the word of the prompt that stands for an item.
-
-        Parameters
-        ----------
-        modality : str
-            ``ecg`` or ``image``.
-        i : int
-            Which item; unused.
-
-        Returns
-        -------
-        str
-        """
+        """Give the word of the prompt that stands for an item."""
         return SLOTS[modality]
 
     def embed_multimodal(self, **kwargs: Any) -> MultiModalEmbeddings:
-        """Encode ECGs and page images.
+        """Encode ECGs and page images, in the order in which the modalities were given.
 
-        Parameters
-        ----------
-        **kwargs
-            ``ecg_signal``, ``image_present`` and so on, one row or entry for each item.
-
-        Returns
-        -------
-        list of Tensor, shape (tokens_per_ecg, hidden_size)
-            In the order in which the modalities were given.
+        ``ecg_signal``, ``image_present`` and so on hold one row or entry for each item.
         """
         out: list[Tensor] = []
         for modality in dict.fromkeys(key.partition("_")[0] for key in kwargs):
@@ -151,20 +131,7 @@ class EcgLlmForVllm(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
         inputs_embeds: Tensor | None = None,
         **kwargs: Any,
     ) -> Tensor | IntermediateTensors:
-        """Run the decoder.
-
-        Parameters
-        ----------
-        input_ids, positions, intermediate_tensors, inputs_embeds
-            As for every model of vLLM.
-        **kwargs
-            Unused.
-
-        Returns
-        -------
-        Tensor
-            Hidden states.
-        """
+        """Run the decoder."""
         if intermediate_tensors is not None:
             inputs_embeds = None
         return self.language_model.model(  # type: ignore[no-any-return]
@@ -172,32 +139,11 @@ class EcgLlmForVllm(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
         )
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor | None:
-        """Give the scores of the next token.
-
-        Parameters
-        ----------
-        hidden_states : Tensor
-            From `forward`.
-
-        Returns
-        -------
-        Tensor
-        """
+        """Give the scores of the next token."""
         return self.language_model.compute_logits(hidden_states)  # type: ignore[no-any-return]
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """Load a checkpoint, with the bundled encoder if it names that one.
-
-        Parameters
-        ----------
-        weights : iterable of tuple of str and Tensor
-            Of the checkpoint.
-
-        Returns
-        -------
-        set of str
-            Names that were loaded.
-        """
+        """Load a checkpoint, with the bundled encoder if it names that one."""
         loaded: set[str] = AutoWeightsLoader(self).load_weights(
             weights, mapper=self.hf_to_vllm_mapper
         )
@@ -207,12 +153,7 @@ class EcgLlmForVllm(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
         return loaded
 
     def get_mm_mapping(self) -> MultiModelKeys:
-        """Tell which parts are which, for adapters.
-
-        Returns
-        -------
-        MultiModelKeys
-        """
+        """Tell which parts are which, for adapters."""
         return MultiModelKeys.from_string_field(
             language_model="language_model",
             connector=["ecg_projector", "image_projector"],

@@ -16,17 +16,7 @@ from ecg_llm.serving.vllm_engine import NUMBERS
 
 
 class NumbersFromPrompt(LogitsProcessor):
-    """Leaves one token where a number is written that the prompt holds.
-
-    Parameters
-    ----------
-    vllm_config : VllmConfig
-        Names the tokenizer.
-    device : torch.device
-        Of the logits.
-    is_pin_memory : bool
-        Unused.
-    """
+    """Leaves one token where a number is written that the prompt holds."""
 
     def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:
         tokenizer = AutoTokenizer.from_pretrained(vllm_config.model_config.tokenizer)
@@ -34,37 +24,15 @@ class NumbersFromPrompt(LogitsProcessor):
         self._rows: dict[int, tuple[NumberReader, list[int]]] = {}
 
     def is_argmax_invariant(self) -> bool:
-        """Tell that the likeliest token may become another.
-
-        Returns
-        -------
-        bool
-        """
+        """Tell that the likeliest token may become another."""
         return False
 
     def update_state(self, batch_update: Any) -> None:
-        """Follow who comes into the batch, leaves it and moves in it.
-
-        Parameters
-        ----------
-        batch_update : BatchUpdate or None
-            What changed.
-        """
+        """Follow who comes into the batch, leaves it and moves in it."""
         process_dict_updates(self._rows, batch_update, self._new_row)
 
     def apply(self, logits: Tensor) -> Tensor:
-        """Write over the rows in which the prompt says another number.
-
-        Parameters
-        ----------
-        logits : Tensor, shape (batch, vocabulary)
-            Of the next tokens.
-
-        Returns
-        -------
-        Tensor
-            ``logits``, changed in its place.
-        """
+        """Write over the rows in which the prompt says another number, in their place."""
         return written_over(logits, self._rows) if self._rows else logits
 
     def _new_row(

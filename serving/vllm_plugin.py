@@ -6,10 +6,7 @@ Everything that needs vLLM stands in the modules ``serving/vllm_*``, whose names
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
-from functools import cache
+from ecg_llm.batch import end_with_parent
 
 MODE = "ecg"
 """What ``--tokenizer-mode`` has to be for files in chat messages to be read."""
@@ -31,18 +28,4 @@ def register() -> None:
     if MODE not in RENDERER_REGISTRY.renderers:
         TokenizerRegistry.register(MODE, "vllm.tokenizers.hf", "CachedHfTokenizer")
         RENDERER_REGISTRY.register(MODE, f"{here}.vllm_renderer", "EcgRenderer")
-    _end_with_parent()
-
-
-@cache
-def _end_with_parent() -> None:
-    """End when the process that started this one was killed: vLLM's engine would stay for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True, name="ecg-parent-watch").start()
+        end_with_parent()  # vLLM's engine would stay for ever

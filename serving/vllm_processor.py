@@ -39,13 +39,7 @@ PARTS = ("signal", "present", "calibrated")
 
 @dataclass(frozen=True, eq=False)
 class EncoderItem:
-    """One ECG as the encoder takes it.
-
-    Attributes
-    ----------
-    parts : dict of str to Tensor
-        By the names of `PARTS`, without batch axis.
-    """
+    """One ECG as the encoder takes it: tensors by the names of `PARTS`, without batch axis."""
 
     parts: dict[str, Tensor]
 
@@ -54,29 +48,14 @@ class EncoderItems(ProcessorBatchItems[EncoderItem]):
     """The ECGs of one prompt and modality."""
 
     def get_item_for_hash(self, index: int) -> object:
-        """Give what the caches tell items apart by: every sample, and nothing a client chose.
-
-        Parameters
-        ----------
-        index : int
-            Which item.
-
-        Returns
-        -------
-        dict of str to Tensor
-        """
+        """Give what the caches tell items apart by: every sample, and nothing a client chose."""
         return {
             name: part.reshape(-1) if part.ndim == 0 else part
             for name, part in self.get(index).parts.items()
         }
 
     def get_processor_data(self) -> Mapping[str, object]:
-        """Give the items to the processor under the name of their modality.
-
-        Returns
-        -------
-        dict of str to list of EncoderItem
-        """
+        """Give the items to the processor under the name of their modality."""
         return {self.modality: self.get_all()}
 
 
@@ -103,59 +82,26 @@ class EcgProcessingInfo(BaseProcessingInfo):
     """What the model takes and how many slots it needs for it."""
 
     def get_hf_config(self) -> EcgLlmConfig:
-        """Give the model's configuration.
-
-        Returns
-        -------
-        EcgLlmConfig
-        """
+        """Give the model's configuration."""
         config: EcgLlmConfig = self.ctx.get_hf_config(EcgLlmConfig)
         return config
 
     def get_data_parser(self) -> EcgDataParser:
-        """Give the parser of both modalities.
-
-        Returns
-        -------
-        EcgDataParser
-        """
+        """Give the parser of both modalities."""
         return EcgDataParser()
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
-        """Allow any number of each modality in a prompt.
-
-        Returns
-        -------
-        dict of str to None
-        """
+        """Allow any number of each modality in a prompt."""
         return dict.fromkeys(SLOTS)
 
     def get_mm_max_tokens_per_item(
         self, seq_len: int, mm_counts: Mapping[str, int]
     ) -> Mapping[str, int]:
-        """Give the slots that one item takes.
-
-        Parameters
-        ----------
-        seq_len : int
-            Longest prompt.
-        mm_counts : dict of str to int
-            Items by modality.
-
-        Returns
-        -------
-        dict of str to int
-        """
+        """Give the slots that one item takes."""
         return dict.fromkeys(SLOTS, self.get_hf_config().tokens_per_ecg)
 
     def get_supported_mm_processor_kwargs(self) -> dict[str, set[str]]:
-        """Take no options from requests.
-
-        Returns
-        -------
-        dict
-            Empty.
-        """
+        """Take no options from requests."""
         return {}
 
 
@@ -163,37 +109,13 @@ class EcgDummyInputs(BaseDummyInputsBuilder[EcgProcessingInfo]):
     """The inputs that vLLM measures its memory with."""
 
     def get_dummy_text(self, mm_counts: Mapping[str, int]) -> str:
-        """Give a prompt of slots alone.
-
-        Parameters
-        ----------
-        mm_counts : dict of str to int
-            Items by modality.
-
-        Returns
-        -------
-        str
-        """
+        """Give a prompt of slots alone."""
         return "".join(word * mm_counts.get(modality, 0) for modality, word in SLOTS.items())
 
     def get_dummy_mm_data(
         self, seq_len: int, mm_counts: Mapping[str, int], mm_options: Mapping[str, Any]
     ) -> dict[str, list[ECGRecord]]:
-        """Give records of noise.
-
-        Parameters
-        ----------
-        seq_len : int
-            Longest prompt.
-        mm_counts : dict of str to int
-            Items by modality.
-        mm_options : dict
-            Unused.
-
-        Returns
-        -------
-        dict of str to list of ECGRecord
-        """
+        """Give records of noise."""
         noise = np.random.default_rng(0).normal(0, 0.1, (12, 5000)).astype(np.float32)
         record = ECGRecord(signal=noise, fs=500.0, leads=STANDARD_12)
         return {modality: [record] * mm_counts.get(modality, 0) for modality in SLOTS}
@@ -239,22 +161,7 @@ class EcgVllmProcessor(BaseMultiModalProcessor[EcgProcessingInfo]):
 
 
 def encoder_item(source: Any) -> EncoderItem:
-    """Make the encoder's input of a record or a page image.
-
-    Parameters
-    ----------
-    source : ECGRecord or PIL.Image.Image or EncoderItem
-        What a prompt holds.
-
-    Returns
-    -------
-    EncoderItem
-
-    Raises
-    ------
-    RecordError
-        If it is none of these, or no ECG can be read from it.
-    """
+    """Make the encoder's input of a record, or of a page image, which is digitised."""
     if isinstance(source, EncoderItem):
         return source
     if not isinstance(source, ECGRecord):

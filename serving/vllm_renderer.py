@@ -21,15 +21,7 @@ from ecg_llm.serving.workers import WorkerPool
 
 
 class EcgRenderer(HfRenderer):
-    """Reads files in bounded processes, and keeps clients away from slots and cache keys.
-
-    Parameters
-    ----------
-    config : VllmConfig
-        Of the engine.
-    tokenizer : PreTrainedTokenizerBase
-        Of the checkpoint.
-    """
+    """Reads files in bounded processes, and keeps clients away from slots and cache keys."""
 
     def __init__(self, config: Any, tokenizer: Any) -> None:
         super().__init__(config, tokenizer)
@@ -40,49 +32,13 @@ class EcgRenderer(HfRenderer):
         self._lock = threading.Lock()
 
     def render_messages(self, messages: Sequence[Any], params: Any) -> tuple[Any, Any]:
-        """Render a conversation.
-
-        Parameters
-        ----------
-        messages : sequence of dict
-            From the client.
-        params : ChatParams
-            Of the request.
-
-        Returns
-        -------
-        tuple
-            The conversation and the engine's prompt.
-
-        Raises
-        ------
-        VLLMValidationError
-            If the messages are not valid or a file cannot be read.
-        """
+        """Render a conversation."""
         written, records = self._open(messages)
         conversation, prompt = super().render_messages(written, params)
         return conversation, _with_records(prompt, records)
 
     async def render_messages_async(self, messages: Sequence[Any], params: Any) -> tuple[Any, Any]:
-        """Render a conversation without holding others up.
-
-        Parameters
-        ----------
-        messages : sequence of dict
-            From the client.
-        params : ChatParams
-            Of the request.
-
-        Returns
-        -------
-        tuple
-            The conversation and the engine's prompt.
-
-        Raises
-        ------
-        VLLMValidationError
-            If the messages are not valid or a file cannot be read.
-        """
+        """Render a conversation without holding others up."""
         written, records = await asyncio.to_thread(self._open, messages)
         conversation, prompt = await super().render_messages_async(written, params)
         return conversation, _with_records(prompt, records)

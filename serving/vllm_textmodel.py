@@ -70,28 +70,7 @@ class VllmModel:
         schema: Mapping[str, Any] | None = None,
         adapter: str | None = None,
     ) -> list[str]:
-        """Answer prompts together.
-
-        Parameters
-        ----------
-        prompts : sequence of Prompt
-            From `ecg_llm.prompt.build`.
-        max_new_tokens : int
-            Longest answer.
-        schema : mapping, optional
-            JSON schema that each answer keeps to.
-        adapter : str, optional
-            Name of the adapter to answer with.
-
-        Returns
-        -------
-        list of str
-
-        Raises
-        ------
-        UnavailableError
-            If the engine is away.
-        """
+        """Answer prompts together; ``schema`` is a JSON schema that each answer keeps to."""
 
         async def one(prompt: Prompt) -> str:
             asked = self._ask(prompt, max_new_tokens, schema, adapter)
@@ -127,29 +106,10 @@ class VllmModel:
         finally:
             future.cancel()
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        """Give the log-probability of answers, each with its end."""
-        from vllm import SamplingParams
-
-        tokenizer = self.processor.tokenizer
-        asked = self.engine_prompt(prompt)
-
-        async def one(before: list[int], word: int) -> float:
-            # Not prompt_logprobs: beside adapters it kills the engine of vLLM 0.32 on a CPU.
-            params = SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=[word])
-            so_far = {**asked, "prompt_token_ids": [*asked["prompt_token_ids"], *before]}
-            given = [given async for given in self.engine.outputs(so_far, params)][-1]
-            return float(given.outputs[0].logprobs[0][word].logprob)
-
-        async def whole(answer: str) -> float:
-            words = tokenizer.encode(answer + tokenizer.eos_token, add_special_tokens=False)
-            each = (one(words[:k], word) for k, word in enumerate(words))
-            return sum(await asyncio.gather(*each))
-
-        async def together() -> list[float]:
-            return list(await asyncio.gather(*map(whole, answers)))
-
-        return self.engine.run(together())
+    @property
+    def alive(self) -> bool:
+        """Whether the engine answers."""
+        return self.engine.alive
 
     def close(self) -> None:
         """End the engine."""
@@ -158,18 +118,7 @@ class VllmModel:
             self._temporary.cleanup()
 
     def engine_prompt(self, prompt: Prompt) -> dict[str, Any]:
-        """Lay a prompt out as the plain model has it, but with one slot for each record.
-
-        Parameters
-        ----------
-        prompt : Prompt
-            From `ecg_llm.prompt.build`.
-
-        Returns
-        -------
-        dict
-            vLLM's prompt.
-        """
+        """Lay a prompt out as the plain model has it, but with one slot for each record."""
         config = self._config
         slots = (config.ecg_token_id, config.image_token_id)
         ids = one_slot_each(self.processor.ids(prompt), slots, config.tokens_per_ecg)
@@ -204,22 +153,7 @@ class VllmModel:
             yield given.outputs[0].text
 
     def lora(self, adapter: str | None) -> Any:
-        """Give the adapter of a name as vLLM takes it.
-
-        Parameters
-        ----------
-        adapter : str or None
-            Its name.
-
-        Returns
-        -------
-        LoRARequest or None
-
-        Raises
-        ------
-        ConfigError
-            If there is none of that name.
-        """
+        """Give the adapter of a name as vLLM takes it."""
         if adapter is None:
             return None
         if adapter not in self._adapters:
@@ -264,20 +198,7 @@ def one_slot_each(ids: Sequence[int], slots: Sequence[int], tokens_per_ecg: int)
 
 
 def merge(adapter: Path, folder: Path) -> Path:
-    """Write the checkpoint that an adapter and its model make.
-
-    Parameters
-    ----------
-    adapter : Path
-        Folder of the adapter.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    Path
-        ``folder``.
-    """
+    """Write the checkpoint that an adapter and its model make into a folder, and give that."""
     from ecg_llm.lm_transformers import load_checkpoint
 
     model, processor = load_checkpoint(adapter)

@@ -43,13 +43,7 @@ _PLAIN = {"set", "frozenset", "bytearray", "complex"}
 
 
 class WorkerPool:
-    """A fixed number of processes, each doing one task at a time.
-
-    Parameters
-    ----------
-    settings : Settings
-        Number of processes and their limits.
-    """
+    """A fixed number of processes, each doing one task at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -72,26 +66,9 @@ class WorkerPool:
             return len(self._workers)
 
     def run(self, task: str, *args: Any) -> Any:
-        """Do one task and wait for it.
+        """Do one task of `ecg_llm.serving.filework.TASKS` and wait for it.
 
-        Parameters
-        ----------
-        task : str
-            A name of `ecg_llm.serving.filework.TASKS`.
-        *args : object
-            Its arguments.
-
-        Returns
-        -------
-        object
-            What it gave.
-
-        Raises
-        ------
-        BadFileError
-            If the file cannot be read, or killed its process.
-        UnavailableError
-            If no process becomes free in time.
+        A file that cannot be read, or killed its process, is a `BadFileError`.
         """
         try:
             worker = self._idle.get(timeout=self._settings.answer_s)
@@ -102,7 +79,8 @@ class WorkerPool:
         except _DiedError as death:
             self.deaths[death.reason] += 1
             with self._lock:
-                self._workers.remove(worker)
+                if worker in self._workers:  # else the pool is being closed
+                    self._workers.remove(worker)
             self._launch()
             if death.reason == "timeout":
                 raise BadFileError(
@@ -147,20 +125,17 @@ class WorkerPool:
         """Start one process, again and again until one gets ready."""
         wait_s = 1.0
         while not self._closed.is_set():
-            worker = _Worker(self._settings)
-            if worker.wait_ready(START_S):
-                with self._lock:
-                    if self._closed.is_set():
-                        break
-                    self._workers.append(worker)
-                self._idle.put(worker)
-                return
-            worker.kill()
+            with contextlib.suppress(OSError):  # no room for another process just now
+                worker = _Worker(self._settings)
+                if worker.wait_ready(START_S):
+                    with self._lock:
+                        if not self._closed.is_set():
+                            self._workers.append(worker)
+                            self._idle.put(worker)
+                            return
+                worker.kill()
             self._closed.wait(wait_s)
             wait_s = min(wait_s * 2, 30.0)
-        else:
-            return
-        worker.kill()
 
 
 class _DiedError(Exception):
@@ -307,17 +282,6 @@ def _limit_cpu(seconds: float) -> None:
 
 
 def require(pool: WorkerPool) -> None:
-    """Refuse work while no process is ready.
-
-    Parameters
-    ----------
-    pool : WorkerPool
-        The processes.
-
-    Raises
-    ------
-    UnavailableError
-        If none is ready.
-    """
+    """Refuse work while no process is ready."""
     if not pool.ready:
         raise UnavailableError("The readers are starting; try again shortly.")

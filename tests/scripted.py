@@ -25,10 +25,6 @@ class Scripted:
         text = self.generate([prompt], max_new_tokens=max_new_tokens)[0]
         yield from (text[k : k + 3] for k in range(0, len(text), 3))
 
-    def score(self, prompt: Any, answers: Sequence[str]) -> list[float]:
-        """Find every answer as likely."""
-        return [0.0] * len(answers)
-
 
 class Broken(Scripted):
     """An engine that fails."""

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from ecg_llm.assistant import interpret
-from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.compare import LEAST, TITLE, compare, with_comparison
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
+from tests.report_numbers import check_claims
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

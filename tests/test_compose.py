@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.compose import UNMARKED, build_report, withheld
 from ecg_llm.delineate import Delineation
 from ecg_llm.findings.codes import STATEMENTS
@@ -22,6 +21,7 @@ from ecg_llm.quantity import Quantity
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim, Report
 from ecg_llm.statements import finding_claims
+from tests.report_numbers import check_claims
 
 RECORD = ECGRecord(
     signal=np.zeros((12, 5000), np.float32),

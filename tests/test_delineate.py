@@ -4,6 +4,7 @@ import pytest
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.delineate import FIDUCIALS, decode, delineate
 from ecg_llm.eval.delineation import record_intervals_ms
+from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
 from ecg_llm.waves import NET_FS
@@ -114,3 +115,11 @@ def test_a_p_wave_far_before_a_qrs_is_not_its_own():
     found = delineate(synthetic_ecg(rhythm="junctional", seed=1).record)
     assert len(found.p_waves_s) > 3
     assert np.isnan(found.column("p_on")).all()
+
+
+def test_a_qrs_cut_by_the_end_is_no_earlier_narrower_one() -> None:
+    """What the net saw of it before the end was a beat 50 ms too early."""
+    record = read_record("examples/00385_hr.hea")
+    whole, cut = delineate(record).r_s, delineate(record.segment(0, 9)).r_s
+    assert 8.95 < whole[len(cut)] < 9.05
+    np.testing.assert_allclose(cut, whole[: len(cut)], atol=0.01)

@@ -10,7 +10,7 @@ import pytest
 from ecg_llm.analysis import Analysis, analyse
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.ground.known import known_of
-from ecg_llm.ground.stray import stray_number
+from ecg_llm.ground.stray import stray
 from tests.answer.test_conversation import answer
 from tests.scripted import Scripted
 
@@ -19,10 +19,10 @@ from tests.scripted import Scripted
 def test_a_limit_of_men_is_quoted_for_men_alone(sex: str | None, fits: bool) -> None:
     found = analyse(synthetic_ecg(seed=3).record)
     known = known_of(replace(found, record=replace(found.record, sex=sex)))  # type: ignore[arg-type]
-    told = stray_number("QTc 400 ms (reference < 450 ms in men).", known)
+    told = stray("QTc 400 ms (reference < 450 ms in men).", (), known)
     assert (told is None) is fits
     both = "QTc 400 ms (reference < 450 ms in men, < 460 ms in women)."
-    assert stray_number(both, known) is None
+    assert stray(both, (), known) is None
 
 
 def with_qtc(found: Analysis, qtc_ms: float, sex: Any) -> Analysis:

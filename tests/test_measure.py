@@ -8,6 +8,8 @@ from ecg_llm.amplitudes import measure_windows
 from ecg_llm.analysis import analyse
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.delineate import FIDUCIALS
+from ecg_llm.eval.stability import CHANGES
+from ecg_llm.head_features import FEATURES, feature_row
 from ecg_llm.intervals import frontal_axis
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.measure import measure, no_beats
@@ -73,6 +75,15 @@ def test_the_qrs_axis_turns_with_the_heart(axis):
     made = synthetic_ecg(qrs_axis_deg=axis, seed=2, spread=0.0)
     off = measured(made).value("qrs_axis_deg") - made.truth.values["qrs_axis_deg"]
     assert abs((off + 180) % 360 - 180) < 12
+
+
+def test_a_wave_hardly_above_the_noise_has_no_axis():
+    made = synthetic_ecg(bpm=75, seed=3)
+    signal = made.record.signal.copy()
+    signal[:6] *= 0.2
+    m = measured(made, signal=signal)
+    assert "too small" in m.values["p_axis_deg"].reason
+    assert m.values["qrs_axis_deg"].known
 
 
 def test_frontal_axis_scales_the_augmented_lead():
@@ -312,3 +323,35 @@ def test_a_ripple_behind_r_does_not_end_the_time_to_the_r_peak(late_mv, peak_ms)
     found = measure_windows(windows)
     assert found["r2_mv"].item() == pytest.approx(late_mv, abs=0.02)
     assert found["r_peak_ms"].item() == pytest.approx(peak_ms, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("disturbed_by", "value", "limit_mv"),
+    [
+        ("wander 0.3 mV", "t_mv", 0.003),
+        ("wander 0.3 mV", "st_j60_mv", 0.001),
+        ("50 Hz 20 µV", "p_mv", 0.002),
+        ("50 Hz 20 µV", "p_neg_mv", 0.001),
+        ("50 Hz 20 µV", "t_mv", 0.003),
+    ],
+)
+def test_wander_and_hum_are_not_measured_with_the_waves(disturbed_by, value, limit_mv):
+    """The baseline had corners at each beat, and a wave was as high as the hum upon it."""
+    made = synthetic_ecg(bpm=75, seed=3)
+    changed = CHANGES[disturbed_by](made.record, np.random.default_rng(1))
+    before, after = measured(made), measured(made, signal=changed.signal)
+    known = [lead for lead in STANDARD_12 if before.value(value, lead) is not None]
+    moved = [after.value(value, lead) - before.value(value, lead) for lead in known]
+    assert len(known) > 8
+    assert np.median(np.abs(moved)) < limit_mv
+
+
+def test_the_head_counts_the_beats_of_ten_seconds_whatever_the_length():
+    """Twenty seconds had twice the beats of what heads learn, which moved their probabilities."""
+    rows = []
+    for seconds in (10.0, 20.0):
+        made = synthetic_ecg(bpm=72, seed=3, seconds=seconds)
+        row = feature_row(made.record, measured(made))
+        rows.append(row[FEATURES.index("n_beats")])
+    assert rows[0] == 12
+    assert rows[1] == pytest.approx(12, abs=0.6)

@@ -22,7 +22,7 @@ from ecg_llm.probabilities import (
 )
 from ecg_llm.record import ECGRecord
 from ecg_llm.report import Claim
-from ecg_llm.statements import doubtful_claim, finding_claims, is_grave_doubt
+from ecg_llm.statements import finding_claims, is_grave_doubt, stated_claim
 from tests.judged import MODEL, PLAIN, made
 
 FACT = Evidence(
@@ -165,7 +165,7 @@ def test_a_doubtful_sentence_holds_no_number_without_evidence(status, score):
     found = one("IVCD", status, score)
     claims = list(finding_claims([found]))
     if found.doubt:
-        assert claims == [doubtful_claim(found)]
+        assert claims == [stated_claim(found)]
         assert "uncertain" in claims[0].text
     assert all(isinstance(claim, Claim) for claim in claims)
     for claim in claims:

@@ -108,7 +108,7 @@ def respond(
         known = replace(known, facts=facts, record=record)
     asked = with_acute(asked, known)
     if not whole and (model is None or _by_record(own, asked, known, model)):
-        told, whole = [*told, *measured_answer(asked, known, present)], True
+        told, whole = [*told, *measured_answer(asked, known)], True
     yield from _shown(told)
     if model is not None and not whole:
         first = " " if told else ""
@@ -134,13 +134,13 @@ def _without_model(
         return [*told, *several], True
     two = len(own.leads) > 1 or len(own.quantities) > 1  # which one ECG compares
     if COMPARES.search(question) and not two:
-        told.append(Claim(text=ONE_ECG, status="unverifiable", kind="unknown"))
+        told.append(Claim.unknown(ONE_ECG))
         if not own.named:
             return told, True
     if wrong := _pleaded(question, known):
         whole = any(one.claim.subject == "NORM" for one in wrong)
         claims = [] if whole else [c for one in wrong for c in measured_claims(one, known)]
-        claims = claims or measured_answer(with_acute(asked, known), known, analyses[-1])
+        claims = claims or measured_answer(with_acute(asked, known), known)
         return [*told, _remark("That is not what was measured."), *dict.fromkeys(claims)], True
     return told, False
 
@@ -194,7 +194,7 @@ def _worded(
         first = " "
     rest = [] if judges else list(judged(asked, known))
     if (left := left_over(answered, asked, expected)) is not None:
-        rest += measured_answer(left, known, analyses[-1])
+        rest += measured_answer(left, known)
     told = {one.text for one in spoken}  # of what was checked, not all was shown
     yield from _shown([claim for claim in rest if claim.text not in told], first=first)
 
@@ -229,7 +229,7 @@ def _has_learnt(asked: Asked, known: Known) -> bool:
 
 def _remark(text: str) -> Claim:
     """Say something that rests on no measurement."""
-    return Claim(text=text, status="supported", kind="description")
+    return Claim.of(text)
 
 
 def _without_what_is_beyond(question: str) -> tuple[str, str]:

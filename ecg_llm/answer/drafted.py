@@ -33,29 +33,7 @@ def drafted(
     expected: str | None,
     max_new_tokens: int,
 ) -> Iterator[Sentence]:
-    """Check a model's answer while it is written.
-
-    Parameters
-    ----------
-    history : sequence of (role, text)
-        The conversation.
-    analyses : sequence of Analysis
-        Of its ECGs.
-    model : TextModel
-        Writes the draft.
-    known : Known
-        Of the present ECG.
-    asked : Asked
-        What the last message asks.
-    expected : str or None
-        From `ecg_llm.answer.measured.expected_word`.
-    max_new_tokens : int
-        Longest draft.
-
-    Yields
-    ------
-    Sentence
-    """
+    """Check a model's answer while it is written."""
     shown = [] if is_bundled(model) else _remembered(history[:-1])
     prompt = build(plain(history[-1][1]), analyses, history=shown)
     buffer, answered, said = "", False, set[str]()
@@ -127,19 +105,7 @@ def _loops(text: str) -> bool:
 
 
 def speaks_of(one: Sentence, asked: Asked) -> list[TextClaim]:
-    """Give the claims of a sentence on what was asked.
-
-    Parameters
-    ----------
-    one : Sentence
-        Of an answer.
-    asked : Asked
-        What was asked.
-
-    Returns
-    -------
-    list of TextClaim
-    """
+    """Give the claims of a sentence on what was asked."""
     wanted = {code for name in asked.findings for code in (name, *members(name))}
     wanted |= {without_formula(name) for name in asked.quantities}
     told = [claim for claim in _claims_of(one) if without_formula(claim.subject) in wanted]
@@ -194,21 +160,7 @@ def _covers(one: Sentence, asked: Asked, expected: str | None = None) -> bool:
 
 
 def left_over(spoken: Sequence[Sentence], asked: Asked, expected: str | None) -> Asked | None:
-    """Give what of a question was not answered; None if all of it was.
-
-    Parameters
-    ----------
-    spoken : sequence of Sentence
-        What was shown.
-    asked : Asked
-        What was asked.
-    expected : str or None
-        From `ecg_llm.answer.measured.expected_word`.
-
-    Returns
-    -------
-    Asked or None
-    """
+    """Give what of a question was not answered; None if all of it was."""
 
     def covered(part: Asked) -> bool:
         return any(_covers(one, part, expected) for one in spoken)

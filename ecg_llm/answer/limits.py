@@ -10,7 +10,6 @@ from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
-    KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
     UNIT_OF,
@@ -18,20 +17,13 @@ from ecg_llm.claims.measured_words import (
 )
 from ecg_llm.claims.number_check import SLACK
 from ecg_llm.ground.known import Known
-from ecg_llm.phrases import amount, listing, measured, sentence
+from ecg_llm.phrases import amount, listing, measured
 from ecg_llm.references import reference
 from ecg_llm.report import Claim
 
 
 def holds(statement: str, known: Known) -> bool | None:
     """Tell whether the values that are told are as a question proposes: ``PR over 200 ms?``.
-
-    Parameters
-    ----------
-    statement : str
-        The question as a statement.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -46,7 +38,9 @@ def holds(statement: str, known: Known) -> bool | None:
     states = {one.claim: one.status for one in known.check(statement)}
     proposed = [claim for claim in states if claim.kind == "number"]
     found = [
-        _is_said(states[claim]) if _is_one(claim) else _fits(claim, lead, known)
+        _SAID[states[claim]]  # one value is proposed, which rounding decides
+        if claim.relation == "=" and claim.high is None
+        else _fits(claim, lead, known)
         for claim in proposed
         for lead in claim.leads or (None,)
     ]
@@ -55,14 +49,7 @@ def holds(statement: str, known: Known) -> bool | None:
     return True if found and None not in found else None
 
 
-def _is_one(claim: TextClaim) -> bool:
-    """Whether one value is proposed, which rounding decides, and no limit."""
-    return claim.relation == "=" and claim.high is None
-
-
-def _is_said(status: str) -> bool | None:
-    """Whether a proposed value is the measured one."""
-    return {"supported": True, "contradicted": False}.get(status)
+_SAID = {"supported": True, "contradicted": False, "unverifiable": None}
 
 
 def _fits(claim: TextClaim, lead: str | None, known: Known) -> bool | None:
@@ -94,13 +81,6 @@ _RELATIONS: dict[str, Callable[[float, float, float], bool]] = {
 
 def judged(asked: Asked, known: Known) -> Iterator[Claim]:
     """Say whether the values that a question names lie within their limits, if it asks for that.
-
-    Parameters
-    ----------
-    asked : Asked
-        What the question is about.
-    known : Known
-        Of the ECG.
 
     Yields
     ------
@@ -140,7 +120,7 @@ def _judged(subject: str, known: Known) -> Iterator[Claim]:
 
 def _beyond_reference(known: Known) -> bool:
     """Whether the QRS lies between its reference and the limit of a wide one."""
-    value, (*_, reference_ms, wide_ms) = known.facts.value("qrs_ms").value, KNOWN_THRESHOLDS["qrs"]
+    value, (*_, reference_ms, wide_ms) = known.facts.value("qrs_ms").value, MEASURED["qrs"].quoted
     return value is not None and reference_ms < value < wide_ms
 
 
@@ -187,6 +167,5 @@ def _by_sex(subject: str, known: Known) -> tuple[Claim | None, bool]:
     else:
         rest = f"lies below the limits {listing(below)}"
     fact = measured(entry.name, value, "ms", criterion=entry.limits, source=entry.source)
-    text = sentence(f"{shown} {rest}")
-    claim = Claim(text=text, status="supported", evidence=(fact,), kind="value")
+    claim = Claim.of(f"{shown} {rest}", (fact,), kind="value")
     return claim, not (reached and below)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ecg_llm.analysis import Analysis
 from ecg_llm.answer.limits import holds, judged
 from ecg_llm.answer.moments import of_moment, times_of
 from ecg_llm.answer.overview import OPEN, SINCE, overview, rhythm_of
@@ -24,8 +23,7 @@ from ecg_llm.answer.waves import (
     row,
     stated_if_so,
 )
-from ecg_llm.claims.finding_check import SHOWS_AS
-from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.claims.measured_words import MEASURED, SHOWS_AS
 from ecg_llm.findings.av_block import PR_ERROR_MS
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import MOST_TOLD, finding_says, judged_of, lead_values, value_says
@@ -40,20 +38,11 @@ from ecg_llm.statements import (
     said_by_another,
     value_claim,
 )
-from ecg_llm.vocabulary import ACUTE, label, members
+from ecg_llm.vocabulary import ACUTE, EXCLUDES_NOT, label, members
 
 
-def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+def measured_answer(asked: Asked, known: Known) -> list[Claim]:
     """Answer from the measurements and findings alone.
-
-    Parameters
-    ----------
-    asked : Asked
-        What the question is about.
-    known : Known
-        Of the ECG.
-    present : Analysis
-        Of the same ECG.
 
     Returns
     -------
@@ -62,16 +51,16 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
     """
     if asked.about == "since" and asked.findings and EVENTS.issuperset(asked.findings):
         asked = replace(asked, about="where")  # "when was the pause?"
-    if asked.moment is not None and present.measurements is not None:
-        return list(of_moment(asked.moment, present.measurements))
+    if asked.moment is not None and known.found.measurements is not None:
+        return list(of_moment(asked.moment, known.found.measurements))
     if asked.leads and not known.facts.leads:
-        return [Claim(text=NO_LEADS, status="unverifiable", kind="unknown")]
+        return [Claim.unknown(NO_LEADS)]
     if asked.about == "quality" and not asked.named:
-        return overview(asked, known, present)
+        return overview(asked, known)
     if asked.leads and not (asked.named and set(asked.leads) & set(known.facts.leads)):
         return list(of_leads(asked.leads, known))
     out: list[Claim] = [
-        Claim(text=f"{lead} is not in this recording.", status="unverifiable", kind="unknown")
+        Claim.unknown(f"{lead} is not in this recording.")
         for lead in asked.leads
         if lead not in known.facts.leads
     ]
@@ -81,25 +70,25 @@ def measured_answer(asked: Asked, known: Known, present: Analysis) -> list[Claim
 
     word = expected_word(asked, known)
     if word is not None and asked.closed:
-        out.append(Claim(text=f"{word}.", status="supported"))
+        out.append(Claim.of(f"{word}."))
     elif asked.about == "since" and asked.findings and any(map(there, asked.findings)):
-        out.append(Claim(text=SINCE, status="unverifiable", kind="unknown"))
+        out.append(Claim.unknown(SINCE))
     elif asked.about == "urgent" and any(map(there, asked.findings)):
-        out.append(Claim(text=DEPENDS, status="unverifiable", kind="unknown"))
-    told = [_of_finding(code, word, asked, known, present) for code in asked.findings]
+        out.append(Claim.unknown(DEPENDS))
+    told = [_of_finding(code, word, asked, known) for code in asked.findings]
     told.sort(key=lambda claims: all(claim.kind in _DENYING for claim in claims))
     beside = asked.rhythm and asked.named and "rr_cv" not in asked.quantities
     if beside and not any(_tells_rhythm(code, known) for code in asked.findings):
-        told.insert(0, rhythm_of(present))
+        told.insert(0, rhythm_of(known.found))
     out += [claim for claims in told for claim in claims]
     for subject in asked.quantities:
-        out += _of_quantity(subject, asked, known, present)
+        out += _of_quantity(subject, asked, known)
     out += judged(asked, known)
     if asked.about == "quality":
-        out += overview(asked, known, present)
+        out += overview(asked, known)
     if out and asked.findings != ("NORM",):
         return list(dict.fromkeys(out))
-    return [*out, *overview(asked, known, present)]
+    return [*out, *overview(asked, known)]
 
 
 _DENYING = ("absent", "description")
@@ -112,9 +101,7 @@ def _tells_rhythm(code: str, known: Known) -> bool:
     return any(found[one].section in ("rhythm", "ectopy") for one in members(code) if one in found)
 
 
-def _of_finding(
-    code: str, word: str | None, asked: Asked, known: Known, present: Analysis
-) -> list[Claim]:
+def _of_finding(code: str, word: str | None, asked: Asked, known: Known) -> list[Claim]:
     """Answer for one finding or family that is asked for."""
     told = list(_says(code, asked, known))
     if code == "NORM" and any(claim.kind == "present" for claim in told):
@@ -134,35 +121,30 @@ def _of_finding(
         told += list(lead_by_lead(code, known, but=", which do not meet its criterion"))
     if asked.about == "sure":
         told += list(_probability(code, known))
-    if asked.about in ("where", "size") and present.measurements is not None:
-        told += list(times_of(code, present.measurements))
+    if asked.about in ("where", "size") and known.found.measurements is not None:
+        told += list(times_of(code, known.found.measurements))
     if code in EXCLUDES_NOT and told and all(claim.kind == "absent" for claim in told):
-        text = f"That does not exclude {EXCLUDES_NOT[code]}."
-        told.append(Claim(text=text, status="supported", kind="description"))
+        told.append(Claim.of(f"That does not exclude {EXCLUDES_NOT[code]}."))
     elif code == "tall_t" and any(claim.kind == "present" for claim in told):
-        text = f"That does not prove {EXCLUDES_NOT[code]}."
-        told.append(Claim(text=text, status="supported", kind="description"))
+        told.append(Claim.of(f"That does not prove {EXCLUDES_NOT[code]}."))
     if not told:
-        text = sentence(f"{label(code)} was not judged")
-        told = [Claim(text=text, status="unverifiable", kind="unknown")]
+        told = [Claim.unknown(f"{label(code)} was not judged")]
     if asked.about == "means" and (concept := concepts().get(code)) is not None:
-        text = sentence(f"{label(code)}, in general: {concept.description}")
-        told.insert(0, Claim(text=text, status="supported", kind="description"))
+        told.insert(0, Claim.of(f"{label(code)}, in general: {concept.description}"))
     return told
 
 
-def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) -> list[Claim]:
+def _of_quantity(subject: str, asked: Asked, known: Known) -> list[Claim]:
     """Answer for one value, wave or regularity that is asked for."""
     if len(asked.leads) == 1 and MEASURED[subject].per_lead:
         told = [_without_wave(c, subject) for c in lead_values(subject, asked.leads, known)]
         told = told or list(stated_if_so(P_WAVES, known) if subject == "p_amp" else ())
-        text = sentence(f"{MEASURED[subject].label} in {asked.leads[0]} was not measured")
-        return told or [Claim(text=text, status="unverifiable", kind="unknown")]
+        return told or [
+            Claim.unknown(f"{MEASURED[subject].label} in {asked.leads[0]} was not measured")
+        ]
     if MEASURED[subject].per_lead and not known.facts.leads:
         found = of_wave(subject, known) if subject in SIGNS_OF else ()
-        return [claim for claim in found if claim.kind == "present"] or [
-            Claim(text=NO_LEADS, status="unverifiable", kind="unknown")
-        ]
+        return [claim for claim in found if claim.kind == "present"] or [Claim.unknown(NO_LEADS)]
     if asked.leads and MEASURED[subject].per_lead:
         return list(row(subject, asked.leads, known))
     if subject == "p_terminal":  # its limit is one of V1
@@ -174,7 +156,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if MEASURED[subject].per_lead:
         return list(row(subject, tuple(known.facts.leads), known))
     if subject == "rr_cv":
-        return [*stated_if_so(REGULAR, known), *rhythm_of(present)]
+        return [*stated_if_so(REGULAR, known), *rhythm_of(known.found)]
     if subject in RESTS_IN:
         return list(_evidence_of(RESTS_IN[subject], known))
     if subject in _SUMS:
@@ -185,8 +167,7 @@ def _of_quantity(subject: str, asked: Asked, known: Known, present: Analysis) ->
     if asked.about == "method":
         told += list(_method_of(subject, known))
     told += list(of_leads(asked.leads, known)) if subject == "qrs" and asked.leads else []
-    text = sentence(f"the {MEASURED[subject].label} was not measured")
-    return told or [Claim(text=text, status="unverifiable", kind="unknown")]
+    return told or [Claim.unknown(f"the {MEASURED[subject].label} was not measured")]
 
 
 def _probability(code: str, known: Known) -> Iterator[Claim]:
@@ -198,8 +179,7 @@ def _probability(code: str, known: Known) -> Iterator[Claim]:
         assert finding.probability is not None
         name = f"probability of {finding.label} by {judges}"
         fact = measured(name, finding.probability)
-        text = sentence(f"{name}: {finding.probability:.2f}")
-        yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+        yield Claim.of(f"{name}: {finding.probability:.2f}", (fact,), kind="value")
 
 
 def _without_wave(claim: Claim, subject: str) -> Claim:
@@ -225,8 +205,7 @@ def _method_of(subject: str, known: Known) -> Iterator[Claim]:
             text = f"{MEASURED[subject].label}: {method}; early and odd beats are left out"
             if subject in ("pr", "qrs", "qt"):
                 text += f"; it may be off by some {PR_ERROR_MS:g} ms (docs/delineation.md)"
-            text = sentence(text)
-            yield Claim(text=text, status="supported", kind="description")
+            yield Claim.of(text)
 
 
 def _sum_says(subject: str, known: Known) -> Iterator[Claim]:
@@ -234,8 +213,9 @@ def _sum_says(subject: str, known: Known) -> Iterator[Claim]:
     word, value = MEASURED[subject], known.facts.value(MEASURED[subject].names[0])
     if value.value is not None:
         fact = measured(word.label, value.value, "mV", criterion=_SUMS[subject])
-        text = f"{word.label} {amount(value.value, 'mV')} ({_SUMS[subject]})."
-        yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
+        yield Claim.of(
+            f"{word.label} {amount(value.value, 'mV')} ({_SUMS[subject]}).", (fact,), kind="value"
+        )
 
 
 _SUMS = {
@@ -244,20 +224,6 @@ _SUMS = {
 }
 RESTS_IN = {"atrial_rate": "AFLT", "rr_max": "pause"}
 """Values that only the evidence of a finding holds."""
-EXCLUDES_NOT = {
-    "stemi": "an acute infarction",
-    **dict.fromkeys(members("mi"), "an infarction"),
-    "mi": "an infarction",
-    **dict.fromkeys(members("ISC_"), "ischaemia"),
-    "tall_t": "hyperkalaemia",
-    "EL": "an electrolyte disturbance",
-    "pericarditis": "pericarditis",
-    "brugada_1": "Brugada syndrome",
-    "sgarbossa": "an acute infarction",
-    "lead_reversal": "swapped electrodes",
-    **dict.fromkeys(members("PACE"), "pacing with spikes too small to be seen"),
-}
-"""Diseases that people ask for by name, and that an ECG without their signs leaves possible."""
 PAUSES = frozenset(members("pause"))
 EVENTS = PAUSES | {"ectopy", *members("ectopy")}
 """What has its moments within a recording."""
@@ -290,9 +256,7 @@ def _says(code: str, asked: Asked, known: Known) -> Iterator[Claim]:
         yield from map(denied_claim, own or judged[:MOST_TOLD])
         return
     if code == "mi" and judged and all(finding.status == "absent" for finding in judged):
-        yield Claim(
-            text=NO_SCAR, status="supported", evidence=judged[0].evidence[:1], kind="absent"
-        )
+        yield Claim.of(NO_SCAR, judged[0].evidence[:1], kind="absent")
         return
     yield from finding_says(code, known)
 
@@ -314,13 +278,6 @@ def _denied(claim: Claim, code: str, known: Known, *, behind_no: bool) -> Claim:
 
 def with_acute(asked: Asked, known: Known) -> Asked:
     """Ask for what is acute, too, where a question names infarction or ischaemia.
-
-    Parameters
-    ----------
-    asked : Asked
-        What a question is about.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -357,13 +314,6 @@ def with_acute(asked: Asked, known: Known) -> Asked:
 
 def expected_word(asked: Asked, known: Known) -> str | None:
     """Give the right short answer to a question for one finding.
-
-    Parameters
-    ----------
-    asked : Asked
-        What is asked.
-    known : Known
-        Of the ECG.
 
     Returns
     -------

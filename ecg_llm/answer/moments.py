@@ -43,15 +43,6 @@ _WORDS = tuple(
 def read_moment(question: str) -> Moment | None:
     """Read which beats or seconds a question names.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-
-    Returns
-    -------
-    Moment or None
-
     Examples
     --------
     >>> read_moment("RR between beat 3 and 4"), read_moment("is the 4th beat normal?").first
@@ -68,13 +59,6 @@ def read_moment(question: str) -> Moment | None:
 
 def of_moment(moment: Moment, measurements: Measurements) -> Iterator[Claim]:
     """Tell of the beats at a moment: when, of what class, how long after the one before.
-
-    Parameters
-    ----------
-    moment : Moment
-        From `read_moment`.
-    measurements : Measurements
-        Of the ECG.
 
     Yields
     ------
@@ -93,8 +77,7 @@ def of_moment(moment: Moment, measurements: Measurements) -> Iterator[Claim]:
         chosen = [k for k, time in enumerate(times) if moment.first <= time <= moment.last]
     if not chosen:
         shown = f", from {times[0]:.2f} to {times[-1]:.2f} s" if times else ""
-        text = f"No beat was read there; {len(times)} were{shown}."
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"No beat was read there; {len(times)} were{shown}.")
     for k in chosen[:MOST]:
         kind = _KINDS.get(beats[k].kind, beats[k].kind)
         facts = [measured(f"R of beat {k + 1}", times[k], "s")]
@@ -103,7 +86,7 @@ def of_moment(moment: Moment, measurements: Measurements) -> Iterator[Claim]:
             rr_ms = 1000 * (times[k] - times[k - 1])
             facts.append(measured(f"RR before beat {k + 1}", rr_ms, "ms"))
             text += f", {rr_ms:.0f} ms after the one before"
-        yield Claim(text=f"{text}.", status="supported", evidence=tuple(facts), kind="value")
+        yield Claim.of(f"{text}.", facts, kind="value")
 
 
 MOST = 6
@@ -127,8 +110,6 @@ def times_of(code: str, measurements: Measurements) -> Iterator[Claim]:
     ----------
     code : str
         Finding or family; of one that is not of single beats nothing is said.
-    measurements : Measurements
-        Of the ECG.
 
     Yields
     ------
@@ -138,5 +119,8 @@ def times_of(code: str, measurements: Measurements) -> Iterator[Claim]:
     times = [b.r_s for b in measurements.beats if b.kind in _CLASSES.get(code, ())]
     if len(times) > 1:
         facts = tuple(measured("R", time, "s") for time in times)
-        text = f"Their R waves are at {listing([f'{time:.2f}' for time in times])} s."
-        yield Claim(text=text, status="supported", evidence=facts, kind="value")
+        yield Claim.of(
+            f"Their R waves are at {listing([f'{time:.2f}' for time in times])} s.",
+            facts,
+            kind="value",
+        )

@@ -29,32 +29,12 @@ UNREAD = (
 
 
 def report_of(present: Analysis) -> Report:
-    """Give the measured report.
-
-    Parameters
-    ----------
-    present : Analysis
-        Of the ECG.
-
-    Returns
-    -------
-    Report
-    """
+    """Give the measured report."""
     return build_report(present.record, present.quality, present.measurements, present.findings)
 
 
 def rhythm_of(present: Analysis) -> list[Claim]:
-    """Tell the rhythm, then its rate.
-
-    Parameters
-    ----------
-    present : Analysis
-        Of the ECG.
-
-    Returns
-    -------
-    list of Claim
-    """
+    """Tell the rhythm, then its rate."""
     told = _section(report_of(present), "Rate and rhythm")
     found = [c for c in told if c.kind == "present" or (c.status == OPEN and "uncertain" in c.text)]
     rate = [c for c in told if c.text.startswith("Heart rate") or " beats were read" in c.text]
@@ -66,66 +46,50 @@ def _section(report: Report, title: str) -> tuple[Claim, ...]:
     return next((part.statements for part in report.sections if part.title == title), ())
 
 
-def overview(asked: Asked, known: Known, present: Analysis) -> list[Claim]:
-    """Answer a question that names nothing: quality, rhythm, reasons, or all in short.
-
-    Parameters
-    ----------
-    asked : Asked
-        What is asked.
-    known : Known
-        Of the ECG.
-    present : Analysis
-        Of the same ECG.
-
-    Returns
-    -------
-    list of Claim
-    """
+def overview(asked: Asked, known: Known) -> list[Claim]:
+    """Answer a question that names nothing: quality, rhythm, reasons, or all in short."""
+    present = known.found
     report = report_of(present)
     claims = {claim.text: claim for claim in report.claims}
     impression = [claims[text] for text in report.impression]
     match asked.about:
         case "quality":
             missing = [lead for lead in STANDARD_12 if lead not in present.record.leads]
-            text = f"Not in this recording: {listing(missing)}."
-            absent = [Claim(text=text, status="supported", kind="description")] if missing else []
+            absent = [Claim.of(f"Not in this recording: {listing(missing)}.")] if missing else []
             return [*absent, *_section(report, "Technical quality"), *_leads_read(asked, present)]
         case "since":
-            return [Claim(text=SINCE, status="unverifiable", kind="unknown"), *impression]
+            return [Claim.unknown(SINCE), *impression]
         case "rhythm":
             return rhythm_of(present) or impression
         case "open":
             left = [c for part in report.sections for c in part.statements if c.status == OPEN]
-            return left or [
-                Claim(text="Everything that was asked could be judged.", status="supported")
-            ]
+            return left or [Claim.of("Everything that was asked could be judged.")]
         case "urgent":
             open_ = [claim for claim in impression if claim.text.startswith("Not judged")]
             first = [] if report.alerts or asked.end is None else impression[:1]
-            urgent = alerts(report) or [Claim(text=NO_ALERT, status="supported")]
+            urgent = alerts(report) or [Claim.of(NO_ALERT)]
             return list(dict.fromkeys([*urgent, *first, *open_]))
         case "self" | "method":
-            return [Claim(text=SELF, status="supported", kind="description")]
+            return [Claim.of(SELF)]
         case "recording":
-            return [Claim(text=_recording(present), status="supported")]
+            return [Claim.of(_recording(present))]
         case "conduction" | "repolarization" | "chambers":
             told = [c for title in PARTS[asked.about] for c in _section(report, title)]
             return told or impression
         case "person":
-            return [Claim(text=_person(present), status="supported")]
+            return [Claim.of(_person(present))]
         case "values" if not known.facts.values:
-            return [Claim(text=NO_VALUES, status="unverifiable", kind="unknown")]
+            return [Claim.unknown(NO_VALUES)]
         case "values":
             return [claim for subject in SHOWN_VALUES for claim in value_says(subject, known)]
         case "where":
             located = located_claims(concluded(present.findings))
-            return located or [Claim(text=NOWHERE, status="supported"), *impression]
+            return located or [Claim.of(NOWHERE), *impression]
         case "why" | "sure" if known.facts.values:
             facts = [c for part in report.sections for c in part.statements if c.kind == "present"]
             return facts[:MOST_REASONS] or impression
         case None if not asked.findings:
-            return [Claim(text=UNREAD, status="supported", kind="told"), *impression]
+            return [Claim.of(UNREAD, kind="told"), *impression]
         case _:
             return impression
 
@@ -149,8 +113,7 @@ def _leads_read(asked: Asked, present: Analysis) -> Iterator[Claim]:
     judged = present.quality.leads
     for lead in (lead for lead in asked.leads if lead in judged and judged[lead].usable):
         disturbed = ", ".join(judged[lead].reasons)
-        text = f"{lead} can be read{f' ({disturbed})' if disturbed else ''}."
-        yield Claim(text=text, status="supported", kind="description")
+        yield Claim.of(f"{lead} can be read{f' ({disturbed})' if disturbed else ''}.")
 
 
 def _recording(present: Analysis) -> str:
@@ -177,20 +140,9 @@ NOWHERE = "Nothing that was found is tied to single leads."
 
 
 def alerts(report: Report) -> list[Claim]:
-    """Say what somebody must look at soon.
-
-    Parameters
-    ----------
-    report : Report
-        Of the ECG.
-
-    Returns
-    -------
-    list of Claim
-    """
+    """Say what somebody must look at soon."""
     claims = {claim.text: claim for claim in report.claims}
     return [
-        claims.get(alert.text)
-        or Claim(text=alert.text, status="supported", evidence=alert.evidence, kind="present")
+        claims.get(alert.text) or Claim.of(alert.text, alert.evidence, kind="present")
         for alert in report.alerts
     ]

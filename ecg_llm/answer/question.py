@@ -109,31 +109,26 @@ _ABOUT = (
     ),
     (
         "why",
-        r"^\W*(really )?sure\W*$|"
-        r"\b(why|how (do you|can you) (know|tell)|what makes you|what speaks (for|"
-        r"against)|proofs?|based on|"
-        r"(?<!any )evidence|"
-        r"which criteri(on|a)|explain|are (you|u) (sure|certain)|prove|justify|"
-        r"(that|this|it)('s| is) (wrong|not (right|true|correct))|you('re| are) (wrong|mistaken)|"
-        r"I (disagree|(do not|don't) agree))\b",
+        r"^\W*(really )?sure\W*$|\b(why|how (do you|can you) (know|tell)|what makes you|"
+        r"what speaks (for|against)|proofs?|based on|(?<!any )evidence|which criteri(on|a)|"
+        r"explain|are (you|u) (sure|certain)|prove|justify|(that|this|it)('s| is) (wrong|"
+        r"not (right|true|correct))|you('re| are) (wrong|mistaken)|I (disagree|(do not|"
+        r"don't) agree))\b",
     ),
     (
         "self",
-        r"\b((who|what) are (you|u)\b|are (you|u) (an? )?(\w+ )?(doctor|physician|"
-        r"cardiologist|human|"
-        r"ai|bot|robot|certified|approved|machine|computer|medical device)|what('s| is) your name|"
-        r"(what|which) ((ai|language) )?model (is|are|do)\b|medical device|(ce|fda)[- ]?"
-        r"(mark\w*|approv\w+|clear\w+|certif\w+)|(my|the|this|patient) data|privacy|gdpr|hipaa|"
-        r"how (good|reliable|trustworthy) (are|is) (you|u|your|this|it|the)|how (do|does) "
-        r"(you|u|it) "
-        r"work)\b",
+        r"\b((who|what) are (you|u)\b|are (you|u) (an? )?(\w+ )?(doctor|physician|cardiologist|"
+        r"human|ai|bot|robot|certified|approved|machine|computer|medical device)|what('s|"
+        r" is) your name|(what|which) ((ai|language) )?model (is|are|do)\b|medical device|(ce|"
+        r"fda)[- ]?(mark\w*|approv\w+|clear\w+|certif\w+)|(my|the|this|patient) data|privacy|gdpr|"
+        r"hipaa|how (good|reliable|trustworthy) (are|is) (you|u|your|this|it|the)|how (do|"
+        r"does) (you|u|it) work)\b",
     ),
     (
         "method",
         r"\bhow (accurate\w*|precise\w*|exact\w*)|how (do|did|can|would) (you|u) (measure|average|"
         r"calculate|compute|correct|determine)|how (is|was|are|were) (\w+ ){1,2}(measured|"
-        r"corrected|"
-        r"calculated|computed|averaged)|(which|what) beats (did|do) (you|u)\b",
+        r"corrected|calculated|computed|averaged)|(which|what) beats (did|do) (you|u)\b",
     ),
     (
         "recording",
@@ -166,20 +161,17 @@ _ABOUT = (
     ),
     (
         "since",
-        r"\b(old or new|new or old|new|newly|when (did|was|were|has)|since when|"
-        r"how (old|recent|long (has|have|ago|since))|"
-        r"recent|intermittent|paroxysmal|permanent|persistent|transient|long[- ]?standing|"
-        r"right now|at (the|this) moment|currently|(having|has) an? (heart attack|"
-        r"infarct\w*)|"
-        r"acute or (old|chronic)|(?<!year )(?<!years )(old|fresh|chronic)(?=\W*$))\b",
+        r"\b(old or new|new or old|new|newly|when (did|was|were|has)|since when|how (old|recent|"
+        r"long (has|have|ago|since))|recent|intermittent|paroxysmal|permanent|persistent|"
+        r"transient|long[- ]?standing|right now|at (the|this) moment|currently|(having|"
+        r"has) an? (heart attack|infarct\w*)|acute or (old|chronic)|(?<!year )(?<!years )(old|"
+        r"fresh|chronic)(?=\W*$))\b",
     ),
     (
         "urgent",
         r"\b(emergen(cy|t)|urgen\w+|dangerous|serious|life[- ]threatening|worr(y|ied|ying|isome)|"
-        r"alarming|harmless|benign|innocent|alerts?|acute|critical|bad|(un)?safe|"
-        r"concern(ing|ed)?|red flags?|stable|"
-        r"act on|immediate\w*|attention|"
-        r"worst|most (important|worrying))\b",
+        r"alarming|harmless|benign|innocent|alerts?|acute|critical|bad|(un)?safe|concern(ing|ed)?|"
+        r"red flags?|stable|act on|immediate\w*|attention|worst|most (important|worrying))\b",
     ),
     ("conduction", r"\bconduct(ion|ed|ing)\b"),
     ("repolarization", r"\b(repolari[sz]ation|ST[- –/]?T( changes)?)\b"),
@@ -187,11 +179,9 @@ _ABOUT = (
     ("rhythm", r"\b(rhythm|arrhythmias?|dysrhythmias?|irregular|regular|beats?)\b"),
     (
         "normal",
-        r"\b(normal|healthy|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|"
-        r"wide|fast|slow)|"
-        r"limits?|cut-?offs?|"
-        r"(is|was) (it|that|this) (too |so |very )?(deviated|fast|slow|long|short|wide|broad|"
-        r"narrow|high|low|raised|reduced|increased|decreased))\b",
+        r"\b(normal|healthy|abnormal\w*|wrong|okay|ok|prolonged|shortened|too (long|short|wide|"
+        r"fast|slow)|limits?|cut-?offs?|(is|was) (it|that|this) (too |so |very )?(deviated|fast|"
+        r"slow|long|short|wide|broad|narrow|high|low|raised|reduced|increased|decreased))\b",
     ),
     ("values", r"\b(measurements?|values|numbers|intervals|vitals)\b"),
     (
@@ -233,11 +223,10 @@ ASKS_FOR = re.compile(
 _LISTS = re.compile(r"\b(abnormalit(y|ies)|everything)\b", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"(and|or|what about|how about|which|what (kind|type|degree)|(in|for) (a )?(wo)?m[ae]n|"
-    r"(limits?|deepest|tallest|largest|smallest)\b|by how much|single|"
-    r"(atrial|left) or (ventricular|right)|"
-    r"dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|small)er|more|less|"
-    r"over|under|above|"
-    r"below|(in|on) the (first|second|earlier|previous|prior|old(er)?|other))\b",
+    r"(limits?|deepest|tallest|largest|smallest)\b|by how much|single|(atrial|"
+    r"left) or (ventricular|right)|dual|(broad|wid|long|short|fast|slow|tall|deep|high|low|larg|"
+    r"small)er|more|less|over|under|above|below|(in|on) the (first|second|earlier|previous|prior|"
+    r"old(er)?|other))\b",
     re.IGNORECASE,
 )
 _OF_SEX: tuple[tuple[Literal["female", "male"], re.Pattern[str]], ...] = (
@@ -249,15 +238,6 @@ _OTHER_LEAD = re.compile(r"\bV(?:[7-9]|[1-9]R)\b", re.IGNORECASE)
 
 def read_question(text: str) -> Asked:
     """Read what a question is about.
-
-    Parameters
-    ----------
-    text : str
-        As asked.
-
-    Returns
-    -------
-    Asked
 
     Examples
     --------
@@ -447,19 +427,7 @@ def _denies(text: str, findings: Sequence[str]) -> bool:
 
 
 def in_context(asked: Asked, history: Sequence[tuple[str, str]]) -> Asked:
-    """Let ``Is that normal?``, ``Why?`` and ``And in V2?`` ask of what was asked before.
-
-    Parameters
-    ----------
-    asked : Asked
-        What the last message is about.
-    history : sequence of (role, text)
-        The conversation.
-
-    Returns
-    -------
-    Asked
-    """
+    """Let ``Is that normal?``, ``Why?`` and ``And in V2?`` ask of what was asked before."""
     question = history[-1][1].strip()
     goes_on = asked.about in CARRIED or asked.leads or _GOES_ON.match(question)
     if asked.named or not goes_on or asked.about == "quality":

@@ -13,7 +13,6 @@ from ecg_llm.answer.question import Asked
 from ecg_llm.claims.measured_words import MEASURED
 from ecg_llm.compare import compare, comparison_claims
 from ecg_llm.ground.known import known_of
-from ecg_llm.phrases import sentence
 from ecg_llm.report import Claim
 from ecg_llm.vocabulary import members
 
@@ -34,18 +33,15 @@ _AGAINST = re.compile(
     re.IGNORECASE,
 )
 COMPARES = re.compile(
-    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|"
-    r"(compared? (it )?(to|with)|since|than|from) (the |his |her |an? )?"
-    r"(last|previous|prior|earlier|old(er)?|former) (ecg|ekg|tracing|recording|one|time|year|month|"
-    r"week|visit|admission)|"
-    r"(better|(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|progression of|unchanged|"
-    r"resolved?|compare|"
-    r"different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
-    r"difference|the same as|"
-    r"(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
-    r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|"
-    r"(previous|prior|earlier|last) (ecg|ekg|tracing|recording)|"
-    r"(was|were|had) [\w ]{1,40}\b(last|previous) (year|month|week|visit))\b",
+    r"\b((what|anything|something)( has|'s)? (changed|new)|any changes?|(compared? (it )?(to|"
+    r"with)|since|than|from) (the |his |her |an? )?(last|previous|prior|earlier|old(er)?|"
+    r"former) (ecg|ekg|tracing|recording|one|time|year|month|week|visit|admission)|(better|"
+    r"(?<!which is )worse|improv\w+|worsen\w+|progress(ed|ing)|progression of|unchanged|resolved?|"
+    r"compare|different (from|than|to|now|since)|(is|was|what's|what is) (\w+ )?different|"
+    r"difference|the same as|(what|anything) (is |has )?(stay\w* |remain\w* )?the same|"
+    r"same as (the |his |her |an? )?(last|previous|prior|earlier|old|before))|(previous|prior|"
+    r"earlier|last) (ecg|ekg|tracing|recording)|(was|were|had) [\w ]{1,40}\b(last|previous) (year|"
+    r"month|week|visit))\b",
     re.IGNORECASE,
 )
 """Words that ask what has changed since an earlier ECG."""
@@ -62,15 +58,6 @@ _PLACE = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2}
 
 def of_several(question: str, asked: Asked, analyses: Sequence[Analysis]) -> list[Claim] | None:
     """Answer what is asked of an earlier ECG, of each, or of what changed.
-
-    Parameters
-    ----------
-    question : str
-        As asked.
-    asked : Asked
-        What it is about.
-    analyses : sequence of Analysis
-        Of two ECGs or more, the present one last.
 
     Returns
     -------
@@ -109,16 +96,15 @@ def _comparison(asked: Asked, present: Analysis, before: Analysis) -> list[Claim
 
 def _of(place: int, asked: Asked, analyses: Sequence[Analysis]) -> Iterator[Claim]:
     """Answer of one ECG, behind its name."""
-    yield Claim(text=f"{_name(place, len(analyses))}:", status="supported", kind="description")
+    yield Claim.of(f"{_name(place, len(analyses))}:")
     found = analyses[place]
     if not found.quality.acceptable:
         reasons = "; ".join(found.quality.reasons) or "insufficient technical quality"
-        text = sentence(f"not interpreted: {reasons}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not interpreted: {reasons}")
         return
     asked = replace(asked, about=None) if asked.about == "since" else asked
     known = known_of(found)
-    for claim in measured_answer(with_acute(asked, known), known, found):
+    for claim in measured_answer(with_acute(asked, known), known):
         if place == len(analyses) - 1:
             yield claim
             continue

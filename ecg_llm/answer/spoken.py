@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 
 from ecg_llm.claims.measured_words import MEASURED
-from ecg_llm.vocabulary import CODES, GROUPS, phrases, said
+from ecg_llm.vocabulary import CODES, GROUPS, phrases
 
 _SPOKEN = tuple(
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), meant)
@@ -89,11 +89,6 @@ _MORE = (
 def plain(question: str) -> str:
     """Put a question as it is typed into the words that reports use.
 
-    Parameters
-    ----------
-    question : str
-        As asked.
-
     Returns
     -------
     str
@@ -113,7 +108,7 @@ def plain(question: str) -> str:
 @cache
 def _vocabulary() -> tuple[frozenset[str], dict[str, list[str]]]:
     """Give all words of findings and quantities, and those of some length by first letter."""
-    texts = [text for code in (*CODES, *GROUPS) for text in (*phrases(code), *said(code))]
+    texts = [text for code in (*CODES, *GROUPS) for text in phrases(code, talk=True)]
     texts += [text for word in MEASURED.values() for text in (word.label, *word.phrases)]
     known = {word.lower() for text in (*texts, _MORE) for word in re.findall(r"[A-Za-z]+", text)}
     by_letter: dict[str, list[str]] = {}

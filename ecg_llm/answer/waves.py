@@ -29,19 +29,7 @@ SIGNS_OF = {
 
 
 def of_wave(subject: str, known: Known) -> Iterator[Claim]:
-    """Tell of a wave without a lead: what is found in it, and its height in every lead.
-
-    Parameters
-    ----------
-    subject : str
-        A name of `SIGNS_OF`.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
-    """
+    """Tell of a wave without a lead: what is found in it, and its height in every lead."""
     if subject == "p_amp":
         yield from stated_if_so(P_WAVES, known)
     found = [known.facts.findings[c] for c in SIGNS_OF[subject] if c in known.facts.findings]
@@ -56,15 +44,6 @@ def of_wave(subject: str, known: Known) -> Iterator[Claim]:
 def row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     """Tell a wave's height in several leads in one sentence.
 
-    Parameters
-    ----------
-    subject : str
-        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
-    leads : sequence of str
-        Which leads.
-    known : Known
-        Of the ECG.
-
     Yields
     ------
     Claim
@@ -77,8 +56,7 @@ def row(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     shown = ", ".join(f"{lead} {number(float(f.value or 0), f.unit)}" for lead, f in facts.items())
     if shown:
         name = next(iter(facts.values())).quantity
-        text = sentence(f"{name} in mV: {shown}")
-        yield Claim(text=text, status="supported", evidence=tuple(facts.values()), kind="value")
+        yield Claim.of(f"{name} in mV: {shown}", facts.values(), kind="value")
 
 
 def extreme(subject: str, end: End, known: Known) -> Iterator[Claim]:
@@ -86,16 +64,8 @@ def extreme(subject: str, end: End, known: Known) -> Iterator[Claim]:
 
     Parameters
     ----------
-    subject : str
-        A per-lead name of `ecg_llm.claims.measured_words.MEASURED`.
     end : {"largest", "lowest", "deepest"}
         Which; waves that point down by their size.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
     """
     seen = tuple(known.facts.leads)
     leads = seen if subject in ("r_amp", "s_amp") else tuple(x for x in seen if x != "aVR")
@@ -108,8 +78,11 @@ def extreme(subject: str, end: End, known: Known) -> Iterator[Claim]:
         sizes = [abs(height) for height in heights] if down else heights
         at = sizes.index(max(sizes) if end == "largest" else min(sizes))
         shown = amount(heights[at], facts[at].unit)
-        text = sentence(f"{facts[at].quantity} is {end} in {facts[at].lead}: {shown}")
-        yield Claim(text=text, status="supported", evidence=(facts[at],), kind="value")
+        yield Claim.of(
+            f"{facts[at].quantity} is {end} in {facts[at].lead}: {shown}",
+            (facts[at],),
+            kind="value",
+        )
     yield from row(subject, seen, known)
 
 
@@ -126,16 +99,10 @@ def lead_by_lead(
     ----------
     code : str
         Finding or family; of one that rests on no single wave nothing is said.
-    known : Known
-        Of the ECG.
     end : {"largest", "lowest", "deepest"}, optional
         Tell the lead that shows most of it, and the heights in all.
     but : str
         What is to be said of these leads, too.
-
-    Yields
-    ------
-    Claim
     """
     if code not in VALUE_OF:
         return
@@ -149,21 +116,11 @@ def lead_by_lead(
     facts = [e for c in lead_values(VALUE_OF[code], there, known) for e in c.evidence]
     heights = {e.lead: amount(float(e.value or 0), e.unit) for e in facts if _is_wave(e)}
     shown = ", ".join(f"{lead} {heights.get(lead, '')}".strip() for lead in there)
-    text = sentence(f"single leads with {short(code)}{but}: {shown}")
-    yield Claim(text=text, status="supported", evidence=tuple(facts), kind="value")
+    yield Claim.of(f"single leads with {short(code)}{but}: {shown}", facts, kind="value")
 
 
 def short(code: str) -> str:
     """Give the name of a finding without what it is a sign of.
-
-    Parameters
-    ----------
-    code : str
-        Finding or family.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -202,27 +159,13 @@ MOST_LEADS = 3
 
 
 def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
-    """Tell all of some leads: whether they can be read, what they show, and their waves.
-
-    Parameters
-    ----------
-    leads : sequence of str
-        Which leads.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
-    """
+    """Tell all of some leads: whether they can be read, what they show, and their waves."""
     readable = []
     for lead in leads:
         if lead not in known.facts.leads:
-            text = f"{lead} is not in this recording."
-            yield Claim(text=text, status="unverifiable", kind="unknown")
+            yield Claim.unknown(f"{lead} is not in this recording.")
         elif lead in known.facts.unusable:
-            text = sentence(f"{lead} cannot be read: {brief_reason(known.facts.unusable[lead])}")
-            yield Claim(text=text, status="supported")
+            yield Claim.of(f"{lead} cannot be read: {brief_reason(known.facts.unusable[lead])}")
         else:
             readable.append(lead)
     if not readable:
@@ -234,21 +177,22 @@ def of_leads(leads: Sequence[str], known: Known) -> Iterator[Claim]:
         if there:
             told.append(code)
             facts = tuple(e for x in there for c in in_leads(code, [x], known) for e in c.evidence)
-            text = sentence(f"{short(code)} in {leads_text(there)}")
-            yield Claim(text=text, status="supported", evidence=facts, kind="present")
+            yield Claim.of(f"{short(code)} in {leads_text(there)}", facts, kind="present")
     open_ = [f for code in told if (f := found.get(code)) and f.status == "unknown" and not f.doubt]
     yield from finding_claims(open_)  # what the leads show need not mean anything
     of_heart = [lead for lead in readable if lead != "aVR"]
     if not told and of_heart:
-        text = f"No pathological Q wave, ST deviation or T inversion in {listing(of_heart)}."
-        yield Claim(text=text, status="supported", kind="absent")
+        yield Claim.of(
+            f"No pathological Q wave, ST deviation or T inversion in {listing(of_heart)}.",
+            kind="absent",
+        )
     for lead in readable if len(readable) <= MOST_LEADS else ():
         waves = [claim for subject in LEAD_VALUES for claim in lead_values(subject, [lead], known)]
         waves = [claim for claim in waves if abs(float(claim.evidence[0].value or 0)) >= LEAST_MV]
         said = ", ".join(claim.text.removesuffix(f" in {lead}.") for claim in waves)
         facts = tuple(item for claim in waves for item in claim.evidence)
         if said:
-            yield Claim(text=f"{lead}: {said}.", status="supported", evidence=facts, kind="value")
+            yield Claim.of(f"{lead}: {said}.", facts, kind="value")
 
 
 def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
@@ -258,14 +202,6 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
     ----------
     code : str
         Finding or family; of one that does not show in single leads nothing is said.
-    leads : sequence of str
-        Which leads.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
     """
     if not leads or not is_local(code):
         return
@@ -275,12 +211,11 @@ def in_leads(code: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
             text = sentence(f"{words} in {listing(alike)}")
             facts = evidence_of(known.check(text))
             kind: Literal["present", "absent"] = "present" if there else "absent"
-            yield Claim(text=text, status="supported", evidence=facts, kind=kind)
+            yield Claim.of(text, facts, kind=kind)
     for lead in (lead for lead in leads if decided[lead] is None):
         if code == "INVT" and (both := _both_ways(lead, known)):
             shown = listing([amount(float(fact.value or 0), "mV") for fact in both])
-            text = f"The T wave in {lead} goes both ways: {shown}."
-            yield Claim(text=text, status="supported", evidence=both, kind="value")
+            yield Claim.of(f"The T wave in {lead} goes both ways: {shown}.", both, kind="value")
         else:
             name = label(code)
             texts = [sentence(f"{words} in {lead}") for words in (name, f"no {name}")]
@@ -301,13 +236,6 @@ def _both_ways(lead: str, known: Known) -> tuple[Evidence, ...]:
 def stated_if_so(texts: Sequence[str], known: Known) -> Iterator[Claim]:
     """Say the first of several sentences that the record bears out.
 
-    Parameters
-    ----------
-    texts : sequence of str
-        Sentences.
-    known : Known
-        Of the ECG.
-
     Yields
     ------
     Claim
@@ -316,5 +244,5 @@ def stated_if_so(texts: Sequence[str], known: Known) -> Iterator[Claim]:
     for text in texts:
         checked = known.check(text)
         if checked and all(one.status == "supported" for one in checked):
-            yield Claim(text=text, status="supported", evidence=evidence_of(checked))
+            yield Claim.of(text, evidence_of(checked))
             return

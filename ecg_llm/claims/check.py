@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 from ecg_llm.claims.extract import TextClaim, extract_claims
 from ecg_llm.claims.facts import Facts
-from ecg_llm.claims.finding_check import check_finding
+from ecg_llm.claims.finding_check import check_finding, lead_shows
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.claims.number_check import Result, check_number, check_quoted, check_state
-from ecg_llm.vocabulary import members
+from ecg_llm.leads import PRECORDIAL_LEADS
+from ecg_llm.vocabulary import ECG, members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from ecg_llm.findings.finding import Evidence, Finding
-    from ecg_llm.measure import Measurements
-    from ecg_llm.quality import Quality
+    from ecg_llm.findings.finding import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +45,7 @@ class CheckedClaim:
 def check_text(
     text: str,
     *,
-    measurements: Measurements | None = None,
-    findings: Iterable[Finding] = (),
-    quality: Quality | None = None,
-    facts: Facts | None = None,
+    facts: Facts,
     earlier: Facts | None = None,
     tolerance_scale: float = 1.0,
 ) -> tuple[CheckedClaim, ...]:
@@ -59,15 +55,8 @@ def check_text(
     ----------
     text : str
         English prose or the phrases of a machine report.
-    measurements : Measurements, optional
-        Of the record; needed without ``facts``.
-    findings : iterable of Finding
-        Of the record.
-    quality : Quality, optional
-        Of the record.
-    facts : Facts, optional
-        In place of the three above, as `Facts.from_json` gives them for stored records; also to
-        tell sex and age, which decide some limits.
+    facts : Facts
+        Of the record (`Facts.from_measurements`, `Facts.from_json`).
     earlier : Facts, optional
         Of an earlier ECG of the same patient; what the text says of an earlier ECG is held against
         it, and is unverifiable without it.
@@ -81,21 +70,12 @@ def check_text(
         that measure nothing of this heart (age, paper speed, moments), questions and general
         statements on a disease are not claims and are left out.
 
-    Raises
-    ------
-    ValueError
-        If neither measurements nor facts are given.
-
     Examples
     --------
     >>> facts = Facts.from_json({"qrs_ms": {"value": 141.6, "unit": "ms"}})
     >>> [c.status for c in check_text("QRS 142 ms; QRS 98 ms; QT 400 ms.", facts=facts)]
     ['supported', 'contradicted', 'unverifiable']
     """
-    if facts is None:
-        if measurements is None:
-            raise ValueError("check_text needs measurements or facts.")
-        facts = Facts.from_measurements(measurements, findings, quality)
     claims = [claim for claim in extract_claims(text) if claim.role not in ("context", "general")]
     ends = [0, *(item.end for item in scan(text) if item.kind in ("end", "question"))]
     checked = []
@@ -105,7 +85,7 @@ def check_text(
         beside = _beside(claim, claims, first)
         one = _check(text, claim, beside, facts, earlier, tolerance_scale)
         if one.status == "supported":
-            for reads in (_of_two, _elsewhere, _swapped):
+            for reads in (_of_two, _elsewhere, _not_before, _swapped):
                 other = reads(text[first:last], claim, facts, earlier)
                 if other is not None:
                     one = replace(one, status=other.verdict, reason=other.reason)
@@ -139,6 +119,19 @@ def _elsewhere(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -
     return Result("contradicted", finding.evidence, says) if others else None
 
 
+_FROM_ON = re.compile(r"\bfrom V\d on(wards?)?\b|\bovertakes\b", re.IGNORECASE)
+
+
+def _not_before(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> Result | None:
+    """Contradict that a sign shows from a lead on where it shows in the one before, too."""
+    first = next((k for k, lead in enumerate(PRECORDIAL_LEADS) if lead in claim.leads[:1]), 0)
+    if claim.negated or not first or not _FROM_ON.search(sentence):
+        return None
+    before = PRECORDIAL_LEADS[first - 1]
+    shows = lead_shows(claim.subject, before, facts)
+    return Result("contradicted", (), f"{before} shows it, too") if shows else None
+
+
 def _swapped(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> Result | None:
     """Contradict that other electrodes are swapped than those that are suspected."""
     finding = facts.findings.get(claim.subject)
@@ -153,7 +146,7 @@ def _swapped(sentence: str, claim: TextClaim, facts: Facts, _: Facts | None) -> 
     return Result("contradicted", finding.evidence, finding.evidence[0].quantity)
 
 
-_ECGS = r"(ECG|EKG|tracing|recording|electrocardiogram)s?"
+_ECGS = rf"{ECG}s?"
 _TWO = re.compile(
     rf"\b(second|third|other|another|both|two|latest|newer|later|present and \w+) {_ECGS}\b", re.I
 )

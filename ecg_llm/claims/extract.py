@@ -169,7 +169,7 @@ def _claim(
     return TextClaim(text=text[start:end], start=start, end=end, **of)
 
 
-_TELLING = frozenset(("number", "regular", "irregular", "normal", "abnormal", *NAMED))
+_TELLING = frozenset((">", "number", "regular", "irregular", "normal", "abnormal", *NAMED))
 
 
 def _numbers(

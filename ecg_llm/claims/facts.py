@@ -81,21 +81,15 @@ class Facts:
         -------
         Facts
         """
-        leads = {} if measurements is None else measurements.leads
+        measured = {} if measurements is None else measurements.leads
+        judged = {} if quality is None else quality.leads
+        unusable = {name: lead.reasons for name, lead in judged.items() if not lead.usable}
         return cls(
             values={} if measurements is None else measurements.values,
-            leads={name: lead.summary for name, lead in leads.items()},
+            leads={name: lead.summary for name, lead in measured.items()},
             findings={canonical_code(finding.code): finding for finding in findings},
             refused=_refusal(quality.verdict, quality.reasons) if quality else None,
-            unusable=(
-                {
-                    name: ", ".join(lead.reasons) or "quality"
-                    for name, lead in quality.leads.items()
-                    if not lead.usable
-                }
-                if quality
-                else {}
-            ),
+            unusable={name: ", ".join(why) or "quality" for name, why in unusable.items()},
             sex=sex,
             age_years=age_years,
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ecg_llm.claims.extract import TextClaim
 from ecg_llm.claims.facts import Facts
+from ecg_llm.claims.measured_words import SHOWS_AS, SIGNS
 from ecg_llm.claims.number_check import SLACK, Result
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.findings.infarction import BY_WALL, qs_complex
@@ -75,14 +76,15 @@ def _off_level(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
 
 
 def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
-    """A negative T wave, or the negative part of one that goes both ways."""
+    """A negative T wave; by the limit itself one that goes both ways is neither."""
     found = [facts.value(name, lead).value for name in ("t_mv", "t_neg_mv")]
     known = [height for height in found if height is not None]
     if not known:
         return set(), ()
     lowest = min(known)
     main = found[0] if found[0] is not None else lowest
-    holds = {main + d <= T_INVERSION_MV for d in (-slack_mv, slack_mv)} | {lowest <= T_INVERSION_MV}
+    told = {main} if slack_mv else {main, lowest}
+    holds = {height + d <= T_INVERSION_MV for height in told for d in (-slack_mv, slack_mv)}
     return holds, _evidence(lead, "T amplitude", main, "mV", f"≤ {T_INVERSION_MV:g} mV")
 
 
@@ -142,7 +144,17 @@ def _either(*tests: Test) -> Test:
     return check
 
 
-_SIGNS: dict[str, Test] = {
+def _r_over_s(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
+    """An R larger than the S beside it; measured alike, they need no slack."""
+    high, low = (facts.value(name, lead).value for name in ("qrs_max_mv", "qrs_min_mv"))
+    if high is None or low is None:
+        return set(), ()
+    over = high - abs(low)
+    return {over > 0}, _evidence(lead, "R less S", over, "mV", "> 0 mV")
+
+
+_WAVES: dict[str, Test] = {
+    "r_over_s": _r_over_s,
     "STE_": _elevated,
     "STD_": _depressed,
     "INVT": _inverted,
@@ -150,23 +162,9 @@ _SIGNS: dict[str, Test] = {
     "LOWT": _low,
     "tall_t": _tall,
     "QWAVE": _q,
-    **dict.fromkeys(("NDT", "NT_", "TAB_"), _either(_inverted, _low)),
-    **dict.fromkeys(("st_changes", "NST_"), _either(_elevated, _depressed)),
-    "st_t_changes": _either(_elevated, _depressed, _inverted, _low),
 }
-"""What a lead shows by its waves alone."""
-SHOWS_AS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("stemi", "early_repolarization", "pericarditis", "ANEUR", "brugada_1"), ("STE_",)
-    ),
-    **dict.fromkeys(("injury", *members("injury")), ("STD_",)),
-    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), ("QWAVE",)),
-    **dict.fromkeys(members("ISC_"), ("STD_", "INVT")),
-}
-"""By what signs a diagnosis shows in one lead; it is judged as a whole besides."""
-_TESTS = _SIGNS | {
-    code: _either(*(_SIGNS[sign] for sign in signs)) if signs[1:] else _SIGNS[signs[0]]
-    for code, signs in SHOWS_AS.items()
+_TESTS = {
+    code: _either(*(_WAVES[wave] for wave in waves)) for code, waves in (SIGNS | SHOWS_AS).items()
 }
 
 
@@ -175,12 +173,6 @@ def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> boo
 
     Parameters
     ----------
-    code : str
-        Finding code or family.
-    lead : str
-        Lead name.
-    facts : Facts
-        Of the record.
     exact : bool
         Go by the limits themselves; False lets a sign near its limit pass, as in a text.
 
@@ -202,25 +194,13 @@ def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> boo
 
 
 def check_finding(claim: TextClaim, facts: Facts) -> Result:
-    """Hold a stated or denied finding against what was judged and measured.
-
-    Parameters
-    ----------
-    claim : TextClaim
-        Of kind ``finding``.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    Result
-    """
+    """Hold a stated or denied finding against what was judged and measured."""
     if claim.subject == "st_level" and not claim.leads:
         claim = replace(claim, subject="st_changes")
     code = canonical_code(claim.subject)
     judged = [facts.findings[one] for one in members(code) if one in facts.findings]
     if claim.leads and code in _TESTS and claim.certainty != "unjudged":
-        if judged and not claim.negated and code not in _SIGNS:  # no wave alone makes a diagnosis
+        if judged and not claim.negated and code not in SIGNS:  # no wave alone makes a diagnosis
             result = _against(claim, code, judged)
             if result.verdict != "supported":
                 return result
@@ -284,7 +264,7 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     fitting = [lead for lead, (holds, _) in signs.items() if wanted in holds]
     open_ = [lead for lead, (holds, _) in signs.items() if not holds]
     failing = [lead for lead, (holds, _) in signs.items() if holds and wanted not in holds]
-    name = "an ST off the baseline" if code == "st_level" else label(code)
+    name = _NAMES.get(code) or label(code)
     if claim.negated or claim.all_leads:
         if failing:
             shows = "shows" if claim.negated else "does not show"
@@ -301,6 +281,9 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
             "unverifiable", evidence, f"too few leads of this wall could be read for {name}"
         )
     return Result("contradicted", evidence, f"{name} shows in {len(fitting)} leads of this wall")
+
+
+_NAMES = {"st_level": "an ST off the baseline", "r_over_s": "an R larger than S"}
 
 
 def _rests_on(code: str, lead: str, facts: Facts) -> bool:

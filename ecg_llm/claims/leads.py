@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from ecg_llm.claims.lexicon import EXCEPTING, REACH, Item, Place
+from ecg_llm.claims.lexicon import EXCEPTING, REACH, Item, Place, at
+from ecg_llm.claims.measured_words import SHOWS_AS, SIGNS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.vocabulary import members
 
 _ORDER = {lead: k for k, lead in enumerate(STANDARD_12)}
 
 
 def lead_groups(items: list[Item]) -> list[Item]:
     """Join neighbouring leads and walls: ``V1–V3``, ``II, III and aVF``.
-
-    Parameters
-    ----------
-    items : list of Item
-        One sentence.
 
     Returns
     -------
@@ -41,8 +36,10 @@ def lead_groups(items: list[Item]) -> list[Item]:
                 leads = (*leads, *others)
             explicit = explicit and others_explicit
             k = stop
-        while k < len(items) and items[k].kind == "territory_word":
+        while at(items, k).kind == "territory_word":
             k += 1
+        if at(items, k0 - 1).data == "from" and at(items, k).data in ("on", "onward"):
+            leads, k = (*leads[:-1], *_between(leads[-1], "V6")), k + 1
         unique = tuple(dict.fromkeys(leads))
         first, last = items[k0], items[k - 1]
         explicit = explicit or (k0 > 0 and items[k0 - 1].kind == "both")  # "all chest leads"
@@ -52,54 +49,53 @@ def lead_groups(items: list[Item]) -> list[Item]:
 
 def _lead_at(items: list[Item], k: int) -> tuple[tuple[str, ...], bool, int] | None:
     """Read one lead or wall, also as ``lead 2``."""
-    if k >= len(items):
-        return None
-    item = items[k]
+    item, after = at(items, k), at(items, k + 1)
     if item.kind == "lead":
-        leads, explicit = item.data
-        return leads, explicit, k + 1
-    if item.kind == "territory_word" and item.data in ("lead", "leads") and k + 1 < len(items):
-        after = items[k + 1]
-        if after.kind == "lead":
-            return (*after.data, k + 2)
-        if after.kind == "number" and after.raw in ("1", "2", "3") and _no_unit(items, k + 2):
-            return (STANDARD_12[int(after.raw) - 1],), True, k + 2
+        return (*item.data, k + 1)
+    if item.kind != "territory_word" or item.data not in ("lead", "leads"):
+        return None
+    if after.kind == "lead":
+        return (*after.data, k + 2)
+    if after.kind == "number" and after.raw in ("1", "2", "3") and _no_unit(items, k + 2):
+        return (STANDARD_12[int(after.raw) - 1],), True, k + 2
     return None
 
 
 def _no_unit(items: list[Item], k: int) -> bool:
-    return k >= len(items) or items[k].kind not in ("unit", "other_unit", "age")
+    return at(items, k).kind not in ("unit", "other_unit", "age")
 
 
 def _joined(items: list[Item], k: int) -> tuple[str, tuple[str, ...], bool, int] | None:
     """Read a joint and what it joins: a list, or the end of a range."""
-    if k >= len(items):
-        return None
-    kind, data = items[k].kind, items[k].data
+    (kind, data, *_), after = at(items, k), at(items, k + 1)
     j = k + 1
     is_range = kind == "dash" or (kind == "word" and data in ("to", "through", "thru"))
-    if is_range or kind == "/":
-        after = items[j] if j < len(items) else None
-        before = items[k - 1]
-        digit = after is not None and after.kind == "number" and after.raw.isdigit()
-        if digit and after is not None and before.raw[:1] in "Vv" and after.start <= items[k].end:
-            number = int(after.raw)
-            if 1 <= number <= 6 and _no_unit(items, j + 1):
-                return ("range" if is_range else "list"), (f"V{number}",), True, j + 1
-    if kind == "," and j < len(items) and items[j].kind in ("and", "or"):
+    joint = "range" if is_range else "list"
+    of_chest = at(items, k - 1).raw[:1] in ("V", "v") and after.raw in (
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+    )
+    of_chest = of_chest and after.start <= at(items, k).end and _no_unit(items, j + 1)
+    if of_chest and (is_range or kind == "/"):
+        return joint, (f"V{after.raw}",), True, j + 1
+    if kind == "," and at(items, j).kind in ("and", "or"):
         j += 1
     if kind in (",", "and", "or", "/") or is_range:
-        while j < len(items) and items[j].kind == "word" and items[j].data in ("the", "in"):
+        while at(items, j).kind == "word" and items[j].data in ("the", "in"):
             j += 1
         found = _lead_at(items, j)
         if found is None:
             return None
         leads, explicit, stop = found
-        if kind == "," and stop < len(items) and items[stop].kind == "verb":
+        if kind == "," and at(items, stop).kind == "verb":
             return None  # a comma before the subject of the next clause
-        if stop < len(items) and items[stop].kind == "finding" and not explicit:
+        if at(items, stop).kind == "finding" and not explicit:
             return None  # "inferior ST elevation and lateral ST depression"
-        return ("range" if is_range and explicit else "list"), leads, explicit, stop
+        return (joint if explicit else "list"), leads, explicit, stop
     return None
 
 
@@ -111,33 +107,9 @@ def _between(first: str, last: str) -> tuple[str, ...]:
     return STANDARD_12[a : b + 1]
 
 
-_LOCAL = {
-    *members("st_t_changes"),
-    *members("mi"),
-    *members("injury"),
-    "st_t_changes",
-    "st_changes",
-    "st_level",
-    "mi",
-    "injury",
-    "QWAVE",
-    "brugada_1",
-}
-
-
 def is_local(code: str) -> bool:
-    """Tell whether a finding is one that shows in certain leads.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-
-    Returns
-    -------
-    bool
-    """
-    return code in _LOCAL
+    """Tell whether a finding is one that shows in certain leads."""
+    return code in SIGNS or code in SHOWS_AS or code == "PMI"  # which shows in no usual lead
 
 
 def leads_of_findings(
@@ -147,10 +119,6 @@ def leads_of_findings(
 
     Parameters
     ----------
-    items : list of Item
-        One sentence, leads joined.
-    findings : list of Place
-        Its findings in order.
     n : int
         Which of them.
 
@@ -182,8 +150,7 @@ def _after(
     for j in range(stop + 1, min(len(items), stop + REACH)):
         kind = items[j].kind
         if kind == "lead":
-            after = items[j + 1].kind if j + 1 < len(items) else "end"
-            new_subject = j + 1 in others or after == "verb"
+            new_subject = j + 1 in others or at(items, j + 1).kind == "verb"
             has_preposition = items[j - 1].kind == "word" and items[j - 1].data in ("in", "over")
             if new_subject and not has_preposition:
                 break
@@ -199,7 +166,7 @@ def _after(
         elif kind in ("verb", "seen") and not found:
             shared = False  # "Q waves are most prominent in aVF"
         elif kind == "stop":
-            if not (found and j + 1 < len(items) and items[j + 1].kind == "neg"):
+            if not (found and at(items, j + 1).kind == "neg"):
                 break
         elif _is_sign(items, j):
             continue
@@ -219,10 +186,10 @@ def _after(
 def _is_sign(items: list[Item], j: int) -> bool:
     """Whether a sign behind a finding goes before its leads: ``ST elevation (ST raised in V2)``."""
     words = tuple(item.raw for item in items[j : j + 2])
-    return words in _SIGNS
+    return words in _SHOWN
 
 
-_SIGNS = (("ST", "raised"), ("ST", "down"), ("T", "negative"), ("T", "low"), ("small", "R"))
+_SHOWN = (("ST", "raised"), ("ST", "down"), ("T", "negative"), ("T", "low"), ("small", "R"))
 """As `ecg_llm.statements.impression_claim` names them."""
 _LINKS = (
     "in",

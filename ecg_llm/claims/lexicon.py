@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ecg_llm.claims.measured_words import ALL_LEADS, MEASURED, TERRITORIES, UNITS
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases, said
+from ecg_llm.vocabulary import CODES, GROUPS, expand, phrases, read_table
 
 _TOKEN = re.compile(
-    r"(?P<num>\d+(?:[.,]\d+)*)"
-    r"|(?P<word>[Vv][1-9]R?(?![^\W_])|[^\W\d_]+n['’]t\b|[^\W\d_]+\d*(?:['’′](?!\w))?)"
-    r"|(?P<line>\n\s*)"
-    r"|(?P<mark>[^\w\s]|_)"
+    r"(?P<num>\d+(?:[.,]\d+)*)|(?P<word>[Vv][1-9]R?(?![^\W_])|[^\W\d_]+n['’]t\b|"
+    r"[^\W\d_]+\d*(?:['’′](?!\w))?)|(?P<line>\n\s*)|(?P<mark>[^\w\s]|_)"
 )
 _DASHES = "-–—−‐‑"
 
@@ -42,6 +41,20 @@ class Item(NamedTuple):
     raw: str
 
 
+_BEYOND = Item("end", "", -1, -1, "")
+
+
+def at(items: Sequence[Item], k: int) -> Item:
+    """Give an item of a sentence.
+
+    Returns
+    -------
+    Item
+        An ``end`` without words before the first and behind the last one.
+    """
+    return items[k] if 0 <= k < len(items) else _BEYOND
+
+
 Place = tuple[int, str, bool, int]
 """Where a finding stands: item, code, whether the words turn it over, last item."""
 REACH = 40
@@ -57,173 +70,108 @@ class Number(NamedTuple):
 
 EXCEPTING = ("except", "except for", "except in", "apart from", "other than", "sparing", "spare")
 """Behind these stand the leads that a statement does not hold for."""
-_PHRASES: dict[str, tuple[str, ...]] = {
-    # A place on the tracing: a number after it is no width of the QRS.
-    "word": ("before [the|each|every|a] QRS",),
-    "neg": (
-        "[no|not|without|lacks|lacking|neither|nor|never|none|non|denies|cannot]",
-        "[free of|free from|argues against|negative for|rather than|instead of|as opposed to]",
-        "[none of|does not have|fails to show|anything but|far from]",
-        "[|the ][absence|lack] of",
-        "no [evidence|sign|indication|suggestion|proof] of",
-        "[rules|ruling|ruled] out",
-        "[excludes|excluding|exclude|excluded]",
-        "[speaks|speaking] against",
-        *EXCEPTING,
-    ),
-    "neg_post": (
-        "absent",
-        "[is|are|was|were] [absent|excluded|missing|lacking]",
-        "[|is |are |was |were ]not "
-        "[present|seen|evident|found|identified|detected|visible|met|fulfilled|satisfied|there|"
-        "demonstrated|noted|shown|observed|confirmed|supported|apparent|recorded]",
-        "[is|are|was|were|can be|has been|have been] [excluded|ruled out]",
-        "not [present|seen]",
-        "[|is |are |was |were ]no longer [present|seen|visible|there|found|detected]",
-        "cannot be [seen|found|identified|detected|confirmed]",
-    ),
-    "unlikely": ("[unlikely|improbable|doubtful]",),
-    "plain": (
-        "[not only|no doubt|without doubt|no question|whether or not|not without]",
-        "[no absence of|there is no denying|cannot be denied|no less than]",
-        "not [absent|unusual|uncommon]",
-        "no change [|in|from|since]",
-        "of [undetermined|indeterminate|unknown|uncertain] age",
-    ),
-    "possible": (
-        "[possible|possibly|probable|probably|likely|may|might|could|suggest|suggests]",
-        "[suggesting|suspected|suspect|consider|questionable|perhaps|presumed|query]",
-        "[suggestive of|suspicious for|suspicion of|consistent with|compatible with]",
-        "[in keeping with|appears to be]",
-        "[concern|concerning] for",
-        "[cannot|can not|could not|does not|do not] [exclude|rule out]",
-        "not [exclude|excluding]",
-    ),
-    "borderline": (
-        "borderline",
-        "[at|near|close to] [the|its] [upper |lower |][limit|limits][| of normal]",
-    ),
-    "possible_post": (
-        "[cannot|can not|could not] be [excluded|ruled out]",
-        "not [excluded|ruled out]",
-        "[should|must|has to] be considered",
-        "[is|are|was|were] [possible|likely|probable|suspected|suggested]",
-    ),
-    "unjudged": (
-        "[cannot|could not|can not] be "
-        "[judged|assessed|determined|measured|evaluated|read|interpreted|made out|given|told]",
-        "[|is |are |was |were ]not "
-        "[judged|assessed|assessable|measured|measurable|evaluable|determined|available|known]",
-        "[is |was |][unmeasurable|indeterminate|unknown|undetermined]",
-        "[unable|impossible] to [judge|assess|determine|measure|evaluate]",
-        "[cannot|could not] [judge|assess|determine|measure|evaluate]",
-    ),
-    "general": (
-        "[if|normally|typically]",
-        "[means when|refers to|is diagnosed when|is said to be|is called when|for example]",
-        "[in general|criteria for]",
-        "is defined [as|by]",
-        "are defined [as|by]",
-        "would [be|have|show|require|need|suggest]",
-        "[|the ][original|written|first] report [says|states|gives|reads|names|mentions]",
-    ),
-    "earlier": (
-        "[|the ][previous|prior|earlier|last|old|first] "
-        "[ECG|EKG|tracing|recording|electrocardiogram]",
-        "[previously|formerly]",
-        "[|the ][previous|prior|earlier] "
-        "[one|QTc|QT|PR|QRS|rate|heart rate|axis|value|measurement|record]",
-    ),
-    "history": ("known", "[history of|by history]", "[family|past|medical] history"),
-    "stop": (
-        "[but|however|although|though|while|whereas|with|because|since|therefore|so|yet]",
-        "[despite|otherwise|then|hence|which|plus|thus]",
-        "[in spite of|due to|as well as|accompanied by|associated with|there is|there are]",
-        "in the presence of",
-        "apart from [that|this|these|those]",
-    ),
-    "and": ("[and|&]",),
-    "or": ("[or|and/or]",),
-    "verb": (
-        "[is|are|was|were|has|have|had|shows|show|shown|measures|measuring|remains|lies|seems]",
-        "[appears|demonstrates|reveals|exhibits|equals|averages|reads|runs]",
-        "[stands at|comes to]",
-    ),
-    "seen": (
-        "[is |are |was |were |][seen|present|noted|evident|found|identified]",
-        "[is |are |was |were |][detected|visible|observed]",
-    ),
-    ">": (
-        "[above|over|exceeds|exceeding|exceed|beyond]",
-        "in excess of",
-        "[more|greater|longer|higher|larger|wider|broader|faster|taller|deeper|later] than",
-    ),
-    ">=": ("[at least|no less than|not less than|a minimum of]",),
-    "<": (
-        "[below|under]",
-        "short of",
-        "[less|shorter|lower|smaller|slower|narrower|briefer|earlier] than",
-    ),
-    "<=": ("[at most|no more than|not more than|a maximum of]",),
-    "max": ("max", "up to", "as [much|high|deep|long] as", "maximum[| of]", "maximal[|ly]"),
-    "or_more": (
-        "or [more|longer|greater|above|higher|wider|over|faster]",
-        "and [above|over|more]",
-    ),
-    "or_less": ("and below", "or [less|shorter|below|lower|under|fewer|slower]"),
-    "about": ("[about|approximately|around|roughly|circa|approx|nearly|almost|ca]",),
-    "criterion": (
-        "[threshold|limit|cut-off|cutoff|required|requires|needs|needed]",
-        "[by definition|defined as]",
-        "criteri[on|a]",
-        "[upper|lower] limit[| of normal]",
-        "reference[| range| value]",
-        "normal [range|limits|value|values]",
-    ),
-    "spread": ("[spread|SD|scatter|±]", "standard deviation"),
-    "formula": ("[Bazett|Bazett's|Fridericia|Fridericia's]",),
-    "high": (
-        "[prolonged|long|lengthened|prolongation|wide|widened|broad|widening|broadened|fast]",
-        "[rapid|increased|high|delayed]",
-    ),
-    "low": ("[short|shortened|slow|low|reduced|shortening]",),
-    "narrow": ("[narrow|slender]",),
-    "normal": (
-        "[normal|unremarkable|WNL|physiological]",
-        "[in the normal range|within normal bounds]",
-        "within[| the] normal [limits|range]",
-    ),
-    "abnormal": ("abnormal", "outside [the |]normal [limits|range]"),
-    "shape": (
-        "[elevated|depressed|isoelectric|inverted|negative|upright|positive|flat|flattened]",
-        "[peaked|tall|tented|leftward|rightward]",
-        "[|deviated |shifted ]to the left",
-        "[|deviated |shifted ]to the right",
-    ),
-    "regular": ("[regular|regularly|constant]",),
-    "irregular": ("[irregular|irregularly]", "irregularly irregular"),
-    "tachycardia": ("[tachycardia|tachycardic|RVR]",),
-    "bradycardia": ("[bradycardia|bradycardic]",),
-    "nsr": ("NSR", "normal sinus rhythm"),
-    "abnormal_ecg": ("abnormality", "abnormal [ECG|EKG|electrocardiogram|tracing]"),
-    "good_r": (
-        "[normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression",
-        "R-wave progression [is |][normal|preserved|good]",
-    ),
-    "intervals": ("intervals",),
-    "axes": ("[P-QRS-T|P/QRS/T|P, QRS and T|P, QRS, and T|P QRS T] axes",),
-    "both": ("[both|all|every]",),
-    "between": ("between",),
-    "age": ("[year|years|yo|y/o|yr]", "[year old|year of age|years old|yr old]"),
-    "other_unit": (
-        "[mm/s|mm/sec|mm/mV|Hz|hertz|kg|cm|mmHg|channel|mg|point|points|hour|hours|day|days]",
-        "[week|month|minute|minutes|boxes|mmol/l]",
-        "[mm per second|mm per mV|small squares|small boxes|large squares]",
-    ),
-    "counted": ("[beat|beats|complex|complexes|cycle]", "QRS complexes"),
-    "territory_word": ("[leads|lead|wall|region|derivations]",),
-}
-"""Phrases by kind; brackets hold alternatives, as in `ecg_llm.vocabulary`."""
+_PHRASES = read_table(
+    f"""\
+word: before [the|each|every|a] QRS
+neg: [no|not|without|lacks|lacking|neither|nor|never|none|non|denies|cannot] |
+    [free of|free from|argues against|negative for|rather than|instead of|as opposed to] |
+    [none of|does not have|fails to show|anything but|far from] | [|the ][absence|lack] of |
+    no [evidence|sign|indication|suggestion|proof] of | [rules|ruling|ruled] out |
+    [excludes|excluding|exclude|excluded] | [speaks|speaking] against | {" | ".join(EXCEPTING)}
+neg_post: absent | [is|are|was|were] [absent|excluded|missing|lacking] |
+    [|is |are |was |were ]not [present|seen|evident|found|identified|detected|visible|met|
+    fulfilled|satisfied|there|demonstrated|noted|shown|observed|confirmed|supported|apparent|
+    recorded] |
+    [is|are|was|were|can be|has been|have been] [excluded|ruled out] | not [present|seen] |
+    [|is |are |was |were ]no longer [present|seen|visible|there|found|detected] |
+    cannot be [seen|found|identified|detected|confirmed]
+unlikely: [unlikely|improbable|doubtful]
+plain: [not only|no doubt|without doubt|no question|whether or not|not without] |
+    [no absence of|there is no denying|cannot be denied|no less than] |
+    not [absent|unusual|uncommon] | no change [|in|from|since] |
+    of [undetermined|indeterminate|unknown|uncertain] age
+possible: [possible|possibly|probable|probably|likely|may|might|could|suggest|suggests] |
+    [suggesting|suspected|suspect|consider|questionable|perhaps|presumed|query] |
+    [suggestive of|suspicious for|suspicion of|consistent with|compatible with] |
+    [in keeping with|appears to be] | [concern|concerning] for |
+    [cannot|can not|could not|does not|do not] [exclude|rule out] | not [exclude|excluding]
+borderline: borderline | [at|near|close to] [the|its] [upper |lower |][limit|limits][| of normal]
+possible_post: [cannot|can not|could not] be [excluded|ruled out] | not [excluded|ruled out] |
+    [should|must|has to] be considered |
+    [is|are|was|were] [possible|likely|probable|suspected|suggested]
+unjudged: [cannot|could not|can not] be
+    [judged|assessed|determined|measured|evaluated|read|interpreted|made out|given|told] |
+    [|is |are |was |were ]not [judged|assessed|assessable|measured|measurable|evaluable|
+    determined|available|known] |
+    [is |was |][unmeasurable|indeterminate|unknown|undetermined] |
+    [unable|impossible] to [judge|assess|determine|measure|evaluate] |
+    [cannot|could not] [judge|assess|determine|measure|evaluate]
+general: [if|normally|typically] |
+    [means when|refers to|is diagnosed when|is said to be|is called when|for example] |
+    [in general|criteria for] | is defined [as|by] | are defined [as|by] |
+    would [be|have|show|require|need|suggest] |
+    [|the ][original|written|first] report [says|states|gives|reads|names|mentions]
+earlier: [|the ][previous|prior|earlier|last|old|first]
+    [ECG|EKG|tracing|recording|electrocardiogram] | [previously|formerly] |
+    [|the ][previous|prior|earlier] [one|QTc|QT|PR|QRS|rate|heart rate|axis|value|measurement|
+    record]
+history: known | [history of|by history] | [family|past|medical] history
+stop: [but|however|although|though|while|whereas|with|because|since|therefore|so|yet] |
+    [despite|otherwise|then|hence|which|plus|thus] |
+    [in spite of|due to|as well as|accompanied by|associated with|there is|there are] |
+    in the presence of | apart from [that|this|these|those]
+and: [and|&]
+or: [or|and/or]
+verb: [is|are|was|were|has|have|had|shows|show|shown|measures|measuring|remains|lies|seems] |
+    [appears|demonstrates|reveals|exhibits|equals|averages|reads|runs] | [stands at|comes to]
+seen: [is |are |was |were |][seen|present|noted|evident|found|identified] |
+    [is |are |was |were |][detected|visible|observed]
+>: [above|over|exceeds|exceeding|exceed|beyond|overtakes] | in excess of |
+    [more|greater|longer|higher|larger|wider|broader|faster|taller|deeper|later] than
+>=: [at least|no less than|not less than|a minimum of]
+<: [below|under] | short of | [less|shorter|lower|smaller|slower|narrower|briefer|earlier] than
+<=: [at most|no more than|not more than|a maximum of]
+max: max | up to | as [much|high|deep|long] as | maximum[| of] | maximal[|ly]
+or_more: or [more|longer|greater|above|higher|wider|over|faster] | and [above|over|more]
+or_less: and below | or [less|shorter|below|lower|under|fewer|slower]
+about: [about|approximately|around|roughly|circa|approx|nearly|almost|ca]
+criterion: [threshold|limit|cut-off|cutoff|required|requires|needs|needed] |
+    [by definition|defined as] | criteri[on|a] | [upper|lower] limit[| of normal] |
+    reference[| range| value] | normal [range|limits|value|values]
+rhythm: [basic|underlying|dominant] rhythm
+spread: [spread|SD|scatter|±] | standard deviation
+formula: [Bazett|Bazett's|Fridericia|Fridericia's]
+high: [prolonged|long|lengthened|prolongation|wide|widened|broad|widening|broadened|fast] |
+    [rapid|increased|high|delayed]
+low: [short|shortened|slow|low|reduced|shortening]
+narrow: [narrow|slender]
+normal: [normal|unremarkable|WNL|physiological] | [in the normal range|within normal bounds] |
+    within[| the] normal [limits|range]
+abnormal: abnormal | outside [the |]normal [limits|range]
+shape: [elevated|depressed|isoelectric|inverted|negative|upright|positive|flat|flattened] |
+    [peaked|tall|tented|leftward|rightward] | [|deviated |shifted ]to the left |
+    [|deviated |shifted ]to the right
+regular: [regular|regularly|constant]
+irregular: [irregular|irregularly] | irregularly irregular
+tachycardia: [tachycardia|tachycardic|RVR]
+bradycardia: [bradycardia|bradycardic]
+nsr: NSR | normal sinus rhythm
+abnormal_ecg: abnormality | abnormal [ECG|EKG|electrocardiogram|tracing]
+good_r: [normal|good|regular|preserved] [R-wave|R|precordial R-wave] progression |
+    R-wave progression [is |][normal|preserved|good]
+intervals: intervals
+axes: [P-QRS-T|P/QRS/T|P, QRS and T|P, QRS, and T|P QRS T] axes
+both: [both|all|every]
+between: between
+age: [year|years|yo|y/o|yr] | [year old|year of age|years old|yr old]
+other_unit: [mm/s|mm/sec|mm/mV|Hz|hertz|kg|cm|mmHg|channel|mg|point|points|hour|hours|day|days] |
+    [week|month|minute|minutes|boxes|mmol/l] |
+    [mm per second|mm per mV|small squares|small boxes|large squares]
+counted: [beat|beats|complex|complexes|cycle] | QRS complexes
+territory_word: [leads|lead|wall|region|derivations]
+"""
+)
+"""Phrases by kind. Behind *before*: a place on the tracing, and a number there is no QRS width."""
 
 _SPELLING = (
     ("ischaem", "ischem"),
@@ -327,7 +275,7 @@ def _lexicon() -> Trie:
             node.setdefault("", (kind, data))
 
     for code in (*CODES, *GROUPS):
-        for phrase in (*phrases(code), *said(code)):
+        for phrase in phrases(code, talk=True):
             add(phrase, "finding", code)
     for name, measured in MEASURED.items():
         for phrase in measured.phrases:
@@ -337,10 +285,9 @@ def _lexicon() -> Trie:
     for territory, leads in TERRITORIES.items():
         for ending in ("", "ly") if territory.isalpha() and not territory.endswith("ly") else ("",):
             add(territory + ending, "lead", (leads, territory in ALL_LEADS))
-    for kind, patterns in _PHRASES.items():
-        for pattern in patterns:
-            for phrase in expand(pattern):
-                add(phrase, kind, phrase.lower())
+    for kind, row in _PHRASES.items():
+        for phrase in expand(row.words):
+            add(phrase, kind, " ".join(phrase.lower().split()))
     return tree
 
 
@@ -381,11 +328,6 @@ _GOES_ON = frozenset(
 def scan(text: str) -> list[Item]:
     """Read a text as a list of known phrases, numbers, marks and other words.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
     Returns
     -------
     list of Item
@@ -408,7 +350,8 @@ def scan(text: str) -> list[Item]:
             items.append(Item("number", number, token.start, end, text[token.start : end]))
             continue
         stop, found = _longest(tokens, k, tree)
-        if found is not None and not _is_letter(tokens, k, stop):
+        letter = stop == k + 1 and token.raw in ("I", "S")  # a lead, a wave: S is no second
+        if found is not None and not letter:
             kind, data = found
             end = tokens[stop - 1].end
             items.append(Item(kind, data, token.start, end, text[token.start : end]))
@@ -468,11 +411,6 @@ def _spelt_out(tokens: list[_Token], k: int, tree: Trie) -> tuple[Number, int] |
     if not measures and value <= _COUNTS_UP_TO:
         return None
     return Number(float(-value if negative else value), 1.0), j
-
-
-def _is_letter(tokens: list[_Token], k: int, stop: int) -> bool:
-    """Whether a match is only a capital that names a lead or a wave (S is no second)."""
-    return stop == k + 1 and tokens[k].raw in ("I", "S")
 
 
 def _single(tokens: list[_Token], k: int) -> Item:

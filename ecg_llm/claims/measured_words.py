@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ecg_llm.amplitudes import UNITS as UNITS_OF_LEADS
 from ecg_llm.findings.av_block import LONG_PR_MS, SHORT_PR_MS
+from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.conduction import WIDE_MS
+from ecg_llm.findings.infarction import BY_WALL
 from ecg_llm.findings.qt import LONG_QTC_MS, SHORT_QTC_MS
 from ecg_llm.findings.rhythm import FAST_BPM, SLOW_BPM
 from ecg_llm.findings.territories import ANTERIOR, INFERIOR, LATERAL, SEPTAL
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, STANDARD_12
-from ecg_llm.vocabulary import members
+from ecg_llm.vocabulary import expand, members
 
 UnitKind = Literal["time", "voltage", "rate", "angle", "ratio", "force", "slope"]
 Sign = Literal["signed", "size", "down"]
@@ -51,309 +54,279 @@ class MeasuredWord:
 
     Attributes
     ----------
-    label : str
-        Its name in reports.
-    names : tuple of str
+    values : str
         Names of the measured values any of which may be meant, the usual one first.
-    kind : str
-        What it is measured in.
-    phrases : tuple of str
-        How it is written.
-    per_lead : bool
-        Whether it is a value of one lead.
+    words : str
+        How it is written: a pattern as for `ecg_llm.vocabulary.expand`.
+    label : str
+        Its name in reports; by default that of its usual value.
+    normal : tuple of (float or None, float or None) or None
+        Lower and upper limit in adults, where texts call it normal or not.
+    quoted : tuple of float
+        Limits of published criteria that a text may quote, in the claim's unit.
+    tolerance : float or None
+        How far a number in a text may lie from the measured one, where not as far as others of
+        its unit.
     sign : {"signed", "size", "down"}
         How a number in a text compares with the measured one: as it stands, by its size (``S 1.2
         mV``), or turned over (``ST depression 1 mm``).
     """
 
-    label: str
-    names: tuple[str, ...]
-    kind: UnitKind
-    phrases: tuple[str, ...]
-    per_lead: bool = False
+    values: str
+    words: str
+    label: str = ""
+    normal: tuple[float | None, float | None] | None = None
+    quoted: tuple[float, ...] = ()
+    tolerance: float | None = None
     sign: Sign = "signed"
 
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", LABELS[self.names[0]])
 
-def _interval(name: str, key: str, *more: str) -> tuple[str, ...]:
-    """Write the usual names of an interval."""
-    return (f"{name} interval", f"{name} duration", name, key, *more)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its measured values, the usual one first."""
+        return tuple(self.values.split())
 
+    @property
+    def per_lead(self) -> bool:
+        """Whether it is a value of one lead."""
+        return self.names[0] in _OF_LEADS
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """How it is written, all alternatives."""
+        return tuple(" ".join(text.split()) for text in expand(self.words) if text)
+
+    @property
+    def kind(self) -> UnitKind:
+        """What it is measured in, as the names of its values end."""
+        return next(kind for end, kind in _ENDS.items() if self.values.split()[0].endswith(end))
+
+
+_ENDS: dict[str, UnitKind] = {
+    "_mv_ms": "force",
+    "_mv_s": "slope",
+    "_mv": "voltage",
+    "_ms": "time",
+    "_bpm": "rate",
+    "_deg": "angle",
+    "_cv": "ratio",
+}
+BY_SEX_QTC = {
+    sex: min(v for (s, _), v in LONG_QTC_MS.items() if s == sex) for sex in ("female", "male")
+}
+"""Longest normal QTc, ms."""
+BRADYCARDIA_BPM = (SLOW_BPM, 60.0)
+"""Rates below which texts speak of bradycardia: guidelines differ, both are accepted."""
+_ST = (0.05, 0.1, 0.15, 0.2, 0.25)
+
+_OF_LEADS = {*UNITS_OF_LEADS, "qrs_span_mv"} - {"p_ms", "pr_ms", "qrs_ms", "qt_ms"}
+"""Values of single leads; of these intervals texts name that of the record."""
 
 MEASURED: dict[str, MeasuredWord] = {
     "heart_rate": MeasuredWord(
-        "heart rate",
-        ("heart_rate_bpm",),
-        "rate",
-        (
-            "heart rate",
-            "ventricular rate",
-            "ventricular response",
-            "vent rate",
-            "rate",
-            "HR",
-            "sinus rate",
-        ),
+        "heart_rate_bpm",
+        "heart rate | ventricular rate | ventricular response | vent rate | rate | HR | sinus rate",
+        normal=(SLOW_BPM, FAST_BPM),
+        quoted=(*BRADYCARDIA_BPM, FAST_BPM, 40.0, 50.0, 130.0, 150.0),
     ),
     "atrial_rate": MeasuredWord(
-        "atrial rate",
-        ("atrial_rate_bpm",),
-        "rate",
-        ("atrial rate", "[atrial|fibrillatory] waves"),
+        "atrial_rate_bpm",
+        "atrial rate | [atrial|fibrillatory] waves",
+        quoted=(220.0, 250.0, 350.0),
+        tolerance=5.0,
     ),
     "rr": MeasuredWord(
-        "mean RR",
-        ("rr_ms",),
-        "time",
-        _interval("RR", "R-R", "R-R interval", "cycle length", "mean RR"),
+        "rr_ms",
+        "RR interval | RR duration | RR | R-R | R-R interval | cycle length | mean RR",
+        tolerance=20.0,
     ),
     "rr_max": MeasuredWord(
-        "longest RR",
-        ("rr_max_ms",),
-        "time",
-        ("[longest|maximal|maximum|max] RR[| interval]", "RR max"),
+        "rr_max_ms",
+        "[longest|maximal|maximum|max] RR[| interval] | RR max",
+        quoted=(2000.0, 3000.0),
+        tolerance=20.0,
     ),
-    "rr_min": MeasuredWord("shortest RR", ("rr_min_ms",), "time", ("shortest RR[| interval]",)),
+    "rr_min": MeasuredWord("rr_min_ms", "shortest RR[| interval]", tolerance=20.0),
     "rr_cv": MeasuredWord(
-        "variation of RR",
-        ("rr_cv",),
-        "ratio",
-        ("RR variability", "variation of RR", "RR [variation|varying|varies]"),
+        "rr_cv",
+        "RR variability | variation of RR | RR [variation|varying|varies]",
+        normal=(None, 0.10),
     ),
     "p": MeasuredWord(
-        "P duration",
-        ("p_ms", "p_global_ms"),
-        "time",
-        ("P[|-wave| wave] [duration|width]", "duration of the P wave"),
+        "p_ms p_global_ms",
+        "P[|-wave| wave] [duration|width] | duration of the P wave",
+        normal=(None, 120.0),
+        quoted=(110.0, 120.0),
     ),
     "pr": MeasuredWord(
-        "PR interval",
-        ("pr_ms", "pr_global_ms"),
-        "time",
-        _interval(
-            "PR", "PQ", "PQ interval", "P-R", "P-R interval", "P-Q interval", "AV conduction"
-        ),
+        "pr_ms pr_global_ms",
+        "PR interval | PR duration | PR | PQ | PQ interval | P-R | P-R interval | P-Q interval | "
+        "AV conduction",
+        normal=(SHORT_PR_MS, LONG_PR_MS),
+        quoted=(SHORT_PR_MS, LONG_PR_MS),
     ),
     "qrs": MeasuredWord(
-        "QRS duration",
-        ("qrs_ms", "qrs_global_ms"),
-        "time",
-        _interval(
-            "QRS", "QRSd", "QRS width", "QRS complex", "width of the QRS", "duration of the QRS"
-        ),
+        "qrs_ms qrs_global_ms",
+        "QRS interval | QRS duration | QRS | QRSd | QRS width | QRS complex | width of the QRS | "
+        "duration of the QRS",
+        normal=(None, WIDE_MS),
+        quoted=(90.0, 100.0, 110.0, WIDE_MS),
     ),
     "qt": MeasuredWord(
-        "QT interval", ("qt_ms", "qt_global_ms"), "time", _interval("QT", "Q-T", "uncorrected QT")
+        "qt_ms qt_global_ms", "QT interval | QT duration | QT | Q-T | uncorrected QT"
     ),
     "qtc": MeasuredWord(
-        "QTc",
-        ("qtc_fridericia_ms", "qtc_bazett_ms"),
-        "time",
-        _interval("QTc", "corrected QT", "corrected QT interval", "rate-corrected QT[| interval]"),
+        "qtc_fridericia_ms qtc_bazett_ms",
+        "QTc interval | QTc duration | QTc | corrected QT | corrected QT interval | "
+        "rate-corrected QT[| interval]",
+        label="QTc",
+        normal=(SHORT_QTC_MS, None),
+        quoted=(SHORT_QTC_MS, *BY_SEX_QTC.values(), 500.0),
     ),
     "qtc_fridericia": MeasuredWord(
-        "QTc (Fridericia)",
-        ("qtc_fridericia_ms",),
-        "time",
-        (
-            "QTcF",
-            "QTc[| interval] (Fridericia)",
-            "Fridericia QTc",
-            "Fridericia-corrected QT[| interval]",
-            "QTc by Fridericia",
-            "QTc Fridericia",
-            "QT[| interval] corrected [by|with|after] Fridericia",
-        ),
+        "qtc_fridericia_ms",
+        "QTcF | QTc[| interval] (Fridericia) | Fridericia QTc | "
+        "Fridericia-corrected QT[| interval] | QTc by Fridericia | QTc Fridericia | "
+        "QT[| interval] corrected [by|with|after] Fridericia",
     ),
     "qtc_bazett": MeasuredWord(
-        "QTc (Bazett)",
-        ("qtc_bazett_ms",),
-        "time",
-        (
-            "QTcB",
-            "QTc[| interval] (Bazett)",
-            "Bazett QTc",
-            "Bazett-corrected QT[| interval]",
-            "QTc by Bazett",
-            "QTc Bazett",
-            "QT[| interval] corrected [by|with|after] Bazett",
-        ),
+        "qtc_bazett_ms",
+        "QTcB | QTc[| interval] (Bazett) | Bazett QTc | Bazett-corrected QT[| interval] | "
+        "QTc by Bazett | QTc Bazett | QT[| interval] corrected [by|with|after] Bazett",
     ),
-    "jt": MeasuredWord("JT interval", ("jt_ms", "jt_global_ms"), "time", ("JT interval", "JT")),
+    "jt": MeasuredWord("jt_ms jt_global_ms", "JT interval | JT"),
     "qt_dispersion": MeasuredWord(
-        "QT dispersion", ("qt_dispersion_ms",), "time", ("QT dispersion", "dispersion of QT")
+        "qt_dispersion_ms", "QT dispersion | dispersion of QT", label="QT dispersion"
     ),
-    "p_axis": MeasuredWord("P axis", ("p_axis_deg",), "angle", ("P[|-wave| wave] axis",)),
+    "p_axis": MeasuredWord("p_axis_deg", "P[|-wave| wave] axis", quoted=(0.0, 75.0, -30.0, 105.0)),
     "qrs_axis": MeasuredWord(
-        "QRS axis",
-        ("qrs_axis_deg",),
-        "angle",
-        (
-            "[|mean |frontal ]QRS axis",
-            "[electrical|frontal|frontal plane|heart|cardiac|mean|mean electrical] axis",
-            "axis",
-        ),
+        "qrs_axis_deg",
+        "[|mean |frontal ]QRS axis | "
+        "[electrical|frontal|frontal plane|heart|cardiac|mean|mean electrical] axis | axis",
+        normal=(-30.0, 90.0),
+        quoted=(-90.0, -45.0, -30.0, 90.0, 180.0, -180.0),
     ),
-    "t_axis": MeasuredWord("T axis", ("t_axis_deg",), "angle", ("T[|-wave| wave] axis",)),
+    "t_axis": MeasuredWord("t_axis_deg", "T[|-wave| wave] axis"),
     "p_amp": MeasuredWord(
-        "P amplitude",
-        ("p_mv", "p_pos_mv", "p_neg_mv"),
-        "voltage",
-        ("P[|-wave| wave] [amplitude|height|voltage]", "P wave"),
-        per_lead=True,
+        "p_mv p_pos_mv p_neg_mv",
+        "P[|-wave| wave] [amplitude|height|voltage] | P wave",
+        quoted=(0.15, 0.25),
     ),
     "q_amp": MeasuredWord(
-        "Q amplitude",
-        ("q_mv",),
-        "voltage",
-        ("Q[|-wave| wave] [amplitude|depth|voltage]", "depth of the Q wave"),
-        per_lead=True,
+        "q_mv",
+        "Q[|-wave| wave] [amplitude|depth|voltage] | depth of the Q wave",
+        quoted=(0.1,),
         sign="size",
     ),
     "q_dur": MeasuredWord(
-        "Q duration", ("q_ms",), "time", ("Q[|-wave| wave] [duration|width]",), per_lead=True
+        "q_ms",
+        "Q[|-wave| wave] [duration|width]",
+        quoted=(20.0, 30.0, 40.0),
+        tolerance=6.0,
     ),
     "r_amp": MeasuredWord(
-        "R amplitude",
-        ("r_mv", "qrs_max_mv"),
-        "voltage",
-        ("R[|-wave| wave] [amplitude|height|voltage]", "R wave"),
-        per_lead=True,
+        "r_mv qrs_max_mv",
+        "R[|-wave| wave] [amplitude|height|voltage] | R wave",
+        quoted=(1.1, 0.3),
         sign="size",
     ),
     "s_amp": MeasuredWord(
-        "S amplitude",
-        ("s_mv", "qrs_min_mv"),
-        "voltage",
-        ("S[|-wave| wave] [amplitude|depth|voltage]", "S wave"),
-        per_lead=True,
+        "s_mv qrs_min_mv",
+        "S[|-wave| wave] [amplitude|depth|voltage] | S wave",
         sign="size",
     ),
-    "r2_amp": MeasuredWord(
-        "R' amplitude", ("r2_mv",), "voltage", ("R'[| wave] amplitude",), per_lead=True, sign="size"
-    ),
-    "r_dur": MeasuredWord(
-        "R duration", ("r_ms",), "time", ("R[|-wave| wave] [duration|width]",), per_lead=True
-    ),
-    "s_dur": MeasuredWord(
-        "S duration", ("s_ms",), "time", ("S[|-wave| wave] [duration|width]",), per_lead=True
-    ),
+    "r2_amp": MeasuredWord("r2_mv", "R'[| wave] amplitude", sign="size"),
+    "r_dur": MeasuredWord("r_ms", "R[|-wave| wave] [duration|width]"),
+    "s_dur": MeasuredWord("s_ms", "S[|-wave| wave] [duration|width]"),
     "r_peak": MeasuredWord(
-        "time to R peak",
-        ("r_peak_ms",),
-        "time",
-        ("time to R peak", "R[|-wave| wave] peak time", "intrinsicoid deflection"),
-        per_lead=True,
+        "r_peak_ms",
+        "time to R peak | R[|-wave| wave] peak time | intrinsicoid deflection",
+        quoted=(50.0, 60.0),
     ),
     "qrs_amp": MeasuredWord(
-        "QRS peak to peak",
-        ("qrs_span_mv",),
-        "voltage",
-        ("QRS [amplitude|voltage]", "QRS peak to peak"),
-        per_lead=True,
+        "qrs_span_mv",
+        "QRS [amplitude|voltage] | QRS peak to peak",
+        label="QRS peak to peak",
+        quoted=(0.5, 1.0),
         sign="size",
     ),
-    "qrs_max": MeasuredWord(
-        "tallest upward QRS deflection",
-        ("qrs_max_mv",),
-        "voltage",
-        ("tallest upward QRS deflection",),
-        per_lead=True,
-        sign="size",
-    ),
-    "qrs_min": MeasuredWord(
-        "deepest downward QRS deflection",
-        ("qrs_min_mv",),
-        "voltage",
-        ("deepest downward QRS deflection",),
-        per_lead=True,
-        sign="size",
-    ),
+    "qrs_max": MeasuredWord("qrs_max_mv", "tallest upward QRS deflection", sign="size"),
+    "qrs_min": MeasuredWord("qrs_min_mv", "deepest downward QRS deflection", sign="size"),
     "st": MeasuredWord(
-        "ST level",
-        ("st_j_mv", "st_j60_mv", "st_j80_mv"),
-        "voltage",
-        ("ST[| segment|-segment| level| amplitude]", "ST[| segment] deviation of"),
-        per_lead=True,
+        "st_j_mv st_j60_mv st_j80_mv",
+        "ST[| segment|-segment| level| amplitude] | ST[| segment] deviation of",
+        label="ST level",
+        quoted=_ST,
+        tolerance=0.03,
     ),
     "st_j": MeasuredWord(
-        "ST at J",
-        ("st_j_mv",),
-        "voltage",
-        ("ST at [the |]J[| point|-point]", "STJ", "J point"),
-        per_lead=True,
+        "st_j_mv",
+        "ST at [the |]J[| point|-point] | STJ | J point",
+        quoted=_ST,
+        tolerance=0.03,
     ),
     "st_j60": MeasuredWord(
-        "ST at J+60 ms",
-        ("st_j60_mv",),
-        "voltage",
-        (
-            "ST at J+60[| ms]",
-            "ST[| level] [at |]60 ms after [the |]J[| point]",
-            "J+60[| ms]",
-            "ST60",
-        ),
-        per_lead=True,
+        "st_j60_mv",
+        "ST at J+60[| ms] | ST[| level] [at |]60 ms after [the |]J[| point] | J+60[| ms] | ST60",
+        quoted=(0.03, 0.05, 0.1),
+        tolerance=0.03,
     ),
     "st_j80": MeasuredWord(
-        "ST at J+80 ms",
-        ("st_j80_mv",),
-        "voltage",
-        (
-            "ST at J+80[| ms]",
-            "ST[| level] [at |]80 ms after [the |]J[| point]",
-            "J+80[| ms]",
-            "ST80",
-        ),
-        per_lead=True,
+        "st_j80_mv",
+        "ST at J+80[| ms] | ST[| level] [at |]80 ms after [the |]J[| point] | J+80[| ms] | ST80",
+        quoted=(0.03, 0.05, 0.1),
+        tolerance=0.03,
     ),
     "st_elevation": MeasuredWord(
-        "ST elevation", ("st_j_mv", "st_j60_mv", "st_j80_mv"), "voltage", (), per_lead=True
+        "st_j_mv st_j60_mv st_j80_mv",
+        "",
+        label="ST elevation",
+        quoted=_ST,
+        tolerance=0.03,
     ),
     "st_depression": MeasuredWord(
-        "ST depression",
-        ("st_j_mv", "st_j60_mv", "st_j80_mv"),
-        "voltage",
-        (),
-        per_lead=True,
+        "st_j_mv st_j60_mv st_j80_mv",
+        "",
+        label="ST depression",
+        quoted=(0.05, 0.1),
+        tolerance=0.03,
         sign="down",
     ),
-    "st_slope": MeasuredWord(
-        "ST slope", ("st_slope_mv_s",), "slope", ("ST slope", "slope of the ST"), per_lead=True
-    ),
+    "st_slope": MeasuredWord("st_slope_mv_s", "ST slope | slope of the ST"),
     "t_amp": MeasuredWord(
-        "T amplitude",
-        ("t_mv", "t_pos_mv", "t_neg_mv"),
-        "voltage",
-        ("T[|-wave| wave] [amplitude|height|voltage]", "T wave"),
-        per_lead=True,
+        "t_mv t_pos_mv t_neg_mv",
+        "T[|-wave| wave] [amplitude|height|voltage] | T wave",
     ),
     "t_inversion": MeasuredWord(
-        "T inversion", ("t_mv", "t_neg_mv"), "voltage", (), per_lead=True, sign="down"
+        "t_mv t_neg_mv", "", label="T inversion", quoted=(0.1,), sign="down"
     ),
     "p_terminal": MeasuredWord(
-        "P terminal force",
-        ("p_terminal_mv_ms",),
-        "force",
-        ("P[|-wave| wave] terminal force", "PTF", "PTFV1", "terminal P force"),
-        per_lead=True,
+        "p_terminal_mv_ms",
+        "P[|-wave| wave] terminal force | PTF | PTFV1 | terminal P force",
+        quoted=(4.0,),
         sign="size",
     ),
     "sokolow": MeasuredWord(
-        "Sokolow-Lyon voltage",
-        ("sokolow_mv",),
-        "voltage",
-        ("Sokolow-Lyon[| index| voltage| sum| criterion]", "Sokolow[| index]"),
+        "sokolow_mv",
+        "Sokolow-Lyon[| index| voltage| sum| criterion] | Sokolow[| index]",
+        label="Sokolow-Lyon voltage",
+        quoted=(3.5,),
         sign="size",
     ),
     "cornell": MeasuredWord(
-        "Cornell voltage",
-        ("cornell_mv",),
-        "voltage",
-        ("Cornell[| index| voltage| sum| criterion]",),
+        "cornell_mv",
+        "Cornell[| index| voltage| sum| criterion]",
+        label="Cornell voltage",
+        quoted=(2.0, 2.8),
         sign="size",
     ),
 }
 """Quantities by the name that claims use."""
+LIMITS = {name: word.normal for name, word in MEASURED.items() if word.normal is not None}
+"""What is normal in adults; the upper limit of QTc depends on sex (`BY_SEX_QTC`)."""
 
 _OF_A_RATE = (
     *("SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "PACE", "3AVB"),
@@ -376,6 +349,24 @@ ASIDE_OF: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_OF_A_RATE, ("heart_rate",)),
 }
 """What a number beside a finding measures: ``LBBB (142 ms)``, ``sinus rhythm at 75 bpm``."""
+
+SIGNS: dict[str, tuple[str, ...]] = {
+    **{sign: (sign,) for sign in ("STE_", "STD_", "INVT", "st_level", "LOWT", "tall_t", "QWAVE")},
+    "r_over_s": ("r_over_s",),
+    **dict.fromkeys(("NDT", "NT_", "TAB_"), ("INVT", "LOWT")),
+    **dict.fromkeys(("st_changes", "NST_"), ("STE_", "STD_")),
+    "st_t_changes": ("STE_", "STD_", "INVT", "LOWT"),
+}
+"""What a lead shows by its waves alone, and which of these make it."""
+SHOWS_AS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("stemi", "early_repolarization", "pericarditis", "ANEUR", "brugada_1"), ("STE_",)
+    ),
+    **dict.fromkeys(("injury", *members("injury")), ("STD_",)),
+    **dict.fromkeys(("mi", *BY_WALL.values(), "IPMI", "IPLMI"), ("QWAVE",)),
+    **dict.fromkeys(members("ISC_"), ("STD_", "INVT")),
+}
+"""By what signs a diagnosis shows in one lead; it is judged as a whole besides."""
 
 ALL_LEADS = ("all leads", "every lead", "each lead", "all 12 leads", "all twelve leads")
 TERRITORIES: dict[str, tuple[str, ...]] = {
@@ -403,65 +394,9 @@ TERRITORIES: dict[str, tuple[str, ...]] = {
 def without_formula(subject: str) -> str:
     """Take the QTc by whatever formula for the same quantity.
 
-    Parameters
-    ----------
-    subject : str
-        A name of `MEASURED`.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> without_formula("qtc_bazett"), without_formula("qt")
     ('qtc', 'qt')
     """
     return "qtc" if subject.startswith("qtc") else subject
-
-
-BY_SEX_QTC = {
-    sex: min(v for (s, _), v in LONG_QTC_MS.items() if s == sex) for sex in ("female", "male")
-}
-"""Longest normal QTc, ms."""
-
-BRADYCARDIA_BPM = (SLOW_BPM, 60.0)
-"""Rates below which texts speak of bradycardia: guidelines differ, both are accepted."""
-
-LIMITS: dict[str, tuple[float | None, float | None]] = {
-    "heart_rate": (SLOW_BPM, FAST_BPM),
-    "pr": (SHORT_PR_MS, LONG_PR_MS),
-    "qrs": (None, WIDE_MS),
-    "qtc": (SHORT_QTC_MS, None),
-    "p": (None, 120.0),
-    "qrs_axis": (-30.0, 90.0),
-    "rr_cv": (None, 0.10),
-}
-"""What is normal in adults; the upper limit of QTc depends on sex (`BY_SEX_QTC`)."""
-
-KNOWN_THRESHOLDS: dict[str, tuple[float, ...]] = {
-    "heart_rate": (*BRADYCARDIA_BPM, FAST_BPM, 40.0, 50.0, 130.0, 150.0),
-    "atrial_rate": (220.0, 250.0, 350.0),
-    "pr": (SHORT_PR_MS, LONG_PR_MS),
-    "qrs": (90.0, 100.0, 110.0, WIDE_MS),
-    "qt": (),
-    "qtc": (SHORT_QTC_MS, *BY_SEX_QTC.values(), 500.0),
-    "p": (110.0, 120.0),
-    "qrs_axis": (-90.0, -45.0, -30.0, 90.0, 180.0, -180.0),
-    "p_axis": (0.0, 75.0, -30.0, 105.0),
-    "rr_max": (2000.0, 3000.0),
-    **dict.fromkeys(("st", "st_j", "st_elevation"), (0.05, 0.1, 0.15, 0.2, 0.25)),
-    **dict.fromkeys(("st_j60", "st_j80"), (0.03, 0.05, 0.1)),
-    "st_depression": (0.05, 0.1),
-    "t_inversion": (0.1,),
-    "q_dur": (20.0, 30.0, 40.0),
-    "q_amp": (0.1,),
-    "r_peak": (50.0, 60.0),
-    "sokolow": (3.5,),
-    "cornell": (2.0, 2.8),
-    "r_amp": (1.1, 0.3),
-    "qrs_amp": (0.5, 1.0),
-    "p_amp": (0.15, 0.25),
-    "p_terminal": (4.0,),
-}
-"""Limits of published criteria that a text may quote, in the claim's unit."""

@@ -11,7 +11,6 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.measured_words import (
     BRADYCARDIA_BPM,
     BY_SEX_QTC,
-    KNOWN_THRESHOLDS,
     LIMITS,
     MEASURED,
     UNIT_OF,
@@ -20,10 +19,11 @@ from ecg_llm.claims.measured_words import (
     without_formula,
 )
 from ecg_llm.findings.finding import Evidence
+from ecg_llm.phrases import before
 from ecg_llm.phrases import measured as told
 from ecg_llm.quantity import Quantity
 from ecg_llm.report import ClaimStatus
-from ecg_llm.wording import before
+from ecg_llm.vocabulary import RHYTHMS
 
 TOLERANCE: dict[str, float] = {
     "ms": 10.0,
@@ -35,15 +35,6 @@ TOLERANCE: dict[str, float] = {
     "mV/s": 0.2,
 }
 """How far a number may lie from the measured value, besides the rounding of its last digit."""
-TOLERANCE_OF: dict[str, float] = {
-    "rr": 20.0,
-    "rr_max": 20.0,
-    "rr_min": 20.0,
-    "atrial_rate": 5.0,
-    "q_dur": 6.0,
-    **dict.fromkeys(("st", "st_j", "st_j60", "st_j80", "st_elevation", "st_depression"), 0.03),
-}
-"""Quantities with a tolerance of their own."""
 SLACK: dict[str, float] = {"ms": 3.0, "bpm": 1.0, "deg": 3.0, "mV": 0.02, "ratio": 0.04}
 """How near to a limit both ``normal`` and ``abnormal`` are accepted."""
 _NEAR = {"ms": 20.0, "bpm": 10.0, "deg": 10.0, "ratio": 0.05}
@@ -63,16 +54,8 @@ def check_number(claim: TextClaim, facts: Facts, scale: float) -> Result:
 
     Parameters
     ----------
-    claim : TextClaim
-        Of kind ``number``.
-    facts : Facts
-        Of the record.
     scale : float
         Factor on `TOLERANCE`; 0 accepts nothing but rounding.
-
-    Returns
-    -------
-    Result
     """
     if claim.role == "criterion":
         return _criterion(claim, facts)
@@ -170,12 +153,6 @@ def check_quoted(
 
     Parameters
     ----------
-    text : str
-        The whole text.
-    claim : TextClaim
-        Of kind ``number``.
-    facts : Facts
-        Of the record.
     codes : collection of str, optional
         Look at these findings only: a number beside a finding is first of its evidence.
 
@@ -262,7 +239,8 @@ def _distance(claim: TextClaim, value: float) -> float:
 
 def _tolerance(claim: TextClaim, scale: float) -> float:
     """Give the rounding of the last digit shown and the tolerance of the quantity."""
-    table = TOLERANCE_OF.get(claim.subject, TOLERANCE.get(claim.unit, 0.0))
+    own = MEASURED[claim.subject].tolerance
+    table = TOLERANCE.get(claim.unit, 0.0) if own is None else own
     if claim.relation in (">", ">=", "<", "<="):
         table = min(table, SLACK.get(claim.unit, table))
     if claim.approximate:
@@ -328,9 +306,8 @@ def _criterion(claim: TextClaim, facts: Facts) -> Result:
     """Hold a quoted limit against the published ones and those the findings name."""
     if not claim.subject or claim.value is None:
         return Result("unverifiable", (), "it is not clear what the limit is for")
-    base = without_formula(claim.subject)
-    known = set(KNOWN_THRESHOLDS.get(base, ()))
-    measured = MEASURED.get(claim.subject)
+    base, measured = MEASURED.get(without_formula(claim.subject)), MEASURED.get(claim.subject)
+    known = set(base.quoted) if base is not None else set()
     for finding in facts.findings.values():
         for item in finding.evidence:
             if measured is not None and item.unit == claim.unit and _same_quantity(measured, item):
@@ -348,21 +325,13 @@ def _same_quantity(measured: MeasuredWord, item: Evidence) -> bool:
 
 
 def check_state(claim: TextClaim, facts: Facts) -> Result:
-    """Hold ``normal``, ``prolonged``, ``irregular`` … against the measured value and its limits.
-
-    Parameters
-    ----------
-    claim : TextClaim
-        Of kind ``state``.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    Result
-    """
+    """Hold ``normal``, ``prolonged``, ``irregular`` … against the measured value and its limits."""
     if claim.subject == "p_wave":
         return _p_wave(claim, facts)
+    if claim.subject == "rhythm":
+        return _rhythm(facts)
+    if claim.state == "ventricular":
+        return _same_rates(claim, facts)
     measured = MEASURED[claim.subject]
     known, why = _candidates(measured, None, facts)
     if claim.state == "unknown" or claim.certainty == "unjudged":
@@ -462,7 +431,7 @@ def _holds(
 def _state_evidence(measured: MeasuredWord, quantity: Quantity, words: str) -> Evidence:
     """Write down what a word was held against."""
     value, source = float(quantity.value or 0.0), quantity.method or "measured"
-    rule = f"normal {words}"
+    rule = f"normal {words}" if words else ""
     return told(measured.label, round(value, 4), quantity.unit, criterion=rule, source=source)
 
 
@@ -479,3 +448,24 @@ def _p_wave(claim: TextClaim, facts: Facts) -> Result:
     there = p.value is not None
     verdict = "supported" if there != claim.negated else "contradicted"
     return Result(verdict, (), "P waves were measured" if there else str(p.reason))
+
+
+def _rhythm(facts: Facts) -> Result:
+    """Hold ``the basic rhythm could not be determined`` against the rhythm."""
+    judged = [finding for code, finding in facts.findings.items() if code in RHYTHMS]
+    present = next((finding for finding in judged if finding.status == "present"), None)
+    if present is not None:
+        return Result("contradicted", present.evidence, f"the rhythm is {present.label}")
+    return Result("supported" if judged else "unverifiable", (), "no rhythm could be stated")
+
+
+def _same_rates(claim: TextClaim, facts: Facts) -> Result:
+    """Hold ``the atrial rate equals the ventricular rate`` against both."""
+    words = MEASURED["atrial_rate"], MEASURED["heart_rate"]
+    atrial, heart = (facts.value(word.names[0]) for word in words)
+    if atrial.value is None or heart.value is None:
+        return Result("unverifiable", (), "the atrial or the ventricular rate is unknown")
+    alike = abs(atrial.value - heart.value) <= (words[0].tolerance or 0.0)
+    evidence = tuple(_state_evidence(w, q, "") for w, q in zip(words, (atrial, heart), strict=True))
+    says = f"the atrial rate is {_show(atrial)}, the ventricular {_show(heart)}"
+    return Result("supported" if alike != claim.negated else "contradicted", evidence, says)

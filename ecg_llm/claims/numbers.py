@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecg_llm.claims.lexicon import REACH, Item, Place
+from ecg_llm.claims.lexicon import REACH, Item, Place, at
 from ecg_llm.claims.measured_words import ASIDE_OF, MEASURED, UNIT_OF, UNITS, UnitKind
 from ecg_llm.leads import STANDARD_12
 
@@ -41,19 +41,7 @@ class _Named:
 
 
 def read_numbers(items: list[Item], findings: list[Place]) -> list[Found]:
-    """Read all numbers of a sentence.
-
-    Parameters
-    ----------
-    items : list of Item
-        One sentence, leads joined.
-    findings : list of (place, code, turned over, last place)
-        Its findings, which a number may belong to.
-
-    Returns
-    -------
-    list of Found
-    """
+    """Read all numbers of a sentence."""
     if not any(item.kind == "number" for item in items):
         return []
     named = _named(items, findings)
@@ -112,25 +100,15 @@ _WAVES = {"R": "r_amp", "S": "s_amp", "Q": "q_amp", "T": "t_amp", "P": "p_amp"}
 
 def _single_wave(items: list[Item], k: int) -> str | None:
     """Read ``R in V5``, ``S V1``: a wave named by its letter alone."""
-    item = items[k]
-    if item.raw not in _WAVES:
-        return None
-    after = items[k + 1] if k + 1 < len(items) else None
-    if after is None:
-        return None
-    if after.kind == "lead" or (k and items[k - 1].kind == "lead"):
-        return _WAVES[item.raw]
+    wave, before, after, far = _WAVES.get(items[k].raw), *(at(items, k + n) for n in (-1, 1, 2))
+    if wave is None or after.kind == "lead" or before.kind == "lead":
+        return wave
     if after.kind in ("(", "number") and any(i.kind == "lead" for i in items[max(0, k - 5) : k]):
-        return _WAVES[item.raw]  # "V1 shows a deep S (1.6 mV)"
-    far = items[k + 2] if k + 2 < len(items) else None
-    if after.kind == "word" and after.data in ("in", "of") and far is not None:
-        if far.kind in ("lead", "territory_word"):
-            return _WAVES[item.raw]
-        number_in_lead = far.kind == "number" and any(
-            i.kind == "lead" for i in items[k + 3 : k + 8]
-        )
-        return _WAVES[item.raw] if number_in_lead else None
-    return None
+        return wave  # "V1 shows a deep S (1.6 mV)"
+    if after.kind != "verb" and after.data not in ("in", "of"):
+        return None
+    behind = far.kind == "number" and any(i.kind == "lead" for i in items[k + 3 : k + 8])
+    return wave if behind or far.kind in ("lead", "territory_word") else None
 
 
 def _sum(items: list[Item], k: int, named: list[_Named]) -> list[_Named]:
@@ -165,9 +143,7 @@ def _numbers(items: list[Item]) -> list[Found]:
 
 def _unit(items: list[Item], number: Found) -> None:
     """Read the unit after a number."""
-    after = items[number.end + 1] if number.end + 1 < len(items) else None
-    if after is None:
-        return
+    after = at(items, number.end + 1)
     if after.kind == "unit" and after.data in UNITS:
         kind, factor = UNITS[after.data]
         number.kind, number.unit = kind, UNIT_OF[kind]
@@ -185,10 +161,10 @@ def _unit(items: list[Item], number: Found) -> None:
 def _range(items: list[Item], number: Found) -> None:
     """Read the second half of ``45–50 bpm``, ``between 60 and 70``, ``1 to 2 mm``."""
     j = number.end + 1
-    if j + 1 >= len(items) or items[j + 1].kind != "number" or number.high is not None:
+    if at(items, j + 1).kind != "number" or number.high is not None:
         return
     joint = items[j]
-    between = number.place > 0 and items[number.place - 1].kind == "between"
+    between = at(items, number.place - 1).kind == "between"
     is_joint = joint.kind == "dash" or (joint.kind == "word" and joint.data == "to")
     if not (is_joint or (between and joint.kind == "and")):
         return
@@ -243,7 +219,7 @@ def _comparison(items: list[Item], number: Found) -> None:
             break
     if number.negated and number.relation in _OPPOSITE:
         number.relation, number.negated = _OPPOSITE[number.relation], False
-    after = items[number.end + 1].kind if number.end + 1 < len(items) else ""
+    after = at(items, number.end + 1).kind
     if after in ("or_more", "or_less"):
         number.relation = ">=" if after == "or_more" else "<="
         number.end += 1
@@ -256,32 +232,21 @@ _NUMBERED |= {"#", "version", "id", "no", "number", "aged", "age", "mobitz", "re
 
 def _context(items: list[Item], number: Found) -> None:
     """Set numbers apart that measure nothing of this heart."""
-    k = number.place
-    before = items[k - 1] if k else None
-    after = items[number.end + 1] if number.end + 1 < len(items) else None
-    word = str(before.data) if before is not None else ""
-    touching = after is not None and after.start == items[number.end].end
-    if before is not None and before.kind in ("word", "counted", "territory_word"):
-        beat_list = before.kind == "counted" and number.kind is None
-        if (word in _NUMBERED and number.kind is None) or beat_list:
-            number.role = "context"
-    if after is not None and number.kind is None:
-        if after.kind == "counted" or after.data == "of":
-            number.role = "context"  # a count of beats, or "5 of 12"
-        ordinal = touching and after.data in ("st", "nd", "rd", "th")
-        if ordinal or after.kind in ("age", "other_unit"):
-            number.role = "context"
-        ratio = after.kind in (":", "/") and touching and number.end + 2 < len(items)
-        if ratio and after.kind == ":" and items[number.end + 2].kind == "number":
-            number.role = "context"
-    second = before is not None and before.kind == ":" and k > 1 and items[k - 2].kind == "number"
-    if second and items[k - 1].start == items[k - 2].end and items[k - 1].end == items[k].start:
-        number.role = "context"
-    if number.kind == "time" and _is_moment(items, number):
-        number.role = "context"
-    if k == 0 and number.kind is None and after is not None and after.raw in (".", ")"):
-        number.role = "context"  # the number of a list entry
-    if number.kind is None and 1900 <= number.value <= 2100 and number.step == 1.0:
+    k, bare = number.place, number.kind is None
+    before, after = at(items, k - 1), at(items, number.end + 1)
+    touching = after.start == items[number.end].end
+    counts = before.kind == "counted" or after.kind == "counted" or after.data == "of"
+    named = before.kind in ("word", "territory_word") and str(before.data) in _NUMBERED
+    ordinal = touching and after.data in ("st", "nd", "rd", "th")
+    of_other = after.kind in ("age", "other_unit")
+    listed = k == 0 and after.raw in (".", ")")
+    year = 1900 <= number.value <= 2100 and number.step == 1.0
+    ratio = touching and after.kind == ":" and at(items, number.end + 2).kind == "number"
+    second = before.kind == ":" and at(items, k - 2).kind == "number"
+    second = second and before.start == items[k - 2].end and before.end == items[k].start
+    aside = counts or named or ordinal or of_other or listed or year or ratio
+    moment = number.kind == "time" and _is_moment(items, number)
+    if (bare and aside) or second or moment:
         number.role = "context"
 
 
@@ -290,22 +255,18 @@ def _is_moment(items: list[Item], number: Found) -> bool:
     unit = next((i for i in items[number.place : number.end + 1] if i.kind == "unit"), None)
     if unit is None or UNITS[unit.data][1] != 1000.0:
         return False
-    after = items[number.end + 1] if number.end + 1 < len(items) else None
+    after = at(items, number.end + 1)
     what = ("ecg", "strip", "recording", "tracing", "segment", "stretch", "window", "rhythm", "of")
-    if after is not None and after.kind == "word" and after.data in what:
+    if after.kind == "word" and after.data in what:
         return True
     for j in range(number.place - 1, max(-1, number.place - 4), -1):
         item = items[j]
         if item.kind in ("between",) or (item.kind == "word" and item.data in _MOMENT):
-            return number.value >= 1000.0 or not _has_time(items[:j])
+            timed = (i for i in items[:j] if i.kind == "quantity")
+            return number.value >= 1000.0 or all(MEASURED[i.data].kind != "time" for i in timed)
         if item.kind not in ("about", "number", "dash", "word"):
             return False
     return False
-
-
-def _has_time(items: list[Item]) -> bool:
-    """Whether an interval was named that a number in seconds may belong to."""
-    return any(item.kind == "quantity" and MEASURED[item.data].kind == "time" for item in items)
 
 
 def _share_units(items: list[Item], found: list[Found]) -> None:
@@ -352,16 +313,13 @@ def _three_axes(items: list[Item], found: list[Found]) -> dict[int, _Named]:
     """Read ``P-QRS-T axes 45 -30 60``."""
     there = (k for k, item in enumerate(items) if item.kind == "axes" or item.raw.lower() == "axes")
     place = next(there, None)
-    if place is None or (items[place].kind != "axes" and not _p_first(items, place)):
+    if place is None:
         return {}
+    if items[place].kind != "axes" and all(i.raw != "P" for i in items[place + 1 : place + 3]):
+        return {}  # a list of axes begins with that of P
     after = [n for n, number in enumerate(found) if place < number.place <= place + 12][:3]
     names = ("p_axis", "qrs_axis", "t_axis")
     return {n: _Named(place, place, name, False) for n, name in zip(after, names, strict=False)}
-
-
-def _p_first(items: list[Item], place: int) -> bool:
-    """Whether a list of axes begins with that of P."""
-    return any(item.raw == "P" for item in items[place + 1 : place + 3])
 
 
 def _adjoin(items: list[Item], end: int, start: int) -> bool:
@@ -428,17 +386,14 @@ def _right(items: list[Item], named: list[_Named], number: Found) -> _Named | No
         if j in by_place:
             return by_place[j] if _fits(by_place[j].subject, number) else None
         item = items[j]
-        skip = item.kind == "word" and item.data in (
-            "of",
-            "the",
-            "horizontal",
-            "upsloping",
-            "concave",
-        )
+        skip = item.kind == "word" and item.data in _BEFORE_NAME
         skip = skip or item.kind in ("high", "low", "normal", "shape", "lead")
         if not skip:
             return None
     return None
+
+
+_BEFORE_NAME = ("of", "the", "horizontal", "upsloping", "concave")
 
 
 def _bind(

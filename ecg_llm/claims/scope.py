@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ecg_llm.claims.lexicon import Item
+from ecg_llm.claims.lexicon import Item, at
 
 About = Literal["measured", "general", "earlier", "history"]
 Certainty = Literal["definite", "possible", "unjudged"]
@@ -35,7 +35,7 @@ class Scope:
 
 NAMED = (
     *("finding", "quantity", "tachycardia", "bradycardia", "nsr", "good_r", "intervals"),
-    "abnormal_ecg",
+    *("abnormal_ecg", "rhythm"),
 )
 """Kinds of item that may be denied or doubted."""
 _ABOUT: dict[str, About] = {"general": "general", "earlier": "earlier", "history": "history"}
@@ -57,11 +57,6 @@ class _State:
 
 def scopes(items: list[Item]) -> list[Scope]:
     """Tell for each place of a sentence what negations and doubts reach it.
-
-    Parameters
-    ----------
-    items : list of Item
-        One sentence.
 
     Returns
     -------
@@ -106,7 +101,7 @@ def _step(state: _State, items: list[Item], k: int) -> _State:
         kind == "possible_post" and not _named_before(items, k)
     ):
         return replace(state, possible=True)
-    if kind == "unjudged" and _lists_next(items, k):
+    if kind == "unjudged" and not _named_before(items, k):
         return replace(state, unjudged=True)
     if kind == ":" and k and items[k - 1].kind == "unjudged" and _named_before(items, k - 1):
         return _State(role="general")  # the reason why something could not be measured
@@ -135,12 +130,7 @@ def _relative(items: list[Item], k: int) -> bool:
 
 def _names_next(items: list[Item], k: int) -> bool:
     """Whether a finding or quantity follows at once (``absent P waves``)."""
-    return items[k].data == "absent" and k + 1 < len(items) and items[k + 1].kind in NAMED
-
-
-def _lists_next(items: list[Item], k: int) -> bool:
-    """Whether what cannot be judged is named after and not before."""
-    return not _named_before(items, k)
+    return items[k].data == "absent" and at(items, k + 1).kind in NAMED
 
 
 def _named_before(items: list[Item], k: int) -> bool:
@@ -186,9 +176,9 @@ def _opens_clause(items: list[Item], k: int) -> bool:
 def _list_goes_on(items: list[Item], k: int) -> bool:
     """Whether a comma stands within a list that an ``or`` or ``and`` ends."""
     j = k + 1
-    if j < len(items) and items[j].kind == "or":
+    if at(items, j).kind == "or":
         return True
-    if j < len(items) and items[j].kind == "and":
+    if at(items, j).kind == "and":
         return not _opens_clause(items, j + 1)
     if _opens_clause(items, j):
         return False
@@ -201,10 +191,10 @@ def _list_goes_on(items: list[Item], k: int) -> bool:
             return named and not _opens_clause(items, j + 1)
         if kind in ("stop", "end", "(", ")", "verb", "neg", "number", "normal"):
             return False
-        if kind == "," and (not named or (items[j + 1 : j + 2] and _opens_clause(items, j + 1))):
-            after = items[j + 1].kind if j + 1 < len(items) else "end"
-            if after not in ("or", "and"):
-                return False
+        after = at(items, j + 1).kind
+        over = not named or (j + 1 < len(items) and _opens_clause(items, j + 1))
+        if kind == "," and over and after not in ("or", "and"):
+            return False
         named = named or kind in NAMED
         j += 1
     return False
@@ -247,7 +237,7 @@ def _reach_back(items: list[Item], out: list[Scope], k: int, kind: str) -> None:
 
 def _ends(items: list[Item], k: int) -> bool:
     """Whether a part of a sentence is over."""
-    return k >= len(items) or items[k].kind in ("end", ",", "stop", ")")
+    return at(items, k).kind in ("end", ",", "stop", ")")
 
 
 def _changed(scope: Scope, kind: str) -> Scope:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecg_llm.claims.lexicon import Item, Place, scan
+from ecg_llm.claims.lexicon import Item, Place, at, scan
 from ecg_llm.claims.measured_words import ASIDE_OF
 from ecg_llm.claims.scope import Scope
 from ecg_llm.vocabulary import GROUPS
@@ -65,23 +65,17 @@ _VERDICTS = ("neg", "neg_post", "seen", "possible", "unjudged", "unlikely")
 
 
 def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], list[Place]]:
-    """Read the findings of a sentence, and what is said of quantities without a number.
-
-    Parameters
-    ----------
-    items : list of Item
-        One sentence, leads joined.
-    reach : list of Scope
-        From `scopes`.
-
-    Returns
-    -------
-    tuple of (states, findings)
-    """
+    """Read the findings of a sentence, and what is said of quantities without a number."""
     states: list[State] = []
     findings: list[Place] = []
     for k, item in enumerate(items):
         match item.kind:
+            case ">" if _compares_r(items, k):
+                findings.append((k, "r_over_s", False, k + 1 + (at(items, k + 1).data == "the")))
+            case "rhythm" if reach[k].certainty == "unjudged":
+                states.append((k, k, "rhythm", "unknown", False))
+            case "word" if item.data == "sinus" and _is_told_of_rhythm(items, k):
+                findings.append((k, "SR", False, k))
             case "finding":
                 if not _is_heading(items, k):
                     findings.append((k, *as_called(items, k)))
@@ -95,9 +89,10 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
             case "tachycardia" | "bradycardia":
                 name = "high" if item.kind == "tachycardia" else "low"
                 states.append((k, k, "heart_rate", name, reach[k].negated))
-            case "regular" | "irregular":
-                if not _is_sinus_phrase(items, k):
-                    states.append((k, k, "rr_cv", item.kind, reach[k].negated))
+            case "regular" | "irregular" if at(items, k + 1).kind != "intervals":
+                states.append((k, k, "rr_cv", item.kind, reach[k].negated))
+            case "quantity" if item.data == "atrial_rate" and _equals_ventricular(items, k + 1):
+                states.append((k, k, "atrial_rate", "ventricular", reach[k].negated))
             case "quantity" if item.data == "p_amp":
                 if (negated := _p_waves(items, reach, k)) is not None:
                     states.append((k, k, "p_wave", "present", negated))
@@ -110,35 +105,52 @@ def read_states(items: list[Item], reach: list[Scope]) -> tuple[list[State], lis
 
 
 def as_called(items: Sequence[Item], k: int) -> tuple[str, bool, int]:
-    """Read what is said behind a finding as if it stood before: ``the infarction is acute``.
-
-    Parameters
-    ----------
-    items : sequence of Item
-        One sentence.
-    k : int
-        Where a finding stands.
-
-    Returns
-    -------
-    tuple of (code, whether the words turn it over, last item)
-    """
+    """Read what is said behind a finding as if it stood before: ``the infarction is acute``."""
     code, j = items[k].data, k + 1
-    if j < len(items) and items[j].kind in ("verb", ","):
+    if at(items, j).kind in ("verb", ","):
         j += 1
-    if j < len(items) and items[j].kind == "word":
+    if at(items, j).kind == "word":
         named = scan(f"{items[j].raw} {items[k].raw}")
         if len(named) == 1 and named[0].kind == "finding" and named[0].data != code:
             return named[0].data, False, j
     return code, False, k
 
 
+def _compares_r(items: list[Item], k: int) -> bool:
+    """Whether R is compared with S: ``R exceeds S``, ``the R wave is taller than the S wave``."""
+    before = [item for item in items[max(0, k - 4) : k] if item.kind not in ("verb", "neg")]
+    before = [item for item in before if item.data not in ("doe", "do")]
+    other = at(items, k + 1 + (at(items, k + 1).data == "the"))
+    return (
+        bool(before)
+        and (before[-1].data == "r_amp" or before[-1].raw == "R")
+        and (other.data == "s_amp" or other.raw == "S")
+    )
+
+
+def _equals_ventricular(items: list[Item], k: int) -> bool:
+    """Whether ``equals the ventricular rate`` follows."""
+    named = k
+    while at(items, named).kind == "verb" or at(items, named).data in _EQUAL:
+        named += 1
+    return named > k and at(items, named).data == "heart_rate"
+
+
+_EQUAL = ("the", "same", "as", "to", "equal", "identical", "with")
+
+
+def _is_told_of_rhythm(items: list[Item], k: int) -> bool:
+    """Whether a word says what the rhythm is: ``the basic rhythm is sinus``."""
+    rhythm = at(items, k - 2)
+    named = rhythm.kind == "rhythm" or rhythm.data == "rhythm"
+    return named and at(items, k - 1).kind in ("verb", ":")
+
+
 def _is_heading(items: list[Item], k: int) -> bool:
     """Whether ``Ischaemia:`` or ``Intervals and axis:`` only opens a part of a report."""
     if k + 2 >= len(items) or items[k + 1].kind != ":":
         return False
-    first = k + 2 + (items[k + 2].data == "the")  # "Intervals and axis: The PR interval …"
-    after = items[min(first, len(items) - 1)].kind
+    after = at(items, k + 2 + (items[k + 2].data == "the")).kind  # "Axis: The PR interval …"
     if items[k].kind == "quantity":
         return bool(after == "quantity")
     if items[k].data == "ISC_" and "st" in items[k].raw.lower().split("-")[0].split():
@@ -146,23 +158,17 @@ def _is_heading(items: list[Item], k: int) -> bool:
     return bool(items[k].data in _HEADINGS and after not in _VERDICTS)
 
 
-def _is_sinus_phrase(items: list[Item], k: int) -> bool:
-    """Whether the word tells something else than the rhythm (``at regular intervals``)."""
-    after = items[k + 1] if k + 1 < len(items) else None
-    return after is not None and after.kind in ("intervals",)
-
-
 def _p_waves(items: list[Item], reach: list[Scope], k: int) -> bool | None:
     """Tell whether P waves are denied (True), affirmed (False) or only named (None)."""
-    if k + 1 < len(items) and items[k + 1].kind in ("number", "shape", "normal"):
+    if at(items, k + 1).kind in ("number", "shape", "normal"):
         return None
     if reach[k].negated:
         return True
-    if k and items[k - 1].data in ("with", "there are"):
+    if at(items, k - 1).data in ("with", "there are"):
         return False
     for j, item in enumerate(items[k + 1 : k + 6], k + 1):
         if item.kind in ("seen", "neg_post") or item.data in ("precede", "preceding", "before"):
-            return any(after.raw == "0" for after in items[j + 1 : j + 2])
+            return at(items, j + 1).raw == "0"
         if item.kind in ("number", "quantity", "finding", "end", "stop", ",", "neg"):
             return None
     return None
@@ -173,6 +179,8 @@ def _judge_word(
 ) -> None:
     """Apply one judging word to the quantities it belongs to."""
     word = items[k]
+    if at(items, k - 1).kind in ("unit", "number") and word.raw.lower() in _OF_SIZE:
+        return  # "QRS 98 ms wide" says how wide
     if _is_wide_tachycardia(items, k):
         findings.append((k, "wide_qrs_tachycardia", False, k + 1))
         return
@@ -182,12 +190,7 @@ def _judge_word(
         findings.append((k, "NORM", word.kind == "abnormal", k))
     if not names and word.raw.lower() in _SPEEDS and _is_rhythm(items, k + 1):
         names = [(k, "heart_rate")]
-    if (
-        not names
-        and word.kind == "narrow"
-        and items[k + 1 : k + 2]
-        and items[k + 1].kind == "counted"
-    ):
+    if not names and word.kind == "narrow" and at(items, k + 1).kind == "counted":
         names = [(k, "qrs")]  # "narrow-complex tachycardia"
     if not names or _is_reference(items, k):
         return
@@ -217,12 +220,13 @@ def _judge_word(
 
 
 _SPEEDS = ("slow", "fast", "rapid")
+_OF_SIZE = ("tall", "wide", "high", "long")
 _ECG = ("ecg", "ekg", "tracing", "electrocardiogram")
 
 
 def _said_of_ecg(items: list[Item], k: int) -> bool:
     """Whether a word judges the whole: ``the tracing is unremarkable``, ``otherwise normal``."""
-    if k and items[k - 1].data == "otherwise":
+    if at(items, k - 1).data == "otherwise":
         return True
     before = items[max(0, k - 4) : k]
     named = [n for n, item in enumerate(before) if item.data in _ECG]
@@ -232,8 +236,7 @@ def _said_of_ecg(items: list[Item], k: int) -> bool:
 
 def _is_rhythm(items: list[Item], k: int) -> bool:
     """Whether a finding stands here that a rate is told of: ``slow atrial fibrillation``."""
-    there = k < len(items) and items[k].kind == "finding"
-    return there and ASIDE_OF.get(items[k].data) == ("heart_rate",)
+    return at(items, k).kind == "finding" and ASIDE_OF.get(items[k].data) == ("heart_rate",)
 
 
 def _is_wide_tachycardia(items: list[Item], k: int) -> bool:
@@ -278,12 +281,11 @@ def _quantities_after(items: list[Item], k: int) -> list[tuple[int, str]]:
 
 def _another_follows(items: list[Item], j: int) -> bool:
     """Whether a list of quantities goes on, and not a new statement on another one."""
-    if j < len(items) and items[j].kind in ("and", "or"):
+    if at(items, j).kind in ("and", "or"):
         j += 1
-    if j >= len(items) or items[j].kind not in ("quantity", "intervals"):
+    if at(items, j).kind not in ("quantity", "intervals"):
         return False
-    after = items[j + 1].kind if j + 1 < len(items) else "end"
-    return after not in ("verb", "neg", "number", "neg_post", "unjudged", ":")
+    return at(items, j + 1).kind not in ("verb", "neg", "number", "neg_post", "unjudged", ":")
 
 
 def _quantities_before(items: list[Item], k: int) -> list[tuple[int, str]]:
@@ -310,21 +312,19 @@ def _quantities_before(items: list[Item], k: int) -> list[tuple[int, str]]:
 def _listed(items: list[Item], j: int) -> bool:
     """Whether another quantity stands right before a comma or ``and``."""
     if items[j].kind == "word":
-        return items[j].data in ("the",) and j > 0 and items[j - 1].kind in (",", "and")
-    before = items[j - 1].kind if j else "end"
-    return before in ("quantity", ",")
+        return items[j].data == "the" and at(items, j - 1).kind in (",", "and")
+    return at(items, j - 1).kind in ("quantity", ",")
 
 
 def _is_reference(items: list[Item], k: int) -> bool:
     """Whether the word opens a range of normal values: ``(normal 120–200 ms)``."""
     if items[k].kind != "normal" or k == 0:
         return False
-    after = items[k + 1].kind if k + 1 < len(items) else "end"
-    after_that = items[k + 2].kind if k + 2 < len(items) else "end"
+    after = at(items, k + 1)
+    if after.kind == ":" or (after.kind == "word" and after.data == "is"):
+        after = at(items, k + 2)
     limits = ("number", "<", ">", "<=", ">=", "max")
-    if after == ":" or (after == "word" and items[k + 1].data == "is"):
-        after = after_that
-    return items[k - 1].kind in ("(", ",") and after in limits
+    return items[k - 1].kind in ("(", ",") and after.kind in limits
 
 
 def _unjudged(items: list[Item], reach: list[Scope], states: list[State]) -> None:

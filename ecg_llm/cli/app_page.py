@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ecg_llm.cli.serve import Engine
 from ecg_llm.errors import ConfigError
+from ecg_llm.serving.settings import EngineKind
 
 
 def app_page(
@@ -21,8 +21,8 @@ def app_page(
         str | None, typer.Option(help="For the server that is started: its model.")
     ] = None,
     engine: Annotated[
-        Engine, typer.Option(help="For the server that is started: what runs the model.")
-    ] = Engine.AUTO,
+        EngineKind, typer.Option(help="For the server that is started: what runs the model.")
+    ] = "auto",
     host: Annotated[
         str, typer.Option(help="Address of the page; others than the loopback need API keys.")
     ] = "127.0.0.1",
@@ -57,7 +57,7 @@ def app_page(
             port=port,
             server=server,
             model=model,
-            engine=engine.value,
+            engine=engine,
             keys=keys,
             allow_hosts=tuple(allow_host or ()),
             examples=examples or EXAMPLES,

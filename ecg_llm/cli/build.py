@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,16 +20,10 @@ build_app = typer.Typer(
 )
 
 
-class EngineOption(StrEnum):
-    """Where the work is done."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
 Out = Annotated[Path, typer.Option(help="Folder of the set; a stopped build goes on there.")]
+Engine = Literal["local", "ray"]
 EngineChoice = Annotated[
-    EngineOption,
+    Engine,
     typer.Option(
         help="local: processes of this machine. ray: the cluster that RAY_ADDRESS names, or one "
         "started here; all its machines must see the folders. The set is the same."
@@ -47,21 +40,14 @@ OverwriteSet = Annotated[
 ]
 
 
-class RateOption(StrEnum):
-    """Rates that PTB-XL comes in."""
-
-    LOW = "100"
-    HIGH = "500"
-
-
 @build_app.command("ptbxl", short_help="From PTB-XL.")
 def build_ptbxl(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="PTB-XL as published.", show_default=False)
     ],
     out: Out,
-    fs: Annotated[RateOption, typer.Option(help="Sampling rate in Hz.")] = RateOption.HIGH,
-    engine: EngineChoice = EngineOption.LOCAL,
+    fs: Annotated[Literal["100", "500"], typer.Option(help="Sampling rate in Hz.")] = "500",
+    engine: EngineChoice = "local",
     workers: Workers = None,
     limit: Limit = None,
     overwrite: OverwriteSet = False,
@@ -86,7 +72,7 @@ def build_mimic_iv_ecg(
         Path, typer.Argument(metavar="DIR", help="MIMIC-IV-ECG as published.", show_default=False)
     ],
     out: Out,
-    engine: EngineChoice = EngineOption.LOCAL,
+    engine: EngineChoice = "local",
     workers: Workers = None,
     limit: Limit = None,
     overwrite: OverwriteSet = False,
@@ -115,7 +101,7 @@ def build_own(
     ],
     out: Out,
     licence: Annotated[str, typer.Option(help="Of the records, for the card.")] = "not stated",
-    engine: EngineChoice = EngineOption.LOCAL,
+    engine: EngineChoice = "local",
     workers: Workers = None,
     limit: Limit = None,
     overwrite: OverwriteSet = False,
@@ -149,7 +135,7 @@ def build_synthetic(
         float,
         typer.Option(help="Part in which rare things are as likely as common ones.", min=0, max=1),
     ] = 0,
-    engine: EngineChoice = EngineOption.LOCAL,
+    engine: EngineChoice = "local",
     workers: Workers = None,
     overwrite: OverwriteSet = False,
 ) -> None:
@@ -183,7 +169,7 @@ def build_instruct(
     rewriter_model: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the model on that server.")
     ] = "default",
-    engine: EngineChoice = EngineOption.LOCAL,
+    engine: EngineChoice = "local",
     workers: Workers = None,
     limit: Limit = None,
     overwrite: OverwriteSet = False,
@@ -237,7 +223,7 @@ def build_images(
     size: Annotated[
         int, typer.Option(help="Long side in pixels, about; 1400: A4 at 120 dpi.", min=1)
     ] = 1400,
-    engine: EngineChoice = EngineOption.LOCAL,
+    engine: EngineChoice = "local",
     workers: Workers = None,
     overwrite: OverwriteSet = False,
 ) -> None:
@@ -296,7 +282,7 @@ def build_verify(
 def _run(
     source: Listed,
     out: Path,
-    engine: EngineOption,
+    engine: Engine,
     workers: int | None,
     limit: int | None,
     overwrite: bool,
@@ -309,7 +295,7 @@ def _run(
     summary = build(
         source,
         out,
-        engine=engine.value,
+        engine=engine,
         workers=workers,
         limit=limit,
         overwrite=overwrite,

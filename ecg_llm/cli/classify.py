@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ecg_llm.cli import jobs as job
 from ecg_llm.cli.options import File, FileOrFolder, Fs, Jobs, Leads, Overwrite, Unit, reading
 from ecg_llm.cli.records import (
-    LINES_SUFFIXES,
     Json,
     Lines,
     check_place,
+    run_folder,
     several_records,
     write_bytes,
 )
@@ -29,17 +28,17 @@ if TYPE_CHECKING:
     from ecg_llm.zero_shot import Labels
 
 
-class Task(StrEnum):
-    """Benchmarks whose classes can be asked for by name."""
-
-    SUPER = "ptbxl-super"
-    SUB = "ptbxl-sub"
-    FORM = "ptbxl-form"
-    RHYTHM = "ptbxl-rhythm"
-    DIAGNOSTIC = "ptbxl-diagnostic"
-    ALL = "ptbxl-all"
-    CPSC = "cpsc2018"
-    CSN = "csn"
+Task = Literal[
+    "ptbxl-super",
+    "ptbxl-sub",
+    "ptbxl-form",
+    "ptbxl-rhythm",
+    "ptbxl-diagnostic",
+    "ptbxl-all",
+    "cpsc2018",
+    "csn",
+]
+"""Benchmarks whose classes can be asked for by name."""
 
 
 def classify(
@@ -120,7 +119,19 @@ def classify(
             raise ConfigError(
                 f"{path} holds {len(refs)} records: add --output classify.jsonl, or --json."
             )
-        _all(path, refs, told, asked, head, encoder, output, overwrite, jobs)
+        from ecg_llm.batch import Together
+
+        asks: dict[str, Any] = {"told": told, "labels": asked, "head": head, "encoder": encoder}
+        run_folder(
+            path,
+            refs,
+            output,
+            functools.partial(_one, **asks),
+            lambda: _description(path, **asks),
+            overwrite=overwrite,
+            workers=jobs,
+            together=Together(functools.partial(_group, **asks)),
+        )
         return
     from ecg_llm.classify import classify as classify_records
 
@@ -215,46 +226,21 @@ def _labels(labels: str | None, task: Task | None, label_file: Path | None) -> L
         )
     if labels is not None:
         return Labels.of_texts(name for name in labels.split(",") if name.strip())
-    return Labels.of_task(task.value) if task else Labels.of_file(Path(str(label_file)))
+    return Labels.of_task(task) if task else Labels.of_file(Path(str(label_file)))
 
 
-def _all(
-    folder: Path,
-    refs: list[RecordRef],
-    told: Reading,
-    labels: Labels,
-    head: bool,
-    encoder: Path | None,
-    output: Path | None,
-    overwrite: bool,
-    jobs: int | None,
-) -> None:
-    """Write one line a record to a file, or print them."""
-    from ecg_llm.batch import Together, run_batch, run_lines
+def _description(
+    folder: Path, told: Reading, labels: Labels, head: bool, encoder: Path | None
+) -> dict[str, Any]:
+    """Say what determines the lines of a folder run."""
     from ecg_llm.inference import file_hashes
 
-    how: dict[str, Any] = {"told": told, "labels": labels, "head": head, "encoder": encoder}
-    group, one = functools.partial(_group, **how), functools.partial(_one, **how)
-    together = Together(group)
-    if output is None:
-        for _, line in run_lines(one, refs, workers=jobs, together=together):
-            typer.echo(line)
-        return
-    if output.suffix.lower() not in LINES_SUFFIXES:
-        raise ConfigError(
-            f"--output {output}: {folder} holds {len(refs)} records, which become JSON lines; end "
-            "it in .jsonl."
-        )
     run = job.run_description("classify", folder, told)
     run["options"] |= {"labels": [list(texts) for texts in labels.texts], "head": head}
     if encoder is not None:
-        run["weights"] |= file_hashes(
-            path for path in sorted(encoder.glob("signal_*")) if path.is_file()
-        )
-    summary = run_batch(
-        one, refs, output, run=run, overwrite=overwrite, workers=jobs, together=together
-    )
-    typer.echo(f"{output}: {summary}", err=True)
+        own = file_hashes(path for path in sorted(encoder.glob("signal_*")) if path.is_file())
+        run["weights"] = run["weights"] | own
+    return run
 
 
 def _group(

@@ -27,13 +27,7 @@ the same command is given again; beside the output, `<output>.run.json` tells wh
 
 
 def cli_markdown() -> str:
-    """Give the help of every command as one document.
-
-    Returns
-    -------
-    str
-        Markdown, ending in a newline.
-    """
+    """Give the help of every command as one document."""
     return "\n\n".join([HEAD.strip(), *_sections(typer.main.get_command(app), "ecgllm")]) + "\n"
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -20,12 +21,12 @@ _EXTRA_OF = {
     "bench": ("neurokit2",),
     "model": ("transformers", "peft", "accelerate", "safetensors"),
     "train": ("torch", "onnx", "onnxscript", "sklearn", "trl"),
-    "data": ("pyarrow", "datasets"),
+    "data": ("pyarrow", "datasets", "wfdb"),
     "analysis": ("umap", "shap"),
     "ray": ("ray",),
     "serve": (
         "fastapi", "starlette", "uvicorn", "multipart", "python_multipart", "prometheus_client",
-        "sqlalchemy", "httpx", "fhir",
+        "sqlalchemy", "httpx",
     ),
     "postgres": ("psycopg",),
     "app": ("gradio",),
@@ -45,8 +46,12 @@ def write_in_any_encoding() -> None:
     """Have text that the terminal's encoding lacks written in ASCII.
 
     A question mark for a minus or a ``≥`` would turn a value into another one; what has no
-    likeness in ASCII is written as its code point.
+    likeness in ASCII is written as its code point. What is written to a closed stream is lost.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  to the end
+            setattr(sys, name, nowhere)
 
     def likeness(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)
@@ -63,18 +68,7 @@ class CarefulGroup(TyperGroup):
     """The root command: no error of a record, a file or a person ends in a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for.
-
-        Parameters
-        ----------
-        ctx : typer.Context
-            Its arguments.
-
-        Returns
-        -------
-        object
-            What the command returned.
-        """
+        """Run the command that was asked for."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -38,15 +38,7 @@ Markdown = Annotated[
 
 
 def show(result: Result, as_json: bool) -> None:
-    """Print a result.
-
-    Parameters
-    ----------
-    result : Result
-        Of an evaluation or a benchmark.
-    as_json : bool
-        As JSON instead of text.
-    """
+    """Print a result."""
     if not as_json:
         typer.echo(result.render())
         return
@@ -57,11 +49,7 @@ def show(result: Result, as_json: bool) -> None:
 def provenance() -> dict[str, Any]:
     """Say by which command, program, weights and data figures came about.
 
-    Returns
-    -------
-    dict
-        ``command``, as it was typed; ``version``; ``weights`` and ``data``: SHA-256 by file, of the
-        data files that were named and of the tables in folders that were.
+    Weights and data by their SHA-256: files that were named, and tables in folders that were.
     """
     import ecg_llm
     from ecg_llm.assistant import weight_hashes
@@ -89,18 +77,7 @@ def _plain(value: Any) -> Any:
 
 
 def progress(what: str) -> Callable[[int, int], None]:
-    """Count on stderr while a person is watching.
-
-    Parameters
-    ----------
-    what : str
-        What is counted.
-
-    Returns
-    -------
-    callable
-        Takes how many are done, and of how many.
-    """
+    """Count ``what`` on stderr while a person is watching: so many done, of so many."""
 
     def step(done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -110,19 +87,7 @@ def progress(what: str) -> Callable[[int, int], None]:
 
 
 def judging_folds(text: str | None, data: Path) -> tuple[int, ...]:
-    """Read the folds that judge, with a warning of those that trained; else choose one.
-
-    Parameters
-    ----------
-    text : str or None
-        As for `read_folds`, if it was given.
-    data : Path
-        Folder of PTB-XL.
-
-    Returns
-    -------
-    tuple of int
-    """
+    """Read the folds that judge, with a warning of those that trained; else choose one."""
     from ecg_llm.ptbxl import TRAINING_FOLDS, unseen_folds
 
     if text is None:
@@ -138,22 +103,7 @@ def judging_folds(text: str | None, data: Path) -> tuple[int, ...]:
 
 
 def read_folds(text: str) -> tuple[int, ...]:
-    """Read folds joined by commas.
-
-    Parameters
-    ----------
-    text : str
-        Such as ``9`` or ``1,2,3``.
-
-    Returns
-    -------
-    tuple of int
-
-    Raises
-    ------
-    ConfigError
-        If it is something else.
-    """
+    """Read folds joined by commas, such as ``9`` or ``1,2,3``."""
     try:
         return tuple(int(fold) for fold in text.split(","))
     except ValueError:
@@ -161,22 +111,7 @@ def read_folds(text: str) -> tuple[int, ...]:
 
 
 def made(out: Path) -> Path:
-    """Make the folder of the results, before any work is done for them.
-
-    Parameters
-    ----------
-    out : Path
-        As given.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ConfigError
-        If nothing can be written there.
-    """
+    """Make the folder of the results, before any work is done for them."""
     out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
         raise ConfigError(f"{out}: nothing can be written there; give another place.")
@@ -184,24 +119,7 @@ def made(out: Path) -> Path:
 
 
 def folder(data: Path, what: str) -> Path:
-    """Make sure that a folder is there.
-
-    Parameters
-    ----------
-    data : Path
-        As given.
-    what : str
-        What it should hold.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ConfigError
-        If there is no such folder.
-    """
+    """Make sure that the folder of ``what`` is there."""
     if not data.is_dir():
         raise ConfigError(f"{data}: no such folder; give the folder of {what}.")
     return data

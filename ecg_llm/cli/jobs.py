@@ -16,38 +16,14 @@ if TYPE_CHECKING:
 
 
 def report_json(record: ECGRecord, *, model: str | None = None, keep_draft: bool = False) -> str:
-    """Give a record's report as one line.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        What was read.
-    model : str, optional
-        As for `ecg_llm.assistant.interpret`; loaded once a process.
-    keep_draft : bool
-        Likewise.
-
-    Returns
-    -------
-    str
-    """
+    """Give a record's report as one line; a model is loaded once a process."""
     from ecg_llm.assistant import interpret
 
     return interpret(record, model=model, keep_draft=keep_draft).to_json()
 
 
 def measure_json(record: ECGRecord) -> str:
-    """Give a record's measurements as one line, with the verdict on its quality.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        What was read.
-
-    Returns
-    -------
-    str
-    """
+    """Give a record's measurements as one line, with the verdict on its quality."""
     from ecg_llm.measure import measure
     from ecg_llm.quality import assess
 
@@ -61,63 +37,19 @@ def measure_json(record: ECGRecord) -> str:
 
 
 def quality_json(record: ECGRecord) -> str:
-    """Give the judgement on a record's technical quality as one line.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        What was read.
-
-    Returns
-    -------
-    str
-    """
+    """Give the judgement on a record's technical quality as one line."""
     from ecg_llm.quality import assess
 
     return to_line(assess(record).to_dict())
 
 
 def of_ref(ref: RecordRef, told: Reading, job: Callable[[ECGRecord], str]) -> str:
-    """Read one record of a folder and do a job on it.
-
-    Parameters
-    ----------
-    ref : RecordRef
-        The record.
-    told : Reading
-        What a person told about the recordings.
-    job : callable
-        One of this module.
-
-    Returns
-    -------
-    str
-        One line of JSON.
-    """
+    """Read one record of a folder and do a job on it."""
     return job(told.read_ref(ref))
 
 
-def run_description(
-    command: str, folder: Path, told: Reading, more: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Say what determines the lines of a folder run.
-
-    Parameters
-    ----------
-    command : str
-        Name of the command.
-    folder : Path
-        What was given.
-    told : Reading
-        Options.
-    more : dict, optional
-        What else determines them.
-
-    Returns
-    -------
-    dict
-        Plain JSON values.
-    """
+def run_description(command: str, folder: Path, told: Reading) -> dict[str, Any]:
+    """Say what determines the lines of a folder run, in plain JSON values."""
     import ecg_llm
     from ecg_llm.assistant import weight_hashes
 
@@ -128,25 +60,11 @@ def run_description(
         "options": options,
         "version": ecg_llm.__version__,
         "weights": weight_hashes(),
-        **(more or {}),
     }
 
 
 def model_description(model: str | None, keep_draft: bool = False) -> dict[str, Any]:
-    """Say which language model a folder run uses.
-
-    Parameters
-    ----------
-    model : str or None
-        As for `ecg_llm.assistant.interpret`.
-    keep_draft : bool
-        Whether drafts are kept.
-
-    Returns
-    -------
-    dict
-        Empty without a model.
-    """
+    """Say which language model a folder run uses; nothing without one."""
     from ecg_llm.assistant import writer
 
     made = writer(model)
@@ -156,15 +74,5 @@ def model_description(model: str | None, keep_draft: bool = False) -> dict[str, 
 
 
 def to_line(document: dict[str, Any]) -> str:
-    """Write JSON on one line; a value that is not a number is a fault, not ``NaN``.
-
-    Parameters
-    ----------
-    document : dict
-        Plain values.
-
-    Returns
-    -------
-    str
-    """
+    """Write JSON on one line; a value that is not a number is a fault, not ``NaN``."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,13 +13,7 @@ from ecg_llm.errors import ConfigError
 if TYPE_CHECKING:
     from ecg_llm.io import RecordRef
     from ecg_llm.record import ECGRecord
-
-
-class SexOption(StrEnum):
-    """Sex of the patient, for limits that depend on it."""
-
-    FEMALE = "female"
-    MALE = "male"
+    from ecg_llm.record import Sex as PatientSex
 
 
 File = Annotated[
@@ -44,7 +37,8 @@ Age = Annotated[
     typer.Option(help="Age in years, instead of what the file says.", min=0, max=120),
 ]
 Sex = Annotated[
-    SexOption | None, typer.Option(help="female or male, instead of what the file says.")
+    Literal["female", "male"] | None,
+    typer.Option(help="female or male, instead of what the file says."),
 ]
 Fs = Annotated[
     float | None,
@@ -115,58 +109,27 @@ class Reading:
     """
 
     age_years: float | None = None
-    sex: SexOption | None = None
+    sex: PatientSex | None = None
     fs: float | None = None
     unit: str | None = None
     leads: tuple[str, ...] | None = None
     partial: bool = False
 
     def read(self, path: Path) -> ECGRecord:
-        """Read one file.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Returns
-        -------
-        ECGRecord
-        """
+        """Read one file."""
         from ecg_llm.io import read_record
 
         return self._told(read_record(path, fs=self.fs, unit=self.unit, leads=self.leads))
 
     def read_earlier(self, path: Path) -> ECGRecord:
-        """Read an earlier ECG: its age is its own, and so is its sex, which tells a mix-up.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Returns
-        -------
-        ECGRecord
-            Of the sex that was told where the file names none.
-        """
+        """Read an earlier ECG: its age is its own, and its sex where the file tells it."""
         record = replace(self, age_years=None, sex=None).read(path)
         if record.sex is not None or self.sex is None:
             return record
-        return replace(record, sex=self.sex.value)
+        return replace(record, sex=self.sex)
 
     def read_ref(self, ref: RecordRef) -> ECGRecord:
-        """Read one record of a folder.
-
-        Parameters
-        ----------
-        ref : RecordRef
-            From `ecg_llm.io.find_records`.
-
-        Returns
-        -------
-        ECGRecord
-        """
+        """Read one record of a folder."""
         from ecg_llm.io import read_ref
 
         return self._told(read_ref(ref, fs=self.fs, unit=self.unit, leads=self.leads))
@@ -175,7 +138,7 @@ class Reading:
         if self.age_years is not None:
             record = replace(record, age_years=self.age_years)
         if self.sex is not None:
-            record = replace(record, sex=self.sex.value)
+            record = replace(record, sex=self.sex)
         if self.partial:
             from ecg_llm.quality import readable_part
 
@@ -185,38 +148,13 @@ class Reading:
 
 def reading(
     age: float | None = None,
-    sex: SexOption | None = None,
+    sex: PatientSex | None = None,
     fs: float | None = None,
     unit: str | None = None,
     leads: str | None = None,
     partial: bool = False,
 ) -> Reading:
-    """Gather the options of one command.
-
-    Parameters
-    ----------
-    age : float, optional
-        Years.
-    sex : SexOption, optional
-        Female or male.
-    fs : float, optional
-        Hz.
-    unit : str, optional
-        Such as ``uV``.
-    leads : str, optional
-        Names joined by commas.
-    partial : bool
-        Leave out leads for which the tracing would be refused.
-
-    Returns
-    -------
-    Reading
-
-    Raises
-    ------
-    ConfigError
-        If a lead name is empty.
-    """
+    """Gather the options of one command; lead names are joined by commas."""
     names = tuple(name.strip() for name in leads.split(",")) if leads is not None else None
     if names is not None and not all(names):
         raise ConfigError(f"--leads {leads!r}: a name is empty; write them as I,II,V1.")

@@ -7,9 +7,8 @@ import os
 import shutil
 import sys
 import zipfile
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,25 +40,15 @@ if TYPE_CHECKING:
     from ecg_llm.report import Report
 
 
-class Format(StrEnum):
-    """How a report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    HTML = "html"
-    PDF = "pdf"
-    FHIR = "fhir"
-
-
-_BY_EXTENSION = {
-    ".txt": Format.TEXT,
-    ".json": Format.JSON,
-    ".jsonl": Format.JSON,
-    ".html": Format.HTML,
-    ".htm": Format.HTML,
-    ".pdf": Format.PDF,
+Format = Literal["text", "json", "html", "pdf", "fhir"]
+_BY_EXTENSION: dict[str, Format] = {
+    ".txt": "text",
+    ".json": "json",
+    ".jsonl": "json",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
 }
-
 LINES_SUFFIXES = ("", ".jsonl", ".ndjson", ".json")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line a record.")]
@@ -135,24 +124,33 @@ def report(
     if subject is not None or recorded is not None:
         from ecg_llm.fhir import check_case
 
-        if format_ is not Format.FHIR:
+        if format_ != "fhir":
             raise ConfigError("--subject and --recorded belong to --format fhir.")
         check_case(subject, recorded)
     refs = several_records(path, output)
     if refs is not None:
         if earlier is not None:
             raise ConfigError("--earlier belongs to one record; give a single one.")
-        if format_ not in (None, Format.JSON) or (output is None and format_ is None):
+        if format_ not in (None, "json") or (output is None and format_ is None):
             raise ConfigError(
                 f"{path} holds {len(refs)} records: their reports are JSON lines; add --output "
                 "reports.jsonl, or --format json to print them."
             )
         work = functools.partial(job.report_json, model=model, keep_draft=keep_draft)
-        more = job.model_description(model, keep_draft)
-        _all_lines("report", path, refs, output, told, work, overwrite, jobs, more)
+        run_folder(
+            path,
+            refs,
+            output,
+            functools.partial(job.of_ref, told=told, job=work),
+            lambda: (
+                job.run_description("report", path, told) | job.model_description(model, keep_draft)
+            ),
+            overwrite=overwrite,
+            workers=jobs,
+        )
         return
     chosen = format_ or _format_of(output)
-    if chosen is Format.PDF and output is None and sys.stdout.isatty():
+    if chosen == "pdf" and output is None and sys.stdout.isatty():
         raise ConfigError("A PDF is not written to a terminal; add --output report.pdf.")
     from ecg_llm.assistant import analyse, report_on
 
@@ -160,14 +158,14 @@ def report(
     past = None if earlier is None else analyse(told.read_earlier(earlier))
     found = analyse(record)
     made = report_on(found, model=model, keep_draft=keep_draft, earlier=past)
-    if chosen is Format.TEXT and output is None:
+    if chosen == "text" and output is None:
         _print_text(made)
     else:
         one_line = output is not None and output.suffix.lower() == ".jsonl"
         data = document(
             made,
             record,
-            chosen.value,
+            chosen,
             subject=subject,
             recorded=recorded,
             indent=None if one_line else 2,
@@ -281,7 +279,7 @@ def show(
 def _format_of(output: Path | None) -> Format:
     """Read the format off the file's extension."""
     if output is None or output.suffix == "":
-        return Format.TEXT
+        return "text"
     if output.suffix.lower() not in _BY_EXTENSION:
         raise ConfigError(
             f"--output {output}: {output.suffix!r} is not a report format; end it in .txt, .json, "
@@ -302,20 +300,7 @@ def _print_text(report: Report) -> None:
 
 
 def write_bytes(data: bytes, output: Path | None) -> None:
-    """Write all of it or nothing.
-
-    Parameters
-    ----------
-    data : bytes
-        What to write.
-    output : Path or None
-        Where; None for the standard output.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be written to its end.
-    """
+    """Write all of it or nothing, to the standard output without ``output``."""
     if output is None:
         typer.echo(data, nl=False)
         return
@@ -353,7 +338,15 @@ def _lines(
             raise ConfigError(
                 f"{path} holds {len(refs)} records: add --output {command}.jsonl, or --json."
             )
-        _all_lines(command, path, refs, output, told, record_job, overwrite, jobs)
+        run_folder(
+            path,
+            refs,
+            output,
+            functools.partial(job.of_ref, told=told, job=record_job),
+            lambda: job.run_description(command, path, told),
+            overwrite=overwrite,
+            workers=jobs,
+        )
     elif as_json or output is not None:
         record = told.read(path)
         write_bytes((record_job(record) + "\n").encode(), output)
@@ -376,20 +369,7 @@ def _check_signal(record: ECGRecord) -> None:
 
 
 def check_place(output: Path | None, *inputs: Path | None) -> None:
-    """Refuse a place that cannot be written before any work is done for it.
-
-    Parameters
-    ----------
-    output : Path or None
-        Where results are to go.
-    *inputs : Path or None
-        What is read, and must not be written over.
-
-    Raises
-    ------
-    ConfigError
-        If its folder does not exist, or it is a folder itself, or one of the inputs.
-    """
+    """Refuse a place that cannot be written, or is an input, before any work is done for it."""
     if output is not None and output.is_dir():
         raise ConfigError(f"--output {output}: it is a folder; name a file, there or elsewhere.")
     if output is not None and not output.parent.is_dir():
@@ -411,23 +391,21 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _all_lines(
-    command: str,
+def run_folder(
     folder: Path,
     refs: list[RecordRef],
     output: Path | None,
-    told: Reading,
-    record_job: Callable[[ECGRecord], str],
+    work: Callable[[RecordRef], str],
+    describe: Callable[[], dict[str, Any]],
+    *,
     overwrite: bool,
-    jobs: int | None,
-    more: dict[str, Any] | None = None,
+    **how: Any,
 ) -> None:
-    """Write one line a record to a file, or print them."""
+    """Print one line a record, or write them to a file, beside it what ``describe`` says."""
     from ecg_llm.batch import run_batch, run_lines
 
-    work = functools.partial(job.of_ref, told=told, job=record_job)
     if output is None:
-        for _, line in run_lines(work, refs, workers=jobs):
+        for _, line in run_lines(work, refs, **how):
             typer.echo(line)
         return
     if output.suffix.lower() not in LINES_SUFFIXES:
@@ -436,14 +414,7 @@ def _all_lines(
             "it in .jsonl."
         )
     _tell_left_out(folder, refs)
-    summary = run_batch(
-        work,
-        refs,
-        output,
-        run=job.run_description(command, folder, told, more),
-        overwrite=overwrite,
-        workers=jobs,
-    )
+    summary = run_batch(work, refs, output, run=describe(), overwrite=overwrite, **how)
     typer.echo(f"{output}: {summary}", err=True)
 
 
@@ -468,22 +439,6 @@ def several_records(path: Path, output: Path | None) -> list[RecordRef] | None:
     """List the records of a folder or archive; None for a single record.
 
     One record alone counts as a folder run only if JSON lines are asked for.
-
-    Parameters
-    ----------
-    path : Path
-        What was given.
-    output : Path or None
-        Where results are to go.
-
-    Returns
-    -------
-    list of RecordRef or None
-
-    Raises
-    ------
-    ConfigError
-        If a folder holds no record.
     """
     from ecg_llm.io import find_records
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.serving.settings import MIB, EngineKind, Settings
 
 keys_app = typer.Typer(
     no_args_is_help=True,
@@ -21,24 +21,15 @@ KeyFile = Annotated[
 KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Who uses the key.")]
 
 
-class Engine(StrEnum):
-    """What runs the model."""
-
-    AUTO = "auto"
-    ONNX = "onnx"
-    TRANSFORMERS = "transformers"
-    VLLM = "vllm"
-    NONE = "none"
-
-
 def serve(
     model: Annotated[
         str | None,
         typer.Option(help="Checkpoint folder or address; by default the bundled model."),
     ] = None,
     engine: Annotated[
-        Engine, typer.Option(help="What runs the model; none serves the measured report alone.")
-    ] = Engine.AUTO,
+        EngineKind,
+        typer.Option(help="What runs the model; none serves the measured report alone."),
+    ] = "auto",
     vllm: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,13 +78,11 @@ def serve(
     The addresses and their answers stand in docs/api.md. \f
     """
     from ecg_llm.serving.run import run
-    from ecg_llm.serving.settings import MIB, Settings
 
-    defaults = Settings()
     run(
         Settings(
             model=model,
-            engine=engine.value,
+            engine=engine,
             vllm=tuple(vllm or ()),
             host=host,
             port=port,
@@ -102,7 +91,7 @@ def serve(
             tls_key=tls_key,
             allow_hosts=tuple(allow_host or ()),
             audit=audit,
-            workers=workers or defaults.workers,
+            workers=workers or Settings.workers,
             queue=queue,
             max_upload_bytes=max_upload_mb * MIB,
         ),

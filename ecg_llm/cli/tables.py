@@ -34,17 +34,7 @@ LEAD_COLUMNS = {
 
 
 def show_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table.
-
-    Parameters
-    ----------
-    title : str
-        Line above it.
-    headers : sequence of str
-        Column names.
-    rows : sequence of sequence of str
-        Cells.
-    """
+    """Print a table."""
     title = printable(title)
     if sys.stdout.isatty():
         from rich import box
@@ -67,13 +57,7 @@ def show_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def show_measurements(measurements: Measurements) -> None:
-    """Print a record's values, then those of its leads.
-
-    Parameters
-    ----------
-    measurements : Measurements
-        Of one record.
-    """
+    """Print a record's values, then those of its leads."""
     rows = [
         (reference(name, None, None).name, *_cells(quantity))
         for name, quantity in measurements.values.items()
@@ -118,13 +102,7 @@ def _short(quantity: Quantity | None) -> str:
 
 
 def show_quality(quality: Quality) -> None:
-    """Print the judgement on a record's technical quality.
-
-    Parameters
-    ----------
-    quality : Quality
-        Of one record.
-    """
+    """Print the judgement on a record's technical quality."""
     answer = {"accept": "acceptable", "limit": "acceptable with limits", "refuse": "not acceptable"}
     title = f"{quality.record}: {answer[quality.verdict]} (score {quality.score:.2f})"
     rows = [

@@ -19,7 +19,7 @@ from ecg_llm.findings.infarction import judge_infarction
 from ecg_llm.findings.pacing import judge_pacing
 from ecg_llm.findings.qt import judge_qt
 from ecg_llm.findings.repolarization import BY_DEPRESSION, judge_repolarization
-from ecg_llm.findings.rhythm import Rhythm, judge_rhythm
+from ecg_llm.findings.rhythm import NO_BEATS, Rhythm, judge_rhythm
 from ecg_llm.findings.secondary import secondary_changes
 from ecg_llm.findings.sources import TEXTBOOK
 from ecg_llm.findings.technical import judge_technical
@@ -76,9 +76,10 @@ def apply_criteria(
     if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
         rhythm = replace(rhythm, ventricular=True)
     origin = _ventricular_origin(paced, rhythm)
-    conduction = judge_conduction(case, origin, not rhythm.p_gate)
+    maybe_paced = pacing.ventricular.holds is None
+    conduction = judge_conduction(case, origin, not rhythm.p_gate, maybe_paced)
     findings = [
-        *judge_technical(case, origin),
+        *judge_technical(case, NO_BEATS if _silent(rhythm) else origin),
         *pacing.findings,
         *rhythm.findings,
         *conduction.findings,
@@ -97,6 +98,11 @@ def _of_the_block(found: Finding) -> Finding:
     """Take few and uneven beats for what they are: dropped by a block, not by the sinus node."""
     dropped = found.status == "present"
     return judge(found.code, Check(False, found.evidence[-1:])) if dropped else found
+
+
+def _silent(rhythm: Rhythm) -> bool:
+    """Whether there are no beats whose shape would show exchanged electrodes."""
+    return any(f.code == "asystole_or_vf" and f.status == "present" for f in rhythm.findings)
 
 
 def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:

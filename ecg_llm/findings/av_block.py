@@ -168,33 +168,39 @@ def _dissociated(atria: _Atria) -> Check:
     """More P waves than beats, both regular, at no fixed distance."""
     if len(atria.p_s) < 4:
         return Check(False)
-    pp = np.diff(atria.p_s)
-    pp_regular = np.median(np.abs(pp - np.median(pp))) < 0.10 * np.median(pp)
-    phase = _phases(atria)
+    pp_s, regular = _cycle(atria.p_s)
+    phase = _phases(atria, pp_s)
     # Steady conduction keeps one phase; Wenckebach moves it little and makes RR irregular.
     loose = len(phase) >= 4 and abs(np.exp(2j * np.pi * phase).mean()) < 0.85
-    slow_beats = np.median(atria.rr_s) > 1.15 * np.median(pp)
+    slow_beats = np.median(atria.rr_s) > 1.15 * pp_s
     steady = _variation(atria.rr_s) < 0.10
     holds = bool(
         len(atria.blocked_s) >= 2
-        and pp_regular
+        and regular
         and loose
         and slow_beats
         and steady
         and np.median(atria.rr_s) > 60 / ESCAPE_BPM
     )
     first = round(float(atria.p_s[0]), 3), round(float(atria.p_s[-1]), 3)
-    rate = 60 / float(np.median(pp))
+    rate = 60 / pp_s
     words = "faster than the ventricles, at no fixed distance from the QRS"
     return fact(holds, "rate of the P waves", rate, "/min", words, BRADYCARDIA, span_s=first)
 
 
-def _phases(atria: _Atria) -> Array:
+def _cycle(p_s: Array) -> tuple[float, bool]:
+    """Give the atrial cycle and whether it is regular; a P hidden in QRS or T makes PP double."""
+    gaps = np.diff(p_s)
+    times = np.maximum(np.round(gaps / np.quantile(gaps, 0.25)), 1)
+    pp_s = float(np.median(gaps / times))
+    return pp_s, bool(np.median(np.abs(gaps / times - pp_s)) < 0.10 * pp_s)
+
+
+def _phases(atria: _Atria, pp_s: float) -> Array:
     """Give where in the atrial cycle each QRS begins, as a share of PP."""
     before = np.searchsorted(atria.p_s, atria.onset_s) - 1
     inside = (before >= 0) & (before < len(atria.p_s))
-    pp = float(np.median(np.diff(atria.p_s)))
-    return np.asarray((atria.onset_s[inside] - atria.p_s[before[inside]]) / pp)
+    return np.asarray((atria.onset_s[inside] - atria.p_s[before[inside]]) / pp_s)
 
 
 def _two_to_one(atria: _Atria) -> Check:

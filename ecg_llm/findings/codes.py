@@ -114,6 +114,7 @@ _ROWS: tuple[tuple[str, str, str | None, Section, Urgency], ...] = (
     ("ALMI", "anterolateral infarction, age undetermined", "164865005", "qrs", "abnormal"),
     # ST-T
     ("stemi", "ST elevation as in acute coronary occlusion", None, "st-t", "critical"),
+    ("de_winter", "ST depression with tall T waves, de Winter pattern", None, "st-t", "critical"),
     ("sgarbossa", "Sgarbossa criteria in left bundle branch block", None, "st-t", "critical"),
     ("STE_", "ST elevation", "164931005", "st-t", "abnormal"),
     ("STD_", "ST depression", "429622005", "st-t", "abnormal"),

@@ -22,6 +22,9 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import CONDUCTION, FASCICLES, OWN
 
 WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
+POISONED_MS = 180.0
+"""A QRS as wide as this, shaped as in neither bundle branch block and not paced, is seen with much
+potassium and with drugs that block the sodium channel: none of 1,940 records has one."""
 QRS_ERROR_MS = 5.0
 """By which a QRS may be measured wrongly."""
 BLOCKS = ("CLBBB", "CRBBB", "IVCD")
@@ -55,7 +58,9 @@ class Conduction:
     wide: bool | None
 
 
-def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
+def judge_conduction(
+    case: Case, gate: str | None, has_p: bool, maybe_paced: bool = False
+) -> Conduction:
     """Judge bundle branch blocks, fascicular blocks, pre-excitation and axis.
 
     Parameters
@@ -66,6 +71,8 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
         Why the conduction within the ventricles cannot be judged (pacing …).
     has_p : bool
         Whether P waves go before the QRS complexes.
+    maybe_paced : bool
+        Whether pacing spikes may be there unseen.
 
     Returns
     -------
@@ -90,6 +97,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
         opposite(left),
         not_delta,
     )
+    poisoned = at_least(case, _QRS, POISONED_MS, OWN).holds and not maybe_paced
     irbbb = all_of(below(case, _QRS, WIDE_MS, CONDUCTION), _incomplete_right(case))
     ilbbb = all_of(slightly, left, opposite(right))
     narrow = below(case, _QRS, WIDE_MS + 10, CONDUCTION)
@@ -98,7 +106,7 @@ def judge_conduction(case: Case, gate: str | None, has_p: bool) -> Conduction:
         judge("CRBBB", crbbb),
         judge("ILBBB", ilbbb),
         judge("IRBBB", irbbb),
-        judge("IVCD", ivcd),
+        judge("IVCD", ivcd, "urgent" if poisoned else None),
         judge("LAFB", all_of(_anterior_fascicle(case), opposite(clbbb), opposite(ilbbb))),
         judge("LPFB", all_of(_posterior_fascicle(case), any_of(narrow, crbbb))),
         judge("WPW", delta),

@@ -70,7 +70,7 @@ FAMILIES = tuple(
             "acute occlusion, pericarditis, aneurysm, Brugada, early repolarization",
             "STE_ stemi pericarditis ANEUR brugada_1 early_repolarization",
         ),
-        ("ST depression", "all walls", "STD_ INJAS INJAL INJLA INJIN INJIL"),
+        ("ST depression", "all walls", "STD_ INJAS INJAL INJLA INJIN INJIL de_winter"),
         (
             "ischaemic ST-T changes",
             "all walls",

@@ -21,18 +21,28 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.secondary import NORMAL_QRS, Secondary
 from ecg_llm.findings.sources import (
     BRUGADA,
+    DE_WINTER,
     ISCHAEMIA,
+    OWN,
     POTASSIUM,
     REPOLARIZATION,
     SGARBOSSA,
+    SGARBOSSA_SMITH,
     TEXTBOOK,
     UDMI,
 )
 from ecg_llm.findings.st_elevation import judge_elevation
-from ecg_llm.findings.territories import WALL_LEADS, leads_where, somewhere, wall
+from ecg_llm.findings.territories import ANTERIOR, WALL_LEADS, leads_where, somewhere, wall
 from ecg_llm.leads import PRECORDIAL_LEADS
 
 ST_DEPRESSION_MV, INJURY_MV, T_INVERSION_MV = -0.05, -0.10, -0.10
+DEEP_T_MV = -0.50
+"""T inversion in V2 to V4 that goes with a tight stenosis of the anterior descending artery."""
+UPRIGHT_T_MV = 0.10
+EXCESS_SHARE = 0.25
+"""Share of S beyond which an ST elevation is more than a left bundle branch block makes it."""
+TALL_T_MV, TALL_T_SHARE = 0.50, 0.50
+"""Height of T, and its share of R, from which a T wave behind a rising ST counts as tall."""
 _ISCHEMIC = {
     "anteroseptal": "ISCAS",
     "anterior": "ISCAN",
@@ -54,6 +64,7 @@ BY_DEPRESSION = (*dict.fromkeys(_INJURY.values()), "ISC_", *_ISCHEMIC.values())
 CODES = (
     "STE_",
     "stemi",
+    "de_winter",
     "STD_",
     *dict.fromkeys(_INJURY.values()),
     "ISC_",
@@ -107,11 +118,14 @@ def judge_repolarization(
     first = (judge("sgarbossa", sgarbossa),)
     if gate:
         return first + tuple(judge(code, unknown(gate)) for code in CODES)
+    elevation = judge_elevation(case, q_waves, explained is not None, secondary)
+    raised = any(f.code == "STE_" and f.status == "present" for f in elevation)
     return (
-        first
-        + judge_elevation(case, q_waves, explained is not None, secondary)
-        + _depression(case, explained, secondary)
-        + _patterns(case, secondary)
+        *first,
+        *elevation,
+        *_depression(case, explained, secondary),
+        *_patterns(case, secondary),
+        judge("de_winter", _de_winter(case, secondary, raised)),
     )
 
 
@@ -119,6 +133,7 @@ def _depression(case: Case, explained: str | None, secondary: Secondary) -> tupl
     """ST depression and T inversion, by wall."""
     down = {lead: _st_depression(case, lead, ST_DEPRESSION_MV, UDMI) for lead in WALL_LEADS}
     injury = {lead: _st_depression(case, lead, INJURY_MV, ISCHAEMIA) for lead in WALL_LEADS}
+    injury |= _opposite_posterior(case, down)
     inverted = {lead: _t_inversion(case, lead) for lead in WALL_LEADS if lead != "V1"}
     for sign in (down, injury, inverted):
         sign |= {lead: secondary.depression(lead, check) for lead, check in sign.items()}
@@ -138,9 +153,14 @@ def _depression(case: Case, explained: str | None, secondary: Secondary) -> tupl
         here = where_injured is not None and _INJURY[where_injured] == code
         findings.append(judge(code, injured if here or injured.holds is None else _no(injured)))
     findings.append(judge("ISC_", changed))
+    deep = somewhere({lead: _deep_t(case, lead) for lead in ANTERIOR})
     for name, code in _ISCHEMIC.items():
         same = where == name or changed.holds is None
-        findings.append(judge(code, changed if same else _no(changed)))
+        check = changed if same else _no(changed)
+        if where == name and deep.holds:
+            findings.append(judge(code, deep, "urgent"))
+        else:
+            findings.append(judge(code, check))
     if secondary.small:
         codes_of_small = ("LOWT", "NDT", "NST_", "DIG")
         findings += [judge(code, unknown(secondary.reason or "")) for code in codes_of_small]
@@ -166,6 +186,22 @@ def _st_depression(case: Case, lead: str, limit: float, source: str) -> Check:
         at_most(case, "st_j_mv", limit, source, lead),
         at_most(case, "st_j80_mv", limit, source, lead),
     )
+
+
+def _opposite_posterior(case: Case, down: dict[str, Check]) -> dict[str, Check]:
+    """Depression in V1 to V3 before an upright T and not in V5, V6: elevation seen from behind."""
+    if any(down[lead].holds for lead in ("V5", "V6")):
+        return {}
+    signs = {
+        lead: all_of(down[lead], at_least(case, "t_mv", UPRIGHT_T_MV, UDMI, lead))
+        for lead in ("V1", "V2", "V3")
+    }
+    return {lead: signs[lead] for lead in leads_where(signs)}
+
+
+def _deep_t(case: Case, lead: str) -> Check:
+    """A T inversion so deep that it is urgent."""
+    return at_most(case, "t_mv", DEEP_T_MV, ISCHAEMIA, lead)
 
 
 def _t_inversion(case: Case, lead: str) -> Check:
@@ -276,8 +312,29 @@ def _patterns(case: Case, secondary: Secondary) -> tuple[Finding, ...]:
     return judge("brugada_1", any_of(*coved)), judge("tall_t", tall)
 
 
+def _de_winter(case: Case, secondary: Secondary, raised: bool) -> Check:
+    """ST of two chest leads that rises from below into tall T waves, and is raised nowhere."""
+    found = somewhere({lead: _rising_to_tall_t(case, lead) for lead in PRECORDIAL_LEADS})
+    if found.holds and secondary.reason:
+        return unknown(secondary.reason)
+    return all_of(found, Check(not raised))
+
+
+def _rising_to_tall_t(case: Case, lead: str) -> Check:
+    """ST depressed at J that rises into a tall T wave."""
+    return all_of(
+        at_most(case, "st_j_mv", INJURY_MV, DE_WINTER, lead),
+        compare(case, "st_slope_mv_s", lambda v: v > 0, "rising", DE_WINTER, lead),
+        at_least(case, "t_mv", TALL_T_MV, OWN, lead),
+        outweighs(case, "t_mv", "qrs_max_mv", OWN, lead, factor=TALL_T_SHARE),
+    )
+
+
 def _sgarbossa(case: Case) -> Check:
-    """Three points or more: concordant elevation 5, concordant depression in V1 to V3 3."""
+    """Three points or more, the third criterion as a share of S: elevation in two neighbours.
+
+    Concordant elevation is worth 5 points, concordant depression in V1 to V3 3.
+    """
     concordant = [
         all_of(at_least(case, "st_j_mv", 0.1, SGARBOSSA, lead), *_mainly(case, lead, up=True))
         for lead in WALL_LEADS
@@ -286,7 +343,16 @@ def _sgarbossa(case: Case) -> Check:
         all_of(at_most(case, "st_j_mv", -0.1, SGARBOSSA, lead), *_mainly(case, lead, up=False))
         for lead in ("V1", "V2", "V3")
     ]
-    return any_of(*concordant, *depressed)
+    excessive = {
+        lead: all_of(_over_s(case, lead), *_mainly(case, lead, up=False)) for lead in WALL_LEADS
+    }
+    return any_of(*concordant, *depressed, somewhere(excessive))
+
+
+def _over_s(case: Case, lead: str) -> Check:
+    """An elevation of 0.1 mV and more, and of a quarter of S."""
+    limit = EXCESS_SHARE * abs(case.value("qrs_min_mv", lead) or 0.0)
+    return at_least(case, "st_j_mv", max(limit, 0.1), SGARBOSSA_SMITH, lead)
 
 
 def _mainly(case: Case, lead: str, *, up: bool) -> tuple[Check, Check]:

@@ -111,8 +111,10 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     short = _too_short(case)
     if silent.holds or short:
         reason = NO_BEATS if silent.holds else short
-        codes = [*_BASIC, "pause", "long_pause"]
+        counted = bool(case.n_beats) and not silent.holds
+        codes = _BASIC if counted else (*_BASIC, "pause", "long_pause")
         blocked = tuple(judge(code, unknown(str(reason))) for code in codes)
+        blocked += judge_pauses(case) if counted else ()
         first = (judge("asystole_or_vf", silent),)
         return Rhythm(first + rates + blocked, None, None, None, reason)
 

@@ -1,6 +1,6 @@
 """Where the criteria are published, in one place."""
 
-CRITERIA_VERSION = "1.5"
+CRITERIA_VERSION = "1.6"
 """Stands in every report; changes with any rule or limit."""
 
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
@@ -13,6 +13,8 @@ CORNELL = "Casale, Circulation 1987;75:565 (Cornell)"
 PEGUERO = "Peguero and Lo Presti, J Am Coll Cardiol 2017;69:1694"
 ROMHILT = "Romhilt and Estes, Am Heart J 1968;75:752"
 SGARBOSSA = "Sgarbossa, N Engl J Med 1996;334:481"
+SGARBOSSA_SMITH = "Smith, Ann Emerg Med 2012;60:766 (ST elevation over S)"
+DE_WINTER = "de Winter, N Engl J Med 2008;359:2071"
 R_PROGRESSION = "Zema and Kligfield, Arch Intern Med 1982;142:1145"
 EARLY_REPOLARIZATION = "Macfarlane, J Am Coll Cardiol 2015;66:470"
 BRUGADA = "Wilde, Circulation 2002;106:2514"

@@ -64,7 +64,9 @@ def judge_technical(case: Case, origin: str | None = None) -> tuple[Finding, ...
 
 def _whatever_beats(suspicion: Suspicion) -> bool:
     """Whether it rests on laws or flat leads rather than on the shape of the beats."""
-    return "row" in suspicion.kind or suspicion.kind in FLAT_KINDS
+    of_limbs = not set(LIMB_LEADS).isdisjoint(suspicion.leads)
+    row = suspicion.kind == "doubled row" or ("row" in suspicion.kind and of_limbs)
+    return row or suspicion.kind in FLAT_KINDS
 
 
 def doubt_exchanged(findings: Iterable[Finding], quality: Quality) -> tuple[Finding, ...]:

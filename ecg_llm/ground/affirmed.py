@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.stated import stated
 from ecg_llm.ground.known import Known
-from ecg_llm.ground.sentence import NUMBER
 from ecg_llm.vocabulary import canonical_code, label, members
 
 
 def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
     """Give the findings that claims affirm of this ECG.
-
-    Parameters
-    ----------
-    checked : sequence of CheckedClaim
-        Of one sentence.
 
     Returns
     -------
@@ -32,44 +26,8 @@ def affirmed(checked: Sequence[CheckedClaim]) -> dict[str, None]:
     }
 
 
-def adds_nothing(
-    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
-) -> bool:
-    """Whether a sentence tells only findings that were told before.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    said : iterable of str
-        Sentences shipped so far.
-    numbers : bool
-        Whether the numbers must have been told too.
-
-    Returns
-    -------
-    bool
-    """
-    told = " ".join(said)
-    codes = {canonical_code(code) for code in affirmed(checked)}
-    states = any(one.claim.kind == "state" for one in checked)
-    known = not numbers or all(number in told for number in NUMBER.findall(text))
-    return bool(codes) and not states and known and codes <= stated(told)
-
-
 def less_sure(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
     """Say why a sentence is surer, or less sure, of a finding than criterion and encoder are.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -106,15 +64,6 @@ def _in_brackets(text: str, one: CheckedClaim) -> bool:
 def unfit(text: str, checked: Sequence[CheckedClaim], known: Known) -> str | None:
     """Say why a sentence whose claims all hold may not ship as it stands.
 
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
-    known : Known
-        Of the ECG.
-
     Returns
     -------
     str or None
@@ -135,7 +84,8 @@ def _without_facts(text: str, checked: Sequence[CheckedClaim], known: Known) -> 
     head = _without_number(text)
     if head is None:
         return None
-    found = [known.facts.findings.get(canonical_code(code)) for code in affirmed(checked)]
+    before = [one for one in checked if one.claim.start < len(head)]
+    found = [known.facts.findings.get(canonical_code(code)) for code in affirmed(before)]
     if len(found) == 1 and found[0] is not None and found[0].status == "present":
         return f"no fact stands behind {head!r}"
     return None
@@ -166,11 +116,6 @@ _RULE = re.compile(
 def breaks_rule(text: str) -> str | None:
     """Say that a value does not keep the rule that is told beside it: ``T 0.08 mV (< 0.05 mV)``.
 
-    Parameters
-    ----------
-    text : str
-        A sentence.
-
     Returns
     -------
     str or None
@@ -197,13 +142,6 @@ def breaks_rule(text: str) -> str | None:
 
 def denied_without_facts(text: str, checked: Sequence[CheckedClaim]) -> str | None:
     """Give what a sentence denies, without words behind it that set out to say why and do not.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    checked : sequence of CheckedClaim
-        What it claims.
 
     Returns
     -------

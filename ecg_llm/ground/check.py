@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.claims.stated import stated
 from ecg_llm.ground.affirmed import (
-    adds_nothing,
     affirmed,
     breaks_rule,
     denied_without_facts,
@@ -19,12 +19,12 @@ from ecg_llm.ground.affirmed import (
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.says import finding_says, measured_claims
 from ecg_llm.ground.sentence import HEADING, NUMBER, Sentence, evidence_of, shown_value
-from ecg_llm.ground.stray import stray_number
+from ecg_llm.ground.stray import stray
 from ecg_llm.ground.unread import unread
 from ecg_llm.outside import DECLINES, goes_beyond
 from ecg_llm.phrases import sentence
 from ecg_llm.report import SAID_ALREADY, Change, Claim
-from ecg_llm.vocabulary import canonical_code
+from ecg_llm.vocabulary import ECG, canonical_code
 
 
 def check_sentence(
@@ -47,7 +47,8 @@ def check_sentence(
     before : str
         White space before it.
     strict : bool
-        As for `ecg_llm.ground.draft.ground`.
+        Leave out what claims nothing that can be held against the record; False lets general
+        statements and refusals pass, as answers need them.
     deny : bool
         Say of what is contradicted that it is absent; a report tells what is present instead.
     said : set of str, optional
@@ -65,7 +66,8 @@ def check_sentence(
         return [Sentence(text="", before=before, change=change)]
 
     def anew(claims: Iterable[Claim], reason: str) -> list[Sentence]:
-        return _once(claims, text, before, said, reason) or no(reason)
+        told = [claim for claim in claims if deny or claim.kind != "absent"]
+        return _once(told, text, before, said, reason) or no(reason)
 
     def yes(
         fit: str, claims: tuple[CheckedClaim, ...], change: Change | None = None
@@ -77,21 +79,20 @@ def check_sentence(
     if outside := goes_beyond(text):
         return no(outside)
     checked = known.check(text)
-    if reason := _broken(text) or stray_number(text, known):
+    if reason := stray(text, checked, known):
         # A wrong count beside a finding: the finding is told anew with its own facts.
-        claims = [claim for one in checked for claim in measured_claims(one, known)]
-        return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+        return anew(_measured(checked, known), reason)
     bad = [claim for claim in checked if claim.status != "supported"]
     if not bad:
         if not checked and (reason := _empty(text, strict)):
             return no(reason)
-        if adds_nothing(text, checked, said, numbers=deny):
+        if _adds_nothing(text, checked, said, numbers=deny):
             return no(SAID_ALREADY)
         if reason := unfit(text, checked, known):
             return anew(_findings(checked, known), reason)
-        if _affirms(checked) and (reason := unread(text)):
-            claims = [claim for one in checked for claim in measured_claims(one, known)]
-            return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+        affirms = any(c.claim.role == "measured" and not c.claim.negated for c in checked)
+        if affirms and (reason := unread(text)):
+            return anew(_measured(checked, known), reason)
         if (head := denied_without_facts(text, checked)) is not None:
             reason = f"no fact stands behind {head!r}"
             change = Change(action="corrected", draft=text, shipped=head, reason=reason)
@@ -109,13 +110,23 @@ def check_sentence(
         bad = [one for one in bad if one.claim.kind != "number"]
     if not deny:
         bad = [one for one in bad if one.claim.certainty != "possible" or _is_doubted(one, known)]
-    claims += [claim for one in bad for claim in measured_claims(one, known)]
-    return anew([claim for claim in claims if deny or claim.kind != "absent"], reason)
+    return anew([*claims, *_measured(bad, known)], reason)
 
 
-def _affirms(checked: Sequence[CheckedClaim]) -> bool:
-    """Whether claims say more of this ECG than what it does not show."""
-    return any(one.claim.role == "measured" and not one.claim.negated for one in checked)
+def _adds_nothing(
+    text: str, checked: Sequence[CheckedClaim], said: Iterable[str], *, numbers: bool
+) -> bool:
+    """Whether a sentence tells only findings that were told before."""
+    told = " ".join(said)
+    codes = {canonical_code(code) for code in affirmed(checked)}
+    states = any(one.claim.kind == "state" for one in checked)
+    known = not numbers or all(number in told for number in NUMBER.findall(text))
+    return bool(codes) and not states and known and codes <= stated(told)
+
+
+def _measured(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:
+    """Say what was measured and found on the subjects of claims."""
+    return [claim for one in checked for claim in measured_claims(one, known)]
 
 
 def _findings(checked: Sequence[CheckedClaim], known: Known) -> list[Claim]:
@@ -153,8 +164,6 @@ def brief(claim: Claim, said: set[str]) -> Claim:
 
     Parameters
     ----------
-    claim : Claim
-        A measured sentence.
     said : set of str
         Sentences shipped so far.
 
@@ -219,7 +228,7 @@ def _measured_value(checked: CheckedClaim, known: Known) -> float | None:
     return next((i.value for i in checked.evidence if isinstance(i.value, int | float)), None)
 
 
-_HERE = re.compile(r"\b(here|(this|the) (patient|ECG|EKG|tracing|recording))\b", re.IGNORECASE)
+_HERE = re.compile(rf"\b(here|(this|the) (patient|{ECG}))\b", re.IGNORECASE)
 """What is said of one ECG is no general statement."""
 _SHORT = re.compile(r"^(yes|no|neither|both|none( of them)?)[.:,!]?$", re.IGNORECASE)
 
@@ -241,15 +250,3 @@ def _empty(text: str, strict: bool) -> str | None:
 
 _SELF = re.compile(r"^I (cannot|can't|could not) be\b")
 """Of lead I nobody says so; a small model means itself, or nothing."""
-
-
-_TWICE = re.compile(
-    r"\b([A-Za-z][^,.:;()]*?)(,| and| or|, and|, or) (the )?\1(?![\w-])", re.IGNORECASE
-)
-
-
-def _broken(text: str) -> str | None:
-    """Say that a sentence breaks off in a bracket, or names one thing twice in a list."""
-    if text.count("(") > text.count(")"):
-        return "a bracket is left open"
-    return "it names one thing twice" if _TWICE.search(text) else None

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.stated import missing, stated
-from ecg_llm.compose import RHYTHMS
 from ecg_llm.findings.finding import URGENCIES
 from ecg_llm.ground.affirmed import affirmed, less_sure
 from ecg_llm.ground.check import brief, check_sentence
 from ecg_llm.ground.known import Known
 from ecg_llm.ground.sentence import HEADING, Sentence, split
 from ecg_llm.ground.unread import unread
-from ecg_llm.phrases import amount, measured, sentence
+from ecg_llm.phrases import amount, measured
+from ecg_llm.prompt import SHOWN_VALUES
 from ecg_llm.report import Change, Claim
 from ecg_llm.statements import (
     conclusion_claim,
@@ -25,7 +25,7 @@ from ecg_llm.statements import (
     said_by_another,
     stated_claim,
 )
-from ecg_llm.vocabulary import canonical_code, members
+from ecg_llm.vocabulary import RHYTHMS, canonical_code, members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Grounded:
         return tuple(s.change for s in self.sentences if s.change is not None)
 
 
-def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = True) -> Grounded:
+def ground(draft: str, known: Known, *, complete: bool = True) -> Grounded:
     """Make a draft hold.
 
     Parameters
@@ -68,9 +68,6 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
         Of the ECG.
     complete : bool
         Add the present findings that the draft leaves out.
-    strict : bool
-        Leave out what claims nothing that can be held against the record; False lets general
-        statements and refusals pass, as answers need them.
 
     Returns
     -------
@@ -88,12 +85,10 @@ def ground(draft: str, known: Known, *, complete: bool = True, strict: bool = Tr
     body, drawn = _parted(parts) if complete else (parts, [])
     sentences: list[Sentence] = []
     for before, text in body:
-        sentences += check_sentence(
-            text, known, before=before, strict=strict, deny=not complete, said=said
-        )
+        sentences += check_sentence(text, known, before=before, deny=not complete, said=said)
     if complete and known.facts.refused is None:
         shipped = " ".join(s.text for s in sentences)
-        sentences += completing(shipped, known, said)
+        sentences += _completing(shipped, known, said)
         last = _concluding(drawn, known)
         leads = bool(drawn) and draft.lstrip().startswith(drawn[0][1])
         sentences = [last, *sentences] if leads else [*sentences, last]
@@ -150,22 +145,8 @@ def _named(text: str) -> set[tuple[str, str, bool]]:
     }
 
 
-def completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
-    """Say the present findings that a text leaves out, and the open ones that the conclusion names.
-
-    Parameters
-    ----------
-    shipped : str
-        The text so far.
-    known : Known
-        Of the ECG.
-    said : set of str
-        Sentences shipped so far; grows.
-
-    Yields
-    ------
-    Sentence
-    """
+def _completing(shipped: str, known: Known, said: set[str]) -> Iterator[Sentence]:
+    """Say the present findings that a text leaves out, and the open ones of the conclusion."""
     findings = known.facts.findings
     present = {code: found for code, found in findings.items() if found.status == "present"}
     told = stated(shipped)
@@ -208,22 +189,15 @@ def _values(shipped: str, known: Known) -> Claim | None:
     told = any(claim.subject == "heart_rate" for claim in extract_claims(shipped))
     if told or rate is None or rate.value is None:
         return None
-    found = [(said, known.facts.values.get(name)) for name, said in VALUES.items()]
+    found = [(SHOWN_VALUES[name], known.facts.values.get(name)) for name in VALUES]
     facts = [
         measured(said, quantity.value, quantity.unit)
         for said, quantity in found
         if quantity is not None and quantity.value is not None
     ]
     words = [f"{item.quantity} {amount(float(item.value or 0), item.unit)}" for item in facts]
-    text = sentence(", ".join(words))
-    return Claim(text=text, status="supported", evidence=tuple(facts), kind="value")
+    return Claim.of(", ".join(words), facts, kind="value")
 
 
-VALUES = {
-    "heart_rate_bpm": "heart rate",
-    "pr_ms": "PR",
-    "qrs_ms": "QRS",
-    "qtc_fridericia_ms": "QTc",
-    "qrs_axis_deg": "QRS axis",
-}
+VALUES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg")
 """What the sentence on values names, in reading order."""

@@ -23,6 +23,8 @@ class Known:
     ----------
     facts : Facts
         Of the ECG, without the values that a finding makes meaningless.
+    found : Analysis
+        Of the ECG.
     record : ECGRecord
         For the limits of age and sex.
     earlier : Facts or None
@@ -30,6 +32,7 @@ class Known:
     """
 
     facts: Facts
+    found: Analysis
     record: ECGRecord
     earlier: Facts | None = None
 
@@ -63,9 +66,9 @@ def known_of(found: Analysis, before: Analysis | None = None) -> Known:
     -------
     Known
     """
-    measurements = found.measurements
+    read, measurements = found, found.measurements
     if measurements is not None:
         values = withheld(measurements.values, found.findings)
-        found = replace(found, measurements=replace(measurements, values=values))
+        read = replace(found, measurements=replace(measurements, values=values))
     earlier = None if before is None else known_of(before).facts
-    return Known(facts=facts_of(found), record=found.record, earlier=earlier)
+    return Known(facts=facts_of(read), found=found, record=found.record, earlier=earlier)

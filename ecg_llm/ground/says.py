@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from ecg_llm.claims.check import CheckedClaim
 from ecg_llm.claims.measured_words import MEASURED
+from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import Finding
 from ecg_llm.ground.known import Known
-from ecg_llm.phrases import amount, brief_reason, measured, sentence
+from ecg_llm.phrases import amount, brief_reason, measured
 from ecg_llm.references import REFERENCES
 from ecg_llm.report import Claim
 from ecg_llm.statements import (
@@ -29,12 +30,6 @@ def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
     ----------
     checked : CheckedClaim
         That does not hold.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
     """
     claim = checked.claim
     if claim.role == "earlier" or known.facts.refused is not None:
@@ -54,13 +49,6 @@ def measured_claims(checked: CheckedClaim, known: Known) -> Iterator[Claim]:
 def value_says(subject: str, known: Known) -> Iterator[Claim]:
     """Say a record-level value, or why there is none.
 
-    Parameters
-    ----------
-    subject : str
-        A name of `MEASURED`.
-    known : Known
-        Of the ECG.
-
     Yields
     ------
     Claim
@@ -75,51 +63,26 @@ def value_says(subject: str, known: Known) -> Iterator[Claim]:
             return
     if not known.facts.values and subject in MEASURED and not MEASURED[subject].per_lead:
         text = f"{MEASURED[subject].label} is not measured on a page image"
-        yield Claim(text=sentence(text), status="unverifiable", kind="unknown")
+        yield Claim.unknown(text)
 
 
 _ELSE = {"rr_cv": ("heart_rate_bpm",), "qtc": ("qtc_fridericia_ms", "qtc_bazett_ms")}
 
 
 def lead_values(subject: str, leads: Sequence[str], known: Known) -> Iterator[Claim]:
-    """Say a value in each lead that was named.
-
-    Parameters
-    ----------
-    subject : str
-        A per-lead name of `MEASURED`.
-    leads : sequence of str
-        Lead names.
-    known : Known
-        Of the ECG.
-
-    Yields
-    ------
-    Claim
-    """
+    """Say a value in each lead that was named."""
     word = MEASURED[subject]
     for lead in leads:
         quantity = known.facts.value(word.names[0], lead)
         if quantity.value is not None:
-            name = _ST_AT.get(word.names[0], word.label)
+            name = LABELS.get(word.names[0], word.label)
             fact = measured(name, quantity.value, quantity.unit, lead=lead)
             shown = amount(quantity.value, quantity.unit)
-            text = sentence(f"{name} {shown} in {lead}")
-            yield Claim(text=text, status="supported", evidence=(fact,), kind="value")
-
-
-_ST_AT = {"st_j_mv": "ST at J", "st_j60_mv": "ST at J+60 ms", "st_j80_mv": "ST at J+80 ms"}
+            yield Claim.of(f"{name} {shown} in {lead}", (fact,), kind="value")
 
 
 def judged_of(code: str, known: Known) -> list[Finding]:
     """Give the judged findings that decide a finding or family.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    known : Known
-        Of the ECG.
 
     Returns
     -------
@@ -145,13 +108,6 @@ MOST_TOLD = 3
 def finding_says(code: str, known: Known) -> Iterator[Claim]:
     """Say whether a finding, or one of a family, is present, absent or unknown.
 
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    known : Known
-        Of the ECG.
-
     Yields
     ------
     Claim
@@ -172,16 +128,13 @@ def finding_says(code: str, known: Known) -> Iterator[Claim]:
         unknown = []
     if unknown and code == "NORM":
         why = brief_reason(unknown[0].reason).removeprefix("uncertain: ")
-        text = sentence(f"whether this is a normal ECG could not be judged: {why}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"whether this is a normal ECG could not be judged: {why}")
     elif code in GROUPS and len(unknown) == len(judged):
         reasons = "; ".join(dict.fromkeys(brief_reason(finding.reason) for finding in unknown))
-        text = sentence(f"not judged ({reasons}): {label(code)}")
-        yield Claim(text=text, status="unverifiable", kind="unknown")
+        yield Claim.unknown(f"not judged ({reasons}): {label(code)}")
     elif unknown:
         yield from finding_claims(unknown[:1])
     elif judged:
         facts = tuple(item for finding in judged for item in finding.evidence[:1])[:2]
         name = "a normal ECG" if code == "NORM" else label(code)
-        text = sentence(f"not {name}" if code == "NORM" else f"no {name}")
-        yield Claim(text=text, status="supported", evidence=facts, kind="absent")
+        yield Claim.of(f"not {name}" if code == "NORM" else f"no {name}", facts, kind="absent")

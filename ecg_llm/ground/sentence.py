@@ -45,16 +45,8 @@ class Sentence:
 
         Parameters
         ----------
-        claim : Claim
-            The sentence with its evidence.
-        before : str
-            White space before it.
         change : Change, optional
             What it takes the place of.
-
-        Returns
-        -------
-        Sentence
         """
         return cls(
             text=claim.text, before=before, evidence=claim.evidence, kind=claim.kind, change=change
@@ -74,11 +66,6 @@ class Sentence:
 def evidence_of(checked: Iterable[CheckedClaim]) -> tuple[Evidence, ...]:
     """Collect what claims were held against.
 
-    Parameters
-    ----------
-    checked : iterable of CheckedClaim
-        Of one text.
-
     Returns
     -------
     tuple of Evidence
@@ -89,11 +76,6 @@ def evidence_of(checked: Iterable[CheckedClaim]) -> tuple[Evidence, ...]:
 
 def split(text: str) -> Iterator[tuple[str, str]]:
     """Cut a text into sentences.
-
-    Parameters
-    ----------
-    text : str
-        Prose.
 
     Yields
     ------

@@ -49,11 +49,6 @@ NEUTRAL = frozenset(_WORDS.split())
 def unread(text: str) -> str | None:
     """Say which word of a sentence is neither read nor neutral.
 
-    Parameters
-    ----------
-    text : str
-        A sentence.
-
     Returns
     -------
     str or None

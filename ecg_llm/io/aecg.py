@@ -24,19 +24,7 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is an aECG.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is an aECG."""
     return root_name(head) == "AnnotatedECG"
 
 
@@ -137,7 +125,7 @@ def _channel(name: str, value: Element, digits: Element, label: str) -> Channel:
 def _rate(increment: Element, label: str) -> float:
     step = number(increment.get("value"), "the time step (increment)", label)
     scale = _SECONDS.get(increment.get("unit") or "")
-    if scale is None or step <= 0:
+    if scale is None or step * scale <= 0:
         raise RecordError(f"{label}: the time step (increment) needs a positive value in s or ms.")
     # 1 / 0.002 is exact only after rounding away the decimal step's own error.
     return round(1 / (step * scale), 6)

@@ -35,19 +35,7 @@ _LEAD_NUMBERS |= {11: "V3R", 12: "V4R", 13: "V5R", 16: "X", 17: "Y", 18: "Z", 66
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is DICOM.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is DICOM."""
     return head[128:132] == b"DICM"
 
 

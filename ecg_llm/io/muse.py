@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -25,19 +26,7 @@ EXTENSIONS: tuple[str, ...] = (".xml",)
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is a MUSE export.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is a MUSE export."""
     return root_name(head) == "RestingECG"
 
 
@@ -110,7 +99,7 @@ def _channel(lead: Element, fs: float, label: str) -> Channel:
     except (binascii.Error, ValueError):
         raise RecordError(f"{where}: its samples are not valid base64; they are damaged.") from None
     stated = _said(lead, "LeadSampleCountTotal")
-    n = number(stated, "LeadSampleCountTotal", where) if stated else len(data) / 2
+    n = number(stated, "LeadSampleCountTotal", where) if stated else len(data) // 2
     if len(data) != 2 * n:
         raise RecordError(
             f"{where}: {len(data) / 2:g} samples where {n:g} are announced; the file is cut off or "
@@ -135,7 +124,7 @@ def _channel(lead: Element, fs: float, label: str) -> Channel:
 
 def _check_crc(data: bytes, stated: str, where: str) -> None:
     """Compare the CRC-32 of the samples where one is stated; 0 stands for none."""
-    if stated.isdigit() and int(stated) and int(stated) != zlib.crc32(data):
+    if re.fullmatch(r"\d{1,12}", stated) and int(stated) not in (0, zlib.crc32(data)):
         raise RecordError(
             f"{where}: the samples do not match their checksum (LeadDataCRC32); they are damaged."
         )

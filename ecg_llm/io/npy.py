@@ -24,19 +24,7 @@ _MAGIC = b"\x93NUMPY"
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is a NumPy array.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is a NumPy array."""
     return head.startswith(_MAGIC)
 
 

@@ -21,19 +21,7 @@ _MOST_FILLED_S = 2.0
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is an image or a PDF.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is an image or a PDF."""
     from ecg_llm.page.decode import is_image
 
     return is_image(head)

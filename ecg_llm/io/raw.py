@@ -106,24 +106,7 @@ class ReadOptions:
             raise RecordError("the given list of leads is empty.")
 
     def merged(self, stated: ReadOptions, where: str) -> ReadOptions:
-        """Join with what another place states; both must agree.
-
-        Parameters
-        ----------
-        stated : ReadOptions
-            What the other place says.
-        where : str
-            The other place, for the error.
-
-        Returns
-        -------
-        ReadOptions
-
-        Raises
-        ------
-        RecordError
-            If both say something different.
-        """
+        """Join with what another place, named in the error, states; both must agree."""
         joined = {}
         for entry in fields(self):
             mine, theirs = getattr(self, entry.name), getattr(stated, entry.name)

@@ -101,29 +101,31 @@ class DiskFolder:
     def _real(self) -> str:
         return os.path.join(os.path.realpath(self.path), "")  # noqa: PTH118
 
-    def names(self) -> list[str]:
-        """Every file below, as a relative path with ``/``, sorted; hidden ones are left out."""
-        found = []
-        for base, folders, files in os.walk(self.path):
+    @cached_property
+    def _below(self) -> tuple[list[str], list[str]]:
+        """All files below, and links to folders elsewhere, which are not followed."""
+        files: list[str] = []
+        links: list[str] = []
+        for base, folders, names in os.walk(self.path):
             folders[:] = [name for name in folders if not name.startswith(".")]
             inside = Path(base).relative_to(self.path).as_posix()
             prefix = "" if inside == "." else inside + "/"
-            found += [prefix + name for name in files if not name.startswith(".")]
-        return sorted(found)
+            files += [prefix + name for name in names if not name.startswith(".")]
+            linked = (name for name in folders if (Path(base) / name).is_symlink())
+            links += [prefix + name for name in linked if not self._holds(Path(base) / name)]
+        return sorted(files), sorted(links)
+
+    def _holds(self, path: Path) -> bool:
+        """Whether a folder really lies in this one."""
+        return os.path.join(os.path.realpath(path), "").startswith(self._real)  # noqa: PTH118
+
+    def names(self) -> list[str]:
+        """Every file below, as a relative path with ``/``, sorted; hidden ones are left out."""
+        return self._below[0]
 
     def links_out(self) -> list[str]:
         """Every link to a folder elsewhere, as a relative path; `names` does not follow them."""
-        found = []
-        for base, folders, _ in os.walk(self.path):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            paths = [Path(base) / name for name in folders]
-            found += [
-                path.relative_to(self.path).as_posix()
-                for path in paths
-                if path.is_symlink()
-                and not os.path.join(os.path.realpath(path), "").startswith(self._real)  # noqa: PTH118
-            ]
-        return sorted(found)
+        return self._below[1]
 
     def has(self, name: str) -> bool:
         """Whether a file of this relative path is there."""
@@ -238,24 +240,7 @@ class Source:
         return self._digest.hexdigest()
 
     def neighbour(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-        """Read a file that this one names.
-
-        Parameters
-        ----------
-        name : str
-            As it stands in the file; checked here.
-        limit : int
-            Most bytes to accept.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        RecordError
-            If the name leaves the folder, the file is missing or too large.
-        """
+        """Read a file of at most ``limit`` bytes that this one names; it must lie beside it."""
         name = inner_name(name, self.label)
         if not (isinstance(self.folder, NoFolder) or self.folder.has(name)):
             raise RecordError(
@@ -271,22 +256,7 @@ class Source:
         return self.folder.has(name)
 
     def require_size(self, limit: int) -> bytes:
-        """Give the file's bytes if they are no more than a limit, and any at all.
-
-        Parameters
-        ----------
-        limit : int
-            Most bytes to accept.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        RecordError
-            If the file is empty or larger.
-        """
+        """Give the file's bytes, if there are any and no more than ``limit``."""
         if len(self.data) > limit:
             raise too_large(self.label, limit)
         if not self.data.strip():

@@ -32,19 +32,7 @@ _MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is a table of numbers or of named leads.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is a table of numbers or of named leads."""
     try:
         text = _text(head)
     except UnicodeDecodeError:

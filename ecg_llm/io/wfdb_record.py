@@ -25,19 +25,7 @@ DEFAULT_GAIN = 200.0
 
 
 def sniff(head: bytes, filename: str) -> bool:
-    """Tell whether a file is a WFDB header.
-
-    Parameters
-    ----------
-    head : bytes
-        Beginning of the file.
-    filename : str
-        Not used: the content decides.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is a WFDB header."""
     return b"\0" not in head and looks_like_header(head.decode("latin-1"))
 
 

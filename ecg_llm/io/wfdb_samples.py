@@ -1,17 +1,13 @@
 """From the bytes of a WFDB signal file to converter values.
 
-The byte-aligned formats are plain numbers; numpy reads them from memory, as soundfile does the
-FLAC ones. All others go through the ``wfdb`` package, which sees only a private folder with a
-header written here, so nothing that stands in a foreign header can lead it anywhere.
+All of them are read from memory: a server's readers may write no file. The FLAC ones are
+soundfile's; the ``wfdb`` package, with which the tests compare, reads from files only.
 """
 
 from __future__ import annotations
 
 import io
-import tempfile
-import warnings
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +16,14 @@ from ecg_llm.errors import RecordError
 from ecg_llm.io.limits import MAX_SAMPLES
 from ecg_llm.io.wfdb_header import SignalLine
 
-_PLAIN = {"16": "<i2", "61": ">i2", "32": "<i4", "80": "u1", "160": "<u2"}
+_PLAIN = {"8": "i1", "16": "<i2", "61": ">i2", "32": "<i4", "80": "u1", "160": "<u2"}
+_GROUPS = {"24": (3, 1), "212": (3, 2), "310": (4, 3), "311": (4, 3)}
+"""Bytes that hold so many samples together."""
 _SHIFT = {"80": 128, "160": 32768}
 _BYTES = {
     **{fmt: Fraction(np.dtype(dtype).itemsize) for fmt, dtype in _PLAIN.items()},
-    "8": Fraction(1), "24": Fraction(3), "212": Fraction(3, 2),
-    "310": Fraction(4, 3), "311": Fraction(4, 3),
-}  # fmt: skip
+    **{fmt: Fraction(*group) for fmt, group in _GROUPS.items()},
+}
 _FLAC = ("508", "516", "524")
 _FLAC_BITS = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}
 _FLAC_BLOCK = 2**18
@@ -92,16 +89,22 @@ def decode(
             )
     if fmt in _FLAC:
         return _from_flac(data, lines, n_frames, label)
-    if fmt not in _PLAIN:
-        return _by_package(data, lines, n_frames, label)
     assert n_frames is not None
-    flat = np.frombuffer(data, _PLAIN[fmt], n_frames * width, offset)
+    flat: npt.NDArray[np.signedinteger]
+    if fmt in _PLAIN:
+        flat = np.frombuffer(data, _PLAIN[fmt], n_frames * width, offset)
+    else:
+        flat = _from_bits(data[offset:], fmt, n_frames * width)
     frames = flat.reshape(n_frames, width)
     if fmt in _SHIFT:
         frames = frames.astype(np.int32) - _SHIFT[fmt]
     ends = np.cumsum([line.per_frame for line in lines])
     starts = ends - [line.per_frame for line in lines]
-    return [frames[:, a:b].reshape(-1) for a, b in zip(starts, ends, strict=True)]
+    rows = [frames[:, a:b].reshape(-1) for a, b in zip(starts, ends, strict=True)]
+    if fmt == "8":  # differences, from the first value on
+        pairs = zip(lines, rows, strict=True)
+        rows = [line.first + row.cumsum(dtype=np.int32) for line, row in pairs]
+    return rows
 
 
 def _from_flac(
@@ -145,31 +148,26 @@ def _from_flac(
     return [samples[:, k] for k in range(len(lines))]
 
 
-def _by_package(
-    data: bytes, lines: list[SignalLine], n_frames: int | None, label: str
-) -> list[npt.NDArray[np.signedinteger]]:
-    import wfdb
-
-    header = [f"record {len(lines)} 250" + (f" {n_frames}" if n_frames else "")]
-    header += [
-        f"signals.dat {line.fmt}x{line.per_frame}+{line.offset} 200 {line.adc_bits} "
-        f"{line.adc_zero} {line.first} 0 0 channel {k}"
-        for k, line in enumerate(lines)
-    ]
-    try:
-        with tempfile.TemporaryDirectory(prefix="ecgllm-") as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            (Path(folder) / "signals.dat").write_bytes(data)
-            (Path(folder) / "record.hea").write_text("\n".join(header) + "\n")
-            name = str(Path(folder) / "record")
-            read = wfdb.rdrecord(name, physical=False, smooth_frames=False)
-    except Exception as error:
-        raise RecordError(
-            f"{label}: it cannot be unpacked as format {lines[0].fmt}; the file is cut off or "
-            "damaged."
-        ) from error
-    rows = [np.asarray(row) for row in read.e_d_signal]
-    frames = {row.size / line.per_frame for row, line in zip(rows, lines, strict=True)}
-    if len(frames) != 1 or (n_frames and frames != {n_frames}) or frames == {0}:
-        raise RecordError(f"{label}: fewer samples than the {n_frames} announced; it is cut off.")
-    return rows
+def _from_bits(data: bytes, fmt: str, n: int) -> npt.NDArray[np.signedinteger]:
+    """Unpack so many samples that do not fill whole bytes, or fill three."""
+    size, per_group = _GROUPS[fmt]
+    n_groups = -(-n // per_group)
+    # The last group may be cut where its samples end.
+    padded = np.zeros(n_groups * size, np.uint8)
+    there = np.frombuffer(data, np.uint8, min(len(data), padded.size))
+    padded[: there.size] = there
+    b = padded.reshape(-1, size).T.astype(np.int32 if fmt == "24" else np.int16)
+    match fmt:
+        case "24":
+            parts = [b[0] | b[1] << 8 | b[2] << 16]
+        case "212":
+            parts = [b[0] | (b[1] & 0x0F) << 8, b[2] | (b[1] & 0xF0) << 4]
+        case "310":
+            parts = [b[0] >> 1 | (b[1] & 7) << 7, b[2] >> 1 | (b[3] & 7) << 7]
+            parts.append(b[1] >> 3 | b[3] >> 3 << 5)
+        case _:
+            parts = [b[0] | (b[1] & 3) << 8, b[1] >> 2 | (b[2] & 15) << 6]
+            parts.append(b[2] >> 4 | (b[3] & 63) << 4)
+    flat: npt.NDArray[np.signedinteger] = np.stack(parts, axis=1).reshape(-1)[:n]
+    flat -= flat >> (_BITS[fmt] - 1) << _BITS[fmt]  # two's complement
+    return flat

@@ -26,7 +26,7 @@ from ecg_llm.qa.question import (
     read_qa,
 )
 from ecg_llm.report import Claim
-from ecg_llm.vocabulary import canonical_code, members
+from ecg_llm.vocabulary import canonical_code, label, members
 
 if TYPE_CHECKING:
     from ecg_llm.record import ECGRecord
@@ -43,27 +43,22 @@ RANGES: dict[str, tuple[str, float, float]] = {
 and not those of the report."""
 LEFT_DEG, RIGHT_DEG = -10.0, 88.0
 """Axes beyond which PTB-XL's annotators call the axis deviated, from folds 1 to 8."""
-_OF_CATEGORY = {
-    "CD": (
+_CODES: dict[str, tuple[str, ...]] = {
+    **{term: (code,) for term, code in STATEMENTS.items()},
+    "supraventricular extrasystoles": ("PAC",),
+    "ventricular extrasystoles": ("PVC",),
+    "extrasystoles": ("PVC", "PAC"),
+    "conduction disturbance": (
         *("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB"),
         *("1AVB", "2AVB", "3AVB", "WPW"),
     ),
-    "HYP": ("LVH", "RVH", "SEHYP", "LAO/LAE", "RAO/RAE"),
-    "MI": (*members("mi"), *members("injury")),
-    "STTC": ("NDT", "NST_", "DIG", "LNGQT", *members("ISC_"), "ANEUR", "EL"),
+    "hypertrophy": ("LVH", "RVH", "SEHYP", "LAO/LAE", "RAO/RAE"),
+    "myocardial infarction": (*members("mi"), *members("injury")),
+    "st/t change": ("NDT", "NST_", "DIG", "LNGQT", *members("ISC_"), "ANEUR", "EL"),
 }
-_SIGNS = {
-    "INVT": "inverted T waves",
-    "STE_": "ST elevation",
-    "STD_": "ST depression",
-    "QWAVE": "pathological Q waves",
-    "LOWT": "low T waves",
-    "NST_": "nonspecific ST changes",
-    "NT_": "T-wave changes",
-    "NDT": "nondiagnostic T-wave abnormality",
-    "TAB_": "T-wave abnormality",
-}
-"""Statements that single leads show, in words that the check holds against their waves."""
+"""Codes any of which makes a term true."""
+_SIGNS = ("INVT", "STE_", "STD_", "QWAVE", "LOWT", "NST_", "NT_", "NDT", "TAB_")
+"""Statements that single leads show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,51 +100,23 @@ class QARecord:
 
     @classmethod
     def of(cls, found: Analysis) -> QARecord:
-        """Prepare an analysed record.
-
-        Parameters
-        ----------
-        found : Analysis
-            Of the record.
-
-        Returns
-        -------
-        QARecord
-        """
+        """Prepare an analysed record."""
         return cls(known=known_of(found), noise=measure_noise(found.record))
 
     @classmethod
     def read(cls, record: ECGRecord) -> QARecord:
-        """Analyse and prepare a record, also one that the quality gate would refuse.
-
-        Parameters
-        ----------
-        record : ECGRecord
-            As read.
-
-        Returns
-        -------
-        QARecord
-        """
+        """Analyse and prepare a record, also one that the quality gate would refuse."""
         from ecg_llm.analysis import analyse
 
         return cls.of(analyse(record))
 
     def has(self, term: str) -> bool:
         """Tell whether a statement of the vocabulary is present."""
-        if term in CATEGORIES:
-            return any(self._present(code) for code in _OF_CATEGORY[CATEGORIES[term]])
         if term in AXES:
             return term == self.axis
-        if term == "ventricular extrasystoles":
-            return self._present("PVC")
-        if term == "supraventricular extrasystoles":
-            return self._present("PAC")
-        if term == "extrasystoles":
-            return self._present("PVC") or self._present("PAC")
         if term in STAGES:
             return term == self.stage
-        return self._present(STATEMENTS[term])
+        return any(self._present(code) for code in _CODES[term])
 
     def _present(self, code: str) -> bool:
         exact = self.known.facts.findings.get(canonical_code(code))
@@ -231,8 +198,16 @@ def answer_qa(question: str, records: Sequence[QARecord]) -> QAAnswer:
     return _statements(asked, records[0])
 
 
+def _chosen(asked: QAQuestion, kept: Iterable[str]) -> tuple[str, ...]:
+    """Give what holds, or whether anything does, in the form that is asked for."""
+    found = tuple(kept)
+    if asked.form == "verify":
+        return ("yes" if found else "no",)
+    return found or ("none",)
+
+
 def _noise(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
-    """Answer on noise."""
+    """Answer on noise: in which leads it is, whether there is any, of which kinds."""
     terms = [term for term in asked.terms if term in NOISES] or list(NOISES)
     if asked.leads_wanted:
         kind = "any" if len(terms) == len(NOISES) else terms[0]
@@ -240,26 +215,25 @@ def _noise(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
         leads = [lead for lead, (there, _) in judged.items() if there]
         facts = [fact for lead in leads for fact in _noise_facts(ecg, kind, lead, judged[lead][1])]
         text = f"{kind} in {', '.join(leads)}" if leads else f"no {kind} in any lead"
-        chosen = tuple(f"lead {lead}" for lead in leads) or ("none",)
-        return QAAnswer(answer=chosen, text=sentence(text), evidence=tuple(facts))
-    if asked.form == "verify":
-        kind = "any" if len(terms) > 1 else terms[0]
-        there, p = ecg.noisy(kind, asked.lead)
-        name = "noise" if kind == "any" else kind
-        where = f" in {asked.lead}" if asked.lead else ""
-        text = sentence(f"{'' if there else 'no '}{name}{where}")
         return QAAnswer(
-            answer=("yes" if there else "no",),
-            text=text,
-            evidence=tuple(_noise_facts(ecg, kind, asked.lead, p)),
-            probability=p if there else 1 - p,
+            answer=_chosen(asked, (f"lead {lead}" for lead in leads)),
+            text=sentence(text),
+            evidence=tuple(facts),
         )
-    found = {term: ecg.noisy(term, asked.lead) for term in terms}
-    kept = tuple(term for term, (there, _) in found.items() if there) or ("none",)
-    facts = [f for term in terms for f in _noise_facts(ecg, term, asked.lead, found[term][1])]
-    where = f" in {asked.lead}" if asked.lead else ""
-    told = "no noise" if kept == ("none",) else ", ".join(kept)
-    return QAAnswer(answer=kept, text=sentence(f"{told}{where}"), evidence=tuple(facts))
+    verify = asked.form == "verify"
+    kinds = ["any"] if verify and len(terms) > 1 else terms
+    found = {kind: ecg.noisy(kind, asked.lead) for kind in kinds}
+    kept = [kind for kind, (there, _) in found.items() if there]
+    facts = [f for kind in kinds for f in _noise_facts(ecg, kind, asked.lead, found[kind][1])]
+    named = kept or (["no noise"] if kinds == ["any"] or not verify else [f"no {kinds[0]}"])
+    told = ", ".join("noise" if kind == "any" else kind for kind in named)
+    p = found[kinds[0]][1]
+    return QAAnswer(
+        answer=_chosen(asked, kept),
+        text=sentence(f"{told} in {asked.lead}" if asked.lead else told),
+        evidence=tuple(facts),
+        probability=(p if kept else 1 - p) if verify else None,
+    )
 
 
 def _noise_facts(ecg: QARecord, kind: str, lead: str | None, p: float) -> Iterator[Evidence]:
@@ -288,10 +262,8 @@ def _numeric(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
         found = places[asked.terms[0]]
         return QAAnswer(answer=(found or "none",), text=_told(facts), evidence=facts)
     meant = (PLACES[1],) if asked.normal in (True, None) else (PLACES[0], PLACES[2])
-    kept = tuple(feature for feature, place in places.items() if place in meant) or ("none",)
-    if asked.form == "verify":
-        kept = ("yes",) if kept != ("none",) else ("no",)
-    return QAAnswer(answer=kept, text=_told(facts), evidence=facts)
+    kept = [feature for feature, place in places.items() if place in meant]
+    return QAAnswer(answer=_chosen(asked, kept), text=_told(facts), evidence=facts)
 
 
 def _feature_facts(ecg: QARecord, features: Iterable[str], which: str = "") -> Iterator[Evidence]:
@@ -320,12 +292,9 @@ def _statements(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
     claims = list(_claims(asked, present, ecg))
     text = " ".join(dict.fromkeys(claim.text for claim in claims))
     facts = tuple(dict.fromkeys(item for claim in claims for item in claim.evidence))
-    if asked.form == "verify":
-        chosen: tuple[str, ...] = ("yes" if present else "no",)
-    elif asked.about == "stage" and not present:
-        chosen = ("none of myocardial infarction",) if asked.form == "query" else ("none",)
-    else:
-        chosen = tuple(present) or ("none",)
+    chosen = _chosen(asked, present)
+    if asked.about == "stage" and asked.form == "query" and not present:
+        chosen = ("none of myocardial infarction",)
     p = _probability(asked, ecg)
     return QAAnswer(
         answer=chosen, text=text or sentence(", ".join(chosen)), evidence=facts, probability=p
@@ -354,14 +323,9 @@ def _claims(asked: QAQuestion, present: Sequence[str], ecg: QARecord) -> Iterato
         if term in STATEMENTS:
             yield from finding_says(STATEMENTS[term], ecg.known)
         elif term in CATEGORIES:
-            codes = _OF_CATEGORY[CATEGORIES[term]]
-            there = [
-                code
-                for code in codes
-                if ecg.known.facts.findings.get(code) is not None
-                and ecg.known.facts.findings[code].status == "present"
-            ]
-            yield from finding_says((there or codes)[0], ecg.known)
+            found = ecg.known.facts.findings
+            there = [c for c in _CODES[term] if c in found and found[c].status == "present"]
+            yield from finding_says((there or _CODES[term])[0], ecg.known)
         elif asked.about == "extra":
             yield from finding_says("PVC" if term.startswith("ventricular") else "PAC", ecg.known)
         elif asked.about == "stage":
@@ -374,21 +338,16 @@ def _in_leads(asked: QAQuestion, ecg: QARecord) -> QAAnswer:
     shown: dict[str, list[str]] = {}
     facts: list[Evidence] = []
     for term in asked.terms:
-        words = _SIGNS.get(STATEMENTS.get(term, ""))
-        if words is None or not ecg.has(term):
+        code = STATEMENTS.get(term, "")
+        if code not in _SIGNS or not ecg.has(term):
             continue
         for lead in leads:
-            checked = ecg.known.check(f"{words} in {lead}.")
+            checked = ecg.known.check(f"{label(code)} in {lead}.")
             if checked and all(one.status == "supported" for one in checked):
                 shown.setdefault(term, []).append(lead)
                 facts += [item for one in checked for item in one.evidence]
-    if asked.leads_wanted:
-        found = dict.fromkeys(lead for there in shown.values() for lead in there)
-        chosen = tuple(f"lead {lead}" for lead in found) or ("none",)
-    elif asked.form == "verify":
-        chosen = ("yes" if shown else "no",)
-    else:
-        chosen = tuple(shown) or ("none",)
+    found = dict.fromkeys(lead for there in shown.values() for lead in there)
+    chosen = _chosen(asked, [f"lead {lead}" for lead in found] if asked.leads_wanted else shown)
     text = "; ".join(f"{term} in {', '.join(there)}" for term, there in shown.items())
     return QAAnswer(answer=chosen, text=sentence(text or "in no lead"), evidence=tuple(facts))
 
@@ -408,11 +367,8 @@ def _changes(asked: QAQuestion, first: QARecord, second: QARecord) -> QAAnswer:
         for c in finding_says(STATEMENTS[t], ecg.known)
     ]
     facts = tuple(dict.fromkeys(item for claim in claims for item in claim.evidence))
-    chosen = tuple(kept) or ("none",)
-    if asked.form == "verify":
-        chosen = ("yes" if kept else "no",)
     text = sentence(f"{asked.change}: {', '.join(kept) or 'none of these'}")
-    return QAAnswer(answer=chosen, text=text, evidence=facts)
+    return QAAnswer(answer=_chosen(asked, kept), text=text, evidence=facts)
 
 
 def _there(ecg: QARecord, term: str) -> bool:
@@ -435,24 +391,11 @@ def _numeric_changes(asked: QAQuestion, first: QARecord, second: QARecord) -> QA
         *_feature_facts(first, kept or asked.terms, "first "),
         *_feature_facts(second, kept or asked.terms, "second "),
     )
-    chosen = tuple(kept) or ("none",)
-    if asked.form == "verify":
-        chosen = ("yes" if kept else "no",)
-    return QAAnswer(answer=chosen, text=_told(facts), evidence=facts)
+    return QAAnswer(answer=_chosen(asked, kept), text=_told(facts), evidence=facts)
 
 
 def to_json(answer: QAAnswer) -> dict[str, Any]:
-    """Give an answer as plain JSON values.
-
-    Parameters
-    ----------
-    answer : QAAnswer
-        To write.
-
-    Returns
-    -------
-    dict
-    """
+    """Give an answer as plain JSON values."""
     from dataclasses import asdict
 
     out: dict[str, Any] = {"answer": list(answer.answer), "text": answer.text}

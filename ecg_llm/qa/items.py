@@ -123,19 +123,8 @@ def ptbxl_files(data: Path) -> dict[int, ECGFile]:
     return out
 
 
-def load_ecg(file: ECGFile) -> QARecord | str:
-    """Read and analyse an ECG of a set.
-
-    Parameters
-    ----------
-    file : ECGFile
-        Which.
-
-    Returns
-    -------
-    QARecord or str
-        What is wrong with it, if it cannot be read.
-    """
+def _load_ecg(file: ECGFile) -> QARecord | str:
+    """Read and analyse an ECG of a set, or say what is wrong with it."""
     from ecg_llm.io import read_record
 
     try:
@@ -178,7 +167,7 @@ def answer_items(
     files = ptbxl_files(data)
     wanted = list(dict.fromkeys(one for item in items for one in item.ecg_ids if one in files))
     ready: dict[int, QARecord | str] = {}
-    results = run_tasks(load_ecg, [files[one] for one in wanted], on_death=_died, workers=workers)
+    results = run_tasks(_load_ecg, [files[one] for one in wanted], on_death=_died, workers=workers)
     for done, (one, made) in enumerate(zip(wanted, results, strict=True), start=1):
         ready[one] = made
         if progress:

@@ -16,12 +16,7 @@ Form = Literal["verify", "choose", "query"]
 About = Literal["noise", "extra", "axis", "stage", "numeric", "statement", "category", "any"]
 Change = Literal["new", "gone", "still"]
 
-CATEGORIES = {
-    "conduction disturbance": "CD",
-    "hypertrophy": "HYP",
-    "myocardial infarction": "MI",
-    "st/t change": "STTC",
-}
+CATEGORIES = ("conduction disturbance", "hypertrophy", "myocardial infarction", "st/t change")
 DIAGNOSES = {
     "complete left bundle branch block": "CLBBB",
     "complete right bundle branch block": "CRBBB",
@@ -212,15 +207,6 @@ _ASKS_FOR_FINDINGS = re.compile(
 def is_understood(question: str) -> bool:
     """Tell whether a question asks for something that sets in the form of ECG-QA ask for.
 
-    Parameters
-    ----------
-    question : str
-        In English.
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_understood("What symptoms does this ECG show?"), is_understood("What is the heart rate?")
@@ -270,49 +256,35 @@ def _named(text: str) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(found))
 
 
+_KINDS: tuple[tuple[About, tuple[str, ...], str], ...] = (
+    ("numeric", FEATURES, r"\bnumer|\bmeasurement"),
+    ("noise", NOISES, r"nois|interference|distortion|artefact|artifact|disturbance"),
+    ("extra", EXTRAS, r"extra ?-?systol|extra beats"),
+    ("axis", tuple(AXES), r"\baxis\b|deviat"),
+    ("stage", STAGES, r"\bstage"),
+    ("category", CATEGORIES, r"categor"),
+)
+"""Kinds of what is asked for: their terms, and words that ask for all of them."""
+
+
 def _about(text: str, terms: tuple[str, ...]) -> About:
     """Tell the kind of what is asked for."""
-    first = terms[0] if terms else ""
-    if first in FEATURES or re.search(r"\bnumer|\bmeasurement", text):
-        return "numeric"
-    if first in NOISES or (
-        not terms and re.search(r"nois|interference|distortion|artefact|artifact|disturbance", text)
-    ):
-        return "noise"
-    if first in EXTRAS or (not terms and re.search(r"extra ?-?systol|extra beats", text)):
-        return "extra"
-    if first in AXES or (not terms and re.search(r"\baxis\b|deviat", text)):
-        return "axis"
-    if first in STAGES or (not terms and re.search(r"\bstage", text)):
-        return "stage"
-    if first in CATEGORIES or (not terms and "categor" in text):
-        return "category"
+    for kind, names, words in _KINDS:
+        whole = not terms or kind == "numeric"
+        if (terms and terms[0] in names) or (whole and re.search(words, text)):
+            return kind
     return "statement" if terms else "any"
 
 
 def _all_of(about: About, text: str) -> tuple[str, ...]:
     """Give what a question that names nothing may be answered with."""
-    match about:
-        case "numeric":
-            return FEATURES
-        case "noise":
-            return NOISES
-        case "extra":
-            return EXTRAS
-        case "axis":
-            return tuple(AXES)
-        case "stage":
-            return STAGES
-        case "category":
-            return tuple(CATEGORIES)
-        case _:
-            if "form" in text:
-                return tuple(FORMS)
-            if "rhythm" in text:
-                return tuple(RHYTHMS)
-            if "diagnos" in text:
-                return tuple(name for name in DIAGNOSES if name != "normal ecg")
-            return tuple(name for name, code in STATEMENTS.items() if code not in ("SR", "NORM"))
+    for kind, names, _ in _KINDS:
+        if kind == about:
+            return names
+    for word, of in (("form", FORMS), ("rhythm", RHYTHMS), ("diagnos", DIAGNOSES)):
+        if word in text:
+            return tuple(name for name in of if name != "normal ecg")
+    return tuple(name for name, code in STATEMENTS.items() if code not in ("SR", "NORM"))
 
 
 def _change(text: str) -> Change:

@@ -30,6 +30,8 @@ GAP_S = 0.15
 """A gap of all leads in which a whole QRS complex may be missing."""
 END_GAP_S = 1.0
 """A longer one at an end of the record is left off; a shorter one hides no RR."""
+PADDING_S = 2.0
+"""All leads keep to one value for so long at an end where a device fills up its last block."""
 LARGEST_QRS_MV = 50.0
 """No heart makes a higher one: the unit is wrong."""
 ACCEPT_FROM = 0.5
@@ -116,7 +118,8 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
     Quality
         A record longer than 15 s is judged in windows of 10 s; if some are unusable, the longest
         acceptable stretch is taken and the reasons say so. So is the longest stretch between
-        moments that no lead recorded: RR across them is not known.
+        moments that no lead recorded: RR across them is not known. Short ends at which all leads
+        keep to one value are left off.
 
     References
     ----------
@@ -154,6 +157,7 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
             needed = f"is shorter than the {MIN_DURATION_S:.0f} s that are needed"
             return _unjudged(record, f"{gaps}; the longest stretch without, {left}, {needed}")
         reasons.append(f"{gaps}; only {left} of {to_s:.1f} s, without one, were judged")
+    (first, last), still = _without_padding(record, first, last)
     if last - first >= 1.5 * WINDOW_S:
         whole = first, last
         first, last, score = _longest_acceptable(record, *whole, model)
@@ -176,9 +180,8 @@ def assess(record: ECGRecord, model: QualityModel | None = None) -> Quality:
         spikes = tuple(first + at for at in spikes)
         reasons += _left_out(stretch.leads)
     reasons += [
-        f"all leads stand still from {first + a:.1f} to {first + b:.1f} s, as where a recording "
-        "drops out"
-        for a, b in standstills(part.signal, part.fs)
+        f"all leads stand still from {a:.1f} to {b:.1f} s, as where a recording drops out"
+        for a, b in still
         if b - a < last - first
     ]
     return Quality(
@@ -277,7 +280,7 @@ def _refusals(
     """Why the stretch cannot be read; empty if it can."""
     if unreadable := _unreadable(leads):
         return unreadable
-    if score >= ACCEPT_FROM or _fibrillation_like(bands, features):
+    if score >= ACCEPT_FROM or _one_oscillation(bands, leads):
         return ()
     bad = {name: lead.reasons[0] for name, lead in leads.items() if not lead.usable}
     if bad:
@@ -319,17 +322,19 @@ def _left_out(leads: dict[str, LeadQuality]) -> list[str]:
     return [f"leads left out: {_by_reason(bad)}"] if bad else []
 
 
-def _fibrillation_like(bands: Bands, features: Features) -> bool:
-    """Whether one smooth oscillation is seen from all sides: a rhythm, not an artefact."""
-    if len(bands.ecg) < 3 or features.column("noise_ratio").max() > 0.1:
+def _one_oscillation(bands: Bands, leads: dict[str, LeadQuality]) -> bool:
+    """Whether one smooth oscillation is seen from all sides: a rhythm, not an artefact.
+
+    So are ventricular tachycardia and fibrillation: refused, nobody would be told of them.
+    """
+    ecg = bands.ecg[[lead.usable for lead in leads.values()]]
+    if len(ecg) < max(3, len(leads) / 2):
         return False
-    if features.column("wander_ratio").max() > 1 or features.column("flat_share").max() > 0.2:
-        return False
-    power = np.square(np.abs(np.fft.rfft(bands.ecg, axis=1))).sum(axis=0)
-    hz = np.fft.rfftfreq(bands.ecg.shape[1], 0.01)
-    slow = power[(hz > 2) & (hz < 9)].sum() / (power.sum() + 1e-9)
+    power = np.square(np.abs(np.fft.rfft(ecg, axis=1))).sum(axis=0)
+    hz = np.fft.rfftfreq(ecg.shape[1], 0.01)
+    slow = power[(hz > 1.5) & (hz < 9)].sum() / (power.sum() + 1e-9)
     # A dipole has three components, so three explain the leads of a heart, not those of noise.
-    spread = np.linalg.svd(bands.ecg[:, ::2], compute_uv=False) ** 2
+    spread = np.linalg.svd(ecg[:, ::2], compute_uv=False) ** 2
     return bool(slow > 0.8 and spread[:3].sum() > 0.9 * spread.sum())
 
 
@@ -348,6 +353,19 @@ def _longest_recorded(record: ECGRecord, to_s: float) -> tuple[float, float]:
     left = np.concatenate([[0], gaps.ravel(), [n]]).reshape(-1, 2) / record.fs
     first, last = left[np.argmax(np.ptp(left, axis=1))].tolist()
     return first, last
+
+
+def _without_padding(
+    record: ECGRecord, first: float, last: float
+) -> tuple[tuple[float, float], list[tuple[float, float]]]:
+    """Leave off short ends that stand still, and tell where all leads do."""
+    part = record.segment(first, last)
+    still = [(first + a, first + b) for a, b in standstills(part.signal, part.fs)]
+    padding = [(a, b) for a, b in still if b - a <= PADDING_S]
+    from_s = next((b for a, b in padding if a == first), first)
+    to_s = next((a for a, b in padding if round((last - b) * record.fs) == 0), last)
+    long = to_s - from_s >= MIN_DURATION_S
+    return (from_s, to_s) if long else (first, last), still
 
 
 def _longest_acceptable(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ecg_llm import wording
 from ecg_llm.phrases import (
     MOMENT_S,
     amount,
-    evidence_phrase,
     fact_groups,
     facts_phrase,
     number,
+    quantity_said,
     reading,
+    rule_said,
     tidy,
 )
 from ecg_llm.render.scene import printable
@@ -141,7 +141,7 @@ def not_yet_said(item: Evidence, said: str) -> str:
     'reference ≤ 110 ms'
     """
     lower = said.lower()
-    phrase = evidence_phrase(item).lower()
+    phrase = facts_phrase([item], 1).lower()
     if phrase and phrase in lower:  # of what speaks against another finding there is none
         return where_text(item)
     value = value_text(item)
@@ -180,8 +180,8 @@ def below_present(evidence: Iterable[Evidence], said: str) -> str:
             places[where_text(item)] = None
         if item in told:
             continue
-        rule = tidy(wording.without_limit(wording.rule(item.criterion)))
-        if wording.said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
+        rule = tidy(rule_said(item.criterion, limit=False))
+        if quantity_said(item.quantity, reading(item, rule).split(" in ")[0]) not in said and (
             reading(item, rule) not in said
         ):
             more.append(item)
@@ -213,20 +213,7 @@ class Citations:
         self.sources: dict[str, int] = {}
 
     def facts(self, evidence: Iterable[Evidence], said: str = "") -> str:
-        """Run the evidence of one statement together.
-
-        Parameters
-        ----------
-        evidence : iterable of Evidence
-            What the statement rests on.
-        said : str
-            The statement, whose words are not repeated.
-
-        Returns
-        -------
-        str
-            Empty if there is nothing to add.
-        """
+        """Run the evidence of one statement together; the words ``said`` are not repeated."""
         facts = []
         for item in evidence:
             fact = not_yet_said(item, said)
@@ -236,24 +223,12 @@ class Citations:
         return printable("; ".join(dict.fromkeys(fact for fact in facts if fact)))
 
     def of(self, claim: Claim) -> str:
-        """Give the evidence of a statement as its kind asks for.
-
-        Parameters
-        ----------
-        claim : Claim
-            Any.
-
-        Returns
-        -------
-        str
-            What its sentence leaves out; of what is absent, only the sources: the limits stand in
-            the sentence, and the JSON and HTML reports hold the rest.
-        """
+        """Give the evidence of a statement: what its sentence leaves out."""
         match claim.kind:
             case "present" | "unknown":
                 facts = below_present(claim.evidence, claim.text)
                 return printable(f"{facts} {self.numbers(claim.evidence)}".strip())
-            case "absent":
+            case "absent":  # the limits stand in the sentence; JSON and HTML hold the rest
                 return self.numbers(claim.evidence)
             case "description" if not any(item.criterion for item in claim.evidence):
                 more = [item for item in claim.evidence if item.lead and _unsaid(item, claim.text)]
@@ -263,18 +238,7 @@ class Citations:
                 return self.facts(claim.evidence, claim.text)
 
     def numbers(self, evidence: Iterable[Evidence]) -> str:
-        """Give the numbers of the sources of a statement.
-
-        Parameters
-        ----------
-        evidence : iterable of Evidence
-            What the statement rests on.
-
-        Returns
-        -------
-        str
-            Such as ``[2][5]``.
-        """
+        """Give the numbers of the sources of a statement, such as ``[2][5]``."""
         sources = dict.fromkeys(item.source for item in evidence if item.source)
         numbers = (self.sources.setdefault(source, len(self.sources) + 1) for source in sources)
         return "".join(f"[{k}]" for k in numbers)

@@ -83,74 +83,23 @@ class LeadPlace:
     stop: int
 
     def x(self, t_s: float) -> float:
-        """Give the horizontal place of a time.
-
-        Parameters
-        ----------
-        t_s : float, s
-            Time in the record.
-
-        Returns
-        -------
-        float
-        """
+        """Give the horizontal place of a time."""
         return self.box[0] + (t_s - self.from_s) * self.per_s
 
     def y(self, mv: float) -> float:
-        """Give the vertical place of a voltage.
-
-        Parameters
-        ----------
-        mv : float, mV
-            As in the record.
-
-        Returns
-        -------
-        float
-        """
+        """Give the vertical place of a voltage."""
         return self.baseline_y - (mv - self.offset_mv) * self.per_mv
 
     def t_s(self, x: float) -> float:
-        """Give the time at a horizontal place.
-
-        Parameters
-        ----------
-        x : float
-            In the unit of the page.
-
-        Returns
-        -------
-        float, s
-        """
+        """Give the time at a horizontal place."""
         return self.from_s + (x - self.box[0]) / self.per_s
 
     def mv(self, y: float) -> float:
-        """Give the voltage at a vertical place.
-
-        Parameters
-        ----------
-        y : float
-            In the unit of the page.
-
-        Returns
-        -------
-        float, mV
-        """
+        """Give the voltage at a vertical place."""
         return self.offset_mv + (self.baseline_y - y) / self.per_mv
 
     def points(self, record: ECGRecord) -> npt.NDArray[np.float64]:
-        """Give the place of every sample drawn.
-
-        Parameters
-        ----------
-        record : ECGRecord
-            The record the page was planned for.
-
-        Returns
-        -------
-        np.ndarray, shape (stop - first, 2)
-            x and y; y is NaN where the sample is missing.
-        """
+        """Give the place of every sample drawn, [n, 2]; y is NaN where the sample is missing."""
         index = np.arange(self.first, self.stop)
         out = np.empty((len(index), 2))
         out[:, 0] = self.box[0] + (index / record.fs - self.from_s) * self.per_s
@@ -159,19 +108,7 @@ class LeadPlace:
         return out
 
     def scaled(self, factor: float, shift: float = 0.0) -> LeadPlace:
-        """Give the same place in another unit.
-
-        Parameters
-        ----------
-        factor : float
-            New units in an old one.
-        shift : float
-            Added to every coordinate afterwards.
-
-        Returns
-        -------
-        LeadPlace
-        """
+        """Give the same place in another unit: each coordinate times ``factor``, plus ``shift``."""
         x0, y0, x1, y1 = (v * factor + shift for v in self.box)
         return replace(
             self,
@@ -269,22 +206,7 @@ class PageLayout:
             )
 
     def place(self, record: ECGRecord) -> PagePlan:
-        """Lay a record out.
-
-        Parameters
-        ----------
-        record : ECGRecord
-            Any leads, any length.
-
-        Returns
-        -------
-        PagePlan
-
-        Raises
-        ------
-        ConfigError
-            If the page would begin after the record ends.
-        """
+        """Lay a record out, of any leads and any length beyond the page's beginning."""
         if self.from_s >= record.duration_s:
             raise ConfigError(
                 f"{record.source}: the page begins at {self.from_s:g} s but the record ends at "

@@ -85,32 +85,12 @@ class MarkPlace:
     ends: bool
 
     def shade(self, style: PaperStyle) -> Group:
-        """Give what lies under the tracing.
-
-        Parameters
-        ----------
-        style : PaperStyle
-            Colours.
-
-        Returns
-        -------
-        Group
-        """
+        """Give what lies under the tracing."""
         colour: str = getattr(style, self.mark.role)
         return self._group(Fill(box=self.box, colour=colour, opacity=0.17))
 
     def tag(self, style: PaperStyle) -> Group:
-        """Give what lies over it: ticks at onset and offset, and the number.
-
-        Parameters
-        ----------
-        style : PaperStyle
-            Colours.
-
-        Returns
-        -------
-        Group
-        """
+        """Give what lies over it: ticks at onset and offset, and the number."""
         colour: str = getattr(style, self.mark.role)
         x0, y0, x1, y1 = self.box
         items: list[Line | Fill | Text] = []

@@ -52,34 +52,14 @@ class Page:
     hidden: tuple[EvidenceMark, ...]
 
     def pixel(self, lead: str, t_s: float, mv: float) -> tuple[float, float] | None:
-        """Find where a sample lies.
-
-        Parameters
-        ----------
-        lead : str
-            Name of the lead.
-        t_s : float, s
-            Time in the record.
-        mv : float, mV
-            Voltage.
-
-        Returns
-        -------
-        tuple of float, or None
-            x and y in pixels in the first cell that shows this time; None if none does.
-        """
+        """Find x and y of a sample in the first cell that shows its time; None if none does."""
         for place in self.places:
             if place.lead == lead and place.recorded and place.from_s <= t_s <= place.to_s:
                 return place.x(t_s), place.y(mv)
         return None
 
     def to_png(self) -> bytes:
-        """Pack the page as a PNG file.
-
-        Returns
-        -------
-        bytes
-        """
+        """Pack the page as a PNG file."""
         return encode_png(self.image, self.dpi)
 
 
@@ -155,15 +135,7 @@ def page_scene(
 
     Parameters
     ----------
-    record : ECGRecord
-        As for `draw_page`.
-    layout : PageLayout
-        As for `draw_page`.
-    style : PaperStyle
-        As for `draw_page`.
-    marks : sequence of EvidenceMark
-        As for `draw_page`.
-    lead_notes : mapping of str to str
+    record, layout, style, marks, lead_notes
         As for `draw_page`.
 
     Returns
@@ -178,17 +150,8 @@ def page_scene(
     return compose(record, plan, style, shown, lead_notes), hidden
 
 
-def save_page(
-    record: ECGRecord,
-    path: str | Path,
-    *,
-    layout: PageLayout = STANDARD,
-    style: PaperStyle = PINK,
-    dpi: float = 200,
-    marks: Sequence[EvidenceMark] = (),
-    lead_notes: Mapping[str, str] = NO_NOTES,
-) -> None:
-    """Draw an ECG into a file.
+def save_page(record: ECGRecord, path: str | Path, *, dpi: float = 200) -> None:
+    """Draw an ECG on standard paper into a file.
 
     Parameters
     ----------
@@ -196,16 +159,8 @@ def save_page(
         As for `draw_page`.
     path : str or Path
         Its extension decides: ``.png``, ``.svg`` or ``.pdf``.
-    layout : PageLayout
-        As for `draw_page`.
-    style : PaperStyle
-        As for `draw_page`.
     dpi : float
         Resolution of a PNG.
-    marks : sequence of EvidenceMark
-        As for `draw_page`.
-    lead_notes : mapping of str to str
-        As for `draw_page`.
 
     Raises
     ------
@@ -213,7 +168,7 @@ def save_page(
         If the extension is another, or the file cannot be written.
     """
     target = Path(path)
-    scene, _ = page_scene(record, layout=layout, style=style, marks=marks, lead_notes=lead_notes)
+    scene, _ = page_scene(record)
     match target.suffix.lower():
         case ".png":
             data = encode_png(rasterise(scene, dpi), dpi)

@@ -103,12 +103,7 @@ class Scene:
     items: tuple[Item, ...]
 
     def flat(self) -> Iterator[Line | Fill | Text]:
-        """Give all that is seen, without the groups.
-
-        Yields
-        ------
-        Line, Fill or Text
-        """
+        """Give all that is seen, without the groups."""
         for item in self.items:
             if not isinstance(item, Group):
                 yield item

@@ -55,17 +55,7 @@ class EvidenceIndex:
     quiet: tuple[EvidenceMark, ...]
 
     def labels(self, evidence: Iterable[Evidence]) -> tuple[str, ...]:
-        """Give the numbers of some evidence, each once.
-
-        Parameters
-        ----------
-        evidence : iterable of Evidence
-            Of one statement.
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Give the numbers of some evidence, each once."""
         places = (place_of(item) for item in evidence)
         return tuple(dict.fromkeys(self.numbers[p] for p in places if p is not None))
 

@@ -31,19 +31,19 @@ def answer(found: Analysis, question: str, *, bundled: bool = False) -> str:
 @pytest.mark.parametrize(
     ("question", "start"),
     [
-        ("Which lead has the tallest R wave?", "R amplitude is largest in aVL: 0.59 mV."),
+        ("Which lead has the tallest R wave?", "R amplitude is largest in aVL: 0.60 mV."),
         ("Which lead has the deepest S wave?", "S amplitude is largest in V1: −0.94 mV."),
-        ("Where is the T wave most negative?", "T amplitude is lowest in aVL: 0.02 mV."),
+        ("Where is the T wave most negative?", "T amplitude is lowest in aVL: 0.01 mV."),
         ("Which lead has the most ST depression?", "ST at J is lowest in III: −0.07 mV."),
         ("In which lead is the ST elevation greatest?", "ST at J is largest in V2: 0.17 mV."),
-        ("List the leads with ST elevation", "Single leads with ST elevation: V4 0.11 mV."),
+        ("List the leads with ST elevation", "Single leads with ST elevation: V4 0.10 mV."),
         ("Which leads show Q waves?", "Single leads with pathological Q waves: V1, V2 −1.29 mV,"),
         ("Which leads show T wave inversion?", "No inverted T waves."),
         (
             "Is there ST depression?",
             "No. ST depression is absent. Single leads with ST depression, ",
         ),
-        ("What abnormalities are in the inferior leads?", "ST depression in III and aVF."),
+        ("What abnormalities are in the inferior leads?", "ST depression in III."),
         ("Is there anything in the anterior leads?", "Pathological Q waves in V2–V4."),
         ("J point elevation?", "ST at J in mV: I 0.03,"),
         ("S waves?", "S amplitude in mV: I 0.00,"),
@@ -62,7 +62,7 @@ def test_an_upright_t_wave_is_not_called_inverted(infarct: Analysis) -> None:
     """Its negative end of 0.09 mV, near enough to the limit for a text, made it inverted."""
     assert answer(infarct, "Is there T wave inversion in V2?").startswith("No inverted T waves in")
     told = answer(infarct, "Is there T wave inversion in V4?")
-    assert told.startswith("The T wave in V4 goes both ways: 0.21 mV and −0.13 mV."), told
+    assert told.startswith("The T wave in V4 goes both ways: 0.20 mV and −0.12 mV."), told
 
 
 def test_of_two_leads_each_is_answered(infarct: Analysis) -> None:

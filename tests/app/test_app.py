@@ -283,6 +283,15 @@ def test_a_table_that_does_not_state_its_rate_opens_the_fields_for_it(
     assert last["tables"] == gr.update(open=True)
 
 
+def test_an_hour_after_the_last_use_it_says_that_the_ecg_was_closed(tmp_path: Path) -> None:
+    page = Actions(url="http://127.0.0.1:1", examples={}, max_upload_mb=1)
+    (shown,) = page.answer(Session(), None, "Is it AF?")
+    (turn,) = shown["chat"]["turns"]
+    assert (turn["question"], "read it again" in turn["problem"]) == ("Is it AF?", True)
+    with pytest.raises(ConfigError, match="choose the files again"):
+        read_files([tmp_path / "gone.csv"], max_mb=1)
+
+
 def test_files_that_are_too_large_are_refused_before_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "large.dat"
     path.write_bytes(b"\0" * (2 << 20))

@@ -180,6 +180,9 @@ def test_the_keyboard_alone_zooms_and_chooses(page: sync.Page) -> None:
     assert width is not None
     assert wider is not None
     assert wider["width"] > 1.2 * width["width"]
+    page.set_viewport_size({"width": 1400, "height": 900})  # as when a phone's bars come
+    page.wait_for_timeout(200)
+    assert page.locator(".sheet canvas").bounding_box()["width"] == wider["width"]
     claim = page.locator(".reading button.claim").first
     claim.focus()
     page.keyboard.press("Enter")
@@ -221,10 +224,21 @@ def test_calipers_measure_time_and_voltage(page: sync.Page) -> None:
     assert "mV" in shown
 
 
-def test_a_phone_shows_it_without_scrolling_sideways(page: sync.Page) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
+def test_no_word_is_shown_by_the_key_of_a_missing_translation(page: sync.Page) -> None:
     _example(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 391
+    _documents(page)
+    words = page.evaluate(
+        "[...document.body.querySelectorAll('*')].flatMap((e) => [e.ariaLabel, e.title,"
+        " e.placeholder, e.children.length || e.tagName === 'SCRIPT' ? '' : e.textContent])"
+    )
+    assert [word for word in words if word and word.startswith("common.")] == []
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(page: sync.Page) -> None:
+    page.set_viewport_size({"width": 375, "height": 812})
+    _example(page)
+    _documents(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
     claim = page.locator(".reading button.claim", has_text="No AV block")
     claim.click()
     assert "PR interval" in page.locator(".findings li .evidence").inner_text()

@@ -61,6 +61,16 @@ def test_version():
     assert result.stdout == f"ecg_llm {ecg_llm.__version__}\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_fault(closed):
+    line = f'"{sys.executable}" -m ecg_llm.cli --version {closed}'
+    code = "import sys; from ecg_llm.cli.errors import write_in_any_encoding as w; w()"
+    code += "; print(sys.stdin.isatty(), sys.stdout.isatty(), file=sys.stderr)"
+    for command in (line, f'"{sys.executable}" -c "{code}" {closed}'):
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+        assert (done.returncode, "Error" in done.stderr) == (0, False)
+
+
 def test_schema_is_printed():
     result = run(app, ["schema"])
     assert json.loads(result.stdout) == report_schema()

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.cli.app import app
 from ecg_llm.cli.tables import show_table
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.quality import assess
 from ecg_llm.report import Report
+from tests.report_numbers import check_claims
 
 ROOT = Path(__file__).parents[2]
 run = CliRunner().invoke

@@ -59,3 +59,21 @@ def test_complete_block_is_not_denied_where_no_p_wave_was_found(make_case, bpm, 
     found = {finding.code: finding for finding in judge_av_block(case, None, False)}
     assert found["3AVB"].status == status
     assert found["2AVB"].status == found["1AVB"].status == "unknown"
+
+
+def test_p_waves_hidden_in_qrs_and_t_do_not_hide_a_complete_block(make_case):
+    """PP of one and of two cycles were no regular atria: three of ten simulated blocks missed."""
+    r_s = 0.9 + 1.55 * np.arange(6)
+    case = make_case({"heart_rate_bpm": 38.7}, r_s=r_s)
+    p_s = 0.3 + 0.73 * np.arange(13)
+    apart = (p_s[:, None] - r_s[None, :]).round(3)
+    hidden = ((apart > -0.06) & (apart < 0.4)).any(axis=1)  # in the QRS or in T
+    assert 2 <= hidden.sum() <= 6
+    shown = p_s[~hidden][:, None] + np.array([0.0, 0.05, 0.1])
+    seen = case.measurements.delineation
+    unlinked = np.full_like(seen.global_s[:, :3], np.nan)
+    times = np.concatenate([unlinked, seen.global_s[:, 3:]], axis=1)
+    moved = replace(seen, p_waves_s=shown, p_confidence=np.ones(len(shown)), global_s=times)
+    case = replace(case, measurements=replace(case.measurements, delineation=moved))
+    found = {finding.code: finding for finding in judge_av_block(case, None, False)}
+    assert found["3AVB"].status == "present"

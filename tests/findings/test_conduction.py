@@ -105,3 +105,14 @@ def test_without_r_in_the_inferior_leads_a_slight_left_axis_is_no_fascicular_blo
     leads = ANTERIOR | {"aVL": ANTERIOR["aVL"] | {"r_peak_ms": 45.0}}
     leads["III"] = leads["III"] | {"r_mv": None}
     assert statuses(make_case({"qrs_axis_deg": -35.0}, leads))["LAFB"] == "absent"
+
+
+@pytest.mark.parametrize(
+    ("qrs", "maybe_paced", "urgency"),
+    [(179.0, False, "abnormal"), (180.0, False, "urgent"), (180.0, True, "abnormal")],
+)
+def test_a_very_wide_qrs_of_neither_block_is_urgent(make_case, qrs, maybe_paced, urgency):
+    """A simulated sine wave of hyperkalaemia alerted in 6 of 19."""
+    case = make_case({"qrs_global_ms": qrs})
+    findings = judge_conduction(case, None, True, maybe_paced).findings
+    assert {f.urgency for f in findings if f.code == "IVCD" and f.status == "present"} == {urgency}

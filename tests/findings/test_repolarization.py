@@ -113,3 +113,48 @@ def test_depression_beneath_a_qrs_that_points_up_is_no_sgarbossa_sign(make_case,
 def test_a_gate_leaves_all_but_sgarbossa_open(make_case):
     findings = judge_repolarization(make_case(), "paced", None, None, False)
     assert {f.status for f in findings} == {"unknown"}
+
+
+def test_an_elevation_of_a_quarter_of_s_in_two_leads_is_a_sgarbossa_sign(make_case):
+    """In 22 left bundle branch blocks 0.4 mV more in V2 and V3 alerted in four."""
+
+    def case(*leads, s_mv=-1.6):
+        deep = {"qrs_area_mv_ms": -40.0, "qrs_max_mv": 0.3, "qrs_min_mv": s_mv, "st_j_mv": 0.45}
+        return make_case(leads=dict.fromkeys(leads, deep))
+
+    block = {"gate": "block", "left_block": True}
+    assert status(case("V2", "V3"), "sgarbossa", **block) == "present"
+    assert status(case("V2", "V3", s_mv=-2.0), "sgarbossa", **block) == "absent"
+    assert status(case("V2"), "sgarbossa", **block) == "absent"
+
+
+def test_st_that_rises_from_below_into_tall_t_waves_is_de_winters_pattern(make_case):
+    rising = {"st_j_mv": -0.15, "st_j60_mv": 0.0, "st_j80_mv": 0.05, "st_slope_mv_s": 2.0}
+    tall = rising | {"t_mv": 0.9, "t_pos_mv": 0.9}
+    assert "de_winter" in present(make_case(leads=dict.fromkeys(("V3", "V4"), tall)))
+    for less in ({"t_mv": 0.4}, {"st_j_mv": -0.08}, {"st_slope_mv_s": -0.5}):
+        assert "de_winter" not in present(make_case(leads=dict.fromkeys(("V3", "V4"), tall | less)))
+    mirror = raised(0.3, ("V1", "V2")) | dict.fromkeys(("V4", "V5"), tall)
+    assert "de_winter" not in present(make_case(leads=mirror))
+
+
+@pytest.mark.parametrize(("depth", "urgency"), [(-0.45, "abnormal"), (-0.5, "urgent")])
+def test_a_deep_t_inversion_in_v2_to_v4_is_urgent(make_case, depth, urgency):
+    inverted = {"t_mv": depth, "t_neg_mv": depth, "t_pos_mv": 0.0}
+    case = make_case(leads=dict.fromkeys(("V2", "V3"), inverted))
+    found = {f.code: f for f in judge_repolarization(case, None, False, None, False)}
+    assert found["ISCAS"].status == "present"
+    assert found["ISCAS"].urgency == urgency
+
+
+@pytest.mark.parametrize(
+    ("t_mv", "lateral", "expected"),
+    [(0.3, 0.0, "present"), (-0.2, 0.0, "absent"), (0.3, -0.06, "absent")],
+)
+def test_st_depression_of_v1_to_v3_alone_with_upright_t_is_injury(
+    make_case, t_mv, lateral, expected
+):
+    down = {"st_j_mv": -0.07, "st_j60_mv": -0.07, "st_j80_mv": -0.07, "t_mv": t_mv}
+    side = {"st_j_mv": lateral, "st_j60_mv": lateral, "st_j80_mv": lateral}
+    leads = dict.fromkeys(("V2", "V3"), down) | dict.fromkeys(("V5", "V6"), side)
+    assert status(make_case(leads=leads), "INJAS") == expected

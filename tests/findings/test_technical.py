@@ -77,3 +77,19 @@ def test_what_rests_on_exchanged_leads_is_in_doubt(make_case):
     found = doubt_exchanged((axis, chest, limb, rhythm, wide), quality)
     assert [f.code for f in found if f.doubt == EXCHANGED] == ["LAFB", "IMI"]
     assert doubt_exchanged(found[1:2], make_case().quality) == found[1:2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "leads", "status"),
+    [
+        ("row V1 inverted", ("V1",), "unknown"),
+        ("row III inverted", ("III",), "present"),
+        ("doubled row", ("V1", "V2"), "present"),
+    ],
+)
+def test_without_beats_only_laws_show_exchanged_rows(make_case, kind, leads, status):
+    """Beside torsades the electrodes were to be checked, as V1 went against its neighbours."""
+    suspicion = Suspicion(kind=kind, leads=leads, explanation="So it looks.", score=0.9)
+    case = make_case(suspicions=(suspicion,))
+    (found,) = judge_technical(case, "no organized beats")
+    assert found.status == status

@@ -294,7 +294,7 @@ def test_what_is_open_may_be_called_possible_and_no_more(found: Analysis) -> Non
 
 @pytest.mark.parametrize("text", ["I cannot be judged.", "I can't be answered from this."])
 def test_a_model_does_not_speak_of_itself(known: Known, text: str) -> None:
-    assert ground(text, known, complete=False, strict=False).text == ""
+    assert ground(text, known, complete=False).text == ""
 
 
 def test_a_denial_whose_reason_is_none_ships_without_it(found: Analysis) -> None:
@@ -347,3 +347,33 @@ def test_a_conclusion_names_each_finding_once(found: Analysis) -> None:
 def test_flutter_is_a_supraventricular_tachycardia(found: Analysis) -> None:
     known = with_findings(found, made("AFLT"), made("SVTAC", "absent"))
     assert ground("No SVT.", known, complete=False).text.startswith("Atrial flutter")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Long QT syndrome type 2 is present.",
+        "Long QT syndrome.",
+        "Prolonged QT interval of type 2.",
+    ],
+)
+def test_a_pattern_is_no_syndrome_and_of_no_type(found: Analysis, text: str) -> None:
+    """ "Long QT syndrome type 2 is present" shipped where QT was long."""
+    known = with_findings(found, made("LNGQT"), made("very_long_qt", "absent"))
+    told = ground(text, known, complete=False).text
+    assert told.startswith("Prolonged QT interval") and "2" not in told
+
+
+def test_every_second_beat_is_premature_only_in_a_bigeminy_that_is_sure(found: Analysis) -> None:
+    text = "Every second beat is a ventricular extrasystole."
+    known = with_findings(
+        found, made("PVC"), made("BIGU", "unknown", doubt="the encoder denies it")
+    )
+    assert ground(text, known, complete=False).text != text
+
+
+def test_that_no_rhythm_is_known_holds_where_none_is(found: Analysis) -> None:
+    text = "The basic rhythm could not be determined."
+    assert ground(text, known_of(found), complete=False).text == ""
+    known = with_findings(found, made("SR", "absent"), made("NORM", "absent"))
+    assert ground(text, known, complete=False).text == text

@@ -11,6 +11,8 @@ from ecg_llm.io import read_record
 
 FALSE = {
     "00177_hr": """
+        The T waves are inverted in V4.
+        Anteroseptal infarction of stage II.
         Anteroseptal infarction in evolution.
         Extensive anteroseptal infarction.
         Q waves in V2–V4 are a normal variant.
@@ -351,6 +353,16 @@ FALSE = {
         No interval change.
     """,
     "00001_hr": """
+        R exceeds S from V5 on.
+        R exceeds S from V3 on.
+        R exceeds S in V2.
+        R does not exceed S from V1 to V6.
+        Normal ECG, which rules out an infarction.
+        The ECG excludes ischaemia.
+        Hyperkalaemia is excluded.
+        Pericarditis has been ruled out.
+        The basic rhythm could not be determined.
+        The atrial rate does not equal the ventricular rate.
         A normal tracing for a marathon runner.
         Sinus rhythm at 64 bpm, reassuring.
         Sinus rhythm, which has been present for years.
@@ -407,6 +419,9 @@ FALSE = {
         A U wave is present.
     """,
     "00330_hr": """
+        The basic rhythm is sinus.
+        The underlying rhythm could not be determined.
+        The atrial rate equals the ventricular rate.
         Lone atrial fibrillation.
         Atrial fibrillation of recent onset.
         Valvular atrial fibrillation.
@@ -454,6 +469,8 @@ FALSE = {
         Complete heart block with AF.
     """,
     "00338_hr": """
+        Type A left bundle branch block.
+        QRS 118 ms wide.
         Painful left bundle branch block.
         Left bundle branch block, functional.
         LBBB of no clinical significance.
@@ -522,6 +539,8 @@ FALSE = {
 """A sentence a line: numbers, leads and units off, doubts, denials, changes, half-truths."""
 TRUE = {
     "00177_hr": """
+        R does not exceed S from V1 to V6.
+        The R wave does not exceed the S wave in any precordial lead.
         QTc by Bazett 411 ms, by Fridericia 381 ms.
         PR is 160 ms; it is below 200 ms.
         QRS duration is 96 ms.
@@ -567,13 +586,13 @@ TRUE = {
         No delta wave.
         No AV block.
         P duration 93 ms.
-        P axis 43°, T axis 53°.
+        P axis 42°, T axis 55°.
         Mean RR 636 ms.
         ST at J is 0.17 mV in V2.
         ST at J+60 in V2 0.24 mV.
         S in III is 0.75 mV.
         The S wave in lead III measures 7.5 mm.
-        R in aVL 0.59 mV.
+        R in aVL 0.60 mV.
         No pacemaker spikes.
         No pauses.
         Intervals: PR 160, QRS 96, QT 328, QTc 381 ms.
@@ -606,7 +625,7 @@ TRUE = {
         QRS below 110 ms.
         PR is not longer than 200 ms.
         PR does not exceed 200 ms.
-        R in I 0.45 mV, in aVL 0.59 mV.
+        R in I 0.45 mV, in aVL 0.60 mV.
         No pathological Q wave in II, III or aVF.
         The inferior leads show no Q waves.
         No Q waves in the lateral leads.
@@ -635,7 +654,7 @@ TRUE = {
         Neither right nor left atrial enlargement.
         No high-degree AV block.
         Lead III: S wave 0.75 mV.
-        R wave in aVL 5.9 mm.
+        R wave in aVL 6.0 mm.
         Deep Q waves in V2 and V3 (1.29 mV each).
         Sinus rhythm at ninety four per minute.
         LAFB with left axis deviation.
@@ -646,6 +665,13 @@ TRUE = {
         QRS axis minus forty-five degrees.
     """,
     "00001_hr": """
+        R exceeds S from V4 on.
+        The R wave overtakes the S wave in V4.
+        R is larger than S in V5 and V6.
+        The atrial rate equals the ventricular rate.
+        The atrial rate is the same as the ventricular rate.
+        The underlying rhythm is sinus.
+        Basic rhythm: sinus rhythm.
         Normal ECG.
         Normal sinus rhythm at 64 bpm.
         Normal axis.
@@ -668,6 +694,9 @@ TRUE = {
         No sign of hypertrophy, infarction or ischaemia.
     """,
     "00330_hr": """
+        R is 1.9 mV in V4.
+        The T wave in V3 is 0.75 mV tall.
+        The underlying rhythm is atrial fibrillation.
         Narrow-complex rhythm at 63 bpm.
         Atrial fibrillation with a ventricular rate of 63 bpm.
         Irregularly irregular rhythm without P waves.
@@ -683,6 +712,7 @@ TRUE = {
         The PR interval is not measurable because of atrial fibrillation.
     """,
     "00338_hr": """
+        QRS 158 ms wide.
         LBBB with a QRS of 158 ms.
         Broad QRS complexes, left bundle branch block.
         T wave inversion in I and aVL.

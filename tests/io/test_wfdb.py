@@ -10,6 +10,8 @@ import wfdb
 
 from ecg_llm.errors import RecordError
 from ecg_llm.io import find_records, read_record, read_ref
+from ecg_llm.io.wfdb_header import parse_header
+from ecg_llm.io.wfdb_samples import decode
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,22 @@ def _write_by_hand(folder, truth, fmt, gain):
         lines.append(f"rec.dat {fmt} {gain}/mV 10 0 {digital[0, k]} {total} 0 {lead}")
     (folder / "rec.hea").write_text("\n".join(lines) + "\n")
     return folder / "rec.hea"
+
+
+@pytest.mark.parametrize("fmt", ["8", "24", "212", "310", "311"])
+@pytest.mark.parametrize("n_frames", [7, 9])
+def test_bits_are_taken_apart_as_the_wfdb_package_does_it(tmp_path, fmt, n_frames):
+    per_frame = (1, 3, 1)
+    data = np.random.default_rng(int(fmt)).integers(0, 256, 5 + 200, dtype=np.uint8)
+    data[5 + 3 :: 4] &= 0x3F if fmt == "311" else 0xFF  # its two upper bits are not used
+    (tmp_path / "rec.dat").write_bytes(data.tobytes())
+    lines = [f"rec.dat {fmt}x{n}+5 200 12 0 {7 * n} 0 0 {n}" for n in per_frame]
+    (tmp_path / "rec.hea").write_text("\n".join([f"rec 3 500 {n_frames}", *lines]) + "\n")
+    wanted = wfdb.rdrecord(str(tmp_path / "rec"), physical=False, smooth_frames=False).e_d_signal
+    header = parse_header((tmp_path / "rec.hea").read_text(), "rec")
+    rows = decode(data.tobytes(), list(header.signals), n_frames, "rec")
+    for row, other in zip(rows, wanted, strict=True):
+        assert row.tolist() == other.tolist()
 
 
 def test_format_8_stores_differences(ecg, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -112,6 +113,30 @@ def test_broken_muse(ecg, old, new, said):
     assert old in text
     with pytest.raises(RecordError, match=said):
         read_bytes(text.replace(old, new).encode(), "a.xml")
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        ("<WaveFormData>AAAA</WaveFormData>", "3 bytes|1.5 samples"),
+        ("<LeadDataCRC32>²</LeadDataCRC32><WaveFormData>AAA=</WaveFormData>", "0.00 s long"),
+        (f"<LeadDataCRC32>{'9' * 5000}</LeadDataCRC32><WaveFormData>AAA=</WaveFormData>", "long"),
+    ],
+)
+def test_what_no_device_writes_into_muse_ends_in_no_traceback(lead, said):
+    text = (
+        "<RestingECG><Waveform><WaveformType>Rhythm</WaveformType><SampleBase>500</SampleBase>"
+        f"<LeadData><LeadID>II</LeadID>{lead}</LeadData></Waveform></RestingECG>"
+    )
+    with pytest.raises(RecordError, match=said):
+        read_bytes(text.encode(), "a.xml")
+
+
+def test_a_time_step_too_small_for_a_number(ecg):
+    text = ecg.aecg_text(ecg.known_ecg())
+    step = re.search(r"<increment [^>]*>", text)[0]
+    with pytest.raises(RecordError, match="positive value"):
+        read_bytes(text.replace(step, '<increment value="1e-323" unit="us"/>').encode(), "a.xml")
 
 
 def _bomb():

@@ -243,6 +243,22 @@ def test_the_time_in_which_no_lead_stands_still_can_be_read_by_itself(from_s, to
     assert (quality.from_s, quality.to_s) == ((to_s, 10.0) if from_s == 0 else (0.0, from_s))
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+@pytest.mark.parametrize(("from_s", "to_s"), [(1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("mode", ["constant", "edge"])
+def test_what_fills_up_a_block_is_left_off(seconds, from_s, to_s, mode):
+    """The step from zeros into the signal was a beat, in a quarter of PTB-XL's records."""
+    record = replace(sinus(), signal=sinus().signal + noise((12, 5000), size=0.005) + 0.2)
+    ends = (round(500 * seconds * from_s), round(500 * seconds * to_s))
+    padded = replace(record, signal=np.pad(record.signal, ((0, 0), ends), mode=mode))
+    quality, before = assess(padded), measure(record)
+    assert quality.verdict == "limit"
+    assert quality.from_s == pytest.approx(ends[0] / 500, abs=0.003)
+    assert quality.to_s == pytest.approx(10 + ends[0] / 500, abs=0.003)
+    r_s = [beat.r_s - ends[0] / 500 for beat in measure(padded).beats]
+    np.testing.assert_allclose(r_s, [beat.r_s for beat in before.beats], atol=0.002)
+
+
 @pytest.mark.parametrize(("from_s", "to_s"), [(0.0, 4.0), (5.5, 10.0)])
 def test_a_long_gap_at_an_end_is_left_off(from_s, to_s):
     """What was not recorded at an end made every lead unreadable."""
@@ -252,7 +268,8 @@ def test_a_long_gap_at_an_end_is_left_off(from_s, to_s):
 
 
 @pytest.mark.parametrize(
-    ("lead", "gain"), [("V1", 10), ("V3", 10), ("V6", 10), ("V3", 0.1), ("V4", 0.1), ("V5", 0.1)]
+    ("lead", "gain"),
+    [("V1", 10), ("V3", 10), ("V6", 10), ("V3", 0.1), ("V4", 0.1), ("V5", 0.1), ("V6", 0.1)],
 )
 def test_a_chest_lead_of_another_gain_is_left_out(lead, gain):
     """At ten times the gain of the others it went unnoticed, and at a tenth of it."""
@@ -304,3 +321,17 @@ def test_what_was_computed_from_a_flat_lead_is_not_read():
     assert set(quality.usable_leads) == set(recorded) - {"I"}
     assert measure(whole, quality).values["qrs_axis_deg"].value is None
     assert readable_part(whole).leads == recorded[1:]
+
+
+@pytest.mark.parametrize("rhythm", ["vt", "vf"])
+@pytest.mark.parametrize("flat", [None, "V6"])
+def test_a_ventricular_arrhythmia_is_read_whatever_experts_would_say(rhythm, flat):
+    """Of 20 simulated tachycardias 7 were refused: for wander that was theirs, or a flat lead."""
+    for seed in range(3):
+        record = sinus(rhythm=rhythm, seed=seed)
+        signal = record.signal + noise(record.signal.shape, size=0.01)
+        if flat:
+            signal[record.leads.index(flat)] = 0
+        quality = assess(with_signal(record, signal))
+        assert quality.acceptable, quality.reasons
+        assert (flat is None) or flat not in quality.usable_leads

@@ -29,9 +29,6 @@ class Paced:
             time.sleep(self.pause_s)
             yield word + " "
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float]:
-        return [-float(len(answer)) for answer in answers]
-
 
 def broken() -> Paced:
     """Cannot be loaded."""

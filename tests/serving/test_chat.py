@@ -297,6 +297,19 @@ def test_what_is_not_served_is_said(client: TestClient, wrong: dict) -> None:
     assert answer.json()["error"]["message"].startswith(("The ", "response_format"))
 
 
+def test_a_form_that_cannot_be_filled_is_refused_before_the_file_is_read(
+    client: TestClient,
+) -> None:
+    unfillable = {"name": "f", "schema": {"type": "string", "pattern": "x"}}
+    body = {
+        "model": "measured",
+        "messages": asked("QTc?", file_part(b"no ECG")),
+        "response_format": {"type": "json_schema", "json_schema": unfillable},
+    }
+    answer = client.post("/v1/chat/completions", json=body)
+    assert (answer.status_code, "JSON Schema" in answer.text) == (400, True)
+
+
 def test_another_model_is_not_found(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError):
         openai_client.chat.completions.create(

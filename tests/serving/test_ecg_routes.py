@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import wfdb
 from starlette.testclient import TestClient
 
 from ecg_llm.assistant import interpret
-from ecg_llm.claims.report_numbers import check_claims
 from ecg_llm.io import read_record
 from ecg_llm.report import Report
 from ecg_llm.serving.ecg_routes import ClassificationFields, ReportFields, TracingFields
 from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.settings import Settings
+from tests.report_numbers import check_claims
 from tests.serving.conftest import EXAMPLES, zipped
 
 
@@ -168,6 +170,36 @@ def test_a_task_is_given_what_it_needs(
 ) -> None:
     answer = send(client, "/v1/ecg/classifications", ecg, **fields)
     assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("fmt", ["212", "24"])
+def test_packed_samples_are_read_where_no_file_may_be_written(
+    client: TestClient, tmp_path: Path, fmt: str
+) -> None:
+    record = read_record(EXAMPLES / "00177_hr.hea")
+    wfdb.wrsamp(
+        "rec",
+        fs=500,
+        units=["mV"] * 12,
+        sig_name=list(record.leads),
+        p_signal=record.signal.T.astype(float),
+        fmt=[fmt] * 12,
+        write_dir=str(tmp_path),
+    )
+    files = [("file", (path.name, path.read_bytes())) for path in sorted(tmp_path.iterdir())]
+    answer = client.post("/v1/ecg/measurements", files=files)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "fields", [{"labels": "Margarethe,Margarethe"}, {"labels": "Margarethe", "head": "true"}]
+)
+def test_labels_of_a_client_are_not_repeated(
+    client: TestClient, ecg: bytes, fields: dict[str, str]
+) -> None:
+    answer = send(client, "/v1/ecg/classifications", ecg, task="words", **fields)
+    assert answer.status_code == 400
+    assert "Margarethe" not in answer.text and "statements are needed" in answer.text
 
 
 def test_a_tracing_can_be_drawn_from_its_numbers(client: TestClient, ecg: bytes) -> None:

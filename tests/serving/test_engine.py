@@ -58,7 +58,6 @@ def test_it_is_asked_from_many_threads(slow: EngineHost) -> None:
     with ThreadPoolExecutor(4) as pool:
         said = list(pool.map(lambda _: "".join(RemoteModel(slow, 60).stream(PROMPT)), range(4)))
     assert said == ["one two three four five six seven eight nine ten "] * 4
-    assert model.score(PROMPT, ["abc", "a"]) == [-3.0, -1.0]
     assert model.generate([PROMPT], max_new_tokens=2) == ["one two"]
     assert model.stages_ms["prefill"] > 0
 

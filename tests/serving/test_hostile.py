@@ -208,17 +208,39 @@ def test_a_full_queue_is_told_to_come_again(client: TestClient, ecg: bytes) -> N
     assert post(client, ecg).status_code == 200
 
 
-def test_a_server_that_stops_says_when_to_come_again(client: TestClient, ecg: bytes) -> None:
-    gate = client.app.state.server.gate
-    gate.draining = True
-    try:
-        answers = [client.get("/readyz"), post(client, ecg)]
-    finally:
-        gate.draining = False
-    for answer in answers:
-        assert answer.status_code == 503
-        assert int(answer.headers["retry-after"]) >= 1
-    assert client.get("/readyz").status_code == 200
+def test_a_server_that_cannot_serve_now_says_when_to_come_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.app.state.server.audit, "ping", lambda: False)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["audit"]) == (503, False)
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_reader_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without room for a process lost its readers for good."""
+    tried: list[Settings] = []
+
+    class Ready:
+        def __init__(self, settings: Settings) -> None:
+            tried.append(settings)
+            if len(tried) == 1:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        def wait_ready(self, seconds: float) -> bool:
+            return True
+
+        def kill(self) -> None:
+            pass
+
+    monkeypatch.setattr("ecg_llm.serving.workers._Worker", Ready)
+    pool = WorkerPool(Settings(workers=1))
+    pool.start()
+    end = time.monotonic() + 30
+    while not pool.ready and time.monotonic() < end:
+        time.sleep(0.05)
+    assert (pool.ready, len(tried)) == (1, 2)
+    pool.close()
 
 
 def test_nothing_is_served_that_cannot_be_logged(

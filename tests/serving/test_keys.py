@@ -69,6 +69,14 @@ def test_names_are_unique_and_plain(tmp_path: Path) -> None:
         revoke_key(path, "b")
 
 
+def test_a_key_that_allows_no_request_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "keys.jsonl"
+    add_key(path, "none")
+    path.write_text(path.read_text().replace("600", "0"))
+    with pytest.raises(ConfigError, match="line 1 is not a key"):
+        read_keys(path)
+
+
 def test_a_damaged_file_of_keys_is_named(tmp_path: Path) -> None:
     path = tmp_path / "keys.jsonl"
     path.write_text('{"name": "a"}\n')

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,7 @@ def test_page_images_are_digitised_by_the_reader_and_told_apart_by_what_they_sho
     assert ids_of(served.model, asked, [None, None]) == wanted
 
 
-def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, asked):
+def test_text_and_stream_are_those_of_the_transformers_engine(served, asked):
     prompts = list(asked.values())
     answers = served.model.generate(prompts, max_new_tokens=N_NEW)
     plain = served.plain.generate(prompts, max_new_tokens=N_NEW)
@@ -189,9 +190,6 @@ def test_text_stream_and_scores_are_those_of_the_transformers_engine(served, ask
     pieces = list(served.model.stream(asked["two"], max_new_tokens=N_NEW))
     assert "".join(pieces) == answers[list(asked).index("two")]
     assert len(pieces) > 1
-    words = ["Yes.", "No.", "72 bpm"]
-    scores = served.model.score(asked["one"], words)
-    assert scores == pytest.approx(served.plain.score(asked["one"], words), abs=1e-3)
 
 
 def test_numbers_are_read_from_the_prompt_as_the_transformers_engine_does(served):
@@ -265,7 +263,7 @@ def _runs(pid: str) -> bool:
         return False
 
 
-def test_a_killed_engine_says_so_and_comes_back(served, asked, wanted):
+def test_a_killed_engine_says_so(served, asked):
     from ecg_llm.serving.errors import UnavailableError
 
     engine = served.model.engine
@@ -288,7 +286,27 @@ def test_a_killed_engine_says_so_and_comes_back(served, asked, wanted):
     assert failures[0].status == 503 and failures[0].retry_after_s
     with pytest.raises(UnavailableError):
         served.model.generate([asked["one"]], max_new_tokens=4)
-    end = time.monotonic() + 600
-    while not engine.alive and time.monotonic() < end:
-        time.sleep(0.2)
-    assert engine_ids(served.model, [asked["two"]], [None]) == [wanted["two"]]
+    assert not served.model.alive
+
+
+def test_a_server_starts_another_engine_in_the_place_of_a_killed_one(served, asked):
+    from ecg_llm.serving.engine import EngineHost, RemoteModel
+    from ecg_llm.serving.vllm_textmodel import VllmModel
+
+    host = EngineHost(partial(VllmModel, served.folder, max_model_len=512))
+    host.start()
+    try:
+        assert host.wait(300), host.fault
+        said = RemoteModel(host, 60).generate([asked["one"]], max_new_tokens=4)
+        # Linux keeps children by the thread that started them.
+        tasks = Path(f"/proc/{host.pid}/task").glob("*/children")
+        for pid in [int(pid) for task in tasks for pid in task.read_text().split()]:
+            os.kill(pid, signal.SIGKILL)
+        end = time.monotonic() + 60
+        while host.state == "ready" and time.monotonic() < end:
+            time.sleep(0.1)
+        assert host.state != "ready"
+        assert host.wait(300) and host.restarts == 1
+        assert RemoteModel(host, 60).generate([asked["one"]], max_new_tokens=4) == said
+    finally:
+        host.close()
