@@ -39,6 +39,8 @@ _TURNS = (2, 1, 3)
 """Quarters by which a page whose names cannot be read is turned."""
 _FALLS = 0.03
 """Rows that fall by so much show that the page was not straightened."""
+_LIKE = 0.7
+"""Correlation of II with I + III below which something was misread."""
 _NAMED_IF_TURNED = 6
 """Lead names that must agree then, and more than do not."""
 _FILLS = 0.82
@@ -116,7 +118,7 @@ class PageReading:
         missing = [lead for lead in STANDARD_12 if lead not in self.leads]
         if missing:
             told.append(f"Not found on the page: {', '.join(missing)}.")
-        if self.agreement is not None and self.agreement < 0.7:
+        if self.agreement is not None and self.agreement < _LIKE:
             told.append(
                 "Lead II does not look like the sum of I and III; a tracing or a name may have "
                 "been misread."
@@ -143,12 +145,13 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
     RecordError
         If no ECG can be read from it; the message says what was missing.
     """
-    as_it_came, image = image, straightened(image)
+    upright = straightened(image)
     try:
-        return _straighter(as_it_came, _read(image, label), label)
+        return _straighter(image, _read(upright, label), label)
     except _UnnamedError as unnamed:
-        for quarters in _TURNS:
-            turned = np.ascontiguousarray(np.rot90(image, quarters))
+        as_it_came = [] if upright is image else [(0, image)]
+        for quarters, picture in (*as_it_came, *((k, upright) for k in _TURNS)):
+            turned = np.ascontiguousarray(np.rot90(picture, quarters))
             try:
                 reading = _read(turned, label)
             except RecordError:
@@ -159,14 +162,18 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
 
 
 def _straighter(image: Image, reading: PageReading, label: str) -> PageReading:
-    """Read the picture as it came if, straightened, its rows fall: other lines had misled."""
-    if abs(reading.fall) < _FALLS:
+    """Read the picture as it came, too, if straightened it reads badly: other lines had misled."""
+    if abs(reading.fall) < _FALLS and _agrees(reading) >= _LIKE:
         return reading
     try:
-        as_it_came = _read(image, label)
+        other = _read(image, label)
     except RecordError:
         return reading
-    return max(reading, as_it_came, key=lambda one: (one.paper.grid_seen, -abs(one.fall)))
+    return max(reading, other, key=lambda one: (one.paper.grid_seen, _agrees(one)))
+
+
+def _agrees(reading: PageReading) -> float:
+    return 1.0 if reading.agreement is None else reading.agreement
 
 
 class _UnnamedError(RecordError):

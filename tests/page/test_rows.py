@@ -80,6 +80,23 @@ def test_a_drawn_curve_is_read_back(scale, turn):
         assert np.nanmax(np.abs(read)) == pytest.approx(np.abs(truth).max(), rel=0.08)
 
 
+def test_a_circle_drawn_over_a_tracing_is_left():
+    """The mean of all ink in a column was taken: a pen's circle moved the tracing by a millivolt."""
+    import cv2
+
+    plain = _sight([(50.0, _beats(900)), (85.0, _beats(900))])
+    trace = (plain.trace * 255).astype(np.uint8)
+    cv2.ellipse(trace, (500, 195), (60, 28), 0, 0, 360, 255, 1, cv2.LINE_AA)
+    drawn = replace(plain, trace=(trace / 255).astype(np.float32))
+    paper = find_paper(plain)
+    assert paper is not None
+    for before, after in zip(follow_rows(plain, paper), follow_rows(drawn, paper), strict=True):
+        n = min(len(before.values), len(after.values))
+        off = np.abs(before.values[:n] - after.values[:n])
+        # Where the pen crosses the tracing, it cannot be told from a wave.
+        assert np.mean(off > 0.5) < 0.01
+
+
 def test_nothing_drawn_gives_no_paper():
     assert find_paper(_sight([])) is None
 
