@@ -305,8 +305,8 @@ class StabilityResult(Result):
     differences: tuple[Difference, ...]
 
     def render(self) -> str:
-        """Write the table, in Markdown: median, 95th percentile and worst of what moved."""
-        heads = [*VALUES.values(), VOLTAGE, "values known", "statuses", "alerts", "refusals"]
+        """Write the table, in Markdown: median, 95th percentile and worst, and counts for 100."""
+        heads = [*VALUES.values(), VOLTAGE, "known", "reports", "statuses", "alerts", "refusals"]
         lines = [
             f"{self.n} records of folds {', '.join(map(str, self.folds))}",
             "",
@@ -322,6 +322,7 @@ class StabilityResult(Result):
                 f"{100 * sum(len(what) for what in each) / len(rows):.0f}"
                 for each in (
                     [row.known for row in rows],
+                    [("changed",) * bool(row.states) for row in rows],
                     [tuple(row.states) for row in rows],
                     [row.alerts for row in rows],
                     [("refused",) * row.refused for row in rows],

@@ -90,8 +90,8 @@ def eval_stability(
 ) -> None:
     """Record, cut and store ECGs otherwise, and print by how much the report changes.
 
-    Values: median, 95th percentile and largest difference. Counts: for 100 records. --json lists
-    every change of every record.
+    Values: median, 95th percentile and largest difference. Counts: for 100 records; of reports,
+    those in which any finding has another status. --json lists every change of every record.
 
     \b
     ecgllm eval stability --data ptbxl/
