@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
 
 from ecg_llm.errors import RecordError
 from ecg_llm.leads import STANDARD_12
@@ -281,7 +282,7 @@ def _leads(
     stretch = _USUAL_S * speed / (usual * layout.n_columns)
     if ruled or abs(np.log(stretch)) > _NEARLY:
         stretch = 1.0
-    begin = float((edges - steps).mean())
+    begins = (edges - steps).mean() + (_lean(rows, layout) if ruled else np.zeros(len(rows)))
     pieces: list[tuple[str, bool, Floats, Floats]] = []
     for r, (row, names, strip) in enumerate(zip(rows, layout.cells, layout.strips, strict=True)):
         whole = strip or layout.n_columns == 1
@@ -290,7 +291,7 @@ def _leads(
             to = row.last_mm if whole else edges[r, c + 1] - gap
             places, values = row.between(edges[r, 0 if whole else c] + gap, to)
             if name and np.isfinite(values).sum() > 1:
-                at = places - begin if ruled else _evened(places, edges[r], steps)
+                at = places - begins[r] if ruled else _evened(places, edges[r], steps)
                 pieces.append((name, strip, stretch * at, values))
     longest = [at[-1] for _, strip, at, _ in pieces if strip or layout.n_columns == 1]
     total = max([*longest, stretch * steps[-1] if layout.n_columns > 1 else 0.0])
@@ -304,6 +305,28 @@ def _leads(
                 height = out - np.nanmedian(out)
                 leads[lead] = height / (-gain if name.startswith("-") else gain)
     return leads
+
+
+def _lean(rows: tuple[Row, ...], layout: Layout) -> Floats:
+    """Give by how many mm each row lies farther right than the ruling tells.
+
+    Paper whose ruling was printed beforehand may run askew: the rows' beginnings lean against its
+    lines then, and beats do likewise.
+    """
+    down = np.array([row.at_mm for row in rows])
+    lean: Floats = layout.slant * (down - down.mean())
+    first = min(row.first_mm for row in rows) - 5.0
+    grid = np.arange(first, max(row.last_mm for row in rows) + 5.0, 1 / SAMPLES_MM)
+
+    def likeness(shifts: Floats) -> float:
+        steep = []
+        for row, shift in zip(rows, shifts, strict=True):
+            places = row.first_mm - shift + np.arange(len(row.values)) / SAMPLES_MM
+            line = np.interp(grid, places, np.nan_to_num(row.values), left=0.0, right=0.0)
+            steep.append(np.minimum(gaussian_filter1d(np.abs(np.diff(line)), 3.0), 0.5))
+        return float(np.corrcoef(steep).mean())
+
+    return max(0 * lean, lean, key=likeness)
 
 
 def _evened(places: Floats, edges: Floats, steps: Floats) -> Floats:

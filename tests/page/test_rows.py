@@ -1,13 +1,15 @@
 """Tracings followed over perfect maps of pages whose truth is known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ecg_llm.page.net import PULSE, Sight
 from ecg_llm.page.paper import find_paper
-from ecg_llm.page.rows import SAMPLES_MM, follow_rows
+from ecg_llm.page.read import _lean
+from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
 from ecg_llm.page.ruling import held_by_ruling
 
 
@@ -138,3 +140,13 @@ def test_a_map_without_a_ruling_stays_as_it_is():
     sight = replace(sight, image=np.full_like(sight.image, 255))
     paper = find_paper(sight)
     assert paper is not None and held_by_ruling(paper, sight) is paper
+
+
+@pytest.mark.parametrize("askew", [0.0, -0.014])
+def test_rows_lean_where_their_beats_do(askew):
+    """Preprinted paper ran askew: beats of a photograph's fourth row came 50 ms too early."""
+    line = np.interp(np.arange(900 * 5) / 20, np.arange(900) / 4, _beats(900))
+    down = np.array([0.0, 35.0, 70.0, 105.0])
+    rows = tuple(Row(at, 0.0, askew * at, line) for at in down)
+    found = _lean(rows, SimpleNamespace(slant=-0.014))
+    assert found == pytest.approx(askew * (down - down.mean()))
