@@ -148,7 +148,8 @@ def read_page(image: Image, label: str = "<memory>") -> PageReading:
     """
     upright = straightened(image)
     try:
-        return _straighter(image, _read(upright, label), label)
+        reading = _read(upright, label)
+        return reading if upright is image else _straighter(image, reading, label)
     except _UnnamedError as unnamed:
         as_it_came = [] if upright is image else [(0, image)]
         for quarters, picture in (*as_it_came, *((k, upright) for k in _TURNS)):
