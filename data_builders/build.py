@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ Engine = Literal["local", "ray"]
 SHARD_ROWS = 256
 """Listed records of a shard: about 10 MB, and half a minute's work."""
 PROBLEMS = "problems.jsonl"
-CODE = ("", "io", "page", "quality", "findings", "claims", "render", "data_builders")
+CODE = ("", "io", "page", "quality", "findings", "claims", "qa", "render", "data_builders")
 """Packages whose code decides what is in a set; a build goes on only with the same."""
 Rows = list[dict[str, Any]]
 _SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
@@ -250,8 +250,7 @@ def build(
         "builder": BUILDER,
         "program": fingerprint(),
     }
-    manifest = _open(out, about, len(slices), overwrite)
-    problems = _kept_problems(out, manifest)
+    manifest, problems = _open(out, about, len(slices), overwrite)
     _write_problems(out, (), problems)
     n_kept = len(manifest.shards)
     n_listed = sum(map(len, slices.values())) + len(listing.problems)
@@ -440,14 +439,20 @@ def _task(
     return ShardTask(name, split, out, source, product, tuple(items), tuple(problems))
 
 
-def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> Manifest:
-    """Make the folder ready: new, resumed, or emptied of an earlier build."""
+def _open(
+    out: Path, about: dict[str, Any], n_shards: int, overwrite: bool
+) -> tuple[Manifest, dict[str, tuple[Problem, ...]]]:
+    """Make the folder ready: new, resumed, or emptied of an earlier build.
+
+    Gives what is whole, and what earlier runs left out of it.
+    """
     out.mkdir(parents=True, exist_ok=True)
     manifest = Manifest(build=json.loads(json.dumps(about)), n_shards=n_shards)
     there = (out / MANIFEST).is_file()
     if not there and any(path for path in out.iterdir() if not path.name.startswith(".")):
         raise ConfigError(f"{out}: it holds other files; give a new or empty folder as --out.")
     remove_parts(out)
+    left_out: dict[str, tuple[Problem, ...]] = {}
     if there and not overwrite:
         before = load_manifest(out)
         if before.build != manifest.build:
@@ -455,19 +460,23 @@ def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> M
                 f"{out}: it holds a different build ({_difference(before.build, manifest.build)}); "
                 "choose another --out, or --overwrite to build anew."
             )
-        whole = {
-            name: shard
-            for name, shard in before.shards.items()
-            if (out / name).is_file() and sha256_of(out / name) == shard.sha256
-        }
-        manifest.shards.update(whole)
+        told = _told_problems(out)
+        for name, shard in before.shards.items():
+            path, problems = out / name, told.get(name, ())
+            # A power cut may have kept the shard and lost the lines on what it lacks.
+            if (
+                len(problems) == shard.n_problems
+                and path.is_file()
+                and sha256_of(path) == shard.sha256
+            ):
+                manifest.shards[name], left_out[name] = shard, tuple(problems)
     for path in out.iterdir():
         if _SHARD_NAME.fullmatch(path.name) and path.name not in manifest.shards:
             path.unlink()
     for name in () if manifest.complete else ("card.json", "README.md"):
         (out / name).unlink(missing_ok=True)
     manifest.save(out)
-    return manifest
+    return manifest, left_out
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> str:
@@ -490,24 +499,18 @@ def _short(value: Any) -> str:
     return f"{text[:12]}…" if digest else text
 
 
-def _kept_problems(out: Path, manifest: Manifest) -> dict[str, tuple[Problem, ...]]:
-    """Give what earlier runs left out of the shards that are kept."""
-    kept: dict[str, list[Problem]] = {name: [] for name in manifest.shards}
+def _told_problems(out: Path) -> dict[str, list[Problem]]:
+    """Give what earlier runs left out, by shard."""
+    told: dict[str, list[Problem]] = defaultdict(list)
     path = out / PROBLEMS
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    # Only "\n" ends a line: the name of a record may hold what else Unicode calls a line's end.
+    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
         try:
-            document = json.loads(line)
-        except ValueError:
+            shard, *problem = map(json.loads(line).get, ("shard", "record", "kind", "reason"))
+        except (ValueError, AttributeError):
             continue  # a line that was being written when the run was stopped
-        if document.get("shard") in kept:
-            problem = Problem(*(document[key] for key in ("record", "kind", "reason")))
-            kept[document["shard"]].append(problem)
-    for name, found in kept.items():
-        if len(found) != manifest.shards[name].n_problems:
-            raise ConfigError(
-                f"{path}: it was changed since it was written; build anew with --overwrite."
-            )
-    return {name: tuple(found) for name, found in kept.items()}
+        told[shard].append(Problem(*problem))
+    return told
 
 
 def _write_problems(

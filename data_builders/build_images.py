@@ -6,7 +6,6 @@ import bisect
 import functools
 import hashlib
 import importlib.metadata
-import json
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 import ecg_llm
+from ecg_llm.data_builders.card import load_card
 from ecg_llm.data_builders.image_rows import image_columns
 from ecg_llm.data_builders.listing import (
     Entry,
     FoundRecords,
     Item,
     ItemError,
+    Light,
     Listing,
     Split,
     split_of,
@@ -132,15 +133,19 @@ class BuiltSet:
         return load_finished(self.folder, "records")
 
     @functools.cached_property
+    def names(self) -> list[str]:
+        """Its shards, in their order."""
+        return sorted(self.manifest.shards)
+
+    @functools.cached_property
     def ends(self) -> list[int]:
-        """Rows up to the end of each shard, by name."""
-        shards = self.manifest.shards
-        return list(accumulate(shards[name].n_rows for name in sorted(shards)))
+        """Rows up to the end of each shard."""
+        return list(accumulate(self.manifest.shards[name].n_rows for name in self.names))
 
     def identity(self) -> dict[str, Any]:
         """Give a digest of the shards."""
         digest = hashlib.sha256()
-        for name in sorted(self.manifest.shards):
+        for name in self.names:
             digest.update(f"{name}\0{self.manifest.shards[name].sha256}\n".encode())
         return {"records": digest.hexdigest()}
 
@@ -151,7 +156,7 @@ class BuiltSet:
     def item(self, row: int) -> Item:
         """Give a record, in the split of its patient."""
         k = bisect.bisect_right(self.ends, row)
-        name = sorted(self.manifest.shards)[k]
+        name = self.names[k]
         inner = row - (self.ends[k - 1] if k else 0)
         split = cast(Split, self.manifest.shards[name].split)
         record = read_row(self.folder / name, inner, ("record",))["record"]
@@ -190,7 +195,7 @@ class BuiltSet:
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Light):
     """Pages of the records of a folder, some of them photographed.
 
     Attributes
@@ -243,8 +248,7 @@ class Images:
     @property
     def citation(self) -> str:
         """What to cite: the source of the records."""
-        card = self.folder / "card.json"
-        told = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+        told = load_card(self.folder) if isinstance(self.origin, BuiltSet) else {}
         return str(told.get("citation") or "the source of the records.")
 
     def identity(self) -> dict[str, Any]:

@@ -201,12 +201,39 @@ def _command(build: dict[str, Any]) -> str:
     if build["source"] != "synthetic":
         words.append("DIR")
     words.append("--out OUT")
-    words += [f"--{name} {build[name]:g}" for name in options if name in build]
+    words += options_of(build, options)
     if "licence" in build:
         words.append(f"--licence {shlex.quote(build['licence'])}")
     if build.get("limit") is not None:
         words.append(f"--limit {build['limit']}")
     return " ".join(words)
+
+
+def options_of(build: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """Write options as they are typed, every digit of them.
+
+    Parameters
+    ----------
+    build : dict
+        Of a manifest.
+    names : iterable of str
+        Of the options that have a figure.
+
+    Returns
+    -------
+    list of str
+        Without those that were not given.
+
+    Examples
+    --------
+    >>> options_of({"n": 1234567, "fs": 500.0, "rare": 0.25}, ("n", "fs", "rare", "seed"))
+    ['--n 1234567', '--fs 500', '--rare 0.25']
+    """
+    told = {name: build[name] for name in names if build.get(name) is not None}
+    return [
+        f"--{name.replace('_', '-')} {int(value) if value == int(value) else value}"
+        for name, value in told.items()
+    ]
 
 
 def _readme(card: dict[str, Any]) -> str:
@@ -292,7 +319,7 @@ def table_lines(header: tuple[str, ...], rows: Any) -> list[str]:
     list of str
         Nothing if there are no rows.
     """
-    body = [tuple(str(cell) for cell in row) for row in rows]
+    body = [tuple(str(cell).replace("|", "\\|") for cell in row) for row in rows]
     if not body:
         return []
     ruler = "|".join("---" if k == 0 else "---:" for k in range(len(header)))

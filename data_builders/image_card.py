@@ -8,7 +8,13 @@ from typing import Any
 
 from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
-from ecg_llm.data_builders.card import head_lines, save_card, shard_counts, table_lines
+from ecg_llm.data_builders.card import (
+    head_lines,
+    options_of,
+    save_card,
+    shard_counts,
+    table_lines,
+)
 from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
 from ecg_llm.data_builders.listing import SPLITS, Source
 from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards
@@ -101,13 +107,7 @@ def count_images(out: Path) -> dict[str, Any]:
 def _command(manifest: Manifest) -> str:
     """Write the command without what changes no byte."""
     options = ("n", "per_record", "photographed", "seed", "size")
-    words = ["ecgllm build images SRC --out OUT"]
-    words += [
-        f"--{name.replace('_', '-')} {manifest.build[name]:g}"
-        for name in options
-        if manifest.build.get(name) is not None
-    ]
-    return " ".join(words)
+    return " ".join(["ecgllm build images SRC --out OUT", *options_of(manifest.build, options)])
 
 
 def _readme(card: dict[str, Any]) -> str:
@@ -118,8 +118,8 @@ def _readme(card: dict[str, Any]) -> str:
         "# Images of ECG pages with the place of every lead, sample and grid line",
         "",
         f"Made by {card['builder']} with `{card['command']}`. The tracings are those of the "
-        "records; names, dates and places printed on the pages are made up, and so are notes and "
-        f"stamps. Cite: {card['citation']}",
+        "records, and so are age, sex and measured values where they are printed; names, dates and "
+        f"places are made up, and so are notes and stamps. Cite: {card['citation']}",
         "",
         f"{counts['listed']} records listed = {counts['written']} shown + {counts['left_out']} "
         f"left out; {counts['rows']} images. `problems.jsonl` names each record left out, with "

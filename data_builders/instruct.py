@@ -386,9 +386,10 @@ def _partners(rows: Sequence[dict[str, Any]], seed: int) -> dict[int, tuple[int,
             by_patient[row["patient"]].append(k)
     out: dict[int, tuple[int, str]] = {}
     for places in by_patient.values():
-        dated = sorted(places, key=lambda k: (rows[k]["recorded_at"] or "", rows[k]["record"]))
+        dated = [k for k in places if rows[k]["recorded_at"]]
+        dated.sort(key=lambda k: (rows[k]["recorded_at"], rows[k]["record"]))
         for one, other in pairwise(dated):
-            if (rows[one]["recorded_at"] or "") < (rows[other]["recorded_at"] or ""):
+            if rows[one]["recorded_at"] < rows[other]["recorded_at"]:
                 out[other] = (one, "same patient")
     for k, row in enumerate(rows):
         several = len(by_patient.get(row["patient"], ())) > 1

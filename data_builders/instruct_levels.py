@@ -315,11 +315,12 @@ def stated(case: ECGCase) -> list[tuple[str, bool]]:
     Returns
     -------
     list of (code, whether denied)
-        From the source's codes; if it has none, from its English report.
+        From the source's codes; if it has none, from its English report. What the source thinks
+        likely or possible is no statement.
     """
-    codes = [canonical_code(code) for code, _ in case.labels]
-    if codes:
-        return [(code, False) for code in dict.fromkeys(codes) if code in STATEMENTS]
+    if case.labels:  # of rhythm and form the likelihood is 0 for unknown
+        sure = [canonical_code(code) for code, likely in case.labels if likely in (None, 0, 100)]
+        return [(code, False) for code in dict.fromkeys(sure) if code in STATEMENTS]
     if not case.report or case.language != "en":
         return []
     found = {

@@ -463,10 +463,9 @@ def _noise(teller: Teller) -> Draft | None:
             "[How is the signal quality|Which leads are too noisy to read]?",
         ),
     )
-    found = dict.fromkeys(term for terms in noisy.values() for term in terms)
-    return draft(
-        "query", "noise", question, point.text, points=[point], answer=list(found) or ["none"]
-    )
+    found = list(dict.fromkeys(term for terms in noisy.values() for term in terms))
+    answer = found if noisy else ["none"]  # what ails a lead may have no term in ECG-QA
+    return draft("query", "noise", question, point.text, points=[point], answer=answer)
 
 
 def _infarction_stage(teller: Teller) -> Draft | None:

@@ -395,8 +395,8 @@ class Teller:
         unusable = self.case.facts.unusable
         if not unusable:
             text = self.pick(
-                "The [tracing|recording] [can be interpreted|is of good technical quality]; "
-                "all [12 leads|leads] [can be read|are usable]",
+                "The [tracing|recording] [can be interpreted|is of good technical quality]; all "
+                f"[{len(self.case.facts.leads)} leads|leads] [can be read|are usable]",
                 "Technical quality: all leads [usable|readable]",
                 "[Good|Sufficient] technical quality, no lead left out",
                 "All leads can be read",

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -33,7 +33,7 @@ class Problem:
     record : str
         Its name, or the row that should have given one.
     kind : str
-        ``row``, ``duplicate``, ``label``, ``file``, ``crash`` or ``internal``.
+        ``row``, ``duplicate``, ``label``, ``file``, ``text``, ``crash`` or ``internal``.
     reason : str
         What was found, in plain words.
     """
@@ -208,11 +208,25 @@ def read_below(folder: Path, file: str) -> ECGRecord:
     try:
         return read_record(folder / inner_name(file, "the record list"))
     except RecordError as error:
-        raise ItemError("file", str(error).replace(f"{folder}{os.sep}", "")) from None
+        raise _unreadable(error, folder) from None
+
+
+def _unreadable(error: RecordError, folder: Path) -> ItemError:
+    """Tell what is wrong with a file without telling where the folder of the source lies."""
+    reason = str(error).replace(f"{folder}{os.sep}", "")
+    return ItemError("file", reason.replace(str(folder), "the folder of the source"))
+
+
+class Light:
+    """A dataclass that goes to the workers without what it looked up: each shard would carry it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the fields alone."""
+        return {of.name: getattr(self, of.name) for of in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class FoundRecords:
+class FoundRecords(Light):
     """Records of any format below a folder, or in a zip archive."""
 
     folder: Path
@@ -256,7 +270,7 @@ class FoundRecords:
         try:
             record = read_ref(ref)
         except RecordError as error:
-            raise ItemError("file", str(error).replace(f"{self.folder}{os.sep}", "")) from None
+            raise _unreadable(error, self.folder) from None
         file = ref.path.name if self.folder.is_file() else str(ref.path.relative_to(self.folder))
         return record, f"{file}/{ref.member}" if ref.member else file
 

@@ -22,7 +22,7 @@ from ecg_llm.data_builders.listing import (
     split_of,
 )
 from ecg_llm.data_builders.tables import Table, read_table, sha256_of
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.io import RecordRef, as_written
 from ecg_llm.io.patient import parse_age, parse_sex
 from ecg_llm.scp import CODES
@@ -119,7 +119,11 @@ class OwnRecords(FoundRecords):
         find = as_written(list(places))
         known: dict[int, dict[str, str]] = {}
         for row in range(len(table)):
-            cells = table.row(row)
+            try:
+                cells = table.row(row)
+            except RecordError as error:
+                problems.append(Problem(f"{TABLE} record {row + 1}", "row", str(error)))
+                continue
             named = cells["record"]
             place = places.get(find(named) or "")
             if place is None:

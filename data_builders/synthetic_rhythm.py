@@ -228,7 +228,7 @@ def _paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Cour
     period, now = 60.0 / plan.bpm, _start(rng, 60.0 / plan.bpm)
     end = plan.seconds + MARGIN_S
     if chambers == "V":  # the atria go their own way
-        interval = _sinus_intervals(RhythmPlan(bpm=plan.escape_bpm + 30), rng, 0.0)
+        interval = _sinus_intervals(replace(plan, bpm=plan.escape_bpm + 30), rng, 0.0)
         at = _start(rng, period)
         while at < end:
             course.atria.append(AtrialEvent(at, conducted=False))

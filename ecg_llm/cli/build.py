@@ -30,13 +30,16 @@ EngineChoice = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(help="Records made at once; by default one a core.", min=1)
+    int | None, typer.Option(help="Processes, each making a shard; by default one a core.", min=1)
 ]
 Limit = Annotated[
     int | None, typer.Option(help="Only the first so many records of the list.", min=1)
 ]
 OverwriteSet = Annotated[
-    bool, typer.Option("--overwrite", help="Remove a different build that is there.")
+    bool,
+    typer.Option(
+        "--overwrite", help="Remove what was built there, finished shards too, and begin anew."
+    ),
 ]
 
 
@@ -230,8 +233,8 @@ def build_images(
     """Print ECGs as clinics do, photograph some, and keep the place of every lead and sample.
 
     Layouts, speeds, gains, papers, texts, cameras and scanners vary at stated shares. Names, dates
-    and places on the pages are made up; measured values are printed only if SRC is a built set,
-    which has them.
+    and places on the pages are made up, age and sex are those of the record; measured values are
+    printed only if SRC is a built set, which has them.
 
     \b
     ecgllm build images sets/ptbxl --out sets/pages --per-record 2
