@@ -139,18 +139,17 @@ def fine_tune(
     from ecg_llm.training.recipe import load_recipe
 
     recipe = load_recipe("supervised", steps=steps, start=start)
-    labelled = np.isin(records.fold, recipe.data.folds) & records.calibrated
+    n_labelled = int((np.isin(records.fold, recipe.data.folds) & records.calibrated).sum())
     rows = []
     for done, share in enumerate(shares, start=1):
-        few = 0 if share >= 1 else max(10, round(share * int(labelled.sum())))
+        few = 0 if share >= 1 else min(max(10, round(share * n_labelled)), n_labelled)
         shown = replace(recipe.data, few=few, shares={"ptbxl": 1.0})
         loop = replace(recipe.loop, judge_every=steps)
         logs = train_stage(
             replace(recipe, data=shown, loop=loop), records, out / f"share-{share:g}"
         )
         figures = {name: value for name, value in logs.items() if "AUC" in name}
-        n_labels = few or int(labelled.sum())
-        rows.append(FineTuned(share=share, n_labels=n_labels, figures=figures))
+        rows.append(FineTuned(share=share, n_labels=few or n_labelled, figures=figures))
         if progress:
             progress(done, len(shares))
     return FineTuneResult(start=start or "fresh weights", steps=steps, rows=tuple(rows))

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import MIN_POSITIVE, calibration, task_aucs
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
+from ecg_llm.ptbxl import VALIDATION_FOLD
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.store import check_blind, load_encoder, load_tensors
@@ -97,15 +99,23 @@ def train_head(
     Raises
     ------
     ConfigError
-        If the encoder for the join has seen the join's folds.
+        If the encoder for the join has seen the join's folds, or the encoder has seen fold 9, which
+        judges; or there are no records to learn from.
     """
     chosen = recipe or HeadRecipe()
     judge_by = blind or encoder
     check_blind(judge_by, chosen.join_folds)
+    check_blind(encoder, (VALIDATION_FOLD,))
     real = (pack.labels >= 0).all(axis=1) & (pack.fold > 0)
     train = np.flatnonzero(real & (pack.fold < 9))
     join = np.isin(pack.fold, chosen.join_folds)
     fitted, others = np.flatnonzero(real & join), np.flatnonzero(real & ~join & (pack.fold < 9))
+    if not len(fitted) or not len(others):
+        raise ConfigError(
+            f"{len(fitted)} packed records of PTB-XL's folds "
+            f"{', '.join(map(str, chosen.join_folds))} and {len(others)} of its other folds up to "
+            "8 have all statements; the head learns from both."
+        )
     progress("committee without the folds of the join")
     part = fit_committee(features[others], pack.labels[others], chosen)
     empty = _without_join(part, judge_by)

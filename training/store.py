@@ -175,7 +175,14 @@ def check_blind(folder: Path, folds: Sequence[int]) -> None:
         If it has, or its card does not tell.
     """
     place: Path | None = folder
+    been: set[Path] = set()
     while place is not None:
+        if place.resolve() in been:
+            raise ConfigError(
+                f"{place}: by its card this encoder began with itself, so that nobody can say "
+                "which folds it has seen."
+            )
+        been.add(place.resolve())
         try:
             recipe = json.loads((place / f"{NAME}.json").read_text(encoding="utf-8"))["recipe"]
             learnt, start = set(recipe["data"]["folds"]), str(recipe["start"])
