@@ -229,7 +229,7 @@ LEFT_OPEN = 0.3
 
 
 def doubted(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
-    """Let an encoder disagree, as in use: it denies findings and adds some, seen by people or not."""
+    """Let an encoder disagree, as in use: it denies findings and adds some, seen or not."""
     findings = dict(facts.findings)
     for code, found in facts.findings.items():
         if found.status == "present" and rng.random() < DOUBTED:
