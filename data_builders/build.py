@@ -307,14 +307,8 @@ def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
 
     Parameters
     ----------
-    task : ShardTask
-        What to make.
     isolated : bool
         Make each row in a process that may die without harm.
-
-    Returns
-    -------
-    ShardResult
 
     Raises
     ------
@@ -345,17 +339,7 @@ def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
 
 
 def build_shard_isolated(task: ShardTask) -> ShardResult:
-    """Make a shard of which a record killed its worker: only that record is left out.
-
-    Parameters
-    ----------
-    task : ShardTask
-        What to make.
-
-    Returns
-    -------
-    ShardResult
-    """
+    """Make a shard of which a record killed its worker: only that record is left out."""
     return build_shard(task, isolated=True)
 
 

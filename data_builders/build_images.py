@@ -103,15 +103,6 @@ class RecordFolder(FoundRecords):
     def read(self, item: Item) -> PageEntry:
         """Read a record.
 
-        Parameters
-        ----------
-        item : Item
-            From `item`.
-
-        Returns
-        -------
-        PageEntry
-
         Raises
         ------
         ItemError
@@ -164,15 +155,6 @@ class BuiltSet:
 
     def read(self, item: Item) -> PageEntry:
         """Read a record.
-
-        Parameters
-        ----------
-        item : Item
-            From `item`.
-
-        Returns
-        -------
-        PageEntry
 
         Raises
         ------
@@ -271,10 +253,6 @@ class Images(Light):
     def listing(self) -> Listing:
         """List the records to be shown.
 
-        Returns
-        -------
-        Listing
-
         Raises
         ------
         ConfigError
@@ -305,18 +283,6 @@ class Images(Light):
 
 def image_rows(source: Images, item: Item) -> list[dict[str, Any]]:
     """Make the images of one record.
-
-    Parameters
-    ----------
-    source : Images
-        With the options.
-    item : Item
-        The record.
-
-    Returns
-    -------
-    list of dict
-        One row an image.
 
     Raises
     ------
@@ -361,20 +327,6 @@ def image_rows(source: Images, item: Item) -> list[dict[str, Any]]:
 def page_seed(seed: int, record: str, page: int) -> int:
     """Give the seed of one image, whatever else is in the set.
 
-    Parameters
-    ----------
-    seed : int
-        Of the set.
-    record : str
-        Name of the record.
-    page : int
-        Which of its images.
-
-    Returns
-    -------
-    int
-        63 bits.
-
     Examples
     --------
     >>> page_seed(0, "a", 0) == page_seed(0, "a", 1)
@@ -386,15 +338,6 @@ def page_seed(seed: int, record: str, page: int) -> int:
 
 def records_a_shard(per_record: int) -> int:
     """Give how many records fill a shard.
-
-    Parameters
-    ----------
-    per_record : int
-        Images of each.
-
-    Returns
-    -------
-    int
 
     Examples
     --------

@@ -88,15 +88,6 @@ class Synthetic:
     def read(self, item: Item) -> Entry:
         """Simulate one record.
 
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        Entry
-
         Raises
         ------
         ItemError
@@ -126,11 +117,6 @@ class Synthetic:
 
 def truth_json(truth: Truth) -> str:
     """Write what is true of a simulated record.
-
-    Parameters
-    ----------
-    truth : Truth
-        From the simulator.
 
     Returns
     -------

@@ -28,21 +28,7 @@ def write_card(
     problems: dict[str, int],
     remarks: dict[str, int],
 ) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set, complete.
-    source : Source
-        Where the records come from.
-    n_listed : int
-        Records of the list.
-    problems : dict of str to int
-        Records left out, by kind.
-    remarks : dict of str to int
-        What else was noticed.
-    """
+    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them."""
     manifest = load_manifest(out)
     card = {
         "kind": manifest.build["kind"],
@@ -59,22 +45,7 @@ def write_card(
 
 
 def shard_counts(manifest: Manifest, n_listed: int, problems: dict[str, int]) -> dict[str, Any]:
-    """Count what became of the records of the list.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Of the finished set.
-    n_listed : int
-        Records of the list.
-    problems : dict of str to int
-        Records left out, by kind.
-
-    Returns
-    -------
-    dict
-        ``listed`` is ``written`` plus ``left_out``.
-    """
+    """Count what became of the records of the list."""
     shards = manifest.shards.values()
     return {
         "listed": n_listed,
@@ -87,17 +58,7 @@ def shard_counts(manifest: Manifest, n_listed: int, problems: dict[str, int]) ->
 
 
 def save_card(out: Path, card: dict[str, Any], readme: str) -> None:
-    """Write ``README.md`` and then ``card.json``.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    card : dict
-        For programs.
-    readme : str
-        For people.
-    """
+    """Write ``README.md`` and then ``card.json``."""
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
     write_whole(out / README, readme.encode())
     write_whole(out / CARD, text.encode())
@@ -105,15 +66,6 @@ def save_card(out: Path, card: dict[str, Any], readme: str) -> None:
 
 def load_card(out: Path) -> dict[str, Any]:
     """Read the card of a built set.
-
-    Parameters
-    ----------
-    out : Path
-        Its folder.
-
-    Returns
-    -------
-    dict
 
     Raises
     ------
@@ -133,18 +85,7 @@ def load_card(out: Path) -> dict[str, Any]:
 
 
 def count_rows(out: Path) -> dict[str, Any]:
-    """Count splits, patients, labels, findings and quality over all shards.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-
-    Returns
-    -------
-    dict
-        Parts of the card.
-    """
+    """Count splits, patients, labels, findings and quality over all shards."""
     patients: dict[str, set[str]] = defaultdict(set)
     nameless: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
@@ -212,18 +153,6 @@ def _command(build: dict[str, Any]) -> str:
 def options_of(build: dict[str, Any], names: Iterable[str]) -> list[str]:
     """Write options as they are typed, every digit of them.
 
-    Parameters
-    ----------
-    build : dict
-        Of a manifest.
-    names : iterable of str
-        Of the options that have a figure.
-
-    Returns
-    -------
-    list of str
-        Without those that were not given.
-
     Examples
     --------
     >>> options_of({"n": 1234567, "fs": 500.0, "rare": 0.25}, ("n", "fs", "rare", "seed"))
@@ -288,11 +217,6 @@ def _readme(card: dict[str, Any]) -> str:
 def head_lines(splits: Iterable[str]) -> list[str]:
     """Write what tells `datasets` which files are which split.
 
-    Parameters
-    ----------
-    splits : iterable of str
-        Those that the set has.
-
     Returns
     -------
     list of str
@@ -305,20 +229,7 @@ def head_lines(splits: Iterable[str]) -> list[str]:
 
 
 def table_lines(header: tuple[str, ...], rows: Any) -> list[str]:
-    """Write a table in Markdown.
-
-    Parameters
-    ----------
-    header : tuple of str
-        Names of the columns.
-    rows : iterable of iterable
-        The cells.
-
-    Returns
-    -------
-    list of str
-        Nothing if there are no rows.
-    """
+    """Write a table in Markdown."""
     body = [tuple(str(cell).replace("|", "\\|") for cell in row) for row in rows]
     if not body:
         return []

@@ -47,13 +47,7 @@ def write_image_card(
     problems: dict[str, int],
     remarks: dict[str, int],
 ) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
-
-    Parameters
-    ----------
-    out, source, n_listed, problems, remarks
-        As of `ecg_llm.data_builders.card.write_card`.
-    """
+    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them."""
     manifest = load_manifest(out)
     card = {
         "kind": "images",
@@ -69,18 +63,7 @@ def write_image_card(
 
 
 def count_images(out: Path) -> dict[str, Any]:
-    """Count splits, kinds, layouts and papers over all shards.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-
-    Returns
-    -------
-    dict
-        Parts of the card.
-    """
+    """Count splits, kinds, layouts and papers over all shards."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
     images: Counter[str] = Counter()
     records: dict[str, set[str]] = {split: set() for split in SPLITS}

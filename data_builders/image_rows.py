@@ -96,16 +96,8 @@ def packed_image(
 
     Parameters
     ----------
-    example : PageExample
-        The image.
-    settings : PageSettings
-        Encoding of a clean page.
     photo : PhotoSettings, optional
         A photograph is packed as JPEG of its quality.
-
-    Returns
-    -------
-    bytes
     """
     if photo is not None:
         return encode_image(example.image, "jpeg", photo.quality)
@@ -116,15 +108,6 @@ def image_columns(
     example: PageExample, settings: PageSettings, photo: PhotoSettings | None
 ) -> dict[str, Any]:
     """Give the columns that tell what an image shows and where.
-
-    Parameters
-    ----------
-    example : PageExample
-        Image and geometry.
-    settings : PageSettings
-        How the page was printed.
-    photo : PhotoSettings, optional
-        How it was photographed.
 
     Returns
     -------

@@ -84,10 +84,6 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
 def instruct_schema() -> pa.Schema:
     """Give the schema of a set of conversations.
 
-    Returns
-    -------
-    pyarrow.Schema
-
     Examples
     --------
     >>> instruct_schema().names[:3]
@@ -123,15 +119,6 @@ class Instruct:
         cls, folder: Path, *, seed: int = 0, rewriter: RewriterConfig | None = None
     ) -> Instruct:
         """Look at the records, so that yes and no can be asked equally often.
-
-        Parameters
-        ----------
-        folder, seed, rewriter
-            As in `Instruct`.
-
-        Returns
-        -------
-        Instruct
 
         Raises
         ------
@@ -189,16 +176,6 @@ class Instruct:
 
     def rows(self, item: Item) -> list[dict[str, Any]]:
         """Make the conversations on one record.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        list of dict
-            At least one.
 
         Raises
         ------

@@ -31,13 +31,7 @@ def write_instruct_card(
     problems: dict[str, int],
     remarks: dict[str, int],
 ) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
-
-    Parameters
-    ----------
-    out, source, n_listed, problems, remarks
-        As of `ecg_llm.data_builders.card.write_card`.
-    """
+    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them."""
     manifest = load_manifest(out)
     build = manifest.build
     command = "ecgllm build instruct SHARDS --out OUT"
@@ -58,18 +52,7 @@ def write_instruct_card(
 
 
 def count_conversations(out: Path) -> dict[str, Any]:
-    """Count kinds, splits, answers, forms and lengths over all shards.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-
-    Returns
-    -------
-    dict
-        Parts of the card.
-    """
+    """Count kinds, splits, answers, forms and lengths over all shards."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     patients: dict[str, set[str]] = defaultdict(set)
     records: dict[str, set[str]] = defaultdict(set)
@@ -142,17 +125,7 @@ def _sample(out: Path, counts: Mapping[str, int]) -> dict[str, list[str]]:
 
 
 def assistant_texts(messages: list[dict[str, Any]]) -> list[str]:
-    """Give the assistant's turns.
-
-    Parameters
-    ----------
-    messages : list of dict
-        Of a row.
-
-    Returns
-    -------
-    list of str
-    """
+    """Give the assistant's turns."""
     return [
         part["text"]
         for message in messages
@@ -187,15 +160,6 @@ def _diversity(read: list[str]) -> dict[str, float]:
 
 def skeleton(sentence: str) -> str:
     """Blank what differs from record to record: numbers, leads, findings.
-
-    Parameters
-    ----------
-    sentence : str
-        Any.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

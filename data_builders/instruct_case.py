@@ -125,17 +125,7 @@ class ECGCase:
 
 
 def case_of(row: Mapping[str, Any]) -> ECGCase:
-    """Read a row of a record set.
-
-    Parameters
-    ----------
-    row : mapping
-        With `COLUMNS`.
-
-    Returns
-    -------
-    ECGCase
-    """
+    """Read a row of a record set."""
     facts = facts_of_json(facts_json(row))
     present = {code for code, found in facts.findings.items() if found.status == "present"}
     taken = dict(facts.values)
@@ -171,18 +161,7 @@ _OF_FINDING = ("code", "label", "section", "urgency", "status", "reason")
 
 
 def facts_json(row: Mapping[str, Any]) -> str:
-    """Write what texts on a record are held against.
-
-    Parameters
-    ----------
-    row : mapping
-        Of a record set.
-
-    Returns
-    -------
-    str
-        JSON that `facts_of_json` reads.
-    """
+    """Write what texts on a record are held against."""
     measured = json.loads(row["measurements"]) if row["measurements"] else {}
     quality = json.loads(row["quality"])
     document = {
@@ -213,17 +192,7 @@ def facts_json(row: Mapping[str, Any]) -> str:
 
 
 def facts_of_json(text: str) -> Facts:
-    """Read what texts on a record are held against.
-
-    Parameters
-    ----------
-    text : str
-        From `facts_json`.
-
-    Returns
-    -------
-    Facts
-    """
+    """Read what texts on a record are held against."""
     document = json.loads(text)
     leads = {lead: {"summary": values} for lead, values in document["leads"].items()}
     return Facts.from_json(

@@ -25,13 +25,6 @@ def comparisons(first: ECGCase, second: ECGCase, rng: Random) -> tuple[list[Draf
     ----------
     first, second : ECGCase
         The earlier and the later one, neither refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many were dropped.
     """
     made = [
         _features(first, second, rng),

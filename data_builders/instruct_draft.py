@@ -82,25 +82,7 @@ def draft(
     answer: Sequence[str] = (),
     chain: Sequence[dict[str, Any]] = (),
 ) -> Draft:
-    """Make a conversation; what its points state is what it uses.
-
-    Parameters
-    ----------
-    kind, form
-        As in `Draft`.
-    *turns : str
-        User and assistant by turns.
-    points : sequence of Point
-        Sentences of the answers.
-    facts : sequence of str
-        Used besides them.
-    answer, chain
-        As in `Draft`.
-
-    Returns
-    -------
-    Draft
-    """
+    """Make a conversation; what its points state is what it uses."""
     used = dict.fromkeys((*(point.code for point in points), *facts))
     return Draft(
         kind=kind,
@@ -119,8 +101,6 @@ def link(step: str, point: Point) -> dict[str, Any]:
     ----------
     step : str
         One of `STEPS`.
-    point : Point
-        The sentence that states it.
 
     Returns
     -------
@@ -147,16 +127,5 @@ def link(step: str, point: Point) -> dict[str, Any]:
 
 
 def chain_json(chain: Sequence[dict[str, Any]]) -> str | None:
-    """Write the steps as JSON.
-
-    Parameters
-    ----------
-    chain : sequence of dict
-        As `link` writes them.
-
-    Returns
-    -------
-    str or None
-        None if there are none.
-    """
+    """Write the steps as JSON."""
     return json.dumps(list(chain), ensure_ascii=False, separators=(",", ":")) if chain else None

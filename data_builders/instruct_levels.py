@@ -80,13 +80,6 @@ _MEANING = {
 def explanations(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
     """Explain a record to one or two kinds of readers.
 
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
     Returns
     -------
     tuple of (list of Draft, int)
@@ -221,13 +214,6 @@ def _patient(teller: Teller) -> Draft | None:
 def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, int], int]:
     """Hold the source's own report against what was measured, statement by statement.
 
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
     Returns
     -------
     tuple of (Draft or None, dict, int)
@@ -306,11 +292,6 @@ def _beside(teller: Teller, code: str, denied: bool, fits: bool, point: Point) -
 
 def stated(case: ECGCase) -> list[tuple[str, bool]]:
     """List what the source states, and whether it denies it.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
 
     Returns
     -------

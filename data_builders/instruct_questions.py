@@ -51,10 +51,6 @@ def verify_questions(case: ECGCase, rng: Random, counts: Counts) -> tuple[list[D
 
     Parameters
     ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
     counts : mapping
         How frequent each code is in the set.
 
@@ -205,13 +201,6 @@ _KINDS_OF = (
 def choose_questions(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
     """Ask which of two statements holds: one, both or none.
 
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
     Returns
     -------
     tuple of (list of Draft, int)
@@ -273,13 +262,6 @@ def _one(teller: Teller, code: str) -> Point | None:
 
 def query_questions(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
     """Ask what there is: symptoms, leads, axis, beats, noise, values.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
 
     Returns
     -------

@@ -58,18 +58,12 @@ def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list
 
     Parameters
     ----------
-    teller : Teller
-        Of the record.
     step : str
         One of `STEPS` but the last.
     denials : int
         How many groups of absent findings to deny.
     facts : bool
         Name the measured facts of what is denied.
-
-    Returns
-    -------
-    list of Point
     """
     case, rng = teller.case, teller.voice.rng
     said: list[Point | None] = [teller.quality()] if step == STEPS[0] else []
@@ -102,17 +96,7 @@ def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list
 
 
 def conclusion(teller: Teller) -> Point:
-    """Name the present findings, the most urgent first.
-
-    Parameters
-    ----------
-    teller : Teller
-        Of the record.
-
-    Returns
-    -------
-    Point
-    """
+    """Name the present findings, the most urgent first."""
     case = teller.case
     notable = [f for f in case.notable() if f.urgency != "normal"]
     rhythm = [f for f in case.notable() if f.section == "rhythm" and f.urgency == "normal"]
@@ -178,13 +162,6 @@ _HEADS = {
 def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
     """Write a full report.
 
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
     Returns
     -------
     tuple of (Draft or None, int)
@@ -209,21 +186,7 @@ def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
 
 
 def asked(rng: Random, forms: Sequence[str], **fields: str) -> str:
-    """Draw a question of a user, who may write it carelessly.
-
-    Parameters
-    ----------
-    rng : random.Random
-        Of the draw.
-    forms : sequence of str
-        To draw from, with names in braces.
-    **fields : str
-        What stands for the names.
-
-    Returns
-    -------
-    str
-    """
+    """Draw a question of a user, who may write it carelessly."""
     text = capital(articled(draw(rng, *forms, **fields)))
     return text.lower().rstrip("?. ") if rng.random() < 0.08 and not fields else text
 
@@ -257,13 +220,6 @@ _ASK_STEPS = (
 
 def reasoning(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
     """Read a record step by step, each decision with criterion, lead, wave and value.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
 
     Returns
     -------

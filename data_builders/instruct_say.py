@@ -434,11 +434,6 @@ _SINUS = ("SR", "STACH", "SBRAD", "SARRH")
 def widened(case: ECGCase) -> bool:
     """Tell whether a QRS that is not wide lead by lead is wider over all leads.
 
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-
     Returns
     -------
     bool
@@ -456,15 +451,6 @@ NORMAL_QRS_MS = 115.0
 def articled(text: str) -> str:
     """Put ``an`` where a vowel is heard.
 
-    Parameters
-    ----------
-    text : str
-        With ``a`` everywhere.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> articled("a axis, a uncorrected QT, a ST-T shape, a QRS")
@@ -475,17 +461,7 @@ def articled(text: str) -> str:
 
 
 def fulfils(item: Evidence) -> bool | None:
-    """Tell whether a fact fulfils its rule; None where the rule is not a plain limit.
-
-    Parameters
-    ----------
-    item : Evidence
-        Of a finding.
-
-    Returns
-    -------
-    bool or None
-    """
+    """Tell whether a fact fulfils its rule; None where the rule is not a plain limit."""
     return None if (room := _room(item)) is None else room >= 0
 
 
@@ -505,11 +481,6 @@ def _room(item: Evidence) -> float | None:
 
 def failing(finding: Finding) -> list[Evidence]:
     """Choose the fact that came nearest to its rule and yet does not fulfil it.
-
-    Parameters
-    ----------
-    finding : Finding
-        An absent one.
 
     Returns
     -------
@@ -543,19 +514,7 @@ def _can_be_said(item: Evidence) -> bool:
 
 
 def telling(finding: Finding | None, count: int) -> list[Evidence]:
-    """Choose facts that a sentence can name: numbers that fulfil a plain limit.
-
-    Parameters
-    ----------
-    finding : Finding or None
-        With its evidence.
-    count : int
-        At most so many.
-
-    Returns
-    -------
-    list of Evidence
-    """
+    """Choose facts that a sentence can name: numbers that fulfil a plain limit."""
     if finding is None or not count:
         return []
     usual = [item for item in _sayable(finding) if fulfils(item)]
@@ -574,15 +533,5 @@ _UNSAID = ("atrial waves between", "rate of the P waves", "repetition")
 
 
 def joined(points: Iterable[Point | None]) -> list[Point]:
-    """Keep the points that could be said.
-
-    Parameters
-    ----------
-    points : iterable of Point or None
-        As said.
-
-    Returns
-    -------
-    list of Point
-    """
+    """Keep the points that could be said."""
     return [point for point in points if point is not None]

@@ -34,13 +34,6 @@ _ASK_WHY = (
 def follow_up(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
     """Hold a conversation whose later questions rest on what was said before.
 
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
     Returns
     -------
     tuple of (Draft or None, int)
@@ -179,20 +172,7 @@ _CANNOT = {
 
 
 def declined(case: ECGCase, rng: Random) -> tuple[Draft, int]:
-    """Decline a question that no ECG answers, saying why and what the ECG does show.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft, int)
-        How many sentences were left unsaid.
-    """
+    """Decline a question that no ECG answers, saying why and what the ECG does show."""
     teller = Teller(case, Voice.random(rng, "prose"))
     topic = rng.choice(sorted(_CANNOT))
     questions, reasons = _CANNOT[topic]
@@ -224,19 +204,7 @@ _ASK_ANY = (
 
 
 def refused(case: ECGCase, rng: Random) -> Draft:
-    """Refuse to read a tracing of too poor quality.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    Draft
-    """
+    """Refuse to read a tracing of too poor quality."""
     teller = Teller(case, Voice.random(rng, "prose"))
     turns = [asked(rng, _ASK_ANY), teller.refusal()]
     if rng.random() < 0.4:
@@ -270,13 +238,6 @@ _PRESSED = {
 
 def pressure(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
     """Keep to what was measured although the user wants something else.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
 
     Returns
     -------
@@ -334,13 +295,6 @@ _HIDDEN = (
 
 def injection(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
     """Answer the question and not an instruction that came inside a file.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
 
     Returns
     -------

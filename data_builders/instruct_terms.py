@@ -50,8 +50,6 @@ def place(case: ECGCase, name: str) -> str | None:
 
     Parameters
     ----------
-    case : ECGCase
-        The record.
     name : str
         A name of `NORMAL_RANGE`.
 
@@ -72,17 +70,5 @@ def place(case: ECGCase, name: str) -> str | None:
 
 
 def asked_of(case: ECGCase, terms: dict[str, str]) -> list[str]:
-    """List the terms whose statement is present.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-    terms : dict of str to str
-        Statement codes by term.
-
-    Returns
-    -------
-    list of str
-    """
+    """List the terms whose statement is present."""
     return [term for term, code in terms.items() if case.holds(code) == "present"]

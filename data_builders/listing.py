@@ -187,14 +187,8 @@ def read_below(folder: Path, file: str) -> ECGRecord:
 
     Parameters
     ----------
-    folder : Path
-        Of the data set.
     file : str
         Header, relative to it; it must not lead out of it.
-
-    Returns
-    -------
-    ECGRecord
 
     Raises
     ------
@@ -254,12 +248,6 @@ class FoundRecords(Light):
         ref : RecordRef
             One of ``refs``.
 
-        Returns
-        -------
-        record : ECGRecord
-        file : str
-            Path below the folder.
-
         Raises
         ------
         ItemError
@@ -277,11 +265,6 @@ class FoundRecords(Light):
 
 def split_of(key: str) -> Split:
     """Assign a patient to a split by a digest of the name: a tenth each to val and test.
-
-    Parameters
-    ----------
-    key : str
-        Data set and pseudonym.
 
     Returns
     -------

@@ -119,11 +119,6 @@ class MIMICIVECG:
     def read(self, item: Item) -> Entry:
         """Read one record.
 
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
         Returns
         -------
         Entry
@@ -159,11 +154,6 @@ class MIMICIVECG:
 def join_reports(row: Mapping[str, str]) -> str | None:
     """Join the lines of the machine's report in their order.
 
-    Parameters
-    ----------
-    row : mapping of str to str
-        ``report_0`` to ``report_17``.
-
     Returns
     -------
     str or None
@@ -180,11 +170,6 @@ def join_reports(row: Mapping[str, str]) -> str | None:
 
 def machine_values(row: Mapping[str, str]) -> dict[str, Any]:
     """Read what the electrocardiograph measured.
-
-    Parameters
-    ----------
-    row : mapping of str to str
-        Cells of ``machine_measurements.csv``.
 
     Returns
     -------

@@ -138,15 +138,6 @@ class OwnRecords(FoundRecords):
     def read(self, item: Item) -> Entry:
         """Read one record.
 
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        Entry
-
         Raises
         ------
         ItemError

@@ -185,15 +185,6 @@ def _cell(
 def label_at(plan: PagePlan, place: LeadPlace, settings: PageSettings) -> tuple[float, float]:
     """Give where the name of a lead begins.
 
-    Parameters
-    ----------
-    plan : PagePlan
-        Of the page.
-    place : LeadPlace
-        The lead's cell.
-    settings : PageSettings
-        How the page is printed.
-
     Returns
     -------
     tuple of float, mm

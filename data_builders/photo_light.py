@@ -30,8 +30,6 @@ def illumination(warp: Warp, flat: Points, shape: tuple[int, int]) -> Map:
 
     Parameters
     ----------
-    warp : Warp
-        With the settings.
     flat : np.ndarray, shape (n, 2), px
         What the lattice shows of the page, from `Warp.lattice`.
     shape : tuple of int
@@ -65,8 +63,6 @@ def moire(warp: Warp, dense: Map) -> Map:
 
     Parameters
     ----------
-    warp : Warp
-        With the settings.
     dense : np.ndarray, shape (height, width, 2), px
         What each pixel shows of the page.
 
@@ -92,8 +88,6 @@ def background(settings: PhotoSettings, size: tuple[int, int]) -> Image:
 
     Parameters
     ----------
-    settings : PhotoSettings
-        Which kind, and the seed.
     size : tuple of int, px
         Width and height.
 
@@ -144,8 +138,6 @@ def blurred(image: Image, settings: PhotoSettings) -> Image:
     ----------
     image : np.ndarray, shape (height, width, 3), uint8
         Sharp.
-    settings : PhotoSettings
-        How much.
 
     Returns
     -------
@@ -174,8 +166,6 @@ def noisy(image: Image, settings: PhotoSettings) -> Image:
     ----------
     image : np.ndarray, shape (height, width, 3), uint8
         Without.
-    settings : PhotoSettings
-        How much, and the seed.
 
     Returns
     -------
@@ -200,8 +190,6 @@ def toned(image: Image, settings: PhotoSettings) -> Image:
     ----------
     image : np.ndarray, shape (height, width, 3), uint8
         Linear.
-    settings : PhotoSettings
-        Gamma and haze.
 
     Returns
     -------

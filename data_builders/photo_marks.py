@@ -25,8 +25,6 @@ def mark_page(image: Image, settings: PhotoSettings) -> Image:
     ----------
     image : np.ndarray, shape (height, width, 3), uint8
         The page; it stays as it is.
-    settings : PhotoSettings
-        What to do, and the seed.
 
     Returns
     -------

@@ -117,8 +117,6 @@ def develop(page: Image, warp: Warp) -> Image:
     ----------
     page : np.ndarray, shape (height, width, 3), uint8
         The page with all that is on it.
-    warp : Warp
-        Where its points go, and the settings.
 
     Returns
     -------
@@ -161,14 +159,6 @@ def encode_image(image: Image, encoding: str, quality: int, dpi: float | None = 
         Red, green, blue.
     encoding : {"png", "jpeg", "webp"}
         How.
-    quality : int
-        Of JPEG and WebP, 1 to 100.
-    dpi : float, optional
-        Written to a PNG.
-
-    Returns
-    -------
-    bytes
 
     Raises
     ------
@@ -191,11 +181,6 @@ def encode_image(image: Image, encoding: str, quality: int, dpi: float | None = 
 
 def decode_image(data: bytes) -> Image:
     """Unpack an image.
-
-    Parameters
-    ----------
-    data : bytes
-        PNG, JPEG or WebP.
 
     Returns
     -------

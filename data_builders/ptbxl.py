@@ -123,15 +123,6 @@ class PTBXL:
     def read(self, item: Item) -> Entry:
         """Read one record.
 
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        Entry
-
         Raises
         ------
         ItemError
@@ -171,8 +162,6 @@ def parse_scp_codes(cell: str, vocabulary: dict[str, str]) -> tuple[tuple[str, f
     ----------
     cell : str
         A Python dictionary of codes to likelihoods, as PTB-XL writes it.
-    vocabulary : dict of str to str
-        The codes that may occur.
 
     Returns
     -------

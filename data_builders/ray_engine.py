@@ -23,15 +23,8 @@ def run_ray(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[Shar
 
     Parameters
     ----------
-    tasks : iterable of ShardTask
-        Taken only as they are needed.
     workers : int, optional
         Shards made at once; by default one a core of the cluster.
-
-    Yields
-    ------
-    ShardResult
-        In the order of the tasks.
 
     Notes
     -----

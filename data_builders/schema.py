@@ -85,11 +85,6 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
 def record_schema() -> pa.Schema:
     """Give the schema of a built set of records.
 
-    Returns
-    -------
-    pyarrow.Schema
-        Each field carries its meaning as metadata.
-
     Examples
     --------
     >>> record_schema().field("fs").metadata[b"meaning"]

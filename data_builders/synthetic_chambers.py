@@ -72,16 +72,10 @@ def pointed(heart: Heart, axis_deg: float, with_t: float = 0.0) -> Heart:
 
     Parameters
     ----------
-    heart : Heart
-        Before.
     axis_deg : float, deg
         To reach.
     with_t : float
         How much of the turn T makes too.
-
-    Returns
-    -------
-    Heart
     """
     fields = lead_fields(heart.geometry)
     # The areas in I and aVF are a constant, a cosine and a sine of the turn: three turns tell them.
@@ -223,12 +217,7 @@ def _right_axis(heart: Heart, rng: Rng, amount: Amount) -> Heart:
 
 
 def entries() -> dict[str, Entry]:
-    """List the conditions of P and QRS, in the order in which they are applied.
-
-    Returns
-    -------
-    dict of str to Entry
-    """
+    """List the conditions of P and QRS, in the order in which they are applied."""
     return {
         "left_axis": Entry(_left_axis, ("left_axis_deviation",), "axis in deg"),
         "right_axis": Entry(_right_axis, ("right_axis_deviation",), "axis in deg"),

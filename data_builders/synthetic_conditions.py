@@ -92,17 +92,8 @@ def apply(
 
     Parameters
     ----------
-    heart : Heart
-        Healthy.
     conditions : tuple of Condition
         Keys of `CATALOGUE`.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    heart : Heart
-    labels : tuple of str
     """
     labels: list[str] = []
     order = list(CATALOGUE)

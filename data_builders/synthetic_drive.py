@@ -17,14 +17,10 @@ def fibrillatory_waves(n: int, fs: float, fields: Array, rng: np.random.Generato
 
     Parameters
     ----------
-    n : int
-        Samples.
     fs : float, Hz
         Sampling rate.
     fields : np.ndarray, shape (n_sites, 8, 3)
         Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
 
     Returns
     -------
@@ -51,16 +47,12 @@ def flutter_waves(n: int, fs: float, bpm: float, fields: Array, rng: np.random.G
 
     Parameters
     ----------
-    n : int
-        Samples.
     fs : float, Hz
         Sampling rate.
     bpm : float, /min
         Flutter rate.
     fields : np.ndarray, shape (n_sites, 8, 3)
         Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
 
     Returns
     -------
@@ -84,14 +76,10 @@ def ventricular_fibrillation(n: int, fs: float, fields: Array, rng: np.random.Ge
 
     Parameters
     ----------
-    n : int
-        Samples.
     fs : float, Hz
         Sampling rate.
     fields : np.ndarray, shape (n_sites, 8, 3)
         Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
 
     Returns
     -------
@@ -125,12 +113,8 @@ def add_spikes(
         Changed in place.
     fs : float, Hz
         Sampling rate.
-    spikes : list of (float, str)
-        Time and chamber.
     fields : np.ndarray, shape (n_sites, 8, 3)
         Lead vectors.
-    rng : numpy.random.Generator
-        Draws size and direction.
     """
     size = rng.uniform(0.4, 2.5)  # bipolar leads give small spikes, unipolar ones tall
     vectors = {

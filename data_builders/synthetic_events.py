@@ -141,20 +141,10 @@ def lay_out_ventricles(
 
     Parameters
     ----------
-    course : Course
-        When the ventricles are activated.
-    heart : Heart
-        Their form.
     fields : np.ndarray, shape (n_sites, 8, 3)
         Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
     variability : float
         Scale of the change from beat to beat.
-
-    Returns
-    -------
-    Ventricles
     """
     course.ventricles.sort(key=lambda beat: beat.on_s)
     names = tuple(beat.form for beat in course.ventricles)
@@ -210,13 +200,6 @@ def lay_out_ventricles(
 def atrial_recovery(p: Waves, size: float) -> Drawn:
     """Give the recovery of the atria, which lowers the PR segment and ends within QRS.
 
-    Parameters
-    ----------
-    p : Waves
-        The P waves.
-    size : float
-        Against them.
-
     Returns
     -------
     shape : np.ndarray, shape (n_waves, 1, 3), s
@@ -237,18 +220,10 @@ def lay_out_p(
     ----------
     course : Course
         When the atria are activated; its events stay in their order.
-    heart : Heart
-        Their form.
     fields : np.ndarray, shape (n_sites, 8, 3)
         Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
     variability : float
         Scale of the change from beat to beat.
-
-    Returns
-    -------
-    Waves
     """
     sources = ("sinus", "ectopic", "retrograde", "paced")
     loops = [

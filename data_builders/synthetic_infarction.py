@@ -60,16 +60,8 @@ def dead_zone(heart: Heart, place: Territory, size: float) -> Heart:
 
     Parameters
     ----------
-    heart : Heart
-        Before.
-    place : Territory
-        The wall.
     size : float
         0 (nothing) to 1 (transmural: QS or deep Q).
-
-    Returns
-    -------
-    Heart
     """
     qrs = heart.beat.qrs
     towards = np.asarray(place.towards) / np.linalg.norm(place.towards)

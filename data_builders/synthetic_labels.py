@@ -55,8 +55,6 @@ def rhythm_labels(
         Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
     heart_rate_bpm : float, /min
         As it came out.
-    patterns : sequence of str
-        Patterns of premature beats.
     ratio : int
         P waves to a QRS in second-degree block, where it is fixed.
 
@@ -82,12 +80,6 @@ def measured_labels(rhythm: str, values: Mapping[str, float]) -> tuple[str, ...]
     ----------
     rhythm : str
         Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
-    values : mapping of str to float
-        `ecg_llm.data_builders.synthetic_truth.Truth.values`.
-
-    Returns
-    -------
-    tuple of str
 
     References
     ----------
@@ -116,12 +108,8 @@ def looks_normal(
 
     Parameters
     ----------
-    labels : sequence of str
-        Statements that hold.
     qrs, t : np.ndarray, shape (n_beats, 12, n_grid), mV
         The waves.
-    values : mapping of str to float
-        `ecg_llm.data_builders.synthetic_truth.Truth.values`.
 
     Returns
     -------

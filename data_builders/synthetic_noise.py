@@ -170,14 +170,8 @@ def electrode_noise(n: int, fs: float, config: NoiseConfig, rng: np.random.Gener
 
     Parameters
     ----------
-    n : int
-        Samples.
     fs : float, Hz
         Sampling rate.
-    config : NoiseConfig
-        Levels.
-    rng : numpy.random.Generator
-        Source of chance.
 
     Returns
     -------
@@ -225,14 +219,8 @@ def device_faults(
     ----------
     signal : np.ndarray, shape (n_leads, n), mV
         Changed in place.
-    leads : tuple of str
-        Its rows.
     fs : float, Hz
         Sampling rate.
-    config : NoiseConfig
-        What to do.
-    rng : numpy.random.Generator
-        Source of chance.
 
     Returns
     -------

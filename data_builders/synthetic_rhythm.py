@@ -270,15 +270,6 @@ def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course
     ----------
     name : str
         Key of `RHYTHMS`.
-    plan : RhythmPlan
-        Rate and the rest.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Course
-        Events in order of time.
 
     Raises
     ------

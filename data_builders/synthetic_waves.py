@@ -95,10 +95,6 @@ class Loop:
         ----------
         matrix : np.ndarray, shape (3, 3)
             From `ecg_llm.data_builders.synthetic_field.rotation`.
-
-        Returns
-        -------
-        Loop
         """
         return Loop(self.shape, self.moment @ matrix.T, self.site)
 
@@ -194,8 +190,6 @@ def place(
 
     Parameters
     ----------
-    loops : list of Loop
-        The different forms.
     which : np.ndarray of int, shape (n_waves,)
         Form of each wave.
     fields : np.ndarray, shape (n_sites, 8, 3)
@@ -204,12 +198,6 @@ def place(
         Turn and gain of the dipole of each wave.
     on_s, length_s : np.ndarray, shape (n_waves,), s
         Earliest visible onset over the twelve leads, and from there to the latest visible offset.
-    seen : Visibility
-        What counts as visible.
-
-    Returns
-    -------
-    Waves
     """
     n_pieces = max(len(loop.site) for loop in loops)
     shape = np.zeros((len(loops), n_pieces, 3))
@@ -255,8 +243,6 @@ def visible_span(
     ----------
     form : np.ndarray, shape (n_waves, 12, len(GRID)), mV
         Waves at ``GRID``.
-    seen : Visibility
-        What counts as visible.
 
     Returns
     -------

@@ -68,16 +68,10 @@ def report_answer(facts: Facts, parts: Sequence[Part], labels: Sequence[str]) ->
 
     Parameters
     ----------
-    facts : Facts
-        As the prompt shows them.
     parts : sequence of {"tokens", "values", "findings"}
         Of the prompt.
     labels : sequence of str
         Codes that people stated; what the tokens have to tell.
-
-    Returns
-    -------
-    str
     """
     if facts.refused is not None:
         return "This tracing cannot be interpreted."
@@ -101,35 +95,13 @@ def _axis(words: str) -> bool:
 
 
 def stated(labels: Iterable[str]) -> list[str]:
-    """Order the codes that people stated: rhythm first, then by urgency; only those with words.
-
-    Parameters
-    ----------
-    labels : iterable of str
-        Codes.
-
-    Returns
-    -------
-    list of str
-    """
+    """Order the codes that people stated: rhythm first, then by urgency; only those with words."""
     known = {code: k for k, code in enumerate(STATED)}
     return sorted({c for c in map(canonical_code, labels) if c in known}, key=known.__getitem__)
 
 
 def verify_answer(code: str, facts: Facts) -> str:
-    """Answer whether a finding is present, with what decides it.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    str
-    """
+    """Answer whether a finding is present, with what decides it."""
     told = status_words(code, facts)
     name = label(code)
     rest = told[len(name) :].strip()
@@ -151,8 +123,6 @@ def value_answer(name: str, facts: Facts) -> str:
     ----------
     name : str
         A name of `ecg_llm.prompt.SHOWN_VALUES`.
-    facts : Facts
-        Of the record.
 
     Returns
     -------
@@ -177,14 +147,6 @@ def wave_answer(name: str, lead: str, facts: Facts) -> str:
     ----------
     name : str
         A name of `ecg_llm.prompt.SHOWN_WAVES`.
-    lead : str
-        Lead name.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    str
     """
     quantity = facts.leads.get(lead, {}).get(name)
     if quantity is None or quantity.value is None:
@@ -193,17 +155,7 @@ def wave_answer(name: str, lead: str, facts: Facts) -> str:
 
 
 def held(answer: str, prompt: str) -> bool:
-    """Tell whether a prompt shows every number of an answer.
-
-    Parameters
-    ----------
-    answer, prompt : str
-        The texts.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a prompt shows every number of an answer."""
     shown = set(_NUMBER.findall(prompt)) | _NOT_MEASURED
     return all(number in shown for number in _NUMBER.findall(answer))
 
@@ -213,19 +165,7 @@ SPREAD = 0.15
 
 
 def varied(facts: Facts, rng: Random) -> Facts:
-    """Change every value a little, so that numbers must be read and cannot be remembered.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of a record.
-    rng : Random
-        Source of chance.
-
-    Returns
-    -------
-    Facts
-    """
+    """Change every value a little, so that numbers must be read and cannot be remembered."""
 
     def moved(quantity: Quantity) -> Quantity:
         if quantity.value is None or quantity.unit not in ("ms", "mV", "bpm", "deg"):
@@ -258,15 +198,6 @@ def varied(facts: Facts, rng: Random) -> Facts:
 def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> Facts:
     """Put findings of other records in the place of those present, rare ones as often as common.
 
-    Parameters
-    ----------
-    facts : Facts
-        Of a record.
-    pool : mapping of str to sequence of Finding
-        Present findings of many records, by code.
-    rng : Random
-        Source of chance.
-
     Returns
     -------
     Facts
@@ -281,15 +212,6 @@ def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> F
 
 def unmeasured(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
     """Give what is known of an ECG that is there as a page image only.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of the record.
-    labels : sequence of str
-        Codes that people stated.
-    rng : Random
-        Source of chance.
 
     Returns
     -------
@@ -307,22 +229,7 @@ LEFT_OPEN = 0.3
 
 
 def doubted(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
-    """Let an encoder disagree, as in use: it denies findings, and adds some that people saw or not.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of a record, by the criteria alone.
-    labels : sequence of str
-        Codes that people stated.
-    rng : Random
-        Source of chance.
-
-    Returns
-    -------
-    Facts
-        Findings that are sure, probable and open.
-    """
+    """Let an encoder disagree, as in use: it denies findings and adds some, seen or not."""
     findings = dict(facts.findings)
     for code, found in facts.findings.items():
         if found.status == "present" and rng.random() < DOUBTED:

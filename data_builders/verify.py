@@ -143,23 +143,7 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
 
 
 def wrong_columns(out: Path, manifest: Manifest, schema: pa.Schema, what: str) -> list[Fault]:
-    """Find the shards whose columns are not those of this version.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    manifest : Manifest
-        Of the set.
-    schema : pa.Schema
-        What a shard must have.
-    what : str
-        Of what it is a set.
-
-    Returns
-    -------
-    list of Fault
-    """
+    """Find the shards whose columns are not those of this version."""
     return [
         Fault(name, f"its columns are not those of a set of {what} of this version")
         for name in sorted(manifest.shards)
@@ -168,17 +152,7 @@ def wrong_columns(out: Path, manifest: Manifest, schema: pa.Schema, what: str) -
 
 
 def wrong_splits(out: Path, manifest: Manifest, what: str) -> Iterator[Fault]:
-    """Find the shards that hold rows of another split than their name says.
-
-    Parameters
-    ----------
-    out, manifest, what
-        As for `wrong_columns`.
-
-    Yields
-    ------
-    Fault
-    """
+    """Find the shards that hold rows of another split than their name says."""
     for shard in manifest.shards.values():
         splits = pq.read_table(out / shard.name, columns=["split"]).column("split").to_pylist()
         if any(split != shard.split for split in splits):
@@ -186,19 +160,7 @@ def wrong_splits(out: Path, manifest: Manifest, what: str) -> Iterator[Fault]:
 
 
 def wrong_counts(card: dict[str, Any], counted: dict[str, Any]) -> Iterator[Fault]:
-    """Find the parts of a card that are not what the shards hold.
-
-    Parameters
-    ----------
-    card : dict
-        As read.
-    counted : dict
-        Counted anew.
-
-    Yields
-    ------
-    Fault
-    """
+    """Find the parts of a card that are not what the shards hold."""
     for part, found in json.loads(json.dumps(counted)).items():
         if card.get(part) != found:
             yield Fault(CARD, f"{part} is not what the shards hold")

@@ -34,18 +34,8 @@ def check_images(
     ----------
     out : Path
         Folder of the set, whose files are whole.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
     recompute : int
         Images to be drawn again, if the source is given.
-    source : Path, optional
-        What the set was made from.
-
-    Yields
-    ------
-    Fault
     """
     if wrong := wrong_columns(out, manifest, image_schema(), "images"):
         yield from wrong

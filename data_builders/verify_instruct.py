@@ -36,16 +36,8 @@ def check_instruct(
     ----------
     out : Path
         Folder of the set, whose files are whole.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
     recompute : int
         Not used: every answer is held against its record.
-
-    Yields
-    ------
-    Fault
     """
     if wrong := wrong_columns(out, manifest, instruct_schema(), "conversations"):
         yield from wrong
@@ -80,15 +72,8 @@ def check_conversation(
 
     Parameters
     ----------
-    row : mapping
-        One value for each column.
     claims : Counter, optional
         Counts claims by whether the kind may explain, and verdict.
-
-    Yields
-    ------
-    str
-        What is wrong.
     """
     yield from _form(row)
     facts = [_facts(text) for text in row["record_facts"]]

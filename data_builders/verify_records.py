@@ -34,16 +34,6 @@ def check_records(
     ----------
     out : Path
         Folder of the set, whose files are whole.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-    recompute : int
-        Rows to be measured again.
-
-    Yields
-    ------
-    Fault
     """
     if wrong := wrong_columns(out, manifest, record_schema(), "records"):
         yield from wrong
