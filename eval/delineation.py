@@ -250,8 +250,10 @@ def _mean(values: npt.NDArray[Any]) -> float:
 
 def _rate_error(marks_s: npt.NDArray[np.float64], found_s: npt.NDArray[np.float64]) -> float:
     """Compare heart rates over the marked stretch, in bpm."""
+    if len(marks_s) < 2:
+        return float("nan")
     inside = found_s[(found_s > marks_s[0] - TOLERANCE_S) & (found_s < marks_s[-1] + TOLERANCE_S)]
-    if len(marks_s) < 2 or len(inside) < 2:
+    if len(inside) < 2:
         return float("nan")
     rates = [60 * (len(t) - 1) / (t[-1] - t[0]) for t in (marks_s, inside)]
     return float(abs(rates[0] - rates[1]))

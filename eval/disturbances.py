@@ -11,7 +11,7 @@ import numpy as np
 
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.encoder import truth_of
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS
 from ecg_llm.ptbxl import statements_of
@@ -149,8 +149,9 @@ def evaluate(
     DisturbedResult
     """
     listed = ptbxl_rows(data, tuple(folds))[:limit]
-    records = [read_row(data, row) for row in listed]
-    statements = [statements_of(row) for row in listed]
+    read = [(row, record) for row, record in each_record(data, listed) if record is not None]
+    records = [record for _, record in read]
+    statements = [statements_of(row) for row, _ in read]
     rows = [_row("none", records, statements)]
     for done, (name, spoil) in enumerate(DISTURBANCES.items(), start=1):
         rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import auc, auprc, bootstrap, calibration, macro
 from ecg_llm.eval.patients import Groups, patients_of
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
@@ -302,7 +302,7 @@ def refusal_curve(
 def read_judged(
     data: Path, folds: Sequence[int]
 ) -> tuple[list[ECGRecord], list[dict[str, float]], int, Groups]:
-    """Read records that the quality gate lets through.
+    """Read records that can be read and that the quality gate lets through.
 
     Parameters
     ----------
@@ -319,19 +319,25 @@ def read_judged(
     n_refused : int
     groups : np.ndarray of int, shape (n_records,)
         Patient of each.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
     """
     from ecg_llm.classify import readable
 
-    records, statements, kept, refused = [], [], [], 0
-    for row in ptbxl_rows(data, tuple(folds)):
-        part, why = readable(read_row(data, row))
-        if why is None:
+    records, statements, kept = [], [], []
+    rows = ptbxl_rows(data, tuple(folds))
+    for row, record in each_record(data, rows):
+        part, why = (None, "") if record is None else readable(record)
+        if part is not None and why is None:
             records.append(part)
             statements.append(statements_of(row))
             kept.append(row)
-        else:
-            refused += 1
-    return records, statements, refused, patients_of(kept)
+    if not kept:
+        raise ConfigError(f"{data}: all {len(rows)} records are refused or cannot be read.")
+    return records, statements, len(rows) - len(kept), patients_of(kept)
 
 
 def _only(record: ECGRecord, leads: tuple[str, ...]) -> ECGRecord:

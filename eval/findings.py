@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import RecordError
 from ecg_llm.eval.patients import Groups, effective, limits, patients_of
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.finding import Finding
@@ -329,12 +328,8 @@ def evaluate(
     rows = ptbxl_rows(data, folds, fs)
     judged: list[Judged] = []
     read: list[dict[str, str]] = []
-    failed = 0
-    for done, row in enumerate(rows):
-        try:
-            record = read_row(data, row, fs)
-        except RecordError:
-            failed += 1
+    for row, record in each_record(data, rows, fs, progress):
+        if record is None:
             continue
         quality = assess(record)
         measurements = measure(record, quality)
@@ -344,15 +339,13 @@ def evaluate(
             findings = joined(scores, findings if by == "both" else ())
         judged.append((statements_of(row), findings))
         read.append(row)
-        if progress:
-            progress(done + 1, len(rows))
     groups = patients_of(read)
     f1, low, high = micro_f1(judged, groups)
     return FindingsResult(
         fs=fs,
         folds=folds,
         n_records=len(judged),
-        n_failed=failed,
+        n_failed=len(rows) - len(read),
         statements=tuple(tally(judged, groups)),
         by=by,
         micro_f1=f1,

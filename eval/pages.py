@@ -168,7 +168,7 @@ def evaluate(
         if standard:
             packed, shown = _standard_page(record), record.leads
         else:
-            chance = seed + 100_003 * int(row["ecg_id"])
+            chance = seed + 100_003 * int(float(row["ecg_id"]))
             packed, example, _ = print_page(
                 record, chance, photographed=photographs, size_px=size_px
             )

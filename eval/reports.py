@@ -19,11 +19,11 @@ from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.claims.report_numbers import unheld
 from ecg_llm.claims.stated import stated
 from ecg_llm.data_builders.instruct_say import fulfils
-from ecg_llm.errors import RecordError
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.findings import truth
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.patients import Groups, limits, numbered
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground.draft import Grounded, ground
@@ -222,23 +222,24 @@ def cases(
     -------
     tuple of (list of Case, int)
         Those that may be read, and how many were refused or unreadable.
+
+    Raises
+    ------
+    ConfigError
+        If none may be read.
     """
     rows = ptbxl_rows(data, folds)[:limit]
     out, refused = [], 0
-    for done, row in enumerate(rows, start=1):
-        try:
-            found = analyse(read_row(data, row))
-        except RecordError:
-            refused += 1
-            continue
-        if found.measurements is None:
+    for row, record in each_record(data, rows, progress=progress):
+        found = None if record is None else analyse(record)
+        if found is None or found.measurements is None:
             refused += 1
             continue
         statements = statements_of(row)
         named = [label(code) for code in statements]
         out.append(Case(found, known_of(found), statements, ". ".join(named), patient(row)))
-        if progress:
-            progress(done, len(rows))
+    if not out:
+        raise ConfigError(f"{data}: all {len(rows)} records are refused or cannot be read.")
     return out, refused
 
 
@@ -457,6 +458,11 @@ def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
     Yields
     ------
     Prompt
+
+    Raises
+    ------
+    ConfigError
+        If another patient is asked for and there is none.
     """
     for k, case in enumerate(cases_):
         match variant:
@@ -467,9 +473,14 @@ def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
             case "tokens of another patient":
                 n, half = len(cases_), len(cases_) // 2
                 others = (cases_[(k + half + step) % n] for step in range(n))
-                other = next(one for one in others if one.patient != case.patient).found.record
+                other = next((one for one in others if one.patient != case.patient), None)
+                if other is None:
+                    raise ConfigError(
+                        f"all {n} records are of one patient; to show the tracing of another one, "
+                        "give more records."
+                    )
                 own = build(None, [case.found], parts=("tokens",))
-                yield replace(own, records=(other,))
+                yield replace(own, records=(other.found.record,))
             case "tokens of a flat line":
                 # The encoder takes no lead that never changes: 1 µV of noise stands for none.
                 rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ecg_llm.analysis import analyse
 from ecg_llm.compose import build_report
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row, spread
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows, read_row, spread
 from ecg_llm.eval.result import Result
 from ecg_llm.io import from_array
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, derive_limb_leads
@@ -368,8 +368,11 @@ def evaluate(
     """
     rows = spread(ptbxl_rows(data, tuple(folds), round(FS)), limit)
     found: list[Difference] = []
-    for done, row in enumerate(rows, start=1):
-        record = read_row(data, row, round(FS))
+    n = 0
+    for row, record in each_record(data, rows, round(FS), progress):
+        if record is None:
+            continue
+        n += 1
         before = read(record)
         changed = {AT_100_HZ: read_row(data, row)}
         for name, change in CHANGES.items():
@@ -377,7 +380,5 @@ def evaluate(
         found += [
             difference(record.name, name, before, read(copy)) for name, copy in changed.items()
         ]
-        if progress:
-            progress(done, len(rows))
     by_name = sorted(found, key=lambda one: [AT_100_HZ, *CHANGES].index(one.change))
-    return StabilityResult(folds=tuple(folds), n=len(rows), differences=tuple(by_name))
+    return StabilityResult(folds=tuple(folds), n=n, differences=tuple(by_name))

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.analysis import Analysis
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.knowledge import RHYTHM, concepts
 from ecg_llm.measure import Measurements
-from ecg_llm.ptbxl import statements_of
+from ecg_llm.ptbxl import patient, statements_of, whole
 from ecg_llm.record import ECGRecord
 from ecg_llm.training.text_signs import SIGNS, Facts
 
@@ -72,7 +72,7 @@ def analyse_ptbxl(
     -------
     analysed : list of Analysed
     n_refused : int
-        Records that the quality gate refuses.
+        Records that cannot be read, or that the quality gate refuses.
     """
     from ecg_llm.findings.apply import apply_criteria
     from ecg_llm.measure import measure
@@ -80,8 +80,9 @@ def analyse_ptbxl(
 
     rows = ptbxl_rows(data, tuple(folds), columns=("report", "patient_id"))
     out: list[Analysed] = []
-    for done, row in enumerate(rows, start=1):
-        record = read_row(data, row)
+    for row, record in each_record(data, rows, progress=progress):
+        if record is None:
+            continue
         quality = assess(record)
         if quality.acceptable:
             measurements = measure(record, quality)
@@ -96,12 +97,10 @@ def analyse_ptbxl(
                     analysis=found,
                     scp=statements_of(row),
                     report=row["report"],
-                    fold=int(row["strat_fold"]),
-                    patient=row["patient_id"],
+                    fold=whole(row["strat_fold"]) or 0,
+                    patient=patient(row),
                 )
             )
-        if progress:
-            progress(done, len(rows))
     return out, len(rows) - len(out)
 
 

@@ -42,7 +42,7 @@ class Features:
     Attributes
     ----------
     tokens : mapping of str to Tensor, shape (n_tokens, width)
-        By record name.
+        By record name; in half precision, as they are many.
     vector : mapping of str to Tensor, shape (width,)
         By record name.
     """
@@ -55,7 +55,7 @@ class Features:
         if not records:
             return {}
         return {
-            "ecg_tokens": torch.stack([self.tokens[name] for name in records]).to(device),
+            "ecg_tokens": torch.stack([self.tokens[name] for name in records]).to(device).float(),
             "ecg_vector": torch.stack([self.vector[name] for name in records]).to(device),
         }
 
@@ -137,7 +137,7 @@ def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor
     else:
         projected = torch.zeros(0, core.config.tokens_per_ecg, 1, device=device)
     embedded = core.splice(ids, projected, pages)
-    if parallel():
+    if processes() > 1:
         # A batch without ECGs or without pages needs no projector. But processes that exchange
         # gradients must have the same ones in the same order, those of the input included.
         unused = [p.sum() for p in _projecting(core) if p.requires_grad]
@@ -204,7 +204,7 @@ def fit(
     ]
     optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
     identity = identity_of(recipe, about or {})
-    if parallel():
+    if processes() > 1:
         return _fit_sharded(model, drawn, recipe, out, optimiser, identity, features, tell)
     history, step, spent, losses = _resume(out, learning, optimiser, identity)
     if step:
@@ -288,14 +288,14 @@ class Objective(nn.Module):
         return loss_of(self.model, batch, self.features)
 
 
-def parallel() -> bool:
-    """Tell whether accelerate launched this process as one of several.
+def processes() -> int:
+    """Tell how many processes accelerate launched.
 
     Returns
     -------
-    bool
+    int
     """
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _fit_sharded(
@@ -336,6 +336,7 @@ def _fit_sharded(
         same_run(state, kept["identity"], identity)
         accelerator.load_state(str(state))
         history = kept["history"]
+    began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     first = int(history[-1]["step"]) if history else 0
     for step in range(recipe.steps):
         batch = next(drawn)
@@ -351,7 +352,8 @@ def _fit_sharded(
         optimiser.step()
         if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
             mean = accelerator.reduce(loss.detach(), "mean")
-            history.append({"step": step + 1, "seconds": 0.0, "loss": round(float(mean), 4)})
+            spent = round(time.monotonic() - began, 1)
+            history.append({"step": step + 1, "seconds": spent, "loss": round(float(mean), 4)})
             if accelerator.is_main_process:
                 tell(f"step {step + 1}/{recipe.steps}  loss {float(mean):.4f}")
         if (step + 1) % 200 == 0 or step + 1 == recipe.steps:

@@ -118,8 +118,8 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
     Raises
     ------
     ConfigError
-        If there is no such recipe, it is of another stage, or it holds an unknown key or a value of
-        a wrong kind.
+        If there is no such recipe, it is of another stage, or it holds an unknown key, a value of
+        a wrong kind, or nothing to show or no time to learn.
 
     Examples
     --------
@@ -139,4 +139,9 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
         raise ConfigError(
             f"{name}: a recipe of stage {recipe.stage!r}, where one of stage {needed!r} is needed."
         )
-    return replace(recipe, **{k: value for k, value in changes.items() if value is not None})
+    recipe = replace(recipe, **{k: value for k, value in changes.items() if value is not None})
+    if not recipe.mixture():
+        raise ConfigError(f"{name}: text, values, tokens and both are all 0: prompts show nothing.")
+    if recipe.steps < 0 or (not recipe.steps and recipe.minutes <= 0):
+        raise ConfigError(f"{name}: {recipe.minutes:g} minutes; give some, or steps.")
+    return recipe

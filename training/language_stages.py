@@ -24,12 +24,14 @@ from ecg_llm.training.language import (
     batches,
     fit,
     held_out,
-    parallel,
+    identity_of,
+    processes,
 )
 from ecg_llm.training.language_batches import Layout, is_own, layout_of, train_tokenizer, wrapped
 from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_export import export_decoder
 from ecg_llm.training.language_features import encoder_settings
+from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_encoder, share_weights
 from ecg_llm.training.talks import TEXT, draw, posed, read_talks
 
@@ -76,6 +78,8 @@ def train_lm(
     """
     from ecg_llm.model import EcgLlmProcessor
 
+    about = learnt_from(records, talks, qa)
+    hold_to(out, identity_of(recipe, about))  # a tokenizer may be there before any checkpoint
     known = read_talks(records, talks, qa)
     others = read_talks(records, talks, qa, split="val")
     tokenizer = _tokenizer(known, recipe, out)
@@ -85,7 +89,6 @@ def train_lm(
     for part in (model.ecg_projector, model.image_projector):
         part.requires_grad_(False)
     tell(f"{sum(p.numel() for p in model.language_model.parameters()) / 1e6:.2f} M weights")
-    about = learnt_from(records, talks, qa)
     history = _run(model, processor, known, others, None, out, recipe, about, tell)
     saved = save(model, processor, out / "model")
     write_card(saved, recipe, records, talks, qa, history)
@@ -137,7 +140,7 @@ def train_with_ecg(
     model = prepared(model, recipe)
     about = learnt_from(records, talks, qa, base, encoder)
     history = _run(model, processor, known, others, features, out, recipe, about, tell)
-    if parallel():
+    if processes() > 1:
         if int(os.environ.get("RANK", "0")):
             return out / "model"
         learnt = torch.load(out / LEARNT, weights_only=True, map_location="cpu")["weights"]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ecg_llm.errors import ECGError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import KINDS, Noise, measure_noise
-from ecg_llm.ptbxl import read_table
+from ecg_llm.ptbxl import read_table, whole
 from ecg_llm.qa.items import ptbxl_files, read_items
 from ecg_llm.qa.question import NOISES, read_qa
 from ecg_llm.record import ECGRecord
@@ -99,6 +99,23 @@ def remarked_leads(remark: str) -> set[str]:
             places = sorted(_UPPER.index(end) for end in ends)
             out |= set(STANDARD_12[places[0] : places[-1] + 1])
     return out
+
+
+def folds_of(table: Sequence[Mapping[str, str]]) -> dict[int, int]:
+    """Tell the fold of each record.
+
+    Parameters
+    ----------
+    table : sequence of mapping
+        Rows of ``ptbxl_database.csv``.
+
+    Returns
+    -------
+    dict of int to int
+        By ``ecg_id``.
+    """
+    known = ((whole(cells["ecg_id"]), whole(cells["strat_fold"])) for cells in table)
+    return {key: fold for key, fold in known if key is not None and fold is not None}
 
 
 def read_questions(items: Path, folds: Mapping[int, int]) -> list[Question]:
@@ -188,11 +205,12 @@ def known_rows(
     remarks, leads without the noise are weighted by their kind of record (noise of the kind
     elsewhere, other noise, clean) so that they are as frequent as among its questions.
     """
-    folds = {int(float(cells["ecg_id"])): int(cells["strat_fold"]) for cells in table}
+    folds = folds_of(table)
     remarks = {
-        int(float(cells["ecg_id"])): _Remarks.of(cells)
+        key: _Remarks.of(cells)
         for cells in table
-        if cells.get("row_source", "official") == "official"
+        if (key := whole(cells["ecg_id"])) in folds
+        and cells.get("row_source", "official") == "official"
     }
     asked: Counter[tuple[str, bool, str]] = Counter()
     for one in questions:
@@ -317,10 +335,10 @@ def zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGRe
     The six limb leads have two degrees of freedom, so their scales follow from each other; that of
     all of them, and of each chest lead, is taken from `TYPICAL_MV`.
     """
-    keys = [int(float(cells["ecg_id"])) for cells in read_table(folder, ("ecg_id",))]
+    keys = [whole(cells["ecg_id"]) for cells in read_table(folder, ("ecg_id",))]
     signals = (row for path in sorted(folder.glob("signals_*.npy")) for row in np.load(path))
     for key, row in zip(keys, signals, strict=True):
-        if key in wanted:
+        if key is not None and key in wanted:
             signal = row.astype(np.float32) / 1000
             signal *= lead_scales(signal)[:, None]
             yield key, ECGRecord(signal=signal, fs=100.0, leads=STANDARD_12, name=str(key))

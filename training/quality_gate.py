@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import TRAINING_FOLDS
+from ecg_llm.ptbxl import TRAINING_FOLDS, whole
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, swap_electrodes
 from ecg_llm.quality.features import Features, measure_features
@@ -383,15 +383,13 @@ def ptbxl_beats(
     """
     rows = ptbxl_rows(data, tuple(folds))
     templates, groups = [], []
-    for done, row in enumerate(rows):
-        features = _measure_record(
-            read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12)
-        )
+    for row, record in each_record(data, rows, progress=progress):
+        if record is None:
+            continue
+        features = _measure_record(record.select(STANDARD_12))
         if features.regularity >= 0.7 and features.templates.any():
             templates.append(features.templates)
-            groups.append(int(row["strat_fold"]))
-        if progress:
-            progress(done + 1, len(rows))
+            groups.append(whole(row["strat_fold"]))
     if not templates:
         raise RecordError(f"{data}: none of {len(rows)} records has repeating beats.")
     return np.stack(templates), np.array(groups)

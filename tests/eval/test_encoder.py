@@ -138,8 +138,14 @@ def test_challenge_records_are_judged_by_their_codes(tmp_path):
     assert result.aucs["AFIB"] > 0.7
 
 
-def test_a_folder_without_codes_is_refused(tmp_path):
+def test_a_folder_without_codes_or_records_to_judge_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="Dx"):
+        external.evaluate(tmp_path)
+    (tmp_path / "a.hea").write_text("a 1 500 5000\na.dat 16 1000 16 0 0 0 0 I\n#Dx: 1, 2\n")
+    with pytest.raises(ConfigError, match="codes that are known"):
+        external.evaluate(tmp_path)
+    (tmp_path / "a.hea").write_text("a 1 500 5000\na.dat 16 1000 16 0 0 0 0 I\n#Dx: 426783006\n")
+    with pytest.raises(ConfigError, match="all 1 records are refused or cannot be read"):
         external.evaluate(tmp_path)
 
 

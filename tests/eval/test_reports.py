@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.analysis import analyse
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.qa import _row
 from ecg_llm.eval.reports import Case, Row, _judge_text, count_findings, prompts, said_findings
@@ -92,3 +93,8 @@ def test_the_limits_of_f1_are_by_patients() -> None:
     assert alone.f1 == pairs.f1 == 0.5
     assert pairs.f1_low == 0.0 < alone.f1_low < 0.5 < alone.f1_high <= 1.0 == pairs.f1_high
     assert "0.500 (0.00–1.00)" in pairs.cells()
+
+
+def test_another_patients_tracing_needs_another_patient(case: Case) -> None:
+    with pytest.raises(ConfigError, match="all 2 records are of one patient"):
+        list(prompts([case, case], "tokens of another patient"))

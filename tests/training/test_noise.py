@@ -15,7 +15,7 @@ from ecg_llm.noise_net import N_CHANNELS, noise_map
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.features import measure_features
 from ecg_llm.record import ECGRecord
-from ecg_llm.training.noise import NoiseRecipe, fit_nets
+from ecg_llm.training.noise import NoiseRecipe, fit_nets, train
 from ecg_llm.training.noise_data import (
     COLUMNS,
     PLACES,
@@ -249,3 +249,20 @@ def test_net_learns_which_lead_is_noisy_and_runs_without_torch() -> None:
         wanted = same(_inputs(drawn[:3], started.mean, started.spread).float()).numpy()
     for k in range(3):
         assert net.logits(drawn[k]) == pytest.approx(wanted[k], abs=0.02)
+
+
+def test_the_fold_that_is_kept_back_teaches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["ecg_id", "strat_fold", *COLUMNS.values()]
+    rows = [",".join([f"{fold}.0", f"{fold}.0", "", "", "", ""]) for fold in (1, 8, 9, 10)]
+    (tmp_path / "ptbxl_database.csv").write_text("\n".join([",".join(names), *rows]))
+    (tmp_path / "items.json").write_text('[{"question": "Is there?", "ecg_id": [7]}]')
+
+    def stop(table: list[dict[str, str]], *_: object, **__: object) -> None:
+        assert [row["strat_fold"] for row in table] == ["1.0", "8.0", "9.0"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecg_llm.training.noise.known_rows", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, tmp_path / "items.json", tmp_path / "out.npz")

@@ -68,7 +68,9 @@ def test_training_on_a_folder_in_the_layout_of_ptbxl(tmp_path):
             fmt=["16"] * 12,
             write_dir=str(tmp_path),
         )
-        rows.append(f"{k},55.0,0,\"{{'{code}': 0.0}}\",{k // 4 + 1},{k}_lr,")
+        rows.append(
+            f"{k},55.0,0,\"{{'{code}': 0.0}}\",{k // 4 + 1}.0,{k}_lr,"
+        )  # as pandas writes it
     (tmp_path / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
     out = tmp_path / "runs" / "rhythm"
     seen = []
