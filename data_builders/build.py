@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-
 import ecg_llm
 from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
 from ecg_llm.data_builders.card import write_card
@@ -25,9 +23,11 @@ from ecg_llm.data_builders.listing import (
     Listed,
     Listing,
     Problem,
+    Product,
     Source,
     Split,
 )
+from ecg_llm.data_builders.record_card import count_rows, record_command, record_readme
 from ecg_llm.data_builders.rows import BUILDER, row_of
 from ecg_llm.data_builders.schema import record_schema
 from ecg_llm.data_builders.shards import (
@@ -54,31 +54,6 @@ Rows = list[dict[str, Any]]
 _SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
 
 
-@dataclass(frozen=True)
-class Product:
-    """What listed items are made into.
-
-    Attributes
-    ----------
-    kind : str
-        Of the set, as its card says and `ecg_llm.data_builders.verify` looks it up.
-    schema : callable
-        Gives the columns.
-    rows : callable
-        Makes the rows of one item, or raises ECGError.
-    card : callable
-        Writes the card of a finished set, as `ecg_llm.data_builders.card.write_card`.
-    packed : tuple of str
-        Integer columns to store as differences.
-    """
-
-    kind: str
-    schema: Callable[[], pa.Schema]
-    rows: Callable[[Any, Item], Rows]
-    card: Callable[..., None]
-    packed: tuple[str, ...] = ()
-
-
 def _record_rows(source: Source, item: Item) -> Rows:
     return [row_of(source.read(item), item, source)]
 
@@ -87,8 +62,12 @@ RECORDS = Product(
     kind="records",
     schema=record_schema,
     rows=_record_rows,
-    card=write_card,
     packed=("signal.list.element.list.element",),
+    builder=BUILDER,
+    command=record_command,
+    count=count_rows,
+    readme=record_readme,
+    labelled=True,
 )
 """Measured records, one row each."""
 
@@ -282,9 +261,10 @@ def build(
     _write_problems(out, listing.problems, problems)
     everything = [*listing.problems, *(item for group in problems.values() for item in group)]
     kinds = Counter(problem.kind for problem in everything)
-    product.card(
+    write_card(
         out,
         source,
+        product,
         n_listed=n_listed,
         problems=dict(sorted(kinds.items())),
         remarks=listing.remarks if limit is None else {},
@@ -317,7 +297,10 @@ def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
     """
     problems = list(task.problems)
     n_items = 0
-    made = _isolated(task) if isolated else map(_maker(task), task.items)
+    make = functools.partial(_make_rows, task.product, task.source)
+    made: Iterator[Rows | Problem] = map(make, task.items)
+    if isolated:
+        made = run_tasks(make, task.items, on_death=_crashed, workers=1)
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal n_items
@@ -336,11 +319,6 @@ def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
         describe_shard(path, task.split, n_rows, len(problems), n_items),
         tuple(sorted(problems, key=lambda problem: problem.record)),
     )
-
-
-def build_shard_isolated(task: ShardTask) -> ShardResult:
-    """Make a shard of which a record killed its worker: only that record is left out."""
-    return build_shard(task, isolated=True)
 
 
 def _make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
@@ -377,16 +355,8 @@ def fingerprint() -> dict[str, str]:
 
 
 def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
-    return run_tasks(build_shard, tasks, on_death=build_shard_isolated, workers=workers)
-
-
-def _maker(task: ShardTask) -> Callable[[Item], Rows | Problem]:
-    return functools.partial(_make_rows, task.product, task.source)
-
-
-def _isolated(task: ShardTask) -> Iterator[Rows | Problem]:
-    """Make rows in a process of their own, a new one after each death."""
-    return run_tasks(_maker(task), task.items, on_death=_crashed, workers=1)
+    one_by_one = functools.partial(build_shard, isolated=True)
+    return run_tasks(build_shard, tasks, on_death=one_by_one, workers=workers)
 
 
 def _crashed(item: Item) -> Rows | Problem:
@@ -395,11 +365,11 @@ def _crashed(item: Item) -> Rows | Problem:
 
 def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, list[int]]:
     """Cut the list into shards; each holds records of one split."""
-    kept = sorted(int(row) for rows in listing.order.values() for row in rows)[:limit]
+    kept = sorted(row for rows in listing.order.values() for row in rows)[:limit]
     last = kept[-1] if kept else -1
     slices: dict[str, list[int]] = {}
     for split in SPLITS:
-        rows = [int(row) for row in listing.order[split] if row <= last]
+        rows = [row for row in listing.order[split] if row <= last]
         count = -(-len(rows) // shard_rows)
         for k in range(count):
             name = f"{split}-{k:05d}-of-{count:05d}.parquet"

@@ -17,6 +17,7 @@ import ecg_llm
 from ecg_llm.data_builders.card import load_card
 from ecg_llm.data_builders.image_rows import image_columns
 from ecg_llm.data_builders.listing import (
+    SPLITS,
     Entry,
     FoundRecords,
     Item,
@@ -204,7 +205,6 @@ class Images(Light):
     size_px: int = SIZE_PX
 
     name = "images"
-    licence = "that of the records"
 
     def __post_init__(self) -> None:
         """Refuse impossible figures."""
@@ -246,10 +246,6 @@ class Images(Light):
             "drawing": drawing(),
         }
 
-    def vocabulary(self) -> dict[str, str]:
-        """Give no labels: an image points to its record, which has them."""
-        return {}
-
     def listing(self) -> Listing:
         """List the records to be shown.
 
@@ -267,11 +263,7 @@ class Images(Light):
         by_record = isinstance(self.origin, RecordFolder)
         remark = "records split by their names, as a folder tells no patients"
         return Listing(
-            n_listed=wanted,
-            order={
-                split: np.array([k for k, its in enumerate(splits) if its == split], np.int64)
-                for split in ("train", "val", "test")
-            },
+            order={split: [k for k, its in enumerate(splits) if its == split] for split in SPLITS},
             item=functools.partial(_item, self, rows),
             remarks={remark: wanted} if by_record else {},
         )

@@ -6,18 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
-from ecg_llm.data_builders.card import (
-    head_lines,
-    options_of,
-    save_card,
-    shard_counts,
-    table_lines,
-)
+from ecg_llm.data_builders.card import head_lines, options_of, table_lines
 from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
-from ecg_llm.data_builders.listing import SPLITS, Source
-from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards
+from ecg_llm.data_builders.listing import SPLITS, Product
+from ecg_llm.data_builders.shards import read_shards
 
 _COUNTED = {
     "kind": "kinds",
@@ -37,29 +30,6 @@ _TITLES = {
     "datasets": "source of the record",
     "licences": "licence",
 }
-
-
-def write_image_card(
-    out: Path,
-    source: Source,
-    *,
-    n_listed: int,
-    problems: dict[str, int],
-    remarks: dict[str, int],
-) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them."""
-    manifest = load_manifest(out)
-    card = {
-        "kind": "images",
-        "source": source.name,
-        "command": _command(manifest),
-        "builder": BUILDER,
-        "counts": shard_counts(manifest, n_listed, problems),
-        **count_images(out),
-        "remarks": remarks,
-        "citation": source.citation,
-    }
-    save_card(out, card, _readme(card))
 
 
 def count_images(out: Path) -> dict[str, Any]:
@@ -87,10 +57,10 @@ def count_images(out: Path) -> dict[str, Any]:
     }
 
 
-def _command(manifest: Manifest) -> str:
+def _command(build: dict[str, Any]) -> str:
     """Write the command without what changes no byte."""
     options = ("n", "per_record", "photographed", "seed", "size")
-    return " ".join(["ecgllm build images SRC --out OUT", *options_of(manifest.build, options)])
+    return " ".join(["ecgllm build images SRC --out OUT", *options_of(build, options)])
 
 
 def _readme(card: dict[str, Any]) -> str:
@@ -129,7 +99,10 @@ IMAGES = Product(
     kind="images",
     schema=image_schema,
     rows=image_rows,
-    card=write_image_card,
     packed=PACKED,
+    builder=BUILDER,
+    command=_command,
+    count=count_images,
+    readme=_readme,
 )
 """Images of the pages of a record."""

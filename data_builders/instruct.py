@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,9 +20,12 @@ import ecg_llm
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.stated import missing
-from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.card import load_card
-from ecg_llm.data_builders.instruct_card import write_instruct_card
+from ecg_llm.data_builders.instruct_card import (
+    count_conversations,
+    instruct_command,
+    instruct_readme,
+)
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
 from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, chain_json
@@ -37,7 +39,7 @@ from ecg_llm.data_builders.instruct_report import full_report, reasoning
 from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
-from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
+from ecg_llm.data_builders.listing import SPLITS, Item, ItemError, Listing, Product, Split
 from ecg_llm.data_builders.shards import (
     content_of,
     load_finished,
@@ -140,11 +142,6 @@ class Instruct:
         return str(load_manifest(self.folder).build["source"])
 
     @property
-    def licence(self) -> str:
-        """Licence of the records."""
-        return str(load_card(self.folder).get("licences", {"": 0}).popitem()[0])
-
-    @property
     def citation(self) -> str:
         """What to cite."""
         return str(load_card(self.folder).get("citation", ""))
@@ -157,20 +154,15 @@ class Instruct:
             about["rewriter"] = self.rewriter.model
         return about | {"conversations": INSTRUCT_BUILDER}
 
-    def vocabulary(self) -> dict[str, str]:
-        """Give the terms of ECG-QA that short answers may use, with their codes."""
-        return {**CODES, **AXES}
-
     def listing(self) -> Listing:
         """List the records, each with the one it is compared with."""
         listed = _index(self.folder)
         before = _partners(listed, self.seed)
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        order: dict[Split, list[int]] = {split: [] for split in SPLITS}
         for k, row in enumerate(listed):
             order[row["split"]].append(k)
         return Listing(
-            n_listed=len(listed),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, listed, before),
         )
 
@@ -298,7 +290,13 @@ def _borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
 
 
 CONVERSATIONS = Product(
-    kind="instruct", schema=instruct_schema, rows=Instruct.rows, card=write_instruct_card
+    kind="instruct",
+    schema=instruct_schema,
+    rows=Instruct.rows,
+    builder=INSTRUCT_BUILDER,
+    command=instruct_command,
+    count=count_conversations,
+    readme=instruct_readme,
 )
 """Conversations, several rows a record."""
 

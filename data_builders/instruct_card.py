@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ecg_llm.claims.lexicon import scan
-from ecg_llm.data_builders.card import head_lines, save_card, shard_counts, table_lines
-from ecg_llm.data_builders.listing import SPLITS, Listed
-from ecg_llm.data_builders.shards import load_manifest, read_shards
+from ecg_llm.data_builders.card import head_lines, table_lines
+from ecg_llm.data_builders.listing import SPLITS
+from ecg_llm.data_builders.shards import read_shards
 
 _COUNTED = ("kind", "form", "messages", "answer", "records", "pair", "split", "patient", "licence")
 _READ = (*_COUNTED, "rewritten", "tally", "chain")
@@ -23,32 +23,12 @@ SENTENCES_READ = 4000
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
-def write_instruct_card(
-    out: Path,
-    source: Listed,
-    *,
-    n_listed: int,
-    problems: dict[str, int],
-    remarks: dict[str, int],
-) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them."""
-    manifest = load_manifest(out)
-    build = manifest.build
+def instruct_command(build: dict[str, Any]) -> str:
+    """Write the command without what changes no byte."""
     command = "ecgllm build instruct SHARDS --out OUT"
     command += f" --seed {build['seed']}" if build["seed"] else ""
     command += f" --limit {build['limit']}" if build.get("limit") is not None else ""
-    command += " --rewriter URL" if build.get("rewriter") else ""
-    card = {
-        "kind": "instruct",
-        "source": source.name,
-        "command": command,
-        "builder": build["conversations"],
-        "counts": shard_counts(manifest, n_listed, problems),
-        **count_conversations(out),
-        "remarks": remarks,
-        "citation": source.citation,
-    }
-    save_card(out, card, _readme(card))
+    return command + (" --rewriter URL" if build.get("rewriter") else "")
 
 
 def count_conversations(out: Path) -> dict[str, Any]:
@@ -177,7 +157,7 @@ def _spread(lengths: Counter[int]) -> dict[str, int]:
     return {"least": ordered[0], "median": median, "most": ordered[-1]}
 
 
-def _readme(card: dict[str, Any]) -> str:
+def instruct_readme(card: dict[str, Any]) -> str:
     """Write the card as text."""
     counts = card["counts"]
     lines = [

@@ -1,4 +1,4 @@
-"""What a source lists, and what is known of one of its records before anything is measured."""
+"""What a source lists, what is known of its records, and what they may be made into."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from ecg_llm.errors import ECGError, RecordError
 from ecg_llm.record import ECGRecord
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ecg_llm.io import RecordRef
 
 Split = Literal["train", "val", "test"]
@@ -89,9 +88,7 @@ class Listing:
 
     Attributes
     ----------
-    n_listed : int
-        Rows of the record list, bad ones too.
-    order : dict of str to np.ndarray
+    order : dict of str to list of int
         By split, the rows that can be read.
     item : callable
         Gives the item of a row; called only when its turn comes, so that a long list stays small.
@@ -101,8 +98,7 @@ class Listing:
         What else was noticed, counted.
     """
 
-    n_listed: int
-    order: dict[Split, npt.NDArray[np.int64]]
+    order: dict[Split, list[int]]
     item: Callable[[int], Item]
     problems: tuple[Problem, ...] = ()
     remarks: dict[str, int] = field(default_factory=dict)
@@ -158,10 +154,6 @@ class Listed(Protocol):
         """Name of the data set."""
 
     @property
-    def licence(self) -> str:
-        """SPDX identifier."""
-
-    @property
     def citation(self) -> str:
         """What to cite."""
 
@@ -171,15 +163,56 @@ class Listed(Protocol):
     def listing(self) -> Listing:
         """List the records."""
 
-    def vocabulary(self) -> dict[str, str]:
-        """Give the labels that may occur, with their English names."""
-
 
 class Source(Listed, Protocol):
     """Where records come from."""
 
+    @property
+    def licence(self) -> str:
+        """SPDX identifier."""
+
+    def vocabulary(self) -> dict[str, str]:
+        """Give the labels that may occur, with their English names."""
+
     def read(self, item: Item) -> Entry:
         """Read one record, or raise ItemError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """What listed items are made into.
+
+    Attributes
+    ----------
+    kind : str
+        Of the set, as its card says and `ecg_llm.data_builders.verify` looks it up.
+    schema : callable
+        Gives the columns.
+    rows : callable
+        Makes the rows of one item, or raises ECGError.
+    packed : tuple of str
+        Integer columns to store as differences.
+    builder : str
+        Program and version, for the card.
+    command : callable
+        Writes, from what the manifest tells of the build, the command that makes such a set.
+    count : callable
+        Counts what the shards in a folder hold: parts of the card.
+    readme : callable
+        Writes the card as text.
+    labelled : bool
+        Whether the card lists the names of the labels of the `Source`.
+    """
+
+    kind: str
+    schema: Callable[[], pa.Schema]
+    rows: Callable[[Any, Item], list[dict[str, Any]]]
+    packed: tuple[str, ...] = ()
+    builder: str
+    command: Callable[[dict[str, Any]], str]
+    count: Callable[[Path], dict[str, Any]]
+    readme: Callable[[dict[str, Any]], str]
+    labelled: bool = False
 
 
 def read_below(folder: Path, file: str) -> ECGRecord:

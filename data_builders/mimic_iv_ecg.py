@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ecg_llm.data_builders.listing import (
+    SPLITS,
     Entry,
     Item,
     ItemError,
@@ -86,7 +87,7 @@ class MIMICIVECG:
         if (self.folder / NOTES).is_file():
             notes = read_table(self.folder / NOTES, ("study_id", "note_id"))
         problems = [Problem(f"{RECORDS} row", "row", reason) for reason in records.bad_rows]
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        order: dict[Split, list[int]] = {split: [] for split in SPLITS}
         subjects, studies = records.column("subject_id"), records.column("study_id")
         seen: set[str] = set()
         for row, (subject, study) in enumerate(zip(subjects, studies, strict=True)):
@@ -109,8 +110,7 @@ class MIMICIVECG:
             "records without a note link": len(seen) - of_notes.n_studies,
         }
         return Listing(
-            n_listed=len(records) + len(records.bad_rows),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, records, of_machine, of_notes),
             problems=tuple(problems),
             remarks={what: n for what, n in remarks.items() if n},

@@ -7,8 +7,6 @@ import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ecg_llm.cases import TABLE
 from ecg_llm.data_builders.listing import (
     SPLITS,
@@ -106,8 +104,7 @@ class OwnRecords(FoundRecords):
                 order[split].append(k)
         unknown = len(self.refs) - len(known)
         return Listing(
-            n_listed=sum(map(len, order.values())) + len(problems),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, self.refs, known),
             problems=tuple(problems),
             remarks={f"records that {TABLE} does not name": unknown} if unknown else {},

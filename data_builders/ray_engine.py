@@ -7,12 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ecg_llm.data_builders.build import (
-    ShardResult,
-    ShardTask,
-    build_shard,
-    build_shard_isolated,
-)
+from ecg_llm.data_builders.build import ShardResult, ShardTask, build_shard
 
 OBJECT_STORE_BYTES = 200 * 2**20
 """Of a local cluster; only lists of records and results pass through it."""
@@ -58,7 +53,7 @@ def run_ray(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[Shar
             try:
                 result: ShardResult = ray.get(reference)
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
-                result = build_shard_isolated(task)
+                result = build_shard(task, isolated=True)
             yield result
     finally:
         if ours:

@@ -10,8 +10,7 @@ import typer
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ecg_llm.data_builders.build import Product
-    from ecg_llm.data_builders.listing import Listed
+    from ecg_llm.data_builders.listing import Listed, Product
 
 build_app = typer.Typer(
     no_args_is_help=True,

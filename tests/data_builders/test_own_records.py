@@ -40,8 +40,8 @@ def folder(tmp_path_factory):
     return out
 
 
-def test_what_is_known_comes_along_and_the_rest_is_told(folder, tmp_path):
-    summary = build(OwnRecords(folder, "CC0"), tmp_path / "set", workers=1, progress=False)
+def test_what_is_known_comes_along_and_the_rest_is_told(folder, tmp_path, in_process):
+    summary = build(OwnRecords(folder, "CC0"), tmp_path / "set", progress=False)
     rows = {row["record"]: row for row in read_shards(tmp_path / "set")}
     assert sorted(rows) == ["ward/a", "ward/b", "ward/g"]
     a, b, g = (rows[name] for name in sorted(rows))
