@@ -57,7 +57,7 @@ class Judged:
         return Judged(self.code, self.score[chosen], self.status[chosen], self.truth[chosen])
 
     def features(self, *, criterion: bool) -> FloatArray:
-        """Give what is read: log odds of the head, 1, and whether the criterion is met or unknown."""
+        """Give log odds of the head, 1, and whether the criterion is met or unknown."""
         p = np.clip(self.score, EDGE, 1 - EDGE)
         columns = [np.log(p / (1 - p)), np.ones(len(p))]
         if criterion:
