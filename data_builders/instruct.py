@@ -26,9 +26,9 @@ from ecg_llm.data_builders.instruct_card import (
     instruct_command,
     instruct_readme,
 )
-from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
+from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json, holds
 from ecg_llm.data_builders.instruct_compare import comparisons
-from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, chain_json
+from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, Told, chain_json
 from ecg_llm.data_builders.instruct_levels import explanations, second_reading
 from ecg_llm.data_builders.instruct_questions import (
     choose_questions,
@@ -40,6 +40,7 @@ from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
 from ecg_llm.data_builders.listing import SPLITS, Item, ItemError, Listing, Product, Split
+from ecg_llm.data_builders.schema import Column, described
 from ecg_llm.data_builders.shards import (
     content_of,
     load_finished,
@@ -47,7 +48,6 @@ from ecg_llm.data_builders.shards import (
     read_row,
     read_shards,
 )
-from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
 INSTRUCT_BUILDER = f"ecg_llm {ecg_llm.__version__}, instruct {INSTRUCT_VERSION}"
@@ -59,7 +59,7 @@ OTHER_PATIENTS = 0.25
 _TEXTS = pa.list_(pa.string())
 _PART = pa.struct([("type", pa.string()), ("ecg", pa.string()), ("text", pa.string())])
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.list_(_PART))])
-_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+_COLUMNS: tuple[Column, ...] = (
     ("id", pa.string(), "Unique in the set."),
     ("kind", pa.string(), "What the conversation is about."),
     ("form", pa.string(), "Which question of that kind."),
@@ -91,8 +91,7 @@ def instruct_schema() -> pa.Schema:
     >>> instruct_schema().names[:3]
     ['id', 'kind', 'form']
     """
-    fields = [pa.field(name, kind, metadata={"meaning": text}) for name, kind, text in _COLUMNS]
-    return pa.schema(fields, metadata={"schema": f"ecg_llm instruct {INSTRUCT_VERSION}"})
+    return described(_COLUMNS, {"schema": f"ecg_llm instruct {INSTRUCT_VERSION}"})
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Instruct:
         for row in read_shards(folder, columns=("findings",)):
             status = {finding["code"]: finding["status"] for finding in row["findings"]}
             for code in dict.fromkeys((*CODES.values(), *AXES.values())):
-                seen[code][_holds(status, code)] += 1
+                seen[code][holds(status, code)] += 1
         counts = tuple((c, seen[c]["present"], seen[c]["absent"]) for c in sorted(seen))
         return cls(folder, seed, rewriter, counts)
 
@@ -235,7 +234,7 @@ class Instruct:
             tally["conversations dropped by the check"] += not fits
             return fits
 
-        def keep(result: tuple[Draft | Sequence[Draft] | None, int]) -> None:
+        def keep(result: Told) -> None:
             found, unsaid = result
             tally["sentences left unsaid"] += unsaid
             if found is None:
@@ -330,12 +329,6 @@ def _text(text: str) -> dict[str, Any]:
 
 def _ecg(record: str) -> dict[str, Any]:
     return {"type": "ecg", "ecg": record, "text": None}
-
-
-def _holds(status: Mapping[str, str], code: str) -> str:
-    """Give the status of a statement: present if it or a more specific one is."""
-    states = [status[one] for one in members(code) if one in status]
-    return "present" if "present" in states else status.get(code, "unknown")
 
 
 @functools.lru_cache(maxsize=4)

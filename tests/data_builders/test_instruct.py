@@ -25,6 +25,7 @@ from ecg_llm.data_builders.instruct_card import _sentences as sentences
 from ecg_llm.data_builders.instruct_case import COLUMNS, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
 from ecg_llm.data_builders.instruct_draft import KINDS, STEPS
+from ecg_llm.data_builders.instruct_facts import failing, fulfils, telling
 from ecg_llm.data_builders.instruct_levels import second_reading, stated
 from ecg_llm.data_builders.instruct_questions import (
     lead_shows,
@@ -32,7 +33,7 @@ from ecg_llm.data_builders.instruct_questions import (
     verify_questions,
 )
 from ecg_llm.data_builders.instruct_report import full_report, reasoning
-from ecg_llm.data_builders.instruct_say import Teller, failing, fulfils, telling
+from ecg_llm.data_builders.instruct_say import Teller
 from ecg_llm.data_builders.instruct_talk import pressure, refused
 from ecg_llm.data_builders.instruct_words import Voice, draw
 from ecg_llm.data_builders.schema import record_schema
