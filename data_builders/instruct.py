@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -158,8 +158,8 @@ class Instruct:
         listed = _index(self.folder)
         before = _partners(listed, self.seed)
         order: dict[Split, list[int]] = {split: [] for split in SPLITS}
-        for k, row in enumerate(listed):
-            order[row["split"]].append(k)
+        for k, place in enumerate(listed):
+            order[place.split].append(k)
         return Listing(
             order=order,
             item=functools.partial(_item, listed, before),
@@ -331,49 +331,60 @@ def _ecg(record: str) -> dict[str, Any]:
     return {"type": "ecg", "ecg": record, "text": None}
 
 
-@functools.lru_cache(maxsize=4)
-def _index(folder: Path) -> tuple[dict[str, Any], ...]:
-    """List where each record stands, whose it is and when it was recorded."""
-    names = ["record", "split", "patient", "recorded_at", "quality_verdict"]
+class Place(NamedTuple):
+    """Where a record stands, whose it is and when it was recorded; small, as all are listed."""
+
+    record: str
+    split: Split
+    patient: str | None
+    recorded_at: str | None
+    quality_verdict: str
+    shard: str
+    row: int
+
+
+def _index(folder: Path) -> list[Place]:
+    """List the records of a set."""
     out = []
     for shard in sorted(load_manifest(folder).shards):
-        for k, row in enumerate(pq.read_table(folder / shard, columns=names).to_pylist()):
-            out.append({**row, "shard": shard, "row": k})
-    return tuple(out)
+        table = pq.read_table(folder / shard, columns=list(Place._fields[:5]))
+        rows = zip(*(table.column(name).to_pylist() for name in Place._fields[:5]), strict=True)
+        out += [Place._make((*row, shard, k)) for k, row in enumerate(rows)]
+    return out
 
 
-def _partners(rows: Sequence[dict[str, Any]], seed: int) -> dict[int, tuple[int, str]]:
+def _partners(places: Sequence[Place], seed: int) -> dict[int, tuple[int, str]]:
     """Choose for records the ECG to compare them with: the patient's last one, else another's."""
     by_patient: dict[str, list[int]] = defaultdict(list)
     by_split: dict[str, list[int]] = defaultdict(list)
-    for k, row in enumerate(rows):
-        if row["quality_verdict"] == "refuse":
+    for k, place in enumerate(places):
+        if place.quality_verdict == "refuse":
             continue
-        by_split[row["split"]].append(k)
-        if row["patient"] is not None:
-            by_patient[row["patient"]].append(k)
+        by_split[place.split].append(k)
+        if place.patient is not None:
+            by_patient[place.patient].append(k)
     out: dict[int, tuple[int, str]] = {}
-    for places in by_patient.values():
-        dated = [k for k in places if rows[k]["recorded_at"]]
-        dated.sort(key=lambda k: (rows[k]["recorded_at"], rows[k]["record"]))
-        for one, other in pairwise(dated):
-            if rows[one]["recorded_at"] < rows[other]["recorded_at"]:
+    for own in by_patient.values():
+        dated = sorted((at, places[k].record, k) for k in own if (at := places[k].recorded_at))
+        for (earlier, _, one), (later, _, other) in pairwise(dated):
+            if earlier < later:
                 out[other] = (one, "same patient")
-    for k, row in enumerate(rows):
-        several = len(by_patient.get(row["patient"], ())) > 1
-        if several or row["quality_verdict"] == "refuse":
+    for k, place in enumerate(places):
+        several = len(by_patient.get(place.patient or "", ())) > 1
+        if several or place.quality_verdict == "refuse":
             continue
-        rng = Random(f"{seed}/{row['record']}/pair")  # noqa: S311 (a choice, no secret)
-        others = by_split[row["split"]]
-        chosen = others[rng.randrange(len(others))]
-        if rng.random() < OTHER_PATIENTS and rows[chosen]["patient"] != row["patient"]:
+        rng = Random(f"{seed}/{place.record}/pair")  # noqa: S311 (a choice, no secret)
+        chosen = rng.choice(by_split[place.split])
+        whose = places[chosen].patient, place.patient
+        # Of whom nobody knows whose ECG it is may be the same patient.
+        if rng.random() < OTHER_PATIENTS and None not in whose and whose[0] != whose[1]:
             out[k] = (chosen, "other patient")
     return out
 
 
-def _item(rows: Sequence[dict[str, Any]], before: Mapping[int, tuple[int, str]], k: int) -> Item:
-    row = rows[k]
+def _item(places: Sequence[Place], before: Mapping[int, tuple[int, str]], k: int) -> Item:
+    place = places[k]
     other, pair = before.get(k, (None, None))
-    earlier = None if other is None else (rows[other]["shard"], rows[other]["row"])
-    cells = {"shard": row["shard"], "row": row["row"], "earlier": earlier, "pair": pair}
-    return Item(row["record"], row["split"], cells)
+    earlier = None if other is None else (places[other].shard, places[other].row)
+    cells = {"shard": place.shard, "row": place.row, "earlier": earlier, "pair": pair}
+    return Item(place.record, place.split, cells)
