@@ -236,7 +236,7 @@ def evaluate(
                 head = np.array([[row[str(key)] for key in labels.keys] for row in scored])
                 rows.append(_row(task, "head", leads, truth, head, groups, rounds))
                 if leads == "12" and task == "ptbxl-super":
-                    refusal = refusal_curve(truth, head, encoded.uncertainty)
+                    refusal = _refusal_curve(truth, head, encoded.uncertainty)
                 if leads == "12" and task == "ptbxl-all":
                     reliability = calibration(truth.ravel(), head.ravel())
             if trained is None:
@@ -270,22 +270,13 @@ def evaluate(
     )
 
 
-def refusal_curve(
+def _refusal_curve(
     truth: Array, scores: Array, doubt: npt.NDArray[np.float32]
 ) -> list[tuple[float, float, float]]:
     """Tell how often the likeliest class is right if the least sure records are refused.
 
-    Parameters
-    ----------
-    truth, scores : np.ndarray, shape (n_records, n_classes)
-        Records without any true class are left out.
-    doubt : np.ndarray, shape (n_records,)
-        Of the encoder.
-
-    Returns
-    -------
-    list of (float, float, float)
-        Share answered, and the share right with refusal by score and by doubt.
+    By share answered: right with refusal by score, and by the encoder's doubt, shape (n_records,).
+    Records without any true class are left out.
     """
     has = truth.sum(1) > 0
     truth, scores, doubt = truth[has], scores[has], doubt[has]

@@ -78,31 +78,11 @@ class PagePair:
     page: dict[str, tuple[str, float]] | None
 
     def of_recording(self, codes: Sequence[str]) -> str:
-        """Give the status of a group of findings on the recording: that of any of them.
-
-        Parameters
-        ----------
-        codes : sequence of str
-            Of `CODES`.
-
-        Returns
-        -------
-        str
-        """
+        """Give the status of a group of findings on the recording: that of any of them."""
         return _any([self.recording[code] for code in codes])
 
     def of_page(self, codes: Sequence[str]) -> tuple[str, float]:
-        """Give the status of a group of findings on the page, and the excess of what is met.
-
-        Parameters
-        ----------
-        codes : sequence of str
-            Of `CODES`.
-
-        Returns
-        -------
-        tuple of str and float
-        """
+        """Give the status of a group of findings on the page, and the excess of what is met."""
         unseen = ("unknown", -np.inf)
         seen = [(self.page or {}).get(code, unseen) for code in codes]
         status = _any([status for status, _ in seen])
@@ -113,17 +93,10 @@ def _any(statuses: Sequence[str]) -> str:
     return next(s for s in ("present", "unknown", "absent") if s in statuses)
 
 
-def simulated_patient(number: int) -> ECGRecord:
+def _simulated_patient(number: int) -> ECGRecord:
     """Simulate a patient: an acute infarction, what looks like one, or a rhythm that alarms.
 
-    Parameters
-    ----------
-    number : int
-        All there is to know; from `FIRST_HELD` on for evaluation.
-
-    Returns
-    -------
-    ECGRecord
+    The number is all there is to know; from `FIRST_HELD` on patients are for evaluation.
     """
     rng = np.random.default_rng((number, 7))
     kind = rng.random()
@@ -165,7 +138,7 @@ def recordings(
         (str(row["ecg_id"]), partial(read_record, data / f"{row['filename_lr']}.hea"))
         for row in rows
     ]
-    return [*real, *((f"{SIMULATED} {k}", partial(simulated_patient, k)) for k in simulated)]
+    return [*real, *((f"{SIMULATED} {k}", partial(_simulated_patient, k)) for k in simulated)]
 
 
 def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> PagePair | None:
@@ -271,20 +244,8 @@ class PageCriteriaResult(Result):
         return "\n".join(lines)
 
 
-def score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:
-    """Count how one statement was found.
-
-    Parameters
-    ----------
-    pairs : sequence of PagePair
-        Of one kind.
-    codes : sequence of str
-        Findings that make the statement.
-
-    Returns
-    -------
-    GroupScore
-    """
+def _score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:
+    """Count how one statement, made by any of some findings, was found on pages of one kind."""
     trust = bundled().get(sign_of(codes[0]))
     truth = [pair.of_recording(codes) for pair in pairs]
     told = []
@@ -346,7 +307,7 @@ def evaluate(
         progress(k + 1, len(chosen))
     return PageCriteriaResult(
         scores={
-            kind: {group: score(pairs, codes) for group, codes in GROUPS.items()}
+            kind: {group: _score(pairs, codes) for group, codes in GROUPS.items()}
             for kind, pairs in sorted(kinds.items())
         }
     )

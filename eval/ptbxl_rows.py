@@ -86,10 +86,12 @@ def each_record(
 
     Parameters
     ----------
-    data, fs
-        As for `read_row`.
+    data : Path
+        PTB-XL folder.
     rows : sequence of dict
         From `ptbxl_rows`.
+    fs : {100, 500}, Hz
+        Which version of the records.
     progress : callable, optional
         Called with records done and in all.
 

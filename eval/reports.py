@@ -66,21 +66,7 @@ class Row:
 
     @classmethod
     def of(cls, name: str, each: Iterable[Counter[str]], groups: Groups) -> Row:
-        """Add up the records.
-
-        Parameters
-        ----------
-        name : str
-            Which texts.
-        each : iterable of Counter
-            Counts of each record.
-        groups : np.ndarray of int, shape (n_records,)
-            Patient of each.
-
-        Returns
-        -------
-        Row
-        """
+        """Add up the counts of the records, each of a patient."""
         known = list(each)
         parts = np.array([[one[name] for name in ("tp", "fp", "fn")] for one in known])
 
@@ -92,17 +78,7 @@ class Row:
         return cls(name=name, counts=_sum(known), f1_low=low, f1_high=high)
 
     def share(self, part: str, whole: str) -> float | None:
-        """Give a share, or None of nothing.
-
-        Parameters
-        ----------
-        part, whole : str
-            Names of counts.
-
-        Returns
-        -------
-        float or None
-        """
+        """Give the share of one count in another, or None of nothing."""
         return self.counts.get(part, 0) / self.counts[whole] if self.counts.get(whole) else None
 
     @property
@@ -256,27 +232,11 @@ def said_findings(text: str) -> set[str]:
     set of str
         Codes, with the broader statements that they make true.
     """
-    return with_broader(stated(text))
+    return _with_broader(stated(text))
 
 
-def with_broader(codes: Collection[str]) -> set[str]:
-    """Add the broader statements that codes make true, as they do where PTB-XL states them.
-
-    Parameters
-    ----------
-    codes : collection of str
-        Stated or present.
-
-    Returns
-    -------
-    set of str
-        Those that PTB-XL may hold.
-
-    Examples
-    --------
-    >>> sorted(with_broader({"STACH", "ASMI", "very_long_qt"}))
-    ['ASMI', 'LNGQT', 'QWAVE', 'SR', 'STACH']
-    """
+def _with_broader(codes: Collection[str]) -> set[str]:
+    """Add the broader statements that codes make true, as they do where PTB-XL states them."""
     return {
         code
         for code in JUDGED
@@ -295,7 +255,7 @@ OWN = {
 
 def _present_codes(case: Case) -> set[str]:
     """Give the findings that criteria and encoder together call present, with broader ones."""
-    return with_broader({f.code for f in case.found.findings if f.status == "present"})
+    return _with_broader({f.code for f in case.found.findings if f.status == "present"})
 
 
 def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
@@ -445,25 +405,8 @@ def _overlap(out: Counter[str], text: str, reference: str) -> None:
         out[name] += measure(text, reference)  # type: ignore[assignment]
 
 
-def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
-    """Make the prompts of one variant.
-
-    Parameters
-    ----------
-    cases_ : sequence of Case
-        The records.
-    variant : str
-        One of `VARIANTS`.
-
-    Yields
-    ------
-    Prompt
-
-    Raises
-    ------
-    ConfigError
-        If another patient is asked for and there is none.
-    """
+def _prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
+    """Make the prompts of one of `VARIANTS`; ConfigError where there is no other patient."""
     for k, case in enumerate(cases_):
         match variant:
             case "text only":
@@ -590,7 +533,7 @@ def _probabilities(found: Sequence[Case]) -> Iterator[tuple[str, Iterator[Counte
     ]
     for name, every in (("classifier", alone), ("with criteria", joined)):
         said = (
-            with_broader({code for code, p in of.items() if p >= models[code].threshold})
+            _with_broader({code for code, p in of.items() if p >= models[code].threshold})
             for of in every
         )
         yield f"{name}, thresholded", _findings_rows(found, said)
@@ -620,7 +563,7 @@ def _drafts(
     progress: Callable[[int, int], None] | None,
 ) -> list[str]:
     """Let the model write one draft a record."""
-    asked = list(prompts(found, variant))
+    asked = list(_prompts(found, variant))
     out: list[str] = []
     for k in range(0, len(asked), BATCH):
         out += model.generate(asked[k : k + BATCH], max_new_tokens=MAX_NEW_TOKENS)

@@ -83,18 +83,10 @@ def _simulated(n: int) -> Iterator[tuple[ECGRecord, Delineation]]:
         yield ecg.record, ecg.truth.delineation
 
 
-def typical_voltages(record: ECGRecord) -> Array | None:
-    """Read voltages from the median beat, the same way for real and simulated records.
+def _typical_voltages(record: ECGRecord) -> Array | None:
+    """Read `VOLTAGES` by lead, shape (5, 12), mV, from the median beat of twelve leads.
 
-    Parameters
-    ----------
-    record : ECGRecord
-        With the twelve leads.
-
-    Returns
-    -------
-    np.ndarray, shape (5, 12), mV, or None
-        `VOLTAGES` by lead; None where fewer than four beats were found.
+    The same way for real and simulated records; None where fewer than four beats were found.
     """
     from scipy.signal import butter, find_peaks, sosfiltfilt
 
@@ -128,7 +120,7 @@ def _greatest(rows: Array) -> Array:
 
 def _table(records: Iterable[ECGRecord]) -> tuple[int, Array]:
     """Percentiles over records, shape (3, 5, 12)."""
-    rows = [row for row in map(typical_voltages, records) if row is not None]
+    rows = [row for row in map(_typical_voltages, records) if row is not None]
     if not rows:
         raise RecordError(
             "No record of folds 1 to 8 at 500 Hz is stated to be normal and has four beats to read."

@@ -184,18 +184,8 @@ class Reading:
     refused: bool
 
 
-def read(record: ECGRecord) -> Reading:
-    """Give what the report says of a record.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-
-    Returns
-    -------
-    Reading
-    """
+def _read(record: ECGRecord) -> Reading:
+    """Give what the report says of a record."""
     found = analyse(record)
     measured = found.measurements
     report = build_report(record, found.quality, measured, found.findings)
@@ -246,20 +236,8 @@ class Difference:
     alerts: tuple[str, ...]
 
 
-def difference(record: str, change: str, before: Reading, after: Reading) -> Difference:
-    """Compare what is said of a record with what is said of its changed copy.
-
-    Parameters
-    ----------
-    record, change : str
-        Which.
-    before, after : Reading
-        Both of them.
-
-    Returns
-    -------
-    Difference
-    """
+def _difference(record: str, change: str, before: Reading, after: Reading) -> Difference:
+    """Compare what is said of a record with what is said of its changed copy."""
     if before.refused or after.refused:
         differs = before.refused != after.refused
         return Difference(
@@ -373,12 +351,12 @@ def evaluate(
         if record is None:
             continue
         n += 1
-        before = read(record)
+        before = _read(record)
         changed = {AT_100_HZ: read_row(data, row)}
         for name, change in CHANGES.items():
             changed[name] = change(record, np.random.default_rng(int(float(row["ecg_id"]))))
         found += [
-            difference(record.name, name, before, read(copy)) for name, copy in changed.items()
+            _difference(record.name, name, before, _read(copy)) for name, copy in changed.items()
         ]
     by_name = sorted(found, key=lambda one: [AT_100_HZ, *CHANGES].index(one.change))
     return StabilityResult(folds=tuple(folds), n=n, differences=tuple(by_name))

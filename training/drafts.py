@@ -253,17 +253,7 @@ class Drafter:
         return answers
 
     def drafts(self, places: Sequence[int], *, draw: bool) -> list[str]:
-        """Answer prompts in batches of like length.
-
-        Parameters
-        ----------
-        places, draw
-            As for `write`.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts in batches of like length; see `write`."""
         order = sorted(range(len(places)), key=lambda k: len(self.ids[places[k]]))
         out = [""] * len(places)
         for first in range(0, len(order), BATCH):

@@ -117,17 +117,17 @@ def train_head(
             "8 have all statements; the head learns from both."
         )
     progress("committee without the folds of the join")
-    part = fit_committee(features[others], pack.labels[others], chosen)
+    part = _fit_committee(features[others], pack.labels[others], chosen)
     empty = _without_join(part, judge_by)
     seen_odds = empty.encoder_logits(vectors_of(load_encoder(judge_by), pack, fitted))
     read_odds = empty.measured_logits(features[fitted])
-    joined, alone = fit_join(
+    joined, alone = _fit_join(
         seen_odds, read_odds, pack.labels[fitted], pack.calibrated[fitted], chosen.shrink
     )
     out.mkdir(parents=True, exist_ok=True)
     _without_join(part, judge_by, joined, alone).save(out / "blind_head.npz")
     progress("committee of all folds")
-    whole = fit_committee(features[train], pack.labels[train], chosen)
+    whole = _fit_committee(features[train], pack.labels[train], chosen)
     head = _without_join(whole, encoder, joined, alone)
     head.save(out / "signal_head.npz")
     progress("fold 9")
@@ -194,24 +194,12 @@ def _without_join(
     )
 
 
-def fit_committee(
+def _fit_committee(
     features: Array, labels: npt.NDArray[np.int8], recipe: HeadRecipe
 ) -> dict[str, Array]:
-    """Train perceptrons that read measurements.
+    """Train perceptrons that read measurements, shape (n, n_features), NaN where unknown.
 
-    Parameters
-    ----------
-    features : np.ndarray, shape (n, n_features)
-        NaN where unknown.
-    labels : np.ndarray of int8, shape (n, n_columns)
-        0 and 1.
-    recipe : HeadRecipe
-        Size and steps.
-
-    Returns
-    -------
-    dict of str to np.ndarray
-        The committee's fields of `Head`.
+    Labels, shape (n, n_columns), are 0 and 1. Gives the committee's fields of `Head`.
     """
     some = np.isfinite(features).sum(axis=0) > 20
     kept = np.where(some[None], features, 0.0)
@@ -262,7 +250,7 @@ def fit_committee(
     }
 
 
-def fit_join(
+def _fit_join(
     seen: Array,
     measured: Array,
     labels: npt.NDArray[np.int8],
@@ -271,24 +259,10 @@ def fit_join(
 ) -> tuple[Array, Array]:
     """Fit how much each reader counts, column by column around a common value.
 
-    Parameters
-    ----------
-    seen, measured : np.ndarray, shape (n, n_columns)
-        Log odds of both readers on records that neither has seen.
-    labels : np.ndarray of int8, shape (n, n_columns)
-        0 and 1.
-    calibrated : np.ndarray of bool, shape (n,)
-        Whether their mV are true: the others were measured in part only, so they teach the encoder
-        alone.
-    shrink : float
-        Weight of the squared distances from the common values.
-
-    Returns
-    -------
-    joined : np.ndarray, shape (3, n_columns)
-        Factors and offset.
-    alone : np.ndarray, shape (2, n_columns)
-        The same for the encoder alone.
+    From the log odds of both readers on records that neither has seen, shape (n, n_columns). Of
+    records without true mV only a part was measured, so that they teach the encoder alone.
+    ``shrink`` weighs the squared distances from the common values. Gives factors and offset, shape
+    (3, n_columns), and the same for the encoder alone, shape (2, n_columns).
     """
     y = torch.from_numpy((labels == 1).astype(np.float32))
     both = torch.from_numpy(np.stack([seen, measured, np.ones_like(seen)]))

@@ -109,23 +109,8 @@ def _fitting(rows: Iterator[Row], length: int) -> Iterator[Row]:
             )
 
 
-def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor:
-    """Give the mean loss over the assistant's words of a batch.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        Or one with adapters.
-    batch : Batch
-        Packed conversations.
-    features : Features or None
-        Of its records; None where no prompt has a slot.
-
-    Returns
-    -------
-    Tensor
-        A scalar.
-    """
+def _loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor:
+    """Give the mean loss over the assistant's words; no features where no prompt has a slot."""
     core: Any = getattr(model, "base_model", model)
     core = getattr(core, "model", core) if hasattr(model, "peft_config") else model
     device = next(core.parameters()).device
@@ -216,12 +201,12 @@ def fit(
     model.train()
     while (done := step / recipe.steps if recipe.steps else spent / total) < 1:
         began = time.monotonic()
-        rate = recipe.peak_lr * rate_at(done, recipe.warmup)
+        rate = recipe.peak_lr * _rate_at(done, recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = next(drawn)
         with torch.autocast(_device(model).type, torch.bfloat16, enabled=recipe.bf16):
-            loss = loss_of(model, batch, features)
+            loss = _loss_of(model, batch, features)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learning.values(), recipe.clip)
@@ -285,7 +270,7 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Give the loss of a batch."""
-        return loss_of(self.model, batch, self.features)
+        return _loss_of(self.model, batch, self.features)
 
 
 def processes() -> int:
@@ -343,7 +328,7 @@ def _fit_sharded(
         if step < first:
             continue
         for group in optimiser.param_groups:
-            group["lr"] = recipe.peak_lr * rate_at(step / recipe.steps, recipe.warmup)
+            group["lr"] = recipe.peak_lr * _rate_at(step / recipe.steps, recipe.warmup)
         with accelerator.autocast():
             loss = net(batch)
         optimiser.zero_grad()
@@ -370,25 +355,8 @@ def _fit_sharded(
     return history
 
 
-def rate_at(done: float, warmup: float) -> float:
-    """Give the learning rate as a part of its peak.
-
-    Parameters
-    ----------
-    done : float
-        Part of the stage that is over.
-    warmup : float
-        Part in which it rises.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> rate_at(0.05, 0.1), round(rate_at(1.0, 0.1), 3)
-    (0.5, 0.0)
-    """
+def _rate_at(done: float, warmup: float) -> float:
+    """Give the learning rate as a part of its peak, from the part of the stage that is over."""
     if done < warmup:
         return max(done / warmup, 0.02)
     fallen = min((done - warmup) / (1 - warmup), 1.0)
@@ -415,7 +383,7 @@ def held_out(
         ``held_out_loss``.
     """
     with torch.inference_mode():
-        losses = [float(loss_of(model, batch, features)) for batch in judged]
+        losses = [float(_loss_of(model, batch, features)) for batch in judged]
     return {"held_out_loss": round(sum(losses) / len(losses), 4)}
 
 

@@ -84,7 +84,7 @@ def train_lm(
     others = read_talks(records, talks, qa, split="val")
     tokenizer = _tokenizer(known, recipe, out)
     torch.manual_seed(recipe.seed)
-    model = fresh_model(recipe, tokenizer.get_vocab_size())
+    model = _fresh_model(recipe, tokenizer.get_vocab_size())
     processor = EcgLlmProcessor(wrapped(tokenizer), model.config.tokens_per_ecg)
     for part in (model.ecg_projector, model.image_projector):
         part.requires_grad_(False)
@@ -137,7 +137,7 @@ def train_with_ecg(
     others = read_talks(records, talks, qa, split="val")
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
-    model = prepared(model, recipe)
+    model = _prepared(model, recipe)
     about = learnt_from(records, talks, qa, base, encoder)
     history = _run(model, processor, known, others, features, out, recipe, about, tell)
     if processes() > 1:
@@ -212,20 +212,8 @@ def put_encoder(model: Any, folder: Path | None) -> None:
     model.encoder = None if folder is None else load_encoder(folder)
 
 
-def prepared(model: Any, recipe: LanguageRecipe) -> Any:
-    """Choose what of a model learns in stage ``align`` or ``sft``.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        To train.
-    recipe : LanguageRecipe
-        Of the stage.
-
-    Returns
-    -------
-    EcgLlmForConditionalGeneration or peft.PeftModel
-    """
+def _prepared(model: Any, recipe: LanguageRecipe) -> Any:
+    """Choose what of a model learns in stage ``align`` or ``sft``, which adds adapters."""
     if recipe.stage == "align":
         model.requires_grad_(False)
         for part in (model.ecg_projector, model.image_projector):
@@ -277,20 +265,8 @@ def with_adapters(model: Any, rank: int) -> Any:
     return get_peft_model(model, settings)
 
 
-def fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
-    """Make the small model with fresh weights.
-
-    Parameters
-    ----------
-    recipe : LanguageRecipe
-        Its size.
-    vocab_size : int
-        Of the tokenizer.
-
-    Returns
-    -------
-    EcgLlmForConditionalGeneration
-    """
+def _fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
+    """Make the small model with fresh weights."""
     from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration
 
     text = {
@@ -400,7 +376,7 @@ def _run(
         made = posed([talk], Random(n), parts)  # noqa: S311
         if made is None:
             return ""
-        said = answer(core, laid, made[0], features, talk.records)
+        said = _answer(core, laid, made[0], features, talk.records)
         return f"--- {', '.join(parts)}\nsays: {said}\nwant: {made[1]}\n---"
 
     seed = recipe.seed + 1000 * int(os.environ.get("RANK", "0"))
@@ -418,7 +394,7 @@ def _run(
     )
 
 
-def answer(
+def _answer(
     model: Any,
     laid: Layout,
     prompt: Any,
@@ -427,27 +403,7 @@ def answer(
     *,
     max_new_tokens: int = 200,
 ) -> str:
-    """Answer one prompt with the likeliest words.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        Without or with adapters.
-    laid : Layout
-        Of it.
-    prompt : Prompt
-        From `ecg_llm.prompt.build`.
-    features : Features or None
-        Of the records.
-    records : sequence of str
-        Names behind the slots.
-    max_new_tokens : int
-        Longest answer.
-
-    Returns
-    -------
-    str
-    """
+    """Answer one prompt with the likeliest words; records are the names behind its slots."""
     device = next(model.parameters()).device
     ids = laid.ids(prompt)
     ecg: dict[str, Any] = {}

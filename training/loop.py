@@ -75,20 +75,8 @@ def this_process() -> PartialState:
     return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
 
 
-def rate_at(step: int, config: LoopConfig) -> float:
-    """Give the learning rate of a step.
-
-    Parameters
-    ----------
-    step : int
-        From 0.
-    config : LoopConfig
-        Peak, warm-up and number of steps.
-
-    Returns
-    -------
-    float
-    """
+def _rate_at(step: int, config: LoopConfig) -> float:
+    """Give the learning rate of a step, from 0 on."""
     warm = max(config.warmup * config.steps, 1)
     if step < warm:
         return config.peak_lr * (step + 1) / warm
@@ -194,7 +182,7 @@ def fit(
             # Dropout after a stop must be what it would have been without one.
             torch.manual_seed(config.seed * 1_000_003 + step)
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, config)
+                group["lr"] = _rate_at(step, config)
             net.train()
             with accelerator.autocast():
                 losses = net(batch)

@@ -223,7 +223,7 @@ def _left_out_in_turn(
     fold = np.array([one.fold for one in questions])
     p = np.zeros(len(questions))
     for group in (*GROUPS, (VALIDATION_FOLD,)):
-        model = fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
+        model = _fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
         net = fit_noise_net(drawn, started, (*group, VALIDATION_FOLD), recipe.net, seed)
         held = np.flatnonzero(np.isin(fold, group))
         own = model.probabilities(x[where[held]])[np.arange(len(held)), kind[held]]
@@ -239,28 +239,12 @@ def _left_out_in_turn(
     return p, model, net
 
 
-def fit_nets(
+def _fit_nets(
     x: FloatArray, rows: Rows, left_out: Sequence[int], recipe: NoiseRecipe, seed: int
 ) -> NoiseModel:
-    """Train the nets on all folds but some.
+    """Train the nets on rows of `Noise.row`, shape (n_rows, n_columns), of all folds but some.
 
-    Parameters
-    ----------
-    x : np.ndarray, shape (n_rows, n_columns)
-        Rows of `ecg_llm.noise.Noise.row`.
-    rows : Rows
-        What is known of them.
-    left_out : sequence of int
-        Folds not to learn from.
-    recipe : NoiseRecipe
-        How.
-    seed : int
-        Of every random choice.
-
-    Returns
-    -------
-    NoiseModel
-        With limits of a half.
+    The limits stay at a half.
     """
     seen = np.flatnonzero(~np.isin(rows.fold, left_out))
     mean = np.nanmean(x[seen], axis=0)

@@ -68,24 +68,8 @@ class Rows:
     clean: npt.NDArray[np.bool_]
 
 
-def remarked_leads(remark: str) -> set[str]:
-    """Read the leads of a remark such as ``, I-AVR,``.
-
-    Parameters
-    ----------
-    remark : str
-        A cell of PTB-XL's noise columns.
-
-    Returns
-    -------
-    set of str
-        All leads for ``alles``; empty if it names none.
-
-    Examples
-    --------
-    >>> sorted(remarked_leads(" , V2,3,  "))
-    ['V2', 'V3']
-    """
+def _remarked_leads(remark: str) -> set[str]:
+    """Read the leads of a remark such as ``, I-AVR,``: all for ``alles``, none if none is named."""
     text = remark.upper().replace(" ", "").replace("?", "")
     if "ALL" in text:
         return set(STANDARD_12)
@@ -154,7 +138,7 @@ class _Remarks:
 
     @classmethod
     def of(cls, cells: Mapping[str, str]) -> _Remarks:
-        leads = {kind: remarked_leads(cells[column]) for kind, column in COLUMNS.items()}
+        leads = {kind: _remarked_leads(cells[column]) for kind, column in COLUMNS.items()}
         kinds = {kind for kind, column in COLUMNS.items() if cells[column].strip(" ,")}
         leads["any"] = set().union(*leads.values())
         return cls(leads, frozenset(kinds | ({"any"} if kinds else set())))
@@ -263,7 +247,7 @@ def records_of(
     data : Path
         PTB-XL folder.
     zscored : Path, optional
-        Folder of `zscored_records`.
+        Folder of `_zscored_records`.
     wanted : set of int
         ``ecg_id`` of the records.
 
@@ -284,7 +268,7 @@ def records_of(
         if set(STANDARD_12) <= set(record.leads):
             yield key, record
     if zscored is not None:
-        yield from zscored_records(zscored, wanted)
+        yield from _zscored_records(zscored, wanted)
 
 
 def measure_all(
@@ -314,26 +298,13 @@ def measure_all(
     return out
 
 
-def zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGRecord]]:
-    """Read records whose leads were brought to a standard deviation of one, at 100 Hz.
+def _zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGRecord]]:
+    """Read records whose leads were brought to a standard deviation of one, at 100 Hz, in about mV.
 
-    Parameters
-    ----------
-    folder : Path
-        ``ptbxl_database.csv`` and, in its order, ``signals_*.npy``: int16, (n, 12, n_samples), in
-        thousandths of the standard deviation.
-    wanted : set of int
-        ``ecg_id`` of the records.
-
-    Yields
-    ------
-    int, ECGRecord
-        ``ecg_id`` and the record in about mV.
-
-    Notes
-    -----
-    The six limb leads have two degrees of freedom, so their scales follow from each other; that of
-    all of them, and of each chest lead, is taken from `TYPICAL_MV`.
+    The folder has ``ptbxl_database.csv`` and, in its order, ``signals_*.npy``: int16, (n, 12,
+    n_samples), in thousandths of the standard deviation. The six limb leads have two degrees of
+    freedom, so their scales follow from each other; that of all of them, and of each chest lead, is
+    from `TYPICAL_MV`.
     """
     keys = [whole(cells["ecg_id"]) for cells in read_table(folder, ("ecg_id",))]
     signals = (row for path in sorted(folder.glob("signals_*.npy")) for row in np.load(path))

@@ -286,7 +286,7 @@ def _make(data: Path, job: Job) -> dict[str, Any] | Problem:
     age = record.age_years
     return {
         "signal": np.where(there, first, np.nan).astype(np.float16),
-        "labels": label_row(row),
+        "labels": _label_row(row),
         "fold": np.int8(row.fold),
         "source": row.source,
         "name": record.name,
@@ -298,19 +298,8 @@ def _make(data: Path, job: Job) -> dict[str, Any] | Problem:
     }
 
 
-def label_row(row: Row) -> npt.NDArray[np.int8]:
-    """Say what is known of a record's statements and classes.
-
-    Parameters
-    ----------
-    row : Row
-        With its statements.
-
-    Returns
-    -------
-    np.ndarray of int8, shape (99,)
-        1 present, 0 absent, -1 unknown.
-    """
+def _label_row(row: Row) -> npt.NDArray[np.int8]:
+    """Say what is known of a record's statements and classes, shape (99,): 1, 0, or -1 unknown."""
     if row.codes is None:
         return np.full(len(COLUMNS), -1, np.int8)
     held = with_classes(row.codes)

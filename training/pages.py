@@ -73,30 +73,13 @@ class PageRecipe:
         return self.peak_lr * rise * min(max(left, 0.0), 1.0)
 
 
-def draw_pages(
+def _draw_pages(
     records: Sequence[ECGRecord],
     out: Path,
     recipe: PageRecipe,
     on_page: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Path]:
-    """Draw the training pages that are not there yet.
-
-    Parameters
-    ----------
-    records : sequence of ECGRecord
-        What is drawn.
-    out : Path
-        Folder for them.
-    recipe : PageRecipe
-        Number and seed.
-    on_page : callable
-        Called with how many are there and how many there will be.
-
-    Returns
-    -------
-    list of Path
-        All of them.
-    """
+    """Draw the training pages that are not there yet; gives all of them."""
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{k:05d}.npz" for k in range(recipe.pages)]
     for k, path in enumerate(paths):
@@ -154,30 +137,13 @@ def _draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
     return tuple(torch.from_numpy(np.stack([getattr(c, n) for c in crops])) for n in names)
 
 
-def train_net(
+def _train_net(
     paths: Sequence[Path],
     recipe: PageRecipe,
     checkpoint: Path | None,
     on_step: Progress = lambda step, steps, loss: None,
 ) -> PageNet:
-    """Train the net and give its averaged weights.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Training pages.
-    recipe : PageRecipe
-        How.
-    checkpoint : Path or None
-        If it exists, training goes on from it; None keeps none.
-    on_step : callable
-        Called with step, steps and loss.
-
-    Returns
-    -------
-    PageNet
-        In evaluation mode.
-    """
+    """Train the net and give its averaged weights; goes on from the checkpoint if it is there."""
     torch.manual_seed(recipe.seed)
     net: PageNet = recipe.config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = swa_utils.AveragedModel(
@@ -254,8 +220,8 @@ def train(
     records = records_of(data, chosen.folds, chosen.simulated, chosen.seed)
     digest = hashlib.sha256("".join(record.sha256 for record in records).encode()).hexdigest()
     hold_to(out, {"recipe": asdict(chosen), "data": digest})
-    paths = draw_pages(records, out / "pages", chosen, on_page)
-    net = train_net(paths, chosen, out / "page.pt", on_step)
+    paths = _draw_pages(records, out / "pages", chosen, on_page)
+    net = _train_net(paths, chosen, out / "page.pt", on_step)
     path = out / "page.onnx"
     export(net, str(path))
     names = train_names(paths, epochs=chosen.name_epochs, seed=chosen.seed)

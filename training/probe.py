@@ -16,22 +16,8 @@ Array = npt.NDArray[np.float64]
 
 
 @torch.inference_mode()
-def pooled_tokens(encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]) -> Array:
-    """Give mean and peak of the tokens of records.
-
-    Parameters
-    ----------
-    encoder : SignalEncoder
-        In evaluation mode.
-    pack : Pack
-        Records.
-    rows : np.ndarray of int
-        Which.
-
-    Returns
-    -------
-    np.ndarray, shape (n, 2 D)
-    """
+def _pooled_tokens(encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]) -> Array:
+    """Give mean and peak of the tokens of records, shape (n, 2 D)."""
     device = next(encoder.parameters()).device
     found = []
     for k in range(0, len(rows), BATCH):
@@ -69,7 +55,7 @@ def probe(encoder: SignalEncoder, pack: Pack, test: npt.NDArray[np.int64]) -> di
     train = np.flatnonzero(real & (pack.fold < 9))
     if not len(train) or not len(test):
         return {}
-    x, z = pooled_tokens(encoder, pack, train), pooled_tokens(encoder, pack, test)
+    x, z = _pooled_tokens(encoder, pack, train), _pooled_tokens(encoder, pack, test)
     scores = linear_scores(x, (pack.labels[train] == 1).astype(np.float64), z)
     found = task_aucs(pack.labels[test], scores, MIN_POSITIVE)
     return {

@@ -99,34 +99,15 @@ def _activity(record: ECGRecord) -> AtrialActivity | None:
     return atrial_activity(Case(record, quality, measure(record, quality)))
 
 
-def fit(
+def _fit(
     table: AtrialTable, *, seed: int = 0, recipe: FibrillationRecipe = FibrillationRecipe()
 ) -> FibrillationModel:
     """Fit the model and its two limits.
 
-    Parameters
-    ----------
-    table : AtrialTable
-        From `_measure_atria`.
-    seed : int
-        Of the solver.
-    recipe : FibrillationRecipe
-        How it is fitted.
-
-    Returns
-    -------
-    FibrillationModel
-
-    Raises
-    ------
-    ConfigError
-        If the records are all of one kind, or of fewer than two folds.
-
-    Notes
-    -----
-    The limits come from cross-validation over the folds: each record is judged by a model that
-    did not see its fold. ``present`` is the lowest probability that keeps the specificity asked
-    for, ``absent`` the highest that misses no more fibrillations than allowed.
+    The limits come from cross-validation over the folds: each record is judged by a model that did
+    not see its fold. ``present`` is the lowest probability that keeps the specificity asked for,
+    ``absent`` the highest that misses no more fibrillations than allowed. ConfigError if the
+    records are all of one kind, or of fewer than two folds.
     """
     if len(set(table.fibrillates.tolist())) < 2 or len(set(table.folds.tolist())) < 2:
         raise ConfigError(
@@ -224,7 +205,7 @@ def train(
     -------
     FibrillationModel
     """
-    model = fit(_measure_atria(data, folds, progress), seed=seed)
+    model = _fit(_measure_atria(data, folds, progress), seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     model.save(out / "rhythm.json")
     return model

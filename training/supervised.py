@@ -63,18 +63,7 @@ class Supervised(Objective):
         nn.init.constant_(self.head.bias, -3.0)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the losses of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `Batches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``loss`` and its parts.
-        """
+        """Give the losses of a batch, from `Batches.draw`."""
         out = self.encoder(batch["signal"], batch["present"], batch["calibrated"])
         vector, log_var = out.vector.float(), out.log_var.float()
         labels = batch["labels"]

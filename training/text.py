@@ -79,45 +79,21 @@ class Aligned:
     reports: tuple[str, ...]
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Aligned:
-        """Keep some records.
-
-        Parameters
-        ----------
-        chosen : np.ndarray of bool, shape (n_records,)
-            Which.
-
-        Returns
-        -------
-        Aligned
-        """
+        """Keep some records."""
         reports = tuple(text for text, used in zip(self.reports, chosen, strict=True) if used)
         return Aligned(self.vectors[chosen], self.concepts[chosen], self.signs[chosen], reports)
 
 
-def train(
+def _train(
     data: Aligned,
     recipe: TextRecipe | None = None,
     *,
     withheld: Sequence[str] = (),
     on_step: Callable[[int, int, float], None] | None = None,
 ) -> TextTowerNet:
-    """Train a text tower, and the way from record vectors to it.
+    """Train a text tower, and the way from record vectors to it; gives the average of the weights.
 
-    Parameters
-    ----------
-    data : Aligned
-        Training records.
-    recipe : TextRecipe, optional
-        How.
-    withheld : sequence of str
-        Concepts that no text of the training may name, to see what their description alone does.
-    on_step : callable, optional
-        Called with steps done, steps in all and the loss.
-
-    Returns
-    -------
-    TextTowerNet
-        The average of the weights over the last steps.
+    No text of the training may name a withheld concept, to see what its description alone does.
     """
     import torch
 
@@ -153,8 +129,9 @@ def train(
 
 
 def _alignment_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Hold every record against every text by the sigmoid loss; truth is NaN where not known, and a
-    text that divides the records evenly does not outweigh a rare one.
+    """Hold every record against every text by the sigmoid loss; truth is NaN where not known.
+
+    A text that divides the records evenly does not outweigh a rare one.
     """
     import torch
     from torch.nn import functional
@@ -276,25 +253,11 @@ def _aligned(items: Sequence[Analysed], vectors: FloatArray) -> Aligned:
     )
 
 
-def nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: int = 3) -> Cases:
+def _nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: int = 3) -> Cases:
     """Choose real records that stand for the statements of PTB-XL.
 
-    Parameters
-    ----------
-    tower : TextTower
-        Trained.
-    data : Aligned
-        Training records.
-    names : sequence of str
-        Of the records.
-    each : int
-        Prototypes of a statement.
-
-    Returns
-    -------
-    Cases
-        The records that bear a statement and lie nearest to the centres of such records, the
-        centres found by k-means on the sphere.
+    The records that bear a statement and lie nearest to the centres of such records, the centres
+    found by k-means on the sphere.
     """
     from ecg_llm.cases import Cases
     from ecg_llm.knowledge import SCP
@@ -382,7 +345,7 @@ def train_text(
     whole = _aligned(items, vectors)
     train_rows = np.array([item.fold != 9 for item in items])
     train_data = whole.rows(train_rows)
-    net = train(train_data, recipe, withheld=withheld, on_step=on_step)
+    net = _train(train_data, recipe, withheld=withheld, on_step=on_step)
     card = {
         "name": "text tower",
         "data": "PTB-XL v1.0.3 (CC BY 4.0), folds 1 to 8, with signs from this project's "
@@ -416,5 +379,5 @@ def train_text(
         out.mkdir(parents=True, exist_ok=True)
         tower.save(out / "text.npz")
         names = [item.record.name for item, used in zip(items, train_rows, strict=True) if used]
-        nearest_cases(tower, train_data, names).save(out / PROTOTYPES.name)
+        _nearest_cases(tower, train_data, names).save(out / PROTOTYPES.name)
     return figures

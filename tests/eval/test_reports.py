@@ -12,7 +12,7 @@ from ecg_llm.analysis import analyse
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.qa import _row
-from ecg_llm.eval.reports import Case, Row, _judge_text, count_findings, prompts, said_findings
+from ecg_llm.eval.reports import Case, Row, _judge_text, _prompts, count_findings, said_findings
 from ecg_llm.eval.shares import wilson
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
@@ -68,12 +68,12 @@ def test_controls_change_what_the_model_sees(case: Case) -> None:
     other = analyse(read_record("examples/00177_hr.hea"))
     alike = replace(case, patient="one")
     two = [alike, alike, Case(other, known_of(other), {}, "", "two")]
-    swapped = next(prompts(two, "tokens of another patient"))
+    swapped = next(_prompts(two, "tokens of another patient"))
     assert swapped.records[0] is other.record
-    flat = next(prompts(two, "tokens of a flat line")).records[0].signal
+    flat = next(_prompts(two, "tokens of a flat line")).records[0].signal
     assert abs(flat).max() < 0.01
-    assert not next(prompts(two, "text only")).records
-    assert "Values" not in next(prompts(two, "tokens only")).text()
+    assert not next(_prompts(two, "text only")).records
+    assert "Values" not in next(_prompts(two, "tokens only")).text()
 
 
 def test_balanced_agreement_and_the_majority_answer() -> None:
@@ -97,4 +97,4 @@ def test_the_limits_of_f1_are_by_patients() -> None:
 
 def test_another_patients_tracing_needs_another_patient(case: Case) -> None:
     with pytest.raises(ConfigError, match="all 2 records are of one patient"):
-        list(prompts([case, case], "tokens of another patient"))
+        list(_prompts([case, case], "tokens of another patient"))

@@ -13,7 +13,7 @@ from ecg_llm.eval.auc import calibration
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
-from ecg_llm.training.head import HeadRecipe, fit_committee, fit_join, train_head
+from ecg_llm.training.head import HeadRecipe, _fit_committee, _fit_join, train_head
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.store import check_blind
 
@@ -27,7 +27,7 @@ def head() -> Head:
     features[:, 5] = np.nan
     labels = np.zeros((N, C), np.int8)
     labels[:, 0] = features[:, 0] > 0
-    committee = fit_committee(features, labels, HeadRecipe(members=1, steps=60, hidden=8))
+    committee = _fit_committee(features, labels, HeadRecipe(members=1, steps=60, hidden=8))
     plain = np.stack([np.ones(C), np.ones(C), np.zeros(C)]).astype(np.float32)
     return Head(
         columns=np.array(COLUMNS),
@@ -100,7 +100,7 @@ def test_the_join_trusts_the_reader_that_is_right() -> None:
     truth = rng.random((N, 3)) < 0.3
     right = np.where(truth, 1.0, -2.0) + rng.standard_normal((N, 3))
     noise = rng.standard_normal((N, 3))
-    joined, alone = fit_join(
+    joined, alone = _fit_join(
         right.astype(np.float32),
         noise.astype(np.float32),
         truth.astype(np.int8),

@@ -15,7 +15,7 @@ import pytest
 from ecg_llm.encode import encode
 from ecg_llm.errors import ConfigError
 from ecg_llm.training import encoder as training
-from ecg_llm.training.loop import LoopConfig, rate_at
+from ecg_llm.training.loop import LoopConfig, _rate_at
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.recipe import RECIPES, Recipe, load_recipe
 from ecg_llm.training.store import load_encoder, load_tensors
@@ -180,6 +180,6 @@ def test_every_recipe_that_ships_is_read() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     config = LoopConfig(steps=100, peak_lr=1.0)
-    rates = [rate_at(step, config) for step in range(100)]
+    rates = [_rate_at(step, config) for step in range(100)]
     assert rates[0] < rates[9] == pytest.approx(1.0)
     assert rates[-1] < 0.01

@@ -15,16 +15,16 @@ from ecg_llm.noise_net import N_CHANNELS, noise_map
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.features import measure_features
 from ecg_llm.record import ECGRecord
-from ecg_llm.training.noise import NoiseRecipe, fit_nets, train
+from ecg_llm.training.noise import NoiseRecipe, _fit_nets, train
 from ecg_llm.training.noise_data import (
     COLUMNS,
     PLACES,
     Question,
     Rows,
+    _remarked_leads,
     known_rows,
     lead_scales,
     read_questions,
-    remarked_leads,
 )
 from ecg_llm.training.noise_net import (
     N_FRAMES,
@@ -35,7 +35,7 @@ from ecg_llm.training.noise_net import (
     fit_noise_net,
     learn_simulated,
 )
-from ecg_llm.training.noise_simulate import add_noise, simulated_maps
+from ecg_llm.training.noise_simulate import _add_noise, simulated_maps
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ from ecg_llm.training.noise_simulate import add_noise, simulated_maps
     ],
 )
 def test_remarks_are_read_as_leads(remark: str, leads: set[str]) -> None:
-    assert remarked_leads(remark) == leads
+    assert _remarked_leads(remark) == leads
 
 
 def cells(ecg_id: int, fold: int, **remarks: str) -> dict[str, str]:
@@ -117,13 +117,13 @@ def test_nets_learn_what_is_there_and_ignore_what_is_not_known() -> None:
         clean=there[:, 1] == 0,
     )
     recipe = NoiseRecipe(nets=2, hidden=8, epochs=40, batch=64, rate=1e-2, clean_share=0.8)
-    model = fit_nets(x, rows, (9,), recipe, seed=0)
+    model = _fit_nets(x, rows, (9,), recipe, seed=0)
     p = model.probabilities(x)
     assert np.isfinite(p).all()
     held = rows.fold == 9
     right = (p[held, 1] > 0.5) == (there[held, 1] == 1)
     assert right.mean() > 0.93
-    again = fit_nets(x, rows, (9,), recipe, seed=0)
+    again = _fit_nets(x, rows, (9,), recipe, seed=0)
     assert np.array_equal(again.hidden, model.hidden)
     assert len(PLACES) == 13
 
@@ -184,7 +184,7 @@ def beating(rng: np.random.Generator) -> ECGRecord:
 def test_simulated_noise_obeys_the_laws_of_the_leads_and_has_the_size_told() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        leads, sizes = add_noise(1000, rng)
+        leads, sizes = _add_noise(1000, rng)
         one, two, three, *augmented = leads[:6]
         assert two == pytest.approx(one + three, abs=1e-9)
         assert np.sum(augmented, axis=0) == pytest.approx(0, abs=1e-9)

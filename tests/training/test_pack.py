@@ -21,8 +21,8 @@ from ecg_llm.training.pack import (
     PROBLEMS,
     SIGNALS,
     Pack,
+    _label_row,
     count_problems,
-    label_row,
     load_pack,
     pack,
 )
@@ -126,20 +126,20 @@ def test_a_report_is_enough_for_words(small_pack: Pack) -> None:
 
 
 def test_a_statement_brings_its_classes() -> None:
-    labels = dict(zip(COLUMNS, label_row(_row(("IMI", "AFIB"))), strict=True))
+    labels = dict(zip(COLUMNS, _label_row(_row(("IMI", "AFIB"))), strict=True))
     assert {name for name, known in labels.items() if known == 1} == with_classes(["IMI", "AFIB"])
     assert labels["super:CD"] == 0
-    assert (label_row(_row(None)) == -1).all()
+    assert (_label_row(_row(None)) == -1).all()
 
 
 def test_the_simulator_does_not_vouch_for_what_it_may_show_unnamed() -> None:
-    labels = dict(zip(COLUMNS, label_row(_row(("LVH", "SR"), "simulated")), strict=True))
+    labels = dict(zip(COLUMNS, _label_row(_row(("LVH", "SR"), "simulated")), strict=True))
     assert labels["super:HYP"] == 1
     assert labels["AFIB"] == 0
     assert labels["NDT"] == labels["super:STTC"] == -1
-    built = dict(zip(COLUMNS, label_row(_row(("LVH", "SR"), "synthetic")), strict=True))
+    built = dict(zip(COLUMNS, _label_row(_row(("LVH", "SR"), "synthetic")), strict=True))
     assert built == labels
-    normal = dict(zip(COLUMNS, label_row(_row(("NORM", "SR"), "simulated")), strict=True))
+    normal = dict(zip(COLUMNS, _label_row(_row(("NORM", "SR"), "simulated")), strict=True))
     assert normal["super:STTC"] == 0
 
 

@@ -24,7 +24,7 @@ from ecg_llm.training.drafts import Drafter, ask  # noqa: E402
 from ecg_llm.training.language import Features  # noqa: E402
 from ecg_llm.training.language_batches import train_tokenizer, wrapped  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
-from ecg_llm.training.language_stages import fresh_model, save  # noqa: E402
+from ecg_llm.training.language_stages import _fresh_model, save  # noqa: E402
 from ecg_llm.training.reward import Reward, mean, reward  # noqa: E402
 
 RECIPE = replace(load_language_recipe("preference"), steps=2, rows=2, lora_rank=2, peak_lr=0.05)
@@ -71,7 +71,7 @@ def base(asked, tmp_path_factory):
     texts = [text for part in asked for one in part for text in (one.prompt.text(), one.canonical)]
     tokenizer = train_tokenizer(texts, 500)
     torch.manual_seed(0)
-    model = fresh_model(MODEL, tokenizer.get_vocab_size())
+    model = _fresh_model(MODEL, tokenizer.get_vocab_size())
     processor = EcgLlmProcessor(wrapped(tokenizer), 10)
     return save(model, processor, tmp_path_factory.mktemp("base"))
 

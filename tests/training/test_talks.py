@@ -46,7 +46,7 @@ def test_conversations_are_of_the_same_records(sets):
     with pytest.raises(ConfigError, match=wrong):
         read_talks(sets / "records", sets / "records")
     with pytest.raises(ConfigError, match=wrong):
-        few_shot.read_items(sets / "records", "val")
+        few_shot._read_items(sets / "records", "val")
 
 
 def test_a_set_with_nothing_to_hold_out_is_told(tmp_path):
