@@ -328,17 +328,6 @@ def page_seed(seed: int, record: str, page: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def records_a_shard(per_record: int) -> int:
-    """Give how many records fill a shard.
-
-    Examples
-    --------
-    >>> records_a_shard(1), records_a_shard(10), records_a_shard(1000)
-    (256, 25, 1)
-    """
-    return max(1, SHARD_IMAGES // per_record)
-
-
 @functools.cache
 def drawing() -> dict[str, str]:
     """Give what turns settings into pixels: our code and the libraries that draw.

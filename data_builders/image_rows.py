@@ -18,6 +18,7 @@ from ecg_llm.data_builders.page_settings import PageSettings
 from ecg_llm.data_builders.photo_settings import PhotoSettings
 from ecg_llm.data_builders.photograph import encode_image
 from ecg_llm.data_builders.samples import GAP
+from ecg_llm.data_builders.schema import Column, described
 
 IMAGE_SCHEMA_VERSION = 1
 BUILDER = f"ecg_llm {ecg_llm.__version__}, images {IMAGE_SCHEMA_VERSION}"
@@ -33,7 +34,7 @@ _TRACE = pa.struct([
     ("x", pa.list_(pa.int16())), ("y", pa.list_(pa.int16())),
 ])  # fmt: skip
 
-_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+_COLUMNS: tuple[Column, ...] = (
     ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), "PNG, JPEG or WebP."),
     ("record", pa.string(), "Name of the record that is shown."),
     ("page", pa.int32(), "Counts the images of a record from 0."),
@@ -76,17 +77,9 @@ def image_schema() -> pa.Schema:
     pyarrow.Schema
         `datasets` reads from its metadata that ``image`` is to be decoded.
     """
-    fields = [
-        pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in _COLUMNS
-    ]
     features = {"info": {"features": {"image": {"_type": "Image"}}}}
-    return pa.schema(
-        fields,
-        metadata={
-            "schema": f"ecg_llm images {IMAGE_SCHEMA_VERSION}",
-            "huggingface": json.dumps(features),
-        },
-    )
+    about = {"schema": f"ecg_llm images {IMAGE_SCHEMA_VERSION}"}
+    return described(_COLUMNS, about | {"huggingface": json.dumps(features)})
 
 
 def packed_image(

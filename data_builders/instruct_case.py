@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ecg_llm.claims.facts import Facts
@@ -83,20 +84,23 @@ class ECGCase:
         """Sex of the patient."""
         return self.facts.sex
 
+    @cached_property
+    def statuses(self) -> dict[str, str]:
+        """Status of each finding."""
+        return {code: found.status for code, found in self.facts.findings.items()}
+
     def status(self, code: str) -> str:
         """Give the status of a finding: present, absent or unknown."""
-        found = self.facts.findings.get(canonical_code(code))
-        return "unknown" if found is None else found.status
+        return self.statuses.get(canonical_code(code), "unknown")
 
     def holds(self, code: str) -> str:
         """Give the status of a statement: present if it or a more specific one is."""
-        states = [self.status(one) for one in members(code) if one in self.facts.findings]
-        own = self.facts.findings.get(canonical_code(code))
-        if "present" in states:
-            return "present"
-        if own is not None:
-            return own.status
-        return "absent" if states and set(states) == {"absent"} else "unknown"
+        return holds(self.statuses, code)
+
+    def specific(self, code: str) -> Finding | None:
+        """Give the present finding that makes a statement true."""
+        found = (self.facts.findings[one] for one in members(code) if one in self.facts.findings)
+        return next((finding for finding in found if finding.status == "present"), None)
 
     def of(self, status: str, *sections: str) -> list[Finding]:
         """Give the findings of a status, most urgent first, of some sections or of all."""
@@ -122,6 +126,13 @@ class ECGCase:
         """Give a record-level value, or None if it is unknown."""
         quantity = self.values.get(name)
         return None if quantity is None else quantity.value
+
+
+def holds(statuses: Mapping[str, str], code: str) -> str:
+    """Give the status of a statement: present if it or a more specific one is."""
+    if any(statuses.get(one) == "present" for one in members(code)):
+        return "present"
+    return statuses.get(canonical_code(code), "unknown")
 
 
 def case_of(row: Mapping[str, Any]) -> ECGCase:

@@ -73,6 +73,10 @@ class Draft:
     chain: tuple[dict[str, Any], ...] = ()
 
 
+Told = tuple[Draft | Sequence[Draft] | None, int]
+"""What was written, if all that it needs could be said, and how many sentences were left unsaid."""
+
+
 def draft(
     kind: Kind,
     form: str,

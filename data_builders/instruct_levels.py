@@ -6,12 +6,12 @@ from random import Random
 
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import Draft, draft
+from ecg_llm.data_builders.instruct_draft import Draft, Told, draft
 from ecg_llm.data_builders.instruct_report import asked, conclusion
 from ecg_llm.data_builders.instruct_say import Point, Teller, joined
 from ecg_llm.data_builders.instruct_words import Voice, names
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.vocabulary import canonical_code, label, members
+from ecg_llm.vocabulary import canonical_code, label
 
 LEVELS = ("cardiologist", "generalist", "patient")
 
@@ -77,14 +77,8 @@ _MEANING = {
 """General advice, which names no finding of this tracing."""
 
 
-def explanations(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
-    """Explain a record to one or two kinds of readers.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many sentences were left unsaid.
-    """
+def explanations(case: ECGCase, rng: Random) -> Told:
+    """Explain a record to one or two kinds of readers."""
     teller = Teller(case, Voice.random(rng, "prose"))
     chosen = rng.sample(LEVELS, 2)
     makers = {"cardiologist": _cardiologist, "generalist": _generalist, "patient": _patient}
@@ -265,9 +259,8 @@ def _borne_out(teller: Teller, code: str, status: str) -> Point | None:
         return told if told.decision == "present" else None
     if status == "absent":
         return teller.absent([code], facts=True)
-    case = teller.case
-    found = [one for one in members(code) if case.status(one) == "present"]
-    return teller.present(case.facts.findings[found[0]], facts=2) if found else None
+    finding = teller.case.specific(code)
+    return teller.present(finding, facts=2) if finding else None
 
 
 def _beside(teller: Teller, code: str, denied: bool, fits: bool, point: Point) -> str:

@@ -7,7 +7,7 @@ from random import Random
 
 from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import STEPS, Draft, draft, link
+from ecg_llm.data_builders.instruct_draft import STEPS, Told, draft, link
 from ecg_llm.data_builders.instruct_say import Point, Teller, articled, joined
 from ecg_llm.data_builders.instruct_words import Voice, capital, draw, names, with_article
 from ecg_llm.findings.finding import Finding
@@ -159,14 +159,8 @@ _HEADS = {
 }
 
 
-def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Write a full report.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if it would leave out a present finding; how many sentences were left unsaid.
-    """
+def full_report(case: ECGCase, rng: Random) -> Told:
+    """Write a full report."""
     teller = Teller(case, Voice.random(rng))
     by_step = {
         step: step_points(teller, step, denials=rng.choice((0, 1, 1, 2)), facts=rng.random() < 0.3)
@@ -218,14 +212,8 @@ _ASK_STEPS = (
 )
 
 
-def reasoning(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Read a record step by step, each decision with criterion, lead, wave and value.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if a step has nothing that can be said; how many sentences were left unsaid.
-    """
+def reasoning(case: ECGCase, rng: Random) -> Told:
+    """Read a record step by step, each decision with criterion, lead, wave and value."""
     teller = Teller(case, Voice.random(rng, "prose"))
     mark = rng.choice(("{k}. {h}. {t}", "Step {k}, {h}: {t}", "**{h}**: {t}", "{h}: {t}"))
     lines, chain, points = [], [], []

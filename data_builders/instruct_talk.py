@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import Draft, draft
+from ecg_llm.data_builders.instruct_draft import Draft, Told, draft
+from ecg_llm.data_builders.instruct_facts import telling
 from ecg_llm.data_builders.instruct_report import asked, conclusion
-from ecg_llm.data_builders.instruct_say import VALUE_NAMES, Point, Teller, joined, telling
+from ecg_llm.data_builders.instruct_say import VALUE_NAMES, Point, Teller, joined
 from ecg_llm.data_builders.instruct_words import Voice
 
 _FOLLOWED = ("pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg", "heart_rate_bpm")
@@ -31,14 +32,8 @@ _ASK_WHY = (
 )
 
 
-def follow_up(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Hold a conversation whose later questions rest on what was said before.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if too little is known; how many sentences were left unsaid.
-    """
+def follow_up(case: ECGCase, rng: Random) -> Told:
+    """Hold a conversation whose later questions rest on what was said before."""
     teller = Teller(case, Voice.random(rng, rng.choice(("prose", "prose", "terse"))))
     first = conclusion(teller)
     turns = [
@@ -171,7 +166,7 @@ _CANNOT = {
 }
 
 
-def declined(case: ECGCase, rng: Random) -> tuple[Draft, int]:
+def declined(case: ECGCase, rng: Random) -> Told:
     """Decline a question that no ECG answers, saying why and what the ECG does show."""
     teller = Teller(case, Voice.random(rng, "prose"))
     topic = rng.choice(sorted(_CANNOT))
@@ -236,14 +231,8 @@ _PRESSED = {
 }
 
 
-def pressure(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Keep to what was measured although the user wants something else.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if there is nothing to insist on; how many sentences were left unsaid.
-    """
+def pressure(case: ECGCase, rng: Random) -> Told:
+    """Keep to what was measured although the user wants something else."""
     teller = Teller(case, Voice.random(rng, "prose"))
     notable = [f for f in case.notable() if f.urgency not in ("normal",)]
     values = [name for name in _PRESSED if teller.state(name) is not None]
@@ -293,14 +282,8 @@ _HIDDEN = (
 )
 
 
-def injection(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Answer the question and not an instruction that came inside a file.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if the answer could not be said; how many sentences were left unsaid.
-    """
+def injection(case: ECGCase, rng: Random) -> Told:
+    """Answer the question and not an instruction that came inside a file."""
     teller = Teller(case, Voice.random(rng, "prose"))
     question = asked(
         rng,

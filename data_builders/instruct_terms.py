@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecg_llm.claims.measured_words import BY_SEX_QTC
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_say import widened
+from ecg_llm.data_builders.instruct_facts import widened
 from ecg_llm.qa import question
 
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ecg_llm.errors import ECGError, RecordError
@@ -274,24 +274,25 @@ class FoundRecords(Light):
         return digest.hexdigest()
 
     def read_ref(self, ref: RecordRef) -> tuple[ECGRecord, str]:
-        """Read one of them.
-
-        Parameters
-        ----------
-        ref : RecordRef
-            One of ``refs``.
+        """Read one of them, and give its path below the folder.
 
         Raises
         ------
         ItemError
-            If it cannot be read; the reason does not tell where the folder lies.
+            If it cannot be read, or is an image; the reason does not tell where the folder lies.
         """
         from ecg_llm.io import read_ref
+        from ecg_llm.io.page_image import EXTENSIONS
 
+        image = ItemError("file", "it is an image; a set is made from recordings")
+        if PurePath(ref.member or ref.path).suffix.lower() in EXTENSIONS:
+            raise image  # reading a page takes seconds
         try:
             record = read_ref(ref)
         except RecordError as error:
             raise _unreadable(error, self.folder) from None
+        if record.origin == "page":
+            raise image
         file = ref.path.name if self.folder.is_file() else str(ref.path.relative_to(self.folder))
         return record, f"{file}/{ref.member}" if ref.member else file
 

@@ -154,8 +154,6 @@ class OwnRecords(FoundRecords):
         if cells.get("sex") and sex is None:
             raise ItemError("row", "sex is neither female nor male")
         record, file = self.read_ref(item.cells["ref"])
-        if record.origin == "page":
-            raise ItemError("file", "it is an image; a set of records holds recordings")
         return Entry(
             record=replace(
                 record,

@@ -33,8 +33,10 @@ from ecg_llm.vocabulary import canonical_code, label, members
 
 REPORT_VALUES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_NOT_MEASURED = frozenset(("12", "2", "1", "3", "4", "6", "60"))
-"""Numbers of names (12-lead, J+60 ms) and of lists."""
+_NAME = re.compile(
+    r"\bV[1-6]\b|\b12[- ]leads?|J ?\+ ?\d+ ms|\b[Tt]ype \d|^(?:Step )?\d[.,] ", re.MULTILINE
+)
+"""What holds a figure and is no number: leads, points of time, patterns, steps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,8 +158,8 @@ def wave_answer(name: str, lead: str, facts: Facts) -> str:
 
 def held(answer: str, prompt: str) -> bool:
     """Tell whether a prompt shows every number of an answer."""
-    shown = set(_NUMBER.findall(prompt)) | _NOT_MEASURED
-    return all(number in shown for number in _NUMBER.findall(answer))
+    told, shown = (_NUMBER.findall(_NAME.sub("", text)) for text in (answer, prompt))
+    return set(told) <= set(shown)
 
 
 SPREAD = 0.15

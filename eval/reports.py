@@ -18,7 +18,7 @@ from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.claims.report_numbers import unheld
 from ecg_llm.claims.stated import stated
-from ecg_llm.data_builders.instruct_say import fulfils
+from ecg_llm.data_builders.instruct_facts import fulfils
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.findings import truth
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l

@@ -239,13 +239,13 @@ def build_images(
     ecgllm build images sets/ptbxl --out sets/pages --per-record 2
     ecgllm build images records/ --out sets/photos --photographed 1 --n 500 \f
     """
-    from ecg_llm.data_builders.build_images import Images, records_a_shard
+    from ecg_llm.data_builders.build_images import SHARD_IMAGES, Images
     from ecg_llm.data_builders.image_card import IMAGES
 
     if not source.exists():
         raise ConfigError(f"{source}: no such folder or archive; give one that holds records.")
     images = Images(source, n, per_record, photographed, seed, size)
-    rows = records_a_shard(per_record)
+    rows = max(1, SHARD_IMAGES // per_record)
     _run(images, out, engine, workers, None, overwrite, product=IMAGES, shard_rows=rows)
 
 

@@ -235,3 +235,11 @@ def test_another_file_called_card_json_is_no_card(folder, tmp_path):
 def test_the_card_tells_what_of_a_page_is_true(record_set, tmp_path):
     make(Images(record_set, n=1, size_px=SIZE), tmp_path / "out")
     assert "so are age, sex and measured values" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_page_is_not_printed_from_a_page(tmp_path, monkeypatch):
+    (tmp_path / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    monkeypatch.setattr("ecg_llm.io.read_ref", None)  # nor read, which takes seconds
+    summary = make(Images(tmp_path), tmp_path / "out")
+    assert (summary.n_items, summary.problems) == (0, {"file": 1})
+    assert "it is an image" in summary.example.reason

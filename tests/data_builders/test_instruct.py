@@ -18,6 +18,7 @@ from ecg_llm.claims.check import check_text
 from ecg_llm.data_builders.instruct import (
     CONVERSATIONS,
     Instruct,
+    Place,
     _partners,
     instruct_schema,
 )
@@ -25,6 +26,7 @@ from ecg_llm.data_builders.instruct_card import _sentences as sentences
 from ecg_llm.data_builders.instruct_case import COLUMNS, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
 from ecg_llm.data_builders.instruct_draft import KINDS, STEPS
+from ecg_llm.data_builders.instruct_facts import failing, fulfils, telling
 from ecg_llm.data_builders.instruct_levels import second_reading, stated
 from ecg_llm.data_builders.instruct_questions import (
     lead_shows,
@@ -32,7 +34,7 @@ from ecg_llm.data_builders.instruct_questions import (
     verify_questions,
 )
 from ecg_llm.data_builders.instruct_report import full_report, reasoning
-from ecg_llm.data_builders.instruct_say import Teller, failing, fulfils, telling
+from ecg_llm.data_builders.instruct_say import Teller
 from ecg_llm.data_builders.instruct_talk import pressure, refused
 from ecg_llm.data_builders.instruct_words import Voice, draw
 from ecg_llm.data_builders.schema import record_schema
@@ -396,11 +398,21 @@ def test_a_pattern_gives_all_its_forms():
     assert forms == {"a [1|2]", "bc [1|2]", "bd [1|2]"}
 
 
+def place_of(k, patient="P1", date=None):
+    return Place(f"r{k}", "train", patient, date, "accept", "shard", k)
+
+
 def test_an_undated_ecg_is_not_called_the_earlier_one():
-    common = {"split": "train", "patient": "P1", "quality_verdict": "accept"}
     dates = (None, "2001-01-02", None, "2001-01-05")
-    rows = [{**common, "record": f"r{k}", "recorded_at": date} for k, date in enumerate(dates)]
-    assert _partners(rows, 0) == {3: (1, "same patient")}
+    places = [place_of(k, date=date) for k, date in enumerate(dates)]
+    assert _partners(places, 0) == {3: (1, "same patient")}
+
+
+def test_an_ecg_of_nobody_known_is_not_called_another_patients():
+    places = [place_of(k, "P1" if k == 0 else None) for k in range(40)]
+    assert not any(_partners(places, seed) for seed in range(20))
+    named = [place_of(k, f"P{k}") for k in range(40)]
+    assert {whose for _, whose in _partners(named, 0).values()} == {"other patient"}
 
 
 def test_what_the_source_thinks_possible_is_no_statement(record_rows):
