@@ -12,7 +12,7 @@ import numpy as np
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.encoder import truth_of
 from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.knowledge import RHYTHM, TASKS
 from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
@@ -110,15 +110,13 @@ class DisturbedResult(Result):
 
     def render(self) -> str:
         """Write the table, in Markdown."""
-        lines = [
-            "| disturbance | refused | super-class AUC | rhythm AUC | hypertrophy AUC |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
+        rows = []
         for row in self.rows:
             figures = (row.super_auc, row.rhythm_auc, row.hypertrophy_auc)
             told = ["–" if value != value else f"{value:.3f}" for value in figures]
-            lines.append(f"| {row.name} | {row.n_refused}/{row.n} | {' | '.join(told)} |")
-        return "\n".join(lines)
+            rows.append((row.name, f"{row.n_refused}/{row.n}", *told))
+        heads = ("disturbance", "refused", "super-class AUC", "rhythm AUC", "hypertrophy AUC")
+        return markdown(heads, rows)
 
 
 def evaluate(

@@ -13,7 +13,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import auc, auprc, bootstrap, calibration, macro
 from ecg_llm.eval.patients import Groups, patients_of
 from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.ptbxl import TRAINING_FOLDS, statements_of
@@ -146,18 +146,17 @@ class EncoderResult(Result):
 
     def markdown(self) -> str:
         """Write the figures for the documentation."""
-        lines = [
-            "| task | how | leads | macro AUC (95 %) | ≥ 5 positives | stated | AUPRC | "
-            "classes (≥ 5) |",
-            "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
-        ]
-        lines += [
-            f"| {row.task} | {row.how} | {row.leads} | {row.auc:.3f} ({row.auc_low:.3f}–"
-            f"{row.auc_high:.3f}) | {row.auc_5:.3f} | {row.auc_stated:.3f} | {row.auprc:.3f} | "
-            f"{row.n_classes} ({row.n_classes_5}) |"
+        heads = ("task", "how", "leads", "macro AUC (95 %)", "≥ 5 positives", "stated", "AUPRC")
+        rows = [
+            (
+                *(row.task, row.how, row.leads),
+                f"{row.auc:.3f} ({row.auc_low:.3f}–{row.auc_high:.3f})",
+                *(f"{value:.3f}" for value in (row.auc_5, row.auc_stated, row.auprc)),
+                f"{row.n_classes} ({row.n_classes_5})",
+            )
             for row in self.rows
         ]
-        return "\n".join(lines)
+        return markdown((*heads, "classes (≥ 5)"), rows, names=3)
 
 
 def evaluate(

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecg_llm.data_builders.shards import load_finished, read_shards
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.patients import effective, numbered
+from ecg_llm.eval.patients import effective, numbered, wilson
 from ecg_llm.eval.result import Result
-from ecg_llm.eval.shares import wilson
 from ecg_llm.prompt import SHORT, Prompt, build_from_facts
 from ecg_llm.training.few_shot import Example, adapt
 from ecg_llm.training.talks import SLOT

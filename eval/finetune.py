@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_llm.eval.encoder import SHARES
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 
 if TYPE_CHECKING:
     from ecg_llm.training.pack import Pack
@@ -54,56 +54,15 @@ class FineTuneResult(Result):
     def render(self) -> str:
         """Write the table, in Markdown."""
         names = sorted({name for row in self.rows for name in row.figures})
-        lines = [
-            f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:",
-            "",
-            f"| labels | {' | '.join(names)} |",
-            f"| ---: |{' ---: |' * len(names)}",
-        ]
+        rows = []
         for row in self.rows:
             told = [f"{row.figures[name]:.3f}" if name in row.figures else "–" for name in names]
-            lines.append(f"| {row.share:.0%} ({row.n_labels}) | {' | '.join(told)} |")
-        return "\n".join(lines)
+            rows.append((f"{row.share:.0%} ({row.n_labels})", *told))
+        head = f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:"
+        return f"{head}\n\n{markdown(('labels', *names), rows, names=0)}"
 
 
 def evaluate(
-    data: Path,
-    out: Path,
-    *,
-    packed: Path | None = None,
-    start: str = "bundled",
-    steps: int = 200,
-    progress: Callable[[int, int], None] | None = None,
-) -> FineTuneResult:
-    """Fine-tune an encoder with a hundredth, a tenth and all of the labels of folds 1 to 8.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the data sets, as `train encoder` takes it.
-    out : Path
-        Folder of the runs.
-    packed : Path, optional
-        Folder of the packed data; below ``out`` if left out.
-    start : str
-        ``bundled``, or the folder of an encoder; one that has seen no labels shows what its
-        pretraining is worth.
-    steps : int
-        Of each run.
-    progress : callable, optional
-        Called with runs done and in all.
-
-    Returns
-    -------
-    FineTuneResult
-    """
-    from ecg_llm.training.pack import packed_at
-
-    records = packed_at(data, packed or out / "packed")
-    return fine_tune(records, out, start=start, steps=steps, progress=progress)
-
-
-def fine_tune(
     records: Pack,
     out: Path,
     *,
@@ -112,7 +71,7 @@ def fine_tune(
     shares: Sequence[float] = SHARES,
     progress: Callable[[int, int], None] | None = None,
 ) -> FineTuneResult:
-    """Fine-tune an encoder on packed records.
+    """Fine-tune an encoder with some of the labels of folds 1 to 8.
 
     Parameters
     ----------
@@ -121,7 +80,8 @@ def fine_tune(
     out : Path
         Folder of the runs.
     start : str
-        ``bundled``, the folder of an encoder, or empty for fresh weights.
+        ``bundled``, the folder of an encoder, or empty for fresh weights. One that has seen no
+        labels shows what its pretraining is worth.
     steps : int
         Of each run.
     shares : sequence of float

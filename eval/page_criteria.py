@@ -17,7 +17,7 @@ from ecg_llm.data_builders.synthetic_conditions import CATALOGUE
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.ptbxl_rows import ptbxl_rows, spread
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.page_criteria import STATED_FROM, bundled, sign_of
 from ecg_llm.page_seen import CODES, INJURY, see
@@ -227,21 +227,20 @@ class PageCriteriaResult(Result):
 
     def render(self) -> str:
         """Give the table as Markdown."""
-        lines = [
-            "| pages | statement | met on the recording | found on the page | stated falsely "
-            "| of what is stated true | probability told |",
-            "|---|---|---:|---:|---:|---:|---:|",
-        ]
+        heads = (
+            *("pages", "statement", "met on the recording", "found on the page"),
+            *("stated falsely", "of what is stated true", "probability told"),
+        )
+        rows = []
         for kind, groups in self.scores.items():
             for group, score in groups.items():
                 stated = score.found + score.false
                 right = f"{score.found / stated:.2f}" if stated else "–"
                 told = "–" if score.probability is None else f"{score.probability:.2f}"
-                lines.append(
-                    f"| {score.pages} {kind} | {group} | {score.met} | {score.found} "
-                    f"| {score.false} of {score.not_met} | {right} | {told} |"
-                )
-        return "\n".join(lines)
+                falsely = f"{score.false} of {score.not_met}"
+                pages = f"{score.pages} {kind}"
+                rows.append((pages, group, score.met, score.found, falsely, right, told))
+        return markdown(heads, rows, names=2)
 
 
 def _score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:

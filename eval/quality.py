@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.eval.patients import wilson
 from ecg_llm.eval.result import Result
-from ecg_llm.eval.shares import wilson
 from ecg_llm.quality import ACCEPT_FROM
 from ecg_llm.quality.model import bundled_model
 from ecg_llm.training.quality_gate import GateConfig, MarkedRecords, fit_gate, measure_marked

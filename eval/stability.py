@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ecg_llm.analysis import analyse
 from ecg_llm.compose import build_report
 from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows, read_row, spread
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.io import from_array
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, derive_limb_leads
 from ecg_llm.record import ECGRecord
@@ -285,12 +285,7 @@ class StabilityResult(Result):
     def render(self) -> str:
         """Write the table, in Markdown: median, 95th percentile and worst, and counts for 100."""
         heads = [*VALUES.values(), VOLTAGE, "known", "reports", "statuses", "alerts", "refusals"]
-        lines = [
-            f"{self.n} records of folds {', '.join(map(str, self.folds))}",
-            "",
-            f"| change | {' | '.join(heads)} |",
-            f"| --- |{' ---: |' * len(heads)}",
-        ]
+        table = []
         by_change: dict[str, list[Difference]] = {}
         for one in self.differences:
             by_change.setdefault(one.change, []).append(one)
@@ -306,8 +301,9 @@ class StabilityResult(Result):
                     [("refused",) * row.refused for row in rows],
                 )
             ]
-            lines.append(f"| {name} | {' | '.join([*moves, *counts])} |")
-        return "\n".join(lines)
+            table.append((name, *moves, *counts))
+        head = f"{self.n} records of folds {', '.join(map(str, self.folds))}"
+        return f"{head}\n\n{markdown(('change', *heads), table)}"
 
 
 def _moves(rows: Sequence[Difference], value: str) -> str:

@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, FlatDelineator
+from ecg_llm.encoders.onnx import export
 from ecg_llm.eval.ludb import ludb_records, read_ludb
 from ecg_llm.training.delineator_data import (
     Batch,
@@ -193,7 +194,7 @@ def train(
                 on_step(f"{name} reads", k, len(signals), float("nan"))
         net = one("student", chosen.student, read)
         path = out / f"{name}.onnx"
-        export(net, path)
+        _export(net, path)
         card = {
             "recipe": asdict(chosen),
             "data": "LUDB v1.0.1 (ODC-By 1.0), cardiologists' marks; simulated ECGs of the project",
@@ -242,28 +243,12 @@ def _fingerprint(records: Sequence[MarkedRecord | ReadRecord]) -> int:
     return code
 
 
-def export(net: Delineator, path: Path) -> None:
-    """Write the net as ONNX, for any number of leads and any length.
-
-    Parameters
-    ----------
-    net : Delineator
-        Trained.
-    path : Path
-        File to write.
-    """
-    import warnings
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The exporter that keeps both axes free announces its successor, which does not yet.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            FlatDelineator(net.eval()).eval(),
-            (torch.zeros(12, 10 * NET_MULTIPLE),),
-            str(path),
-            input_names=["signal"],
-            output_names=["probability"],
-            dynamic_axes={"signal": {0: "leads", 1: "time"}},
-            dynamo=False,
-        )
+def _export(net: Delineator, path: Path) -> None:
+    """Write the net as ONNX, for any number of leads and any length."""
+    export(
+        FlatDelineator(net.eval()),
+        {"signal": torch.zeros(12, 10 * NET_MULTIPLE)},
+        ["probability"],
+        {"signal": {0: "leads", 1: "time"}},
+        path,
+    )

@@ -19,7 +19,7 @@ from ecg_llm.training.loop import fit, this_process
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
 from ecg_llm.training.pack import PROBLEMS, Pack, count_problems, pack
 from ecg_llm.training.page_encoder import PageEncoder
-from ecg_llm.training.recipe import Recipe, load_recipe, starting_folder
+from ecg_llm.training.recipe import Recipe, load_recipe
 from ecg_llm.training.store import load_encoder, save_encoder, save_page_encoder
 
 Report = Callable[[str, int, int, dict[str, float]], None]
@@ -184,7 +184,7 @@ def train_stage(
         "torch": torch.__version__,
     }
     if process.is_main_process and isinstance(trained, PageEncoder):
-        save_page_encoder(best, out, card, starting_folder(recipe))
+        save_page_encoder(best, out, card, recipe.start_folder)
     elif process.is_main_process:
         save_encoder(best, out, card, extra)
     process.wait_for_everyone()
@@ -224,7 +224,7 @@ def _starting_encoder(recipe: Recipe, out: Path) -> SignalEncoder:
     """Give the encoder a recipe begins with."""
     if not recipe.start:
         return SignalEncoderConfig.of_size(recipe.size).build()
-    folder = starting_folder(recipe)
+    folder = recipe.start_folder
     # Its card would name itself as what it began with, and what that had seen would be lost.
     if folder is not None and folder.resolve() == out.resolve() and recipe.objective != "page":
         raise ConfigError(

@@ -23,7 +23,7 @@ from ecg_llm.training.pack import Pack
 from ecg_llm.training.page_encoder import PageBatches, PageEncoder, judge_pages
 from ecg_llm.training.page_reads import DATA_OPTIONS, PageData, held_reads, page_reads
 from ecg_llm.training.probe import probe
-from ecg_llm.training.recipe import Recipe, starting_folder
+from ecg_llm.training.recipe import Recipe
 from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_tensors
 from ecg_llm.training.supervised import (
@@ -196,7 +196,7 @@ def _begin_with_head(objective: Supervised, recipe: Recipe) -> None:
     """Take the linear head that stands beside the encoder to begin with, if there is one."""
     if not recipe.start:
         return
-    stored = load_tensors(starting_folder(recipe))
+    stored = load_tensors(recipe.start_folder)
     if "head.weight" in stored:
         with torch.no_grad():
             objective.head.weight.copy_(torch.from_numpy(stored["head.weight"]))

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import swa_utils
 
-from ecg_llm.encoders.name_net import export_names
-from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
+from ecg_llm.encoders.onnx import export
+from ecg_llm.encoders.page_net import PageNet, PageNetConfig
+from ecg_llm.page.names import PATCH_PX
 from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
@@ -184,6 +185,13 @@ def _train_net(
     return net
 
 
+def _export_net(net: PageNet, path: Path) -> None:
+    """Write the net as ONNX, for images of any size."""
+    outputs = ("trace", "marks", "lie")
+    axes = {key: {2: "height", 3: "width"} for key in ("image", *outputs)}
+    export(net, {"image": torch.zeros(1, 3, 320, 416)}, outputs, axes, path)
+
+
 def train(
     data: Path,
     out: Path,
@@ -223,9 +231,15 @@ def train(
     paths = _draw_pages(records, out / "pages", chosen, on_page)
     net = _train_net(paths, chosen, out / "page.pt", on_step)
     path = out / "page.onnx"
-    export(net, str(path))
+    _export_net(net, path)
     names = train_names(paths, epochs=chosen.name_epochs, seed=chosen.seed)
-    export_names(names, str(out / "page_names.onnx"))
+    export(
+        names,
+        {"patches": torch.zeros(2, 1, *PATCH_PX)},
+        ["logits"],
+        {"patches": {0: "n"}, "logits": {0: "n"}},
+        out / "page_names.onnx",
+    )
     train_speed(records, out / "page_speed.npz", SpeedRecipe(seed=chosen.seed))
     card = {
         "recipe": asdict(chosen),

@@ -9,8 +9,8 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.eval.encoder import read_judged
 from ecg_llm.eval.findings import evaluate, micro_f1, tally, truth
 from ecg_llm.eval.finetune import FineTuned, FineTuneResult
+from ecg_llm.eval.patients import wilson
 from ecg_llm.eval.reports import cases
-from ecg_llm.eval.shares import wilson
 from ecg_llm.findings.checks import Check, judge
 
 

@@ -11,9 +11,9 @@ import pytest
 from ecg_llm.analysis import analyse
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
+from ecg_llm.eval.patients import wilson
 from ecg_llm.eval.qa import _row
 from ecg_llm.eval.reports import Case, Row, _judge_text, _prompts, count_findings, said_findings
-from ecg_llm.eval.shares import wilson
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
 from ecg_llm.ground.known import known_of

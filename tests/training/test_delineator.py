@@ -11,7 +11,7 @@ from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.encoders.delineator import DelineatorConfig
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.rhythms import simulated_marks
-from ecg_llm.training.delineator import _read_together, _train_one, export, train
+from ecg_llm.training.delineator import _export, _read_together, _train_one, train
 from ecg_llm.training.delineator_data import MarkedRecord, ReadRecord, _targets, marked_record
 from ecg_llm.training.delineator_recipe import LISTENER, SINGLES, DelineatorRecipe
 from ecg_llm.waves import wave_probabilities
@@ -78,7 +78,7 @@ def test_a_checkpoint_of_other_records_is_not_taken_up(tmp_path: Path) -> None:
 def test_onnx_gives_what_torch_gives_for_any_leads_and_length(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = DelineatorConfig().build().eval()
-    export(net, tmp_path / "net.onnx")
+    _export(net, tmp_path / "net.onnx")
     for leads, n in ((1, 700), (4, 1500)):
         x = np.random.default_rng(0).normal(size=(leads, n)).astype(np.float32)
         got = wave_probabilities(x, weights=tmp_path / "net.onnx")

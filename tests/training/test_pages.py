@@ -13,9 +13,9 @@ from ecg_llm.training.page_targets import crop_targets
 
 torch = pytest.importorskip("torch")
 
-from ecg_llm.encoders.page_net import PageNetConfig, export  # noqa: E402
+from ecg_llm.encoders.page_net import PageNetConfig  # noqa: E402
 from ecg_llm.training import pages  # noqa: E402
-from ecg_llm.training.pages import PageRecipe, _draw_pages, _train_net  # noqa: E402
+from ecg_llm.training.pages import PageRecipe, _draw_pages, _export_net, _train_net  # noqa: E402
 from ecg_llm.training.runs import hold_to  # noqa: E402
 
 TINY = PageRecipe(
@@ -73,7 +73,7 @@ def test_a_tiny_net_trains_resumes_and_runs_without_torch(record, tmp_path):
     resumed = _train_net(paths, again, tmp_path / "page.pt")
     for one, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         torch.testing.assert_close(one, other)
-    export(whole, str(tmp_path / "page.onnx"))
+    _export_net(whole, tmp_path / "page.onnx")
     image = load_truth(paths[0]).image
     sight = look(image, long_px=416, weights=tmp_path / "page.onnx")
     batch = torch.from_numpy(sight.image.transpose(2, 0, 1)[None].astype(np.float32))
