@@ -283,18 +283,7 @@ def build(
 
 
 def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
-    """Make one shard; both engines run this.
-
-    Parameters
-    ----------
-    isolated : bool
-        Make each row in a process that may die without harm.
-
-    Raises
-    ------
-    OSError
-        If the shard cannot be written.
-    """
+    """Make one shard, as both engines do; isolated: each row in a process that may die."""
     problems = list(task.problems)
     n_items = 0
     make = functools.partial(_make_rows, task.product, task.source)
@@ -338,12 +327,9 @@ def _make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
 
 @functools.cache
 def fingerprint() -> dict[str, str]:
-    """Give digests of what turns a record into a row: the weights and the code.
+    """Give digests of what turns a record into a row.
 
-    Returns
-    -------
-    dict of str to str
-        By file name for weights; ``code`` for all modules below the assistant together.
+    Each file of weights by its name; ``code``: all modules below the assistant together.
     """
     package = Path(ecg_llm.__file__).parent
     digest = hashlib.sha256()

@@ -330,13 +330,7 @@ def page_seed(seed: int, record: str, page: int) -> int:
 
 @functools.cache
 def drawing() -> dict[str, str]:
-    """Give what turns settings into pixels: our code and the libraries that draw.
-
-    Returns
-    -------
-    dict of str to str
-        Digest of the modules that draw, and versions.
-    """
+    """Give what turns settings into pixels: a digest of our code, versions of what draws."""
     digest = hashlib.sha256()
     for path in sorted((Path(ecg_llm.__file__).parent / "render").glob("*.py")):
         digest.update(f"{path.name}\0".encode() + path.read_bytes())

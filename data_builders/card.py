@@ -86,13 +86,7 @@ def options_of(build: dict[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def head_lines(splits: Iterable[str]) -> list[str]:
-    """Write what tells `datasets` which files are which split.
-
-    Returns
-    -------
-    list of str
-        The head of ``README.md``, and an empty line.
-    """
+    """Write the head of ``README.md``, which tells `datasets` which files are which split."""
     files = [
         line for split in splits for line in (f"  - split: {split}", f"    path: {split}-*.parquet")
     ]

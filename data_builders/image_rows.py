@@ -70,13 +70,7 @@ _COLUMNS: tuple[Column, ...] = (
 
 @functools.cache
 def image_schema() -> pa.Schema:
-    """Give the schema of a built set of images.
-
-    Returns
-    -------
-    pyarrow.Schema
-        `datasets` reads from its metadata that ``image`` is to be decoded.
-    """
+    """Give the schema of a built set of images, whose metadata let `datasets` decode ``image``."""
     features = {"info": {"features": {"image": {"_type": "Image"}}}}
     about = {"schema": f"ecg_llm images {IMAGE_SCHEMA_VERSION}"}
     return described(_COLUMNS, about | {"huggingface": json.dumps(features)})
@@ -85,13 +79,7 @@ def image_schema() -> pa.Schema:
 def packed_image(
     example: PageExample, settings: PageSettings, photo: PhotoSettings | None
 ) -> bytes:
-    """Encode an image as its settings say.
-
-    Parameters
-    ----------
-    photo : PhotoSettings, optional
-        A photograph is packed as JPEG of its quality.
-    """
+    """Encode an image as its settings say, a photograph as JPEG of its quality."""
     if photo is not None:
         return encode_image(example.image, "jpeg", photo.quality)
     return encode_image(example.image, settings.encoding, settings.quality, settings.dpi)
@@ -100,13 +88,7 @@ def packed_image(
 def image_columns(
     example: PageExample, settings: PageSettings, photo: PhotoSettings | None
 ) -> dict[str, Any]:
-    """Give the columns that tell what an image shows and where.
-
-    Returns
-    -------
-    dict
-        All columns but those of record and source.
-    """
+    """Give the columns that tell what an image shows and where, without those of the record."""
     geometry = example.geometry
     shown = dict.fromkeys(trace.lead for trace in geometry.traces if trace.shown)
     document = {"page": asdict(settings), "photo": asdict(photo) if photo else None}

@@ -99,19 +99,7 @@ def draft(
 
 
 def link(step: str, point: Point) -> dict[str, Any]:
-    """Write one decision of a stepwise reading so that a program can check it.
-
-    Parameters
-    ----------
-    step : str
-        One of `STEPS`.
-
-    Returns
-    -------
-    dict
-        ``step``, ``finding``, ``decision``, ``sentence`` and ``evidence``: criterion, lead,
-        quantity (wave), value and unit of each fact.
-    """
+    """Write one decision of a stepwise reading so that a program can check it."""
     return {
         "step": step,
         "finding": point.code,

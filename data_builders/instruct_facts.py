@@ -17,13 +17,7 @@ _UNSAID = ("atrial waves between", "rate of the P waves", "repetition")
 
 
 def widened(case: ECGCase) -> bool:
-    """Tell whether a QRS that is not wide lead by lead is wider over all leads.
-
-    Returns
-    -------
-    bool
-        Then its duration is told, but not called normal.
-    """
+    """Tell whether a QRS may be wide over all leads: then it is told, but not called normal."""
     widest = max(case.value("qrs_ms") or 0.0, case.value("qrs_global_ms") or 0.0)
     slowed = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "WPW")
     return widest > NORMAL_QRS_MS or any(case.status(code) == "present" for code in slowed)
@@ -55,10 +49,7 @@ def _room(item: Evidence) -> float | None:
 def failing(finding: Finding) -> list[Evidence]:
     """Choose the fact that came nearest to its rule and yet does not fulfil it.
 
-    Returns
-    -------
-    list of Evidence
-        One; none if its quantity fulfils the rule in some lead, or no rule is a plain limit.
+    None if its quantity fulfils the rule in some lead, or no rule is a plain limit.
     """
     rooms = [(item, _room(item)) for item in _sayable(finding)]
     passed = {item.quantity for item, room in rooms if room is not None and room >= 0}

@@ -208,11 +208,8 @@ def _patient(teller: Teller) -> Draft | None:
 def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, int], int]:
     """Hold the source's own report against what was measured, statement by statement.
 
-    Returns
-    -------
-    tuple of (Draft or None, dict, int)
-        None if the source states nothing that was judged; how many statements agreed, were told
-        as a conflict, or were left out; how many sentences were left unsaid.
+    Gives the conversation, if anything that the source states was judged; how many statements
+    agreed, conflicted or were left out; how many sentences were left unsaid.
     """
     teller = Teller(case, Voice.random(rng, "prose"))
     tally = {"agreed": 0, "conflict": 0, "left_out": 0}
@@ -286,11 +283,8 @@ def _beside(teller: Teller, code: str, denied: bool, fits: bool, point: Point) -
 def stated(case: ECGCase) -> list[tuple[str, bool]]:
     """List what the source states, and whether it denies it.
 
-    Returns
-    -------
-    list of (code, whether denied)
-        From the source's codes; if it has none, from its English report. What the source thinks
-        likely or possible is no statement.
+    From its codes; if it has none, from its English report. What it thinks likely or possible is no
+    statement.
     """
     if case.labels:  # of rhythm and form the likelihood is 0 for unknown
         sure = [canonical_code(code) for code, likely in case.labels if likely in (None, 0, 100)]

@@ -45,14 +45,7 @@ _LEAD_SIGNS = {
 
 
 def verify_questions(case: ECGCase, rng: Random, counts: Counts) -> Told:
-    """Ask whether something is there; over the set as often with yes as with no, term by term.
-
-    Parameters
-    ----------
-    counts : mapping
-        How frequent each code is in the set.
-
-    """
+    """Ask whether something is there; over the set as often with yes as with no, term by term."""
     teller = Teller(case, Voice.random(rng, rng.choice(("prose", "terse"))))
     out = []
     for term, code in {**CODES, **AXES}.items():
@@ -82,21 +75,7 @@ def _yes(teller: Teller, yes: bool, text: str) -> str:
 
 
 def lead_shows(case: ECGCase, sign: str, lead: str) -> bool | None:
-    """Tell whether a lead shows a sign by its measured waves; None near the limit.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-    sign : str
-        In words, such as ``ST elevation``.
-    lead : str
-        Lead name.
-
-    Returns
-    -------
-    bool or None
-    """
+    """Tell whether a lead shows a sign such as ``ST elevation``; None near the limit."""
     yes = check_text(f"{sign} in {lead}.", facts=case.facts)
     no = check_text(f"No {sign} in {lead}.", facts=case.facts)
     states = {claim.status for claim in yes}, {claim.status for claim in no}

@@ -54,16 +54,9 @@ def _step_of(finding: Finding) -> str:
 
 
 def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list[Point]:
-    """Say what belongs to one step.
+    """Say what belongs to one step, and deny some groups of absent findings.
 
-    Parameters
-    ----------
-    step : str
-        One of `STEPS` but the last.
-    denials : int
-        How many groups of absent findings to deny.
-    facts : bool
-        Name the measured facts of what is denied.
+    With ``facts`` the measured facts of what is denied are named.
     """
     case, rng = teller.case, teller.voice.rng
     said: list[Point | None] = [teller.quality()] if step == STEPS[0] else []

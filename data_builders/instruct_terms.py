@@ -46,17 +46,9 @@ NOISES = {"wander": "baseline drift", "muscle noise": "static noise"}
 
 
 def place(case: ECGCase, name: str) -> str | None:
-    """Tell where a value lies: below, within or above the normal range.
+    """Tell where a value of `NORMAL_RANGE` lies, in ECG-QA's words.
 
-    Parameters
-    ----------
-    name : str
-        A name of `NORMAL_RANGE`.
-
-    Returns
-    -------
-    str or None
-        In ECG-QA's words; None if the value is unknown or has no range here.
+    None if the value is unknown or has no range here.
     """
     value = case.value(name)
     if value is None or name not in NORMAL_RANGE:

@@ -111,13 +111,7 @@ class Voice:
         )
 
     def amount(self, value: float, unit: str, rule: str = "") -> str:
-        """Write a measured value.
-
-        Parameters
-        ----------
-        rule : str
-            A limit beside it, from which it must be told apart.
-        """
+        """Write a measured value, told apart from a limit that stands beside it."""
         if unit == "ms" and self.seconds and abs(value) >= 60 and not rule:
             text = f"{value / 1000:.2f} s"
         elif unit == "mV" and self.millimetres and abs(value) >= 0.095 and not rule:

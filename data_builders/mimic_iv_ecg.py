@@ -73,13 +73,7 @@ class MIMICIVECG:
         return {}
 
     def listing(self) -> Listing:
-        """List the records.
-
-        Returns
-        -------
-        Listing
-            Patients are split 80 : 10 : 10 by a digest of ``subject_id``.
-        """
+        """List the records; patients are split 80 : 10 : 10 by a digest of ``subject_id``."""
         records = read_table(self.folder / RECORDS, ("subject_id", "study_id", "ecg_time", "path"))
         needed = ("study_id", *_REPORTS, *MACHINE_TIMES, *MACHINE_AXES)
         machine = read_table(self.folder / MACHINE, needed)

@@ -167,13 +167,7 @@ class Warp:
 
 
 def warp_of(settings: PhotoSettings, page: tuple[int, int]) -> Warp:
-    """Work out the displacement.
-
-    Parameters
-    ----------
-    page : tuple of int, px
-        Width and height of the page image.
-    """
+    """Work out the displacement of a page whose image is so many pixels wide and high."""
     import cv2
 
     long, aspect = settings.long_px, settings.aspect

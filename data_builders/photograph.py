@@ -111,17 +111,7 @@ def photograph_as(example: PageExample, settings: PhotoSettings) -> PageExample:
 
 
 def develop(page: Image, warp: Warp) -> Image:
-    """Make the photograph of a page.
-
-    Parameters
-    ----------
-    page : np.ndarray, shape (height, width, 3), uint8
-        The page with all that is on it.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Make the photograph of a page with all that is on it."""
     import cv2
 
     settings = warp.settings

@@ -16,13 +16,6 @@ OBJECT_STORE_BYTES = 200 * 2**20
 def run_ray(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
     """Make shards on Ray: the cluster that ``RAY_ADDRESS`` names, else one on this machine.
 
-    Parameters
-    ----------
-    workers : int, optional
-        Shards made at once; by default one a core of the cluster.
-
-    Notes
-    -----
     The folder of the source and that of the set must be the same for all machines, as on a shared
     file system: shards are written by the workers.
     """

@@ -21,20 +21,13 @@ BUILDER = f"ecg_llm {ecg_llm.__version__}, records {SCHEMA_VERSION}"
 def row_of(entry: Entry, item: Item, source: Source) -> dict[str, Any]:
     """Measure a record and make its row.
 
-    Returns
-    -------
-    dict
-        One value for each column of the schema.
+    What is measured is the signal as the row holds it, so that everything in the row can be
+    computed from the row again.
 
     Raises
     ------
     ECGError
         If the record cannot be measured at all.
-
-    Notes
-    -----
-    What is measured is the signal as the row holds it, so that everything in the row can be
-    computed from the row again.
     """
     record = entry.record
     steps, gain = to_steps(record.signal)

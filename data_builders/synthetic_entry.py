@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, lead_fields
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, Fields, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_morphology import Injury
 from ecg_llm.data_builders.synthetic_waves import GRID, Loop, pieces_at
@@ -58,18 +58,8 @@ def with_beat(heart: Heart, **changes: object) -> Heart:
     return replace(heart, beat=replace(heart.beat, **changes))  # type: ignore[arg-type]
 
 
-def in_twelve(loop: Loop, fields: Array) -> Array:
-    """Draw a wave in the twelve leads.
-
-    Parameters
-    ----------
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-
-    Returns
-    -------
-    np.ndarray, shape (12, len(GRID)), mV
-    """
+def in_twelve(loop: Loop, fields: Fields) -> Array:
+    """Draw a wave in the twelve leads, shape (12, len(GRID)), mV."""
     return np.asarray(TO_12 @ (loop.amplitudes(fields).T @ pieces_at(GRID, loop.shape)))
 
 

@@ -58,10 +58,7 @@ TERRITORIES = {
 def dead_zone(heart: Heart, place: Territory, size: float) -> Heart:
     """Silence a wall: the forces towards it are lost, first the early ones, and Q appears.
 
-    Parameters
-    ----------
-    size : float
-        0 (nothing) to 1 (transmural: QS or deep Q).
+    The size goes from 0 (nothing) to 1 (transmural: QS or deep Q).
     """
     qrs = heart.beat.qrs
     towards = np.asarray(place.towards) / np.linalg.norm(place.towards)

@@ -89,13 +89,7 @@ def normal_p(rng: np.random.Generator, spread: float) -> Loop:
 
 
 def ectopic_p(rng: np.random.Generator, sinus: Loop) -> Loop:
-    """Draw the P wave of another atrial focus.
-
-    Parameters
-    ----------
-    sinus : Loop
-        The patient's sinus P wave, for its size.
-    """
+    """Draw the P wave of another atrial focus, of about the size of the sinus P wave."""
     turned = sinus.turned(rotation(float(rng.uniform(50, 250)), float(rng.uniform(-60, 60))))
     return turned.scaled(float(rng.uniform(0.7, 1.2)))
 
@@ -159,10 +153,7 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
 def discordant(beat: Morphology, share: float) -> Morphology:
     """Turn ST and T against QRS, as abnormal activation makes recovery do.
 
-    Parameters
-    ----------
-    share : float
-        Size of T against the mean force of QRS; secondary ST shift is a third of it.
+    The share is that of T in the mean force of QRS; secondary ST shift is a third of it.
     """
     lengths = beat.qrs.shape[:, 1:].sum(axis=1) / 2
     area = (beat.qrs.moment * lengths[:, None]).sum(axis=0)
@@ -218,13 +209,7 @@ def left_bundle_block(beat: Morphology, rng: np.random.Generator, spread: float)
 def fascicular_block(
     beat: Morphology, rng: np.random.Generator, spread: float, *, anterior: bool
 ) -> Morphology:
-    """Let one half of the left ventricle come late: the loop turns up (anterior) or down.
-
-    Parameters
-    ----------
-    anterior : bool
-        The left anterior fascicle; else the posterior one.
-    """
+    """Let one half of the left ventricle come late: the loop turns up (anterior) or down."""
     if anterior:
         pieces: tuple[Piece, ...] = (
             (0.18, 0.17, 0.18, -0.10, 0.22, -0.14, "centre"),
@@ -274,13 +259,7 @@ FOCI: dict[str, tuple[Piece, ...]] = {
 
 
 def ventricular_beat(rng: np.random.Generator, spread: float, focus: str = "") -> Morphology:
-    """Draw a beat that starts in a ventricle: wide, tall, with ST and T against QRS.
-
-    Parameters
-    ----------
-    focus : str
-        Key of `FOCI`; empty draws one.
-    """
+    """Draw a beat that starts in a ventricle: wide, tall, with ST and T against QRS."""
     name = focus or str(rng.choice(list(FOCI)))
     qrs = _loop(rng, 0.5 * spread, *FOCI[name]).scaled(float(rng.uniform(0.85, 1.35)))
     qrs = qrs.turned(rotation(*(15 * spread * rng.standard_normal(2))))
@@ -295,13 +274,7 @@ def ventricular_beat(rng: np.random.Generator, spread: float, focus: str = "") -
 
 
 def fused(first: Morphology, second: Morphology, share: float) -> Morphology:
-    """Let two activation fronts share the ventricles.
-
-    Parameters
-    ----------
-    share : float
-        Part of the second one, 0 to 1.
-    """
+    """Let two activation fronts share the ventricles."""
     rest = 1.0 - share
     return Morphology(
         qrs=first.qrs.scaled(rest).plus(second.qrs.scaled(share)),

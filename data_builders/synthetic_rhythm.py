@@ -264,18 +264,7 @@ def _pause(plan: RhythmPlan, rng: np.random.Generator) -> Course:
 
 
 def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course:
-    """Make the events of a named rhythm.
-
-    Parameters
-    ----------
-    name : str
-        Key of `RHYTHMS`.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such rhythm.
-    """
+    """Make the events of a rhythm of `RHYTHMS`."""
     match name:
         case "sinus":
             course = _sinus(plan, rng)

@@ -30,7 +30,7 @@ from ecg_llm.data_builders.synthetic_events import (
     lay_out_p,
     lay_out_ventricles,
 )
-from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields
+from ecg_llm.data_builders.synthetic_field import TO_12, Fields, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
 from ecg_llm.data_builders.synthetic_labels import looks_normal, measured_labels, rhythm_labels
 from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
@@ -204,7 +204,7 @@ def _electrodes(
     heart: Heart,
     ventricles: Ventricles,
     p: Waves,
-    fields: Array,
+    fields: Fields,
     n: int,
     fs: float,
     rng: np.random.Generator,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, Fields
 
 Array = npt.NDArray[np.float64]
 
@@ -89,13 +89,7 @@ class Loop:
         return Loop(self.shape, self.moment * factor, self.site)
 
     def turned(self, matrix: Array) -> Loop:
-        """Turn every dipole.
-
-        Parameters
-        ----------
-        matrix : np.ndarray, shape (3, 3)
-            From `ecg_llm.data_builders.synthetic_field.rotation`.
-        """
+        """Turn every dipole by a rotation, shape (3, 3)."""
         return Loop(self.shape, self.moment @ matrix.T, self.site)
 
     def squeezed(self, start: float, length: float) -> Loop:
@@ -104,13 +98,8 @@ class Loop:
         shape[:, 0] += start
         return Loop(shape, self.moment, self.site)
 
-    def amplitudes(self, fields: Array) -> Array:
+    def amplitudes(self, fields: Fields) -> Array:
         """Project each piece to the independent leads.
-
-        Parameters
-        ----------
-        fields : np.ndarray, shape (n_sites, 8, 3)
-            From `ecg_llm.data_builders.synthetic_field.lead_fields`.
 
         Returns
         -------
@@ -180,7 +169,7 @@ class Waves:
 def place(
     loops: list[Loop],
     which: npt.NDArray[np.intp],
-    fields: Array,
+    fields: Fields,
     modulation: Array,
     on_s: Array,
     length_s: Array,
@@ -192,8 +181,6 @@ def place(
     ----------
     which : np.ndarray of int, shape (n_waves,)
         Form of each wave.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
     modulation : np.ndarray, shape (n_waves, 3, 3)
         Turn and gain of the dipole of each wave.
     on_s, length_s : np.ndarray, shape (n_waves,), s

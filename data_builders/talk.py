@@ -68,12 +68,7 @@ class Talk:
 def report_answer(facts: Facts, parts: Sequence[Part], labels: Sequence[str]) -> str:
     """Write the report that a prompt with these parts bears out.
 
-    Parameters
-    ----------
-    parts : sequence of {"tokens", "values", "findings"}
-        Of the prompt.
-    labels : sequence of str
-        Codes that people stated; what the tokens have to tell.
+    From tokens alone: the codes that people stated.
     """
     if facts.refused is not None:
         return "This tracing cannot be interpreted."
@@ -119,17 +114,9 @@ def verify_answer(code: str, facts: Facts) -> str:
 
 
 def value_answer(name: str, facts: Facts) -> str:
-    """Give a record-level value.
+    """Give a value of `ecg_llm.prompt.SHOWN_VALUES` with the limits for age and sex.
 
-    Parameters
-    ----------
-    name : str
-        A name of `ecg_llm.prompt.SHOWN_VALUES`.
-
-    Returns
-    -------
-    str
-        With the reference limits for age and sex; or that it was not measured, and why.
+    Or say that it was not measured, and why.
     """
     said = SHOWN_VALUES[name]
     shown = next((word for word in value_words(facts) if word.startswith(f"{said} ")), None)
@@ -143,13 +130,7 @@ def value_answer(name: str, facts: Facts) -> str:
 
 
 def wave_answer(name: str, lead: str, facts: Facts) -> str:
-    """Give the height of a wave in one lead.
-
-    Parameters
-    ----------
-    name : str
-        A name of `ecg_llm.prompt.SHOWN_WAVES`.
-    """
+    """Give the height of a wave of `ecg_llm.prompt.SHOWN_WAVES` in one lead."""
     quantity = facts.leads.get(lead, {}).get(name)
     if quantity is None or quantity.value is None:
         return f"{SHOWN_WAVES[name]} not measured in {lead}."
@@ -200,10 +181,7 @@ def varied(facts: Facts, rng: Random) -> Facts:
 def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> Facts:
     """Put findings of other records in the place of those present, rare ones as often as common.
 
-    Returns
-    -------
-    Facts
-        Nobody's ECG: to learn reading the prompt from, not cardiology.
+    It is nobody's ECG then: to learn reading the prompt from, not cardiology.
     """
     kept = {code: found for code, found in facts.findings.items() if found.status != "present"}
     rhythms = [code for code in pool if pool[code][0].section == "rhythm"]
@@ -213,13 +191,7 @@ def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> F
 
 
 def unmeasured(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
-    """Give what is known of an ECG that is there as a page image only.
-
-    Returns
-    -------
-    Facts
-        No value; findings by the encoder alone.
-    """
+    """Give what is known of a page image: no value, and findings by the encoder alone."""
     bare = Facts(sex=facts.sex, age_years=facts.age_years, refused=facts.refused)
     return doubted(bare, labels, rng)
 

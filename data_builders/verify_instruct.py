@@ -61,13 +61,7 @@ class ConversationCheck(RowCheck):
 
 
 def check_conversation(row: Row, claims: Counter[tuple[bool, str]] | None = None) -> Iterator[str]:
-    """Check one conversation by itself.
-
-    Parameters
-    ----------
-    claims : Counter, optional
-        Counts claims by whether the kind may explain, and verdict.
-    """
+    """Say what is wrong with one; count its claims by whether the kind may explain, and verdict."""
     yield from _form(row)
     facts = [_facts(text) for text in row["record_facts"]]
     if len(facts) != len(row["records"]) or not facts:
