@@ -161,7 +161,8 @@ def evaluate(
             }
             marks, read = LudbMarks(inner), delineate(ecg.record, weights=weights)
             tally.add(marks, read)
-            ours, truth = record_intervals_ms(read), record_intervals_ms(marks.delineation())
+            ours = record_intervals_ms(read.times_s)
+            truth = record_intervals_ms(marks.delineation().times_s)
             errors.append([ours[name] - truth[name] for name in INTERVALS])
         bias = nanmedian(np.array(errors), axis=0)
         kinds[kind] = KindScore(

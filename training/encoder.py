@@ -17,7 +17,7 @@ from ecg_llm.training.adapt import Adapt
 from ecg_llm.training.batches import Batches, batches
 from ecg_llm.training.loop import fit, this_process
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
-from ecg_llm.training.pack import PROBLEMS, Pack, count_problems, pack
+from ecg_llm.training.pack import PROBLEMS, Pack, pack
 from ecg_llm.training.page_encoder import PageEncoder
 from ecg_llm.training.recipe import Recipe, load_recipe
 from ecg_llm.training.store import load_encoder, save_encoder, save_page_encoder
@@ -93,8 +93,8 @@ def train_encoder(
             workers=workers,
             progress=pack_progress,
         )
-    if n_bad := count_problems(packed):
-        tell(f"{n_bad} records could not be packed; see {packed / PROBLEMS}")
+    if bad := (packed / PROBLEMS).read_text(encoding="utf-8").splitlines():
+        tell(f"{len(bad)} records could not be packed; see {packed / PROBLEMS}")
     if recipe.objective != "sequence":
         return train_stage(recipe, records, out, report=report, tell=tell)
     logs: dict[str, float] = {}

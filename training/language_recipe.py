@@ -8,14 +8,12 @@ from typing import Any
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.prompt import PARTS, Part
-from ecg_llm.training.talks import WEIGHTS
+from ecg_llm.training.talks import TEXT, TOKENS, WEIGHTS
 from ecg_llm.training.toml_recipe import near, read_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 METHODS = ("dpo", "grpo")
-_TEXT: tuple[Part, ...] = ("values", "findings")
 _VALUES: tuple[Part, ...] = ("values",)
-_TOKENS: tuple[Part, ...] = ("tokens",)
 
 
 @dataclass(frozen=True)
@@ -91,9 +89,9 @@ class LanguageRecipe:
         [(('values', 'findings'), 1.0)]
         """
         shares = (
-            (_TEXT, self.text),
+            (TEXT, self.text),
             (_VALUES, self.values),
-            (_TOKENS, self.tokens),
+            (TOKENS, self.tokens),
             (PARTS, self.both),
         )
         return [(parts, share) for parts, share in shares if share > 0]

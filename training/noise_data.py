@@ -18,6 +18,7 @@ from ecg_llm.ptbxl import read_table, whole
 from ecg_llm.qa.items import ptbxl_files, read_items
 from ecg_llm.qa.question import NOISES, read_qa
 from ecg_llm.record import ECGRecord
+from ecg_llm.training.sources import limb_ratios
 
 COLUMNS = {
     "baseline drift": "baseline_drift",
@@ -311,32 +312,13 @@ def _zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGR
     for key, row in zip(keys, signals, strict=True):
         if key is not None and key in wanted:
             signal = row.astype(np.float32) / 1000
-            signal *= lead_scales(signal)[:, None]
+            signal *= _lead_scales(signal)[:, None]
             yield key, ECGRecord(signal=signal, fs=100.0, leads=STANDARD_12, name=str(key))
 
 
-def lead_scales(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Find by what each of twelve z-scored leads has to be multiplied.
-
-    Parameters
-    ----------
-    signal : np.ndarray, shape (12, n_samples)
-        Leads in the order of `STANDARD_12`, each on a scale of its own.
-
-    Returns
-    -------
-    np.ndarray, shape (12,)
-        Such that II = I + III, aVR = −(I + II) / 2, aVL = (I − III) / 2 and aVF = (II + III) / 2
-        hold.
-    """
-    laws = ({0: 1, 1: -1, 2: 1}, {3: 2, 0: 1, 1: 1}, {4: 2, 0: -1, 2: 1}, {5: 2, 1: -1, 2: -1})
-    square = np.zeros((6, 6))
-    for law in laws:
-        part = np.zeros((6, signal.shape[1]))
-        for lead, factor in law.items():
-            part[lead] = factor * signal[lead]
-        square += part @ part.T
-    smallest = np.abs(np.linalg.eigh(square)[1][:, 0]) + 1e-6
+def _lead_scales(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Find by what each of twelve z-scored leads has to be multiplied."""
+    smallest = np.abs(limb_ratios(signal[:6])) + 1e-6
     typical = np.array(TYPICAL_MV)
     limb = smallest * np.exp(np.mean(np.log(typical[:6]) - np.log(smallest)))
     return np.concatenate([limb, typical[6:]]).astype(np.float32)

@@ -181,7 +181,6 @@ def _judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float
     from ecg_llm.probabilities import head_score
 
     out = []
-    status = [{f.code: f.status for f in item.analysis.findings} for item in items]
     for code in (*STATEMENTS, *ENCODER_STATEMENTS):
         score = [head_score(code, row) for row in scores]
         if not score or score[0] is None:
@@ -191,7 +190,7 @@ def _judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float
             Judged(
                 code,
                 np.array(score, np.float64),
-                np.array([of.get(code, "") for of in status]),
+                np.array([item.status.get(code, "") for item in items]),
                 np.array([np.nan if value is None else float(value) for value in known]),
             )
         )
@@ -242,17 +241,16 @@ def train_probabilities(
     from ecg_llm.encode import encode
     from ecg_llm.eval.auc import calibration
     from ecg_llm.head import Head
-    from ecg_llm.head_features import feature_row
     from ecg_llm.training.analysed import analyse_ptbxl
     from ecg_llm.training.store import check_blind
 
     recipe = recipe or ProbabilityRecipe()
     check_blind(blind, folds)
-    items, _ = analyse_ptbxl(data, folds, progress)
+    items = analyse_ptbxl(data, folds, progress)
     records = [item.record for item in items]
     vectors = encode(records, weights=blind / "signal_encoder.onnx").vector
     reader = Head.load(head / "blind_head.npz")
-    rows = np.stack([feature_row(item.record, item.measurements) for item in items])
+    rows = np.stack([item.features for item in items])
     table = reader.probabilities(vectors, rows, np.ones(len(items), bool))
     names = reader.columns.tolist()
     scores = [dict(zip(names, map(float, row), strict=True)) for row in table]

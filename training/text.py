@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.encoder import truth_of
 from ecg_llm.knowledge import Concept, concepts
+from ecg_llm.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD
 from ecg_llm.training.text_signs import SIGNS
 
 if TYPE_CHECKING:
@@ -243,14 +245,23 @@ def _mistyped(text: str, rng: np.random.Generator) -> str:
 
 def _aligned(items: Sequence[Analysed], vectors: FloatArray) -> Aligned:
     """Put analysed records beside their vectors, shape (n_records, D)."""
-    from ecg_llm.training.analysed import concept_truth, sign_truth
-
     return Aligned(
         vectors=vectors,
-        concepts=concept_truth(items),
-        signs=sign_truth(items),
+        concepts=_concept_truth(items),
+        signs=np.stack([item.signs for item in items]),
         reports=tuple(item.report for item in items),
     )
+
+
+def _concept_truth(items: Sequence[Analysed]) -> FloatArray:
+    """Say which concepts hold: by PTB-XL's statements, or by a criterion where it has none."""
+    out = truth_of([item.scp for item in items], list(concepts())).astype(np.float32)
+    by_status = {"present": 1.0, "absent": 0.0}
+    for j, concept in enumerate(concepts().values()):
+        if not concept.codes:
+            status = [item.status.get(concept.key, "") for item in items]
+            out[:, j] = [by_status.get(one, np.nan) for one in status]
+    return out
 
 
 def _nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: int = 3) -> Cases:
@@ -327,6 +338,11 @@ def train_text(
     -------
     dict of str to float
         Macro AUC of fold 9 by task; of withheld concepts, the AUC of each.
+
+    Raises
+    ------
+    ConfigError
+        If a withheld concept is not known, or there are no records to learn from or to judge on.
     """
     from ecg_llm.cases import PROTOTYPES
     from ecg_llm.encode import WEIGHTS as ENCODER
@@ -340,10 +356,11 @@ def train_text(
         raise ConfigError(
             f"no statement is called {', '.join(unknown)}; there are {', '.join(concepts())}."
         )
-    items, _ = analyse_ptbxl(data, range(1, 10), progress)
-    vectors = encode([item.record for item in items]).vector
-    whole = _aligned(items, vectors)
-    train_rows = np.array([item.fold != 9 for item in items])
+    items = analyse_ptbxl(data, (*TRAINING_FOLDS, VALIDATION_FOLD), progress)
+    train_rows = np.array([item.fold != VALIDATION_FOLD for item in items])
+    if train_rows.all() or not train_rows.any():
+        raise ConfigError(f"{data}: folds 1 to 8 train and 9 judges; records of both are needed.")
+    whole = _aligned(items, encode([item.record for item in items]).vector)
     train_data = whole.rows(train_rows)
     net = _train(train_data, recipe, withheld=withheld, on_step=on_step)
     card = {

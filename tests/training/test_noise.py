@@ -21,9 +21,9 @@ from ecg_llm.training.noise_data import (
     PLACES,
     Question,
     Rows,
+    _lead_scales,
     _remarked_leads,
     known_rows,
-    lead_scales,
     read_questions,
 )
 from ecg_llm.training.noise_net import (
@@ -96,7 +96,7 @@ def test_scales_of_limb_leads_follow_from_their_laws() -> None:
     limb = np.stack([one, two, three, -(one + two) / 2, (one - three) / 2, (two + three) / 2])
     signal = np.concatenate([limb, rng.normal(0, 0.3, (6, 2000))])
     spread = signal.std(axis=1)
-    scales = lead_scales((signal / spread[:, None]).astype(np.float32))
+    scales = _lead_scales((signal / spread[:, None]).astype(np.float32))
     assert scales[:6] / scales[0] == pytest.approx(spread[:6] / spread[0], rel=1e-3)
 
 
