@@ -105,7 +105,12 @@ def load_manifest(out: Path) -> Manifest:
         document = json.loads(path.read_text(encoding="utf-8"))
         shards = [Shard(**shard) for shard in document["shards"]]
         names = {shard.name for shard in shards}
-        if len(names) != len(shards) or any(Path(name).name != name for name in names):
+        numbers = [n for shard in shards for n in (shard.n_rows, shard.n_problems, shard.n_items)]
+        if (
+            len(names) != len(shards)
+            or any(Path(name).name != name for name in names)
+            or not all(isinstance(n, int) for n in numbers)
+        ):
             raise ValueError
         return Manifest(
             build=dict(document["build"]),

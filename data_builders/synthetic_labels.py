@@ -98,6 +98,21 @@ def measured_labels(rhythm: str, values: Mapping[str, float]) -> tuple[str, ...]
     return tuple(label for label, holds in rules.items() if holds)
 
 
+def undone_labels(values: Mapping[str, float]) -> tuple[str, ...]:
+    """Name what one condition makes true and another may undo: it is not so by the figures."""
+    unseen_p = values["p_ms"] != values["p_ms"]
+    rules = {
+        "left_axis_deviation": not values["qrs_axis_deg"] < -30,
+        "right_axis_deviation": not values["qrs_axis_deg"] > 90,
+        "IRBBB": values["qrs_ms"] >= 120,
+        "ILBBB": values["qrs_ms"] >= 120,
+        "1AVB": unseen_p,
+        "LAO/LAE": unseen_p,
+        "RAO/RAE": unseen_p,
+    }
+    return tuple(label for label, holds in rules.items() if holds)
+
+
 def looks_normal(
     labels: Sequence[str],
     qrs: npt.NDArray[np.float64],

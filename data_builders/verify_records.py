@@ -38,7 +38,8 @@ class RecordCheck(RowCheck):
 
     def faults(self, row: Row, again: bool) -> Iterator[str]:
         """Check columns and labels, and if asked for measure it again."""
-        yield from _check_row(row, self.card.get("label_names", {}))
+        names = self.card.get("label_names")
+        yield from _check_row(row, names if isinstance(names, dict) else {})
         if again:
             yield from _recomputed(row, self.manifest)
 

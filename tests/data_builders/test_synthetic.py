@@ -9,6 +9,7 @@ from ecg_llm.data_builders.synthetic import (
     random_ecg,
     synthetic_ecg,
 )
+from ecg_llm.data_builders.synthetic_entry import Condition
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 
@@ -194,6 +195,14 @@ def test_an_axis_is_named_as_it_came_out():
         ecg = synthetic_ecg(conditions=("left_axis", "CRBBB"), seed=seed, seconds=4)
         named = "left_axis_deviation" in ecg.truth.labels
         assert named == (ecg.truth.values["qrs_axis_deg"] < -30)
+
+
+def test_potassium_that_widens_qrs_leaves_no_incomplete_block():
+    for seed in range(4):
+        ecg = synthetic_ecg(
+            conditions=("IRBBB", Condition("hyperkalaemia", 1.0)), seed=seed, seconds=4
+        )
+        assert ("IRBBB" in ecg.truth.labels) == (ecg.truth.values["qrs_ms"] < 120)
 
 
 def test_low_voltage_does_not_hide_the_tall_p_that_is_named():
