@@ -112,12 +112,6 @@ class PageGeometry:
             Width and height of the new image.
         homography : np.ndarray, shape (3, 3)
             From old to new pixels, but for bends.
-        flat : bool
-            Whether there are no bends.
-
-        Returns
-        -------
-        PageGeometry
         """
         # One call for all points is much quicker than one for each lead.
         parts = [self.grid.reshape(-1, 2), *self.pulses]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ecg_llm
 from ecg_llm.data_builders.card import load_card
+from ecg_llm.training.language import processes
 
 if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
@@ -68,7 +69,7 @@ def write_card(
         judged = sorted(history, key=lambda row: row["step"])
         stage["before"], stage["after"] = judged[0], max(judged[1:], key=lambda row: row["total"])
     else:
-        stage["tokens"] = steps * recipe.rows * recipe.length
+        stage["tokens"] = steps * recipe.rows * recipe.length * processes()
         stage["held_out_loss"] = next(
             (row["held_out_loss"] for row in reversed(history) if "held_out_loss" in row), None
         )

@@ -24,12 +24,14 @@ from ecg_llm.training.language import (
     batches,
     fit,
     held_out,
-    parallel,
+    identity_of,
+    processes,
 )
 from ecg_llm.training.language_batches import Layout, is_own, layout_of, train_tokenizer, wrapped
 from ecg_llm.training.language_card import write_card
 from ecg_llm.training.language_export import export_decoder
 from ecg_llm.training.language_features import encoder_settings
+from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_encoder, share_weights
 from ecg_llm.training.talks import TEXT, draw, posed, read_talks
 
@@ -76,16 +78,17 @@ def train_lm(
     """
     from ecg_llm.model import EcgLlmProcessor
 
+    about = learnt_from(records, talks, qa)
+    hold_to(out, identity_of(recipe, about))  # a tokenizer may be there before any checkpoint
     known = read_talks(records, talks, qa)
     others = read_talks(records, talks, qa, split="val")
     tokenizer = _tokenizer(known, recipe, out)
     torch.manual_seed(recipe.seed)
-    model = fresh_model(recipe, tokenizer.get_vocab_size())
+    model = _fresh_model(recipe, tokenizer.get_vocab_size())
     processor = EcgLlmProcessor(wrapped(tokenizer), model.config.tokens_per_ecg)
     for part in (model.ecg_projector, model.image_projector):
         part.requires_grad_(False)
     tell(f"{sum(p.numel() for p in model.language_model.parameters()) / 1e6:.2f} M weights")
-    about = learnt_from(records, talks, qa)
     history = _run(model, processor, known, others, None, out, recipe, about, tell)
     saved = save(model, processor, out / "model")
     write_card(saved, recipe, records, talks, qa, history)
@@ -134,10 +137,10 @@ def train_with_ecg(
     others = read_talks(records, talks, qa, split="val")
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
-    model = prepared(model, recipe)
+    model = _prepared(model, recipe)
     about = learnt_from(records, talks, qa, base, encoder)
     history = _run(model, processor, known, others, features, out, recipe, about, tell)
-    if parallel():
+    if processes() > 1:
         if int(os.environ.get("RANK", "0")):
             return out / "model"
         learnt = torch.load(out / LEARNT, weights_only=True, map_location="cpu")["weights"]
@@ -209,20 +212,8 @@ def put_encoder(model: Any, folder: Path | None) -> None:
     model.encoder = None if folder is None else load_encoder(folder)
 
 
-def prepared(model: Any, recipe: LanguageRecipe) -> Any:
-    """Choose what of a model learns in stage ``align`` or ``sft``.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        To train.
-    recipe : LanguageRecipe
-        Of the stage.
-
-    Returns
-    -------
-    EcgLlmForConditionalGeneration or peft.PeftModel
-    """
+def _prepared(model: Any, recipe: LanguageRecipe) -> Any:
+    """Choose what of a model learns in stage ``align`` or ``sft``, which adds adapters."""
     if recipe.stage == "align":
         model.requires_grad_(False)
         for part in (model.ecg_projector, model.image_projector):
@@ -274,20 +265,8 @@ def with_adapters(model: Any, rank: int) -> Any:
     return get_peft_model(model, settings)
 
 
-def fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
-    """Make the small model with fresh weights.
-
-    Parameters
-    ----------
-    recipe : LanguageRecipe
-        Its size.
-    vocab_size : int
-        Of the tokenizer.
-
-    Returns
-    -------
-    EcgLlmForConditionalGeneration
-    """
+def _fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
+    """Make the small model with fresh weights."""
     from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration
 
     text = {
@@ -397,7 +376,7 @@ def _run(
         made = posed([talk], Random(n), parts)  # noqa: S311
         if made is None:
             return ""
-        said = answer(core, laid, made[0], features, talk.records)
+        said = _answer(core, laid, made[0], features, talk.records)
         return f"--- {', '.join(parts)}\nsays: {said}\nwant: {made[1]}\n---"
 
     seed = recipe.seed + 1000 * int(os.environ.get("RANK", "0"))
@@ -415,7 +394,7 @@ def _run(
     )
 
 
-def answer(
+def _answer(
     model: Any,
     laid: Layout,
     prompt: Any,
@@ -424,27 +403,7 @@ def answer(
     *,
     max_new_tokens: int = 200,
 ) -> str:
-    """Answer one prompt with the likeliest words.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        Without or with adapters.
-    laid : Layout
-        Of it.
-    prompt : Prompt
-        From `ecg_llm.prompt.build`.
-    features : Features or None
-        Of the records.
-    records : sequence of str
-        Names behind the slots.
-    max_new_tokens : int
-        Longest answer.
-
-    Returns
-    -------
-    str
-    """
+    """Answer one prompt with the likeliest words; records are the names behind its slots."""
     device = next(model.parameters()).device
     ids = laid.ids(prompt)
     ecg: dict[str, Any] = {}

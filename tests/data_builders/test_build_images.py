@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +224,22 @@ def test_the_command(folder, tmp_path):
     assert (missing.exit_code, "no such folder" in missing.output) == (2, True)
     small = run(app, ["build", "images", str(folder), "--out", out, "--size", "10"])
     assert (small.exit_code, "size from 700" in small.output) == (2, True)
+
+
+def test_another_file_called_card_json_is_no_card(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / "records"))
+    (copy / "card.json").write_text('["a clinic\'s own file"]')
+    assert Images(copy).citation == "the source of the records."
+
+
+def test_the_card_tells_what_of_a_page_is_true(record_set, tmp_path):
+    make(Images(record_set, n=1, size_px=SIZE), tmp_path / "out")
+    assert "so are age, sex and measured values" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_page_is_not_printed_from_a_page(tmp_path, monkeypatch):
+    (tmp_path / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    monkeypatch.setattr("ecg_llm.io.read_ref", None)  # nor read, which takes seconds
+    summary = make(Images(tmp_path), tmp_path / "out")
+    assert (summary.n_items, summary.problems) == (0, {"file": 1})
+    assert "it is an image" in summary.example.reason

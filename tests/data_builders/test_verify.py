@@ -77,6 +77,12 @@ def test_counts_that_do_not_add_up(own_set):
     assert faults_of(own_set) == ["problems.jsonl: a line is not a problem with its reason"]
 
 
+def test_a_card_whose_names_of_labels_are_gone(own_set):
+    card = json.loads((own_set / "card.json").read_text())
+    (own_set / "card.json").write_text(json.dumps({**card, "label_names": None}))
+    assert any("is not in the vocabulary" in fault for fault in faults_of(own_set))
+
+
 def move_patient(rows):
     rows[0]["patient"] = "the same"
     rows[1]["patient"], rows[1]["split"] = "the same", "elsewhere"

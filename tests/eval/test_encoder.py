@@ -11,7 +11,7 @@ from ecg_llm.classify import classify
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval import external
-from ecg_llm.eval.encoder import evaluate, linear_scores, refusal_curve, truth_of
+from ecg_llm.eval.encoder import _refusal_curve, evaluate, linear_scores, truth_of
 from ecg_llm.eval.findings import evaluate as evaluate_findings
 from ecg_llm.eval.finetune import FineTuned, FineTuneResult
 from ecg_llm.head import WEIGHTS as HEAD
@@ -113,7 +113,7 @@ def test_refusing_the_least_sure_raises_what_is_right():
     truth = np.zeros((500, 3))
     right = rng.random(500) < scores.max(1)
     truth[np.arange(500), np.where(right, scores.argmax(1), scores.argmin(1))] = 1
-    curve = refusal_curve(truth, scores, rng.random(500).astype(np.float32))
+    curve = _refusal_curve(truth, scores, rng.random(500).astype(np.float32))
     assert [share for share, *_ in curve] == pytest.approx(np.linspace(1, 0.2, 9))
     assert curve[-1][1] > curve[0][1]
 
@@ -138,8 +138,14 @@ def test_challenge_records_are_judged_by_their_codes(tmp_path):
     assert result.aucs["AFIB"] > 0.7
 
 
-def test_a_folder_without_codes_is_refused(tmp_path):
+def test_a_folder_without_codes_or_records_to_judge_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="Dx"):
+        external.evaluate(tmp_path)
+    (tmp_path / "a.hea").write_text("a 1 500 5000\na.dat 16 1000 16 0 0 0 0 I\n#Dx: 1, 2\n")
+    with pytest.raises(ConfigError, match="codes that are known"):
+        external.evaluate(tmp_path)
+    (tmp_path / "a.hea").write_text("a 1 500 5000\na.dat 16 1000 16 0 0 0 0 I\n#Dx: 426783006\n")
+    with pytest.raises(ConfigError, match="all 1 records are refused or cannot be read"):
         external.evaluate(tmp_path)
 
 

@@ -8,8 +8,8 @@ import wfdb
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.quality import Agreement, deal, evaluate
-from ecg_llm.training.quality_gate import SWAP_KINDS, GateConfig, exchange, fit_gate, read_marks
+from ecg_llm.eval.quality import Agreement, _deal, evaluate
+from ecg_llm.training.quality_gate import SWAP_KINDS, GateConfig, _read_marks, exchange, fit_gate
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_what_is_easy_is_judged_right_by_trees_that_did_not_see_it(folder):
 
 
 def test_unmarked_records_are_left_out(folder):
-    assert len(read_marks(folder)) == 24
+    assert len(_read_marks(folder)) == 24
 
 
 def test_a_folder_without_marks_is_refused(tmp_path):
@@ -70,7 +70,7 @@ def test_counts():
 
 def test_folds_spread_both_marks_evenly():
     marks = np.arange(200) < 40
-    fold = deal(marks, seed=1)
+    fold = _deal(marks, seed=1)
     assert set(np.bincount(fold[marks])) == {4}
     assert set(np.bincount(fold[~marks])) == {16}
 

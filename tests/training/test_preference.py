@@ -14,6 +14,7 @@ pytest.importorskip("trl")
 
 from ecg_llm.chat_layout import layout  # noqa: E402
 from ecg_llm.data_builders import build as engine  # noqa: E402
+from ecg_llm.data_builders import shards  # noqa: E402
 from ecg_llm.data_builders.build_synthetic import Synthetic  # noqa: E402
 from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.lm_transformers import load_checkpoint  # noqa: E402
@@ -23,7 +24,7 @@ from ecg_llm.training.drafts import Drafter, ask  # noqa: E402
 from ecg_llm.training.language import Features  # noqa: E402
 from ecg_llm.training.language_batches import train_tokenizer, wrapped  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
-from ecg_llm.training.language_stages import fresh_model, save  # noqa: E402
+from ecg_llm.training.language_stages import _fresh_model, save  # noqa: E402
 from ecg_llm.training.reward import Reward, mean, reward  # noqa: E402
 
 RECIPE = replace(load_language_recipe("preference"), steps=2, rows=2, lora_rank=2, peak_lr=0.05)
@@ -70,7 +71,7 @@ def base(asked, tmp_path_factory):
     texts = [text for part in asked for one in part for text in (one.prompt.text(), one.canonical)]
     tokenizer = train_tokenizer(texts, 500)
     torch.manual_seed(0)
-    model = fresh_model(MODEL, tokenizer.get_vocab_size())
+    model = _fresh_model(MODEL, tokenizer.get_vocab_size())
     processor = EcgLlmProcessor(wrapped(tokenizer), 10)
     return save(model, processor, tmp_path_factory.mktemp("base"))
 
@@ -85,6 +86,16 @@ def test_records_held_apart_are_none_that_is_learnt_from(asked):
     learnt, judged = asked
     assert len(judged) == 2
     assert {one.record for one in learnt}.isdisjoint(one.record for one in judged)
+
+
+def test_no_more_records_are_read_than_are_asked_about(records, asked, monkeypatch):
+    read = []
+    monkeypatch.setattr(drafts, "RECORDS", 1)
+    monkeypatch.setattr(drafts, "read_row", lambda *of: read.append(of) or shards.read_row(*of))
+    learnt, judged = ask(records, RECIPE)
+    assert (len(learnt), len(judged)) == (1, 2)
+    assert [one.record for one in judged] == [one.record for one in asked[1]]
+    assert len(read) <= 4 < 8  # the one after the last ends it
 
 
 def test_what_is_left_out_and_what_is_said_twice_costs_reward(asked):
