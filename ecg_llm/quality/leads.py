@@ -72,8 +72,8 @@ LONGEST_REST_S = 3.0
 SMALLEST_REL = 0.06
 """A lead whose whole range is less, against twice the median QRS complex, has no wave to read."""
 LOW_REL = 0.25
-"""QRS amplitude, half that of the median lead, that wander is at least held against: what it does to
-ST and T depends on its own height, not on that of the lead's QRS."""
+"""QRS amplitude, half that of the median lead, that wander is at least held against: what it does
+to ST and T depends on its own height, not on that of the lead's QRS."""
 OVERGROWN = 4.0
 """Height of a chest lead's beat over that of both next to it, from which its gain is another one:
 at most 2.7 in 1,470 records of PTB-XL's folds 1 to 8, 3.7 in 561 of CinC 2011."""
