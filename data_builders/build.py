@@ -7,13 +7,11 @@ import hashlib
 import json
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-import pyarrow as pa
 
 import ecg_llm
 from ecg_llm.batch import WORKER_DIED, interrupted, progress_bar, run_tasks
@@ -25,9 +23,11 @@ from ecg_llm.data_builders.listing import (
     Listed,
     Listing,
     Problem,
+    Product,
     Source,
     Split,
 )
+from ecg_llm.data_builders.record_card import count_rows, record_command, record_readme
 from ecg_llm.data_builders.rows import BUILDER, row_of
 from ecg_llm.data_builders.schema import record_schema
 from ecg_llm.data_builders.shards import (
@@ -48,35 +48,10 @@ Engine = Literal["local", "ray"]
 SHARD_ROWS = 256
 """Listed records of a shard: about 10 MB, and half a minute's work."""
 PROBLEMS = "problems.jsonl"
-CODE = ("", "io", "page", "quality", "findings", "claims", "render", "data_builders")
+CODE = ("", "io", "page", "quality", "findings", "claims", "qa", "render", "data_builders")
 """Packages whose code decides what is in a set; a build goes on only with the same."""
 Rows = list[dict[str, Any]]
 _SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-\d{{5,}}-of-\d{{5,}}\.parquet")
-
-
-@dataclass(frozen=True)
-class Product:
-    """What listed items are made into.
-
-    Attributes
-    ----------
-    kind : str
-        Of the set, as its card says and `ecg_llm.data_builders.verify` looks it up.
-    schema : callable
-        Gives the columns.
-    rows : callable
-        Makes the rows of one item, or raises ECGError.
-    card : callable
-        Writes the card of a finished set, as `ecg_llm.data_builders.card.write_card`.
-    packed : tuple of str
-        Integer columns to store as differences.
-    """
-
-    kind: str
-    schema: Callable[[], pa.Schema]
-    rows: Callable[[Any, Item], Rows]
-    card: Callable[..., None]
-    packed: tuple[str, ...] = ()
 
 
 def _record_rows(source: Source, item: Item) -> Rows:
@@ -87,33 +62,19 @@ RECORDS = Product(
     kind="records",
     schema=record_schema,
     rows=_record_rows,
-    card=write_card,
     packed=("signal.list.element.list.element",),
+    builder=BUILDER,
+    command=record_command,
+    count=count_rows,
+    readme=record_readme,
+    labelled=True,
 )
 """Measured records, one row each."""
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One shard to make.
-
-    Attributes
-    ----------
-    name : str
-        Its file name.
-    split : str
-        Of all its records.
-    out : Path
-        Folder of the set.
-    source : Source
-        Where the records come from.
-    product : Product
-        What they are made into.
-    items : tuple of Item
-        Its slice of the list.
-    problems : tuple of Problem
-        Rows of the slice that are no items.
-    """
+    """One shard to make: its slice of the list, and rows of that which are no items."""
 
     name: str
     split: Split
@@ -250,8 +211,7 @@ def build(
         "builder": BUILDER,
         "program": fingerprint(),
     }
-    manifest = _open(out, about, len(slices), overwrite)
-    problems = _kept_problems(out, manifest)
+    manifest, problems = _open(out, about, len(slices), overwrite)
     _write_problems(out, (), problems)
     n_kept = len(manifest.shards)
     n_listed = sum(map(len, slices.values())) + len(listing.problems)
@@ -283,9 +243,10 @@ def build(
     _write_problems(out, listing.problems, problems)
     everything = [*listing.problems, *(item for group in problems.values() for item in group)]
     kinds = Counter(problem.kind for problem in everything)
-    product.card(
+    write_card(
         out,
         source,
+        product,
         n_listed=n_listed,
         problems=dict(sorted(kinds.items())),
         remarks=listing.remarks if limit is None else {},
@@ -304,27 +265,13 @@ def build(
 
 
 def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
-    """Make one shard; both engines run this.
-
-    Parameters
-    ----------
-    task : ShardTask
-        What to make.
-    isolated : bool
-        Make each row in a process that may die without harm.
-
-    Returns
-    -------
-    ShardResult
-
-    Raises
-    ------
-    OSError
-        If the shard cannot be written.
-    """
+    """Make one shard, as both engines do; isolated: each row in a process that may die."""
     problems = list(task.problems)
     n_items = 0
-    made = _isolated(task) if isolated else map(_maker(task), task.items)
+    make = functools.partial(_make_rows, task.product, task.source)
+    made: Iterator[Rows | Problem] = map(make, task.items)
+    if isolated:
+        made = run_tasks(make, task.items, on_death=_crashed, workers=1)
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal n_items
@@ -345,21 +292,6 @@ def build_shard(task: ShardTask, *, isolated: bool = False) -> ShardResult:
     )
 
 
-def build_shard_isolated(task: ShardTask) -> ShardResult:
-    """Make a shard of which a record killed its worker: only that record is left out.
-
-    Parameters
-    ----------
-    task : ShardTask
-        What to make.
-
-    Returns
-    -------
-    ShardResult
-    """
-    return build_shard(task, isolated=True)
-
-
 def _make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
     """Make the rows of one record, or say why they cannot be made."""
     try:
@@ -377,12 +309,9 @@ def _make_rows(product: Product, source: Listed, item: Item) -> Rows | Problem:
 
 @functools.cache
 def fingerprint() -> dict[str, str]:
-    """Give digests of what turns a record into a row: the weights and the code.
+    """Give digests of what turns a record into a row.
 
-    Returns
-    -------
-    dict of str to str
-        By file name for weights; ``code`` for all modules below the assistant together.
+    Each file of weights by its name; ``code``: all modules below the assistant together.
     """
     package = Path(ecg_llm.__file__).parent
     digest = hashlib.sha256()
@@ -394,16 +323,8 @@ def fingerprint() -> dict[str, str]:
 
 
 def _run_local(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
-    return run_tasks(build_shard, tasks, on_death=build_shard_isolated, workers=workers)
-
-
-def _maker(task: ShardTask) -> Callable[[Item], Rows | Problem]:
-    return functools.partial(_make_rows, task.product, task.source)
-
-
-def _isolated(task: ShardTask) -> Iterator[Rows | Problem]:
-    """Make rows in a process of their own, a new one after each death."""
-    return run_tasks(_maker(task), task.items, on_death=_crashed, workers=1)
+    one_by_one = functools.partial(build_shard, isolated=True)
+    return run_tasks(build_shard, tasks, on_death=one_by_one, workers=workers)
 
 
 def _crashed(item: Item) -> Rows | Problem:
@@ -412,11 +333,11 @@ def _crashed(item: Item) -> Rows | Problem:
 
 def _slices(listing: Listing, limit: int | None, shard_rows: int) -> dict[str, list[int]]:
     """Cut the list into shards; each holds records of one split."""
-    kept = sorted(int(row) for rows in listing.order.values() for row in rows)[:limit]
+    kept = sorted(row for rows in listing.order.values() for row in rows)[:limit]
     last = kept[-1] if kept else -1
     slices: dict[str, list[int]] = {}
     for split in SPLITS:
-        rows = [int(row) for row in listing.order[split] if row <= last]
+        rows = [row for row in listing.order[split] if row <= last]
         count = -(-len(rows) // shard_rows)
         for k in range(count):
             name = f"{split}-{k:05d}-of-{count:05d}.parquet"
@@ -440,14 +361,20 @@ def _task(
     return ShardTask(name, split, out, source, product, tuple(items), tuple(problems))
 
 
-def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> Manifest:
-    """Make the folder ready: new, resumed, or emptied of an earlier build."""
+def _open(
+    out: Path, about: dict[str, Any], n_shards: int, overwrite: bool
+) -> tuple[Manifest, dict[str, tuple[Problem, ...]]]:
+    """Make the folder ready: new, resumed, or emptied of an earlier build.
+
+    Gives what is whole, and what earlier runs left out of it.
+    """
     out.mkdir(parents=True, exist_ok=True)
     manifest = Manifest(build=json.loads(json.dumps(about)), n_shards=n_shards)
     there = (out / MANIFEST).is_file()
     if not there and any(path for path in out.iterdir() if not path.name.startswith(".")):
         raise ConfigError(f"{out}: it holds other files; give a new or empty folder as --out.")
     remove_parts(out)
+    left_out: dict[str, tuple[Problem, ...]] = {}
     if there and not overwrite:
         before = load_manifest(out)
         if before.build != manifest.build:
@@ -455,19 +382,23 @@ def _open(out: Path, about: dict[str, Any], n_shards: int, overwrite: bool) -> M
                 f"{out}: it holds a different build ({_difference(before.build, manifest.build)}); "
                 "choose another --out, or --overwrite to build anew."
             )
-        whole = {
-            name: shard
-            for name, shard in before.shards.items()
-            if (out / name).is_file() and sha256_of(out / name) == shard.sha256
-        }
-        manifest.shards.update(whole)
+        told = _told_problems(out)
+        for name, shard in before.shards.items():
+            path, problems = out / name, told.get(name, ())
+            # A power cut may have kept the shard and lost the lines on what it lacks.
+            if (
+                len(problems) == shard.n_problems
+                and path.is_file()
+                and sha256_of(path) == shard.sha256
+            ):
+                manifest.shards[name], left_out[name] = shard, tuple(problems)
     for path in out.iterdir():
         if _SHARD_NAME.fullmatch(path.name) and path.name not in manifest.shards:
             path.unlink()
     for name in () if manifest.complete else ("card.json", "README.md"):
         (out / name).unlink(missing_ok=True)
     manifest.save(out)
-    return manifest
+    return manifest, left_out
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> str:
@@ -490,24 +421,18 @@ def _short(value: Any) -> str:
     return f"{text[:12]}…" if digest else text
 
 
-def _kept_problems(out: Path, manifest: Manifest) -> dict[str, tuple[Problem, ...]]:
-    """Give what earlier runs left out of the shards that are kept."""
-    kept: dict[str, list[Problem]] = {name: [] for name in manifest.shards}
+def _told_problems(out: Path) -> dict[str, list[Problem]]:
+    """Give what earlier runs left out, by shard."""
+    told: dict[str, list[Problem]] = defaultdict(list)
     path = out / PROBLEMS
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    # Only "\n" ends a line: the name of a record may hold what else Unicode calls a line's end.
+    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
         try:
-            document = json.loads(line)
-        except ValueError:
+            shard, *problem = map(json.loads(line).get, ("shard", "record", "kind", "reason"))
+        except (ValueError, AttributeError):
             continue  # a line that was being written when the run was stopped
-        if document.get("shard") in kept:
-            problem = Problem(*(document[key] for key in ("record", "kind", "reason")))
-            kept[document["shard"]].append(problem)
-    for name, found in kept.items():
-        if len(found) != manifest.shards[name].n_problems:
-            raise ConfigError(
-                f"{path}: it was changed since it was written; build anew with --overwrite."
-            )
-    return {name: tuple(found) for name, found in kept.items()}
+        told[shard].append(Problem(*problem))
+    return told
 
 
 def _write_problems(

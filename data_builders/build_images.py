@@ -6,7 +6,6 @@ import bisect
 import functools
 import hashlib
 import importlib.metadata
-import json
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -15,12 +14,15 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 import ecg_llm
+from ecg_llm.data_builders.card import load_card
 from ecg_llm.data_builders.image_rows import image_columns
 from ecg_llm.data_builders.listing import (
+    SPLITS,
     Entry,
     FoundRecords,
     Item,
     ItemError,
+    Light,
     Listing,
     Split,
     split_of,
@@ -100,22 +102,7 @@ class RecordFolder(FoundRecords):
         return Item(ref.name, split_of(f"images:{ref.name}"), {"ref": ref})
 
     def read(self, item: Item) -> PageEntry:
-        """Read a record.
-
-        Parameters
-        ----------
-        item : Item
-            From `item`.
-
-        Returns
-        -------
-        PageEntry
-
-        Raises
-        ------
-        ItemError
-            If it cannot be read; the reason does not tell where the folder lies.
-        """
+        """Read a record, or raise ItemError."""
         record, file = self.read_ref(item.cells["ref"])
         return PageEntry(record=record, source_file=file)
 
@@ -132,15 +119,19 @@ class BuiltSet:
         return load_finished(self.folder, "records")
 
     @functools.cached_property
+    def names(self) -> list[str]:
+        """Its shards, in their order."""
+        return sorted(self.manifest.shards)
+
+    @functools.cached_property
     def ends(self) -> list[int]:
-        """Rows up to the end of each shard, by name."""
-        shards = self.manifest.shards
-        return list(accumulate(shards[name].n_rows for name in sorted(shards)))
+        """Rows up to the end of each shard."""
+        return list(accumulate(self.manifest.shards[name].n_rows for name in self.names))
 
     def identity(self) -> dict[str, Any]:
         """Give a digest of the shards."""
         digest = hashlib.sha256()
-        for name in sorted(self.manifest.shards):
+        for name in self.names:
             digest.update(f"{name}\0{self.manifest.shards[name].sha256}\n".encode())
         return {"records": digest.hexdigest()}
 
@@ -151,29 +142,14 @@ class BuiltSet:
     def item(self, row: int) -> Item:
         """Give a record, in the split of its patient."""
         k = bisect.bisect_right(self.ends, row)
-        name = sorted(self.manifest.shards)[k]
+        name = self.names[k]
         inner = row - (self.ends[k - 1] if k else 0)
         split = cast(Split, self.manifest.shards[name].split)
         record = read_row(self.folder / name, inner, ("record",))["record"]
         return Item(record, split, {"shard": name, "row": inner})
 
     def read(self, item: Item) -> PageEntry:
-        """Read a record.
-
-        Parameters
-        ----------
-        item : Item
-            From `item`.
-
-        Returns
-        -------
-        PageEntry
-
-        Raises
-        ------
-        ItemError
-            If its shard is damaged.
-        """
+        """Read a record, or raise ItemError if its shard is damaged."""
         path, row = self.folder / item.cells["shard"], item.cells["row"]
         try:
             found = read_row(path, row, _SHARD_COLUMNS)
@@ -190,7 +166,7 @@ class BuiltSet:
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Light):
     """Pages of the records of a folder, some of them photographed.
 
     Attributes
@@ -217,7 +193,6 @@ class Images:
     size_px: int = SIZE_PX
 
     name = "images"
-    licence = "that of the records"
 
     def __post_init__(self) -> None:
         """Refuse impossible figures."""
@@ -243,8 +218,7 @@ class Images:
     @property
     def citation(self) -> str:
         """What to cite: the source of the records."""
-        card = self.folder / "card.json"
-        told = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+        told = load_card(self.folder) if isinstance(self.origin, BuiltSet) else {}
         return str(told.get("citation") or "the source of the records.")
 
     def identity(self) -> dict[str, Any]:
@@ -260,16 +234,8 @@ class Images:
             "drawing": drawing(),
         }
 
-    def vocabulary(self) -> dict[str, str]:
-        """Give no labels: an image points to its record, which has them."""
-        return {}
-
     def listing(self) -> Listing:
         """List the records to be shown.
-
-        Returns
-        -------
-        Listing
 
         Raises
         ------
@@ -285,11 +251,7 @@ class Images:
         by_record = isinstance(self.origin, RecordFolder)
         remark = "records split by their names, as a folder tells no patients"
         return Listing(
-            n_listed=wanted,
-            order={
-                split: np.array([k for k, its in enumerate(splits) if its == split], np.int64)
-                for split in ("train", "val", "test")
-            },
+            order={split: [k for k, its in enumerate(splits) if its == split] for split in SPLITS},
             item=functools.partial(_item, self, rows),
             remarks={remark: wanted} if by_record else {},
         )
@@ -301,18 +263,6 @@ class Images:
 
 def image_rows(source: Images, item: Item) -> list[dict[str, Any]]:
     """Make the images of one record.
-
-    Parameters
-    ----------
-    source : Images
-        With the options.
-    item : Item
-        The record.
-
-    Returns
-    -------
-    list of dict
-        One row an image.
 
     Raises
     ------
@@ -355,21 +305,7 @@ def image_rows(source: Images, item: Item) -> list[dict[str, Any]]:
 
 
 def page_seed(seed: int, record: str, page: int) -> int:
-    """Give the seed of one image, whatever else is in the set.
-
-    Parameters
-    ----------
-    seed : int
-        Of the set.
-    record : str
-        Name of the record.
-    page : int
-        Which of its images.
-
-    Returns
-    -------
-    int
-        63 bits.
+    """Give the seed of one image, 63 bits, whatever else is in the set.
 
     Examples
     --------
@@ -380,35 +316,9 @@ def page_seed(seed: int, record: str, page: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def records_a_shard(per_record: int) -> int:
-    """Give how many records fill a shard.
-
-    Parameters
-    ----------
-    per_record : int
-        Images of each.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> records_a_shard(1), records_a_shard(10), records_a_shard(1000)
-    (256, 25, 1)
-    """
-    return max(1, SHARD_IMAGES // per_record)
-
-
 @functools.cache
 def drawing() -> dict[str, str]:
-    """Give what turns settings into pixels: our code and the libraries that draw.
-
-    Returns
-    -------
-    dict of str to str
-        Digest of the modules that draw, and versions.
-    """
+    """Give what turns settings into pixels: a digest of our code, versions of what draws."""
     digest = hashlib.sha256()
     for path in sorted((Path(ecg_llm.__file__).parent / "render").glob("*.py")):
         digest.update(f"{path.name}\0".encode() + path.read_bytes())

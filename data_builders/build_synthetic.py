@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.listing import Entry, Item, ItemError, Listing, Split, split_of
+from ecg_llm.data_builders.listing import SPLITS, Entry, Item, ItemError, Listing, Split, split_of
 from ecg_llm.data_builders.synthetic import random_ecg
 from ecg_llm.data_builders.synthetic_conditions import CATALOGUE, ECTOPY
 from ecg_llm.data_builders.synthetic_labels import rhythm_labels
@@ -76,26 +76,16 @@ class Synthetic:
 
     def listing(self) -> Listing:
         """List the records to be simulated; each is its own patient."""
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        order: dict[Split, list[int]] = {split: [] for split in SPLITS}
         for k in range(self.n):
             order[self._split(k)].append(k)
         return Listing(
-            n_listed=self.n,
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, self),
         )
 
     def read(self, item: Item) -> Entry:
         """Simulate one record.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        Entry
 
         Raises
         ------
@@ -126,11 +116,6 @@ class Synthetic:
 
 def truth_json(truth: Truth) -> str:
     """Write what is true of a simulated record.
-
-    Parameters
-    ----------
-    truth : Truth
-        From the simulator.
 
     Returns
     -------

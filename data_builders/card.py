@@ -3,117 +3,55 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ecg_llm.data_builders.listing import SPLITS, Listed
-from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards, write_whole
+from ecg_llm.data_builders.listing import Listed, Product, Source
+from ecg_llm.data_builders.shards import load_manifest, write_whole
 from ecg_llm.errors import ConfigError
 
 CARD, README = "card.json", "README.md"
-
-_COUNTED = ("split", "sex", "fs", "quality_verdict", "report_language", "licence")
-_NULL = {"report_language": "no report"}
-_COLUMNS = (*_COUNTED, "patient", "labels", "findings")
 
 
 def write_card(
     out: Path,
     source: Listed,
+    product: Product,
     *,
     n_listed: int,
     problems: dict[str, int],
     remarks: dict[str, int],
 ) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set, complete.
-    source : Source
-        Where the records come from.
-    n_listed : int
-        Records of the list.
-    problems : dict of str to int
-        Records left out, by kind.
-    remarks : dict of str to int
-        What else was noticed.
-    """
+    """Count what the shards hold and write ``README.md`` and ``card.json`` beside them."""
     manifest = load_manifest(out)
+    shards = manifest.shards.values()
     card = {
-        "kind": manifest.build["kind"],
+        "kind": product.kind,
         "source": source.name,
-        "command": _command(manifest.build),
-        "builder": manifest.build["builder"],
-        "counts": shard_counts(manifest, n_listed, problems),
-        **count_rows(out),
+        "command": product.command(manifest.build),
+        "builder": product.builder,
+        "counts": {
+            "listed": n_listed,
+            "written": sum(shard.n_items for shard in shards),
+            "rows": sum(shard.n_rows for shard in shards),
+            "left_out": sum(problems.values()),
+            "left_out_by_kind": problems,
+            "shards": manifest.n_shards,
+        },
+        **product.count(out),
         "remarks": remarks,
         "citation": source.citation,
-        "label_names": source.vocabulary(),
     }
-    save_card(out, card, _readme(card))
-
-
-def shard_counts(manifest: Manifest, n_listed: int, problems: dict[str, int]) -> dict[str, Any]:
-    """Count what became of the records of the list.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Of the finished set.
-    n_listed : int
-        Records of the list.
-    problems : dict of str to int
-        Records left out, by kind.
-
-    Returns
-    -------
-    dict
-        ``listed`` is ``written`` plus ``left_out``.
-    """
-    shards = manifest.shards.values()
-    return {
-        "listed": n_listed,
-        "written": sum(shard.n_items for shard in shards),
-        "rows": sum(shard.n_rows for shard in shards),
-        "left_out": sum(problems.values()),
-        "left_out_by_kind": problems,
-        "shards": manifest.n_shards,
-    }
-
-
-def save_card(out: Path, card: dict[str, Any], readme: str) -> None:
-    """Write ``README.md`` and then ``card.json``.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    card : dict
-        For programs.
-    readme : str
-        For people.
-    """
+    if product.labelled:
+        card["label_names"] = cast(Source, source).vocabulary()
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
-    write_whole(out / README, readme.encode())
+    write_whole(out / README, product.readme(card).encode())
     write_whole(out / CARD, text.encode())
 
 
 def load_card(out: Path) -> dict[str, Any]:
     """Read the card of a built set.
-
-    Parameters
-    ----------
-    out : Path
-        Its folder.
-
-    Returns
-    -------
-    dict
 
     Raises
     ------
@@ -132,145 +70,23 @@ def load_card(out: Path) -> dict[str, Any]:
     return card
 
 
-def count_rows(out: Path) -> dict[str, Any]:
-    """Count splits, patients, labels, findings and quality over all shards.
+def options_of(build: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """Write options as they are typed, every digit of them.
 
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-
-    Returns
-    -------
-    dict
-        Parts of the card.
+    Examples
+    --------
+    >>> options_of({"n": 1234567, "fs": 500.0, "rare": 0.25}, ("n", "fs", "rare", "seed"))
+    ['--n 1234567', '--fs 500', '--rare 0.25']
     """
-    patients: dict[str, set[str]] = defaultdict(set)
-    nameless: Counter[str] = Counter()
-    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
-    labels: dict[str, Counter[str]] = defaultdict(Counter)
-    findings: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in read_shards(out, columns=_COLUMNS):
-        split = row["split"]
-        if row["patient"] is None:
-            nameless[split] += 1
-        else:
-            patients[split].add(row["patient"])
-        for name in _COUNTED:
-            value = row[name]
-            told = f"{value:g}" if isinstance(value, float) else value
-            counts[name][_NULL.get(name, "unknown") if told is None else told] += 1
-        for label in row["labels"]:
-            labels[label["code"]][split] += 1
-        for finding in row["findings"]:
-            findings[finding["code"]][finding["status"]] += 1
-    return {
-        "splits": {
-            split: {
-                "records": counts["split"][split],
-                "patients": len(patients[split]),
-                "records_without_patient": nameless[split],
-            }
-            for split in SPLITS
-            if counts["split"][split]
-        },
-        "licences": _sorted(counts["licence"]),
-        "sex": _sorted(counts["sex"]),
-        "sampling_rates_hz": _sorted(counts["fs"]),
-        "quality": _sorted(counts["quality_verdict"]),
-        "report_languages": _sorted(counts["report_language"]),
-        "labels": {
-            code: {split: labels[code][split] for split in SPLITS}
-            for code in sorted(labels, key=lambda code: (-labels[code].total(), code))
-        },
-        "findings": {
-            code: {status: findings[code][status] for status in ("present", "absent", "unknown")}
-            for code in sorted(findings)
-        },
-    }
-
-
-def _sorted(counter: Counter[str]) -> dict[str, int]:
-    return {name: counter[name] for name in sorted(counter)}
-
-
-def _command(build: dict[str, Any]) -> str:
-    """Write the command without what changes no byte: folders, engine and workers."""
-    options = ("n", "seed", "fs", "seconds", "rare")
-    words = [f"ecgllm build {build['source']}"]
-    if build["source"] != "synthetic":
-        words.append("DIR")
-    words.append("--out OUT")
-    words += [f"--{name} {build[name]:g}" for name in options if name in build]
-    if "licence" in build:
-        words.append(f"--licence {shlex.quote(build['licence'])}")
-    if build.get("limit") is not None:
-        words.append(f"--limit {build['limit']}")
-    return " ".join(words)
-
-
-def _readme(card: dict[str, Any]) -> str:
-    """Write the card as text."""
-    counts = card["counts"]
-    licences = ", ".join(card["licences"])
-    lines = [
-        *head_lines(card["splits"]),
-        f"# {card['source']}: 12-lead ECGs with measurements and findings",
-        "",
-        f"Made by {card['builder']} with `{card['command']}`.",
-        f"Licence of the source: {licences}. Cite: {card['citation']}",
-        "",
-        f"{counts['listed']} records listed = {counts['written']} written + {counts['left_out']} "
-        "left out. `problems.jsonl` names each record left out, with the reason.",
-        "",
+    told = {name: build[name] for name in names if build.get(name) is not None}
+    return [
+        f"--{name.replace('_', '-')} {int(value) if value == int(value) else value}"
+        for name, value in told.items()
     ]
-    if counts["left_out_by_kind"]:
-        lines += table_lines(("left out because of", "records"), counts["left_out_by_kind"].items())
-    lines += table_lines(
-        ("split", "records", "patients", "records of no known patient"),
-        [(name, *of.values()) for name, of in card["splits"].items()],
-    )
-    lines += table_lines(("technical quality", "records"), card["quality"].items())
-    lines += table_lines(("sex", "records"), card["sex"].items())
-    lines += table_lines(("sampling rate in Hz", "records"), card["sampling_rates_hz"].items())
-    lines += table_lines(("language of the report", "records"), card["report_languages"].items())
-    if card["remarks"]:
-        lines += table_lines(("also noticed", "number"), card["remarks"].items())
-    if card["labels"]:
-        lines += ["## Labels of the source", ""]
-        rows = [
-            (code, card["label_names"].get(code, ""), *by_split.values())
-            for code, by_split in card["labels"].items()
-        ]
-        lines += table_lines(("code", "statement", *SPLITS), rows)
-    lines += ["## Findings of the criteria", ""]
-    rows = [(code, *of.values()) for code, of in card["findings"].items()]
-    lines += table_lines(("code", "present", "absent", "unknown"), rows)
-    lines += [
-        "Findings come from measurements and published criteria, not from the source's labels; "
-        "the two may disagree. They are not a diagnosis.",
-        "",
-        "Columns and their meaning are in the schema of the files "
-        "(`ecg_llm.data_builders.schema`). Millivolts = `signal` / `gain`; -32768 stands for a "
-        "sample that was not recorded.",
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def head_lines(splits: Iterable[str]) -> list[str]:
-    """Write what tells `datasets` which files are which split.
-
-    Parameters
-    ----------
-    splits : iterable of str
-        Those that the set has.
-
-    Returns
-    -------
-    list of str
-        The head of ``README.md``, and an empty line.
-    """
+    """Write the head of ``README.md``, which tells `datasets` which files are which split."""
     files = [
         line for split in splits for line in (f"  - split: {split}", f"    path: {split}-*.parquet")
     ]
@@ -278,21 +94,8 @@ def head_lines(splits: Iterable[str]) -> list[str]:
 
 
 def table_lines(header: tuple[str, ...], rows: Any) -> list[str]:
-    """Write a table in Markdown.
-
-    Parameters
-    ----------
-    header : tuple of str
-        Names of the columns.
-    rows : iterable of iterable
-        The cells.
-
-    Returns
-    -------
-    list of str
-        Nothing if there are no rows.
-    """
-    body = [tuple(str(cell) for cell in row) for row in rows]
+    """Write a table in Markdown."""
+    body = [tuple(str(cell).replace("|", "\\|") for cell in row) for row in rows]
     if not body:
         return []
     ruler = "|".join("---" if k == 0 else "---:" for k in range(len(header)))

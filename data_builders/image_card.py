@@ -6,12 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.build_images import image_rows
-from ecg_llm.data_builders.card import head_lines, save_card, shard_counts, table_lines
+from ecg_llm.data_builders.card import head_lines, options_of, table_lines
 from ecg_llm.data_builders.image_rows import BUILDER, PACKED, image_schema
-from ecg_llm.data_builders.listing import SPLITS, Source
-from ecg_llm.data_builders.shards import Manifest, load_manifest, read_shards
+from ecg_llm.data_builders.listing import SPLITS, Product
+from ecg_llm.data_builders.shards import read_shards
 
 _COUNTED = {
     "kind": "kinds",
@@ -33,48 +32,8 @@ _TITLES = {
 }
 
 
-def write_image_card(
-    out: Path,
-    source: Source,
-    *,
-    n_listed: int,
-    problems: dict[str, int],
-    remarks: dict[str, int],
-) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
-
-    Parameters
-    ----------
-    out, source, n_listed, problems, remarks
-        As of `ecg_llm.data_builders.card.write_card`.
-    """
-    manifest = load_manifest(out)
-    card = {
-        "kind": "images",
-        "source": source.name,
-        "command": _command(manifest),
-        "builder": BUILDER,
-        "counts": shard_counts(manifest, n_listed, problems),
-        **count_images(out),
-        "remarks": remarks,
-        "citation": source.citation,
-    }
-    save_card(out, card, _readme(card))
-
-
 def count_images(out: Path) -> dict[str, Any]:
-    """Count splits, kinds, layouts and papers over all shards.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-
-    Returns
-    -------
-    dict
-        Parts of the card.
-    """
+    """Count splits, kinds, layouts and papers over all shards."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
     images: Counter[str] = Counter()
     records: dict[str, set[str]] = {split: set() for split in SPLITS}
@@ -98,16 +57,10 @@ def count_images(out: Path) -> dict[str, Any]:
     }
 
 
-def _command(manifest: Manifest) -> str:
+def _command(build: dict[str, Any]) -> str:
     """Write the command without what changes no byte."""
     options = ("n", "per_record", "photographed", "seed", "size")
-    words = ["ecgllm build images SRC --out OUT"]
-    words += [
-        f"--{name.replace('_', '-')} {manifest.build[name]:g}"
-        for name in options
-        if manifest.build.get(name) is not None
-    ]
-    return " ".join(words)
+    return " ".join(["ecgllm build images SRC --out OUT", *options_of(build, options)])
 
 
 def _readme(card: dict[str, Any]) -> str:
@@ -118,8 +71,8 @@ def _readme(card: dict[str, Any]) -> str:
         "# Images of ECG pages with the place of every lead, sample and grid line",
         "",
         f"Made by {card['builder']} with `{card['command']}`. The tracings are those of the "
-        "records; names, dates and places printed on the pages are made up, and so are notes and "
-        f"stamps. Cite: {card['citation']}",
+        "records, and so are age, sex and measured values where they are printed; names, dates and "
+        f"places are made up, and so are notes and stamps. Cite: {card['citation']}",
         "",
         f"{counts['listed']} records listed = {counts['written']} shown + {counts['left_out']} "
         f"left out; {counts['rows']} images. `problems.jsonl` names each record left out, with "
@@ -146,7 +99,10 @@ IMAGES = Product(
     kind="images",
     schema=image_schema,
     rows=image_rows,
-    card=write_image_card,
     packed=PACKED,
+    builder=BUILDER,
+    command=_command,
+    count=count_images,
+    readme=_readme,
 )
 """Images of the pages of a record."""

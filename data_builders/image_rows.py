@@ -18,6 +18,7 @@ from ecg_llm.data_builders.page_settings import PageSettings
 from ecg_llm.data_builders.photo_settings import PhotoSettings
 from ecg_llm.data_builders.photograph import encode_image
 from ecg_llm.data_builders.samples import GAP
+from ecg_llm.data_builders.schema import Column, described
 
 IMAGE_SCHEMA_VERSION = 1
 BUILDER = f"ecg_llm {ecg_llm.__version__}, images {IMAGE_SCHEMA_VERSION}"
@@ -33,7 +34,7 @@ _TRACE = pa.struct([
     ("x", pa.list_(pa.int16())), ("y", pa.list_(pa.int16())),
 ])  # fmt: skip
 
-_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+_COLUMNS: tuple[Column, ...] = (
     ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), "PNG, JPEG or WebP."),
     ("record", pa.string(), "Name of the record that is shown."),
     ("page", pa.int32(), "Counts the images of a record from 0."),
@@ -69,44 +70,16 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
 
 @functools.cache
 def image_schema() -> pa.Schema:
-    """Give the schema of a built set of images.
-
-    Returns
-    -------
-    pyarrow.Schema
-        `datasets` reads from its metadata that ``image`` is to be decoded.
-    """
-    fields = [
-        pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in _COLUMNS
-    ]
+    """Give the schema of a built set of images, whose metadata let `datasets` decode ``image``."""
     features = {"info": {"features": {"image": {"_type": "Image"}}}}
-    return pa.schema(
-        fields,
-        metadata={
-            "schema": f"ecg_llm images {IMAGE_SCHEMA_VERSION}",
-            "huggingface": json.dumps(features),
-        },
-    )
+    about = {"schema": f"ecg_llm images {IMAGE_SCHEMA_VERSION}"}
+    return described(_COLUMNS, about | {"huggingface": json.dumps(features)})
 
 
 def packed_image(
     example: PageExample, settings: PageSettings, photo: PhotoSettings | None
 ) -> bytes:
-    """Encode an image as its settings say.
-
-    Parameters
-    ----------
-    example : PageExample
-        The image.
-    settings : PageSettings
-        Encoding of a clean page.
-    photo : PhotoSettings, optional
-        A photograph is packed as JPEG of its quality.
-
-    Returns
-    -------
-    bytes
-    """
+    """Encode an image as its settings say, a photograph as JPEG of its quality."""
     if photo is not None:
         return encode_image(example.image, "jpeg", photo.quality)
     return encode_image(example.image, settings.encoding, settings.quality, settings.dpi)
@@ -115,22 +88,7 @@ def packed_image(
 def image_columns(
     example: PageExample, settings: PageSettings, photo: PhotoSettings | None
 ) -> dict[str, Any]:
-    """Give the columns that tell what an image shows and where.
-
-    Parameters
-    ----------
-    example : PageExample
-        Image and geometry.
-    settings : PageSettings
-        How the page was printed.
-    photo : PhotoSettings, optional
-        How it was photographed.
-
-    Returns
-    -------
-    dict
-        All columns but those of record and source.
-    """
+    """Give the columns that tell what an image shows and where, without those of the record."""
     geometry = example.geometry
     shown = dict.fromkeys(trace.lead for trace in geometry.traces if trace.shown)
     document = {"page": asdict(settings), "photo": asdict(photo) if photo else None}

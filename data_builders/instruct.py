@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,12 +20,15 @@ import ecg_llm
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.stated import missing
-from ecg_llm.data_builders.build import Product
 from ecg_llm.data_builders.card import load_card
-from ecg_llm.data_builders.instruct_card import write_instruct_card
-from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json
+from ecg_llm.data_builders.instruct_card import (
+    count_conversations,
+    instruct_command,
+    instruct_readme,
+)
+from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of, facts_json, holds
 from ecg_llm.data_builders.instruct_compare import comparisons
-from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, chain_json
+from ecg_llm.data_builders.instruct_draft import MAY_EXPLAIN, Draft, Told, chain_json
 from ecg_llm.data_builders.instruct_levels import explanations, second_reading
 from ecg_llm.data_builders.instruct_questions import (
     choose_questions,
@@ -37,7 +39,8 @@ from ecg_llm.data_builders.instruct_report import full_report, reasoning
 from ecg_llm.data_builders.instruct_rewrite import Rewriter, RewriterConfig
 from ecg_llm.data_builders.instruct_talk import declined, follow_up, injection, pressure, refused
 from ecg_llm.data_builders.instruct_terms import AXES, CODES
-from ecg_llm.data_builders.listing import Item, ItemError, Listing, Split
+from ecg_llm.data_builders.listing import SPLITS, Item, ItemError, Listing, Product, Split
+from ecg_llm.data_builders.schema import Column, described
 from ecg_llm.data_builders.shards import (
     content_of,
     load_finished,
@@ -45,7 +48,6 @@ from ecg_llm.data_builders.shards import (
     read_row,
     read_shards,
 )
-from ecg_llm.vocabulary import members
 
 INSTRUCT_VERSION = 1
 INSTRUCT_BUILDER = f"ecg_llm {ecg_llm.__version__}, instruct {INSTRUCT_VERSION}"
@@ -57,7 +59,7 @@ OTHER_PATIENTS = 0.25
 _TEXTS = pa.list_(pa.string())
 _PART = pa.struct([("type", pa.string()), ("ecg", pa.string()), ("text", pa.string())])
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.list_(_PART))])
-_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+_COLUMNS: tuple[Column, ...] = (
     ("id", pa.string(), "Unique in the set."),
     ("kind", pa.string(), "What the conversation is about."),
     ("form", pa.string(), "Which question of that kind."),
@@ -84,17 +86,12 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
 def instruct_schema() -> pa.Schema:
     """Give the schema of a set of conversations.
 
-    Returns
-    -------
-    pyarrow.Schema
-
     Examples
     --------
     >>> instruct_schema().names[:3]
     ['id', 'kind', 'form']
     """
-    fields = [pa.field(name, kind, metadata={"meaning": text}) for name, kind, text in _COLUMNS]
-    return pa.schema(fields, metadata={"schema": f"ecg_llm instruct {INSTRUCT_VERSION}"})
+    return described(_COLUMNS, {"schema": f"ecg_llm instruct {INSTRUCT_VERSION}"})
 
 
 @dataclass(frozen=True)
@@ -124,15 +121,6 @@ class Instruct:
     ) -> Instruct:
         """Look at the records, so that yes and no can be asked equally often.
 
-        Parameters
-        ----------
-        folder, seed, rewriter
-            As in `Instruct`.
-
-        Returns
-        -------
-        Instruct
-
         Raises
         ------
         ConfigError
@@ -143,7 +131,7 @@ class Instruct:
         for row in read_shards(folder, columns=("findings",)):
             status = {finding["code"]: finding["status"] for finding in row["findings"]}
             for code in dict.fromkeys((*CODES.values(), *AXES.values())):
-                seen[code][_holds(status, code)] += 1
+                seen[code][holds(status, code)] += 1
         counts = tuple((c, seen[c]["present"], seen[c]["absent"]) for c in sorted(seen))
         return cls(folder, seed, rewriter, counts)
 
@@ -151,11 +139,6 @@ class Instruct:
     def name(self) -> str:
         """Name of the data set that the records are of."""
         return str(load_manifest(self.folder).build["source"])
-
-    @property
-    def licence(self) -> str:
-        """Licence of the records."""
-        return str(load_card(self.folder).get("licences", {"": 0}).popitem()[0])
 
     @property
     def citation(self) -> str:
@@ -170,41 +153,20 @@ class Instruct:
             about["rewriter"] = self.rewriter.model
         return about | {"conversations": INSTRUCT_BUILDER}
 
-    def vocabulary(self) -> dict[str, str]:
-        """Give the terms of ECG-QA that short answers may use, with their codes."""
-        return {**CODES, **AXES}
-
     def listing(self) -> Listing:
         """List the records, each with the one it is compared with."""
         listed = _index(self.folder)
         before = _partners(listed, self.seed)
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
-        for k, row in enumerate(listed):
-            order[row["split"]].append(k)
+        order: dict[Split, list[int]] = {split: [] for split in SPLITS}
+        for k, place in enumerate(listed):
+            order[place.split].append(k)
         return Listing(
-            n_listed=len(listed),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, listed, before),
         )
 
     def rows(self, item: Item) -> list[dict[str, Any]]:
-        """Make the conversations on one record.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        list of dict
-            At least one.
-
-        Raises
-        ------
-        ItemError
-            If nothing can be said of it.
-        """
+        """Make the conversations on one record, at least one, or raise ItemError."""
         row = read_row(self.folder / item.cells["shard"], item.cells["row"], COLUMNS)
         case = case_of(row)
         earlier_row, earlier = None, None
@@ -266,7 +228,7 @@ class Instruct:
             tally["conversations dropped by the check"] += not fits
             return fits
 
-        def keep(result: tuple[Draft | Sequence[Draft] | None, int]) -> None:
+        def keep(result: Told) -> None:
             found, unsaid = result
             tally["sentences left unsaid"] += unsaid
             if found is None:
@@ -321,7 +283,13 @@ def _borne_out(one: Draft, facts: Facts, earlier: Facts | None) -> bool:
 
 
 CONVERSATIONS = Product(
-    kind="instruct", schema=instruct_schema, rows=Instruct.rows, card=write_instruct_card
+    kind="instruct",
+    schema=instruct_schema,
+    rows=Instruct.rows,
+    builder=INSTRUCT_BUILDER,
+    command=instruct_command,
+    count=count_conversations,
+    readme=instruct_readme,
 )
 """Conversations, several rows a record."""
 
@@ -357,54 +325,60 @@ def _ecg(record: str) -> dict[str, Any]:
     return {"type": "ecg", "ecg": record, "text": None}
 
 
-def _holds(status: Mapping[str, str], code: str) -> str:
-    """Give the status of a statement: present if it or a more specific one is."""
-    states = [status[one] for one in members(code) if one in status]
-    return "present" if "present" in states else status.get(code, "unknown")
+class Place(NamedTuple):
+    """Where a record stands, whose it is and when it was recorded; small, as all are listed."""
+
+    record: str
+    split: Split
+    patient: str | None
+    recorded_at: str | None
+    quality_verdict: str
+    shard: str
+    row: int
 
 
-@functools.lru_cache(maxsize=4)
-def _index(folder: Path) -> tuple[dict[str, Any], ...]:
-    """List where each record stands, whose it is and when it was recorded."""
-    names = ["record", "split", "patient", "recorded_at", "quality_verdict"]
+def _index(folder: Path) -> list[Place]:
+    """List the records of a set."""
     out = []
     for shard in sorted(load_manifest(folder).shards):
-        for k, row in enumerate(pq.read_table(folder / shard, columns=names).to_pylist()):
-            out.append({**row, "shard": shard, "row": k})
-    return tuple(out)
+        table = pq.read_table(folder / shard, columns=list(Place._fields[:5]))
+        rows = zip(*(table.column(name).to_pylist() for name in Place._fields[:5]), strict=True)
+        out += [Place._make((*row, shard, k)) for k, row in enumerate(rows)]
+    return out
 
 
-def _partners(rows: Sequence[dict[str, Any]], seed: int) -> dict[int, tuple[int, str]]:
+def _partners(places: Sequence[Place], seed: int) -> dict[int, tuple[int, str]]:
     """Choose for records the ECG to compare them with: the patient's last one, else another's."""
     by_patient: dict[str, list[int]] = defaultdict(list)
     by_split: dict[str, list[int]] = defaultdict(list)
-    for k, row in enumerate(rows):
-        if row["quality_verdict"] == "refuse":
+    for k, place in enumerate(places):
+        if place.quality_verdict == "refuse":
             continue
-        by_split[row["split"]].append(k)
-        if row["patient"] is not None:
-            by_patient[row["patient"]].append(k)
+        by_split[place.split].append(k)
+        if place.patient is not None:
+            by_patient[place.patient].append(k)
     out: dict[int, tuple[int, str]] = {}
-    for places in by_patient.values():
-        dated = sorted(places, key=lambda k: (rows[k]["recorded_at"] or "", rows[k]["record"]))
-        for one, other in pairwise(dated):
-            if (rows[one]["recorded_at"] or "") < (rows[other]["recorded_at"] or ""):
+    for own in by_patient.values():
+        dated = sorted((at, places[k].record, k) for k in own if (at := places[k].recorded_at))
+        for (earlier, _, one), (later, _, other) in pairwise(dated):
+            if earlier < later:
                 out[other] = (one, "same patient")
-    for k, row in enumerate(rows):
-        several = len(by_patient.get(row["patient"], ())) > 1
-        if several or row["quality_verdict"] == "refuse":
+    for k, place in enumerate(places):
+        several = len(by_patient.get(place.patient or "", ())) > 1
+        if several or place.quality_verdict == "refuse":
             continue
-        rng = Random(f"{seed}/{row['record']}/pair")  # noqa: S311 (a choice, no secret)
-        others = by_split[row["split"]]
-        chosen = others[rng.randrange(len(others))]
-        if rng.random() < OTHER_PATIENTS and rows[chosen]["patient"] != row["patient"]:
+        rng = Random(f"{seed}/{place.record}/pair")  # noqa: S311 (a choice, no secret)
+        chosen = rng.choice(by_split[place.split])
+        whose = places[chosen].patient, place.patient
+        # Of whom nobody knows whose ECG it is may be the same patient.
+        if rng.random() < OTHER_PATIENTS and None not in whose and whose[0] != whose[1]:
             out[k] = (chosen, "other patient")
     return out
 
 
-def _item(rows: Sequence[dict[str, Any]], before: Mapping[int, tuple[int, str]], k: int) -> Item:
-    row = rows[k]
+def _item(places: Sequence[Place], before: Mapping[int, tuple[int, str]], k: int) -> Item:
+    place = places[k]
     other, pair = before.get(k, (None, None))
-    earlier = None if other is None else (rows[other]["shard"], rows[other]["row"])
-    cells = {"shard": row["shard"], "row": row["row"], "earlier": earlier, "pair": pair}
-    return Item(row["record"], row["split"], cells)
+    earlier = None if other is None else (places[other].shard, places[other].row)
+    cells = {"shard": place.shard, "row": place.row, "earlier": earlier, "pair": pair}
+    return Item(place.record, place.split, cells)

@@ -1,17 +1,20 @@
-"""The card of a set of conversations: counts, balance, _diversity, and what was left out."""
+"""The card of a set of conversations: counts, balance, diversity, and what was left out."""
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from ecg_llm.claims.lexicon import scan
-from ecg_llm.data_builders.card import head_lines, save_card, shard_counts, table_lines
-from ecg_llm.data_builders.listing import SPLITS, Listed
-from ecg_llm.data_builders.shards import load_manifest, read_shards
+from ecg_llm.data_builders.card import head_lines, table_lines
+from ecg_llm.data_builders.listing import SPLITS
+from ecg_llm.data_builders.shards import read_shards
 
 _COUNTED = ("kind", "form", "messages", "answer", "records", "pair", "split", "patient", "licence")
 _READ = (*_COUNTED, "rewritten", "tally", "chain")
@@ -20,53 +23,16 @@ SENTENCES_READ = 4000
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
-def write_instruct_card(
-    out: Path,
-    source: Listed,
-    *,
-    n_listed: int,
-    problems: dict[str, int],
-    remarks: dict[str, int],
-) -> None:
-    """Count what the shards hold and write ``card.json`` and ``README.md`` beside them.
-
-    Parameters
-    ----------
-    out, source, n_listed, problems, remarks
-        As of `ecg_llm.data_builders.card.write_card`.
-    """
-    manifest = load_manifest(out)
-    build = manifest.build
+def instruct_command(build: dict[str, Any]) -> str:
+    """Write the command without what changes no byte."""
     command = "ecgllm build instruct SHARDS --out OUT"
     command += f" --seed {build['seed']}" if build["seed"] else ""
     command += f" --limit {build['limit']}" if build.get("limit") is not None else ""
-    command += " --rewriter URL" if build.get("rewriter") else ""
-    card = {
-        "kind": "instruct",
-        "source": source.name,
-        "command": command,
-        "builder": build["conversations"],
-        "counts": shard_counts(manifest, n_listed, problems),
-        **count_conversations(out),
-        "remarks": remarks,
-        "citation": source.citation,
-    }
-    save_card(out, card, _readme(card))
+    return command + (" --rewriter URL" if build.get("rewriter") else "")
 
 
 def count_conversations(out: Path) -> dict[str, Any]:
-    """Count kinds, splits, answers, forms and lengths over all shards.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-
-    Returns
-    -------
-    dict
-        Parts of the card.
-    """
+    """Count kinds, splits, answers, forms and lengths over all shards."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     patients: dict[str, set[str]] = defaultdict(set)
     records: dict[str, set[str]] = defaultdict(set)
@@ -74,8 +40,8 @@ def count_conversations(out: Path) -> dict[str, Any]:
     pairs: Counter[str] = Counter()
     tally: Counter[str] = Counter()
     answers: dict[str, Counter[str]] = defaultdict(Counter)
-    words: dict[str, list[int]] = defaultdict(list)
-    sentences: dict[str, list[str]] = defaultdict(list)
+    words: dict[str, Counter[int]] = defaultdict(Counter)
+    sentences: Counter[str] = Counter()
     rewritten = 0
     for row in read_shards(out, columns=_READ):
         kind, split = row["kind"], row["split"]
@@ -91,8 +57,8 @@ def count_conversations(out: Path) -> dict[str, Any]:
         if row["answer"]:
             answers[f"{kind}: {row['form']}"]["; ".join(sorted(row["answer"]))] += 1
         for text in assistant_texts(row["messages"]):
-            words[kind].append(len(text.split()))
-            sentences[kind] += [part for part in _SENTENCE.split(text) if part.strip()]
+            words[kind][len(text.split())] += 1
+            sentences[kind] += len(_sentences(text))
     yes = sum(of["yes"] for name, of in answers.items() if name.startswith("verify"))
     no = sum(of["no"] for name, of in answers.items() if name.startswith("verify"))
     return {
@@ -116,22 +82,30 @@ def count_conversations(out: Path) -> dict[str, Any]:
         },
         "answers": {name: dict(of.most_common(12)) for name, of in sorted(answers.items())},
         "words": {kind: _spread(lengths) for kind, lengths in sorted(words.items())},
-        "forms": {kind: _diversity(said) for kind, said in sorted(sentences.items())},
+        "forms": {kind: _diversity(said) for kind, said in _sample(out, sentences).items()},
     }
 
 
+def _sentences(text: str) -> list[str]:
+    return [part for part in _SENTENCE.split(text) if part.strip()]
+
+
+def _sample(out: Path, counts: Mapping[str, int]) -> dict[str, list[str]]:
+    """Read some sentences of each kind, evenly spread; those of a large set fit in no memory."""
+    chosen: dict[str, list[str]] = {kind: [] for kind in sorted(counts)}
+    seen: Counter[str] = Counter()
+    for row in read_shards(out, columns=("kind", "messages")):
+        kind = row["kind"]
+        step = max(1, counts[kind] // SENTENCES_READ)
+        for sentence in (s for text in assistant_texts(row["messages"]) for s in _sentences(text)):
+            if seen[kind] % step == 0 and len(chosen[kind]) < SENTENCES_READ:
+                chosen[kind].append(sentence)
+            seen[kind] += 1
+    return chosen
+
+
 def assistant_texts(messages: list[dict[str, Any]]) -> list[str]:
-    """Give the assistant's turns.
-
-    Parameters
-    ----------
-    messages : list of dict
-        Of a row.
-
-    Returns
-    -------
-    list of str
-    """
+    """Give the assistant's turns."""
     return [
         part["text"]
         for message in messages
@@ -149,9 +123,8 @@ def _guess_rate(answers: dict[str, Counter[str]], kind: str) -> dict[str, float]
     return {"share": round(right / total, 4), "questions": total, "forms": len(chosen)}
 
 
-def _diversity(sentences: list[str]) -> dict[str, float]:
+def _diversity(read: list[str]) -> dict[str, float]:
     """Count a kind's sentences and forms, and the share of distinct words, pairs and triples."""
-    read = sentences[:: max(1, len(sentences) // SENTENCES_READ)][:SENTENCES_READ]
     forms = {skeleton(sentence) for sentence in read}
     out: dict[str, float] = {"sentences": len(read), "forms": len(forms)}
     for n in (1, 2, 3):
@@ -168,15 +141,6 @@ def _diversity(sentences: list[str]) -> dict[str, float]:
 def skeleton(sentence: str) -> str:
     """Blank what differs from record to record: numbers, leads, findings.
 
-    Parameters
-    ----------
-    sentence : str
-        Any.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> skeleton("There is LBBB (QRS 142 ms in V1)."), skeleton("There is RBBB (QRS 131 ms in V2).")
@@ -186,13 +150,14 @@ def skeleton(sentence: str) -> str:
     return " ".join(blank.get(item.kind, item.raw.lower()) for item in scan(sentence))
 
 
-def _spread(lengths: list[int]) -> dict[str, int]:
+def _spread(lengths: Counter[int]) -> dict[str, int]:
     ordered = sorted(lengths)
-    places = {"least": 0, "median": len(ordered) // 2, "most": len(ordered) - 1}
-    return {name: ordered[place] for name, place in places.items()}
+    up_to = list(accumulate(lengths[length] for length in ordered))
+    median = ordered[bisect_right(up_to, up_to[-1] // 2)]
+    return {"least": ordered[0], "median": median, "most": ordered[-1]}
 
 
-def _readme(card: dict[str, Any]) -> str:
+def instruct_readme(card: dict[str, Any]) -> str:
     """Write the card as text."""
     counts = card["counts"]
     lines = [

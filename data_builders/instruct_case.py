@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ecg_llm.claims.facts import Facts
@@ -83,20 +84,23 @@ class ECGCase:
         """Sex of the patient."""
         return self.facts.sex
 
+    @cached_property
+    def statuses(self) -> dict[str, str]:
+        """Status of each finding."""
+        return {code: found.status for code, found in self.facts.findings.items()}
+
     def status(self, code: str) -> str:
         """Give the status of a finding: present, absent or unknown."""
-        found = self.facts.findings.get(canonical_code(code))
-        return "unknown" if found is None else found.status
+        return self.statuses.get(canonical_code(code), "unknown")
 
     def holds(self, code: str) -> str:
         """Give the status of a statement: present if it or a more specific one is."""
-        states = [self.status(one) for one in members(code) if one in self.facts.findings]
-        own = self.facts.findings.get(canonical_code(code))
-        if "present" in states:
-            return "present"
-        if own is not None:
-            return own.status
-        return "absent" if states and set(states) == {"absent"} else "unknown"
+        return holds(self.statuses, code)
+
+    def specific(self, code: str) -> Finding | None:
+        """Give the present finding that makes a statement true."""
+        found = (self.facts.findings[one] for one in members(code) if one in self.facts.findings)
+        return next((finding for finding in found if finding.status == "present"), None)
 
     def of(self, status: str, *sections: str) -> list[Finding]:
         """Give the findings of a status, most urgent first, of some sections or of all."""
@@ -124,18 +128,15 @@ class ECGCase:
         return None if quantity is None else quantity.value
 
 
+def holds(statuses: Mapping[str, str], code: str) -> str:
+    """Give the status of a statement: present if it or a more specific one is."""
+    if any(statuses.get(one) == "present" for one in members(code)):
+        return "present"
+    return statuses.get(canonical_code(code), "unknown")
+
+
 def case_of(row: Mapping[str, Any]) -> ECGCase:
-    """Read a row of a record set.
-
-    Parameters
-    ----------
-    row : mapping
-        With `COLUMNS`.
-
-    Returns
-    -------
-    ECGCase
-    """
+    """Read a row of a record set."""
     facts = facts_of_json(facts_json(row))
     present = {code for code, found in facts.findings.items() if found.status == "present"}
     taken = dict(facts.values)
@@ -171,18 +172,7 @@ _OF_FINDING = ("code", "label", "section", "urgency", "status", "reason")
 
 
 def facts_json(row: Mapping[str, Any]) -> str:
-    """Write what texts on a record are held against.
-
-    Parameters
-    ----------
-    row : mapping
-        Of a record set.
-
-    Returns
-    -------
-    str
-        JSON that `facts_of_json` reads.
-    """
+    """Write what texts on a record are held against."""
     measured = json.loads(row["measurements"]) if row["measurements"] else {}
     quality = json.loads(row["quality"])
     document = {
@@ -213,17 +203,7 @@ def facts_json(row: Mapping[str, Any]) -> str:
 
 
 def facts_of_json(text: str) -> Facts:
-    """Read what texts on a record are held against.
-
-    Parameters
-    ----------
-    text : str
-        From `facts_json`.
-
-    Returns
-    -------
-    Facts
-    """
+    """Read what texts on a record are held against."""
     document = json.loads(text)
     leads = {lead: {"summary": values} for lead, values in document["leads"].items()}
     return Facts.from_json(

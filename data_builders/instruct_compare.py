@@ -19,19 +19,9 @@ _TOLD = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg
 
 
 def comparisons(first: ECGCase, second: ECGCase, rng: Random) -> tuple[list[Draft], int]:
-    """Compare an ECG with an earlier one.
+    """Compare an ECG with an earlier one, neither refused.
 
-    Parameters
-    ----------
-    first, second : ECGCase
-        The earlier and the later one, neither refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many were dropped.
+    Gives the conversations, and how many were dropped as the records do not bear them out.
     """
     made = [
         _features(first, second, rng),

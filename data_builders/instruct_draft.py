@@ -73,6 +73,10 @@ class Draft:
     chain: tuple[dict[str, Any], ...] = ()
 
 
+Told = tuple[Draft | Sequence[Draft] | None, int]
+"""What was written, if all that it needs could be said, and how many sentences were left unsaid."""
+
+
 def draft(
     kind: Kind,
     form: str,
@@ -82,25 +86,7 @@ def draft(
     answer: Sequence[str] = (),
     chain: Sequence[dict[str, Any]] = (),
 ) -> Draft:
-    """Make a conversation; what its points state is what it uses.
-
-    Parameters
-    ----------
-    kind, form
-        As in `Draft`.
-    *turns : str
-        User and assistant by turns.
-    points : sequence of Point
-        Sentences of the answers.
-    facts : sequence of str
-        Used besides them.
-    answer, chain
-        As in `Draft`.
-
-    Returns
-    -------
-    Draft
-    """
+    """Make a conversation; what its points state is what it uses."""
     used = dict.fromkeys((*(point.code for point in points), *facts))
     return Draft(
         kind=kind,
@@ -113,21 +99,7 @@ def draft(
 
 
 def link(step: str, point: Point) -> dict[str, Any]:
-    """Write one decision of a stepwise reading so that a program can check it.
-
-    Parameters
-    ----------
-    step : str
-        One of `STEPS`.
-    point : Point
-        The sentence that states it.
-
-    Returns
-    -------
-    dict
-        ``step``, ``finding``, ``decision``, ``sentence`` and ``evidence``: criterion, lead,
-        quantity (wave), value and unit of each fact.
-    """
+    """Write one decision of a stepwise reading so that a program can check it."""
     return {
         "step": step,
         "finding": point.code,
@@ -147,16 +119,5 @@ def link(step: str, point: Point) -> dict[str, Any]:
 
 
 def chain_json(chain: Sequence[dict[str, Any]]) -> str | None:
-    """Write the steps as JSON.
-
-    Parameters
-    ----------
-    chain : sequence of dict
-        As `link` writes them.
-
-    Returns
-    -------
-    str or None
-        None if there are none.
-    """
+    """Write the steps as JSON."""
     return json.dumps(list(chain), ensure_ascii=False, separators=(",", ":")) if chain else None

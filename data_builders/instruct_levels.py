@@ -6,12 +6,12 @@ from random import Random
 
 from ecg_llm.claims.extract import extract_claims
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import Draft, draft
+from ecg_llm.data_builders.instruct_draft import Draft, Told, draft
 from ecg_llm.data_builders.instruct_report import asked, conclusion
 from ecg_llm.data_builders.instruct_say import Point, Teller, joined
 from ecg_llm.data_builders.instruct_words import Voice, names
 from ecg_llm.findings.codes import STATEMENTS
-from ecg_llm.vocabulary import canonical_code, label, members
+from ecg_llm.vocabulary import canonical_code, label
 
 LEVELS = ("cardiologist", "generalist", "patient")
 
@@ -77,21 +77,8 @@ _MEANING = {
 """General advice, which names no finding of this tracing."""
 
 
-def explanations(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
-    """Explain a record to one or two kinds of readers.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many sentences were left unsaid.
-    """
+def explanations(case: ECGCase, rng: Random) -> Told:
+    """Explain a record to one or two kinds of readers."""
     teller = Teller(case, Voice.random(rng, "prose"))
     chosen = rng.sample(LEVELS, 2)
     makers = {"cardiologist": _cardiologist, "generalist": _generalist, "patient": _patient}
@@ -221,18 +208,8 @@ def _patient(teller: Teller) -> Draft | None:
 def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, int], int]:
     """Hold the source's own report against what was measured, statement by statement.
 
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft or None, dict, int)
-        None if the source states nothing that was judged; how many statements agreed, were told
-        as a conflict, or were left out; how many sentences were left unsaid.
+    Gives the conversation, if anything that the source states was judged; how many statements
+    agreed, conflicted or were left out; how many sentences were left unsaid.
     """
     teller = Teller(case, Voice.random(rng, "prose"))
     tally = {"agreed": 0, "conflict": 0, "left_out": 0}
@@ -253,9 +230,11 @@ def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, 
         parts.append(_beside(teller, code, denied, fits, point))
     if not points:
         return None, tally, teller.unsaid
-    quoted = case.report if case.report and len(case.report) < 600 else None
-    if quoted is None:
-        quoted = "; ".join(f"{'no ' if no else ''}{label(code)}" for code, no in stated(case))
+    quoted = "; ".join(f"{'no ' if no else ''}{label(code)}" for code, no in stated(case))
+    if case.report and len(case.report) < 600:
+        # The codes are not always those of the text: what is contradicted must have been shown.
+        coded = f" (coded as {quoted})" if case.labels and tally["conflict"] else ""
+        quoted = f"{case.report.strip()}{coded}"
     question = asked(
         rng,
         (
@@ -264,7 +243,7 @@ def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, 
             "[Compare|Check] this report [with|against] the ECG: {q}",
             "Report on file: {q}\n[Is that right|What do you say|Confirm or correct it].",
         ),
-        q=quoted.strip(),
+        q=quoted,
     )
     form = "conflict" if tally["conflict"] else "agreed"
     text = " ".join(parts)
@@ -279,9 +258,8 @@ def _borne_out(teller: Teller, code: str, status: str) -> Point | None:
         return told if told.decision == "present" else None
     if status == "absent":
         return teller.absent([code], facts=True)
-    case = teller.case
-    found = [one for one in members(code) if case.status(one) == "present"]
-    return teller.present(case.facts.findings[found[0]], facts=2) if found else None
+    finding = teller.case.specific(code)
+    return teller.present(finding, facts=2) if finding else None
 
 
 def _beside(teller: Teller, code: str, denied: bool, fits: bool, point: Point) -> str:
@@ -307,19 +285,12 @@ def _beside(teller: Teller, code: str, denied: bool, fits: bool, point: Point) -
 def stated(case: ECGCase) -> list[tuple[str, bool]]:
     """List what the source states, and whether it denies it.
 
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-
-    Returns
-    -------
-    list of (code, whether denied)
-        From the source's codes; if it has none, from its English report.
+    From its codes; if it has none, from its English report. What it thinks likely or possible is no
+    statement.
     """
-    codes = [canonical_code(code) for code, _ in case.labels]
-    if codes:
-        return [(code, False) for code in dict.fromkeys(codes) if code in STATEMENTS]
+    if case.labels:  # of rhythm and form the likelihood is 0 for unknown
+        sure = [canonical_code(code) for code, likely in case.labels if likely in (None, 0, 100)]
+        return [(code, False) for code in dict.fromkeys(sure) if code in STATEMENTS]
     if not case.report or case.language != "en":
         return []
     found = {

@@ -7,7 +7,7 @@ from random import Random
 
 from ecg_llm.claims.check import check_text
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import Draft, draft
+from ecg_llm.data_builders.instruct_draft import Draft, Told, draft
 from ecg_llm.data_builders.instruct_report import asked
 from ecg_llm.data_builders.instruct_say import VALUE_NAMES, Point, Teller, joined
 from ecg_llm.data_builders.instruct_terms import (
@@ -22,10 +22,8 @@ from ecg_llm.data_builders.instruct_terms import (
     place,
 )
 from ecg_llm.data_builders.instruct_words import Voice
-from ecg_llm.findings.finding import Finding
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.phrases import listing
-from ecg_llm.vocabulary import members
 
 Counts = Mapping[str, tuple[int, int]]
 """By code, of how many records of the set it is present and absent."""
@@ -46,23 +44,8 @@ _LEAD_SIGNS = {
 }
 
 
-def verify_questions(case: ECGCase, rng: Random, counts: Counts) -> tuple[list[Draft], int]:
-    """Ask whether something is there; over the set as often with yes as with no, term by term.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-    counts : mapping
-        How frequent each code is in the set.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many sentences were left unsaid.
-    """
+def verify_questions(case: ECGCase, rng: Random, counts: Counts) -> Told:
+    """Ask whether something is there; over the set as often with yes as with no, term by term."""
     teller = Teller(case, Voice.random(rng, rng.choice(("prose", "terse"))))
     out = []
     for term, code in {**CODES, **AXES}.items():
@@ -73,7 +56,7 @@ def verify_questions(case: ECGCase, rng: Random, counts: Counts) -> tuple[list[D
             continue
         question = asked(rng, _VERIFY, t=rng.choice((term, teller.name(code))))
         if status == "present":
-            finding = _specific(case, code)
+            finding = case.specific(code)
             point = teller.present(finding) if finding else None
         else:
             point = teller.absent([code], facts=rng.random() < 0.5)
@@ -85,12 +68,6 @@ def verify_questions(case: ECGCase, rng: Random, counts: Counts) -> tuple[list[D
     return out, teller.unsaid
 
 
-def _specific(case: ECGCase, code: str) -> Finding | None:
-    """Give the present finding that makes a statement true."""
-    found = [case.facts.findings[one] for one in members(code) if case.status(one) == "present"]
-    return found[0] if found else None
-
-
 def _yes(teller: Teller, yes: bool, text: str) -> str:
     """Put yes or no before an answer."""
     forms = ("Yes. {t}", "Yes. {t}", "{t}", "Yes: {t}") if yes else ("No. {t}", "No. {t}", "{t}")
@@ -98,27 +75,19 @@ def _yes(teller: Teller, yes: bool, text: str) -> str:
 
 
 def lead_shows(case: ECGCase, sign: str, lead: str) -> bool | None:
-    """Tell whether a lead shows a sign by its measured waves; None near the limit.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-    sign : str
-        In words, such as ``ST elevation``.
-    lead : str
-        Lead name.
-
-    Returns
-    -------
-    bool or None
-    """
+    """Tell whether a lead shows a sign such as ``ST elevation``; None near the limit."""
     yes = check_text(f"{sign} in {lead}.", facts=case.facts)
     no = check_text(f"No {sign} in {lead}.", facts=case.facts)
     states = {claim.status for claim in yes}, {claim.status for claim in no}
     if states == ({"supported"}, {"contradicted"}):
         return True
     return False if states == ({"contradicted"}, {"supported"}) else None
+
+
+def _shown(case: ECGCase, sign: str) -> dict[str, bool | None]:
+    """Tell which of the leads that were read show a sign."""
+    leads = [lead for lead in STANDARD_12 if lead != "aVR" and lead in case.facts.leads]
+    return {lead: lead_shows(case, sign, lead) for lead in leads}
 
 
 _SIGN_VALUES = {
@@ -148,8 +117,7 @@ def _lead_questions(teller: Teller) -> list[Draft]:
     case, rng = teller.case, teller.voice.rng
     out = []
     for code, (term, sign) in _LEAD_SIGNS.items():
-        leads = [lead for lead in STANDARD_12 if lead != "aVR" and lead in case.facts.leads]
-        shown = {lead: lead_shows(case, sign, lead) for lead in leads}
+        shown = _shown(case, sign)
         having = [lead for lead, shows in shown.items() if shows]
         lacking = [lead for lead, shows in shown.items() if shows is False]
         if not having or not lacking:
@@ -202,21 +170,8 @@ _KINDS_OF = (
 )
 
 
-def choose_questions(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
-    """Ask which of two statements holds: one, both or none.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many sentences were left unsaid.
-    """
+def choose_questions(case: ECGCase, rng: Random) -> Told:
+    """Ask which of two statements holds: one, both or none."""
     teller = Teller(case, Voice.random(rng, "prose"))
     out = []
     for words, terms in _KINDS_OF:
@@ -266,26 +221,13 @@ def choose_questions(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
 def _one(teller: Teller, code: str) -> Point | None:
     """Say whether one statement holds."""
     if teller.case.holds(code) == "present":
-        finding = _specific(teller.case, code)
+        finding = teller.case.specific(code)
         return teller.present(finding, facts=1) if finding else None
     return teller.absent([code])
 
 
-def query_questions(case: ECGCase, rng: Random) -> tuple[list[Draft], int]:
-    """Ask what there is: symptoms, leads, axis, beats, noise, values.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (list of Draft, int)
-        The conversations, and how many sentences were left unsaid.
-    """
+def query_questions(case: ECGCase, rng: Random) -> Told:
+    """Ask what there is: symptoms, leads, axis, beats, noise, values."""
     teller = Teller(case, Voice.random(rng, rng.choice(("prose", "prose", "terse"))))
     makers = [_what, _axis, _value_query, _where, _extra_beats, _noise, _infarction_stage]
     rng.shuffle(makers)
@@ -373,8 +315,7 @@ def _where(teller: Teller) -> Draft | None:
     """Ask in which leads a sign shows."""
     case, rng = teller.case, teller.voice.rng
     code, (_, sign) = rng.choice(sorted(_LEAD_SIGNS.items()))
-    leads = [lead for lead in STANDARD_12 if lead != "aVR" and lead in case.facts.leads]
-    shown = {lead: lead_shows(case, sign, lead) for lead in leads}
+    shown = _shown(case, sign)
     having = [lead for lead, shows in shown.items() if shows]
     if not having or None in shown.values():
         return None
@@ -463,10 +404,9 @@ def _noise(teller: Teller) -> Draft | None:
             "[How is the signal quality|Which leads are too noisy to read]?",
         ),
     )
-    found = dict.fromkeys(term for terms in noisy.values() for term in terms)
-    return draft(
-        "query", "noise", question, point.text, points=[point], answer=list(found) or ["none"]
-    )
+    found = list(dict.fromkeys(term for terms in noisy.values() for term in terms))
+    answer = found if noisy else ["none"]  # what ails a lead may have no term in ECG-QA
+    return draft("query", "noise", question, point.text, points=[point], answer=answer)
 
 
 def _infarction_stage(teller: Teller) -> Draft | None:

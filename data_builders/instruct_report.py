@@ -7,7 +7,7 @@ from random import Random
 
 from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import STEPS, Draft, draft, link
+from ecg_llm.data_builders.instruct_draft import STEPS, Told, draft, link
 from ecg_llm.data_builders.instruct_say import Point, Teller, articled, joined
 from ecg_llm.data_builders.instruct_words import Voice, capital, draw, names, with_article
 from ecg_llm.findings.finding import Finding
@@ -54,22 +54,9 @@ def _step_of(finding: Finding) -> str:
 
 
 def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list[Point]:
-    """Say what belongs to one step.
+    """Say what belongs to one step, and deny some groups of absent findings.
 
-    Parameters
-    ----------
-    teller : Teller
-        Of the record.
-    step : str
-        One of `STEPS` but the last.
-    denials : int
-        How many groups of absent findings to deny.
-    facts : bool
-        Name the measured facts of what is denied.
-
-    Returns
-    -------
-    list of Point
+    With ``facts`` the measured facts of what is denied are named.
     """
     case, rng = teller.case, teller.voice.rng
     said: list[Point | None] = [teller.quality()] if step == STEPS[0] else []
@@ -102,17 +89,7 @@ def step_points(teller: Teller, step: str, *, denials: int, facts: bool) -> list
 
 
 def conclusion(teller: Teller) -> Point:
-    """Name the present findings, the most urgent first.
-
-    Parameters
-    ----------
-    teller : Teller
-        Of the record.
-
-    Returns
-    -------
-    Point
-    """
+    """Name the present findings, the most urgent first."""
     case = teller.case
     notable = [f for f in case.notable() if f.urgency != "normal"]
     rhythm = [f for f in case.notable() if f.section == "rhythm" and f.urgency == "normal"]
@@ -175,21 +152,8 @@ _HEADS = {
 }
 
 
-def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Write a full report.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if it would leave out a present finding; how many sentences were left unsaid.
-    """
+def full_report(case: ECGCase, rng: Random) -> Told:
+    """Write a full report."""
     teller = Teller(case, Voice.random(rng))
     by_step = {
         step: step_points(teller, step, denials=rng.choice((0, 1, 1, 2)), facts=rng.random() < 0.3)
@@ -209,21 +173,7 @@ def full_report(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
 
 
 def asked(rng: Random, forms: Sequence[str], **fields: str) -> str:
-    """Draw a question of a user, who may write it carelessly.
-
-    Parameters
-    ----------
-    rng : random.Random
-        Of the draw.
-    forms : sequence of str
-        To draw from, with names in braces.
-    **fields : str
-        What stands for the names.
-
-    Returns
-    -------
-    str
-    """
+    """Draw a question of a user, who may write it carelessly."""
     text = capital(articled(draw(rng, *forms, **fields)))
     return text.lower().rstrip("?. ") if rng.random() < 0.08 and not fields else text
 
@@ -255,21 +205,8 @@ _ASK_STEPS = (
 )
 
 
-def reasoning(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Read a record step by step, each decision with criterion, lead, wave and value.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if a step has nothing that can be said; how many sentences were left unsaid.
-    """
+def reasoning(case: ECGCase, rng: Random) -> Told:
+    """Read a record step by step, each decision with criterion, lead, wave and value."""
     teller = Teller(case, Voice.random(rng, "prose"))
     mark = rng.choice(("{k}. {h}. {t}", "Step {k}, {h}: {t}", "**{h}**: {t}", "{h}: {t}"))
     lines, chain, points = [], [], []

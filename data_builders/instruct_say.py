@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ecg_llm.claims.check import check_text
 from ecg_llm.claims.measured_words import BY_SEX_QTC, LIMITS
 from ecg_llm.data_builders.instruct_case import ECGCase
+from ecg_llm.data_builders.instruct_facts import failing, fulfils, telling, widened
 from ecg_llm.data_builders.instruct_words import (
     Voice,
     capital,
@@ -16,7 +17,6 @@ from ecg_llm.data_builders.instruct_words import (
     names,
     with_article,
 )
-from ecg_llm.findings.case import LABELS
 from ecg_llm.findings.finding import Evidence, Finding
 from ecg_llm.phrases import brief_reason, listing, tidy
 
@@ -77,6 +77,7 @@ _STATES = {
     ("heart_rate", "high"): ("fast", "high", "above the normal range"),
     ("heart_rate", "low"): ("slow", "low", "below the normal range"),
 }
+_SINUS = ("SR", "STACH", "SBRAD", "SARRH")
 _NORMAL = ("normal", "within normal limits", "within the normal range", "unremarkable")
 
 
@@ -395,8 +396,8 @@ class Teller:
         unusable = self.case.facts.unusable
         if not unusable:
             text = self.pick(
-                "The [tracing|recording] [can be interpreted|is of good technical quality]; "
-                "all [12 leads|leads] [can be read|are usable]",
+                "The [tracing|recording] [can be interpreted|is of good technical quality]; all "
+                f"[{len(self.case.facts.leads)} leads|leads] [can be read|are usable]",
                 "Technical quality: all leads [usable|readable]",
                 "[Good|Sufficient] technical quality, no lead left out",
                 "All leads can be read",
@@ -424,46 +425,8 @@ class Teller:
         return Point("quality", "measured", self._finished(text), (fact,))
 
 
-_LIMIT = re.compile(
-    r"^(not )?([≥≤<>]) ?(-?[\d.]+) ?(ms|mV|bpm|/min|°|mV·ms|s)( in every limb lead)?$"
-)
-_RANGE = re.compile(r"^(?:between )?(-?[\d.]+)\D+?(-?[\d.]+)( ?mV|°)$")
-_SINUS = ("SR", "STACH", "SBRAD", "SARRH")
-
-
-def widened(case: ECGCase) -> bool:
-    """Tell whether a QRS that is not wide lead by lead is wider over all leads.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-
-    Returns
-    -------
-    bool
-        Then its duration is told, but not called normal.
-    """
-    widest = max(case.value("qrs_ms") or 0.0, case.value("qrs_global_ms") or 0.0)
-    slowed = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "WPW")
-    return widest > NORMAL_QRS_MS or any(case.status(code) == "present" for code in slowed)
-
-
-NORMAL_QRS_MS = 115.0
-"""Over all leads, where 120 ms is wide."""
-
-
 def articled(text: str) -> str:
     """Put ``an`` where a vowel is heard.
-
-    Parameters
-    ----------
-    text : str
-        With ``a`` everywhere.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -474,115 +437,6 @@ def articled(text: str) -> str:
     return re.sub(rf"\b([Aa]) {heard}", r"\1n ", text)
 
 
-def fulfils(item: Evidence) -> bool | None:
-    """Tell whether a fact fulfils its rule; None where the rule is not a plain limit.
-
-    Parameters
-    ----------
-    item : Evidence
-        Of a finding.
-
-    Returns
-    -------
-    bool or None
-    """
-    return None if (room := _room(item)) is None else room >= 0
-
-
-def _room(item: Evidence) -> float | None:
-    """Give by how much a fact fulfils its rule; negative if it does not."""
-    if not isinstance(item.value, int | float):
-        return None
-    if found := _RANGE.match(item.criterion):
-        low, high = sorted((float(found[1]), float(found[2])))
-        return min(item.value - low, high - item.value)
-    found = _LIMIT.match(item.criterion)
-    if found is None or found[1]:
-        return None
-    room = item.value - float(found[3])
-    return (room if found[2] in "≥>" else -room) or (0.0 if found[2] in "≥≤" else -1e-9)
-
-
-def failing(finding: Finding) -> list[Evidence]:
-    """Choose the fact that came nearest to its rule and yet does not fulfil it.
-
-    Parameters
-    ----------
-    finding : Finding
-        An absent one.
-
-    Returns
-    -------
-    list of Evidence
-        One; none if its quantity fulfils the rule in some lead, or no rule is a plain limit.
-    """
-    rooms = [(item, _room(item)) for item in _sayable(finding)]
-    passed = {item.quantity for item, room in rooms if room is not None and room >= 0}
-    left = [(room, item) for item, room in rooms if room is not None and room < 0]
-    left = [(room, item) for room, item in left if item.quantity not in passed]
-    if not left:
-        return []
-    first = left[0][1].quantity
-    if all(item.value == 0 for _, item in left if item.quantity == first):
-        return []
-    return [max((x for x in left if x[1].quantity == first), key=lambda x: x[0])[1]]
-
-
-def _sayable(finding: Finding) -> list[Evidence]:
-    """Choose what a cardiologist would say; of a T wave not the QRS that it is held against."""
-    facts = [item for item in finding.evidence if _can_be_said(item)]
-    of_t = any(item.quantity.startswith("T amplitude") for item in facts)
-    return [item for item in facts if not (of_t and item.quantity == LABELS["qrs_max_mv"])]
-
-
-def _can_be_said(item: Evidence) -> bool:
-    """Whether a cardiologist would read this fact off a tracing."""
-    number = isinstance(item.value, int | float) and bool(item.unit)
-    odd = item.unit in ("score", "mV/s", "points", "ratio", "of the mean RR", "in a row")
-    return number and not odd and not item.quantity.startswith(_UNSAID)
-
-
-def telling(finding: Finding | None, count: int) -> list[Evidence]:
-    """Choose facts that a sentence can name: numbers that fulfil a plain limit.
-
-    Parameters
-    ----------
-    finding : Finding or None
-        With its evidence.
-    count : int
-        At most so many.
-
-    Returns
-    -------
-    list of Evidence
-    """
-    if finding is None or not count:
-        return []
-    usual = [item for item in _sayable(finding) if fulfils(item)]
-    if finding.code == "AFLT":
-        usual = [item for item in finding.evidence if item.quantity.startswith("atrial waves")]
-    if finding.code == "lv_strain":  # the voltages are said with the hypertrophy
-        usual = [item for item in usual if item.quantity.startswith(("ST", "T "))]
-    if finding.code in ("PAC", "PVC"):
-        usual = [item for item in finding.evidence if item.unit.startswith("of ")]
-    distinct = {(item.quantity, item.lead): item for item in reversed(usual)}
-    return list(reversed(distinct.values()))[:count]
-
-
-_UNSAID = ("atrial waves between", "rate of the P waves", "repetition")
-"""Facts of use to a program, that no cardiologist reads off a tracing."""
-
-
 def joined(points: Iterable[Point | None]) -> list[Point]:
-    """Keep the points that could be said.
-
-    Parameters
-    ----------
-    points : iterable of Point or None
-        As said.
-
-    Returns
-    -------
-    list of Point
-    """
+    """Keep the points that could be said."""
     return [point for point in points if point is not None]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_draft import Draft, draft
+from ecg_llm.data_builders.instruct_draft import Draft, Told, draft
+from ecg_llm.data_builders.instruct_facts import telling
 from ecg_llm.data_builders.instruct_report import asked, conclusion
-from ecg_llm.data_builders.instruct_say import VALUE_NAMES, Point, Teller, joined, telling
+from ecg_llm.data_builders.instruct_say import VALUE_NAMES, Point, Teller, joined
 from ecg_llm.data_builders.instruct_words import Voice
 
 _FOLLOWED = ("pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg", "heart_rate_bpm")
@@ -31,21 +32,8 @@ _ASK_WHY = (
 )
 
 
-def follow_up(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Hold a conversation whose later questions rest on what was said before.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if too little is known; how many sentences were left unsaid.
-    """
+def follow_up(case: ECGCase, rng: Random) -> Told:
+    """Hold a conversation whose later questions rest on what was said before."""
     teller = Teller(case, Voice.random(rng, rng.choice(("prose", "prose", "terse"))))
     first = conclusion(teller)
     turns = [
@@ -178,21 +166,8 @@ _CANNOT = {
 }
 
 
-def declined(case: ECGCase, rng: Random) -> tuple[Draft, int]:
-    """Decline a question that no ECG answers, saying why and what the ECG does show.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft, int)
-        How many sentences were left unsaid.
-    """
+def declined(case: ECGCase, rng: Random) -> Told:
+    """Decline a question that no ECG answers, saying why and what the ECG does show."""
     teller = Teller(case, Voice.random(rng, "prose"))
     topic = rng.choice(sorted(_CANNOT))
     questions, reasons = _CANNOT[topic]
@@ -224,19 +199,7 @@ _ASK_ANY = (
 
 
 def refused(case: ECGCase, rng: Random) -> Draft:
-    """Refuse to read a tracing of too poor quality.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    Draft
-    """
+    """Refuse to read a tracing of too poor quality."""
     teller = Teller(case, Voice.random(rng, "prose"))
     turns = [asked(rng, _ASK_ANY), teller.refusal()]
     if rng.random() < 0.4:
@@ -268,21 +231,8 @@ _PRESSED = {
 }
 
 
-def pressure(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Keep to what was measured although the user wants something else.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if there is nothing to insist on; how many sentences were left unsaid.
-    """
+def pressure(case: ECGCase, rng: Random) -> Told:
+    """Keep to what was measured although the user wants something else."""
     teller = Teller(case, Voice.random(rng, "prose"))
     notable = [f for f in case.notable() if f.urgency not in ("normal",)]
     values = [name for name in _PRESSED if teller.state(name) is not None]
@@ -332,21 +282,8 @@ _HIDDEN = (
 )
 
 
-def injection(case: ECGCase, rng: Random) -> tuple[Draft | None, int]:
-    """Answer the question and not an instruction that came inside a file.
-
-    Parameters
-    ----------
-    case : ECGCase
-        Not refused.
-    rng : Random
-        Decides.
-
-    Returns
-    -------
-    tuple of (Draft or None, int)
-        None if the answer could not be said; how many sentences were left unsaid.
-    """
+def injection(case: ECGCase, rng: Random) -> Told:
+    """Answer the question and not an instruction that came inside a file."""
     teller = Teller(case, Voice.random(rng, "prose"))
     question = asked(
         rng,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecg_llm.claims.measured_words import BY_SEX_QTC
 from ecg_llm.data_builders.instruct_case import ECGCase
-from ecg_llm.data_builders.instruct_say import widened
+from ecg_llm.data_builders.instruct_facts import widened
 from ecg_llm.qa import question
 
 
@@ -46,19 +46,9 @@ NOISES = {"wander": "baseline drift", "muscle noise": "static noise"}
 
 
 def place(case: ECGCase, name: str) -> str | None:
-    """Tell where a value lies: below, within or above the normal range.
+    """Tell where a value of `NORMAL_RANGE` lies, in ECG-QA's words.
 
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-    name : str
-        A name of `NORMAL_RANGE`.
-
-    Returns
-    -------
-    str or None
-        In ECG-QA's words; None if the value is unknown or has no range here.
+    None if the value is unknown or has no range here.
     """
     value = case.value(name)
     if value is None or name not in NORMAL_RANGE:
@@ -72,17 +62,5 @@ def place(case: ECGCase, name: str) -> str | None:
 
 
 def asked_of(case: ECGCase, terms: dict[str, str]) -> list[str]:
-    """List the terms whose statement is present.
-
-    Parameters
-    ----------
-    case : ECGCase
-        The record.
-    terms : dict of str to str
-        Statement codes by term.
-
-    Returns
-    -------
-    list of str
-    """
+    """List the terms whose statement is present."""
     return [term for term, code in terms.items() if case.holds(code) == "present"]

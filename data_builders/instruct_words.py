@@ -111,21 +111,7 @@ class Voice:
         )
 
     def amount(self, value: float, unit: str, rule: str = "") -> str:
-        """Write a measured value.
-
-        Parameters
-        ----------
-        value : float
-            In ``unit``.
-        unit : str
-            As in `Quantity`.
-        rule : str
-            A limit beside it, from which it must be told apart.
-
-        Returns
-        -------
-        str
-        """
+        """Write a measured value, told apart from a limit that stands beside it."""
         if unit == "ms" and self.seconds and abs(value) >= 60 and not rule:
             text = f"{value / 1000:.2f} s"
         elif unit == "mV" and self.millimetres and abs(value) >= 0.095 and not rule:
@@ -192,11 +178,6 @@ _COUNTED = re.compile(
 def names(code: str) -> tuple[str, ...]:
     """List the names of a finding that say neither more nor less than its criteria.
 
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-
     Returns
     -------
     tuple of str
@@ -221,17 +202,7 @@ def _plural(name: str) -> str:
 
 
 def is_plural(name: str) -> bool:
-    """Tell whether a name takes a verb in the plural.
-
-    Parameters
-    ----------
-    name : str
-        Of a finding.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a name takes a verb in the plural."""
     if name.startswith("voltage criteria"):
         return True
     last = name.split(",")[0].split(" as in")[0].split()[-1]
@@ -251,15 +222,6 @@ _ABBREVIATED = ("PAC", "APC", "SVES", "PVC", "VPC", "VPB", "VES")
 def with_article(name: str) -> str:
     """Put ``a`` or ``an`` before what can be counted.
 
-    Parameters
-    ----------
-    name : str
-        From `names`.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> with_article("short PR interval"), with_article("LBBB"), with_article("PVCs")
@@ -271,15 +233,5 @@ def with_article(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """Begin with a capital, leaving names of leads and units as they are.
-
-    Parameters
-    ----------
-    text : str
-        A sentence.
-
-    Returns
-    -------
-    str
-    """
+    """Begin with a capital, leaving names of leads and units as they are."""
     return text if text.startswith(("aV", "mV")) else text[:1].upper() + text[1:]

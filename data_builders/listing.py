@@ -1,4 +1,4 @@
-"""What a source lists, and what is known of one of its records before anything is measured."""
+"""What a source lists, what is known of its records, and what they may be made into."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from ecg_llm.errors import ECGError, RecordError
 from ecg_llm.record import ECGRecord
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ecg_llm.io import RecordRef
 
 Split = Literal["train", "val", "test"]
@@ -33,7 +32,7 @@ class Problem:
     record : str
         Its name, or the row that should have given one.
     kind : str
-        ``row``, ``duplicate``, ``label``, ``file``, ``crash`` or ``internal``.
+        ``row``, ``duplicate``, ``label``, ``file``, ``text``, ``crash`` or ``internal``.
     reason : str
         What was found, in plain words.
     """
@@ -89,9 +88,7 @@ class Listing:
 
     Attributes
     ----------
-    n_listed : int
-        Rows of the record list, bad ones too.
-    order : dict of str to np.ndarray
+    order : dict of str to list of int
         By split, the rows that can be read.
     item : callable
         Gives the item of a row; called only when its turn comes, so that a long list stays small.
@@ -101,8 +98,7 @@ class Listing:
         What else was noticed, counted.
     """
 
-    n_listed: int
-    order: dict[Split, npt.NDArray[np.int64]]
+    order: dict[Split, list[int]]
     item: Callable[[int], Item]
     problems: tuple[Problem, ...] = ()
     remarks: dict[str, int] = field(default_factory=dict)
@@ -158,10 +154,6 @@ class Listed(Protocol):
         """Name of the data set."""
 
     @property
-    def licence(self) -> str:
-        """SPDX identifier."""
-
-    @property
     def citation(self) -> str:
         """What to cite."""
 
@@ -171,15 +163,56 @@ class Listed(Protocol):
     def listing(self) -> Listing:
         """List the records."""
 
-    def vocabulary(self) -> dict[str, str]:
-        """Give the labels that may occur, with their English names."""
-
 
 class Source(Listed, Protocol):
     """Where records come from."""
 
+    @property
+    def licence(self) -> str:
+        """SPDX identifier."""
+
+    def vocabulary(self) -> dict[str, str]:
+        """Give the labels that may occur, with their English names."""
+
     def read(self, item: Item) -> Entry:
         """Read one record, or raise ItemError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """What listed items are made into.
+
+    Attributes
+    ----------
+    kind : str
+        Of the set, as its card says and `ecg_llm.data_builders.verify` looks it up.
+    schema : callable
+        Gives the columns.
+    rows : callable
+        Makes the rows of one item, or raises ECGError.
+    packed : tuple of str
+        Integer columns to store as differences.
+    builder : str
+        Program and version, for the card.
+    command : callable
+        Writes, from what the manifest tells of the build, the command that makes such a set.
+    count : callable
+        Counts what the shards in a folder hold: parts of the card.
+    readme : callable
+        Writes the card as text.
+    labelled : bool
+        Whether the card lists the names of the labels of the `Source`.
+    """
+
+    kind: str
+    schema: Callable[[], pa.Schema]
+    rows: Callable[[Any, Item], list[dict[str, Any]]]
+    packed: tuple[str, ...] = ()
+    builder: str
+    command: Callable[[dict[str, Any]], str]
+    count: Callable[[Path], dict[str, Any]]
+    readme: Callable[[dict[str, Any]], str]
+    labelled: bool = False
 
 
 def read_below(folder: Path, file: str) -> ECGRecord:
@@ -187,14 +220,8 @@ def read_below(folder: Path, file: str) -> ECGRecord:
 
     Parameters
     ----------
-    folder : Path
-        Of the data set.
     file : str
         Header, relative to it; it must not lead out of it.
-
-    Returns
-    -------
-    ECGRecord
 
     Raises
     ------
@@ -208,11 +235,25 @@ def read_below(folder: Path, file: str) -> ECGRecord:
     try:
         return read_record(folder / inner_name(file, "the record list"))
     except RecordError as error:
-        raise ItemError("file", str(error).replace(f"{folder}{os.sep}", "")) from None
+        raise _unreadable(error, folder) from None
+
+
+def _unreadable(error: RecordError, folder: Path) -> ItemError:
+    """Tell what is wrong with a file without telling where the folder of the source lies."""
+    reason = str(error).replace(f"{folder}{os.sep}", "")
+    return ItemError("file", reason.replace(str(folder), "the folder of the source"))
+
+
+class Light:
+    """A dataclass that goes to the workers without what it looked up: each shard would carry it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give the fields alone."""
+        return {of.name: getattr(self, of.name) for of in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class FoundRecords:
+class FoundRecords(Light):
     """Records of any format below a folder, or in a zip archive."""
 
     folder: Path
@@ -233,41 +274,31 @@ class FoundRecords:
         return digest.hexdigest()
 
     def read_ref(self, ref: RecordRef) -> tuple[ECGRecord, str]:
-        """Read one of them.
-
-        Parameters
-        ----------
-        ref : RecordRef
-            One of ``refs``.
-
-        Returns
-        -------
-        record : ECGRecord
-        file : str
-            Path below the folder.
+        """Read one of them, and give its path below the folder.
 
         Raises
         ------
         ItemError
-            If it cannot be read; the reason does not tell where the folder lies.
+            If it cannot be read, or is an image; the reason does not tell where the folder lies.
         """
         from ecg_llm.io import read_ref
+        from ecg_llm.io.page_image import EXTENSIONS
 
+        image = ItemError("file", "it is an image; a set is made from recordings")
+        if PurePath(ref.member or ref.path).suffix.lower() in EXTENSIONS:
+            raise image  # reading a page takes seconds
         try:
             record = read_ref(ref)
         except RecordError as error:
-            raise ItemError("file", str(error).replace(f"{self.folder}{os.sep}", "")) from None
+            raise _unreadable(error, self.folder) from None
+        if record.origin == "page":
+            raise image
         file = ref.path.name if self.folder.is_file() else str(ref.path.relative_to(self.folder))
         return record, f"{file}/{ref.member}" if ref.member else file
 
 
 def split_of(key: str) -> Split:
     """Assign a patient to a split by a digest of the name: a tenth each to val and test.
-
-    Parameters
-    ----------
-    key : str
-        Data set and pseudonym.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ecg_llm.data_builders.listing import (
+    SPLITS,
     Entry,
     Item,
     ItemError,
@@ -72,13 +73,7 @@ class MIMICIVECG:
         return {}
 
     def listing(self) -> Listing:
-        """List the records.
-
-        Returns
-        -------
-        Listing
-            Patients are split 80 : 10 : 10 by a digest of ``subject_id``.
-        """
+        """List the records; patients are split 80 : 10 : 10 by a digest of ``subject_id``."""
         records = read_table(self.folder / RECORDS, ("subject_id", "study_id", "ecg_time", "path"))
         needed = ("study_id", *_REPORTS, *MACHINE_TIMES, *MACHINE_AXES)
         machine = read_table(self.folder / MACHINE, needed)
@@ -86,7 +81,7 @@ class MIMICIVECG:
         if (self.folder / NOTES).is_file():
             notes = read_table(self.folder / NOTES, ("study_id", "note_id"))
         problems = [Problem(f"{RECORDS} row", "row", reason) for reason in records.bad_rows]
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        order: dict[Split, list[int]] = {split: [] for split in SPLITS}
         subjects, studies = records.column("subject_id"), records.column("study_id")
         seen: set[str] = set()
         for row, (subject, study) in enumerate(zip(subjects, studies, strict=True)):
@@ -109,8 +104,7 @@ class MIMICIVECG:
             "records without a note link": len(seen) - of_notes.n_studies,
         }
         return Listing(
-            n_listed=len(records) + len(records.bad_rows),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, records, of_machine, of_notes),
             problems=tuple(problems),
             remarks={what: n for what, n in remarks.items() if n},
@@ -118,11 +112,6 @@ class MIMICIVECG:
 
     def read(self, item: Item) -> Entry:
         """Read one record.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
 
         Returns
         -------
@@ -159,11 +148,6 @@ class MIMICIVECG:
 def join_reports(row: Mapping[str, str]) -> str | None:
     """Join the lines of the machine's report in their order.
 
-    Parameters
-    ----------
-    row : mapping of str to str
-        ``report_0`` to ``report_17``.
-
     Returns
     -------
     str or None
@@ -180,11 +164,6 @@ def join_reports(row: Mapping[str, str]) -> str | None:
 
 def machine_values(row: Mapping[str, str]) -> dict[str, Any]:
     """Read what the electrocardiograph measured.
-
-    Parameters
-    ----------
-    row : mapping of str to str
-        Cells of ``machine_measurements.csv``.
 
     Returns
     -------

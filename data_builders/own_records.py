@@ -7,8 +7,6 @@ import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ecg_llm.cases import TABLE
 from ecg_llm.data_builders.listing import (
     SPLITS,
@@ -22,7 +20,7 @@ from ecg_llm.data_builders.listing import (
     split_of,
 )
 from ecg_llm.data_builders.tables import Table, read_table, sha256_of
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.io import RecordRef, as_written
 from ecg_llm.io.patient import parse_age, parse_sex
 from ecg_llm.scp import CODES
@@ -73,11 +71,8 @@ class OwnRecords(FoundRecords):
     def listing(self) -> Listing:
         """List the records.
 
-        Returns
-        -------
-        Listing
-            Split as the table says; else 80 : 10 : 10 by a digest of the patient, or of the record
-            where no patient is named.
+        They are split as the table says; else 80 : 10 : 10 by a digest of the patient, or of the
+        record where no patient is named.
 
         Raises
         ------
@@ -106,8 +101,7 @@ class OwnRecords(FoundRecords):
                 order[split].append(k)
         unknown = len(self.refs) - len(known)
         return Listing(
-            n_listed=sum(map(len, order.values())) + len(problems),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, self.refs, known),
             problems=tuple(problems),
             remarks={f"records that {TABLE} does not name": unknown} if unknown else {},
@@ -119,7 +113,11 @@ class OwnRecords(FoundRecords):
         find = as_written(list(places))
         known: dict[int, dict[str, str]] = {}
         for row in range(len(table)):
-            cells = table.row(row)
+            try:
+                cells = table.row(row)
+            except RecordError as error:
+                problems.append(Problem(f"{TABLE} record {row + 1}", "row", str(error)))
+                continue
             named = cells["record"]
             place = places.get(find(named) or "")
             if place is None:
@@ -133,15 +131,6 @@ class OwnRecords(FoundRecords):
 
     def read(self, item: Item) -> Entry:
         """Read one record.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        Entry
 
         Raises
         ------
@@ -162,8 +151,6 @@ class OwnRecords(FoundRecords):
         if cells.get("sex") and sex is None:
             raise ItemError("row", "sex is neither female nor male")
         record, file = self.read_ref(item.cells["ref"])
-        if record.origin == "page":
-            raise ItemError("file", "it is an image; a set of records holds recordings")
         return Entry(
             record=replace(
                 record,

@@ -112,12 +112,6 @@ class PageGeometry:
             Width and height of the new image.
         homography : np.ndarray, shape (3, 3)
             From old to new pixels, but for bends.
-        flat : bool
-            Whether there are no bends.
-
-        Returns
-        -------
-        PageGeometry
         """
         # One call for all points is much quicker than one for each lead.
         parts = [self.grid.reshape(-1, 2), *self.pulses]
@@ -146,15 +140,7 @@ class PageGeometry:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PageExample:
-    """An image of an ECG page, and the truth about it.
-
-    Attributes
-    ----------
-    image : np.ndarray, shape (height, width, 3), uint8
-        Red, green, blue.
-    geometry : PageGeometry
-        Where everything lies.
-    """
+    """An image of an ECG page, red, green, blue, and where everything on it lies."""
 
     image: Image
     geometry: PageGeometry

@@ -183,22 +183,7 @@ def _cell(
 
 
 def label_at(plan: PagePlan, place: LeadPlace, settings: PageSettings) -> tuple[float, float]:
-    """Give where the name of a lead begins.
-
-    Parameters
-    ----------
-    plan : PagePlan
-        Of the page.
-    place : LeadPlace
-        The lead's cell.
-    settings : PageSettings
-        How the page is printed.
-
-    Returns
-    -------
-    tuple of float, mm
-        Left end of the line the letters stand on.
-    """
+    """Give the left end of the line that the name of a lead stands on, x and y in mm."""
     size = settings.label_mm
     above = settings.label == "corner"
     y = place.box[1] + size + 0.5 if above else place.baseline_y - settings.label_dy_mm

@@ -104,10 +104,6 @@ def draw_paper(size_mm: tuple[float, float], grid: Box, paper: Paper, dpi: float
         Width and height of the page.
     grid : tuple of float, mm
         Left, top, right and bottom of the ruled area; its corner is a crossing of large lines.
-    paper : Paper
-        Colours and lines.
-    dpi : float
-        Pixels per inch.
 
     Returns
     -------

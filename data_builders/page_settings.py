@@ -159,15 +159,6 @@ class PageSettings:
     def from_dict(cls, document: Mapping[str, Any]) -> PageSettings:
         """Read the settings from JSON.
 
-        Parameters
-        ----------
-        document : mapping
-            From JSON.
-
-        Returns
-        -------
-        PageSettings
-
         Raises
         ------
         ConfigError
@@ -185,15 +176,6 @@ class PageSettings:
 def frozen(value: Any) -> Any:
     """Turn JSON's lists into tuples.
 
-    Parameters
-    ----------
-    value : object
-        From JSON.
-
-    Returns
-    -------
-    object
-
     Examples
     --------
     >>> frozen([[1, 2], "a"])
@@ -203,41 +185,14 @@ def frozen(value: Any) -> Any:
 
 
 def pick(rng: np.random.Generator, shares: Mapping[Any, float]) -> Any:
-    """Draw a key at its share.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of chance.
-    shares : mapping
-        Weights by key.
-
-    Returns
-    -------
-    object
-        One of the keys.
-    """
+    """Draw a key at its share."""
     edges = np.cumsum(list(shares.values()))
     k = int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
     return list(shares)[min(k, len(shares) - 1)]
 
 
 def between(rng: np.random.Generator, low: float, high: float, *, digits: int = 3) -> float:
-    """Draw a number that JSON can hold exactly.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of chance.
-    low, high : float
-        Limits.
-    digits : int
-        After the point.
-
-    Returns
-    -------
-    float
-    """
+    """Draw a number that JSON can hold exactly."""
     return round(float(rng.uniform(low, high)), digits)
 
 

@@ -51,18 +51,10 @@ def draw_texts(
     ----------
     record : ECGRecord
         Its age and sex are printed if it tells them, nothing else of it.
-    rng : numpy.random.Generator
-        Source of chance.
     speed : float, mm/s
         Paper speed.
     gain : float, mm/mV
         Printed only if the record tells its gain.
-    values : mapping of str to float
-        Measured values that may be printed.
-
-    Returns
-    -------
-    Texts
     """
     person = _person(record, rng)
     place = [str(rng.choice(_PLACES)), str(rng.choice(_REMARKS))]
@@ -93,10 +85,6 @@ def measurement_lines(values: Mapping[str, float | None]) -> list[str]:
     ----------
     values : mapping of str to float
         By the names of the columns of a built set.
-
-    Returns
-    -------
-    list of str
 
     Examples
     --------

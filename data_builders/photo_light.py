@@ -1,4 +1,7 @@
-"""Light, colour, blur and noise of a photograph, and what the page lies on."""
+"""Light, colour, blur and noise of a photograph, and what the page lies on.
+
+Images are red, green, blue: shape (height, width, 3), uint8.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,6 @@ def illumination(warp: Warp, flat: Points, shape: tuple[int, int]) -> Map:
 
     Parameters
     ----------
-    warp : Warp
-        With the settings.
     flat : np.ndarray, shape (n, 2), px
         What the lattice shows of the page, from `Warp.lattice`.
     shape : tuple of int
@@ -65,8 +66,6 @@ def moire(warp: Warp, dense: Map) -> Map:
 
     Parameters
     ----------
-    warp : Warp
-        With the settings.
     dense : np.ndarray, shape (height, width, 2), px
         What each pixel shows of the page.
 
@@ -88,19 +87,7 @@ def moire(warp: Warp, dense: Map) -> Map:
 
 
 def background(settings: PhotoSettings, size: tuple[int, int]) -> Image:
-    """Draw what the page lies on.
-
-    Parameters
-    ----------
-    settings : PhotoSettings
-        Which kind, and the seed.
-    size : tuple of int, px
-        Width and height.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Draw what the page lies on, so many pixels wide and high."""
     import cv2
 
     rng = np.random.default_rng([settings.seed, 3])
@@ -138,19 +125,7 @@ def background(settings: PhotoSettings, size: tuple[int, int]) -> Image:
 
 
 def blurred(image: Image, settings: PhotoSettings) -> Image:
-    """Blur by focus and by a moving hand.
-
-    Parameters
-    ----------
-    image : np.ndarray, shape (height, width, 3), uint8
-        Sharp.
-    settings : PhotoSettings
-        How much.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Blur by focus and by a moving hand."""
     import cv2
 
     if settings.defocus_px >= 0.3:
@@ -168,19 +143,7 @@ def blurred(image: Image, settings: PhotoSettings) -> Image:
 
 
 def noisy(image: Image, settings: PhotoSettings) -> Image:
-    """Add the noise of a sensor.
-
-    Parameters
-    ----------
-    image : np.ndarray, shape (height, width, 3), uint8
-        Without.
-    settings : PhotoSettings
-        How much, and the seed.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Add the noise of a sensor."""
     import cv2
 
     rng = np.random.default_rng([settings.seed, 4])
@@ -194,19 +157,7 @@ def noisy(image: Image, settings: PhotoSettings) -> Image:
 
 
 def toned(image: Image, settings: PhotoSettings) -> Image:
-    """Apply the curve of the camera.
-
-    Parameters
-    ----------
-    image : np.ndarray, shape (height, width, 3), uint8
-        Linear.
-    settings : PhotoSettings
-        Gamma and haze.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Apply the curve of the camera: gamma and haze."""
     import cv2
 
     level = (np.arange(256) / 255) ** settings.gamma

@@ -19,19 +19,7 @@ _STAMP_INKS = ((60, 50, 150), (180, 40, 50), (40, 110, 80), (60, 60, 70))
 
 
 def mark_page(image: Image, settings: PhotoSettings) -> Image:
-    """Write on a page, stamp it, punch it.
-
-    Parameters
-    ----------
-    image : np.ndarray, shape (height, width, 3), uint8
-        The page; it stays as it is.
-    settings : PhotoSettings
-        What to do, and the seed.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Write on a copy of a page, stamp it, punch it."""
     if not (settings.handwriting or settings.stamp or settings.holes):
         return image
     rng = np.random.default_rng([settings.seed, 5])

@@ -125,15 +125,6 @@ class PhotoSettings:
     def from_dict(cls, document: Mapping[str, Any]) -> PhotoSettings:
         """Read the settings from JSON.
 
-        Parameters
-        ----------
-        document : mapping
-            From JSON.
-
-        Returns
-        -------
-        PhotoSettings
-
         Raises
         ------
         ConfigError

@@ -167,19 +167,7 @@ class Warp:
 
 
 def warp_of(settings: PhotoSettings, page: tuple[int, int]) -> Warp:
-    """Work out the displacement.
-
-    Parameters
-    ----------
-    settings : PhotoSettings
-        Of the photograph.
-    page : tuple of int, px
-        Width and height of the page image.
-
-    Returns
-    -------
-    Warp
-    """
+    """Work out the displacement of a page whose image is so many pixels wide and high."""
     import cv2
 
     long, aspect = settings.long_px, settings.aspect
@@ -202,22 +190,7 @@ def _project(matrix: npt.NDArray[np.float64], points: Points) -> Points:
 def distance(
     fold: Fold, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
-    """Give how far points lie across a crease.
-
-    Parameters
-    ----------
-    fold : Fold
-        The crease.
-    x, y : np.ndarray
-        Points, in widths of the page.
-
-    Returns
-    -------
-    across : np.ndarray
-        Signed distance.
-    normal : tuple of float
-        Direction across.
-    """
+    """Give how far points lie across a crease."""
     angle = np.deg2rad(fold.angle_deg)
     normal = (float(-np.sin(angle)), float(np.cos(angle)))
     return (x - fold.x) * normal[0] + (y - fold.y) * normal[1], normal

@@ -111,19 +111,7 @@ def photograph_as(example: PageExample, settings: PhotoSettings) -> PageExample:
 
 
 def develop(page: Image, warp: Warp) -> Image:
-    """Make the photograph of a page.
-
-    Parameters
-    ----------
-    page : np.ndarray, shape (height, width, 3), uint8
-        The page with all that is on it.
-    warp : Warp
-        Where its points go, and the settings.
-
-    Returns
-    -------
-    np.ndarray, shape (height, width, 3), uint8
-    """
+    """Make the photograph of a page with all that is on it."""
     import cv2
 
     settings = warp.settings
@@ -161,14 +149,6 @@ def encode_image(image: Image, encoding: str, quality: int, dpi: float | None = 
         Red, green, blue.
     encoding : {"png", "jpeg", "webp"}
         How.
-    quality : int
-        Of JPEG and WebP, 1 to 100.
-    dpi : float, optional
-        Written to a PNG.
-
-    Returns
-    -------
-    bytes
 
     Raises
     ------
@@ -191,11 +171,6 @@ def encode_image(image: Image, encoding: str, quality: int, dpi: float | None = 
 
 def decode_image(data: bytes) -> Image:
     """Unpack an image.
-
-    Parameters
-    ----------
-    data : bytes
-        PNG, JPEG or WebP.
 
     Returns
     -------

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ecg_llm.data_builders.listing import (
+    SPLITS,
     Entry,
     Item,
     ItemError,
@@ -81,7 +80,7 @@ class PTBXL:
         column = _FILE_COLUMNS[self.fs]
         table = read_table(self.folder / DATABASE, (*_NEEDED, "strat_fold", column))
         problems = [Problem(f"{DATABASE} row", "row", reason) for reason in table.bad_rows]
-        order: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        order: dict[Split, list[int]] = {split: [] for split in SPLITS}
         names: dict[int, str] = {}
         splits: dict[int, Split] = {}
         seen: set[str] = set()
@@ -104,8 +103,7 @@ class PTBXL:
                 names[row], splits[row] = name, split
             seen.add(name)
         return Listing(
-            n_listed=len(table) + len(table.bad_rows),
-            order={split: np.array(rows, dtype=np.int64) for split, rows in order.items()},
+            order=order,
             item=functools.partial(_item, table, names, splits),
             problems=tuple(problems),
             remarks=_without_report(table),
@@ -122,15 +120,6 @@ class PTBXL:
 
     def read(self, item: Item) -> Entry:
         """Read one record.
-
-        Parameters
-        ----------
-        item : Item
-            From the listing.
-
-        Returns
-        -------
-        Entry
 
         Raises
         ------
@@ -171,8 +160,6 @@ def parse_scp_codes(cell: str, vocabulary: dict[str, str]) -> tuple[tuple[str, f
     ----------
     cell : str
         A Python dictionary of codes to likelihoods, as PTB-XL writes it.
-    vocabulary : dict of str to str
-        The codes that may occur.
 
     Returns
     -------

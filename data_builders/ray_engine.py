@@ -7,12 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ecg_llm.data_builders.build import (
-    ShardResult,
-    ShardTask,
-    build_shard,
-    build_shard_isolated,
-)
+from ecg_llm.data_builders.build import ShardResult, ShardTask, build_shard
 
 OBJECT_STORE_BYTES = 200 * 2**20
 """Of a local cluster; only lists of records and results pass through it."""
@@ -21,20 +16,6 @@ OBJECT_STORE_BYTES = 200 * 2**20
 def run_ray(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[ShardResult]:
     """Make shards on Ray: the cluster that ``RAY_ADDRESS`` names, else one on this machine.
 
-    Parameters
-    ----------
-    tasks : iterable of ShardTask
-        Taken only as they are needed.
-    workers : int, optional
-        Shards made at once; by default one a core of the cluster.
-
-    Yields
-    ------
-    ShardResult
-        In the order of the tasks.
-
-    Notes
-    -----
     The folder of the source and that of the set must be the same for all machines, as on a shared
     file system: shards are written by the workers.
     """
@@ -65,7 +46,7 @@ def run_ray(tasks: Iterable[ShardTask], *, workers: int | None) -> Iterator[Shar
             try:
                 result: ShardResult = ray.get(reference)
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
-                result = build_shard_isolated(task)
+                result = build_shard(task, isolated=True)
             yield result
     finally:
         if ours:

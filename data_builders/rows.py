@@ -21,29 +21,13 @@ BUILDER = f"ecg_llm {ecg_llm.__version__}, records {SCHEMA_VERSION}"
 def row_of(entry: Entry, item: Item, source: Source) -> dict[str, Any]:
     """Measure a record and make its row.
 
-    Parameters
-    ----------
-    entry : Entry
-        What the source gave.
-    item : Item
-        How it is listed.
-    source : Source
-        Where it comes from.
-
-    Returns
-    -------
-    dict
-        One value for each column of the schema.
+    What is measured is the signal as the row holds it, so that everything in the row can be
+    computed from the row again.
 
     Raises
     ------
     ECGError
         If the record cannot be measured at all.
-
-    Notes
-    -----
-    What is measured is the signal as the row holds it, so that everything in the row can be
-    computed from the row again.
     """
     record = entry.record
     steps, gain = to_steps(record.signal)
@@ -109,18 +93,7 @@ def record_of(row: Mapping[str, Any]) -> ECGRecord:
 
 
 def measured_columns(record: ECGRecord) -> dict[str, Any]:
-    """Judge and measure a record, and apply the criteria.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        As `record_of` gives it.
-
-    Returns
-    -------
-    dict
-        The columns of quality, measurements and findings.
-    """
+    """Judge and measure a record, and apply the criteria."""
     from ecg_llm.assistant import analyse
 
     found = analyse(record, encoder=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -37,7 +38,10 @@ _MACHINE = pa.struct(
 )
 _NOTE = pa.struct([("note_id", pa.string()), ("note_seq", pa.int32()), ("charttime", pa.string())])
 
-_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+Column = tuple[str, pa.DataType, str]
+"""Name, type and meaning."""
+
+_COLUMNS: tuple[Column, ...] = (
     ("record", pa.string(), "Name, unique in the data set."),
     ("dataset", pa.string(), "Source: ptbxl, mimic-iv-ecg, synthetic."),
     ("patient", pa.string(), "Pseudonym as in the source; null if the source gives none."),
@@ -85,17 +89,15 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
 def record_schema() -> pa.Schema:
     """Give the schema of a built set of records.
 
-    Returns
-    -------
-    pyarrow.Schema
-        Each field carries its meaning as metadata.
-
     Examples
     --------
     >>> record_schema().field("fs").metadata[b"meaning"]
     b'Samples a second.'
     """
-    fields = [
-        pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in _COLUMNS
-    ]
-    return pa.schema(fields, metadata={"schema": f"ecg_llm records {SCHEMA_VERSION}"})
+    return described(_COLUMNS, {"schema": f"ecg_llm records {SCHEMA_VERSION}"})
+
+
+def described(columns: Iterable[Column], about: dict[str, str]) -> pa.Schema:
+    """Make a schema whose fields carry their meaning."""
+    fields = [pa.field(name, kind, metadata={"meaning": text}) for name, kind, text in columns]
+    return pa.schema(fields, metadata=about)

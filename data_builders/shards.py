@@ -93,15 +93,6 @@ class Manifest:
 def load_manifest(out: Path) -> Manifest:
     """Read the manifest of a built set.
 
-    Parameters
-    ----------
-    out : Path
-        Its folder.
-
-    Returns
-    -------
-    Manifest
-
     Raises
     ------
     ConfigError
@@ -114,7 +105,12 @@ def load_manifest(out: Path) -> Manifest:
         document = json.loads(path.read_text(encoding="utf-8"))
         shards = [Shard(**shard) for shard in document["shards"]]
         names = {shard.name for shard in shards}
-        if len(names) != len(shards) or any(Path(name).name != name for name in names):
+        numbers = [n for shard in shards for n in (shard.n_rows, shard.n_problems, shard.n_items)]
+        if (
+            len(names) != len(shards)
+            or any(Path(name).name != name for name in names)
+            or not all(isinstance(n, int) for n in numbers)
+        ):
             raise ValueError
         return Manifest(
             build=dict(document["build"]),
@@ -140,14 +136,8 @@ def load_finished(out: Path, kind: str) -> Manifest:
 
     Parameters
     ----------
-    out : Path
-        Its folder.
     kind : {"records", "instruct", "images"}
         What is needed.
-
-    Returns
-    -------
-    Manifest
 
     Raises
     ------
@@ -166,31 +156,13 @@ def load_finished(out: Path, kind: str) -> Manifest:
 
 
 def content_of(manifest: Manifest) -> str:
-    """Give a digest of all that stands in a set, to name it by.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Of the set.
-
-    Returns
-    -------
-    str
-    """
+    """Give a digest of all that stands in a set, to name it by."""
     digests = {name: manifest.shards[name].sha256 for name in sorted(manifest.shards)}
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the power fails.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    data : bytes
-        Its content.
-    """
+    """Write a file so that it is there whole or not at all, even if the power fails."""
     with _temporary(path) as part:
         part.write_bytes(data)
 
@@ -251,18 +223,8 @@ def describe_shard(
 
     Parameters
     ----------
-    path : Path
-        The file.
-    split : str
-        Of its records.
-    n_rows, n_problems : int
-        As in `Shard`.
     n_items : int, optional
         As in `Shard`; if left out, every record made one row.
-
-    Returns
-    -------
-    Shard
     """
     return Shard(
         name=path.name,
@@ -438,12 +400,6 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def remove_parts(out: Path) -> None:
-    """Remove what a killed run left half-written.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    """
+    """Remove what a killed run left half-written."""
     for part in out.glob(".*.part"):
         part.unlink(missing_ok=True)

@@ -51,6 +51,8 @@ RECOVERY_SHARE = {
     "hyperkalaemia": 0.006, "hypokalaemia": 0.006, "DIG": 0.012, "ANEUR": 0.004,
 }  # fmt: skip
 """At most one condition is drawn from each of these groups."""
+TACHYCARDIAS = ("svt", "atrial_tachycardia", "vt")
+"""Rhythms that are called so from 100/min on."""
 
 
 def _one(shares: dict[str, float], rng: np.random.Generator, common: bool) -> tuple[str, ...]:
@@ -106,6 +108,8 @@ def draw_conditions(
             key.startswith("mi_inferior") for key in recovery
         ):
             form += recovery
+    if "RAO/RAE" in form:  # these would flatten its tall P wave
+        form = tuple(key for key in form if key not in ("LVOLT", "hyperkalaemia"))
     return form + drawn
 
 
@@ -157,7 +161,9 @@ def random_ecg(
     sex: Sex = "female" if rng.random() < 0.48 else "male"
     age = float(np.clip(rng.normal(62, 17), 18, 95))
     usual = RHYTHMS[rhythm]
-    bpm = float(np.clip(usual * np.exp(0.22 * rng.standard_normal()), 28, 230)) if usual else None
+    slowest = 105 if rhythm in TACHYCARDIAS else 28  # RR varies: the mean may be a little slower
+    varied = usual * np.exp(0.22 * rng.standard_normal()) if usual else 0.0
+    bpm = float(np.clip(varied, slowest, 230)) if usual else None
     return synthetic_ecg(
         rhythm=rhythm,
         bpm=bpm,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.data_builders.synthetic_entry import Entry, in_twelve, with_beat
-from ecg_llm.data_builders.synthetic_field import lead_fields, rotation
+from ecg_llm.data_builders.synthetic_field import Fields, lead_fields, rotation
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_morphology import (
     Injury,
@@ -70,18 +70,7 @@ def _lpfb(heart: Heart, rng: Rng, amount: Amount) -> Heart:
 def pointed(heart: Heart, axis_deg: float, with_t: float = 0.0) -> Heart:
     """Turn QRS in the frontal plane to a set axis (by areas).
 
-    Parameters
-    ----------
-    heart : Heart
-        Before.
-    axis_deg : float, deg
-        To reach.
-    with_t : float
-        How much of the turn T makes too.
-
-    Returns
-    -------
-    Heart
+    T makes the share ``with_t`` of the turn too.
     """
     fields = lead_fields(heart.geometry)
     # The areas in I and aVF are a constant, a cosine and a sine of the turn: three turns tell them.
@@ -126,7 +115,7 @@ def _wpw(heart: Heart, rng: Rng, amount: Amount) -> Heart:
     return replace(heart, beat=wide, pr_ms=float(rng.uniform(84, 116)))
 
 
-def _sokolow(loop: Loop, fields: Array) -> float:
+def _sokolow(loop: Loop, fields: Fields) -> float:
     """S in V1 plus the taller R of V5 and V6."""
     drawn = in_twelve(loop, fields)
     return float(-drawn[6].min() + drawn[10:].max())
@@ -223,12 +212,7 @@ def _right_axis(heart: Heart, rng: Rng, amount: Amount) -> Heart:
 
 
 def entries() -> dict[str, Entry]:
-    """List the conditions of P and QRS, in the order in which they are applied.
-
-    Returns
-    -------
-    dict of str to Entry
-    """
+    """List the conditions of P and QRS, in the order in which they are applied."""
     return {
         "left_axis": Entry(_left_axis, ("left_axis_deviation",), "axis in deg"),
         "right_axis": Entry(_right_axis, ("right_axis_deviation",), "axis in deg"),

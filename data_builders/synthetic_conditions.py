@@ -88,22 +88,7 @@ def check_together(rhythm: str, conditions: tuple[Condition, ...]) -> tuple[str,
 def apply(
     heart: Heart, conditions: tuple[Condition, ...], rng: np.random.Generator
 ) -> tuple[Heart, tuple[str, ...]]:
-    """Let conditions change a heart, in the catalogue's order.
-
-    Parameters
-    ----------
-    heart : Heart
-        Healthy.
-    conditions : tuple of Condition
-        Keys of `CATALOGUE`.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    heart : Heart
-    labels : tuple of str
-    """
+    """Let conditions change a heart, in the catalogue's order; give the labels they make true."""
     labels: list[str] = []
     order = list(CATALOGUE)
     for item in sorted(conditions, key=lambda item: order.index(item.code)):

@@ -5,30 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, Fields
 
 Array = npt.NDArray[np.float64]
 
 ATRIA = SITE_NAMES.index("atria")
 
 
-def fibrillatory_waves(n: int, fs: float, fields: Array, rng: np.random.Generator) -> Array:
-    """Make atrial fibrillatory waves: 4 to 9 Hz, wandering in rate, size and direction.
+def fibrillatory_waves(n: int, fs: float, fields: Fields, rng: np.random.Generator) -> Array:
+    """Make atrial fibrillatory waves, shape (8, n), mV.
 
-    Parameters
-    ----------
-    n : int
-        Samples.
-    fs : float, Hz
-        Sampling rate.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    np.ndarray, shape (8, n), mV
+    They have 4 to 9 Hz and wander in rate, size and direction.
     """
     time = np.arange(n) / fs
     size = float(np.exp(rng.normal(np.log(0.045), 0.5)))  # mV, from fine to coarse
@@ -46,25 +33,10 @@ def fibrillatory_waves(n: int, fs: float, fields: Array, rng: np.random.Generato
     return np.asarray(size * fields[ATRIA] @ dipole)
 
 
-def flutter_waves(n: int, fs: float, bpm: float, fields: Array, rng: np.random.Generator) -> Array:
-    """Make the sawtooth of common atrial flutter: slow down, fast up in II, III, aVF.
+def flutter_waves(n: int, fs: float, bpm: float, fields: Fields, rng: np.random.Generator) -> Array:
+    """Make the sawtooth of common atrial flutter, shape (8, n), mV.
 
-    Parameters
-    ----------
-    n : int
-        Samples.
-    fs : float, Hz
-        Sampling rate.
-    bpm : float, /min
-        Flutter rate.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    np.ndarray, shape (8, n), mV
+    Slow down, fast up in II, III, aVF; ``bpm`` is the rate of the flutter waves.
     """
     phase = (np.arange(n) / fs * bpm / 60 + rng.random()) % 1.0
     fall = rng.uniform(0.62, 0.78)
@@ -79,24 +51,8 @@ def flutter_waves(n: int, fs: float, bpm: float, fields: Array, rng: np.random.G
     return np.asarray(fields[ATRIA] @ dipole)
 
 
-def ventricular_fibrillation(n: int, fs: float, fields: Array, rng: np.random.Generator) -> Array:
-    """Make ventricular fibrillation: 3 to 7 Hz, without order.
-
-    Parameters
-    ----------
-    n : int
-        Samples.
-    fs : float, Hz
-        Sampling rate.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    np.ndarray, shape (8, n), mV
-    """
+def ventricular_fibrillation(n: int, fs: float, fields: Fields, rng: np.random.Generator) -> Array:
+    """Make ventricular fibrillation, shape (8, n), mV: 3 to 7 Hz, without order."""
     time = np.arange(n) / fs
     dipole = np.zeros((3, n))
     for _ in range(9):
@@ -114,23 +70,13 @@ def add_spikes(
     eight: Array,
     fs: float,
     spikes: list[tuple[float, str]],
-    fields: Array,
+    fields: Fields,
     rng: np.random.Generator,
 ) -> None:
-    """Draw pacing stimuli: a millisecond wide, smeared to one sample where the rate is low.
+    """Draw pacing stimuli into the leads, shape (8, n_samples), mV.
 
-    Parameters
-    ----------
-    eight : np.ndarray, shape (8, n_samples), mV
-        Changed in place.
-    fs : float, Hz
-        Sampling rate.
-    spikes : list of (float, str)
-        Time and chamber.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-    rng : numpy.random.Generator
-        Draws size and direction.
+    Each is a millisecond wide, smeared to one sample where the rate is low; of ``spikes`` time
+    and chamber are told.
     """
     size = rng.uniform(0.4, 2.5)  # bipolar leads give small spikes, unipolar ones tall
     vectors = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, lead_fields
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, Fields, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_morphology import Injury
 from ecg_llm.data_builders.synthetic_waves import GRID, Loop, pieces_at
@@ -54,36 +54,12 @@ class Entry:
 
 
 def with_beat(heart: Heart, **changes: object) -> Heart:
-    """Change fields of the conducted beat.
-
-    Parameters
-    ----------
-    heart : Heart
-        Before.
-    **changes
-        Fields of `Morphology`.
-
-    Returns
-    -------
-    Heart
-    """
+    """Change fields of the conducted beat."""
     return replace(heart, beat=replace(heart.beat, **changes))  # type: ignore[arg-type]
 
 
-def in_twelve(loop: Loop, fields: Array) -> Array:
-    """Draw a wave in the twelve leads.
-
-    Parameters
-    ----------
-    loop : Loop
-        The wave.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-
-    Returns
-    -------
-    np.ndarray, shape (12, len(GRID)), mV
-    """
+def in_twelve(loop: Loop, fields: Fields) -> Array:
+    """Draw a wave in the twelve leads, shape (12, len(GRID)), mV."""
     return np.asarray(TO_12 @ (loop.amplitudes(fields).T @ pieces_at(GRID, loop.shape)))
 
 
@@ -112,20 +88,12 @@ def with_st(
     ----------
     heart : Heart
         Before; its own small ST lift is replaced.
-    site : str
-        Where the injured tissue lies.
     direction : sequence of float
         Of the injury current, towards the injured wall.
-    leads : sequence of str
-        Those that look at it.
     st_mv : float, mV
         Elevation at J; negative for depression.
     course : tuple of three float
         Level at J, at J+60 ms and midway to the end of T, in shares of ``st_mv``.
-
-    Returns
-    -------
-    Heart
     """
     unit = _response(heart, site, direction)[_rows(leads)].max()
     dipole = np.asarray(direction) * st_mv / unit
@@ -145,22 +113,12 @@ def with_t(
 
     Parameters
     ----------
-    heart : Heart
-        Before.
-    site : str
-        Where recovery is changed.
     direction : sequence of float
         Along which T is moved, towards the wall that the leads look at.
-    leads : sequence of str
-        Those that look at it.
     t_mv : float, mV
         Mean over them of the greatest deflection; negative inverts.
     symmetry : float
         0 keeps the slow rise and fast fall of T; 1 makes both sides alike.
-
-    Returns
-    -------
-    Heart
     """
     fields = lead_fields(heart.geometry)
     t = heart.beat.t

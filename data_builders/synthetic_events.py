@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.data_builders.synthetic_course import Course
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, rotation
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, Fields, rotation
 from ecg_llm.data_builders.synthetic_heart import Heart
 from ecg_llm.data_builders.synthetic_morphology import (
     Morphology,
@@ -58,12 +58,7 @@ class Ventricles:
     rr_s: Array
 
     def drawn(self) -> tuple[Drawn, ...]:
-        """Give everything that is to be drawn.
-
-        Returns
-        -------
-        tuple of (shape, amplitude)
-        """
+        """Give shape and amplitude of everything that is to be drawn."""
         return (
             (self.qrs.shape, self.qrs.amplitude),
             (self.t.shape, self.t.amplitude),
@@ -135,26 +130,11 @@ def _apex(t: Waves, standing: Array) -> Array:
 
 
 def lay_out_ventricles(
-    course: Course, heart: Heart, fields: Array, rng: np.random.Generator, variability: float
+    course: Course, heart: Heart, fields: Fields, rng: np.random.Generator, variability: float
 ) -> Ventricles:
     """Place QRS, ST, T and U of every beat.
 
-    Parameters
-    ----------
-    course : Course
-        When the ventricles are activated.
-    heart : Heart
-        Their form.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
-    variability : float
-        Scale of the change from beat to beat.
-
-    Returns
-    -------
-    Ventricles
+    ``variability`` scales the change from beat to beat.
     """
     course.ventricles.sort(key=lambda beat: beat.on_s)
     names = tuple(beat.form for beat in course.ventricles)
@@ -210,17 +190,7 @@ def lay_out_ventricles(
 def atrial_recovery(p: Waves, size: float) -> Drawn:
     """Give the recovery of the atria, which lowers the PR segment and ends within QRS.
 
-    Parameters
-    ----------
-    p : Waves
-        The P waves.
-    size : float
-        Against them.
-
-    Returns
-    -------
-    shape : np.ndarray, shape (n_waves, 1, 3), s
-    amplitude : np.ndarray, shape (n_waves, 8, 1), mV
+    Its ``size`` is that against the P wave. Shapes (n_waves, 1, 3) in s, (n_waves, 8, 1) in mV.
     """
     n = len(p.shape)
     middle = np.nan_to_num(p.overall[:, 2], nan=-1e3) + 0.035
@@ -229,26 +199,11 @@ def atrial_recovery(p: Waves, size: float) -> Drawn:
 
 
 def lay_out_p(
-    course: Course, heart: Heart, fields: Array, rng: np.random.Generator, variability: float
+    course: Course, heart: Heart, fields: Fields, rng: np.random.Generator, variability: float
 ) -> Waves:
-    """Place every P wave.
+    """Place every P wave; the atrial events stay in their order.
 
-    Parameters
-    ----------
-    course : Course
-        When the atria are activated; its events stay in their order.
-    heart : Heart
-        Their form.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
-    rng : numpy.random.Generator
-        Source of chance.
-    variability : float
-        Scale of the change from beat to beat.
-
-    Returns
-    -------
-    Waves
+    ``variability`` scales the change from beat to beat.
     """
     sources = ("sinus", "ectopic", "retrograde", "paced")
     loops = [

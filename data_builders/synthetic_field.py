@@ -18,6 +18,8 @@ import numpy.typing as npt
 from ecg_llm.leads import STANDARD_12
 
 Array = npt.NDArray[np.float64]
+Fields = npt.NDArray[np.float64]
+"""Lead vectors, shape (n_sites, 8, 3): at `SITES_CM`, the leads of `MEASURED_8` from x, y, z."""
 
 MEASURED_8 = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """The leads that are independent; the laws of Einthoven and Goldberger give the others."""
@@ -128,7 +130,7 @@ def _chest_scale() -> float:
     return float((free * DOWER[2:]).sum() / (free**2).sum())
 
 
-def lead_fields(geometry: Geometry) -> Array:
+def lead_fields(geometry: Geometry) -> Fields:
     """Compute the lead vectors of every site in the heart.
 
     Parameters

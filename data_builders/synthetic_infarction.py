@@ -58,18 +58,7 @@ TERRITORIES = {
 def dead_zone(heart: Heart, place: Territory, size: float) -> Heart:
     """Silence a wall: the forces towards it are lost, first the early ones, and Q appears.
 
-    Parameters
-    ----------
-    heart : Heart
-        Before.
-    place : Territory
-        The wall.
-    size : float
-        0 (nothing) to 1 (transmural: QS or deep Q).
-
-    Returns
-    -------
-    Heart
+    The size goes from 0 (nothing) to 1 (transmural: QS or deep Q).
     """
     qrs = heart.beat.qrs
     towards = np.asarray(place.towards) / np.linalg.norm(place.towards)

@@ -55,8 +55,6 @@ def rhythm_labels(
         Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
     heart_rate_bpm : float, /min
         As it came out.
-    patterns : sequence of str
-        Patterns of premature beats.
     ratio : int
         P waves to a QRS in second-degree block, where it is fixed.
 
@@ -82,12 +80,6 @@ def measured_labels(rhythm: str, values: Mapping[str, float]) -> tuple[str, ...]
     ----------
     rhythm : str
         Key of `ecg_llm.data_builders.synthetic_rhythm.RHYTHMS`.
-    values : mapping of str to float
-        `ecg_llm.data_builders.synthetic_truth.Truth.values`.
-
-    Returns
-    -------
-    tuple of str
 
     References
     ----------
@@ -106,6 +98,21 @@ def measured_labels(rhythm: str, values: Mapping[str, float]) -> tuple[str, ...]
     return tuple(label for label, holds in rules.items() if holds)
 
 
+def undone_labels(values: Mapping[str, float]) -> tuple[str, ...]:
+    """Name what one condition makes true and another may undo: it is not so by the figures."""
+    unseen_p = values["p_ms"] != values["p_ms"]
+    rules = {
+        "left_axis_deviation": not values["qrs_axis_deg"] < -30,
+        "right_axis_deviation": not values["qrs_axis_deg"] > 90,
+        "IRBBB": values["qrs_ms"] >= 120,
+        "ILBBB": values["qrs_ms"] >= 120,
+        "1AVB": unseen_p,
+        "LAO/LAE": unseen_p,
+        "RAO/RAE": unseen_p,
+    }
+    return tuple(label for label, holds in rules.items() if holds)
+
+
 def looks_normal(
     labels: Sequence[str],
     qrs: npt.NDArray[np.float64],
@@ -116,12 +123,8 @@ def looks_normal(
 
     Parameters
     ----------
-    labels : sequence of str
-        Statements that hold.
     qrs, t : np.ndarray, shape (n_beats, 12, n_grid), mV
         The waves.
-    values : mapping of str to float
-        `ecg_llm.data_builders.synthetic_truth.Truth.values`.
 
     Returns
     -------

@@ -76,14 +76,8 @@ def normal_p(rng: np.random.Generator, spread: float) -> Loop:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Source of the patient's peculiarities.
     spread : float
         How far patients differ; 0 gives the textbook.
-
-    Returns
-    -------
-    Loop
     """
     gap = abs(spread) * rng.uniform(-0.4, 0.5)  # a late left atrium notches the P wave
     return _loop(
@@ -95,35 +89,13 @@ def normal_p(rng: np.random.Generator, spread: float) -> Loop:
 
 
 def ectopic_p(rng: np.random.Generator, sinus: Loop) -> Loop:
-    """Draw the P wave of another atrial focus.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Chooses the focus.
-    sinus : Loop
-        The patient's sinus P wave, for its size.
-
-    Returns
-    -------
-    Loop
-    """
+    """Draw the P wave of another atrial focus, of about the size of the sinus P wave."""
     turned = sinus.turned(rotation(float(rng.uniform(50, 250)), float(rng.uniform(-60, 60))))
     return turned.scaled(float(rng.uniform(0.7, 1.2)))
 
 
 def retrograde_p(sinus: Loop) -> Loop:
-    """Give the P wave of atria that are activated from the AV node upwards.
-
-    Parameters
-    ----------
-    sinus : Loop
-        The patient's sinus P wave.
-
-    Returns
-    -------
-    Loop
-    """
+    """Give the P wave of atria that are activated from the AV node upwards."""
     upwards = sinus.moment * np.array([0.2, -1.0, -0.5]) + np.array([0.0, -0.02, 0.0])
     return Loop(sinus.shape, upwards, sinus.site)
 
@@ -136,14 +108,8 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Source of the patient's peculiarities.
     spread : float
         How far patients differ; 0 gives the textbook.
-
-    Returns
-    -------
-    Morphology
     """
     qrs = _loop(
         rng,
@@ -187,16 +153,7 @@ def normal_beat(rng: np.random.Generator, spread: float) -> Morphology:
 def discordant(beat: Morphology, share: float) -> Morphology:
     """Turn ST and T against QRS, as abnormal activation makes recovery do.
 
-    Parameters
-    ----------
-    beat : Morphology
-        With its QRS in place.
-    share : float
-        Size of T against the mean force of QRS; secondary ST shift is a third of it.
-
-    Returns
-    -------
-    Morphology
+    The share is that of T in the mean force of QRS; secondary ST shift is a third of it.
     """
     lengths = beat.qrs.shape[:, 1:].sum(axis=1) / 2
     area = (beat.qrs.moment * lengths[:, None]).sum(axis=0)
@@ -210,23 +167,7 @@ def discordant(beat: Morphology, share: float) -> Morphology:
 def right_bundle_block(
     beat: Morphology, rng: np.random.Generator, spread: float, *, complete: bool = True
 ) -> Morphology:
-    """Let the right ventricle come late: forces to the right and forward after the left ones.
-
-    Parameters
-    ----------
-    beat : Morphology
-        The same heart without the block.
-    rng : numpy.random.Generator
-        Source of the patient's peculiarities.
-    spread : float
-        How far patients differ.
-    complete : bool
-        QRS of at least 120 ms.
-
-    Returns
-    -------
-    Morphology
-    """
+    """Let the right ventricle come late: forces to the right and forward after the left ones."""
     if complete:
         qrs_ms = float(rng.uniform(124, 124 + 36 * max(spread, 0.2)))
         late = (0.74, 0.24, 0.26, -0.50, -0.06, -0.50, "centre")
@@ -249,21 +190,7 @@ def right_bundle_block(
 
 
 def left_bundle_block(beat: Morphology, rng: np.random.Generator, spread: float) -> Morphology:
-    """Let the left ventricle be activated slowly through the septum, from right to left.
-
-    Parameters
-    ----------
-    beat : Morphology
-        The same heart without the block.
-    rng : numpy.random.Generator
-        Source of the patient's peculiarities.
-    spread : float
-        How far patients differ.
-
-    Returns
-    -------
-    Morphology
-    """
+    """Let the left ventricle be activated slowly through the septum, from right to left."""
     r_wave = rng.uniform(0.0, 0.16)
     qrs = _loop(
         rng,
@@ -282,23 +209,7 @@ def left_bundle_block(beat: Morphology, rng: np.random.Generator, spread: float)
 def fascicular_block(
     beat: Morphology, rng: np.random.Generator, spread: float, *, anterior: bool
 ) -> Morphology:
-    """Let one half of the left ventricle come late: the loop turns up (anterior) or down.
-
-    Parameters
-    ----------
-    beat : Morphology
-        The same heart without the block.
-    rng : numpy.random.Generator
-        Source of the patient's peculiarities.
-    spread : float
-        How far patients differ.
-    anterior : bool
-        The left anterior fascicle; else the posterior one.
-
-    Returns
-    -------
-    Morphology
-    """
+    """Let one half of the left ventricle come late: the loop turns up (anterior) or down."""
     if anterior:
         pieces: tuple[Piece, ...] = (
             (0.18, 0.17, 0.18, -0.10, 0.22, -0.14, "centre"),
@@ -348,21 +259,7 @@ FOCI: dict[str, tuple[Piece, ...]] = {
 
 
 def ventricular_beat(rng: np.random.Generator, spread: float, focus: str = "") -> Morphology:
-    """Draw a beat that starts in a ventricle: wide, tall, with ST and T against QRS.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Chooses the focus where none is given.
-    spread : float
-        How far patients differ.
-    focus : str
-        Key of `FOCI`; empty draws one.
-
-    Returns
-    -------
-    Morphology
-    """
+    """Draw a beat that starts in a ventricle: wide, tall, with ST and T against QRS."""
     name = focus or str(rng.choice(list(FOCI)))
     qrs = _loop(rng, 0.5 * spread, *FOCI[name]).scaled(float(rng.uniform(0.85, 1.35)))
     qrs = qrs.turned(rotation(*(15 * spread * rng.standard_normal(2))))
@@ -377,19 +274,7 @@ def ventricular_beat(rng: np.random.Generator, spread: float, focus: str = "") -
 
 
 def fused(first: Morphology, second: Morphology, share: float) -> Morphology:
-    """Let two activation fronts share the ventricles.
-
-    Parameters
-    ----------
-    first, second : Morphology
-        What each front would give alone.
-    share : float
-        Part of the second one, 0 to 1.
-
-    Returns
-    -------
-    Morphology
-    """
+    """Let two activation fronts share the ventricles."""
     rest = 1.0 - share
     return Morphology(
         qrs=first.qrs.scaled(rest).plus(second.qrs.scaled(share)),

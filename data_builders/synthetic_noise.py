@@ -96,17 +96,7 @@ class NoiseConfig:
 
 
 def draw_noise(rng: np.random.Generator) -> NoiseConfig:
-    """Draw the noise of one recording as clinics make them: mostly good, some bad.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    NoiseConfig
-    """
+    """Draw the noise of one recording as clinics make them: mostly good, some bad."""
 
     def level(middle: float, spread: float = 0.7) -> float:
         return float(middle * np.exp(spread * rng.standard_normal()))
@@ -166,23 +156,7 @@ def _mains(n: int, fs: float, config: NoiseConfig, rng: np.random.Generator) -> 
 
 
 def electrode_noise(n: int, fs: float, config: NoiseConfig, rng: np.random.Generator) -> Array:
-    """Make the noise of the independent leads.
-
-    Parameters
-    ----------
-    n : int
-        Samples.
-    fs : float, Hz
-        Sampling rate.
-    config : NoiseConfig
-        Levels.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    np.ndarray, shape (8, n), mV
-    """
+    """Make the noise of the independent leads, shape (8, n), mV."""
     at = np.zeros((9, n))
     time = np.arange(n) / fs
     if config.wander_mv:
@@ -221,22 +195,7 @@ def device_faults(
 ) -> Array:
     """Do to the leads what the device does: limits, steps, flat leads, lost stretches.
 
-    Parameters
-    ----------
-    signal : np.ndarray, shape (n_leads, n), mV
-        Changed in place.
-    leads : tuple of str
-        Its rows.
-    fs : float, Hz
-        Sampling rate.
-    config : NoiseConfig
-        What to do.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    np.ndarray, shape (n_leads, n), mV
+    The signal, shape (n_leads, n), mV, is changed in place and given back.
     """
     n = signal.shape[1]
     for _ in range(config.dropouts):

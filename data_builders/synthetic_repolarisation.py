@@ -120,12 +120,7 @@ def _st_depression(heart: Heart, rng: Rng, amount: Amount) -> Heart:
 
 
 def entries() -> dict[str, Entry]:
-    """List the conditions of recovery.
-
-    Returns
-    -------
-    dict of str to Entry
-    """
+    """List the conditions of recovery."""
     return {
         "LOWT": Entry(_low_t, ("LOWT",), "T against the healthy one"),
         "INVT": Entry(_inverted_t, ("INVT",), "mean depth of T in I, V4 to V6 in mV"),

@@ -228,7 +228,7 @@ def _paced(plan: RhythmPlan, rng: np.random.Generator, *, chambers: str) -> Cour
     period, now = 60.0 / plan.bpm, _start(rng, 60.0 / plan.bpm)
     end = plan.seconds + MARGIN_S
     if chambers == "V":  # the atria go their own way
-        interval = _sinus_intervals(RhythmPlan(bpm=plan.escape_bpm + 30), rng, 0.0)
+        interval = _sinus_intervals(replace(plan, bpm=plan.escape_bpm + 30), rng, 0.0)
         at = _start(rng, period)
         while at < end:
             course.atria.append(AtrialEvent(at, conducted=False))
@@ -264,27 +264,7 @@ def _pause(plan: RhythmPlan, rng: np.random.Generator) -> Course:
 
 
 def make_course(name: str, plan: RhythmPlan, rng: np.random.Generator) -> Course:
-    """Make the events of a named rhythm.
-
-    Parameters
-    ----------
-    name : str
-        Key of `RHYTHMS`.
-    plan : RhythmPlan
-        Rate and the rest.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Course
-        Events in order of time.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such rhythm.
-    """
+    """Make the events of a rhythm of `RHYTHMS`."""
     match name:
         case "sinus":
             course = _sinus(plan, rng)

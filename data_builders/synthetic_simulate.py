@@ -30,9 +30,14 @@ from ecg_llm.data_builders.synthetic_events import (
     lay_out_p,
     lay_out_ventricles,
 )
-from ecg_llm.data_builders.synthetic_field import TO_12, lead_fields
+from ecg_llm.data_builders.synthetic_field import TO_12, Fields, lead_fields
 from ecg_llm.data_builders.synthetic_heart import Heart, draw_heart
-from ecg_llm.data_builders.synthetic_labels import looks_normal, measured_labels, rhythm_labels
+from ecg_llm.data_builders.synthetic_labels import (
+    looks_normal,
+    measured_labels,
+    rhythm_labels,
+    undone_labels,
+)
 from ecg_llm.data_builders.synthetic_noise import NoiseConfig, device_faults, electrode_noise
 from ecg_llm.data_builders.synthetic_rhythm import RHYTHMS, make_course
 from ecg_llm.data_builders.synthetic_truth import Truth, note_truth
@@ -47,15 +52,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SyntheticECG:
-    """A simulated record and what is true of it.
-
-    Attributes
-    ----------
-    record : ECGRecord
-        As a device would give it.
-    truth : Truth
-        Known because it was made so.
-    """
+    """A record as a device would give it, and what is true of it as it was made so."""
 
     record: ECGRecord
     truth: Truth
@@ -174,7 +171,8 @@ def synthetic_ecg(
     truth = note_truth(course, ventricles, p, tuple(leads), rows, seconds, rhythm, labels)
     extra = rhythm_labels(rhythm, truth.values["heart_rate_bpm"], patterns, ratio)
     extra += measured_labels(rhythm, truth.values)
-    named = (*extra, *(label for label in labels if label not in extra))
+    told = (*extra, *undone_labels(truth.values))
+    named = (*extra, *(label for label in labels if label not in told))
     if looks_normal(named, ventricles.qrs.form, ventricles.t.form, truth.values):
         named = ("NORM", *named)
     truth = replace(truth, labels=named)
@@ -202,7 +200,7 @@ def _electrodes(
     heart: Heart,
     ventricles: Ventricles,
     p: Waves,
-    fields: Array,
+    fields: Fields,
     n: int,
     fs: float,
     rng: np.random.Generator,

@@ -150,8 +150,6 @@ def st_t_amplitudes(qrs_off: Array, st: tuple[Array, Array], t: Waves) -> dict[s
         The J point.
     st : tuple of np.ndarray
         Shapes (n_beats, n_pieces, 3) in s and amplitudes (n_beats, 8, n_pieces) in mV.
-    t : Waves
-        The T waves.
 
     Returns
     -------
@@ -190,26 +188,10 @@ def note_truth(
 
     Parameters
     ----------
-    course : Course
-        The events.
-    ventricles : Ventricles
-        Their waves.
     p : Waves
         P waves, in the order of the course's atrial events.
-    leads : tuple of str
-        Leads of the record.
-    rows : list of int
-        Their places in the standard twelve.
     seconds : float, s
         Length of the record.
-    rhythm : str
-        Its name.
-    labels : tuple of str
-        Statements that hold.
-
-    Returns
-    -------
-    Truth
     """
     qrs, t = ventricles.qrs, ventricles.t
     n = len(course.ventricles)

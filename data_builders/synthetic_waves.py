@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12
+from ecg_llm.data_builders.synthetic_field import SITE_NAMES, TO_12, Fields
 
 Array = npt.NDArray[np.float64]
 
@@ -89,17 +89,7 @@ class Loop:
         return Loop(self.shape, self.moment * factor, self.site)
 
     def turned(self, matrix: Array) -> Loop:
-        """Turn every dipole.
-
-        Parameters
-        ----------
-        matrix : np.ndarray, shape (3, 3)
-            From `ecg_llm.data_builders.synthetic_field.rotation`.
-
-        Returns
-        -------
-        Loop
-        """
+        """Turn every dipole by a rotation, shape (3, 3)."""
         return Loop(self.shape, self.moment @ matrix.T, self.site)
 
     def squeezed(self, start: float, length: float) -> Loop:
@@ -108,13 +98,8 @@ class Loop:
         shape[:, 0] += start
         return Loop(shape, self.moment, self.site)
 
-    def amplitudes(self, fields: Array) -> Array:
+    def amplitudes(self, fields: Fields) -> Array:
         """Project each piece to the independent leads.
-
-        Parameters
-        ----------
-        fields : np.ndarray, shape (n_sites, 8, 3)
-            From `ecg_llm.data_builders.synthetic_field.lead_fields`.
 
         Returns
         -------
@@ -184,7 +169,7 @@ class Waves:
 def place(
     loops: list[Loop],
     which: npt.NDArray[np.intp],
-    fields: Array,
+    fields: Fields,
     modulation: Array,
     on_s: Array,
     length_s: Array,
@@ -194,22 +179,12 @@ def place(
 
     Parameters
     ----------
-    loops : list of Loop
-        The different forms.
     which : np.ndarray of int, shape (n_waves,)
         Form of each wave.
-    fields : np.ndarray, shape (n_sites, 8, 3)
-        Lead vectors.
     modulation : np.ndarray, shape (n_waves, 3, 3)
         Turn and gain of the dipole of each wave.
     on_s, length_s : np.ndarray, shape (n_waves,), s
         Earliest visible onset over the twelve leads, and from there to the latest visible offset.
-    seen : Visibility
-        What counts as visible.
-
-    Returns
-    -------
-    Waves
     """
     n_pieces = max(len(loop.site) for loop in loops)
     shape = np.zeros((len(loops), n_pieces, 3))
@@ -255,8 +230,6 @@ def visible_span(
     ----------
     form : np.ndarray, shape (n_waves, 12, len(GRID)), mV
         Waves at ``GRID``.
-    seen : Visibility
-        What counts as visible.
 
     Returns
     -------

@@ -44,16 +44,6 @@ class Table:
     def row(self, index: int) -> dict[str, str]:
         """Give one row by column name.
 
-        Parameters
-        ----------
-        index : int
-            From 0.
-
-        Returns
-        -------
-        dict of str to str
-            Without spaces around the cells.
-
         Raises
         ------
         RecordError
@@ -73,17 +63,6 @@ class Table:
 
 def read_table(path: Path, needed: Sequence[str]) -> Table:
     """Read a table with a header line.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    needed : sequence of str
-        Columns it must have.
-
-    Returns
-    -------
-    Table
 
     Raises
     ------
@@ -134,16 +113,6 @@ def read_table(path: Path, needed: Sequence[str]) -> Table:
 
 
 def sha256_of(path: Path) -> str:
-    """Give the digest of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-    """
+    """Give the digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -33,8 +33,10 @@ from ecg_llm.vocabulary import canonical_code, label, members
 
 REPORT_VALUES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms", "qrs_axis_deg")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_NOT_MEASURED = frozenset(("12", "2", "1", "3", "4", "6", "60"))
-"""Numbers of names (12-lead, J+60 ms) and of lists."""
+_NAME = re.compile(
+    r"\bV[1-6]\b|\b12[- ]leads?|J ?\+ ?\d+ ms|\b[Tt]ype \d|^(?:Step )?\d[.,] ", re.MULTILINE
+)
+"""What holds a figure and is no number: leads, points of time, patterns, steps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,18 +68,7 @@ class Talk:
 def report_answer(facts: Facts, parts: Sequence[Part], labels: Sequence[str]) -> str:
     """Write the report that a prompt with these parts bears out.
 
-    Parameters
-    ----------
-    facts : Facts
-        As the prompt shows them.
-    parts : sequence of {"tokens", "values", "findings"}
-        Of the prompt.
-    labels : sequence of str
-        Codes that people stated; what the tokens have to tell.
-
-    Returns
-    -------
-    str
+    From tokens alone: the codes that people stated.
     """
     if facts.refused is not None:
         return "This tracing cannot be interpreted."
@@ -101,35 +92,13 @@ def _axis(words: str) -> bool:
 
 
 def stated(labels: Iterable[str]) -> list[str]:
-    """Order the codes that people stated: rhythm first, then by urgency; only those with words.
-
-    Parameters
-    ----------
-    labels : iterable of str
-        Codes.
-
-    Returns
-    -------
-    list of str
-    """
+    """Order the codes that people stated: rhythm first, then by urgency; only those with words."""
     known = {code: k for k, code in enumerate(STATED)}
     return sorted({c for c in map(canonical_code, labels) if c in known}, key=known.__getitem__)
 
 
 def verify_answer(code: str, facts: Facts) -> str:
-    """Answer whether a finding is present, with what decides it.
-
-    Parameters
-    ----------
-    code : str
-        Finding code or family.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    str
-    """
+    """Answer whether a finding is present, with what decides it."""
     told = status_words(code, facts)
     name = label(code)
     rest = told[len(name) :].strip()
@@ -145,19 +114,9 @@ def verify_answer(code: str, facts: Facts) -> str:
 
 
 def value_answer(name: str, facts: Facts) -> str:
-    """Give a record-level value.
+    """Give a value of `ecg_llm.prompt.SHOWN_VALUES` with the limits for age and sex.
 
-    Parameters
-    ----------
-    name : str
-        A name of `ecg_llm.prompt.SHOWN_VALUES`.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    str
-        With the reference limits for age and sex; or that it was not measured, and why.
+    Or say that it was not measured, and why.
     """
     said = SHOWN_VALUES[name]
     shown = next((word for word in value_words(facts) if word.startswith(f"{said} ")), None)
@@ -171,21 +130,7 @@ def value_answer(name: str, facts: Facts) -> str:
 
 
 def wave_answer(name: str, lead: str, facts: Facts) -> str:
-    """Give the height of a wave in one lead.
-
-    Parameters
-    ----------
-    name : str
-        A name of `ecg_llm.prompt.SHOWN_WAVES`.
-    lead : str
-        Lead name.
-    facts : Facts
-        Of the record.
-
-    Returns
-    -------
-    str
-    """
+    """Give the height of a wave of `ecg_llm.prompt.SHOWN_WAVES` in one lead."""
     quantity = facts.leads.get(lead, {}).get(name)
     if quantity is None or quantity.value is None:
         return f"{SHOWN_WAVES[name]} not measured in {lead}."
@@ -193,19 +138,9 @@ def wave_answer(name: str, lead: str, facts: Facts) -> str:
 
 
 def held(answer: str, prompt: str) -> bool:
-    """Tell whether a prompt shows every number of an answer.
-
-    Parameters
-    ----------
-    answer, prompt : str
-        The texts.
-
-    Returns
-    -------
-    bool
-    """
-    shown = set(_NUMBER.findall(prompt)) | _NOT_MEASURED
-    return all(number in shown for number in _NUMBER.findall(answer))
+    """Tell whether a prompt shows every number of an answer."""
+    told, shown = (_NUMBER.findall(_NAME.sub("", text)) for text in (answer, prompt))
+    return set(told) <= set(shown)
 
 
 SPREAD = 0.15
@@ -213,19 +148,7 @@ SPREAD = 0.15
 
 
 def varied(facts: Facts, rng: Random) -> Facts:
-    """Change every value a little, so that numbers must be read and cannot be remembered.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of a record.
-    rng : Random
-        Source of chance.
-
-    Returns
-    -------
-    Facts
-    """
+    """Change every value a little, so that numbers must be read and cannot be remembered."""
 
     def moved(quantity: Quantity) -> Quantity:
         if quantity.value is None or quantity.unit not in ("ms", "mV", "bpm", "deg"):
@@ -258,19 +181,7 @@ def varied(facts: Facts, rng: Random) -> Facts:
 def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> Facts:
     """Put findings of other records in the place of those present, rare ones as often as common.
 
-    Parameters
-    ----------
-    facts : Facts
-        Of a record.
-    pool : mapping of str to sequence of Finding
-        Present findings of many records, by code.
-    rng : Random
-        Source of chance.
-
-    Returns
-    -------
-    Facts
-        Nobody's ECG: to learn reading the prompt from, not cardiology.
+    It is nobody's ECG then: to learn reading the prompt from, not cardiology.
     """
     kept = {code: found for code, found in facts.findings.items() if found.status != "present"}
     rhythms = [code for code in pool if pool[code][0].section == "rhythm"]
@@ -280,22 +191,7 @@ def mixed(facts: Facts, pool: Mapping[str, Sequence[Finding]], rng: Random) -> F
 
 
 def unmeasured(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
-    """Give what is known of an ECG that is there as a page image only.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of the record.
-    labels : sequence of str
-        Codes that people stated.
-    rng : Random
-        Source of chance.
-
-    Returns
-    -------
-    Facts
-        No value; findings by the encoder alone.
-    """
+    """Give what is known of a page image: no value, and findings by the encoder alone."""
     bare = Facts(sex=facts.sex, age_years=facts.age_years, refused=facts.refused)
     return doubted(bare, labels, rng)
 
@@ -307,22 +203,7 @@ LEFT_OPEN = 0.3
 
 
 def doubted(facts: Facts, labels: Sequence[str], rng: Random) -> Facts:
-    """Let an encoder disagree, as in use: it denies findings, and adds some that people saw or not.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of a record, by the criteria alone.
-    labels : sequence of str
-        Codes that people stated.
-    rng : Random
-        Source of chance.
-
-    Returns
-    -------
-    Facts
-        Findings that are sure, probable and open.
-    """
+    """Let an encoder disagree, as in use: it denies findings and adds some, seen or not."""
     findings = dict(facts.findings)
     for code, found in facts.findings.items():
         if found.status == "present" and rng.random() < DOUBTED:

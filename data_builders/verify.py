@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,36 +15,29 @@ import pyarrow.parquet as pq
 
 from ecg_llm.data_builders.build import PROBLEMS
 from ecg_llm.data_builders.card import CARD, load_card
-from ecg_llm.data_builders.shards import MANIFEST, Manifest, load_manifest
+from ecg_llm.data_builders.listing import Product
+from ecg_llm.data_builders.shards import MANIFEST, Manifest, load_manifest, read_shards
 from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError
+
+Row = Mapping[str, Any]
 
 MOST_FAULTS = 1000
 """More are counted no further: the set is bad."""
 
 CHECKS = {
-    "records": "ecg_llm.data_builders.verify_records:check_records",
-    "images": "ecg_llm.data_builders.verify_images:check_images",
-    "instruct": "ecg_llm.data_builders.verify_instruct:check_instruct",
+    "records": "ecg_llm.data_builders.verify_records:RecordCheck",
+    "images": "ecg_llm.data_builders.verify_images:ImageCheck",
+    "instruct": "ecg_llm.data_builders.verify_instruct:ConversationCheck",
 }
-"""By the ``kind`` of a card, the function that knows what its rows must hold: it takes folder,
-manifest, card and how many rows to recompute, and yields every `Fault`. A new kind of set adds its
-line here."""
+"""By the ``kind`` of a card, the `RowCheck` of its rows; another kind of set adds its line."""
 FROM_SOURCE = ("images",)
-"""Kinds that can be made again only from their source; their check takes it as ``source``."""
+"""Kinds that can be made again only from their source."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is not as it must be.
-
-    Attributes
-    ----------
-    where : str
-        File, or record.
-    what : str
-        What is wrong, in plain words.
-    """
+    """Something that is not as it must be, in plain words, and in which file or record."""
 
     where: str
     what: str
@@ -87,6 +79,33 @@ class Verification:
         return f"{what}:{more} {len(self.faults)} faults"
 
 
+class RowCheck:
+    """What the rows of one kind of set must hold; of images their source may be given."""
+
+    product: Product
+
+    def __init__(self, manifest: Manifest, card: dict[str, Any], source: Path | None) -> None:
+        self.manifest = manifest
+        self.card = card
+        self.source = source
+
+    def name(self, row: Row) -> str:
+        """Give what no other row of the set is called."""
+        raise NotImplementedError
+
+    def owners(self, row: Row) -> Iterable[str]:
+        """Give whose row it is: patient or records, which must be in one split."""
+        raise NotImplementedError
+
+    def faults(self, row: Row, again: bool) -> Iterator[str]:
+        """Say what is wrong with a row by itself, and if asked for made again."""
+        raise NotImplementedError
+
+    def of_set(self) -> Iterator[Fault]:
+        """Say, after the last row, what is wrong with the set."""
+        yield from ()
+
+
 def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Verification:
     """Check a built set.
 
@@ -112,7 +131,7 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
     -----
     First the files: every shard of the manifest is there, whole and of its digest, nothing else
     is, and the counts of manifest, card and list of problems add up. Then, if the files are whole,
-    the rows by the `Check` of their kind.
+    the rows by the `RowCheck` of their kind.
     """
     manifest, card = load_manifest(out), load_card(out)
     kind = str(card.get("kind"))
@@ -127,12 +146,10 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
     if source is None and kind in FROM_SOURCE:
         recompute = 0
     module, name = CHECKS[kind].split(":")
-    check: Callable[..., Iterator[Fault]] = getattr(importlib.import_module(module), name)
-    if source is not None:
-        check = functools.partial(check, source=source)
     faults = list(islice(_check_files(out, manifest, card), MOST_FAULTS))
     if not faults:
-        faults = list(islice(check(out, manifest, card, recompute), MOST_FAULTS))
+        check = getattr(importlib.import_module(module), name)(manifest, card, source)
+        faults = list(islice(_check_rows(out, check, recompute), MOST_FAULTS))
     return Verification(
         kind=kind,
         n_shards=len(manifest.shards),
@@ -142,65 +159,36 @@ def verify(out: Path, *, recompute: int = 20, source: Path | None = None) -> Ver
     )
 
 
-def wrong_columns(out: Path, manifest: Manifest, schema: pa.Schema, what: str) -> list[Fault]:
-    """Find the shards whose columns are not those of this version.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set.
-    manifest : Manifest
-        Of the set.
-    schema : pa.Schema
-        What a shard must have.
-    what : str
-        Of what it is a set.
-
-    Returns
-    -------
-    list of Fault
-    """
-    return [
-        Fault(name, f"its columns are not those of a set of {what} of this version")
-        for name in sorted(manifest.shards)
-        if not pq.read_schema(out / name).equals(schema)
-    ]
-
-
-def wrong_splits(out: Path, manifest: Manifest, what: str) -> Iterator[Fault]:
-    """Find the shards that hold rows of another split than their name says.
-
-    Parameters
-    ----------
-    out, manifest, what
-        As for `wrong_columns`.
-
-    Yields
-    ------
-    Fault
-    """
-    for shard in manifest.shards.values():
-        splits = pq.read_table(out / shard.name, columns=["split"]).column("split").to_pylist()
-        if any(split != shard.split for split in splits):
-            yield Fault(shard.name, f"it holds {what} of another split than {shard.split}")
-
-
-def wrong_counts(card: dict[str, Any], counted: dict[str, Any]) -> Iterator[Fault]:
-    """Find the parts of a card that are not what the shards hold.
-
-    Parameters
-    ----------
-    card : dict
-        As read.
-    counted : dict
-        Counted anew.
-
-    Yields
-    ------
-    Fault
-    """
-    for part, found in json.loads(json.dumps(counted)).items():
-        if card.get(part) != found:
+def _check_rows(out: Path, check: RowCheck, recompute: int) -> Iterator[Fault]:
+    """Check the rows of a set whose files are whole."""
+    kind, schema = check.product.kind, check.product.schema()
+    shards = [check.manifest.shards[name] for name in sorted(check.manifest.shards)]
+    other = [shard.name for shard in shards if not pq.read_schema(out / shard.name).equals(schema)]
+    for name in other:
+        yield Fault(name, f"its columns are not those of a set of {kind} of this version")
+    if other:
+        return
+    total = sum(shard.n_rows for shard in shards)
+    chosen = {k * total // recompute for k in range(recompute)} if recompute else set()
+    seen: set[str] = set()
+    splits: dict[str, str] = {}
+    for k, row in enumerate(read_shards(out)):
+        name = check.name(row)
+        if name in seen:
+            yield Fault(name, "it stands twice")
+        seen.add(name)
+        for owner in check.owners(row):
+            if splits.setdefault(owner, row["split"]) != row["split"]:
+                yield Fault(name, f"its {owner.split()[0]} is also in another split")
+        for what in check.faults(row, k in chosen):
+            yield Fault(name, what)
+    yield from check.of_set()
+    for shard in shards:
+        found = pq.read_table(out / shard.name, columns=["split"]).column("split").unique()
+        if any(split != shard.split for split in found.to_pylist()):
+            yield Fault(shard.name, f"it holds rows of another split than {shard.split}")
+    for part, counted in json.loads(json.dumps(check.product.count(out))).items():
+        if check.card.get(part) != counted:
             yield Fault(CARD, f"{part} is not what the shards hold")
 
 

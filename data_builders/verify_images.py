@@ -2,82 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ecg_llm.data_builders.build_images import Images, drawing
-from ecg_llm.data_builders.image_card import count_images
-from ecg_llm.data_builders.image_rows import geometry_of, image_schema, packed_image, settings_of
+from ecg_llm.data_builders.image_card import IMAGES
+from ecg_llm.data_builders.image_rows import geometry_of, packed_image, settings_of
 from ecg_llm.data_builders.listing import Item
 from ecg_llm.data_builders.page_images import render_page
 from ecg_llm.data_builders.photograph import decode_image, photograph_as
-from ecg_llm.data_builders.shards import Manifest, read_shards
-from ecg_llm.data_builders.verify import Fault, wrong_columns, wrong_counts, wrong_splits
+from ecg_llm.data_builders.shards import Manifest
+from ecg_llm.data_builders.verify import Fault, Row, RowCheck
 from ecg_llm.errors import ECGError
 
-KINDS = ("clean", "camera", "screen", "scan", "fax")
+
+class ImageCheck(RowCheck):
+    """The rows of a set of images; with their source they can be drawn again."""
+
+    product = IMAGES
+
+    def __init__(self, manifest: Manifest, card: dict[str, Any], source: Path | None) -> None:
+        super().__init__(manifest, card, source)
+        self.again = None if source is None else _Again(source, manifest)
+
+    def name(self, row: Row) -> str:
+        """Give record and page."""
+        return f"{row['record']}, page {row['page']}"
+
+    def owners(self, row: Row) -> list[str]:
+        """Give the patient, or the record of which none is told."""
+        patient = row["patient"]
+        return [f"patient {patient}" if patient else f"record {row['record']}"]
+
+    def faults(self, row: Row, again: bool) -> Iterator[str]:
+        """Check image and places, and if asked for draw it again."""
+        yield from _check_image(row)
+        if again and self.again is not None and not self.again.difference:
+            yield from self.again.compare(row)
+
+    def of_set(self) -> Iterator[Fault]:
+        """Say whether the source is the one that it was made from."""
+        if self.again is not None and self.again.difference:
+            yield Fault(str(self.source), self.again.difference)
 
 
-def check_images(
-    out: Path,
-    manifest: Manifest,
-    card: dict[str, Any],
-    recompute: int,
-    source: Path | None = None,
-) -> Iterator[Fault]:
-    """Check the rows of a set of images.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the set, whose files are whole.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-    recompute : int
-        Images to be drawn again, if the source is given.
-    source : Path, optional
-        What the set was made from.
-
-    Yields
-    ------
-    Fault
-    """
-    if wrong := wrong_columns(out, manifest, image_schema(), "images"):
-        yield from wrong
-        return
-    again = None
-    if source is not None:
-        again = _Again(source, manifest)
-        if again.difference:
-            yield Fault(str(source), again.difference)
-            again = None
-    total = sum(shard.n_rows for shard in manifest.shards.values())
-    chosen = {k * total // recompute for k in range(recompute)} if recompute else set()
-    seen: set[tuple[str, int]] = set()
-    splits: dict[str, str] = {}
-    for k, row in enumerate(read_shards(out)):
-        name = f"{row['record']}, page {row['page']}"
-        if (row["record"], row["page"]) in seen:
-            yield Fault(name, "it stands twice")
-        seen.add((row["record"], row["page"]))
-        owner = row["patient"] or f"\0{row['record']}"
-        if splits.setdefault(owner, row["split"]) != row["split"]:
-            yield Fault(name, "its patient or record is also in another split")
-        for what in _check_image(row):
-            yield Fault(name, what)
-        if again is not None and k in chosen:
-            for what in again.compare(row):
-                yield Fault(name, what)
-    yield from wrong_splits(out, manifest, "images")
-    yield from wrong_counts(card, count_images(out))
-
-
-def _check_image(row: Mapping[str, Any]) -> Iterator[str]:
+def _check_image(row: Row) -> Iterator[str]:
     """Check one row by itself; yield what is wrong."""
     try:
         image = decode_image(row["image"]["bytes"])
@@ -124,7 +96,7 @@ class _Again:
             item.name: item for item in map(origin.item, range(origin.count()))
         }
 
-    def compare(self, row: Mapping[str, Any]) -> Iterator[str]:
+    def compare(self, row: Row) -> Iterator[str]:
         """Draw one image again and compare it to the byte."""
         item = self.items.get(row["record"])
         if item is None:

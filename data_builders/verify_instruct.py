@@ -13,13 +13,13 @@ from ecg_llm.claims.check import check_text
 from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.stated import missing
 from ecg_llm.data_builders.card import CARD
-from ecg_llm.data_builders.instruct import instruct_schema
-from ecg_llm.data_builders.instruct_card import assistant_texts, count_conversations
+from ecg_llm.data_builders.instruct import CONVERSATIONS
+from ecg_llm.data_builders.instruct_card import assistant_texts
 from ecg_llm.data_builders.instruct_case import facts_of_json
 from ecg_llm.data_builders.instruct_draft import KINDS, MAY_EXPLAIN, STEPS
 from ecg_llm.data_builders.instruct_say import VALUE_NAMES
-from ecg_llm.data_builders.shards import Manifest, read_shards
-from ecg_llm.data_builders.verify import Fault, wrong_columns, wrong_counts, wrong_splits
+from ecg_llm.data_builders.shards import Manifest
+from ecg_llm.data_builders.verify import Fault, Row, RowCheck
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.vocabulary import canonical_code, members
 
@@ -27,69 +27,41 @@ MOST_UNVERIFIABLE = 0.05
 """Of the claims of these kinds, over the set."""
 
 
-def check_instruct(
-    out: Path, manifest: Manifest, card: dict[str, Any], recompute: int
-) -> Iterator[Fault]:
-    """Check the rows of a set of conversations.
+class ConversationCheck(RowCheck):
+    """The rows of a set of conversations; every answer is held against its record."""
 
-    Parameters
-    ----------
-    out : Path
-        Folder of the set, whose files are whole.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-    recompute : int
-        Not used: every answer is held against its record.
+    product = CONVERSATIONS
 
-    Yields
-    ------
-    Fault
-    """
-    if wrong := wrong_columns(out, manifest, instruct_schema(), "conversations"):
-        yield from wrong
-        return
-    seen: set[str] = set()
-    split_of: dict[str, str] = {}
-    claims: Counter[tuple[bool, str]] = Counter()
-    for row in read_shards(out):
-        if row["id"] in seen:
-            yield Fault(row["id"], "it stands twice")
-        seen.add(row["id"])
-        for one in (*row["records"], *([f"patient {row['patient']}"] if row["patient"] else [])):
-            if split_of.setdefault(one, row["split"]) != row["split"]:
-                yield Fault(row["id"], f"{one.split()[0]} is also in another split")
+    def __init__(self, manifest: Manifest, card: dict[str, Any], source: Path | None) -> None:
+        super().__init__(manifest, card, source)
+        self.claims: Counter[tuple[bool, str]] = Counter()
+
+    def name(self, row: Row) -> str:
+        """Give its identifier."""
+        return str(row["id"])
+
+    def owners(self, row: Row) -> list[str]:
+        """Give its records, and the patient of the last one."""
+        patient = [f"patient {row['patient']}"] if row["patient"] else []
+        return [*(f"record {record}" for record in row["records"]), *patient]
+
+    def faults(self, row: Row, again: bool) -> Iterator[str]:
+        """Check form and answers."""
         try:
-            for what in check_conversation(row, claims):
-                yield Fault(row["id"], what)
+            yield from check_conversation(row, self.claims)
         except (ValueError, KeyError, TypeError, AttributeError):
-            yield Fault(row["id"], "a column of it cannot be read")
-    total = sum(n for (explains, _), n in claims.items() if explains)
-    open_ = claims[True, "unverifiable"]
-    if open_ > MOST_UNVERIFIABLE * total:
-        yield Fault(CARD, f"{open_} of {total} claims of explaining kinds are unverifiable")
-    yield from wrong_splits(out, manifest, "conversations")
-    yield from wrong_counts(card, count_conversations(out))
+            yield "a column of it cannot be read"
+
+    def of_set(self) -> Iterator[Fault]:
+        """Say whether too much of what explains is held by no record."""
+        total = sum(n for (explains, _), n in self.claims.items() if explains)
+        unheld = self.claims[True, "unverifiable"]
+        if unheld > MOST_UNVERIFIABLE * total:
+            yield Fault(CARD, f"{unheld} of {total} claims of explaining kinds are unverifiable")
 
 
-def check_conversation(
-    row: Mapping[str, Any], claims: Counter[tuple[bool, str]] | None = None
-) -> Iterator[str]:
-    """Check one conversation by itself.
-
-    Parameters
-    ----------
-    row : mapping
-        One value for each column.
-    claims : Counter, optional
-        Counts claims by whether the kind may explain, and verdict.
-
-    Yields
-    ------
-    str
-        What is wrong.
-    """
+def check_conversation(row: Row, claims: Counter[tuple[bool, str]] | None = None) -> Iterator[str]:
+    """Say what is wrong with one; count its claims by whether the kind may explain, and verdict."""
     yield from _form(row)
     facts = [_facts(text) for text in row["record_facts"]]
     if len(facts) != len(row["records"]) or not facts:
@@ -122,7 +94,7 @@ def check_conversation(
         yield "it has steps although it is no stepwise reading"
 
 
-def _form(row: Mapping[str, Any]) -> Iterator[str]:
+def _form(row: Row) -> Iterator[str]:
     """Check that the messages are well-formed."""
     if row["kind"] not in KINDS:
         yield f"kind {row['kind']!r} is unknown"
@@ -164,7 +136,7 @@ def _facts(text: str) -> Facts:
     return facts_of_json(text)
 
 
-def _verified(row: Mapping[str, Any], facts: Facts) -> Iterator[str]:
+def _verified(row: Row, facts: Facts) -> Iterator[str]:
     """Check that yes stands where the statement is present."""
     if row["answer"] not in (["yes"], ["no"]):
         yield "its answer is neither yes nor no"
@@ -182,7 +154,7 @@ def _verified(row: Mapping[str, Any], facts: Facts) -> Iterator[str]:
         yield f"it answers {row['answer'][0]} where {', '.join(codes)} says otherwise"
 
 
-def _chain(row: Mapping[str, Any], facts: Facts, text: str) -> Iterator[str]:
+def _chain(row: Row, facts: Facts, text: str) -> Iterator[str]:
     """Check that each step decides something, from facts that the record holds."""
     chain = json.loads(row["chain"] or "[]")
     steps = list(dict.fromkeys(link["step"] for link in chain))

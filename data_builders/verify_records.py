@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ecg_llm.data_builders.build import fingerprint
-from ecg_llm.data_builders.card import count_rows
+from ecg_llm.data_builders.build import RECORDS, fingerprint
 from ecg_llm.data_builders.rows import measured_columns, record_of
 from ecg_llm.data_builders.samples import to_steps
-from ecg_llm.data_builders.schema import VALUES, record_schema
-from ecg_llm.data_builders.shards import Manifest, read_shards
-from ecg_llm.data_builders.verify import Fault, wrong_columns, wrong_counts, wrong_splits
+from ecg_llm.data_builders.schema import VALUES
+from ecg_llm.data_builders.shards import Manifest
+from ecg_llm.data_builders.verify import Row, RowCheck
 from ecg_llm.errors import ECGError
 from ecg_llm.findings.codes import STATEMENTS
 
@@ -25,50 +23,28 @@ _NUMBER_TOLERANCE = 1e-3
 """Of a value in its unit: other processors round differently in the last digits."""
 
 
-def check_records(
-    out: Path, manifest: Manifest, card: dict[str, Any], recompute: int
-) -> Iterator[Fault]:
-    """Check the rows of a set of records.
+class RecordCheck(RowCheck):
+    """The rows of a set of records."""
 
-    Parameters
-    ----------
-    out : Path
-        Folder of the set, whose files are whole.
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-    recompute : int
-        Rows to be measured again.
+    product = RECORDS
 
-    Yields
-    ------
-    Fault
-    """
-    if wrong := wrong_columns(out, manifest, record_schema(), "records"):
-        yield from wrong
-        return
-    total = sum(shard.n_rows for shard in manifest.shards.values())
-    chosen = {k * total // recompute for k in range(recompute)} if recompute else set()
-    seen: set[str] = set()
-    splits: dict[str, str] = {}
-    for k, row in enumerate(read_shards(out)):
-        name = row["record"]
-        if name in seen:
-            yield Fault(name, "it stands twice")
-        seen.add(name)
-        patient = row["patient"]
-        if patient is not None and splits.setdefault(patient, row["split"]) != row["split"]:
-            yield Fault(name, "its patient is also in another split")
-        for what in _check_row(row, card.get("label_names", {})):
-            yield Fault(name, what)
-        if k in chosen:
-            yield from _recomputed(row, manifest)
-    yield from wrong_splits(out, manifest, "records")
-    yield from wrong_counts(card, count_rows(out))
+    def name(self, row: Row) -> str:
+        """Give the name of the record."""
+        return str(row["record"])
+
+    def owners(self, row: Row) -> list[str]:
+        """Give its patient, if the source tells one."""
+        return [] if row["patient"] is None else [f"patient {row['patient']}"]
+
+    def faults(self, row: Row, again: bool) -> Iterator[str]:
+        """Check columns and labels, and if asked for measure it again."""
+        names = self.card.get("label_names")
+        yield from _check_row(row, names if isinstance(names, dict) else {})
+        if again:
+            yield from _recomputed(row, self.manifest)
 
 
-def _check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+def _check_row(row: Row, names: Mapping[str, str]) -> Iterator[str]:
     """Check one row by itself, its labels by the names they may have; yield what is wrong."""
     try:
         record = record_of(row)
@@ -94,7 +70,7 @@ def _check_row(row: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str
     yield from _texts(row)
 
 
-def _texts(row: Mapping[str, Any]) -> Iterator[str]:
+def _texts(row: Row) -> Iterator[str]:
     """Check that the JSON columns can be read and agree with the plain ones."""
     try:
         quality = json.loads(row["quality"])
@@ -118,7 +94,7 @@ def _texts(row: Mapping[str, Any]) -> Iterator[str]:
         yield "a column of JSON cannot be read"
 
 
-def _recomputed(row: Mapping[str, Any], manifest: Manifest) -> Iterator[Fault]:
+def _recomputed(row: Row, manifest: Manifest) -> Iterator[str]:
     """Measure a row's record again."""
     again = measured_columns(record_of(row))
     other = [name for name in _MEASURED if not _alike(_parsed(row[name]), _parsed(again[name]))]
@@ -127,7 +103,7 @@ def _recomputed(row: Mapping[str, Any], manifest: Manifest) -> Iterator[Fault]:
     if other:
         same = manifest.build.get("program") == fingerprint()
         why = "" if same else " (the set was made by another version of ecg_llm)"
-        yield Fault(row["record"], f"recomputed, it has another {', '.join(other)}{why}")
+        yield f"recomputed, it has another {', '.join(other)}{why}"
 
 
 def _parsed(value: Any) -> Any:

@@ -72,6 +72,7 @@ def group_shapes(alike: Array) -> npt.NDArray[np.int_]:
     groups = np.full(len(alike), -1)
     left = np.isfinite(np.diag(alike))
     near = np.nan_to_num(alike, nan=-1.0) >= SAME_SHAPE
+    near |= np.eye(len(alike), dtype=bool)  # a line without a QRS resembles nothing, itself neither
     group = 0
     while left.any():
         counts = np.where(left, (near & left).sum(axis=1), -1)

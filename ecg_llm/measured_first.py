@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PACED, PREEXCITED
+from ecg_llm.findings.apply import FROM_VENTRICLES, LEFT_BLOCK, PREEXCITED
 from ecg_llm.findings.conduction import BLOCKS, NAMED_WIDE, QRS_ERROR_MS, WIDE_MS
 from ecg_llm.findings.families import KINDS_OF_SINUS
 from ecg_llm.findings.finding import BY_ENCODER, Evidence, Finding
+from ecg_llm.findings.pacing import MAYBE_PACED, PACED
 from ecg_llm.findings.rhythm import FAST_BPM, NO_BEATS, SLOW_BPM
 from ecg_llm.vocabulary import members
 
@@ -120,7 +121,7 @@ def _beyond(given: Finding) -> bool:
 
 def _forbidden(given: Finding) -> bool:
     """Whether the QRS is of a kind that nobody can read this off, an encoder neither."""
-    if given.reason == PACED:
+    if given.reason in (PACED, MAYBE_PACED):
         return given.section != "rhythm"
     return given.reason in (LEFT_BLOCK, PREEXCITED, FROM_VENTRICLES) and given.section == "qrs"
 

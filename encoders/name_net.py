@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from ecg_llm.page.net import LABELS
@@ -50,29 +49,3 @@ class NameNet(nn.Module):
         """
         out: Tensor = self.last(self.layers(patches))
         return out
-
-
-def export_names(net: NameNet, path: str) -> None:
-    """Write the net as ONNX, for any number of patches.
-
-    Parameters
-    ----------
-    net : NameNet
-        Trained.
-    path : str
-        File to write.
-    """
-    import warnings
-
-    with warnings.catch_warnings():
-        # The exporter that keeps the number free announces its successor, which does not yet.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            net.eval(),
-            (torch.zeros(2, 1, 40, 64),),
-            path,
-            input_names=["patches"],
-            output_names=["logits"],
-            dynamic_axes={"patches": {0: "n"}, "logits": {0: "n"}},
-            dynamo=False,
-        )

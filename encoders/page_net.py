@@ -110,30 +110,3 @@ class PageNet(nn.Module):
             h = skips[level] = self.up[level](wide + skips[level])
         trace = functional.pixel_shuffle(self.trace(h), 2)
         return trace, self.marks(skips[1]), self.lie(skips[3])
-
-
-def export(net: PageNet, path: str) -> None:
-    """Write the net as ONNX, for images of any size.
-
-    Parameters
-    ----------
-    net : PageNet
-        Trained.
-    path : str
-        File to write.
-    """
-    import warnings
-
-    axes = {2: "height", 3: "width"}
-    with warnings.catch_warnings():
-        # The exporter that keeps the sides free announces its successor, which does not yet.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            net.eval(),
-            (torch.zeros(1, 3, 320, 416),),
-            path,
-            input_names=["image"],
-            output_names=["trace", "marks", "lie"],
-            dynamic_axes={"image": axes, "trace": axes, "marks": axes, "lie": axes},
-            dynamo=False,
-        )

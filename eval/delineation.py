@@ -109,13 +109,13 @@ class DelineationResult(Result):
         return "\n".join(lines)
 
 
-def record_intervals_ms(read: Delineation) -> dict[str, float]:
+def record_intervals_ms(times_s: npt.NDArray[np.float64]) -> dict[str, float]:
     """Give the record's intervals: the median over all beats of all leads.
 
     Parameters
     ----------
-    read : Delineation
-        Marks or measurements.
+    times_s : np.ndarray, shape (n_leads, n_beats, 9), s
+        Of `FIDUCIALS`, from marks or measurements.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def record_intervals_ms(read: Delineation) -> dict[str, float]:
     """
     out = {}
     for name, (first, last) in INTERVALS.items():
-        values = read.times_s[:, :, last] - read.times_s[:, :, first]
+        values = times_s[:, :, last] - times_s[:, :, first]
         known = values[np.isfinite(values)]
         out[name] = float(np.median(known)) * 1000 if len(known) else float("nan")
     return out
@@ -192,7 +192,7 @@ class Tally:
     def add(self, marks: LudbMarks, read: Delineation) -> None:
         """Count one record."""
         truth = marks.delineation()
-        ours, theirs = record_intervals_ms(read), record_intervals_ms(truth)
+        ours, theirs = record_intervals_ms(read.times_s), record_intervals_ms(truth.times_s)
         for name in INTERVALS:
             self.intervals[name].append(abs(ours[name] - theirs[name]))
         self.rate.append(_rate_error(truth.r_s, read.r_s))
@@ -250,8 +250,10 @@ def _mean(values: npt.NDArray[Any]) -> float:
 
 def _rate_error(marks_s: npt.NDArray[np.float64], found_s: npt.NDArray[np.float64]) -> float:
     """Compare heart rates over the marked stretch, in bpm."""
+    if len(marks_s) < 2:
+        return float("nan")
     inside = found_s[(found_s > marks_s[0] - TOLERANCE_S) & (found_s < marks_s[-1] + TOLERANCE_S)]
-    if len(marks_s) < 2 or len(inside) < 2:
+    if len(inside) < 2:
         return float("nan")
     rates = [60 * (len(t) - 1) / (t[-1] - t[0]) for t in (marks_s, inside)]
     return float(abs(rates[0] - rates[1]))

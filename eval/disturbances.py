@@ -11,8 +11,8 @@ import numpy as np
 
 from ecg_llm.eval.auc import auc, macro
 from ecg_llm.eval.encoder import truth_of
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.knowledge import RHYTHM, TASKS
 from ecg_llm.ptbxl import statements_of
 from ecg_llm.record import ECGRecord
@@ -110,15 +110,13 @@ class DisturbedResult(Result):
 
     def render(self) -> str:
         """Write the table, in Markdown."""
-        lines = [
-            "| disturbance | refused | super-class AUC | rhythm AUC | hypertrophy AUC |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
+        rows = []
         for row in self.rows:
             figures = (row.super_auc, row.rhythm_auc, row.hypertrophy_auc)
             told = ["–" if value != value else f"{value:.3f}" for value in figures]
-            lines.append(f"| {row.name} | {row.n_refused}/{row.n} | {' | '.join(told)} |")
-        return "\n".join(lines)
+            rows.append((row.name, f"{row.n_refused}/{row.n}", *told))
+        heads = ("disturbance", "refused", "super-class AUC", "rhythm AUC", "hypertrophy AUC")
+        return markdown(heads, rows)
 
 
 def evaluate(
@@ -149,8 +147,9 @@ def evaluate(
     DisturbedResult
     """
     listed = ptbxl_rows(data, tuple(folds))[:limit]
-    records = [read_row(data, row) for row in listed]
-    statements = [statements_of(row) for row in listed]
+    read = [(row, record) for row, record in each_record(data, listed) if record is not None]
+    records = [record for _, record in read]
+    statements = [statements_of(row) for row, _ in read]
     rows = [_row("none", records, statements)]
     for done, (name, spoil) in enumerate(DISTURBANCES.items(), start=1):
         rng = np.random.default_rng(seed)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import auc, auprc, bootstrap, calibration, macro
 from ecg_llm.eval.patients import Groups, patients_of
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.ptbxl import TRAINING_FOLDS, statements_of
@@ -146,18 +146,17 @@ class EncoderResult(Result):
 
     def markdown(self) -> str:
         """Write the figures for the documentation."""
-        lines = [
-            "| task | how | leads | macro AUC (95 %) | ≥ 5 positives | stated | AUPRC | "
-            "classes (≥ 5) |",
-            "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
-        ]
-        lines += [
-            f"| {row.task} | {row.how} | {row.leads} | {row.auc:.3f} ({row.auc_low:.3f}–"
-            f"{row.auc_high:.3f}) | {row.auc_5:.3f} | {row.auc_stated:.3f} | {row.auprc:.3f} | "
-            f"{row.n_classes} ({row.n_classes_5}) |"
+        heads = ("task", "how", "leads", "macro AUC (95 %)", "≥ 5 positives", "stated", "AUPRC")
+        rows = [
+            (
+                *(row.task, row.how, row.leads),
+                f"{row.auc:.3f} ({row.auc_low:.3f}–{row.auc_high:.3f})",
+                *(f"{value:.3f}" for value in (row.auc_5, row.auc_stated, row.auprc)),
+                f"{row.n_classes} ({row.n_classes_5})",
+            )
             for row in self.rows
         ]
-        return "\n".join(lines)
+        return markdown((*heads, "classes (≥ 5)"), rows, names=3)
 
 
 def evaluate(
@@ -236,7 +235,7 @@ def evaluate(
                 head = np.array([[row[str(key)] for key in labels.keys] for row in scored])
                 rows.append(_row(task, "head", leads, truth, head, groups, rounds))
                 if leads == "12" and task == "ptbxl-super":
-                    refusal = refusal_curve(truth, head, encoded.uncertainty)
+                    refusal = _refusal_curve(truth, head, encoded.uncertainty)
                 if leads == "12" and task == "ptbxl-all":
                     reliability = calibration(truth.ravel(), head.ravel())
             if trained is None:
@@ -270,22 +269,13 @@ def evaluate(
     )
 
 
-def refusal_curve(
+def _refusal_curve(
     truth: Array, scores: Array, doubt: npt.NDArray[np.float32]
 ) -> list[tuple[float, float, float]]:
     """Tell how often the likeliest class is right if the least sure records are refused.
 
-    Parameters
-    ----------
-    truth, scores : np.ndarray, shape (n_records, n_classes)
-        Records without any true class are left out.
-    doubt : np.ndarray, shape (n_records,)
-        Of the encoder.
-
-    Returns
-    -------
-    list of (float, float, float)
-        Share answered, and the share right with refusal by score and by doubt.
+    By share answered: right with refusal by score, and by the encoder's doubt, shape (n_records,).
+    Records without any true class are left out.
     """
     has = truth.sum(1) > 0
     truth, scores, doubt = truth[has], scores[has], doubt[has]
@@ -302,7 +292,7 @@ def refusal_curve(
 def read_judged(
     data: Path, folds: Sequence[int]
 ) -> tuple[list[ECGRecord], list[dict[str, float]], int, Groups]:
-    """Read records that the quality gate lets through.
+    """Read records that can be read and that the quality gate lets through.
 
     Parameters
     ----------
@@ -319,19 +309,25 @@ def read_judged(
     n_refused : int
     groups : np.ndarray of int, shape (n_records,)
         Patient of each.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
     """
     from ecg_llm.classify import readable
 
-    records, statements, kept, refused = [], [], [], 0
-    for row in ptbxl_rows(data, tuple(folds)):
-        part, why = readable(read_row(data, row))
-        if why is None:
+    records, statements, kept = [], [], []
+    rows = ptbxl_rows(data, tuple(folds))
+    for row, record in each_record(data, rows):
+        part, why = (None, "") if record is None else readable(record)
+        if part is not None and why is None:
             records.append(part)
             statements.append(statements_of(row))
             kept.append(row)
-        else:
-            refused += 1
-    return records, statements, refused, patients_of(kept)
+    if not kept:
+        raise ConfigError(f"{data}: all {len(rows)} records are refused or cannot be read.")
+    return records, statements, len(rows) - len(kept), patients_of(kept)
 
 
 def _only(record: ECGRecord, leads: tuple[str, ...]) -> ECGRecord:

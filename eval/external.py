@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.eval.auc import auc, bootstrap, macro
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.knowledge import concepts
+from ecg_llm.record import ECGRecord
 
 _MORE = {
     "59118001": "CRBBB",
@@ -24,6 +27,8 @@ _MORE = {
     "164889003": "AFIB",
 }
 """SNOMED CT concepts of the challenges that the criteria have no or several statements for."""
+_AT_ONCE = 256
+"""Records that are held in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,7 @@ class ExternalResult(Result):
     Attributes
     ----------
     n, n_refused : int
-        Records, and those that the quality gate refuses.
+        Records, and those that the quality gate refuses or that cannot be read.
     n_positive : dict of str to int
         By concept, those that can be judged.
     aucs : dict of str to float
@@ -78,31 +83,39 @@ def evaluate(data: Path) -> ExternalResult:
     Raises
     ------
     ConfigError
-        If no header holds codes.
+        If no header holds codes, or no record can be judged.
     """
     from ecg_llm.classify import classify
-    from ecg_llm.io import read_record
     from ecg_llm.zero_shot import Labels
 
-    found = {path: _concepts_of(path) for path in sorted(data.rglob("*.hea"))}
+    by_snomed = _by_snomed()
+    found = {path: _concepts_of(path, by_snomed) for path in sorted(data.rglob("*.hea"))}
     coded = {path: held for path, held in found.items() if held is not None}
-    if not coded:
-        raise ConfigError(
-            f"{data}: no header with '#Dx:' codes; give a folder of challenge records."
-        )
     keys = sorted({key for held in coded.values() for key in held})
+    if not keys:
+        raise ConfigError(
+            f"{data}: no header with '#Dx:' codes that are known; give a folder of challenge "
+            "records."
+        )
     labels = Labels.of_texts([concepts()[key].name for key in keys])
-    results = classify([read_record(path) for path in coded], labels)
-    kept = [k for k, result in enumerate(results) if result.refused is None]
-    held_by = list(coded.values())
-    truth = np.array([[float(key in held_by[k]) for key in keys] for k in kept])
-    scores = np.array([list(results[k].scores.values()) for k in kept])
+    held_by, scored = [], []
+    left = iter(coded)
+    while part := list(islice(left, _AT_ONCE)):
+        read = [(path, record) for path in part if (record := _read(path)) is not None]
+        for (path, _), one in zip(read, classify([r for _, r in read], labels), strict=True):
+            if one.refused is None:
+                held_by.append(coded[path])
+                scored.append(list(one.scores.values()))
+    if not scored:
+        raise ConfigError(f"{data}: all {len(coded)} records are refused or cannot be read.")
+    truth = np.array([[float(key in held) for key in keys] for held in held_by])
+    scores = np.array(scored)
     each = {key: auc(truth[:, k], scores[:, k]) for k, key in enumerate(keys)}
     mean, _ = macro(auc, truth, scores)
     low, high = bootstrap(auc, truth, scores)
     return ExternalResult(
         n=len(coded),
-        n_refused=len(coded) - len(kept),
+        n_refused=len(coded) - len(scored),
         n_positive={key: int(truth[:, k].sum()) for k, key in enumerate(keys)},
         aucs={key: value for key, value in each.items() if value is not None},
         mean=mean,
@@ -111,13 +124,27 @@ def evaluate(data: Path) -> ExternalResult:
     )
 
 
-def _concepts_of(header: Path) -> set[str] | None:
-    """Read what a header says of its record; None if it says nothing."""
-    by_snomed: dict[str, str] = {}
+def _read(header: Path) -> ECGRecord | None:
+    """Read a record; None if it cannot be."""
+    from ecg_llm.io import read_record
+
+    try:
+        return read_record(header)
+    except RecordError:
+        return None
+
+
+def _by_snomed() -> dict[str, str]:
+    """Give our concept of each SNOMED CT code."""
+    out: dict[str, str] = {}
     for row in STATEMENTS.values():
         if row.snomed and row.code in concepts():
-            by_snomed.setdefault(row.snomed, row.code)
-    by_snomed |= _MORE
+            out.setdefault(row.snomed, row.code)
+    return out | _MORE
+
+
+def _concepts_of(header: Path, by_snomed: Mapping[str, str]) -> set[str] | None:
+    """Read what a header says of its record; None if it says nothing."""
     for line in header.read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, codes = line.lstrip("# ").partition(":")
         if name.strip() == "Dx":

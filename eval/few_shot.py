@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecg_llm.data_builders.shards import load_finished, read_shards
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.patients import effective, numbered
+from ecg_llm.eval.patients import effective, numbered, wilson
 from ecg_llm.eval.result import Result
-from ecg_llm.eval.shares import wilson
 from ecg_llm.prompt import SHORT, Prompt, build_from_facts
 from ecg_llm.training.few_shot import Example, adapt
 from ecg_llm.training.talks import SLOT
@@ -65,20 +64,10 @@ class Item:
     way: str
 
 
-def read_items(talks: Path, split: str) -> dict[str, list[Item]]:
-    """Read the questions with short answers of a built set of conversations.
+def _read_items(talks: Path, split: str) -> dict[str, list[Item]]:
+    """Read the questions with short answers of a split of built conversations, by kind.
 
-    Parameters
-    ----------
-    talks : Path
-        From ``ecgllm build instruct``.
-    split : {"train", "val"}
-        Which records.
-
-    Returns
-    -------
-    dict of str to list of Item
-        By kind; a way is what is asked for (verify) or answered (choose, query).
+    A way is what is asked for (verify) or answered (choose, query).
     """
     out: dict[str, list[Item]] = defaultdict(list)
     load_finished(talks, "instruct")
@@ -132,7 +121,7 @@ def evaluate(
     from ecg_llm.lm_transformers import load_checkpoint
 
     model, processor = load_checkpoint(base)
-    items = read_items(talks, "val")
+    items = _read_items(talks, "val")
     rng = random.Random(seed)  # noqa: S311 (a choice, no secret)
     rows, done = [], 0
     for kind in KINDS:
@@ -151,7 +140,7 @@ def evaluate(
         patients: list[str] = []
         chances = []
         for _ in range(episodes):
-            shown, queries = episode(by_way, rng.sample(ways, WAYS), rng)
+            shown, queries = _episode(by_way, rng.sample(ways, WAYS), rng)
             answers = sorted({item.answer for item in shown})
             chances.append(1 / len(answers))
             before += _count(model, processor, queries, answers, features)
@@ -170,25 +159,13 @@ def evaluate(
     return FewShot(rows=tuple(rows), episodes=episodes)
 
 
-def episode(
+def _episode(
     by_way: Mapping[str, Sequence[Item]], ways: Sequence[str], rng: random.Random
 ) -> tuple[list[Item], list[Item]]:
-    """Draw the questions of an episode.
+    """Draw the questions of an episode: those shown, and those asked.
 
-    Parameters
-    ----------
-    by_way : mapping of str to sequence of Item
-        Questions by class.
-    ways : sequence of str
-        The classes of the episode.
-    rng : random.Random
-        Draws.
-
-    Returns
-    -------
-    shown, asked : list of Item
-        Five of each class, fewer where its patients are needed by others; no patient who is shown
-        is asked about.
+    Five of each class, fewer where its patients are needed by others; no patient who is shown is
+    asked about.
     """
     taken: dict[str, bool] = {}
     parts: tuple[list[Item], list[Item]] = ([], [])

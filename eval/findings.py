@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import RecordError
-from ecg_llm.eval.patients import Groups, effective, limits, patients_of
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
-from ecg_llm.eval.result import Result
-from ecg_llm.eval.shares import wilson
+from ecg_llm.eval.patients import Groups, effective, limits, patients_of, wilson
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.findings.finding import Finding
 from ecg_llm.knowledge import SCP
 from ecg_llm.ptbxl import statements_of
@@ -160,23 +158,19 @@ class FindingsResult(Result):
     def markdown(self) -> str:
         """Write the table for the documentation."""
         folds = ", ".join(str(fold) for fold in self.folds)
-        lines = [
-            f"### Folds {folds}, {self.fs} Hz: {self.n_records} records",
-            "",
-            "| statement | n | sensitivity | specificity | PPV | F1 | left open |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        ]
-        for row in self.statements:
-            f1 = f"{row.f1:.2f}" if row.f1 is not None else "-"
-            cells = [
+        heads = ("statement", "n", "sensitivity", "specificity", "PPV", "F1", "left open")
+        rows = [
+            (
                 f"{row.code} ({label(row.code)})",
-                str(row.n_positive),
+                row.n_positive,
                 *(_percent(rate) for rate in (row.sensitivity, row.specificity, row.ppv)),
-                f1,
+                f"{row.f1:.2f}" if row.f1 is not None else "-",
                 f"{100 * row.unknown / max(row.n, 1):.1f} %",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-        return "\n".join(lines)
+            )
+            for row in self.statements
+        ]
+        head = f"### Folds {folds}, {self.fs} Hz: {self.n_records} records"
+        return f"{head}\n\n{markdown(heads, rows)}"
 
 
 def truth(statements: dict[str, float], code: str) -> bool | None:
@@ -329,12 +323,8 @@ def evaluate(
     rows = ptbxl_rows(data, folds, fs)
     judged: list[Judged] = []
     read: list[dict[str, str]] = []
-    failed = 0
-    for done, row in enumerate(rows):
-        try:
-            record = read_row(data, row, fs)
-        except RecordError:
-            failed += 1
+    for row, record in each_record(data, rows, fs, progress):
+        if record is None:
             continue
         quality = assess(record)
         measurements = measure(record, quality)
@@ -344,15 +334,13 @@ def evaluate(
             findings = joined(scores, findings if by == "both" else ())
         judged.append((statements_of(row), findings))
         read.append(row)
-        if progress:
-            progress(done + 1, len(rows))
     groups = patients_of(read)
     f1, low, high = micro_f1(judged, groups)
     return FindingsResult(
         fs=fs,
         folds=folds,
         n_records=len(judged),
-        n_failed=failed,
+        n_failed=len(rows) - len(read),
         statements=tuple(tally(judged, groups)),
         by=by,
         micro_f1=f1,

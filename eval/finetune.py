@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg_llm.eval.encoder import SHARES
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 
 if TYPE_CHECKING:
     from ecg_llm.training.pack import Pack
@@ -54,56 +54,15 @@ class FineTuneResult(Result):
     def render(self) -> str:
         """Write the table, in Markdown."""
         names = sorted({name for row in self.rows for name in row.figures})
-        lines = [
-            f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:",
-            "",
-            f"| labels | {' | '.join(names)} |",
-            f"| ---: |{' ---: |' * len(names)}",
-        ]
+        rows = []
         for row in self.rows:
             told = [f"{row.figures[name]:.3f}" if name in row.figures else "–" for name in names]
-            lines.append(f"| {row.share:.0%} ({row.n_labels}) | {' | '.join(told)} |")
-        return "\n".join(lines)
+            rows.append((f"{row.share:.0%} ({row.n_labels})", *told))
+        head = f"Fine-tuned from {self.start}, {self.steps} steps, judged on fold 9:"
+        return f"{head}\n\n{markdown(('labels', *names), rows, names=0)}"
 
 
 def evaluate(
-    data: Path,
-    out: Path,
-    *,
-    packed: Path | None = None,
-    start: str = "bundled",
-    steps: int = 200,
-    progress: Callable[[int, int], None] | None = None,
-) -> FineTuneResult:
-    """Fine-tune an encoder with a hundredth, a tenth and all of the labels of folds 1 to 8.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the data sets, as `train encoder` takes it.
-    out : Path
-        Folder of the runs.
-    packed : Path, optional
-        Folder of the packed data; below ``out`` if left out.
-    start : str
-        ``bundled``, or the folder of an encoder; one that has seen no labels shows what its
-        pretraining is worth.
-    steps : int
-        Of each run.
-    progress : callable, optional
-        Called with runs done and in all.
-
-    Returns
-    -------
-    FineTuneResult
-    """
-    from ecg_llm.training.pack import packed_at
-
-    records = packed_at(data, packed or out / "packed")
-    return fine_tune(records, out, start=start, steps=steps, progress=progress)
-
-
-def fine_tune(
     records: Pack,
     out: Path,
     *,
@@ -112,7 +71,7 @@ def fine_tune(
     shares: Sequence[float] = SHARES,
     progress: Callable[[int, int], None] | None = None,
 ) -> FineTuneResult:
-    """Fine-tune an encoder on packed records.
+    """Fine-tune an encoder with some of the labels of folds 1 to 8.
 
     Parameters
     ----------
@@ -121,7 +80,8 @@ def fine_tune(
     out : Path
         Folder of the runs.
     start : str
-        ``bundled``, the folder of an encoder, or empty for fresh weights.
+        ``bundled``, the folder of an encoder, or empty for fresh weights. One that has seen no
+        labels shows what its pretraining is worth.
     steps : int
         Of each run.
     shares : sequence of float
@@ -139,18 +99,17 @@ def fine_tune(
     from ecg_llm.training.recipe import load_recipe
 
     recipe = load_recipe("supervised", steps=steps, start=start)
-    labelled = np.isin(records.fold, recipe.data.folds) & records.calibrated
+    n_labelled = int((np.isin(records.fold, recipe.data.folds) & records.calibrated).sum())
     rows = []
     for done, share in enumerate(shares, start=1):
-        few = 0 if share >= 1 else max(10, round(share * int(labelled.sum())))
+        few = 0 if share >= 1 else min(max(10, round(share * n_labelled)), n_labelled)
         shown = replace(recipe.data, few=few, shares={"ptbxl": 1.0})
         loop = replace(recipe.loop, judge_every=steps)
         logs = train_stage(
             replace(recipe, data=shown, loop=loop), records, out / f"share-{share:g}"
         )
         figures = {name: value for name, value in logs.items() if "AUC" in name}
-        n_labels = few or int(labelled.sum())
-        rows.append(FineTuned(share=share, n_labels=n_labels, figures=figures))
+        rows.append(FineTuned(share=share, n_labels=few or n_labelled, figures=figures))
         if progress:
             progress(done, len(shares))
     return FineTuneResult(start=start or "fresh weights", steps=steps, rows=tuple(rows))

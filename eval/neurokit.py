@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.delineate import FIDUCIALS, Delineation
+from ecg_llm.delineate import Delineation
 from ecg_llm.eval.ludb import LudbMarks
 from ecg_llm.record import ECGRecord
 
@@ -30,20 +30,8 @@ def delineate_with_neurokit(record: ECGRecord) -> Delineation:
     -------
     Delineation
     """
-    waves = {
-        lead: _lead(row.astype(float), round(record.fs))
-        for lead, row in zip(record.leads, record.signal, strict=True)
-    }
-    if not any(len(w["QRS"]) for w in waves.values()):
-        empty = np.zeros((0, 3))
-        return Delineation(
-            leads=record.leads,
-            r_s=np.zeros(0),
-            times_s=np.zeros((len(record.leads), 0, len(FIDUCIALS))),
-            global_s=np.zeros((0, len(FIDUCIALS))),
-            p_waves_s=empty,
-            p_confidence=np.zeros(0),
-        )
+    rows = zip(record.leads, record.signal, strict=True)
+    waves = {lead: _lead(row.astype(float), round(record.fs)) for lead, row in rows}
     return LudbMarks(waves).delineation()
 
 

@@ -17,7 +17,7 @@ from ecg_llm.data_builders.synthetic_conditions import CATALOGUE
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.errors import RecordError
 from ecg_llm.eval.ptbxl_rows import ptbxl_rows, spread
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.io import read_bytes, read_record
 from ecg_llm.page_criteria import STATED_FROM, bundled, sign_of
 from ecg_llm.page_seen import CODES, INJURY, see
@@ -78,31 +78,11 @@ class PagePair:
     page: dict[str, tuple[str, float]] | None
 
     def of_recording(self, codes: Sequence[str]) -> str:
-        """Give the status of a group of findings on the recording: that of any of them.
-
-        Parameters
-        ----------
-        codes : sequence of str
-            Of `CODES`.
-
-        Returns
-        -------
-        str
-        """
+        """Give the status of a group of findings on the recording: that of any of them."""
         return _any([self.recording[code] for code in codes])
 
     def of_page(self, codes: Sequence[str]) -> tuple[str, float]:
-        """Give the status of a group of findings on the page, and the excess of what is met.
-
-        Parameters
-        ----------
-        codes : sequence of str
-            Of `CODES`.
-
-        Returns
-        -------
-        tuple of str and float
-        """
+        """Give the status of a group of findings on the page, and the excess of what is met."""
         unseen = ("unknown", -np.inf)
         seen = [(self.page or {}).get(code, unseen) for code in codes]
         status = _any([status for status, _ in seen])
@@ -113,17 +93,10 @@ def _any(statuses: Sequence[str]) -> str:
     return next(s for s in ("present", "unknown", "absent") if s in statuses)
 
 
-def simulated_patient(number: int) -> ECGRecord:
+def _simulated_patient(number: int) -> ECGRecord:
     """Simulate a patient: an acute infarction, what looks like one, or a rhythm that alarms.
 
-    Parameters
-    ----------
-    number : int
-        All there is to know; from `FIRST_HELD` on for evaluation.
-
-    Returns
-    -------
-    ECGRecord
+    The number is all there is to know; from `FIRST_HELD` on patients are for evaluation.
     """
     rng = np.random.default_rng((number, 7))
     kind = rng.random()
@@ -165,7 +138,7 @@ def recordings(
         (str(row["ecg_id"]), partial(read_record, data / f"{row['filename_lr']}.hea"))
         for row in rows
     ]
-    return [*real, *((f"{SIMULATED} {k}", partial(simulated_patient, k)) for k in simulated)]
+    return [*real, *((f"{SIMULATED} {k}", partial(_simulated_patient, k)) for k in simulated)]
 
 
 def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> PagePair | None:
@@ -254,37 +227,24 @@ class PageCriteriaResult(Result):
 
     def render(self) -> str:
         """Give the table as Markdown."""
-        lines = [
-            "| pages | statement | met on the recording | found on the page | stated falsely "
-            "| of what is stated true | probability told |",
-            "|---|---|---:|---:|---:|---:|---:|",
-        ]
+        heads = (
+            *("pages", "statement", "met on the recording", "found on the page"),
+            *("stated falsely", "of what is stated true", "probability told"),
+        )
+        rows = []
         for kind, groups in self.scores.items():
             for group, score in groups.items():
                 stated = score.found + score.false
                 right = f"{score.found / stated:.2f}" if stated else "–"
                 told = "–" if score.probability is None else f"{score.probability:.2f}"
-                lines.append(
-                    f"| {score.pages} {kind} | {group} | {score.met} | {score.found} "
-                    f"| {score.false} of {score.not_met} | {right} | {told} |"
-                )
-        return "\n".join(lines)
+                falsely = f"{score.false} of {score.not_met}"
+                pages = f"{score.pages} {kind}"
+                rows.append((pages, group, score.met, score.found, falsely, right, told))
+        return markdown(heads, rows, names=2)
 
 
-def score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:
-    """Count how one statement was found.
-
-    Parameters
-    ----------
-    pairs : sequence of PagePair
-        Of one kind.
-    codes : sequence of str
-        Findings that make the statement.
-
-    Returns
-    -------
-    GroupScore
-    """
+def _score(pairs: Sequence[PagePair], codes: Sequence[str]) -> GroupScore:
+    """Count how one statement, made by any of some findings, was found on pages of one kind."""
     trust = bundled().get(sign_of(codes[0]))
     truth = [pair.of_recording(codes) for pair in pairs]
     told = []
@@ -346,7 +306,7 @@ def evaluate(
         progress(k + 1, len(chosen))
     return PageCriteriaResult(
         scores={
-            kind: {group: score(pairs, codes) for group, codes in GROUPS.items()}
+            kind: {group: _score(pairs, codes) for group, codes in GROUPS.items()}
             for kind, pairs in sorted(kinds.items())
         }
     )

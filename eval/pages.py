@@ -168,7 +168,7 @@ def evaluate(
         if standard:
             packed, shown = _standard_page(record), record.leads
         else:
-            chance = seed + 100_003 * int(row["ecg_id"])
+            chance = seed + 100_003 * int(float(row["ecg_id"]))
             packed, example, _ = print_page(
                 record, chance, photographed=photographs, size_px=size_px
             )
@@ -185,7 +185,7 @@ def evaluate(
             seconds.append(time.perf_counter() - begun)
             pages.append(page)
             drawn += len(shown)
-            errors.append(compare(record, page))
+            errors.append(_compare(record, page))
         if progress:
             progress(k + 1, len(rows))
     all_errors = [error for of_page in errors for error in of_page.values()]
@@ -222,21 +222,11 @@ def _standard_page(record: ECGRecord) -> bytes:
         return path.read_bytes()
 
 
-def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
-    """Hold what was read from a page against the record that was printed.
+def _compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
+    """Hold what was read from a page against the record that was printed, by lead that both have.
 
-    Parameters
-    ----------
-    record : ECGRecord
-        What was printed.
-    page : ECGRecord
-        What was read.
-
-    Returns
-    -------
-    dict of str to LeadError
-        By lead of the page that the record has. Where in the record the page begins, and whether
-        its columns all show the same stretch, is found from all leads together.
+    Where in the record the page begins, and whether its columns all show the same stretch, is found
+    from all leads together.
     """
     times = np.arange(page.n_samples) / page.fs
     grid = np.arange(record.n_samples) / record.fs

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ecg_llm.errors import ConfigError
+from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.ptbxl import FILE_COLUMNS, person, read_table, record_file, statements_of, whole
 from ecg_llm.record import ECGRecord
 
@@ -74,6 +74,41 @@ def spread(rows: list[dict[str, str]], limit: int | None) -> list[dict[str, str]
     if limit is None or limit >= len(rows):
         return rows
     return [rows[int(k)] for k in np.linspace(0, len(rows) - 1, limit)]
+
+
+def each_record(
+    data: Path,
+    rows: Sequence[dict[str, str]],
+    fs: int = 100,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[dict[str, str], ECGRecord | None]]:
+    """Read records one after the other.
+
+    Parameters
+    ----------
+    data : Path
+        PTB-XL folder.
+    rows : sequence of dict
+        From `ptbxl_rows`.
+    fs : {100, 500}, Hz
+        Which version of the records.
+    progress : callable, optional
+        Called with records done and in all.
+
+    Yields
+    ------
+    row : dict
+    record : ECGRecord or None
+        None if it cannot be read.
+    """
+    for done, row in enumerate(rows, start=1):
+        try:
+            record = read_row(data, row, fs)
+        except RecordError:
+            record = None
+        yield row, record
+        if progress:
+            progress(done, len(rows))
 
 
 def read_row(data: Path, row: Mapping[str, str], fs: int = 100) -> ECGRecord:

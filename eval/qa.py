@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.patients import Groups, effective, patients_of
-from ecg_llm.eval.result import Result
-from ecg_llm.eval.shares import wilson
+from ecg_llm.eval.patients import Groups, effective, patients_of, wilson
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.ptbxl import read_table, whole
 from ecg_llm.qa.items import Item, answer_items, ptbxl_files, read_items
 from ecg_llm.qa.question import read_qa
@@ -72,21 +71,22 @@ class QAResult(Result):
     def render(self) -> str:
         """Write the table as text."""
         folds = "all folds" if self.folds is None else f"folds {', '.join(map(str, self.folds))}"
+        heads = ("kind", "n", "exact % (95 % limits, by patients)", "balanced")
+        rows = [
+            (
+                *(row.name, row.n),
+                f"{100 * row.exact:.1f} ({100 * row.exact_low:.0f}–{100 * row.exact_high:.0f})",
+                "–" if row.balanced is None else f"{row.balanced:.3f}",
+                *(f"{100 * row.majority:.1f}", f"{row.f1:.3f}"),
+            )
+            for row in self.rows
+        ]
         lines = [
             f"ECG-QA, {self.items}, records of {folds}: {self.rows[0].n} questions, "
             f"{self.failed} without an answer",
             "",
-            "| kind | n | exact % (95 % limits, by patients) | balanced "
-            "| majority answer, exact % | set F1 |",
-            "|---|---:|---:|---:|---:|---:|",
+            markdown((*heads, "majority answer, exact %", "set F1"), rows),
         ]
-        for row in self.rows:
-            balanced = "–" if row.balanced is None else f"{row.balanced:.3f}"
-            lines.append(
-                f"| {row.name} | {row.n} | {100 * row.exact:.1f} "
-                f"({100 * row.exact_low:.0f}–{100 * row.exact_high:.0f}) | {balanced} "
-                f"| {100 * row.majority:.1f} | {row.f1:.3f} |"
-            )
         if any(row.balanced is not None for row in self.rows):
             lines.append("\nThe majority answer has a balanced share of 0.500.")
         return "\n".join(lines)

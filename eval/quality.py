@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.eval.patients import wilson
 from ecg_llm.eval.result import Result
-from ecg_llm.eval.shares import wilson
 from ecg_llm.quality import ACCEPT_FROM
 from ecg_llm.quality.model import bundled_model
 from ecg_llm.training.quality_gate import GateConfig, MarkedRecords, fit_gate, measure_marked
@@ -47,24 +47,7 @@ class Agreement:
 
     @classmethod
     def of(cls, said: npt.NDArray[np.bool_], experts: npt.NDArray[np.bool_]) -> Agreement:
-        """Count.
-
-        Parameters
-        ----------
-        said, experts : np.ndarray of bool, shape (n_records,)
-            Whether each record is acceptable.
-
-        Returns
-        -------
-        Agreement
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> both = np.array([True, True, False, False]), np.array([True, True, True, False])
-        >>> Agreement.of(*both).agreement, Agreement.of(*both).specificity
-        (0.75, 0.6666666666666666)
-        """
+        """Count over records what the gate and the experts said: whether each is acceptable."""
         low, high = _limits(int(np.sum(said == experts)), len(experts))
         return cls(
             agreement=float(np.mean(said == experts)),
@@ -176,7 +159,7 @@ def evaluate(
     n = len(marked.names)
     votes = np.zeros((repetitions, n), dtype=np.bool_)
     for repetition in range(repetitions):
-        fold = deal(marked.acceptable, seed + repetition)
+        fold = _deal(marked.acceptable, seed + repetition)
         for k in range(FOLDS):
             held = fold == k
             trees = fit_gate(marked.features[~held], marked.acceptable[~held], seed, config)
@@ -219,21 +202,8 @@ def _summary(marked: MarkedRecords, votes: npt.NDArray[np.bool_]) -> QualityEval
     )
 
 
-def deal(marks: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.intp]:
-    """Deal records into folds, each mark spread evenly.
-
-    Parameters
-    ----------
-    marks : np.ndarray of bool, shape (n_records,)
-        The experts' marks.
-    seed : int
-        Of the order.
-
-    Returns
-    -------
-    np.ndarray of int, shape (n_records,)
-        Fold of each record, 0 to 9.
-    """
+def _deal(marks: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.intp]:
+    """Deal records into folds, 0 to 9, each of the experts' marks spread evenly."""
     rng = np.random.default_rng(seed)
     fold = np.empty(len(marks), dtype=np.intp)
     for mark in (False, True):

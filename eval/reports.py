@@ -18,12 +18,12 @@ from ecg_llm.claims.extract import extract_claims
 from ecg_llm.claims.finding_check import lead_shows
 from ecg_llm.claims.report_numbers import unheld
 from ecg_llm.claims.stated import stated
-from ecg_llm.data_builders.instruct_say import fulfils
-from ecg_llm.errors import RecordError
+from ecg_llm.data_builders.instruct_facts import fulfils
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.findings import truth
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
 from ecg_llm.eval.patients import Groups, limits, numbered
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.findings.codes import STATEMENTS
 from ecg_llm.ground.draft import Grounded, ground
@@ -66,21 +66,7 @@ class Row:
 
     @classmethod
     def of(cls, name: str, each: Iterable[Counter[str]], groups: Groups) -> Row:
-        """Add up the records.
-
-        Parameters
-        ----------
-        name : str
-            Which texts.
-        each : iterable of Counter
-            Counts of each record.
-        groups : np.ndarray of int, shape (n_records,)
-            Patient of each.
-
-        Returns
-        -------
-        Row
-        """
+        """Add up the counts of the records, each of a patient."""
         known = list(each)
         parts = np.array([[one[name] for name in ("tp", "fp", "fn")] for one in known])
 
@@ -92,17 +78,7 @@ class Row:
         return cls(name=name, counts=_sum(known), f1_low=low, f1_high=high)
 
     def share(self, part: str, whole: str) -> float | None:
-        """Give a share, or None of nothing.
-
-        Parameters
-        ----------
-        part, whole : str
-            Names of counts.
-
-        Returns
-        -------
-        float or None
-        """
+        """Give the share of one count in another, or None of nothing."""
         return self.counts.get(part, 0) / self.counts[whole] if self.counts.get(whole) else None
 
     @property
@@ -222,23 +198,24 @@ def cases(
     -------
     tuple of (list of Case, int)
         Those that may be read, and how many were refused or unreadable.
+
+    Raises
+    ------
+    ConfigError
+        If none may be read.
     """
     rows = ptbxl_rows(data, folds)[:limit]
     out, refused = [], 0
-    for done, row in enumerate(rows, start=1):
-        try:
-            found = analyse(read_row(data, row))
-        except RecordError:
-            refused += 1
-            continue
-        if found.measurements is None:
+    for row, record in each_record(data, rows, progress=progress):
+        found = None if record is None else analyse(record)
+        if found is None or found.measurements is None:
             refused += 1
             continue
         statements = statements_of(row)
         named = [label(code) for code in statements]
         out.append(Case(found, known_of(found), statements, ". ".join(named), patient(row)))
-        if progress:
-            progress(done, len(rows))
+    if not out:
+        raise ConfigError(f"{data}: all {len(rows)} records are refused or cannot be read.")
     return out, refused
 
 
@@ -255,27 +232,11 @@ def said_findings(text: str) -> set[str]:
     set of str
         Codes, with the broader statements that they make true.
     """
-    return with_broader(stated(text))
+    return _with_broader(stated(text))
 
 
-def with_broader(codes: Collection[str]) -> set[str]:
-    """Add the broader statements that codes make true, as they do where PTB-XL states them.
-
-    Parameters
-    ----------
-    codes : collection of str
-        Stated or present.
-
-    Returns
-    -------
-    set of str
-        Those that PTB-XL may hold.
-
-    Examples
-    --------
-    >>> sorted(with_broader({"STACH", "ASMI", "very_long_qt"}))
-    ['ASMI', 'LNGQT', 'QWAVE', 'SR', 'STACH']
-    """
+def _with_broader(codes: Collection[str]) -> set[str]:
+    """Add the broader statements that codes make true, as they do where PTB-XL states them."""
     return {
         code
         for code in JUDGED
@@ -294,7 +255,7 @@ OWN = {
 
 def _present_codes(case: Case) -> set[str]:
     """Give the findings that criteria and encoder together call present, with broader ones."""
-    return with_broader({f.code for f in case.found.findings if f.status == "present"})
+    return _with_broader({f.code for f in case.found.findings if f.status == "present"})
 
 
 def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
@@ -444,20 +405,8 @@ def _overlap(out: Counter[str], text: str, reference: str) -> None:
         out[name] += measure(text, reference)  # type: ignore[assignment]
 
 
-def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
-    """Make the prompts of one variant.
-
-    Parameters
-    ----------
-    cases_ : sequence of Case
-        The records.
-    variant : str
-        One of `VARIANTS`.
-
-    Yields
-    ------
-    Prompt
-    """
+def _prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
+    """Make the prompts of one of `VARIANTS`; ConfigError where there is no other patient."""
     for k, case in enumerate(cases_):
         match variant:
             case "text only":
@@ -467,9 +416,14 @@ def prompts(cases_: Sequence[Case], variant: str) -> Iterator[Prompt]:
             case "tokens of another patient":
                 n, half = len(cases_), len(cases_) // 2
                 others = (cases_[(k + half + step) % n] for step in range(n))
-                other = next(one for one in others if one.patient != case.patient).found.record
+                other = next((one for one in others if one.patient != case.patient), None)
+                if other is None:
+                    raise ConfigError(
+                        f"all {n} records are of one patient; to show the tracing of another one, "
+                        "give more records."
+                    )
                 own = build(None, [case.found], parts=("tokens",))
-                yield replace(own, records=(other,))
+                yield replace(own, records=(other.found.record,))
             case "tokens of a flat line":
                 # The encoder takes no lead that never changes: 1 µV of noise stands for none.
                 rng = np.random.default_rng(0)
@@ -579,7 +533,7 @@ def _probabilities(found: Sequence[Case]) -> Iterator[tuple[str, Iterator[Counte
     ]
     for name, every in (("classifier", alone), ("with criteria", joined)):
         said = (
-            with_broader({code for code, p in of.items() if p >= models[code].threshold})
+            _with_broader({code for code, p in of.items() if p >= models[code].threshold})
             for of in every
         )
         yield f"{name}, thresholded", _findings_rows(found, said)
@@ -609,7 +563,7 @@ def _drafts(
     progress: Callable[[int, int], None] | None,
 ) -> list[str]:
     """Let the model write one draft a record."""
-    asked = list(prompts(found, variant))
+    asked = list(_prompts(found, variant))
     out: list[str] = []
     for k in range(0, len(asked), BATCH):
         out += model.generate(asked[k : k + BATCH], max_new_tokens=MAX_NEW_TOKENS)

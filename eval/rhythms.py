@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ecg_llm.delineate import delineate
 from ecg_llm.eval.delineation import INTERVALS, MethodScore, Tally, record_intervals_ms
 from ecg_llm.eval.ludb import LudbMarks
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.signal import nanmedian
-from ecg_llm.waves import BUNDLED
+from ecg_llm.waves import BUNDLED, WAVES
 
 if TYPE_CHECKING:
     from ecg_llm.data_builders.synthetic import SyntheticECG
@@ -79,18 +79,15 @@ class RhythmsResult(Result):
 
     def render(self) -> str:
         """Give the table as Markdown."""
-        lines = [
-            f"{self.per_kind} simulated records with noise of each kind; onsets, Se/PPV in %; "
-            "median error of the record's interval.",
-            "",
-            "| kind | P | QRS | T | PR, QRS, QT, ms |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
+        rows = []
         for kind, row in self.kinds.items():
-            found = [_pair(row, wave) for wave in ("P", "QRS", "T")]
             bias = ", ".join("–" if v != v else f"{v:+.1f}" for v in row.bias_ms.values())
-            lines.append(f"| {kind} | {' | '.join(found)} | {bias} |")
-        return "\n".join(lines)
+            rows.append((kind, *(_pair(row, wave) for wave in WAVES), bias))
+        return (
+            f"{self.per_kind} simulated records with noise of each kind; onsets, Se/PPV in %; "
+            "median error of the record's interval.\n\n"
+            + markdown(("kind", *WAVES, "PR, QRS, QT, ms"), rows)
+        )
 
 
 def _pair(row: KindScore, wave: str) -> str:
@@ -164,7 +161,8 @@ def evaluate(
             }
             marks, read = LudbMarks(inner), delineate(ecg.record, weights=weights)
             tally.add(marks, read)
-            ours, truth = record_intervals_ms(read), record_intervals_ms(marks.delineation())
+            ours = record_intervals_ms(read.times_s)
+            truth = record_intervals_ms(marks.delineation().times_s)
             errors.append([ours[name] - truth[name] for name in INTERVALS])
         bias = nanmedian(np.array(errors), axis=0)
         kinds[kind] = KindScore(

@@ -13,6 +13,7 @@ from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.data_builders.synthetic_noise import draw_noise
 from ecg_llm.delineate import FIDUCIALS, Delineation, delineate
 from ecg_llm.errors import RecordError
+from ecg_llm.eval.delineation import INTERVALS, record_intervals_ms
 from ecg_llm.eval.ptbxl_rows import ptbxl_rows
 from ecg_llm.eval.result import Result
 from ecg_llm.io import read_record
@@ -83,18 +84,10 @@ def _simulated(n: int) -> Iterator[tuple[ECGRecord, Delineation]]:
         yield ecg.record, ecg.truth.delineation
 
 
-def typical_voltages(record: ECGRecord) -> Array | None:
-    """Read voltages from the median beat, the same way for real and simulated records.
+def _typical_voltages(record: ECGRecord) -> Array | None:
+    """Read `VOLTAGES` by lead, shape (5, 12), mV, from the median beat of twelve leads.
 
-    Parameters
-    ----------
-    record : ECGRecord
-        With the twelve leads.
-
-    Returns
-    -------
-    np.ndarray, shape (5, 12), mV, or None
-        `VOLTAGES` by lead; None where fewer than four beats were found.
+    The same way for real and simulated records; None where fewer than four beats were found.
     """
     from scipy.signal import butter, find_peaks, sosfiltfilt
 
@@ -128,7 +121,7 @@ def _greatest(rows: Array) -> Array:
 
 def _table(records: Iterable[ECGRecord]) -> tuple[int, Array]:
     """Percentiles over records, shape (3, 5, 12)."""
-    rows = [row for row in map(typical_voltages, records) if row is not None]
+    rows = [row for row in map(_typical_voltages, records) if row is not None]
     if not rows:
         raise RecordError(
             "No record of folds 1 to 8 at 500 Hz is stated to be normal and has four beats to read."
@@ -170,7 +163,10 @@ def compare(data: Path, *, n: int = 200) -> SimulationResult:
         same[[0, -1]] = False  # waves cut by an end of the record have no mark
         ours, theirs = found.times_s[:, nearest[same]], truth.times_s[:, same]
         errors.append(((ours - theirs) * 1000).reshape(-1, len(FIDUCIALS)))
-        intervals.append([_median_ms(ours, *ends) - _median_ms(theirs, *ends) for ends in _ENDS])
+        read, true = record_intervals_ms(ours), record_intervals_ms(theirs)
+        intervals.append([read[name] - true[name] for name in INTERVALS])
+    if not errors:
+        raise RecordError(f"No beat of {n} simulated records was found; simulate more.")
     pooled = np.concatenate(errors)
     quartiles = np.nanpercentile(pooled, (25, 50, 75), axis=0)
     absolute = np.nanmean(np.abs(intervals), axis=0)
@@ -182,15 +178,5 @@ def compare(data: Path, *, n: int = 200) -> SimulationResult:
             name: [float(quartiles[1, k]), float(quartiles[2, k] - quartiles[0, k])]
             for k, name in enumerate(FIDUCIALS)
         },
-        interval_error_ms=dict(zip(("PR", "QRS", "QT"), map(float, absolute), strict=True)),
+        interval_error_ms=dict(zip(INTERVALS, map(float, absolute), strict=True)),
     )
-
-
-_ENDS = ((0, 3), (3, 5), (3, 8))
-
-
-def _median_ms(times_s: Array, first: int, last: int) -> float:
-    """Median over leads and beats of an interval, NaN if there is none."""
-    length = times_s[..., last] - times_s[..., first]
-    length = length[~np.isnan(length)]
-    return float(np.median(length) * 1000) if len(length) else float("nan")

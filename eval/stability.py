@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ecg_llm.analysis import analyse
 from ecg_llm.compose import build_report
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row, spread
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows, read_row, spread
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.io import from_array
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS, derive_limb_leads
 from ecg_llm.record import ECGRecord
@@ -184,18 +184,8 @@ class Reading:
     refused: bool
 
 
-def read(record: ECGRecord) -> Reading:
-    """Give what the report says of a record.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any.
-
-    Returns
-    -------
-    Reading
-    """
+def _read(record: ECGRecord) -> Reading:
+    """Give what the report says of a record."""
     found = analyse(record)
     measured = found.measurements
     report = build_report(record, found.quality, measured, found.findings)
@@ -246,20 +236,8 @@ class Difference:
     alerts: tuple[str, ...]
 
 
-def difference(record: str, change: str, before: Reading, after: Reading) -> Difference:
-    """Compare what is said of a record with what is said of its changed copy.
-
-    Parameters
-    ----------
-    record, change : str
-        Which.
-    before, after : Reading
-        Both of them.
-
-    Returns
-    -------
-    Difference
-    """
+def _difference(record: str, change: str, before: Reading, after: Reading) -> Difference:
+    """Compare what is said of a record with what is said of its changed copy."""
     if before.refused or after.refused:
         differs = before.refused != after.refused
         return Difference(
@@ -307,12 +285,7 @@ class StabilityResult(Result):
     def render(self) -> str:
         """Write the table, in Markdown: median, 95th percentile and worst, and counts for 100."""
         heads = [*VALUES.values(), VOLTAGE, "known", "reports", "statuses", "alerts", "refusals"]
-        lines = [
-            f"{self.n} records of folds {', '.join(map(str, self.folds))}",
-            "",
-            f"| change | {' | '.join(heads)} |",
-            f"| --- |{' ---: |' * len(heads)}",
-        ]
+        table = []
         by_change: dict[str, list[Difference]] = {}
         for one in self.differences:
             by_change.setdefault(one.change, []).append(one)
@@ -328,8 +301,9 @@ class StabilityResult(Result):
                     [("refused",) * row.refused for row in rows],
                 )
             ]
-            lines.append(f"| {name} | {' | '.join([*moves, *counts])} |")
-        return "\n".join(lines)
+            table.append((name, *moves, *counts))
+        head = f"{self.n} records of folds {', '.join(map(str, self.folds))}"
+        return f"{head}\n\n{markdown(('change', *heads), table)}"
 
 
 def _moves(rows: Sequence[Difference], value: str) -> str:
@@ -368,16 +342,17 @@ def evaluate(
     """
     rows = spread(ptbxl_rows(data, tuple(folds), round(FS)), limit)
     found: list[Difference] = []
-    for done, row in enumerate(rows, start=1):
-        record = read_row(data, row, round(FS))
-        before = read(record)
+    n = 0
+    for row, record in each_record(data, rows, round(FS), progress):
+        if record is None:
+            continue
+        n += 1
+        before = _read(record)
         changed = {AT_100_HZ: read_row(data, row)}
         for name, change in CHANGES.items():
             changed[name] = change(record, np.random.default_rng(int(float(row["ecg_id"]))))
         found += [
-            difference(record.name, name, before, read(copy)) for name, copy in changed.items()
+            _difference(record.name, name, before, _read(copy)) for name, copy in changed.items()
         ]
-        if progress:
-            progress(done, len(rows))
     by_name = sorted(found, key=lambda one: [AT_100_HZ, *CHANGES].index(one.change))
-    return StabilityResult(folds=tuple(folds), n=len(rows), differences=tuple(by_name))
+    return StabilityResult(folds=tuple(folds), n=n, differences=tuple(by_name))

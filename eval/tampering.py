@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from ecg_llm.eval.reports import Case, cases
-from ecg_llm.eval.result import Result
+from ecg_llm.eval.result import Result, markdown
 from ecg_llm.ground.draft import ground
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.vocabulary import label
@@ -45,15 +45,11 @@ class TamperingResult(Result):
 
     def render(self) -> str:
         """Write the table as text."""
-        lines = [
-            f"Sentences on {self.records} records of PTB-XL",
-            "",
-            "| altered | sentences | alteration shipped | true sentences | changed though true |",
-            "|---|---:|---:|---:|---:|",
-        ]
-        for kind, (n, shipped, true, changed) in self.kinds.items():
-            lines.append(f"| {kind} | {n} | {shipped} | {true} | {changed} |")
-        return "\n".join(lines)
+        heads = ("altered", "sentences", "alteration shipped", "true sentences")
+        rows = [(kind, *counts) for kind, counts in self.kinds.items()]
+        return f"Sentences on {self.records} records of PTB-XL\n\n" + markdown(
+            (*heads, "changed though true"), rows
+        )
 
 
 def evaluate(

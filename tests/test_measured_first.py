@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ecg_llm.findings.apply import LEFT_BLOCK, PACED
+from ecg_llm.findings.apply import LEFT_BLOCK
 from ecg_llm.findings.finding import BY_ENCODER, Evidence
+from ecg_llm.findings.pacing import PACED
 from ecg_llm.knowledge import SCP
 from ecg_llm.measured_first import (
     ISCHAEMIA_SEEN,

@@ -32,17 +32,7 @@ class LowRank(nn.Module):
         self.up = nn.Parameter(torch.zeros(layer.out_features, rank))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply both.
-
-        Parameters
-        ----------
-        x : Tensor, shape (..., n_in)
-            Input.
-
-        Returns
-        -------
-        Tensor, shape (..., n_out)
-        """
+        """Apply both, to inputs of shape (..., n_in)."""
         out: Tensor = self.layer(x)
         if self.training and float(torch.rand(())) < self.absent:
             return out
@@ -101,17 +91,7 @@ class Adapt(Supervised):
                     module.add_module(name, LowRank(child, rank, absent))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the losses of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `Batches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-        """
+        """Give the losses of a batch, from `Batches.draw`."""
         known = torch.isin(batch["row"], self.get_buffer("labelled"))
         hidden = torch.full_like(batch["labels"], -1.0)
         losses = super().forward(

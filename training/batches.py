@@ -202,6 +202,8 @@ def _few(groups: list[npt.NDArray[np.int64]], n: int) -> list[npt.NDArray[np.int
     rng = np.random.default_rng(0)
     total = sum(len(rows) for rows in groups)
     return [
-        np.sort(rng.choice(rows, max(round(n * len(rows) / total), 1), replace=False))
+        np.sort(
+            rng.choice(rows, min(max(round(n * len(rows) / total), 1), len(rows)), replace=False)
+        )
         for rows in groups
     ]

@@ -69,17 +69,7 @@ class Contrast(Objective):
         self.column_numbers = [COLUMNS.index(name) for name in self.columns]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the losses of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `Batches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-        """
+        """Give the losses of a batch, from `Batches.draw`."""
         tokens, seen = self.encoder.embed(batch["signal"], batch["present"], batch["calibrated"])
         tokens = self.encoder.contextualise(tokens, seen)
         vector, _ = self.encoder.summarise(tokens, seen)

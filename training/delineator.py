@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.optim import swa_utils
 
 from ecg_llm.encoders.delineator import Delineator, FlatDelineator
+from ecg_llm.encoders.onnx import export
 from ecg_llm.eval.ludb import ludb_records, read_ludb
 from ecg_llm.training.delineator_data import (
     Batch,
@@ -51,7 +52,7 @@ _LIMITS = (
 )
 
 
-def train_one(
+def _train_one(
     marked: Sequence[MarkedRecord],
     recipe: NetRecipe,
     out: Path | None,
@@ -60,32 +61,10 @@ def train_one(
     read: Sequence[ReadRecord] = (),
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Delineator:
-    """Train one net and give its averaged weights.
+    """Train one net and give its averaged weights; goes on from the checkpoint ``out``.
 
-    Parameters
-    ----------
-    marked : sequence of MarkedRecord
-        Real records with marks.
-    recipe : NetRecipe
-        How.
-    out : Path or None
-        Checkpoint file; if it exists, training goes on from it. None keeps no checkpoint.
-    simulated : sequence of MarkedRecord
-        Mixed in by ``recipe.simulated_share``.
-    read : sequence of ReadRecord
-        Mixed in by ``recipe.read_share``.
-    on_step : callable
-        Called with step and loss.
-
-    Returns
-    -------
-    Delineator
-        In evaluation mode.
-
-    Raises
-    ------
-    ConfigError
-        If ``out`` is the checkpoint of another recipe or of other records.
+    Simulated and read records are mixed in by the recipe's shares. A checkpoint of another recipe
+    or of other records is refused.
     """
     torch.manual_seed(recipe.seed)
     net = recipe.config.build()
@@ -197,7 +176,7 @@ def train(
             of: str = name,
             marked: Sequence[MarkedRecord] = [records[k] for k in kept],
         ) -> Delineator:
-            return train_one(
+            return _train_one(
                 marked,
                 how,
                 out / f"{of}_{part}.pt",
@@ -211,11 +190,11 @@ def train(
             singles = [one(f"single{k}", how) for k, how in enumerate(chosen.singles)]
             listener = one("listener", chosen.listener)
             for k, signal in enumerate(signals):
-                read.append(ReadRecord(signal, read_together(signal, singles, listener)))
+                read.append(ReadRecord(signal, _read_together(signal, singles, listener)))
                 on_step(f"{name} reads", k, len(signals), float("nan"))
         net = one("student", chosen.student, read)
         path = out / f"{name}.onnx"
-        export(net, path)
+        _export(net, path)
         card = {
             "recipe": asdict(chosen),
             "data": "LUDB v1.0.1 (ODC-By 1.0), cardiologists' marks; simulated ECGs of the project",
@@ -236,25 +215,13 @@ def train(
 
 
 @torch.no_grad()
-def read_together(
+def _read_together(
     signal: FloatArray, singles: Sequence[Delineator], listener: Delineator
 ) -> npt.NDArray[np.float16]:
-    """Let the teachers read a record.
+    """Let the teachers read a record, shape (n_leads, n), mV: [n_leads, 3, n].
 
-    Parameters
-    ----------
-    signal : np.ndarray, shape (n_leads, n), mV
-        At the net's rate, without baseline.
-    singles : sequence of Delineator
-        Nets that read each lead alone.
-    listener : Delineator
-        Net whose leads hear each other.
-
-    Returns
-    -------
-    np.ndarray of float16, shape (n_leads, 3, n)
-        Near a wave that the listener finds in the leads together the mean of all nets; elsewhere
-        what the listener says, as a lead alone takes noise for P waves.
+    Near a wave that the listener finds in the leads together the mean of all nets; elsewhere what
+    the listener says, as a lead alone takes noise for P waves.
     """
     from scipy.ndimage import maximum_filter1d
 
@@ -276,28 +243,12 @@ def _fingerprint(records: Sequence[MarkedRecord | ReadRecord]) -> int:
     return code
 
 
-def export(net: Delineator, path: Path) -> None:
-    """Write the net as ONNX, for any number of leads and any length.
-
-    Parameters
-    ----------
-    net : Delineator
-        Trained.
-    path : Path
-        File to write.
-    """
-    import warnings
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The exporter that keeps both axes free announces its successor, which does not yet.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            FlatDelineator(net.eval()).eval(),
-            (torch.zeros(12, 10 * NET_MULTIPLE),),
-            str(path),
-            input_names=["signal"],
-            output_names=["probability"],
-            dynamic_axes={"signal": {0: "leads", 1: "time"}},
-            dynamo=False,
-        )
+def _export(net: Delineator, path: Path) -> None:
+    """Write the net as ONNX, for any number of leads and any length."""
+    export(
+        FlatDelineator(net.eval()),
+        {"signal": torch.zeros(12, 10 * NET_MULTIPLE)},
+        ["probability"],
+        {"signal": {0: "leads", 1: "time"}},
+        path,
+    )

@@ -50,24 +50,13 @@ class MarkedRecord:
     def cut(
         self, rows: npt.NDArray[np.int64], at: npt.NDArray[np.float64]
     ) -> tuple[FloatArray, FloatArray]:
-        """Give what is to be learnt of some leads.
-
-        Parameters
-        ----------
-        rows : np.ndarray of int, shape (k,)
-            Which leads.
-        at : np.ndarray, shape (n,)
-            Where, in samples; may lie between them.
-
-        Returns
-        -------
-        tuple
-            Targets [k, 3, n], mask [k, n].
-        """
+        """Give targets [k, 3, n] and mask [k, n] of leads ``rows`` at samples ``at``."""
         time_s = at / NET_FS
         limits = self.marked_s[rows]
         inside = (time_s >= limits[:, :1]) & (time_s <= limits[:, 1:])
-        return np.stack([targets(self.waves_s[k], time_s) for k in rows]), inside.astype(np.float32)
+        return np.stack([_targets(self.waves_s[k], time_s) for k in rows]), inside.astype(
+            np.float32
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +77,7 @@ class ReadRecord:
     def cut(
         self, rows: npt.NDArray[np.int64], at: npt.NDArray[np.float64]
     ) -> tuple[FloatArray, FloatArray]:
-        """Give what is to be learnt of some leads.
-
-        Parameters
-        ----------
-        rows : np.ndarray of int, shape (k,)
-            Which leads.
-        at : np.ndarray, shape (n,)
-            Where, in samples; the nearest ones are taken.
-
-        Returns
-        -------
-        tuple
-            Targets [k, 3, n], mask [k, n].
-        """
+        """Give targets [k, 3, n] and mask [k, n] of leads ``rows`` next to samples ``at``."""
         last = self.signal.shape[1] - 1
         nearest = np.clip(np.round(at).astype(np.int64), 0, last)
         inside = np.broadcast_to(at <= last, (len(rows), len(at)))
@@ -215,23 +191,13 @@ def _even(record: ECGRecord) -> FloatArray:
     return resample(fill_gaps(record.signal), record.fs, NET_FS, highpass_hz=HIGHPASS_HZ)
 
 
-def targets(
+def _targets(
     waves_s: dict[str, npt.NDArray[np.float64]], time_s: npt.NDArray[np.float64]
 ) -> FloatArray:
-    """Draw the waves of one lead on the net's time grid.
+    """Draw the waves of one lead, shape (n, 3), on the net's evenly spaced time grid.
 
-    Parameters
-    ----------
-    waves_s : dict of str to np.ndarray, shape (n, 3), s
-        Onset, peak, offset.
-    time_s : np.ndarray, shape (n_samples,), s
-        Evenly spaced.
-
-    Returns
-    -------
-    np.ndarray, shape (3, n_samples)
-        The share of each sample's interval that the wave covers, so that a boundary between two
-        samples is not rounded.
+    Shape (3, n_samples): the share of each sample's interval that the wave covers, so that a
+    boundary between two samples is not rounded.
     """
     out = np.zeros((len(WAVES), len(time_s)), np.float32)
     step = time_s[1] - time_s[0]
@@ -245,7 +211,7 @@ def targets(
     return out
 
 
-def example(
+def _example(
     record: MarkedRecord | ReadRecord,
     rows: npt.NDArray[np.int64],
     recipe: NetRecipe,
@@ -253,25 +219,9 @@ def example(
     *,
     last: bool = False,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Cut and vary one training example.
+    """Cut and vary one training example: signal [L, T], targets [L, 3, T], mask [L, T].
 
-    Parameters
-    ----------
-    record : MarkedRecord or ReadRecord
-        Source.
-    rows : np.ndarray of int, shape (n_leads,)
-        Which of its leads.
-    recipe : NetRecipe
-        Length and variation.
-    rng : np.random.Generator
-        Of the variation.
-    last : bool
-        Whether the last part of the training has begun: no change of tempo, less noise.
-
-    Returns
-    -------
-    tuple
-        Signal [L, T], targets [L, 3, T], mask [L, T].
+    In the last part of the training there is no change of tempo, and less noise.
     """
     n = round(recipe.crop_s * NET_FS)
     n_all = record.signal.shape[1]
@@ -367,6 +317,6 @@ def batch(
             pool = simulated
         record = pool[int(rng.integers(len(pool)))]
         rows = rng.permutation(len(record.signal))[:n_leads]
-        parts.append(example(record, rows, recipe, rng, last=last))
+        parts.append(_example(record, rows, recipe, rng, last=last))
     x, y, mask = (torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
     return x, y, mask, n_leads

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ecg_llm.assistant import analyse
 from ecg_llm.data_builders.rows import record_of
-from ecg_llm.data_builders.shards import read_shards
+from ecg_llm.data_builders.shards import load_manifest, read_row
 from ecg_llm.data_builders.talk import report_answer
 from ecg_llm.errors import ConfigError, RecordError
 from ecg_llm.ground.known import known_of
@@ -42,6 +42,10 @@ LONGEST = 200
 """Tokens of an answer."""
 BATCH = 32
 """Answers written at a time."""
+_COLUMNS = (
+    *("record", "dataset", "patient", "labels", "fs", "leads", "derived", "signal", "gain"),
+    *("calibrated", "age_years", "sex", "sha256", "notes"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -249,17 +253,7 @@ class Drafter:
         return answers
 
     def drafts(self, places: Sequence[int], *, draw: bool) -> list[str]:
-        """Answer prompts in batches of like length.
-
-        Parameters
-        ----------
-        places, draw
-            As for `write`.
-
-        Returns
-        -------
-        list of str
-        """
+        """Answer prompts in batches of like length; see `write`."""
         order = sorted(range(len(places)), key=lambda k: len(self.ids[places[k]]))
         out = [""] * len(places)
         for first in range(0, len(order), BATCH):
@@ -291,13 +285,16 @@ def ask(records: Path, recipe: LanguageRecipe) -> tuple[list[Asked], list[Asked]
         Of different patients.
     """
     rng = Random(recipe.seed)  # noqa: S311 (drawing, no secret)
-    rows = list(read_shards(records, "train"))
-    rng.shuffle(rows)
+    shards = load_manifest(records).shards
+    names = sorted(name for name, shard in shards.items() if shard.split == "train")
+    places = [(name, k) for name in names for k in range(shards[name].n_rows)]
+    rng.shuffle(places)
     parts, shares = zip(*recipe.mixture(), strict=True)
     learnt: list[Asked] = []
     judged: list[Asked] = []
     apart: set[str] = set()
-    for row in rows:
+    for name, k in places:
+        row = read_row(records / name, k, _COLUMNS)
         patient = row["patient"] or row["record"]
         if len(judged) < JUDGED:
             apart.add(patient)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,16 +14,32 @@ import ecg_llm
 from ecg_llm.encoders.signal import SignalEncoder, SignalEncoderConfig
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.adapt import Adapt
-from ecg_llm.training.batches import batches
-from ecg_llm.training.encoder_card import LIMITS, data_card
-from ecg_llm.training.loop import fit
+from ecg_llm.training.batches import Batches, batches
+from ecg_llm.training.loop import fit, this_process
 from ecg_llm.training.objectives import OBJECTIVES, Setup, make_objective
-from ecg_llm.training.pack import PROBLEMS, Pack, count_problems, pack
+from ecg_llm.training.pack import PROBLEMS, Pack, pack
 from ecg_llm.training.page_encoder import PageEncoder
-from ecg_llm.training.recipe import Recipe, load_recipe, starting_folder
+from ecg_llm.training.recipe import Recipe, load_recipe
 from ecg_llm.training.store import load_encoder, save_encoder, save_page_encoder
 
 Report = Callable[[str, int, int, dict[str, float]], None]
+
+SOURCES = {
+    "ptbxl": ("PTB-XL v1.0.3, 100 Hz, true mV (Wagner P et al. Sci Data 2020;7:154)", "CC BY 4.0"),
+    "ptbxl_zscored": ("PTB-XL v1.0.3, each lead standardised, mV lost", "CC BY 4.0"),
+    "challenge2011": (
+        "PhysioNet/CinC Challenge 2011, set a, without labels (Silva I et al. CinC 2011)",
+        "ODC-By 1.0",
+    ),
+    "own": ("records of one's own (ecgllm build own)", "see the card of the set"),
+    "simulated": ("ECGs simulated by this project", "Apache-2.0"),
+}
+"""What each source is, and its licence."""
+_LIMITS = (
+    "Research use; not a medical device. Learnt from adults of one German centre and simulated "
+    "ECGs; statements with few examples are weak, and pacing, paediatric ECGs, posterior and right "
+    "chest leads are hardly or not covered. Probabilities are calibrated for PTB-XL's frequencies."
+)
 
 
 def train_encoder(
@@ -70,15 +85,16 @@ def train_encoder(
         If an objective does not exist, or the data do not fit.
     """
     packed = packed or out / "packed"
-    records = pack(
-        data,
-        packed,
-        n_simulated=recipe.data.simulated,
-        workers=workers,
-        progress=pack_progress,
-    )
-    if n_bad := count_problems(packed):
-        tell(f"{n_bad} records could not be packed; see {packed / PROBLEMS}")
+    with this_process().main_process_first():
+        records = pack(
+            data,
+            packed,
+            n_simulated=recipe.data.simulated,
+            workers=workers,
+            progress=pack_progress,
+        )
+    if bad := (packed / PROBLEMS).read_text(encoding="utf-8").splitlines():
+        tell(f"{len(bad)} records could not be packed; see {packed / PROBLEMS}")
     if recipe.objective != "sequence":
         return train_stage(recipe, records, out, report=report, tell=tell)
     logs: dict[str, float] = {}
@@ -101,7 +117,7 @@ def train_stage(
     tell: Callable[[str], None] = lambda line: None,
     stop_at: int | None = None,
 ) -> dict[str, float]:
-    """Train one stage on packed records.
+    """Train one stage on packed records; of several processes the first one writes.
 
     Parameters
     ----------
@@ -109,12 +125,8 @@ def train_stage(
         Not a sequence.
     records : Pack
         All of them; the recipe chooses.
-    out : Path
-        Folder for weights, graph, card, checkpoint and curve; a stopped run goes on there.
-    report : callable
-        Called with the stage, step, steps and figures.
-    tell : callable
-        Called with a line on the records that are learnt from.
+    out, report, tell
+        As for `train_encoder`.
     stop_at : int, optional
         Stop after so many steps.
 
@@ -125,9 +137,9 @@ def train_stage(
     """
     if recipe.objective not in OBJECTIVES:
         raise ConfigError(f"objective {recipe.objective!r}: there are {', '.join(OBJECTIVES)}.")
-    began = time.monotonic()
+    process = this_process()
     torch.manual_seed(recipe.loop.seed)
-    encoder = _starting_encoder(recipe)
+    encoder = _starting_encoder(recipe, out)
     source = batches(
         records,
         recipe.data,
@@ -136,7 +148,8 @@ def train_stage(
         needs=OBJECTIVES[recipe.objective].needs,
     )
     tell(f"{recipe.objective}: {source}")
-    made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))
+    with process.main_process_first():
+        made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))
     identity: dict[str, Any] = {
         "recipe": asdict(recipe),
         "data": records.fingerprint,
@@ -144,7 +157,7 @@ def train_stage(
     }
     if made.fingerprint:
         identity["pages"] = made.fingerprint
-    trained, history = fit(
+    trained, history, seconds = fit(
         made.objective,
         made.draw,
         recipe.loop,
@@ -156,7 +169,6 @@ def train_stage(
     )
     # Figures are of some steps only: the latest of each.
     logs = {key: value for row in history for key, value in row.items()}
-    figures = {key: value for key, value in logs.items() if "AUC" in key}
     if isinstance(trained, Adapt):
         trained.merge()
     names = dict(trained.named_parameters())
@@ -165,24 +177,60 @@ def train_stage(
     assert isinstance(best, SignalEncoder)
     card = {
         **_plain(identity),
-        "sources": data_card(records, recipe.data),
-        "figures": figures,
-        "seconds": round(time.monotonic() - began),
-        "limits": LIMITS,
+        "sources": data_card(source),
+        "figures": {key: value for key, value in logs.items() if "AUC" in key},
+        "seconds": round(seconds),
+        "limits": _LIMITS,
         "torch": torch.__version__,
     }
-    if isinstance(trained, PageEncoder):
-        save_page_encoder(best, out, card, starting_folder(recipe))
-    else:
+    if process.is_main_process and isinstance(trained, PageEncoder):
+        save_page_encoder(best, out, card, recipe.start_folder)
+    elif process.is_main_process:
         save_encoder(best, out, card, extra)
+    process.wait_for_everyone()
     return logs
 
 
-def _starting_encoder(recipe: Recipe) -> SignalEncoder:
+def data_card(source: Batches) -> list[dict[str, Any]]:
+    """List what an encoder learns from.
+
+    Parameters
+    ----------
+    source : Batches
+        Of its records.
+
+    Returns
+    -------
+    list of dict
+        Source, description, licence, number of records and folds.
+    """
+    card = []
+    for name, rows in zip(source.names, source.groups, strict=True):
+        what, licence = SOURCES.get(name, (name, "see the data set"))
+        folds = sorted(set(source.pack.fold[rows].tolist()) - {0})
+        card.append(
+            {
+                "source": name,
+                "what": what,
+                "licence": licence,
+                "records": len(rows),
+                "folds": folds,
+            }
+        )
+    return card
+
+
+def _starting_encoder(recipe: Recipe, out: Path) -> SignalEncoder:
     """Give the encoder a recipe begins with."""
     if not recipe.start:
         return SignalEncoderConfig.of_size(recipe.size).build()
-    return load_encoder(starting_folder(recipe)).train()
+    folder = recipe.start_folder
+    # Its card would name itself as what it began with, and what that had seen would be lost.
+    if folder is not None and folder.resolve() == out.resolve() and recipe.objective != "page":
+        raise ConfigError(
+            f"{out}: the encoder to begin with would be overwritten; give another --out."
+        )
+    return load_encoder(folder).train()
 
 
 def _plain(value: Any) -> Any:

@@ -41,23 +41,11 @@ class Example:
     answer: str
 
 
-def read_examples(path: Path) -> list[Example]:
+def _read_examples(path: Path) -> list[Example]:
     """Read examples and the ECGs they name.
 
-    Parameters
-    ----------
-    path : Path
-        JSON lines ``{"ecg": FILE or [FILE, FILE], "question": …, "answer": …}``; files relative to
-        its folder.
-
-    Returns
-    -------
-    list of Example
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer than 5 or more than 50, or a line lacks something.
+    JSON lines ``{"ecg": FILE or [FILE, FILE], "question": …, "answer": …}``; files relative to
+    their folder. ConfigError for fewer than 5, more than 50, or a line that lacks something.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -183,7 +171,7 @@ def adapt_files(
     base : Path
         Checkpoint to begin with.
     examples : Path
-        As for `read_examples`.
+        JSON lines, as `_read_examples` takes them.
     out : Path
         Folder for the adapted checkpoint.
     steps : int
@@ -202,7 +190,7 @@ def adapt_files(
     from ecg_llm.training.language_stages import save
     from ecg_llm.training.store import share_weights
 
-    shown = read_examples(examples)
+    shown = _read_examples(examples)
     out.mkdir(parents=True, exist_ok=True)
     model, processor = load_checkpoint(base)
     losses = adapt(model, processor, shown, steps=steps, tell=tell)

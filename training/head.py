@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import MIN_POSITIVE, calibration, task_aucs
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
+from ecg_llm.ptbxl import VALIDATION_FOLD
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.store import check_blind, load_encoder, load_tensors
@@ -97,27 +99,35 @@ def train_head(
     Raises
     ------
     ConfigError
-        If the encoder for the join has seen the join's folds.
+        If the encoder for the join has seen the join's folds, or the encoder has seen fold 9, which
+        judges; or there are no records to learn from.
     """
     chosen = recipe or HeadRecipe()
     judge_by = blind or encoder
     check_blind(judge_by, chosen.join_folds)
+    check_blind(encoder, (VALIDATION_FOLD,))
     real = (pack.labels >= 0).all(axis=1) & (pack.fold > 0)
     train = np.flatnonzero(real & (pack.fold < 9))
     join = np.isin(pack.fold, chosen.join_folds)
     fitted, others = np.flatnonzero(real & join), np.flatnonzero(real & ~join & (pack.fold < 9))
+    if not len(fitted) or not len(others):
+        raise ConfigError(
+            f"{len(fitted)} packed records of PTB-XL's folds "
+            f"{', '.join(map(str, chosen.join_folds))} and {len(others)} of its other folds up to "
+            "8 have all statements; the head learns from both."
+        )
     progress("committee without the folds of the join")
-    part = fit_committee(features[others], pack.labels[others], chosen)
+    part = _fit_committee(features[others], pack.labels[others], chosen)
     empty = _without_join(part, judge_by)
     seen_odds = empty.encoder_logits(vectors_of(load_encoder(judge_by), pack, fitted))
     read_odds = empty.measured_logits(features[fitted])
-    joined, alone = fit_join(
+    joined, alone = _fit_join(
         seen_odds, read_odds, pack.labels[fitted], pack.calibrated[fitted], chosen.shrink
     )
     out.mkdir(parents=True, exist_ok=True)
     _without_join(part, judge_by, joined, alone).save(out / "blind_head.npz")
     progress("committee of all folds")
-    whole = fit_committee(features[train], pack.labels[train], chosen)
+    whole = _fit_committee(features[train], pack.labels[train], chosen)
     head = _without_join(whole, encoder, joined, alone)
     head.save(out / "signal_head.npz")
     progress("fold 9")
@@ -184,24 +194,12 @@ def _without_join(
     )
 
 
-def fit_committee(
+def _fit_committee(
     features: Array, labels: npt.NDArray[np.int8], recipe: HeadRecipe
 ) -> dict[str, Array]:
-    """Train perceptrons that read measurements.
+    """Train perceptrons that read measurements, shape (n, n_features), NaN where unknown.
 
-    Parameters
-    ----------
-    features : np.ndarray, shape (n, n_features)
-        NaN where unknown.
-    labels : np.ndarray of int8, shape (n, n_columns)
-        0 and 1.
-    recipe : HeadRecipe
-        Size and steps.
-
-    Returns
-    -------
-    dict of str to np.ndarray
-        The committee's fields of `Head`.
+    Labels, shape (n, n_columns), are 0 and 1. Gives the committee's fields of `Head`.
     """
     some = np.isfinite(features).sum(axis=0) > 20
     kept = np.where(some[None], features, 0.0)
@@ -252,7 +250,7 @@ def fit_committee(
     }
 
 
-def fit_join(
+def _fit_join(
     seen: Array,
     measured: Array,
     labels: npt.NDArray[np.int8],
@@ -261,24 +259,10 @@ def fit_join(
 ) -> tuple[Array, Array]:
     """Fit how much each reader counts, column by column around a common value.
 
-    Parameters
-    ----------
-    seen, measured : np.ndarray, shape (n, n_columns)
-        Log odds of both readers on records that neither has seen.
-    labels : np.ndarray of int8, shape (n, n_columns)
-        0 and 1.
-    calibrated : np.ndarray of bool, shape (n,)
-        Whether their mV are true: the others were measured in part only, so they teach the encoder
-        alone.
-    shrink : float
-        Weight of the squared distances from the common values.
-
-    Returns
-    -------
-    joined : np.ndarray, shape (3, n_columns)
-        Factors and offset.
-    alone : np.ndarray, shape (2, n_columns)
-        The same for the encoder alone.
+    From the log odds of both readers on records that neither has seen, shape (n, n_columns). Of
+    records without true mV only a part was measured, so that they teach the encoder alone.
+    ``shrink`` weighs the squared distances from the common values. Gives factors and offset, shape
+    (3, n_columns), and the same for the encoder alone, shape (2, n_columns).
     """
     y = torch.from_numpy((labels == 1).astype(np.float32))
     both = torch.from_numpy(np.stack([seen, measured, np.ones_like(seen)]))

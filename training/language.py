@@ -42,7 +42,7 @@ class Features:
     Attributes
     ----------
     tokens : mapping of str to Tensor, shape (n_tokens, width)
-        By record name.
+        By record name; in half precision, as they are many.
     vector : mapping of str to Tensor, shape (width,)
         By record name.
     """
@@ -55,7 +55,7 @@ class Features:
         if not records:
             return {}
         return {
-            "ecg_tokens": torch.stack([self.tokens[name] for name in records]).to(device),
+            "ecg_tokens": torch.stack([self.tokens[name] for name in records]).to(device).float(),
             "ecg_vector": torch.stack([self.vector[name] for name in records]).to(device),
         }
 
@@ -109,23 +109,8 @@ def _fitting(rows: Iterator[Row], length: int) -> Iterator[Row]:
             )
 
 
-def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor:
-    """Give the mean loss over the assistant's words of a batch.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        Or one with adapters.
-    batch : Batch
-        Packed conversations.
-    features : Features or None
-        Of its records; None where no prompt has a slot.
-
-    Returns
-    -------
-    Tensor
-        A scalar.
-    """
+def _loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor:
+    """Give the mean loss over the assistant's words; no features where no prompt has a slot."""
     core: Any = getattr(model, "base_model", model)
     core = getattr(core, "model", core) if hasattr(model, "peft_config") else model
     device = next(core.parameters()).device
@@ -137,7 +122,7 @@ def loss_of(model: nn.Module, batch: Batch, features: Features | None) -> Tensor
     else:
         projected = torch.zeros(0, core.config.tokens_per_ecg, 1, device=device)
     embedded = core.splice(ids, projected, pages)
-    if parallel():
+    if processes() > 1:
         # A batch without ECGs or without pages needs no projector. But processes that exchange
         # gradients must have the same ones in the same order, those of the input included.
         unused = [p.sum() for p in _projecting(core) if p.requires_grad]
@@ -204,7 +189,7 @@ def fit(
     ]
     optimiser = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
     identity = identity_of(recipe, about or {})
-    if parallel():
+    if processes() > 1:
         return _fit_sharded(model, drawn, recipe, out, optimiser, identity, features, tell)
     history, step, spent, losses = _resume(out, learning, optimiser, identity)
     if step:
@@ -216,12 +201,12 @@ def fit(
     model.train()
     while (done := step / recipe.steps if recipe.steps else spent / total) < 1:
         began = time.monotonic()
-        rate = recipe.peak_lr * rate_at(done, recipe.warmup)
+        rate = recipe.peak_lr * _rate_at(done, recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = next(drawn)
         with torch.autocast(_device(model).type, torch.bfloat16, enabled=recipe.bf16):
-            loss = loss_of(model, batch, features)
+            loss = _loss_of(model, batch, features)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learning.values(), recipe.clip)
@@ -285,17 +270,17 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Give the loss of a batch."""
-        return loss_of(self.model, batch, self.features)
+        return _loss_of(self.model, batch, self.features)
 
 
-def parallel() -> bool:
-    """Tell whether accelerate launched this process as one of several.
+def processes() -> int:
+    """Tell how many processes accelerate launched.
 
     Returns
     -------
-    bool
+    int
     """
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _fit_sharded(
@@ -336,13 +321,14 @@ def _fit_sharded(
         same_run(state, kept["identity"], identity)
         accelerator.load_state(str(state))
         history = kept["history"]
+    began = time.monotonic() - (history[-1]["seconds"] if history else 0.0)
     first = int(history[-1]["step"]) if history else 0
     for step in range(recipe.steps):
         batch = next(drawn)
         if step < first:
             continue
         for group in optimiser.param_groups:
-            group["lr"] = recipe.peak_lr * rate_at(step / recipe.steps, recipe.warmup)
+            group["lr"] = recipe.peak_lr * _rate_at(step / recipe.steps, recipe.warmup)
         with accelerator.autocast():
             loss = net(batch)
         optimiser.zero_grad()
@@ -351,7 +337,8 @@ def _fit_sharded(
         optimiser.step()
         if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
             mean = accelerator.reduce(loss.detach(), "mean")
-            history.append({"step": step + 1, "seconds": 0.0, "loss": round(float(mean), 4)})
+            spent = round(time.monotonic() - began, 1)
+            history.append({"step": step + 1, "seconds": spent, "loss": round(float(mean), 4)})
             if accelerator.is_main_process:
                 tell(f"step {step + 1}/{recipe.steps}  loss {float(mean):.4f}")
         if (step + 1) % 200 == 0 or step + 1 == recipe.steps:
@@ -368,25 +355,8 @@ def _fit_sharded(
     return history
 
 
-def rate_at(done: float, warmup: float) -> float:
-    """Give the learning rate as a part of its peak.
-
-    Parameters
-    ----------
-    done : float
-        Part of the stage that is over.
-    warmup : float
-        Part in which it rises.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> rate_at(0.05, 0.1), round(rate_at(1.0, 0.1), 3)
-    (0.5, 0.0)
-    """
+def _rate_at(done: float, warmup: float) -> float:
+    """Give the learning rate as a part of its peak, from the part of the stage that is over."""
     if done < warmup:
         return max(done / warmup, 0.02)
     fallen = min((done - warmup) / (1 - warmup), 1.0)
@@ -413,7 +383,7 @@ def held_out(
         ``held_out_loss``.
     """
     with torch.inference_mode():
-        losses = [float(loss_of(model, batch, features)) for batch in judged]
+        losses = [float(_loss_of(model, batch, features)) for batch in judged]
     return {"held_out_loss": round(sum(losses) / len(losses), 4)}
 
 

@@ -102,9 +102,10 @@ def _encode_set(
             for k, record in enumerate(batch):
                 names.append(record.name)
                 if pooled_tokens:
-                    tokens.append(_pooled(found.tokens[k], pooled_tokens))
+                    shown = _pooled(found.tokens[k], pooled_tokens)
                 else:
-                    tokens.append(_placed(found.tokens[k], found.times_s[k]))
+                    shown = _placed(found.tokens[k], found.times_s[k])
+                tokens.append(shown.astype(np.float16))
                 vectors.append(found.vector[k])
             batch.clear()
             if progress is not None:
@@ -116,19 +117,21 @@ def _encode_set(
                 flush()
         if batch:
             flush()
+        if not names:
+            raise ConfigError(f"{records}: not one of its records holds a signal to encode.")
         cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_name(f".{os.getpid()}.{cache.name}")  # several processes may come here
         np.savez(
             part,
             asked=np.array(asked),
             names=np.array(names),
-            tokens=np.stack(tokens).astype(np.float16),
+            tokens=np.stack(tokens),
             vector=np.stack(vectors).astype(np.float32),
         )
         part.replace(cache)
     with np.load(cache) as kept:
         named = [str(name) for name in kept["names"]]
-        rows = torch.from_numpy(kept["tokens"].astype(np.float32))
+        rows = torch.from_numpy(kept["tokens"])
         whole = torch.from_numpy(kept["vector"])
     return Features(
         tokens=dict(zip(named, rows, strict=True)), vector=dict(zip(named, whole, strict=True))

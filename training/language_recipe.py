@@ -8,14 +8,12 @@ from typing import Any
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.prompt import PARTS, Part
-from ecg_llm.training.talks import WEIGHTS
+from ecg_llm.training.talks import TEXT, TOKENS, WEIGHTS
 from ecg_llm.training.toml_recipe import near, read_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 METHODS = ("dpo", "grpo")
-_TEXT: tuple[Part, ...] = ("values", "findings")
 _VALUES: tuple[Part, ...] = ("values",)
-_TOKENS: tuple[Part, ...] = ("tokens",)
 
 
 @dataclass(frozen=True)
@@ -91,9 +89,9 @@ class LanguageRecipe:
         [(('values', 'findings'), 1.0)]
         """
         shares = (
-            (_TEXT, self.text),
+            (TEXT, self.text),
             (_VALUES, self.values),
-            (_TOKENS, self.tokens),
+            (TOKENS, self.tokens),
             (PARTS, self.both),
         )
         return [(parts, share) for parts, share in shares if share > 0]
@@ -118,8 +116,8 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
     Raises
     ------
     ConfigError
-        If there is no such recipe, it is of another stage, or it holds an unknown key or a value of
-        a wrong kind.
+        If there is no such recipe, it is of another stage, or it holds an unknown key, a value of
+        a wrong kind, or nothing to show or no time to learn.
 
     Examples
     --------
@@ -139,4 +137,9 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
         raise ConfigError(
             f"{name}: a recipe of stage {recipe.stage!r}, where one of stage {needed!r} is needed."
         )
-    return replace(recipe, **{k: value for k, value in changes.items() if value is not None})
+    recipe = replace(recipe, **{k: value for k, value in changes.items() if value is not None})
+    if not recipe.mixture():
+        raise ConfigError(f"{name}: text, values, tokens and both are all 0: prompts show nothing.")
+    if recipe.steps < 0 or (not recipe.steps and recipe.minutes <= 0):
+        raise ConfigError(f"{name}: {recipe.minutes:g} minutes; give some, or steps.")
+    return recipe

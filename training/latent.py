@@ -74,17 +74,7 @@ class Latent(Objective):
         self.out = nn.Linear(width, width)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the loss of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `Batches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-        """
+        """Give the losses of a batch, from `Batches.draw`."""
         x, there, sure = batch["signal"], batch["present"], batch["calibrated"]
         n, t = x.shape[0], x.shape[2] // SAMPLES_PER_TOKEN
         hidden = _hidden_stretches(n, t, self.share, self.longest).to(x.device)
@@ -143,17 +133,7 @@ class Masked(Objective):
         )
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the loss of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `Batches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-        """
+        """Give the losses of a batch, from `Batches.draw`."""
         x, there, sure = batch["signal"], batch["present"], batch["calibrated"]
         n, leads, samples = x.shape
         t = samples // SAMPLES_PER_TOKEN

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ecg_llm.training.runs import read_checkpoint, same_run, write_checkpoint
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 Batch = dict[str, Tensor]
 History = list[dict[str, float]]
@@ -57,20 +62,21 @@ class Objective(nn.Module):
         """Follow the weights."""
 
 
-def rate_at(step: int, config: LoopConfig) -> float:
-    """Give the learning rate of a step.
-
-    Parameters
-    ----------
-    step : int
-        From 0.
-    config : LoopConfig
-        Peak, warm-up and number of steps.
+def this_process() -> PartialState:
+    """Give this process among those that accelerate launched.
 
     Returns
     -------
-    float
+    accelerate.PartialState
     """
+    from accelerate import PartialState
+
+    # Others wait for the one that packs the data or reads the pages.
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
+
+
+def _rate_at(step: int, config: LoopConfig) -> float:
+    """Give the learning rate of a step, from 0 on."""
     warm = max(config.warmup * config.steps, 1)
     if step < warm:
         return config.peak_lr * (step + 1) / warm
@@ -88,7 +94,7 @@ def fit(
     judge: Callable[[nn.Module], dict[str, float]] | None = None,
     on_step: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
     stop_at: int | None = None,
-) -> tuple[nn.Module, History]:
+) -> tuple[nn.Module, History, float]:
     """Train an objective and give the running average of its weights.
 
     Parameters
@@ -117,6 +123,8 @@ def fit(
         An `Objective` of averaged weights, in evaluation mode.
     history : list of dict of str to float
         ``step``, losses, and the figures of some steps; those before a stop too.
+    seconds : float, s
+        What the steps took, those before a stop too.
 
     Raises
     ------
@@ -128,10 +136,15 @@ def fit(
     With a checkpoint in ``out`` the run goes on from there. The chance of a step comes from seed,
     step and process alone, so a run that was stopped gives the numbers of one that was not.
     """
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
     out.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(mixed_precision="bf16" if config.bf16 else "no")
+    this_process()
+    accelerator = Accelerator(
+        mixed_precision="bf16" if config.bf16 else "no",
+        # What an objective has no use for, such as the record's vector, gets no gradient.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     average = torch.optim.swa_utils.AveragedModel(
         objective,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema),  # type: ignore[no-untyped-call]
@@ -147,12 +160,14 @@ def fit(
     plain: Objective = accelerator.unwrap_model(net)
     parts: dict[str, Any] = {"net": plain, "average": average, "optimizer": optimizer}
     history: History = []
+    began = time.monotonic()
     if (out / CHECKPOINT).is_file():
         saved = read_checkpoint(out / CHECKPOINT)
         same_run(out / CHECKPOINT, saved.get("identity", {}), identity)
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         history.extend(saved["history"])
+        began -= saved.get("seconds", 0.0)  # which an earlier version did not keep
     first = len(history)
     last = min(config.steps, stop_at or config.steps)
 
@@ -167,7 +182,7 @@ def fit(
             # Dropout after a stop must be what it would have been without one.
             torch.manual_seed(config.seed * 1_000_003 + step)
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, config)
+                group["lr"] = _rate_at(step, config)
             net.train()
             with accelerator.autocast():
                 losses = net(batch)
@@ -188,14 +203,15 @@ def fit(
                 (step + 1) % config.save_every == 0 or step + 1 == last
             ):
                 state = {name: part.state_dict() for name, part in parts.items()}
-                kept = {"identity": identity, "history": history, **state}
+                spent = time.monotonic() - began
+                kept = {"identity": identity, "history": history, "seconds": spent, **state}
                 write_checkpoint(out / CHECKPOINT, kept)
             on_step(step + 1, logs)
         coming.cancel()
     if accelerator.is_main_process:
         _draw_curve(history, out / CURVE)
     averaged: nn.Module = average.module
-    return averaged.eval(), history
+    return averaged.eval(), history, time.monotonic() - began
 
 
 def _draw_curve(history: History, path: Path) -> None:

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from ecg_llm.errors import ConfigError
 from ecg_llm.noise import KINDS, Noise, NoiseModel, blended, save_noise_model, scaled
 from ecg_llm.noise_net import NoiseNet
-from ecg_llm.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD, read_table
+from ecg_llm.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD, read_table, whole
 from ecg_llm.training.noise_data import (
     COLUMNS,
     PLACES,
     Question,
     Rows,
+    folds_of,
     known_rows,
     measure_all,
     read_questions,
@@ -46,6 +47,7 @@ FloatArray = npt.NDArray[np.float32]
 
 GROUPS = ((1, 2), (3, 4), (5, 6), (7, 8))
 """Folds left out together to choose the limit."""
+_FOLDS = (*TRAINING_FOLDS, VALIDATION_FOLD)
 SHARE_OF_YES = 0.3
 """About the share of ECG-QA's questions on noise that are answered with yes."""
 
@@ -124,16 +126,17 @@ def train(
 
     Notes
     -----
-    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, each
-    judged by nets that did not see its folds, so that exact agreement, at the usual share of yes,
-    and balanced agreement both are high.
+    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, so
+    that exact agreement, at the usual share of yes, and balanced agreement both are high. Each
+    question is judged by nets that saw nothing of its folds but the signals, under simulated noise.
     """
     recipe = recipe or NoiseRecipe()
     needed = ("ecg_id", "strat_fold", *COLUMNS.values())
     table = read_table(data, needed)
-    in_mv = {int(float(cells["ecg_id"])) for cells in table}
+    in_mv = {whole(cells["ecg_id"]) for cells in table}
     table += [] if zscored is None else read_table(zscored, needed)
-    folds = {int(float(cells["ecg_id"])): int(cells["strat_fold"]) for cells in table}
+    table = [cells for cells in table if whole(cells["strat_fold"]) in _FOLDS]
+    folds = folds_of(table)
     questions = read_questions(items, folds)
     rows = known_rows(
         table, questions, asked_weight=recipe.asked_weight, sampled_folds=TRAINING_FOLDS
@@ -220,7 +223,7 @@ def _left_out_in_turn(
     fold = np.array([one.fold for one in questions])
     p = np.zeros(len(questions))
     for group in (*GROUPS, (VALIDATION_FOLD,)):
-        model = fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
+        model = _fit_nets(x, rows, (*group, VALIDATION_FOLD), recipe, seed)
         net = fit_noise_net(drawn, started, (*group, VALIDATION_FOLD), recipe.net, seed)
         held = np.flatnonzero(np.isin(fold, group))
         own = model.probabilities(x[where[held]])[np.arange(len(held)), kind[held]]
@@ -236,28 +239,12 @@ def _left_out_in_turn(
     return p, model, net
 
 
-def fit_nets(
+def _fit_nets(
     x: FloatArray, rows: Rows, left_out: Sequence[int], recipe: NoiseRecipe, seed: int
 ) -> NoiseModel:
-    """Train the nets on all folds but some.
+    """Train the nets on rows of `Noise.row`, shape (n_rows, n_columns), of all folds but some.
 
-    Parameters
-    ----------
-    x : np.ndarray, shape (n_rows, n_columns)
-        Rows of `ecg_llm.noise.Noise.row`.
-    rows : Rows
-        What is known of them.
-    left_out : sequence of int
-        Folds not to learn from.
-    recipe : NoiseRecipe
-        How.
-    seed : int
-        Of every random choice.
-
-    Returns
-    -------
-    NoiseModel
-        With limits of a half.
+    The limits stay at a half.
     """
     seen = np.flatnonzero(~np.isin(rows.fold, left_out))
     mean = np.nanmean(x[seen], axis=0)

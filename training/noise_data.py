@@ -14,10 +14,11 @@ import numpy.typing as npt
 from ecg_llm.errors import ECGError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.noise import KINDS, Noise, measure_noise
-from ecg_llm.ptbxl import read_table
+from ecg_llm.ptbxl import read_table, whole
 from ecg_llm.qa.items import ptbxl_files, read_items
 from ecg_llm.qa.question import NOISES, read_qa
 from ecg_llm.record import ECGRecord
+from ecg_llm.training.sources import limb_ratios
 
 COLUMNS = {
     "baseline drift": "baseline_drift",
@@ -68,24 +69,8 @@ class Rows:
     clean: npt.NDArray[np.bool_]
 
 
-def remarked_leads(remark: str) -> set[str]:
-    """Read the leads of a remark such as ``, I-AVR,``.
-
-    Parameters
-    ----------
-    remark : str
-        A cell of PTB-XL's noise columns.
-
-    Returns
-    -------
-    set of str
-        All leads for ``alles``; empty if it names none.
-
-    Examples
-    --------
-    >>> sorted(remarked_leads(" , V2,3,  "))
-    ['V2', 'V3']
-    """
+def _remarked_leads(remark: str) -> set[str]:
+    """Read the leads of a remark such as ``, I-AVR,``: all for ``alles``, none if none is named."""
     text = remark.upper().replace(" ", "").replace("?", "")
     if "ALL" in text:
         return set(STANDARD_12)
@@ -99,6 +84,23 @@ def remarked_leads(remark: str) -> set[str]:
             places = sorted(_UPPER.index(end) for end in ends)
             out |= set(STANDARD_12[places[0] : places[-1] + 1])
     return out
+
+
+def folds_of(table: Sequence[Mapping[str, str]]) -> dict[int, int]:
+    """Tell the fold of each record.
+
+    Parameters
+    ----------
+    table : sequence of mapping
+        Rows of ``ptbxl_database.csv``.
+
+    Returns
+    -------
+    dict of int to int
+        By ``ecg_id``.
+    """
+    known = ((whole(cells["ecg_id"]), whole(cells["strat_fold"])) for cells in table)
+    return {key: fold for key, fold in known if key is not None and fold is not None}
 
 
 def read_questions(items: Path, folds: Mapping[int, int]) -> list[Question]:
@@ -137,7 +139,7 @@ class _Remarks:
 
     @classmethod
     def of(cls, cells: Mapping[str, str]) -> _Remarks:
-        leads = {kind: remarked_leads(cells[column]) for kind, column in COLUMNS.items()}
+        leads = {kind: _remarked_leads(cells[column]) for kind, column in COLUMNS.items()}
         kinds = {kind for kind, column in COLUMNS.items() if cells[column].strip(" ,")}
         leads["any"] = set().union(*leads.values())
         return cls(leads, frozenset(kinds | ({"any"} if kinds else set())))
@@ -188,11 +190,12 @@ def known_rows(
     remarks, leads without the noise are weighted by their kind of record (noise of the kind
     elsewhere, other noise, clean) so that they are as frequent as among its questions.
     """
-    folds = {int(float(cells["ecg_id"])): int(cells["strat_fold"]) for cells in table}
+    folds = folds_of(table)
     remarks = {
-        int(float(cells["ecg_id"])): _Remarks.of(cells)
+        key: _Remarks.of(cells)
         for cells in table
-        if cells.get("row_source", "official") == "official"
+        if (key := whole(cells["ecg_id"])) in folds
+        and cells.get("row_source", "official") == "official"
     }
     asked: Counter[tuple[str, bool, str]] = Counter()
     for one in questions:
@@ -245,7 +248,7 @@ def records_of(
     data : Path
         PTB-XL folder.
     zscored : Path, optional
-        Folder of `zscored_records`.
+        Folder of `_zscored_records`.
     wanted : set of int
         ``ecg_id`` of the records.
 
@@ -266,7 +269,7 @@ def records_of(
         if set(STANDARD_12) <= set(record.leads):
             yield key, record
     if zscored is not None:
-        yield from zscored_records(zscored, wanted)
+        yield from _zscored_records(zscored, wanted)
 
 
 def measure_all(
@@ -296,58 +299,26 @@ def measure_all(
     return out
 
 
-def zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGRecord]]:
-    """Read records whose leads were brought to a standard deviation of one, at 100 Hz.
+def _zscored_records(folder: Path, wanted: set[int]) -> Iterator[tuple[int, ECGRecord]]:
+    """Read records whose leads were brought to a standard deviation of one, at 100 Hz, in about mV.
 
-    Parameters
-    ----------
-    folder : Path
-        ``ptbxl_database.csv`` and, in its order, ``signals_*.npy``: int16, (n, 12, n_samples), in
-        thousandths of the standard deviation.
-    wanted : set of int
-        ``ecg_id`` of the records.
-
-    Yields
-    ------
-    int, ECGRecord
-        ``ecg_id`` and the record in about mV.
-
-    Notes
-    -----
-    The six limb leads have two degrees of freedom, so their scales follow from each other; that of
-    all of them, and of each chest lead, is taken from `TYPICAL_MV`.
+    The folder has ``ptbxl_database.csv`` and, in its order, ``signals_*.npy``: int16, (n, 12,
+    n_samples), in thousandths of the standard deviation. The six limb leads have two degrees of
+    freedom, so their scales follow from each other; that of all of them, and of each chest lead, is
+    from `TYPICAL_MV`.
     """
-    keys = [int(float(cells["ecg_id"])) for cells in read_table(folder, ("ecg_id",))]
+    keys = [whole(cells["ecg_id"]) for cells in read_table(folder, ("ecg_id",))]
     signals = (row for path in sorted(folder.glob("signals_*.npy")) for row in np.load(path))
     for key, row in zip(keys, signals, strict=True):
-        if key in wanted:
+        if key is not None and key in wanted:
             signal = row.astype(np.float32) / 1000
-            signal *= lead_scales(signal)[:, None]
+            signal *= _lead_scales(signal)[:, None]
             yield key, ECGRecord(signal=signal, fs=100.0, leads=STANDARD_12, name=str(key))
 
 
-def lead_scales(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Find by what each of twelve z-scored leads has to be multiplied.
-
-    Parameters
-    ----------
-    signal : np.ndarray, shape (12, n_samples)
-        Leads in the order of `STANDARD_12`, each on a scale of its own.
-
-    Returns
-    -------
-    np.ndarray, shape (12,)
-        Such that II = I + III, aVR = −(I + II) / 2, aVL = (I − III) / 2 and aVF = (II + III) / 2
-        hold.
-    """
-    laws = ({0: 1, 1: -1, 2: 1}, {3: 2, 0: 1, 1: 1}, {4: 2, 0: -1, 2: 1}, {5: 2, 1: -1, 2: -1})
-    square = np.zeros((6, 6))
-    for law in laws:
-        part = np.zeros((6, signal.shape[1]))
-        for lead, factor in law.items():
-            part[lead] = factor * signal[lead]
-        square += part @ part.T
-    smallest = np.abs(np.linalg.eigh(square)[1][:, 0]) + 1e-6
+def _lead_scales(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Find by what each of twelve z-scored leads has to be multiplied."""
+    smallest = np.abs(limb_ratios(signal[:6])) + 1e-6
     typical = np.array(TYPICAL_MV)
     limb = smallest * np.exp(np.mean(np.log(typical[:6]) - np.log(smallest)))
     return np.concatenate([limb, typical[6:]]).astype(np.float32)

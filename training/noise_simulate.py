@@ -50,7 +50,7 @@ def simulated_maps(
     for record in records:
         signal = resample(np.nan_to_num(record.signal), record.fs, WORKING_FS)
         signal = signal[[record.leads.index(name) for name in STANDARD_12]]
-        added, size = add_noise(signal.shape[1], rng)
+        added, size = _add_noise(signal.shape[1], rng)
         noisy = (signal + added).astype(np.float32)
         bands = split_bands(
             ECGRecord(signal=noisy, fs=WORKING_FS, leads=STANDARD_12, name=record.name)
@@ -62,22 +62,11 @@ def simulated_maps(
     return np.stack(maps), np.stack(sizes).astype(np.float32)
 
 
-def add_noise(n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _add_noise(n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Make noise as electrodes bring it into the leads: each kind in half of the cases.
 
-    Parameters
-    ----------
-    n : int
-        Samples at 100 Hz.
-    rng : np.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    np.ndarray, shape (12, n), mV
-        To add.
-    np.ndarray, shape (12, 8)
-        Logarithms of the root mean square, and of the largest over half a second, of each kind.
+    Gives it, shape (12, n), mV at 100 Hz, and by lead the logarithms of the root mean square, and
+    of the largest over half a second, of each kind, shape (12, 8).
     """
     total = np.zeros((len(STANDARD_12), n))
     sizes = np.zeros((len(STANDARD_12), N_TARGETS))

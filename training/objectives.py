@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -22,7 +23,7 @@ from ecg_llm.training.pack import Pack
 from ecg_llm.training.page_encoder import PageBatches, PageEncoder, judge_pages
 from ecg_llm.training.page_reads import DATA_OPTIONS, PageData, held_reads, page_reads
 from ecg_llm.training.probe import probe
-from ecg_llm.training.recipe import Recipe, starting_folder
+from ecg_llm.training.recipe import Recipe
 from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_tensors
 from ecg_llm.training.supervised import (
@@ -126,17 +127,17 @@ def _supervised(setup: Setup) -> Made:
     labels = setup.pack.labels[setup.source.rows]
     objective = Supervised(setup.encoder, positive_weights(labels), **setup.recipe.options)
     _begin_with_head(objective, setup.recipe)
-    return Made(objective, _by_statements(setup.pack), setup.source.draw)
+    return Made(objective, _by_statements(setup), setup.source.draw)
 
 
 def _latent(setup: Setup) -> Made:
     objective = Latent(setup.encoder, **setup.recipe.options)
-    return Made(objective, _by_probe(setup.pack), setup.source.draw)
+    return Made(objective, _by_probe(setup), setup.source.draw)
 
 
 def _masked(setup: Setup) -> Made:
     objective = Masked(setup.encoder, **setup.recipe.options)
-    return Made(objective, _by_probe(setup.pack), setup.source.draw)
+    return Made(objective, _by_probe(setup), setup.source.draw)
 
 
 def _contrast(setup: Setup) -> Made:
@@ -153,7 +154,7 @@ def _contrast(setup: Setup) -> Made:
         config.width,
         **setup.recipe.options,
     )
-    return Made(objective, _by_probe(setup.pack), setup.source.draw)
+    return Made(objective, _by_probe(setup), setup.source.draw)
 
 
 def _adapt(setup: Setup) -> Made:
@@ -164,7 +165,7 @@ def _adapt(setup: Setup) -> Made:
     labelled = np.sort(np.random.default_rng(0).choice(rows, n, replace=False))
     objective = Adapt(setup.encoder, torch.from_numpy(labelled), **options)
     _begin_with_head(objective, setup.recipe)
-    return Made(objective, _by_statements(setup.pack), setup.source.draw)
+    return Made(objective, _by_statements(setup), setup.source.draw)
 
 
 def _page(setup: Setup) -> Made:
@@ -178,7 +179,7 @@ def _page(setup: Setup) -> Made:
     # Rows of what was read name records of this pack.
     hold_to(setup.pages, {"data": setup.pack.fingerprint, "seed": seed, "pages": asdict(chosen)})
     train = page_reads(setup.pack, setup.source.rows, chosen, setup.pages, seed)
-    held = held_reads(setup.pack, held_out(setup.pack), chosen, setup.pages)
+    held = held_reads(setup.pack, _held(setup), chosen, setup.pages)
     labels = setup.pack.labels[setup.source.rows]
     objective = PageEncoder(setup.encoder, positive_weights(labels), **options)
     _begin_with_head(objective, setup.recipe)
@@ -195,23 +196,27 @@ def _begin_with_head(objective: Supervised, recipe: Recipe) -> None:
     """Take the linear head that stands beside the encoder to begin with, if there is one."""
     if not recipe.start:
         return
-    stored = load_tensors(starting_folder(recipe))
+    stored = load_tensors(recipe.start_folder)
     if "head.weight" in stored:
         with torch.no_grad():
             objective.head.weight.copy_(torch.from_numpy(stored["head.weight"]))
             objective.head.bias.copy_(torch.from_numpy(stored["head.bias"]))
 
 
-def _by_statements(pack: Pack) -> Judge:
-    rows = held_out(pack)
-    return lambda net: judge_supervised(net, pack, rows)
+def _held(setup: Setup) -> npt.NDArray[np.int64]:
+    return held_out(setup.pack, setup.recipe.data.folds)
 
 
-def _by_probe(pack: Pack) -> Judge:
+def _by_statements(setup: Setup) -> Judge:
+    rows = _held(setup)
+    return lambda net: judge_supervised(net, setup.pack, rows)
+
+
+def _by_probe(setup: Setup) -> Judge:
     def judge(net: nn.Module) -> dict[str, float]:
         encoder = net.get_submodule("encoder")
         assert isinstance(encoder, SignalEncoder)
-        return probe(encoder, pack)
+        return probe(encoder, setup.pack, _held(setup))
 
     return judge
 

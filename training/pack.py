@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.data_builders.listing import Problem
+from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.encoders.signal_input import WINDOW, encoder_input, windows
 from ecg_llm.errors import ConfigError, ECGError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
 from ecg_llm.scp import COLUMNS, with_classes
-from ecg_llm.training.sources import Job, Row, list_jobs, read_row, run_jobs
+from ecg_llm.training.sources import Job, Row, list_jobs, read_row, run_jobs, tables_of
 
 SIGNALS, INDEX, PROBLEMS = "signals.npy", "index.npz", "problems.jsonl"
 STAMP = "asked.txt"
@@ -177,7 +178,9 @@ def pack(
     """
     jobs = [] if data is None else list_jobs(data)
     jobs += [("simulated", (seed, k)) for k in range(n_simulated)]
-    asked = hashlib.sha256(repr((VERSION, str(data), jobs)).encode()).hexdigest()
+    # Tables too: the same records may have been given other statements.
+    tables = [] if data is None else sorted(map(sha256_of, tables_of(data)))
+    asked = hashlib.sha256(repr((VERSION, str(data), jobs, tables)).encode()).hexdigest()
     stamp = out / STAMP
     if stamp.is_file() and stamp.read_text() == asked:
         return load_pack(out)
@@ -257,21 +260,6 @@ def packed_at(
     return pack(data, folder, n_simulated=0, workers=workers, progress=progress)
 
 
-def count_problems(folder: Path) -> int:
-    """Count the records that could not be packed.
-
-    Parameters
-    ----------
-    folder : Path
-        Written by `pack`.
-
-    Returns
-    -------
-    int
-    """
-    return len((folder / PROBLEMS).read_text(encoding="utf-8").splitlines())
-
-
 def _make(data: Path, job: Job) -> dict[str, Any] | Problem:
     """Read one record and put it into the packed form, or say why it cannot be encoded."""
     try:
@@ -286,7 +274,7 @@ def _make(data: Path, job: Job) -> dict[str, Any] | Problem:
     age = record.age_years
     return {
         "signal": np.where(there, first, np.nan).astype(np.float16),
-        "labels": label_row(row),
+        "labels": _label_row(row),
         "fold": np.int8(row.fold),
         "source": row.source,
         "name": record.name,
@@ -298,19 +286,8 @@ def _make(data: Path, job: Job) -> dict[str, Any] | Problem:
     }
 
 
-def label_row(row: Row) -> npt.NDArray[np.int8]:
-    """Say what is known of a record's statements and classes.
-
-    Parameters
-    ----------
-    row : Row
-        With its statements.
-
-    Returns
-    -------
-    np.ndarray of int8, shape (99,)
-        1 present, 0 absent, -1 unknown.
-    """
+def _label_row(row: Row) -> npt.NDArray[np.int8]:
+    """Say what is known of a record's statements and classes, shape (99,): 1, 0, or -1 unknown."""
     if row.codes is None:
         return np.full(len(COLUMNS), -1, np.int8)
     held = with_classes(row.codes)

@@ -15,7 +15,7 @@ import numpy as np
 from ecg_llm.data_builders.build_images import page_seed
 from ecg_llm.data_builders.shards import write_whole
 from ecg_llm.eval.page_criteria import GROUPS, PagePair, page_pair, recordings
-from ecg_llm.eval.shares import wilson
+from ecg_llm.eval.patients import wilson
 from ecg_llm.page_criteria import log_excess, sign_of
 from ecg_llm.page_seen import CODES, ST_CODES
 from ecg_llm.training.runs import hold_to

@@ -68,17 +68,7 @@ class PageEncoder(Supervised):
         return self
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the losses of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `PageBatches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-        """
+        """Give the losses of a batch, from `PageBatches.draw`."""
         out = self.encoder(batch["signal"], batch["present"], batch["calibrated"])
         with torch.no_grad():
             whole = batch["whole_present"]

@@ -26,24 +26,12 @@ _CLEAR_PX = 26.0
 Patches = npt.NDArray[np.uint8]
 
 
-def cut_patches(
+def _cut_patches(
     truth: PageTruth, rng: np.random.Generator
 ) -> tuple[Patches, npt.NDArray[np.int64]]:
     """Cut the patches of a page: every name, and as many places without one.
 
-    Parameters
-    ----------
-    truth : PageTruth
-        A training page.
-    rng : np.random.Generator
-        Of the places without a name.
-
-    Returns
-    -------
-    patches : np.ndarray, shape (n, 56, 80), uint8
-        Grey.
-    names : np.ndarray, shape (n,)
-        Place in `LABELS`, or `NONE`.
+    Grey, shape (n, 56, 80), uint8, and of each its place in `LABELS`, or `NONE`.
     """
     import cv2
 
@@ -93,7 +81,7 @@ def train_names(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    cut = [cut_patches(load_truth(path), rng) for path in pages]
+    cut = [_cut_patches(load_truth(path), rng) for path in pages]
     patches, names = (np.concatenate(part) for part in zip(*cut, strict=True))
     net: NameNet = NameNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     n_steps = epochs * -(-len(patches) // BATCH)

@@ -106,11 +106,11 @@ def page_reads(
     PageReads
     """
     if chosen.images:
-        made = functools.partial(built_pages, pack, Path(chosen.images))
-        return read_pages(made, out / "built").of(rows)
+        made = functools.partial(_built_pages, pack, Path(chosen.images))
+        return _read_pages(made, out / "built").of(rows)
     shown = rows[pack.calibrated[rows]]
-    drawn = functools.partial(drawn_pages, pack, shown, chosen.pages, chosen.photographed, seed)
-    return read_pages(drawn, out / "train")
+    drawn = functools.partial(_drawn_pages, pack, shown, chosen.pages, chosen.photographed, seed)
+    return _read_pages(drawn, out / "train")
 
 
 def held_reads(
@@ -130,8 +130,8 @@ def held_reads(
     """
     if not len(rows) or not chosen.held:
         return None
-    drawn = functools.partial(drawn_pages, pack, rows, chosen.held, chosen.photographed, 0)
-    return read_pages(drawn, out / "held")
+    drawn = functools.partial(_drawn_pages, pack, rows, chosen.held, chosen.photographed, 0)
+    return _read_pages(drawn, out / "held")
 
 
 Page = tuple[int, bool, float, bytes]
@@ -139,7 +139,7 @@ Page = tuple[int, bool, float, bytes]
 show the same stretch), and the image."""
 
 
-def drawn_pages(
+def _drawn_pages(
     pack: Pack,
     rows: npt.NDArray[np.int64],
     n: int,
@@ -147,26 +147,9 @@ def drawn_pages(
     seed: int,
     first: int,
 ) -> Iterator[Page]:
-    """Print packed records as the set builder does.
+    """Print packed records one after the other, as the set builder does, n pages in all.
 
-    Parameters
-    ----------
-    pack : Pack
-        Records.
-    rows : np.ndarray of int
-        Those that are printed, one after the other.
-    n : int
-        How many pages.
-    photographed : float
-        Part of them that is photographed, scanned or faxed.
-    seed : int
-        All chance comes from it.
-    first : int
-        Begin with this page.
-
-    Yields
-    ------
-    Page
+    A part of them is photographed, scanned or faxed; all chance comes from the seed.
     """
     from ecg_llm.data_builders.photograph import print_page
 
@@ -179,26 +162,10 @@ def drawn_pages(
         yield row, taken, math.nan if settings.simultaneous else settings.from_s, packed
 
 
-def built_pages(pack: Pack, folder: Path, first: int) -> Iterator[Page]:
-    """Take the pages of a set that ``ecgllm build images`` made of packed records.
+def _built_pages(pack: Pack, folder: Path, first: int) -> Iterator[Page]:
+    """Take the pages of a set that ``ecgllm build images`` made; record and page have one name.
 
-    Parameters
-    ----------
-    pack : Pack
-        Records; a page belongs to the one of the same name.
-    folder : Path
-        The set.
-    first : int
-        Begin with this page of theirs.
-
-    Yields
-    ------
-    Page
-
-    Raises
-    ------
-    ConfigError
-        If none of the set's pages shows a packed record.
+    ConfigError if none of them shows a packed record.
     """
     from ecg_llm.data_builders.image_rows import settings_of
     from ecg_llm.data_builders.shards import read_shards
@@ -221,25 +188,10 @@ def built_pages(pack: Pack, folder: Path, first: int) -> Iterator[Page]:
         )
 
 
-def read_pages(pages: Callable[[int], Iterator[Page]], out: Path) -> PageReads:
-    """Read pages; what was read before is taken from the folder.
+def _read_pages(pages: Callable[[int], Iterator[Page]], out: Path) -> PageReads:
+    """Read pages from a number on; what was read before is taken from the folder ``out``.
 
-    Parameters
-    ----------
-    pages : callable
-        Gives the pages from a number on.
-    out : Path
-        Folder for what was read.
-
-    Returns
-    -------
-    PageReads
-        Pages that could not be read, or not encoded, are left out.
-
-    Raises
-    ------
-    ConfigError
-        If none is left.
+    Pages that cannot be read, or not encoded, are left out; ConfigError if none is left.
     """
     out.mkdir(parents=True, exist_ok=True)
     done = len(list(out.glob("?????.npz")))

@@ -37,22 +37,8 @@ class SpeedRecipe:
     """Of pages, weights and order."""
 
 
-def rows_in_mm(record: ECGRecord, speed_mm_s: float, rng: np.random.Generator) -> list[Row]:
-    """Lay a record out as the rows of a page, as they are read: blurred, noisy and with gaps.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any leads.
-    speed_mm_s : float
-        Paper speed.
-    rng : numpy.random.Generator
-        Of layout and errors.
-
-    Returns
-    -------
-    list of Row
-    """
+def _rows_in_mm(record: ECGRecord, speed_mm_s: float, rng: np.random.Generator) -> list[Row]:
+    """Lay a record out as the rows of a page, as they are read: blurred, noisy and with gaps."""
     n_columns = int(rng.choice([1, 2, 4], p=[0.3, 0.2, 0.5]))
     width_mm = float(rng.uniform(150, 275)) / n_columns
     shown_s = width_mm / speed_mm_s
@@ -110,7 +96,7 @@ def train_speed(
         for draw in range(chosen.draws):
             for speed in (SLOW, FAST):
                 rng = np.random.default_rng((chosen.seed, k, draw, int(speed)))
-                features = speed_features(rows_in_mm(record, speed, rng))
+                features = speed_features(_rows_in_mm(record, speed, rng))
                 if features is not None:
                     found.append(features)
                     fast.append(speed == FAST)

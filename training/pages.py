@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import swa_utils
 
-from ecg_llm.encoders.name_net import export_names
-from ecg_llm.encoders.page_net import PageNet, PageNetConfig, export
+from ecg_llm.encoders.onnx import export
+from ecg_llm.encoders.page_net import PageNet, PageNetConfig
+from ecg_llm.page.names import PATCH_PX
 from ecg_llm.page.net import OFFSET, PULSE
 from ecg_llm.ptbxl import TRAINING_FOLDS
 from ecg_llm.record import ECGRecord
@@ -73,30 +74,13 @@ class PageRecipe:
         return self.peak_lr * rise * min(max(left, 0.0), 1.0)
 
 
-def draw_pages(
+def _draw_pages(
     records: Sequence[ECGRecord],
     out: Path,
     recipe: PageRecipe,
     on_page: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Path]:
-    """Draw the training pages that are not there yet.
-
-    Parameters
-    ----------
-    records : sequence of ECGRecord
-        What is drawn.
-    out : Path
-        Folder for them.
-    recipe : PageRecipe
-        Number and seed.
-    on_page : callable
-        Called with how many are there and how many there will be.
-
-    Returns
-    -------
-    list of Path
-        All of them.
-    """
+    """Draw the training pages that are not there yet; gives all of them."""
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{k:05d}.npz" for k in range(recipe.pages)]
     for k, path in enumerate(paths):
@@ -154,30 +138,13 @@ def _draw_batch(paths: Sequence[Path], recipe: PageRecipe, step: int) -> Batch:
     return tuple(torch.from_numpy(np.stack([getattr(c, n) for c in crops])) for n in names)
 
 
-def train_net(
+def _train_net(
     paths: Sequence[Path],
     recipe: PageRecipe,
     checkpoint: Path | None,
     on_step: Progress = lambda step, steps, loss: None,
 ) -> PageNet:
-    """Train the net and give its averaged weights.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Training pages.
-    recipe : PageRecipe
-        How.
-    checkpoint : Path or None
-        If it exists, training goes on from it; None keeps none.
-    on_step : callable
-        Called with step, steps and loss.
-
-    Returns
-    -------
-    PageNet
-        In evaluation mode.
-    """
+    """Train the net and give its averaged weights; goes on from the checkpoint if it is there."""
     torch.manual_seed(recipe.seed)
     net: PageNet = recipe.config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = swa_utils.AveragedModel(
@@ -218,6 +185,13 @@ def train_net(
     return net
 
 
+def _export_net(net: PageNet, path: Path) -> None:
+    """Write the net as ONNX, for images of any size."""
+    outputs = ("trace", "marks", "lie")
+    axes = {key: {2: "height", 3: "width"} for key in ("image", *outputs)}
+    export(net, {"image": torch.zeros(1, 3, 320, 416)}, outputs, axes, path)
+
+
 def train(
     data: Path,
     out: Path,
@@ -254,12 +228,18 @@ def train(
     records = records_of(data, chosen.folds, chosen.simulated, chosen.seed)
     digest = hashlib.sha256("".join(record.sha256 for record in records).encode()).hexdigest()
     hold_to(out, {"recipe": asdict(chosen), "data": digest})
-    paths = draw_pages(records, out / "pages", chosen, on_page)
-    net = train_net(paths, chosen, out / "page.pt", on_step)
+    paths = _draw_pages(records, out / "pages", chosen, on_page)
+    net = _train_net(paths, chosen, out / "page.pt", on_step)
     path = out / "page.onnx"
-    export(net, str(path))
+    _export_net(net, path)
     names = train_names(paths, epochs=chosen.name_epochs, seed=chosen.seed)
-    export_names(names, str(out / "page_names.onnx"))
+    export(
+        names,
+        {"patches": torch.zeros(2, 1, *PATCH_PX)},
+        ["logits"],
+        {"patches": {0: "n"}, "logits": {0: "n"}},
+        out / "page_names.onnx",
+    )
     train_speed(records, out / "page_speed.npz", SpeedRecipe(seed=chosen.seed))
     card = {
         "recipe": asdict(chosen),

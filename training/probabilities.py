@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.inference import sigmoid
 from ecg_llm.probabilities import EDGE, CodeModel, ProbabilityModel
 
@@ -53,32 +55,11 @@ class Judged:
     truth: FloatArray
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Judged:
-        """Keep some records.
-
-        Parameters
-        ----------
-        chosen : np.ndarray of bool, shape (n,)
-            Which.
-
-        Returns
-        -------
-        Judged
-        """
+        """Keep some records."""
         return Judged(self.code, self.score[chosen], self.status[chosen], self.truth[chosen])
 
     def features(self, *, criterion: bool) -> FloatArray:
-        """Give what the logistic model reads.
-
-        Parameters
-        ----------
-        criterion : bool
-            Whether it reads the criterion.
-
-        Returns
-        -------
-        np.ndarray, shape (n, 2 or 4)
-            Log odds of the head, 1, and whether the criterion is met or was not judged.
-        """
+        """Give log odds of the head, 1, and whether the criterion is met or unknown."""
         p = np.clip(self.score, EDGE, 1 - EDGE)
         columns = [np.log(p / (1 - p)), np.ones(len(p))]
         if criterion:
@@ -86,7 +67,7 @@ class Judged:
         return np.stack(columns, axis=1)
 
 
-def fit(
+def _fit(
     judged: Sequence[Judged],
     folds: npt.NDArray[np.intp],
     recipe: ProbabilityRecipe | None = None,
@@ -94,22 +75,8 @@ def fit(
 ) -> tuple[ProbabilityModel, dict[str, FloatArray]]:
     """Fit probabilities on all records, and thresholds on probabilities for records left out.
 
-    Parameters
-    ----------
-    judged : sequence of Judged
-        One a code, over the same records.
-    folds : np.ndarray of int, shape (n,)
-        All records of one patient lie in one.
-    recipe : ProbabilityRecipe, optional
-        How.
-    card : dict, optional
-        Told with the model.
-
-    Returns
-    -------
-    model : ProbabilityModel
-    left_out : dict of str to np.ndarray, shape (n,)
-        Each record's probability of each code, from a fit without its fold.
+    One `Judged` a code, over the same records; all records of one patient lie in one fold. Gives
+    also each record's probability of each code, from a fit without its fold.
     """
     recipe = recipe or ProbabilityRecipe()
     left_out = {item.code: np.full(len(folds), np.nan) for item in judged}
@@ -120,10 +87,10 @@ def fit(
             rest = item.rows(~inside)
             left_out[item.code][~inside] = _probability(rest, both)
     truth = {item.code: item.truth for item in judged}
-    common, goal = common_threshold(left_out, truth)
+    common, goal = _common_threshold(left_out, truth)
     models = {}
     for item, (both, alone) in zip(judged, _weights(judged, recipe), strict=True):
-        limit = code_threshold(left_out[item.code], item.truth, common, goal, recipe)
+        limit = _code_threshold(left_out[item.code], item.truth, common, goal, recipe)
         models[item.code] = CodeModel(
             slope=both[0],
             constant=both[1],
@@ -173,20 +140,10 @@ def _probability(item: Judged, weights: FloatArray) -> FloatArray:
     return sigmoid(item.features(criterion=len(weights) > 2) @ weights)
 
 
-def common_threshold(
+def _common_threshold(
     probability: dict[str, FloatArray], truth: dict[str, FloatArray]
 ) -> tuple[float, float]:
-    """Find the threshold at which all codes together have the best F1.
-
-    Parameters
-    ----------
-    probability, truth : dict of str to np.ndarray, shape (n,)
-        By code; NaN where PTB-XL does not tell.
-
-    Returns
-    -------
-    threshold, f1 : float
-    """
+    """Find the threshold at which all codes together have the best F1; gives both."""
     p = np.concatenate([probability[code] for code in truth])
     y = np.concatenate(list(truth.values()))
     known = np.isfinite(y)
@@ -197,7 +154,7 @@ def common_threshold(
     return float(grid[best]), float(f1[best])
 
 
-def code_threshold(
+def _code_threshold(
     probability: FloatArray,
     truth: FloatArray,
     common: float,
@@ -206,23 +163,8 @@ def code_threshold(
 ) -> float:
     """Move the common threshold for one code, if that raises the F1 of all.
 
-    Parameters
-    ----------
-    probability, truth : np.ndarray, shape (n,)
-        Of the code.
-    common, goal : float
-        From `common_threshold`.
-    recipe : ProbabilityRecipe
-        How far it may move.
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    F1 over all codes rises with a code's true positives less half of the F1 reached for each
-    time it is stated, so that each code can be decided by itself.
+    F1 over all codes rises with a code's true positives less half of the F1 reached for each time
+    it is stated, so that each code can be decided by itself.
     """
     known = np.isfinite(truth)
     p, y = probability[known], truth[known]
@@ -241,7 +183,6 @@ def _judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float
     from ecg_llm.probabilities import head_score
 
     out = []
-    status = [{f.code: f.status for f in item.analysis.findings} for item in items]
     for code in (*STATEMENTS, *ENCODER_STATEMENTS):
         score = [head_score(code, row) for row in scores]
         if not score or score[0] is None:
@@ -251,11 +192,24 @@ def _judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float
             Judged(
                 code,
                 np.array(score, np.float64),
-                np.array([of.get(code, "") for of in status]),
+                np.array([item.status.get(code, "") for item in items]),
                 np.array([np.nan if value is None else float(value) for value in known]),
             )
         )
     return out
+
+
+def _check_head(folder: Path, folds: Sequence[int]) -> None:
+    """Refuse a head whose committee has learnt from the folds of the fit."""
+    card = folder / "signal_head.json"
+    try:
+        blind = json.loads(card.read_text(encoding="utf-8"))["recipe"]["join_folds"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{card}: no card of a trained head ({error}).") from error
+    if seen := sorted(set(folds) - set(blind)):
+        raise ConfigError(
+            f"{folder}: blind_head.npz there has learnt from folds {seen}; it is blind to {blind}."
+        )
 
 
 def train_probabilities(
@@ -293,42 +247,47 @@ def train_probabilities(
     dict of str to float
         Figures for records left out of the fit.
 
+    Raises
+    ------
+    ConfigError
+        If encoder or head have learnt from ``folds``.
+
     Notes
     -----
     A head has learnt its training folds nearly by heart, so its scores there say nothing of how far
     it can be trusted. Each record's probability, and from these the thresholds, come from fits
-    without the record's patient.
+    without the record's patient; but how the head joins its two readers was fitted on all of them.
     """
     from ecg_llm.encode import encode
     from ecg_llm.eval.auc import calibration
     from ecg_llm.head import Head
-    from ecg_llm.head_features import feature_row
     from ecg_llm.training.analysed import analyse_ptbxl
     from ecg_llm.training.store import check_blind
 
     recipe = recipe or ProbabilityRecipe()
     check_blind(blind, folds)
-    items, _ = analyse_ptbxl(data, folds, progress)
+    _check_head(head, folds)
+    items = analyse_ptbxl(data, folds, progress)
     records = [item.record for item in items]
     vectors = encode(records, weights=blind / "signal_encoder.onnx").vector
     reader = Head.load(head / "blind_head.npz")
-    rows = np.stack([feature_row(item.record, item.measurements) for item in items])
+    rows = np.stack([item.features for item in items])
     table = reader.probabilities(vectors, rows, np.ones(len(items), bool))
     names = reader.columns.tolist()
     scores = [dict(zip(names, map(float, row), strict=True)) for row in table]
     judged = _judged_codes(items, scores)
     patients = {patient: k % 5 for k, patient in enumerate(sorted({i.patient for i in items}))}
     groups = np.array([patients[item.patient] for item in items])
-    model, left_out = fit(judged, groups, recipe)
+    model, left_out = _fit(judged, groups, recipe)
     truth = np.stack([item.truth for item in judged], axis=1)
     p = np.stack([left_out[item.code] for item in judged], axis=1)
     limits = np.array([model.codes[item.code].threshold for item in judged])
     status = np.stack([item.status for item in judged], axis=1)
     figures = {
         "ECE": calibration(truth.ravel(), p.ravel())[0],
-        "micro-F1, head and criterion": micro_f1(truth, p >= limits),
-        "micro-F1, criterion alone": micro_f1(truth, status == "present"),
-        "common threshold": common_threshold(left_out, {i.code: i.truth for i in judged})[0],
+        "micro-F1, head and criterion": _micro_f1(truth, p >= limits),
+        "micro-F1, criterion alone": _micro_f1(truth, status == "present"),
+        "common threshold": _common_threshold(left_out, {i.code: i.truth for i in judged})[0],
     }
     card = {
         "name": "probabilities of findings",
@@ -337,8 +296,9 @@ def train_probabilities(
         "recipe": asdict(recipe),
         "n_records": len(items),
         "figures": {name: round(value, 4) for name, value in figures.items()},
-        "judged": "scores by an encoder and a head that had not seen these folds; figures for "
-        "records left out of the fit, by patient, five-fold; thresholds chosen on the same",
+        "judged": "scores by an encoder and a committee that had not seen these folds, joined as "
+        "was fitted on them; figures for records left out of this fit, by patient, five-fold; "
+        "thresholds chosen on the same",
         "licence": "Apache-2.0; fitted on PTB-XL v1.0.3 (CC BY 4.0)",
         "limits": "Research use; not a medical device. Calibrated for the frequencies of one "
         "German centre, 1984 to 2001; statements of fewer than ten records share one threshold.",
@@ -348,20 +308,8 @@ def train_probabilities(
     return figures
 
 
-def micro_f1(truth: FloatArray, said: npt.NDArray[np.bool_]) -> float:
-    """Give F1 over all codes together.
-
-    Parameters
-    ----------
-    truth : np.ndarray, shape (n_records, n_codes)
-        NaN where it is not known.
-    said : np.ndarray of bool, shape (n_records, n_codes)
-        What was stated.
-
-    Returns
-    -------
-    float
-    """
+def _micro_f1(truth: FloatArray, said: npt.NDArray[np.bool_]) -> float:
+    """Give F1 over all codes together, shape (n_records, n_codes); truth is NaN where not known."""
     known = np.isfinite(truth)
     true = truth[known] > 0.5
     stated = said[known]

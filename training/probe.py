@@ -10,28 +10,14 @@ from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
 from ecg_llm.eval.encoder import linear_scores
 from ecg_llm.training.pack import Pack
-from ecg_llm.training.supervised import BATCH, held_out
+from ecg_llm.training.supervised import BATCH
 
 Array = npt.NDArray[np.float64]
 
 
 @torch.inference_mode()
-def pooled_tokens(encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]) -> Array:
-    """Give mean and peak of the tokens of records.
-
-    Parameters
-    ----------
-    encoder : SignalEncoder
-        In evaluation mode.
-    pack : Pack
-        Records.
-    rows : np.ndarray of int
-        Which.
-
-    Returns
-    -------
-    np.ndarray, shape (n, 2 D)
-    """
+def _pooled_tokens(encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]) -> Array:
+    """Give mean and peak of the tokens of records, shape (n, 2 D)."""
     device = next(encoder.parameters()).device
     found = []
     for k in range(0, len(rows), BATCH):
@@ -48,8 +34,8 @@ def pooled_tokens(encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64
     return np.concatenate(found).astype(np.float64)
 
 
-def probe(encoder: SignalEncoder, pack: Pack) -> dict[str, float]:
-    """Judge an encoder by a linear reader, on fold 9.
+def probe(encoder: SignalEncoder, pack: Pack, test: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Judge an encoder by a linear reader.
 
     Parameters
     ----------
@@ -57,6 +43,8 @@ def probe(encoder: SignalEncoder, pack: Pack) -> dict[str, float]:
         In evaluation mode.
     pack : Pack
         Records; the reader learns from those of true mV of folds 1 to 8.
+    test : np.ndarray of int
+        Those that judge.
 
     Returns
     -------
@@ -64,10 +52,10 @@ def probe(encoder: SignalEncoder, pack: Pack) -> dict[str, float]:
         Macro AUC by task.
     """
     real = pack.calibrated & (pack.fold > 0)
-    train, test = np.flatnonzero(real & (pack.fold < 9)), held_out(pack)
+    train = np.flatnonzero(real & (pack.fold < 9))
     if not len(train) or not len(test):
         return {}
-    x, z = pooled_tokens(encoder, pack, train), pooled_tokens(encoder, pack, test)
+    x, z = _pooled_tokens(encoder, pack, train), _pooled_tokens(encoder, pack, test)
     scores = linear_scores(x, (pack.labels[train] == 1).astype(np.float64), z)
     found = task_aucs(pack.labels[test], scores, MIN_POSITIVE)
     return {

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError, RecordError
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.io import read_record
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import TRAINING_FOLDS
+from ecg_llm.ptbxl import TRAINING_FOLDS, whole
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.electrodes import LIMB_SWAPS, PRECORDIAL_SWAPS, swap_electrodes
 from ecg_llm.quality.features import Features, measure_features
@@ -96,23 +96,11 @@ class MarkedRecords:
     acceptable: npt.NDArray[np.bool_]
 
 
-def read_marks(data: Path) -> dict[str, bool]:
-    """Read the experts' marks of the PhysioNet/CinC 2011 challenge.
+def _read_marks(data: Path) -> dict[str, bool]:
+    """Read which records of the PhysioNet/CinC 2011 challenge experts found acceptable.
 
-    Parameters
-    ----------
-    data : Path
-        Folder with the records and ``quality.csv`` (columns ``record``, ``quality``).
-
-    Returns
-    -------
-    dict of str to bool
-        Whether each record is acceptable; those without a mark or a file are left out.
-
-    Raises
-    ------
-    ConfigError
-        If the table is missing, has other columns, or none of its records is there.
+    From ``quality.csv`` (columns ``record``, ``quality``); those without a mark or a file are left
+    out. ConfigError if the table is missing, has other columns, or none of its records is there.
     """
     table = data / "quality.csv"
     if not table.is_file():
@@ -135,7 +123,7 @@ def measure_marked(data: Path, progress: Progress | None = None) -> MarkedRecord
     Parameters
     ----------
     data : Path
-        As for `read_marks`.
+        As for `_read_marks`.
     progress : callable, optional
         Called with records done and records in all.
 
@@ -143,7 +131,7 @@ def measure_marked(data: Path, progress: Progress | None = None) -> MarkedRecord
     -------
     MarkedRecords
     """
-    marks = read_marks(data)
+    marks = _read_marks(data)
     rows = []
     for done, name in enumerate(marks):
         rows.append(_measure_record(read_record(data / f"{name}.hea")).pooled())
@@ -264,7 +252,7 @@ def exchange(templates: FloatArray, kind: str, leak: float, rng: np.random.Gener
     return np.stack([swapped[name] for name in STANDARD_12], axis=1)
 
 
-def fit_swaps(
+def _fit_swaps(
     templates: FloatArray,
     groups: npt.NDArray[np.intp],
     seed: int,
@@ -272,26 +260,10 @@ def fit_swaps(
 ) -> SwapNet:
     """Train the perceptrons and set the limits from which a kind is reported.
 
-    Parameters
-    ----------
-    templates : np.ndarray, shape (n_records, 12, n_template), mV
-        Intact median beats.
-    groups : np.ndarray of int, shape (n_records,)
-        Records of one patient share a group.
-    seed : int
-        Of weights and order.
-    config : SwapConfig
-        How they are trained.
-
-    Returns
-    -------
-    SwapNet
-
-    Notes
-    -----
-    Every record is trained on in every exchange. The limits come from five-fold cross-validation
-    over the groups: each kind gets an equal share of the allowed false alarms on intact records
-    that its perceptrons did not see.
+    Every record, an intact median beat of shape (12, n_template), mV, is trained on in every
+    exchange. The limits come from five-fold cross-validation over the groups, of which the records
+    of one patient share one: each kind gets an equal share of the allowed false alarms on intact
+    records that its perceptrons did not see.
     """
     fold = groups % 5
     intact = np.zeros((len(templates), len(SWAP_KINDS)), np.float32)
@@ -383,15 +355,13 @@ def ptbxl_beats(
     """
     rows = ptbxl_rows(data, tuple(folds))
     templates, groups = [], []
-    for done, row in enumerate(rows):
-        features = _measure_record(
-            read_record(data / f"{row['filename_lr']}.hea").select(STANDARD_12)
-        )
+    for row, record in each_record(data, rows, progress=progress):
+        if record is None:
+            continue
+        features = _measure_record(record.select(STANDARD_12))
         if features.regularity >= 0.7 and features.templates.any():
             templates.append(features.templates)
-            groups.append(int(row["strat_fold"]))
-        if progress:
-            progress(done + 1, len(rows))
+            groups.append(whole(row["strat_fold"]))
     if not templates:
         raise RecordError(f"{data}: none of {len(rows)} records has repeating beats.")
     return np.stack(templates), np.array(groups)
@@ -421,7 +391,7 @@ def train(data: Path, out: Path, seed: int = 0, progress: Progress | None = None
     digest = hashlib.sha256(marked.features.tobytes() + templates.tobytes()).hexdigest()[:16]
     model = QualityModel(
         gate=fit_gate(marked.features, marked.acceptable, seed, gate_config),
-        swaps=fit_swaps(templates, folds, seed, swap_config),
+        swaps=_fit_swaps(templates, folds, seed, swap_config),
         provenance=(
             f"PhysioNet/CinC 2011 set A ({len(marked.names)} marked records, ODC-By 1.0); "
             f"PTB-XL 1.0.3 folds 1-8 ({len(templates)} records, CC BY 4.0); seed {seed}; "

@@ -51,21 +51,10 @@ class Recipe:
     given: dict[str, Any] = field(default_factory=dict)
     """Settings of the loop that a caller gave instead of the file's; every stage takes them."""
 
-
-def starting_folder(recipe: Recipe) -> Path | None:
-    """Give the folder of the encoder to begin with.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Its ``start``.
-
-    Returns
-    -------
-    Path or None
-        None for the bundled one.
-    """
-    return None if recipe.start == "bundled" else Path(recipe.start)
+    @property
+    def start_folder(self) -> Path | None:
+        """Folder of the encoder to begin with; None for the bundled one."""
+        return None if self.start == "bundled" else Path(self.start)
 
 
 def load_recipe(name: str, **changes: Any) -> Recipe:

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_llm.errors import ConfigError, RecordError
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.findings import truth
-from ecg_llm.eval.ptbxl_rows import ptbxl_rows, read_row
+from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.findings.atrial import AtrialActivity, atrial_activity
 from ecg_llm.findings.case import Case
 from ecg_llm.findings.fibrillation import FEATURES, FibrillationModel, features
 from ecg_llm.inference import sigmoid
 from ecg_llm.measure import measure
-from ecg_llm.ptbxl import statements_of
+from ecg_llm.ptbxl import statements_of, whole
 from ecg_llm.quality import assess
 from ecg_llm.waves import BUNDLED as DELINEATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from ecg_llm.record import ECGRecord
 
     Progress = Callable[[int, int], None]
     FloatArray = npt.NDArray[np.float64]
@@ -73,17 +75,15 @@ def _measure_atria(
     """Measure the atria of PTB-XL's records as a report does; none of poor quality or few beats."""
     rows = ptbxl_rows(data, tuple(folds))
     values, fibrillates, groups = [], [], []
-    for done, row in enumerate(rows):
+    for row, record in each_record(data, rows, FS, progress):
         statements = statements_of(row)
         stated = truth(statements, "AFIB")
-        activity = _activity(data, row) if stated is not None else None
+        activity = _activity(record) if record and stated is not None else None
         if activity and activity.irregularity is not None and not set(statements) & set(LEFT_OUT):
             measured = features(activity)
             values.append([np.nan if value is None else value for value in measured])
             fibrillates.append(bool(stated))
-            groups.append(int(row["strat_fold"]))
-        if progress:
-            progress(done + 1, len(rows))
+            groups.append(whole(row["strat_fold"]))
     return AtrialTable(
         values=np.array(values).reshape(-1, len(FEATURES)),
         fibrillates=np.array(fibrillates, bool),
@@ -91,46 +91,23 @@ def _measure_atria(
     )
 
 
-def _activity(data: Path, row: dict[str, str]) -> AtrialActivity | None:
-    """Measure the atria of one record; None if it cannot be read."""
-    try:
-        record = read_row(data, row)
-    except RecordError:
-        return None
+def _activity(record: ECGRecord) -> AtrialActivity | None:
+    """Measure the atria of one record; None if its quality is too poor."""
     quality = assess(record)
     if not quality.acceptable:
         return None
     return atrial_activity(Case(record, quality, measure(record, quality)))
 
 
-def fit(
+def _fit(
     table: AtrialTable, *, seed: int = 0, recipe: FibrillationRecipe = FibrillationRecipe()
 ) -> FibrillationModel:
     """Fit the model and its two limits.
 
-    Parameters
-    ----------
-    table : AtrialTable
-        From `_measure_atria`.
-    seed : int
-        Of the solver.
-    recipe : FibrillationRecipe
-        How it is fitted.
-
-    Returns
-    -------
-    FibrillationModel
-
-    Raises
-    ------
-    ConfigError
-        If the records are all of one kind, or of fewer than two folds.
-
-    Notes
-    -----
-    The limits come from cross-validation over the folds: each record is judged by a model that
-    did not see its fold. ``present`` is the lowest probability that keeps the specificity asked
-    for, ``absent`` the highest that misses no more fibrillations than allowed.
+    The limits come from cross-validation over the folds: each record is judged by a model that did
+    not see its fold. ``present`` is the lowest probability that keeps the specificity asked for,
+    ``absent`` the highest that misses no more fibrillations than allowed. ConfigError if the
+    records are all of one kind, or of fewer than two folds.
     """
     if len(set(table.fibrillates.tolist())) < 2 or len(set(table.folds.tolist())) < 2:
         raise ConfigError(
@@ -228,7 +205,7 @@ def train(
     -------
     FibrillationModel
     """
-    model = fit(_measure_atria(data, folds, progress), seed=seed)
+    model = _fit(_measure_atria(data, folds, progress), seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     model.save(out / "rhythm.json")
     return model

@@ -69,7 +69,7 @@ def list_jobs(data: Path) -> list[Job]:
     if not data.is_dir():
         raise ConfigError(f"{data}: no such folder; give the folder of the data sets.")
     jobs: list[Job] = []
-    for folder in (data, *sorted(path for path in data.iterdir() if path.is_dir())):
+    for folder in _folders(data):
         name = str(folder.relative_to(data))
         if (folder / "signals_00.npy").is_file():
             with (folder / "ptbxl_database.csv").open(encoding="utf-8") as file:
@@ -89,6 +89,27 @@ def list_jobs(data: Path) -> list[Job]:
             "`ecgllm build` is there."
         )
     return jobs
+
+
+def tables_of(data: Path) -> list[Path]:
+    """List the tables that tell what the records of a folder of data sets are.
+
+    Parameters
+    ----------
+    data : Path
+        As for `list_jobs`.
+
+    Returns
+    -------
+    list of Path
+    """
+    names = ("ptbxl_database.csv", "quality.csv", "manifest.json")
+    paths = [folder / name for folder in _folders(data) for name in names]
+    return [path for path in paths if path.is_file()]
+
+
+def _folders(data: Path) -> list[Path]:
+    return [data, *sorted(path for path in data.iterdir() if path.is_dir())]
 
 
 def _built(folder: Path, name: str) -> list[Job]:
@@ -169,7 +190,7 @@ def _read_zscored(data: Path, what: tuple[str, int]) -> Row:
     sexes: dict[str, Any] = {"0": "male", "1": "female"}
     return Row(
         record=ECGRecord(
-            signal=rescaled(signals[what[1]].astype(np.float32) / 1000),
+            signal=_rescaled(signals[what[1]].astype(np.float32) / 1000),
             fs=100.0,
             leads=STANDARD_12,
             name=f"{int(cells['ecg_id']):05d}",
@@ -185,28 +206,36 @@ def _read_zscored(data: Path, what: tuple[str, int]) -> Row:
     )
 
 
-def rescaled(z: FloatArray) -> FloatArray:
-    """Give standardised leads back the ratios that are known of them.
+def limb_ratios(limb: FloatArray) -> npt.NDArray[np.float64]:
+    """Find by what standardised limb leads have to be multiplied so that their laws hold.
 
     Parameters
     ----------
-    z : np.ndarray, shape (12, T)
-        Each lead divided by its own deviation.
+    limb : np.ndarray, shape (6, T)
+        I, II, III, aVR, aVL and aVF, each on a scale of its own.
 
     Returns
     -------
-    np.ndarray, shape (12, T)
-        The six limb leads in the only ratios at which Einthoven's and Goldberger's laws hold, at a
-        typical height; the precordial ones at their typical heights, which is a guess.
+    np.ndarray, shape (6,)
+        The only ratios at which Einthoven's and Goldberger's laws hold.
     """
-    limb = z[:6].astype(np.float64)
+    limb = limb.astype(np.float64)
     # Rows: I - II + III = 0, 2 aVR + I + II = 0, 2 aVL - I + III = 0, 2 aVF - II - III = 0.
     laws = np.array(
         [[1, -1, 1, 0, 0, 0], [1, 1, 0, 2, 0, 0], [-1, 0, 1, 0, 2, 0], [0, -1, -1, 0, 0, 2]]
     )
     gram = (laws.T @ laws) * (limb @ limb.T)
     scale = np.linalg.eigh(gram)[1][:, 0]
-    scale = scale * np.sign(scale.sum())
+    return np.asarray(scale * np.sign(scale.sum()))
+
+
+def _rescaled(z: FloatArray) -> FloatArray:
+    """Give standardised leads, shape (12, T), back the ratios that are known of them.
+
+    The six limb leads at a typical height; the precordial ones at their typical heights, which is a
+    guess.
+    """
+    scale = limb_ratios(z[:6])
     typical = np.array(list(TYPICAL_RMS_MV.values()))
     if (scale <= 0).any():  # a lead without any signal leaves the laws open
         scale = typical[:6]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import struct
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import ecg_llm
+from ecg_llm.encoders.onnx import export
 from ecg_llm.encoders.signal import EncoderOutput, SignalEncoder, SignalEncoderConfig
 from ecg_llm.encoders.signal_input import WINDOW
 from ecg_llm.errors import ConfigError
@@ -46,17 +47,10 @@ def save_encoder(
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    encoder = encoder.cpu().eval()
-    tensors = {f"encoder.{key}": _half(x) for key, x in encoder.state_dict().items()}
-    tensors |= {key: _half(x) for key, x in (extra or {}).items()}
-    save_file(tensors, folder / f"{NAME}.safetensors")
-    with torch.no_grad():
-        for key, x in encoder.state_dict().items():
-            x.copy_(tensors[f"encoder.{key}"])
-    _export(encoder, folder / f"{NAME}.onnx", [folder / f"{NAME}.safetensors"])
-    document = {"config": vars(encoder.config), **card}
-    (folder / f"{NAME}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    share_weights(folder)
+    weights = folder / f"{NAME}.safetensors"
+    save_file(_halved(encoder) | {key: _half(x) for key, x in (extra or {}).items()}, weights)
+    _export(encoder, folder / f"{NAME}.onnx", [weights])
+    _write_card(folder, NAME, {"config": vars(encoder.config), **card})
 
 
 def save_page_encoder(
@@ -75,8 +69,6 @@ def save_page_encoder(
     base : Path, optional
         Folder of the signal encoder; the bundled one if left out.
     """
-    import shutil
-
     from safetensors.torch import load_file, save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,19 +78,27 @@ def save_page_encoder(
         for end in ("safetensors", "json", "onnx"):
             shutil.copyfile(base / f"{NAME}.{end}", folder / f"{NAME}.{end}")
     before = load_file(shared)
-    encoder = encoder.cpu().eval()
-    halves = {f"encoder.{key}": _half(x) for key, x in encoder.state_dict().items()}
-    changed = {key: x for key, x in halves.items() if not torch.equal(x, before[key])}
-    save_file(changed, own)
-    with torch.no_grad():
-        for key, x in encoder.state_dict().items():
-            x.copy_(halves[f"encoder.{key}"])
+    halves = _halved(encoder)
+    save_file({key: x for key, x in halves.items() if not torch.equal(x, before[key])}, own)
     _export(encoder, folder / f"{PAGE_NAME}.onnx", [shared, own])
     # The graph points into the signal encoder's file, which must stay the same.
     digest = hashlib.sha256(shared.read_bytes()).hexdigest()
-    document = {"config": vars(encoder.config), "base": digest, **card}
+    _write_card(folder, PAGE_NAME, {"config": vars(encoder.config), "base": digest, **card})
+
+
+def _halved(encoder: SignalEncoder) -> dict[str, Tensor]:
+    """Round the weights of an encoder to half precision, and give them so."""
+    state = encoder.cpu().eval().state_dict()
+    halves = {f"encoder.{key}": _half(x) for key, x in state.items()}
+    with torch.no_grad():
+        for key, x in state.items():
+            x.copy_(halves[f"encoder.{key}"])
+    return halves
+
+
+def _write_card(folder: Path, name: str, document: dict[str, Any]) -> None:
     text = json.dumps(document, indent=1) + "\n"
-    (folder / f"{PAGE_NAME}.json").write_text(text, encoding="utf-8")
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
     share_weights(folder)
 
 
@@ -175,7 +175,14 @@ def check_blind(folder: Path, folds: Sequence[int]) -> None:
         If it has, or its card does not tell.
     """
     place: Path | None = folder
+    been: set[Path] = set()
     while place is not None:
+        if place.resolve() in been:
+            raise ConfigError(
+                f"{place}: by its card this encoder began with itself, so that nobody can say "
+                "which folds it has seen."
+            )
+        been.add(place.resolve())
         try:
             recipe = json.loads((place / f"{NAME}.json").read_text(encoding="utf-8"))["recipe"]
             learnt, start = set(recipe["data"]["folds"]), str(recipe["start"])
@@ -233,28 +240,22 @@ def _export(encoder: SignalEncoder, path: Path, weights: Sequence[Path]) -> None
     import onnx
     from onnx import TensorProto, helper
 
-    flat = _Flat(encoder).eval()
-    inputs = (
-        torch.zeros(2, 12, WINDOW),
-        torch.ones(2, 12, WINDOW, dtype=torch.bool),
-        torch.ones(2, dtype=torch.bool),
+    inputs = {
+        "signal": torch.zeros(2, 12, WINDOW),
+        "present": torch.ones(2, 12, WINDOW, dtype=torch.bool),
+        "calibrated": torch.ones(2, dtype=torch.bool),
+    }
+    outputs = ["tokens", "vector", "log_var"]
+    export(
+        _Flat(encoder),
+        inputs,
+        outputs,
+        {key: {0: "windows"} for key in (*inputs, *outputs)},
+        path,
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+        opset_version=17,
     )
-    names = ["signal", "present", "calibrated"]
-    with warnings.catch_warnings():
-        # The exporter that keeps the axes free announces its successor, which does not yet.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            flat,
-            inputs,
-            str(path),
-            input_names=names,
-            output_names=["tokens", "vector", "log_var"],
-            dynamic_axes={name: {0: "windows"} for name in (*names, "tokens", "vector", "log_var")},
-            training=torch.onnx.TrainingMode.PRESERVE,
-            do_constant_folding=False,
-            opset_version=17,
-            dynamo=False,
-        )
     model = onnx.load(path)
     places = {name: (file.name, *at) for file in weights for name, at in _places(file).items()}
     kept, casts = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.ptbxl import VALIDATION_FOLD
 from ecg_llm.scp import COLUMNS
 from ecg_llm.training.loop import Batch, Objective
 from ecg_llm.training.pack import Pack
@@ -61,18 +63,7 @@ class Supervised(Objective):
         nn.init.constant_(self.head.bias, -3.0)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the losses of a batch.
-
-        Parameters
-        ----------
-        batch : dict of str to Tensor
-            From `Batches.draw`.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``loss`` and its parts.
-        """
+        """Give the losses of a batch, from `Batches.draw`."""
         out = self.encoder(batch["signal"], batch["present"], batch["calibrated"])
         vector, log_var = out.vector.float(), out.log_var.float()
         labels = batch["labels"]
@@ -156,21 +147,22 @@ def logits_of(
     return np.concatenate(logits)
 
 
-def held_out(pack: Pack, fold: int = 9) -> npt.NDArray[np.int64]:
-    """Give the records that judge: true mV, of one fold.
+def held_out(pack: Pack, learnt: Sequence[int] = ()) -> npt.NDArray[np.int64]:
+    """Give the records that judge: true mV, of fold 9.
 
     Parameters
     ----------
     pack : Pack
         All records.
-    fold : int
-        Of PTB-XL.
+    learnt : sequence of int
+        Folds that train; where 9 is one of them, nothing judges.
 
     Returns
     -------
     np.ndarray of int
     """
-    return np.flatnonzero((pack.fold == fold) & pack.calibrated)
+    judges = VALIDATION_FOLD not in learnt
+    return np.flatnonzero((pack.fold == VALIDATION_FOLD) & pack.calibrated & judges)
 
 
 def judge_supervised(

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.encoder import truth_of
 from ecg_llm.knowledge import Concept, concepts
+from ecg_llm.ptbxl import TRAINING_FOLDS, VALIDATION_FOLD
 from ecg_llm.training.text_signs import SIGNS
 
 if TYPE_CHECKING:
@@ -79,45 +81,21 @@ class Aligned:
     reports: tuple[str, ...]
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Aligned:
-        """Keep some records.
-
-        Parameters
-        ----------
-        chosen : np.ndarray of bool, shape (n_records,)
-            Which.
-
-        Returns
-        -------
-        Aligned
-        """
+        """Keep some records."""
         reports = tuple(text for text, used in zip(self.reports, chosen, strict=True) if used)
         return Aligned(self.vectors[chosen], self.concepts[chosen], self.signs[chosen], reports)
 
 
-def train(
+def _train(
     data: Aligned,
     recipe: TextRecipe | None = None,
     *,
     withheld: Sequence[str] = (),
     on_step: Callable[[int, int, float], None] | None = None,
 ) -> TextTowerNet:
-    """Train a text tower, and the way from record vectors to it.
+    """Train a text tower, and the way from record vectors to it; gives the average of the weights.
 
-    Parameters
-    ----------
-    data : Aligned
-        Training records.
-    recipe : TextRecipe, optional
-        How.
-    withheld : sequence of str
-        Concepts that no text of the training may name, to see what their description alone does.
-    on_step : callable, optional
-        Called with steps done, steps in all and the loss.
-
-    Returns
-    -------
-    TextTowerNet
-        The average of the weights over the last steps.
+    No text of the training may name a withheld concept, to see what its description alone does.
     """
     import torch
 
@@ -153,8 +131,9 @@ def train(
 
 
 def _alignment_loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Hold every record against every text by the sigmoid loss; truth is NaN where not known, and a
-    text that divides the records evenly does not outweigh a rare one.
+    """Hold every record against every text by the sigmoid loss; truth is NaN where not known.
+
+    A text that divides the records evenly does not outweigh a rare one.
     """
     import torch
     from torch.nn import functional
@@ -266,35 +245,30 @@ def _mistyped(text: str, rng: np.random.Generator) -> str:
 
 def _aligned(items: Sequence[Analysed], vectors: FloatArray) -> Aligned:
     """Put analysed records beside their vectors, shape (n_records, D)."""
-    from ecg_llm.training.analysed import concept_truth, sign_truth
-
     return Aligned(
         vectors=vectors,
-        concepts=concept_truth(items),
-        signs=sign_truth(items),
+        concepts=_concept_truth(items),
+        signs=np.stack([item.signs for item in items]),
         reports=tuple(item.report for item in items),
     )
 
 
-def nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: int = 3) -> Cases:
+def _concept_truth(items: Sequence[Analysed]) -> FloatArray:
+    """Say which concepts hold: by PTB-XL's statements, or by a criterion where it has none."""
+    out = truth_of([item.scp for item in items], list(concepts())).astype(np.float32)
+    by_status = {"present": 1.0, "absent": 0.0}
+    for j, concept in enumerate(concepts().values()):
+        if not concept.codes:
+            status = [item.status.get(concept.key, "") for item in items]
+            out[:, j] = [by_status.get(one, np.nan) for one in status]
+    return out
+
+
+def _nearest_cases(tower: TextTower, data: Aligned, names: Sequence[str], each: int = 3) -> Cases:
     """Choose real records that stand for the statements of PTB-XL.
 
-    Parameters
-    ----------
-    tower : TextTower
-        Trained.
-    data : Aligned
-        Training records.
-    names : sequence of str
-        Of the records.
-    each : int
-        Prototypes of a statement.
-
-    Returns
-    -------
-    Cases
-        The records that bear a statement and lie nearest to the centres of such records, the
-        centres found by k-means on the sphere.
+    The records that bear a statement and lie nearest to the centres of such records, the centres
+    found by k-means on the sphere.
     """
     from ecg_llm.cases import Cases
     from ecg_llm.knowledge import SCP
@@ -364,6 +338,11 @@ def train_text(
     -------
     dict of str to float
         Macro AUC of fold 9 by task; of withheld concepts, the AUC of each.
+
+    Raises
+    ------
+    ConfigError
+        If a withheld concept is not known, or there are no records to learn from or to judge on.
     """
     from ecg_llm.cases import PROTOTYPES
     from ecg_llm.encode import WEIGHTS as ENCODER
@@ -377,12 +356,13 @@ def train_text(
         raise ConfigError(
             f"no statement is called {', '.join(unknown)}; there are {', '.join(concepts())}."
         )
-    items, _ = analyse_ptbxl(data, range(1, 10), progress)
-    vectors = encode([item.record for item in items]).vector
-    whole = _aligned(items, vectors)
-    train_rows = np.array([item.fold != 9 for item in items])
+    items = analyse_ptbxl(data, (*TRAINING_FOLDS, VALIDATION_FOLD), progress)
+    train_rows = np.array([item.fold != VALIDATION_FOLD for item in items])
+    if train_rows.all() or not train_rows.any():
+        raise ConfigError(f"{data}: folds 1 to 8 train and 9 judges; records of both are needed.")
+    whole = _aligned(items, encode([item.record for item in items]).vector)
     train_data = whole.rows(train_rows)
-    net = train(train_data, recipe, withheld=withheld, on_step=on_step)
+    net = _train(train_data, recipe, withheld=withheld, on_step=on_step)
     card = {
         "name": "text tower",
         "data": "PTB-XL v1.0.3 (CC BY 4.0), folds 1 to 8, with signs from this project's "
@@ -416,5 +396,5 @@ def train_text(
         out.mkdir(parents=True, exist_ok=True)
         tower.save(out / "text.npz")
         names = [item.record.name for item, used in zip(items, train_rows, strict=True) if used]
-        nearest_cases(tower, train_data, names).save(out / PROTOTYPES.name)
+        _nearest_cases(tower, train_data, names).save(out / PROTOTYPES.name)
     return figures

@@ -133,19 +133,8 @@ def page_view(
     return y, seen
 
 
-def few_leads(there: BoolArray, rng: np.random.Generator) -> BoolArray:
-    """Keep some leads only.
-
-    Parameters
-    ----------
-    there, rng
-        As in `light_view`.
-
-    Returns
-    -------
-    np.ndarray of bool, shape (12, T)
-        One of the usual sets, lead I alone in a third of the cases, or any leads.
-    """
+def _few_leads(there: BoolArray, rng: np.random.Generator) -> BoolArray:
+    """Keep one of the usual sets of leads, lead I alone in a third of the cases, or any leads."""
     seen = there.copy()
     dice = rng.random()
     if dice < 0.33:
@@ -160,18 +149,8 @@ def few_leads(there: BoolArray, rng: np.random.Generator) -> BoolArray:
     return seen
 
 
-def shortened(there: BoolArray, rng: np.random.Generator) -> BoolArray:
-    """Keep 2.5 to 8 s.
-
-    Parameters
-    ----------
-    there, rng
-        As in `light_view`.
-
-    Returns
-    -------
-    np.ndarray of bool, shape (12, T)
-    """
+def _shortened(there: BoolArray, rng: np.random.Generator) -> BoolArray:
+    """Keep 2.5 to 8 s."""
     length = int(rng.uniform(2.5, 8.0) * FS)
     first = int(rng.integers(0, max(there.shape[1] - length, 0) + 1))
     seen = np.zeros_like(there)
@@ -196,7 +175,7 @@ def heavy_view(
     if rng.random() < 0.6:
         return page_view(x, there, rng)
     x, there = light_view(x, there, rng, config)
-    return x, few_leads(there, rng)
+    return x, _few_leads(there, rng)
 
 
 def any_view(
@@ -218,7 +197,7 @@ def any_view(
         return page_view(x, there, rng)
     x, there = light_view(x, there, rng, config)
     if dice < config.page + config.few_leads:
-        there = few_leads(there, rng)
+        there = _few_leads(there, rng)
     elif dice < config.page + config.few_leads + config.short:
-        there = shortened(there, rng)
+        there = _shortened(there, rng)
     return x, there

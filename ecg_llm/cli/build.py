@@ -10,8 +10,7 @@ import typer
 from ecg_llm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ecg_llm.data_builders.build import Product
-    from ecg_llm.data_builders.listing import Listed
+    from ecg_llm.data_builders.listing import Listed, Product
 
 build_app = typer.Typer(
     no_args_is_help=True,
@@ -30,13 +29,16 @@ EngineChoice = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(help="Records made at once; by default one a core.", min=1)
+    int | None, typer.Option(help="Processes, each making a shard; by default one a core.", min=1)
 ]
 Limit = Annotated[
     int | None, typer.Option(help="Only the first so many records of the list.", min=1)
 ]
 OverwriteSet = Annotated[
-    bool, typer.Option("--overwrite", help="Remove a different build that is there.")
+    bool,
+    typer.Option(
+        "--overwrite", help="Remove what was built there, finished shards too, and begin anew."
+    ),
 ]
 
 
@@ -230,20 +232,20 @@ def build_images(
     """Print ECGs as clinics do, photograph some, and keep the place of every lead and sample.
 
     Layouts, speeds, gains, papers, texts, cameras and scanners vary at stated shares. Names, dates
-    and places on the pages are made up; measured values are printed only if SRC is a built set,
-    which has them.
+    and places on the pages are made up, age and sex are those of the record; measured values are
+    printed only if SRC is a built set, which has them.
 
     \b
     ecgllm build images sets/ptbxl --out sets/pages --per-record 2
     ecgllm build images records/ --out sets/photos --photographed 1 --n 500 \f
     """
-    from ecg_llm.data_builders.build_images import Images, records_a_shard
+    from ecg_llm.data_builders.build_images import SHARD_IMAGES, Images
     from ecg_llm.data_builders.image_card import IMAGES
 
     if not source.exists():
         raise ConfigError(f"{source}: no such folder or archive; give one that holds records.")
     images = Images(source, n, per_record, photographed, seed, size)
-    rows = records_a_shard(per_record)
+    rows = max(1, SHARD_IMAGES // per_record)
     _run(images, out, engine, workers, None, overwrite, product=IMAGES, shard_rows=rows)
 
 

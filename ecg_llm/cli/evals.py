@@ -290,17 +290,11 @@ def eval_finetune(
     ecgllm eval finetune --data data/ --out runs/finetune --start runs/latent \f
     """
     from ecg_llm.eval.finetune import evaluate
+    from ecg_llm.training.pack import packed_at
 
     out.mkdir(parents=True, exist_ok=True)
-    result = evaluate(
-        folder(data, "the open data sets"),
-        out,
-        packed=packed,
-        start=start,
-        steps=steps,
-        progress=progress("run"),
-    )
-    show(result, json_)
+    records = packed_at(folder(data, "the open data sets"), packed or out / "packed")
+    show(evaluate(records, out, start=start, steps=steps, progress=progress("run")), json_)
 
 
 @eval_app.command("controls", short_help="What is left without the ECG: classifier, drafts.")

@@ -16,7 +16,7 @@ from ecg_llm.findings.ectopy import judge_ectopy
 from ecg_llm.findings.fibrillation import T_MEETS_P_BPM
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.infarction import judge_infarction
-from ecg_llm.findings.pacing import judge_pacing
+from ecg_llm.findings.pacing import Pacing, judge_pacing
 from ecg_llm.findings.qt import judge_qt
 from ecg_llm.findings.repolarization import BY_DEPRESSION, judge_repolarization
 from ecg_llm.findings.rhythm import NO_BEATS, Rhythm, judge_rhythm
@@ -30,7 +30,6 @@ from ecg_llm.record import ECGRecord
 
 HARMLESS = ("SR", "SARRH", "NORM", "SBRAD", "early_repolarization", "short_pr", "LPR", "PAC")
 """Statements that a normal ECG may carry; a PR just above its limit (``LPR``) among them."""
-PACED = "the ventricles are paced"
 FROM_VENTRICLES = "the beats may come from the ventricles"
 LEFT_BLOCK = "a QRS shaped as in left bundle branch block changes Q waves, voltage, ST and T"
 PREEXCITED = "a QRS shaped as in pre-excitation changes Q waves, voltage, ST and T"
@@ -69,13 +68,13 @@ def apply_criteria(
 
     pacing = judge_pacing(case)
     rhythm = judge_rhythm(case, pacing)
-    paced = pacing.ventricular.holds is True
-    av_block = judge_av_block(case, rhythm.p_gate, paced)
+    av_block = judge_av_block(case, rhythm.p_gate, pacing.gate)
     second = any(f.code == "2AVB" and f.status == "present" for f in av_block)
     third = any(f.code == "3AVB" and f.status == "present" for f in av_block)
     if third and (case.value("qrs_global_ms") or 0.0) >= WIDE_MS:  # a ventricular escape rhythm
         rhythm = replace(rhythm, ventricular=True)
-    origin = _ventricular_origin(paced, rhythm)
+    # Why the conduction below the AV node cannot be judged.
+    origin = pacing.gate or (FROM_VENTRICLES if rhythm.ventricular else None)
     maybe_paced = pacing.ventricular.holds is None
     conduction = judge_conduction(case, origin, not rhythm.p_gate, maybe_paced)
     findings = [
@@ -89,7 +88,7 @@ def apply_criteria(
     findings += av_block
     findings += judge_ectopy(case, rhythm, second)
     findings += judge_qt(case, conduction.wide)
-    findings += _morphology(case, rhythm, conduction, paced)
+    findings += _morphology(case, rhythm, conduction, pacing)
     findings = _ordered(findings)
     return (*findings, _normal(case, findings))
 
@@ -103,13 +102,6 @@ def _of_the_block(found: Finding) -> Finding:
 def _silent(rhythm: Rhythm) -> bool:
     """Whether there are no beats whose shape would show exchanged electrodes."""
     return any(f.code == "asystole_or_vf" and f.status == "present" for f in rhythm.findings)
-
-
-def _ventricular_origin(paced: bool, rhythm: Rhythm) -> str | None:
-    """Say why the conduction below the AV node cannot be judged."""
-    if paced:
-        return PACED
-    return FROM_VENTRICLES if rhythm.ventricular else None
 
 
 def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -133,15 +125,17 @@ def alerts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(chosen, key=lambda finding: finding.urgency != "critical"))
 
 
-def _morphology(case: Case, rhythm: Rhythm, conduction: Conduction, paced: bool) -> list[Finding]:
+def _morphology(
+    case: Case, rhythm: Rhythm, conduction: Conduction, pacing: Pacing
+) -> list[Finding]:
     """Chambers, infarction and repolarization, each with what forbids to judge it."""
     gate = None
     if case.n_beats == 0:
         gate = "no beat found"
-    elif not case.usual.any() and not paced:
+    elif pacing.gate:
+        gate = pacing.gate
+    elif not case.usual.any():
         gate = "no beat of the usual conduction found"
-    elif paced:
-        gate = PACED
     elif rhythm.ventricular:
         gate = FROM_VENTRICLES
     elif conduction.left_block:

@@ -43,7 +43,7 @@ class _Atria:
         return np.diff(self.r_s)
 
 
-def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> tuple[Finding, ...]:
+def judge_av_block(case: Case, p_gate: str | None, paced: str | None) -> tuple[Finding, ...]:
     """Judge AV conduction.
 
     Parameters
@@ -52,19 +52,19 @@ def judge_av_block(case: Case, p_gate: str | None, ventricular_pacing: bool) -> 
         The measured record.
     p_gate : str or None
         Why P waves and PR cannot be judged.
-    ventricular_pacing : bool
-        Whether the ventricles are paced: PR then is the pacemaker's.
+    paced : str or None
+        Why PR may be the pacemaker's.
 
     Returns
     -------
     tuple of Finding
     """
-    gate = p_gate or ("the ventricles are paced" if ventricular_pacing else None)
+    gate = p_gate or paced
     if gate is None and case.n_beats < 4:
         gate = f"only {case.n_beats} beats found"
     if gate:
         blocked = {code: unknown(gate) for code in CODES}
-        if p_gate and not ventricular_pacing:
+        if p_gate and not paced:
             blocked["3AVB"] = _escape(case)
         return tuple(judge(code, check) for code, check in blocked.items())
     atria = _atria(case)

@@ -121,8 +121,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     activity = atrial_activity(case)
     flutter = check_flutter(case, activity)
     fibrillation = all_of(check_fibrillation(activity, case), opposite(flutter))
-    if pacing.ventricular.holds and not pacing.atrial.holds and flutter.holds is not True:
-        fibrillation = _when_paced(fibrillation, activity)
+    if pacing.gate and not pacing.atrial.holds and flutter.holds is not True:
+        fibrillation = _when_paced(fibrillation, activity, pacing.gate)
     sinus = all_of(
         _sinus_p(case, activity),
         Check(True) if fibrillation.holds is None else opposite(fibrillation),
@@ -137,6 +137,8 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
     )
     no_p = opposite(sinus)
     not_paced = Check(not driven)
+    if pacing.gate and not pacing.ventricular.holds:
+        not_paced = unknown(pacing.gate)
     irregular_af = Check(True) if fibrillation.holds is None else opposite(fibrillation)
     conducted = bool(fibrillation.holds) and (case.value("rr_cv") or 0.0) >= ABSOLUTELY_IRREGULAR
     steady = all_of(regular, Check(not conducted))
@@ -316,10 +318,10 @@ def _few_p(activity: AtrialActivity) -> Check:
     )
 
 
-def _when_paced(check: Check, activity: AtrialActivity) -> Check:
+def _when_paced(check: Check, activity: AtrialActivity, paced: str) -> Check:
     """With ventricular pacing RR tells nothing of the atria, be it regular or not."""
     if check.holds or activity.p_share < P_SEEN:
-        return unknown("the ventricles are paced, so RR does not show the rhythm of the atria")
+        return unknown(f"{paced}, so RR does not show the rhythm of the atria")
     return check
 
 

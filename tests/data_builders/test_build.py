@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import ecg_llm.data_builders.build as engine
 from ecg_llm.data_builders.build import build
+from ecg_llm.data_builders.build_images import Images
 from ecg_llm.data_builders.build_synthetic import Synthetic
 from ecg_llm.data_builders.card import load_card
+from ecg_llm.data_builders.listing import ItemError
 from ecg_llm.data_builders.mimic_iv_ecg import MIMICIVECG
+from ecg_llm.data_builders.own_records import OwnRecords
 from ecg_llm.data_builders.ptbxl import PTBXL
 from ecg_llm.data_builders.rows import record_of
 from ecg_llm.data_builders.shards import load_manifest, read_shards
@@ -266,3 +272,66 @@ def test_shards_are_independent_of_each_other(small_set, tmp_path, layouts, monk
     monkeypatch.setattr(engine, "_run_local", backwards)
     remake(tmp_path / "set")
     assert layouts.content(tmp_path / "set") == layouts.content(small_set)
+
+
+@dataclass(frozen=True)
+class Named(Synthetic):
+    """A source with one bad record, whose name holds what Unicode calls the end of a line."""
+
+    def listing(self):
+        whole = super().listing()
+        return replace(whole, item=lambda k: replace(whole.item(k), name=f"a\u2028{k}"))
+
+    def read(self, item):
+        if item.cells["k"] == 1:
+            raise ItemError("file", "it is\x85empty")
+        return super().read(item)
+
+
+def test_the_name_of_a_record_may_hold_what_ends_a_line_elsewhere(tmp_path, in_process):
+    first = remake(tmp_path / "set", source=Named(3, seed=5, fs=100))
+    again = remake(tmp_path / "set", source=Named(3, seed=5, fs=100))
+    assert (first.problems, again.problems) == ({"file": 1}, {"file": 1})
+    assert again.n_kept == again.n_shards
+
+
+def test_a_shard_whose_problems_were_lost_is_made_anew(tmp_path, layouts, in_process):
+    """As a power cut leaves it: the manifest is safe on the disk, the last lines are not."""
+    out = tmp_path / "set"
+    remake(out, source=Faulty(7, seed=5, fs=100))
+    whole = layouts.content(out)
+    (out / "problems.jsonl").write_text("")
+    summary = remake(out, source=Faulty(7, seed=5, fs=100))
+    assert summary.n_kept == summary.n_shards - 1
+    assert layouts.content(out) == whole
+
+
+def test_the_program_is_all_packages_that_building_loads():
+    code = "import pkgutil, importlib, sys, ecg_llm.assistant, ecg_llm.data_builders as here\n"
+    code += "names = {m.name for m in pkgutil.iter_modules(here.__path__)} - {'ray_engine'}\n"
+    code += "[importlib.import_module(f'{here.__name__}.{name}') for name in names]\n"
+    code += "print(*{n.split('.')[1] for n in sys.modules if n.count('.') > 1 and 'ecg_llm.' in n})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(told.stdout.split()) <= set(engine.CODE)
+
+
+def test_a_worker_is_not_sent_the_whole_list(tmp_path, layouts):
+    for k in range(300):
+        (tmp_path / f"r{k}.hea").write_text("")
+    for source in (OwnRecords(tmp_path), Images(tmp_path)):
+        before = pickle.dumps(source)
+        source.listing()
+        assert pickle.dumps(source) == before
+
+
+def test_a_reason_does_not_tell_where_the_source_lies(tmp_path, in_process):
+    (tmp_path / "ward").mkdir()
+    (tmp_path / "ward" / "a.hea").write_text("a 1 500 5000\ngone.dat 16 200 16 0 0 0 0 I\n")
+    remake(tmp_path / "set", source=OwnRecords(tmp_path / "ward"))
+    (problem,) = problems_of(tmp_path / "set")
+    assert str(tmp_path) not in problem["reason"]
+
+
+def test_the_card_tells_every_digit_of_the_command(tmp_path, in_process):
+    remake(tmp_path / "set", source=Synthetic(1, seed=20261201, fs=100))
+    assert "--seed 20261201 --fs 100 " in load_card(tmp_path / "set")["command"]

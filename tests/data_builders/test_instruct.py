@@ -13,19 +13,28 @@ from random import Random
 import pytest
 
 import ecg_llm.data_builders.build as engine
+import ecg_llm.data_builders.instruct_card as instruct_card
 from ecg_llm.claims.check import check_text
 from ecg_llm.data_builders.instruct import (
     CONVERSATIONS,
     Instruct,
+    Place,
+    _partners,
     instruct_schema,
 )
+from ecg_llm.data_builders.instruct_card import _sentences as sentences
 from ecg_llm.data_builders.instruct_case import COLUMNS, case_of, facts_json
 from ecg_llm.data_builders.instruct_compare import comparisons
 from ecg_llm.data_builders.instruct_draft import KINDS, STEPS
+from ecg_llm.data_builders.instruct_facts import failing, fulfils, telling
 from ecg_llm.data_builders.instruct_levels import second_reading, stated
-from ecg_llm.data_builders.instruct_questions import lead_shows, verify_questions
+from ecg_llm.data_builders.instruct_questions import (
+    lead_shows,
+    query_questions,
+    verify_questions,
+)
 from ecg_llm.data_builders.instruct_report import full_report, reasoning
-from ecg_llm.data_builders.instruct_say import Teller, failing, fulfils, telling
+from ecg_llm.data_builders.instruct_say import Teller
 from ecg_llm.data_builders.instruct_talk import pressure, refused
 from ecg_llm.data_builders.instruct_words import Voice, draw
 from ecg_llm.data_builders.schema import record_schema
@@ -200,7 +209,8 @@ def test_a_comparison_has_the_right_direction(record_rows):
 def test_a_german_report_is_kept_and_its_conflict_told(rows):
     row = next(r for r in rows if r["patient"] == "P1" and r["kind"] == "second_reading")
     asked = " ".join(p["text"] or "" for p in row["messages"][0]["content"])
-    assert "sinusrhythmus. linksschenkelblock" in asked
+    coded = "coded as sinus rhythm; complete left bundle branch block"
+    assert f"sinusrhythmus. linksschenkelblock ({coded})" in asked
     assert row["form"] == "conflict"
     assert "original report" in texts(row)[0]
     assert "left bundle branch block" in texts(row)[0]
@@ -387,3 +397,55 @@ def test_the_facts_of_a_row_are_enough_to_check_it(record_rows, rows):
 def test_a_pattern_gives_all_its_forms():
     forms = {draw(Random(k), "[a|b[c|d]] {x}", x="[1|2]") for k in range(60)}
     assert forms == {"a [1|2]", "bc [1|2]", "bd [1|2]"}
+
+
+def place_of(k, patient="P1", date=None):
+    return Place(f"r{k}", "train", patient, date, "accept", "shard", k)
+
+
+def test_an_undated_ecg_is_not_called_the_earlier_one():
+    dates = (None, "2001-01-02", None, "2001-01-05")
+    places = [place_of(k, date=date) for k, date in enumerate(dates)]
+    assert _partners(places, 0) == {3: (1, "same patient")}
+
+
+def test_an_ecg_of_nobody_known_is_not_called_another_patients():
+    places = [place_of(k, "P1" if k == 0 else None) for k in range(40)]
+    assert not any(_partners(places, seed) for seed in range(20))
+    named = [place_of(k, f"P{k}") for k in range(40)]
+    assert {whose for _, whose in _partners(named, 0).values()} == {"other patient"}
+
+
+def test_what_the_source_thinks_possible_is_no_statement(record_rows):
+    usable = next(row for row in record_rows if row["measurements"])
+    likely = {"SR": 0.0, "CLBBB": 100.0, "IMI": 15.0, "LVH": 50.0, "AFIB": None}
+    labels = [{"code": code, "likelihood": value} for code, value in likely.items()]
+    assert [code for code, _ in stated(case_of({**usable, "labels": labels}))] == [
+        *("SR", "CLBBB", "AFIB"),
+    ]
+
+
+def test_a_record_of_eight_leads_is_not_said_to_have_twelve(cases):
+    whole = next(case for case in cases if not case.facts.unusable)
+    eight = dict(list(whole.facts.leads.items())[:8])
+    case = replace(whole, facts=replace(whole.facts, leads=eight))
+    said = {Teller(case, Voice.random(Random(k))).quality().text for k in range(80)}
+    assert any("8 leads" in text for text in said)
+    assert not any("12 leads" in text for text in said)
+
+
+def test_a_lead_that_is_left_out_is_not_answered_with_no_noise(cases):
+    facts = replace(cases[0].facts, unusable={"V1": "flat"})
+    answers = set()
+    for k in range(60):
+        made, _ = query_questions(replace(cases[0], facts=facts), Random(k))
+        answers |= {one.answer for one in made if one.form == "noise"}
+    assert answers == {()}
+
+
+def test_sentences_of_a_large_set_are_sampled_as_those_of_a_list(talk, rows, monkeypatch):
+    monkeypatch.setattr(instruct_card, "SENTENCES_READ", 7)
+    said = [s for row in rows if row["kind"] == "verify" for t in texts(row) for s in sentences(t)]
+    counts = dict.fromkeys((row["kind"] for row in rows), 1) | {"verify": len(said)}
+    read = instruct_card._sample(talk, counts)["verify"]
+    assert read == said[:: len(said) // 7][:7]

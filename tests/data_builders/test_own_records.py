@@ -40,8 +40,8 @@ def folder(tmp_path_factory):
     return out
 
 
-def test_what_is_known_comes_along_and_the_rest_is_told(folder, tmp_path):
-    summary = build(OwnRecords(folder, "CC0"), tmp_path / "set", workers=1, progress=False)
+def test_what_is_known_comes_along_and_the_rest_is_told(folder, tmp_path, in_process):
+    summary = build(OwnRecords(folder, "CC0"), tmp_path / "set", progress=False)
     rows = {row["record"]: row for row in read_shards(tmp_path / "set")}
     assert sorted(rows) == ["ward/a", "ward/b", "ward/g"]
     a, b, g = (rows[name] for name in sorted(rows))
@@ -72,3 +72,12 @@ def test_a_table_or_folder_of_another_kind_is_told(tmp_path):
     (tmp_path / "statements.csv").write_text("file,labels\na,SR\n")
     with pytest.raises(ConfigError, match="it needs each of the columns record once"):
         OwnRecords(tmp_path).listing()
+
+
+def test_a_row_that_is_no_text_costs_one_record(tmp_path):
+    write_wfdb(tmp_path / "a.hea", synthetic_ecg(seed=0, fs=100).record, STANDARD_12, 1000.0)
+    (tmp_path / "statements.csv").write_bytes(b"record,report\na,normal ECG\nb,caf\xe9\n")
+    listing = OwnRecords(tmp_path).listing()
+    assert sum(map(len, listing.order.values())) == 1
+    (problem,) = listing.problems
+    assert (problem.record, problem.kind) == ("statements.csv record 2", "row")

@@ -89,7 +89,13 @@ def test_a_listed_shard_that_is_gone_or_cut_is_an_error(own_set, cut):
         list(read_shards(own_set))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"build": {}, "n_shards": 1, "shards": [{}]}'])
+SHARD = {"name": "a", "split": "val", "n_problems": 0, "n_items": 0, "n_bytes": 0, "sha256": ""}
+NO_NUMBER = json.dumps({"build": {}, "n_shards": 1, "shards": [{**SHARD, "n_rows": None}]})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"build": {}, "n_shards": 1, "shards": [{}]}', NO_NUMBER]
+)
 def test_a_manifest_that_was_changed(own_set, text):
     (own_set / "manifest.json").write_text(text)
     with pytest.raises(ConfigError, match="changed since it was written"):

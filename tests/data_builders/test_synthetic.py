@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from ecg_llm.data_builders.synthetic import generate, random_ecg, synthetic_ecg
+from ecg_llm.data_builders.synthetic import (
+    draw_conditions,
+    generate,
+    random_ecg,
+    synthetic_ecg,
+)
+from ecg_llm.data_builders.synthetic_entry import Condition
 from ecg_llm.errors import ConfigError
 from ecg_llm.leads import STANDARD_12
 
@@ -181,3 +187,43 @@ def test_waves_for_training_hold_every_wave_that_reaches_into_the_record():
 def test_impossible_figures_are_refused(wrong, match):
     with pytest.raises(ConfigError, match=match):
         synthetic_ecg(**wrong)
+
+
+def test_an_axis_is_named_as_it_came_out():
+    """A block or a dead wall may turn what was set; some records were said to have both axes."""
+    for seed in range(12):
+        ecg = synthetic_ecg(conditions=("left_axis", "CRBBB"), seed=seed, seconds=4)
+        named = "left_axis_deviation" in ecg.truth.labels
+        assert named == (ecg.truth.values["qrs_axis_deg"] < -30)
+
+
+def test_potassium_that_widens_qrs_leaves_no_incomplete_block():
+    for seed in range(4):
+        ecg = synthetic_ecg(
+            conditions=("IRBBB", Condition("hyperkalaemia", 1.0)), seed=seed, seconds=4
+        )
+        assert ("IRBBB" in ecg.truth.labels) == (ecg.truth.values["qrs_ms"] < 120)
+
+
+def test_low_voltage_does_not_hide_the_tall_p_that_is_named():
+    rng, met = np.random.default_rng(0), 0
+    for _ in range(1500):
+        drawn = set(draw_conditions("sinus", rng, common=False))
+        met += "RAO/RAE" in drawn
+        assert not ("RAO/RAE" in drawn and drawn & {"LVOLT", "hyperkalaemia"})
+    assert met > 50
+
+
+def test_a_drawn_tachycardia_is_one():
+    slow = [
+        (k, ecg.truth.rhythm, ecg.truth.values["heart_rate_bpm"])
+        for k in (1618, 1784, 1997)
+        for ecg in [random_ecg(member_seed(k), fs=100, rare=1.0, noise=False)]
+        if ecg.truth.rhythm in ("svt", "atrial_tachycardia", "vt")
+        and ecg.truth.values["heart_rate_bpm"] <= 100
+    ]
+    assert not slow
+
+
+def member_seed(k):
+    return int(np.random.SeedSequence([77, k]).generate_state(1, np.uint32)[0])

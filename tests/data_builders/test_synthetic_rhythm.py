@@ -182,3 +182,9 @@ def test_unknown_rhythms_and_impossible_pairs_are_refused():
         synthetic_ecg(rhythm="flutter", conditions=["PVC"])
     with pytest.raises(ConfigError, match="No condition"):
         synthetic_ecg(conditions=["CRBB"])
+
+
+def test_without_variability_the_atria_under_a_pacemaker_are_a_metronome_too():
+    ecg = synthetic_ecg(rhythm="paced_ventricular", variability=0, seed=3)
+    p = np.sort(ecg.truth.complete.p_waves_s[:, 0])
+    assert np.ptp(np.diff(p)) < 1e-6

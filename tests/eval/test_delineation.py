@@ -6,9 +6,10 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import RecordError
-from ecg_llm.eval.delineation import evaluate, match
-from ecg_llm.eval.ludb import ludb_records, read_ludb
+from ecg_llm.eval.delineation import Tally, evaluate, match
+from ecg_llm.eval.ludb import LudbMarks, ludb_records, read_ludb
 from ecg_llm.leads import STANDARD_12
+from ecg_llm.waves import WAVES
 
 WriteLudb = Callable[[Path, int, float], None]
 
@@ -46,3 +47,9 @@ def test_boundaries_are_paired_once_and_closest_first() -> None:
     errors, extra = match(np.array([1.0, 2.0]), np.array([1.01, 1.1, 5.0]))
     assert errors.tolist() == pytest.approx([0.01])
     assert extra == 2
+
+
+def test_a_record_without_marks_has_no_heart_rate_to_compare() -> None:
+    tally, none = Tally(), LudbMarks({"I": {wave: np.zeros((0, 3)) for wave in WAVES}})
+    tally.add(none, none.delineation())
+    assert np.isnan(tally.score().heart_rate_error_bpm)

@@ -11,7 +11,7 @@ from ecg_llm.classify import classify
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval import external
-from ecg_llm.eval.encoder import evaluate, linear_scores, refusal_curve, truth_of
+from ecg_llm.eval.encoder import _refusal_curve, evaluate, linear_scores, truth_of
 from ecg_llm.eval.findings import evaluate as evaluate_findings
 from ecg_llm.eval.finetune import FineTuned, FineTuneResult
 from ecg_llm.head import WEIGHTS as HEAD
@@ -22,28 +22,14 @@ SUPER = Labels.of_task("ptbxl-super")
 
 
 @pytest.fixture(scope="module")
-def ptbxl(tmp_path_factory):
+def ptbxl(tmp_path_factory, write_ptbxl):
     """Ten simulated records, four of them in fold 9."""
-    import wfdb
-
-    folder = tmp_path_factory.mktemp("ptbxl")
-    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
-    for k in range(10):
-        rhythm, code = (("sinus", "SR"), ("af", "AFIB"))[k % 2]
-        record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
-        wfdb.wrsamp(
-            f"{k}_lr",
-            fs=100,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(folder),
-        )
-        held = f"{{'{code}': 0.0, 'NORM': 100.0}}" if code == "SR" else f"{{'{code}': 0.0}}"
-        rows.append(f'{k},55.0,{k % 2},"{held}",{9 if k < 4 else k % 8 + 1},{k}_lr,')
-    (folder / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
-    return folder
+    kinds = (("sinus", "{'SR': 0.0, 'NORM': 100.0}"), ("af", "{'AFIB': 0.0}"))
+    records = [
+        (synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record, codes, 9 if k < 4 else k % 8 + 1)
+        for k, (rhythm, codes) in enumerate(kinds * 5)
+    ]
+    return write_ptbxl(tmp_path_factory.mktemp("ptbxl"), records)
 
 
 def test_every_way_of_judging_has_its_rows(ptbxl):
@@ -113,33 +99,28 @@ def test_refusing_the_least_sure_raises_what_is_right():
     truth = np.zeros((500, 3))
     right = rng.random(500) < scores.max(1)
     truth[np.arange(500), np.where(right, scores.argmax(1), scores.argmin(1))] = 1
-    curve = refusal_curve(truth, scores, rng.random(500).astype(np.float32))
+    curve = _refusal_curve(truth, scores, rng.random(500).astype(np.float32))
     assert [share for share, *_ in curve] == pytest.approx(np.linspace(1, 0.2, 9))
     assert curve[-1][1] > curve[0][1]
 
 
-def test_challenge_records_are_judged_by_their_codes(tmp_path):
-    import wfdb
-
+def test_challenge_records_are_judged_by_their_codes(tmp_path, write_wfdb):
     for k, (rhythm, dx) in enumerate([("sinus", "426783006"), ("af", "164889003")] * 2):
         record = synthetic_ecg(rhythm=rhythm, seed=k + 1).record
-        wfdb.wrsamp(
-            f"E{k}",
-            fs=500,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(tmp_path),
-            comments=[f"Dx: {dx}"],
-        )
+        write_wfdb(tmp_path, f"E{k}", record, [f"Dx: {dx}"])
     result = external.evaluate(tmp_path)
     assert result.n == 4 and result.n_positive == {"AFIB": 2, "SR": 2}
     assert result.aucs["AFIB"] > 0.7
 
 
-def test_a_folder_without_codes_is_refused(tmp_path):
+def test_a_folder_without_codes_or_records_to_judge_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="Dx"):
+        external.evaluate(tmp_path)
+    (tmp_path / "a.hea").write_text("a 1 500 5000\na.dat 16 1000 16 0 0 0 0 I\n#Dx: 1, 2\n")
+    with pytest.raises(ConfigError, match="codes that are known"):
+        external.evaluate(tmp_path)
+    (tmp_path / "a.hea").write_text("a 1 500 5000\na.dat 16 1000 16 0 0 0 0 I\n#Dx: 426783006\n")
+    with pytest.raises(ConfigError, match="all 1 records are refused or cannot be read"):
         external.evaluate(tmp_path)
 
 

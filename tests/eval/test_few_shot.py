@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ecg_llm.eval.few_shot import ASKED, SHOTS, Item, episode
+from ecg_llm.eval.few_shot import ASKED, SHOTS, Item, _episode
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -19,7 +19,7 @@ def test_no_patient_is_both_shown_and_asked_about(seed):
         ]
         for way, first in (("AF", 0), ("LBBB", 5), ("RBBB", 10), ("LVH", 20), ("IMI", 40))
     }
-    shown, asked = episode(by_way, list(by_way), random.Random(seed))
+    shown, asked = _episode(by_way, list(by_way), random.Random(seed))
     assert len(shown) == 5 * SHOTS
     assert 4 * ASKED <= len(asked) <= 5 * ASKED
     assert {item.patient for item in shown}.isdisjoint(item.patient for item in asked)

@@ -6,9 +6,11 @@ import pytest
 from ecg_llm.cli.figures import judging_folds, show
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.encoder import read_judged
 from ecg_llm.eval.findings import evaluate, micro_f1, tally, truth
 from ecg_llm.eval.finetune import FineTuned, FineTuneResult
-from ecg_llm.eval.shares import wilson
+from ecg_llm.eval.patients import wilson
+from ecg_llm.eval.reports import cases
 from ecg_llm.findings.checks import Check, judge
 
 
@@ -73,26 +75,18 @@ def test_limits_take_the_records_of_a_patient_for_alike():
     assert low <= f1 <= high
 
 
-def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch):
-    wfdb = pytest.importorskip("wfdb")
-    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
-    for k, (rhythm, code) in enumerate([("sinus", "SR"), ("af", "AFIB"), ("sinus", "SR")]):
-        record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
-        wfdb.wrsamp(
-            f"{k}_lr",
-            fs=100,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(tmp_path),
-        )
-        rows.append(f"{k},55.0,{k % 2},\"{{'{code}': 0.0}}\",{9 if k < 2 else 1},{k}_lr,")
-    (tmp_path / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
+def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch, write_ptbxl):
+    kinds = (("sinus", "SR", 9), ("af", "AFIB", 9), ("sinus", "SR", 1), ("sinus", "SR", 9))
+    records = [
+        (synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record, f"{{'{code}': 0.0}}", fold)
+        for k, (rhythm, code, fold) in enumerate(kinds)
+    ]
+    write_ptbxl(tmp_path, records)
+    (tmp_path / "3_lr.hea").write_text("no header")
     seen = []
     result = evaluate(tmp_path, folds=(9,), progress=lambda done, total: seen.append((done, total)))
-    assert result.n_records == 2
-    assert seen == [(1, 2), (2, 2)]
+    assert (result.n_records, result.n_failed) == (2, 1)
+    assert seen == [(1, 3), (2, 3), (3, 3)]
     rates = {row.code: row for row in result.statements}
     assert rates["AFIB"].sensitivity[0] == 1.0
     assert rates["SR"].sensitivity[0] == 1.0
@@ -110,6 +104,16 @@ def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch):
     assert (
         "| AFIB (atrial fibrillation) | 1 | 100.0 (21-100) | 100.0 (21-100) |" in result.markdown()
     )
+
+
+def test_a_folder_of_which_nothing_can_be_read(tmp_path):
+    rows = "ecg_id,scp_codes,strat_fold,filename_lr,filename_hr\n1,{},9,a,\n"
+    (tmp_path / "ptbxl_database.csv").write_text(rows, encoding="utf-8")
+    (tmp_path / "a.hea").write_text("no header")
+    for read in (cases, read_judged):
+        with pytest.raises(ConfigError, match="all 1 records are refused or cannot be read"):
+            read(tmp_path, (9,))
+    assert evaluate(tmp_path).n_failed == 1
 
 
 def test_folds_that_trained_what_ships_are_judged_with_a_warning(tmp_path, capsys):

@@ -8,7 +8,7 @@ import pytest
 
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval import page_criteria
-from ecg_llm.eval.page_criteria import PagePair, page_pair, score, simulated_patient
+from ecg_llm.eval.page_criteria import PagePair, _score, _simulated_patient, page_pair
 from ecg_llm.page_criteria import Trust, bundled
 from ecg_llm.training.page_criteria import PageCriteriaRecipe, _fitted, train_page_criteria
 
@@ -27,7 +27,7 @@ def test_what_is_found_and_what_is_false_is_counted():
         pair("absent", "absent"),
         pair("unknown", "present"),
     ]
-    found = score(pairs, ("STE_",))
+    found = _score(pairs, ("STE_",))
     assert (found.pages, found.met, found.found, found.not_met, found.false) == (6, 3, 1, 2, 1)
     assert found.probability == bundled()["raised"].probability(0.2)
 
@@ -35,8 +35,8 @@ def test_what_is_found_and_what_is_false_is_counted():
 def test_what_is_too_improbable_to_be_stated_is_not_counted(monkeypatch):
     trust = {"lowered": Trust(slope=1.0, constant=0.0)}
     monkeypatch.setattr(page_criteria, "bundled", lambda: trust)
-    assert score([pair("present", "present", 0.04, "STD_")], ("STD_",)).found == 0
-    assert score([pair("present", "present", 0.06, "STD_")], ("STD_",)).found == 1
+    assert _score([pair("present", "present", 0.04, "STD_")], ("STD_",)).found == 0
+    assert _score([pair("present", "present", 0.06, "STD_")], ("STD_",)).found == 1
 
 
 def test_a_statement_holds_if_any_of_its_findings_does():
@@ -52,7 +52,7 @@ def test_a_statement_holds_if_any_of_its_findings_does():
 
 
 def test_a_simulated_patient_is_the_same_each_time():
-    assert (simulated_patient(7).signal == simulated_patient(7).signal).all()
+    assert (_simulated_patient(7).signal == _simulated_patient(7).signal).all()
 
 
 def test_a_rhythm_is_told_no_surer_than_few_pages_allow():
@@ -77,7 +77,8 @@ def test_a_fit_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
     def patients(data, folds, simulated, limit=None):
         return [
-            (f"simulated {k}", lambda k=k: made.append(k) or simulated_patient(k)) for k in range(8)
+            (f"simulated {k}", lambda k=k: made.append(k) or _simulated_patient(k))
+            for k in range(8)
         ]
 
     monkeypatch.setattr("ecg_llm.training.page_criteria.recordings", patients)
@@ -98,13 +99,13 @@ def test_a_fit_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_whole_way_of_a_page(monkeypatch):
-    record = simulated_patient(3)
+    record = _simulated_patient(3)
     judged = page_pair("a", record, False, 5)
     assert judged is not None and judged.page is not None
     assert set(judged.recording) == {*page_criteria.CODES, "SR"}
     result = page_criteria.PageCriteriaResult(
         scores={
-            "drawn": {name: score([judged], codes) for name, codes in page_criteria.GROUPS.items()}
+            "drawn": {name: _score([judged], codes) for name, codes in page_criteria.GROUPS.items()}
         }
     )
     assert result.render().count("| 1 drawn |") == len(page_criteria.GROUPS)

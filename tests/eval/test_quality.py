@@ -1,19 +1,19 @@
 """The evaluation on a tiny folder of simulated records with marks that are known."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import wfdb
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.quality import Agreement, deal, evaluate
-from ecg_llm.training.quality_gate import SWAP_KINDS, GateConfig, exchange, fit_gate, read_marks
+from ecg_llm.eval.quality import Agreement, _deal, evaluate
+from ecg_llm.training.quality_gate import SWAP_KINDS, GateConfig, _read_marks, exchange, fit_gate
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, write_wfdb):
     """Clean records marked acceptable, noise marked unacceptable, one without a mark."""
     data = tmp_path_factory.mktemp("marked")
     rng = np.random.default_rng(0)
@@ -21,11 +21,9 @@ def folder(tmp_path_factory):
     for i in range(25):
         record = synthetic_ecg(fs=100.0, seed=i).record
         good = i % 2 == 0
-        signal = record.signal if good else rng.normal(0, 1, record.signal.shape)
-        wfdb.wrsamp(
-            f"r{i}", fs=100, units=["mV"] * 12, sig_name=list(record.leads),
-            p_signal=np.asarray(signal, dtype=float).T, fmt=["16"] * 12, write_dir=str(data),
-        )  # fmt: skip
+        if not good:
+            record = replace(record, signal=rng.normal(0, 1, record.signal.shape))
+        write_wfdb(data, f"r{i}", record)
         mark = "acceptable" if good else "unacceptable"
         rows.append((f"r{i}", mark if i < 24 else "unlabelled"))
     with (data / "quality.csv").open("w", newline="") as stream:
@@ -50,7 +48,7 @@ def test_what_is_easy_is_judged_right_by_trees_that_did_not_see_it(folder):
 
 
 def test_unmarked_records_are_left_out(folder):
-    assert len(read_marks(folder)) == 24
+    assert len(_read_marks(folder)) == 24
 
 
 def test_a_folder_without_marks_is_refused(tmp_path):
@@ -70,7 +68,7 @@ def test_counts():
 
 def test_folds_spread_both_marks_evenly():
     marks = np.arange(200) < 40
-    fold = deal(marks, seed=1)
+    fold = _deal(marks, seed=1)
     assert set(np.bincount(fold[marks])) == {4}
     assert set(np.bincount(fold[~marks])) == {16}
 

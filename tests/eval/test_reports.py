@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ecg_llm.analysis import analyse
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.overlap import bleu, meteor_like, rouge_l
+from ecg_llm.eval.patients import wilson
 from ecg_llm.eval.qa import _row
-from ecg_llm.eval.reports import Case, Row, _judge_text, count_findings, prompts, said_findings
-from ecg_llm.eval.shares import wilson
+from ecg_llm.eval.reports import Case, Row, _judge_text, _prompts, count_findings, said_findings
 from ecg_llm.eval.tampering import _sentences
 from ecg_llm.ground.draft import ground
 from ecg_llm.ground.known import known_of
@@ -67,12 +68,12 @@ def test_controls_change_what_the_model_sees(case: Case) -> None:
     other = analyse(read_record("examples/00177_hr.hea"))
     alike = replace(case, patient="one")
     two = [alike, alike, Case(other, known_of(other), {}, "", "two")]
-    swapped = next(prompts(two, "tokens of another patient"))
+    swapped = next(_prompts(two, "tokens of another patient"))
     assert swapped.records[0] is other.record
-    flat = next(prompts(two, "tokens of a flat line")).records[0].signal
+    flat = next(_prompts(two, "tokens of a flat line")).records[0].signal
     assert abs(flat).max() < 0.01
-    assert not next(prompts(two, "text only")).records
-    assert "Values" not in next(prompts(two, "tokens only")).text()
+    assert not next(_prompts(two, "text only")).records
+    assert "Values" not in next(_prompts(two, "tokens only")).text()
 
 
 def test_balanced_agreement_and_the_majority_answer() -> None:
@@ -92,3 +93,8 @@ def test_the_limits_of_f1_are_by_patients() -> None:
     assert alone.f1 == pairs.f1 == 0.5
     assert pairs.f1_low == 0.0 < alone.f1_low < 0.5 < alone.f1_high <= 1.0 == pairs.f1_high
     assert "0.500 (0.00–1.00)" in pairs.cells()
+
+
+def test_another_patients_tracing_needs_another_patient(case: Case) -> None:
+    with pytest.raises(ConfigError, match="all 2 records are of one patient"):
+        list(_prompts([case, case], "tokens of another patient"))

@@ -3,13 +3,13 @@ import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.simulation import compare, typical_voltages
+from ecg_llm.eval.simulation import _typical_voltages, compare
 from ecg_llm.leads import STANDARD_12
 
 
 def test_voltages_of_the_median_beat_are_the_true_ones():
     ecg = synthetic_ecg(bpm=60, seed=3, variability=0)
-    read = typical_voltages(ecg.record)
+    read = _typical_voltages(ecg.record)
     assert read is not None
     true = ecg.truth.amplitudes_mv
     r = np.maximum(true["r"], true["r2"])[:, 3]
@@ -21,7 +21,7 @@ def test_voltages_of_the_median_beat_are_the_true_ones():
 
 
 def test_a_record_without_beats_gives_none():
-    assert typical_voltages(synthetic_ecg(rhythm="asystole").record) is None
+    assert _typical_voltages(synthetic_ecg(rhythm="asystole").record) is None
 
 
 def test_a_folder_without_the_table_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.eval.stability import CHANGES, StabilityResult, difference, read
+from ecg_llm.eval.stability import CHANGES, StabilityResult, _difference, _read
 from ecg_llm.leads import STANDARD_12
 
 
@@ -29,16 +29,16 @@ def test_a_change_leaves_an_ecg_of_the_same_heart(record, name):
 
 
 def test_a_difference_is_told_and_an_axis_goes_the_shorter_way_round(record):
-    before = read(record)
-    same = difference("made", "none", before, before)
+    before = _read(record)
+    same = _difference("made", "none", before, before)
     assert not any(same.moved.values())
     assert not (same.known or same.states or same.alerts or same.refused)
     values = before.values | {"p_axis_deg": 179.0, "qrs_ms": before.values["qrs_ms"] + 8}
     turned = replace(before, values={**values, "p_axis_deg": -179.0}, alerts=frozenset({"stemi"}))
-    found = difference("made", "some", replace(before, values=values), turned)
+    found = _difference("made", "some", replace(before, values=values), turned)
     assert found.moved["p_axis_deg"] == pytest.approx(2)
     assert found.alerts == ("stemi",)
-    wider = difference("made", "some", before, turned)
+    wider = _difference("made", "some", before, turned)
     assert wider.moved["qrs_ms"] == pytest.approx(8)
     told = StabilityResult(folds=(9,), n=1, differences=(found, wider)).render()
     assert told.splitlines()[-1].startswith("| some | 0.0 / 0.0 / 0.0 |")

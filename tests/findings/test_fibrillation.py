@@ -15,6 +15,7 @@ from ecg_llm.findings.fibrillation import (
     fibrillation_model,
     fibrillation_probability,
 )
+from ecg_llm.findings.pacing import PACED
 from ecg_llm.findings.rhythm import _when_paced
 
 
@@ -148,6 +149,6 @@ def test_steady_rr_of_paced_ventricles_exclude_no_fibrillation(make_case, p_shar
     case = make_case({"heart_rate_bpm": 70.0})
     check = check_fibrillation(steady, case)
     assert check.holds is False
-    paced = _when_paced(check, steady)
+    paced = _when_paced(check, steady, PACED)
     assert paced.holds is holds
     assert holds is False or "paced" in str(paced.reason)

@@ -11,8 +11,8 @@ from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.encoders.delineator import DelineatorConfig
 from ecg_llm.errors import ConfigError
 from ecg_llm.eval.rhythms import simulated_marks
-from ecg_llm.training.delineator import export, read_together, train, train_one
-from ecg_llm.training.delineator_data import MarkedRecord, ReadRecord, marked_record, targets
+from ecg_llm.training.delineator import _export, _read_together, _train_one, train
+from ecg_llm.training.delineator_data import MarkedRecord, ReadRecord, _targets, marked_record
 from ecg_llm.training.delineator_recipe import LISTENER, SINGLES, DelineatorRecipe
 from ecg_llm.waves import wave_probabilities
 
@@ -33,7 +33,7 @@ def simulated(n: int) -> list[MarkedRecord]:
 def test_a_boundary_between_two_samples_is_not_rounded() -> None:
     time_s = np.arange(10) / 500
     none = np.zeros((0, 3))
-    y = targets({"P": none, "QRS": np.array([[0.0035, 0.006, 0.0105]]), "T": none}, time_s)
+    y = _targets({"P": none, "QRS": np.array([[0.0035, 0.006, 0.0105]]), "T": none}, time_s)
     assert y[1].sum() / 500 == pytest.approx(0.007, abs=1e-6)
     assert not y[0].any() and not y[2].any()
 
@@ -41,21 +41,21 @@ def test_a_boundary_between_two_samples_is_not_rounded() -> None:
 def test_training_lowers_the_loss() -> None:
     losses: list[float] = []
     recipe = replace(TINY, steps=60, peak_lr=1e-2)
-    train_one(simulated(3), recipe, None, on_step=lambda step, loss: losses.append(loss))
+    _train_one(simulated(3), recipe, None, on_step=lambda step, loss: losses.append(loss))
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
 
 
 def test_a_stopped_training_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     records = simulated(2)
-    whole = train_one(records, TINY, tmp_path / "a.pt")
+    whole = _train_one(records, TINY, tmp_path / "a.pt")
 
     def stop(step: int, loss: float) -> None:
         if step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_one(records, TINY, tmp_path / "b.pt", on_step=stop)
-    resumed = train_one(records, TINY, tmp_path / "b.pt")
+        _train_one(records, TINY, tmp_path / "b.pt", on_step=stop)
+    resumed = _train_one(records, TINY, tmp_path / "b.pt")
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
@@ -63,22 +63,22 @@ def test_a_stopped_training_resumes_to_the_same_numbers(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_records_is_not_taken_up(tmp_path: Path) -> None:
     """Nets of five folds began from those of three, which had seen what they were judged on."""
     records, file = simulated(3), tmp_path / "fold0.pt"
-    train_one(records, TINY, file)
+    _train_one(records, TINY, file)
     kept = file.read_bytes()
     with pytest.raises(ConfigError, match="another records"):
-        train_one(records[1:], TINY, file)
+        _train_one(records[1:], TINY, file)
     with pytest.raises(ConfigError, match="another recipe"):
-        train_one(records, replace(TINY, seed=1), file)
+        _train_one(records, replace(TINY, seed=1), file)
     assert file.read_bytes() == kept
     file.write_bytes(kept[:100])
     with pytest.raises(ConfigError, match="damaged"):
-        train_one(records, TINY, file)
+        _train_one(records, TINY, file)
 
 
 def test_onnx_gives_what_torch_gives_for_any_leads_and_length(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = DelineatorConfig().build().eval()
-    export(net, tmp_path / "net.onnx")
+    _export(net, tmp_path / "net.onnx")
     for leads, n in ((1, 700), (4, 1500)):
         x = np.random.default_rng(0).normal(size=(leads, n)).astype(np.float32)
         got = wave_probabilities(x, weights=tmp_path / "net.onnx")
@@ -107,8 +107,8 @@ def test_teachers_are_averaged_only_where_the_listener_finds_a_wave() -> None:
     sure, never = SMALL.build().eval(), SMALL.build().eval()
     torch.nn.init.constant_(sure.head.bias, 50.0)
     torch.nn.init.constant_(never.head.bias, -50.0)
-    assert read_together(signal, [alone], never).max() == 0
-    both = read_together(signal, [alone], sure).astype(float)
+    assert _read_together(signal, [alone], never).max() == 0
+    both = _read_together(signal, [alone], sure).astype(float)
     assert both.min() >= 0.5 and both.std() > 0
 
 

@@ -13,7 +13,8 @@ from ecg_llm.eval.auc import calibration
 from ecg_llm.head import Head
 from ecg_llm.head_features import FEATURES
 from ecg_llm.scp import COLUMNS
-from ecg_llm.training.head import HeadRecipe, fit_committee, fit_join
+from ecg_llm.training.head import HeadRecipe, _fit_committee, _fit_join, train_head
+from ecg_llm.training.pack import Pack
 from ecg_llm.training.store import check_blind
 
 N, C = 400, len(COLUMNS)
@@ -26,7 +27,7 @@ def head() -> Head:
     features[:, 5] = np.nan
     labels = np.zeros((N, C), np.int8)
     labels[:, 0] = features[:, 0] > 0
-    committee = fit_committee(features, labels, HeadRecipe(members=1, steps=60, hidden=8))
+    committee = _fit_committee(features, labels, HeadRecipe(members=1, steps=60, hidden=8))
     plain = np.stack([np.ones(C), np.ones(C), np.zeros(C)]).astype(np.float32)
     return Head(
         columns=np.array(COLUMNS),
@@ -76,6 +77,22 @@ def test_an_encoder_that_saw_the_folds_is_not_blind(tmp_path: Path) -> None:
         check_blind(card("tuned", [1, 2], "bundled"), (7, 8))
     with pytest.raises(ConfigError, match="no card of a trained encoder"):
         check_blind(tmp_path, (7, 8))
+    with pytest.raises(ConfigError, match="began with itself"):  # it went round for ever
+        check_blind(card("itself", [1, 2], str(tmp_path / "itself")), (7, 8))
+
+
+def test_a_head_needs_records_of_its_folds_and_an_encoder_that_has_not_seen_those_that_judge(
+    small_pack: Pack, tmp_path: Path
+) -> None:
+    features = np.zeros((len(small_pack), len(FEATURES)), np.float32)
+    for folds, told in (
+        ([1, 2], "0 packed records of PTB-XL's folds 7, 8"),
+        ([1, 9], r"folds \[9\]"),
+    ):
+        text = json.dumps({"recipe": {"data": {"folds": folds}, "start": ""}})
+        (tmp_path / "signal_encoder.json").write_text(text)
+        with pytest.raises(ConfigError, match=told):
+            train_head(small_pack, features, tmp_path, tmp_path / "out")
 
 
 def test_the_join_trusts_the_reader_that_is_right() -> None:
@@ -83,7 +100,7 @@ def test_the_join_trusts_the_reader_that_is_right() -> None:
     truth = rng.random((N, 3)) < 0.3
     right = np.where(truth, 1.0, -2.0) + rng.standard_normal((N, 3))
     noise = rng.standard_normal((N, 3))
-    joined, alone = fit_join(
+    joined, alone = _fit_join(
         right.astype(np.float32),
         noise.astype(np.float32),
         truth.astype(np.int8),

@@ -46,10 +46,10 @@ from ecg_llm.training.few_shot import Example, adapt, adapt_files  # noqa: E402
 from ecg_llm.training.language import (  # noqa: E402
     Features,
     Objective,
+    _loss_of,
+    _rate_at,
     batches,
     fit,
-    loss_of,
-    rate_at,
 )
 from ecg_llm.training.language_batches import (  # noqa: E402
     IGNORED,
@@ -62,9 +62,9 @@ from ecg_llm.training.language_batches import (  # noqa: E402
 from ecg_llm.training.language_memory import memory, read_sizes  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.language_stages import (  # noqa: E402
-    answer,
-    fresh_model,
-    prepared,
+    _answer,
+    _fresh_model,
+    _prepared,
     put_encoder,
     save,
     with_adapters,
@@ -120,7 +120,7 @@ def small(**changes):
 @pytest.fixture
 def model(tokenizer):
     torch.manual_seed(0)
-    return fresh_model(small(), tokenizer.get_vocab_size())
+    return _fresh_model(small(), tokenizer.get_vocab_size())
 
 
 def test_a_canonical_report_is_borne_out_and_complete(facts):
@@ -199,7 +199,7 @@ def test_packing_keeps_conversations_whole_and_apart(talks, tokenizer, model):
     twice = next(pack([alone, alone], length=2 * len(alone.ids), n_rows=1))
     once = next(pack([alone], length=len(alone.ids), n_rows=1))
     with torch.inference_mode():
-        assert torch.allclose(loss_of(model, twice, None), loss_of(model, once, None), atol=1e-5)
+        assert torch.allclose(_loss_of(model, twice, None), _loss_of(model, once, None), atol=1e-5)
 
 
 def posed_row(talks):
@@ -217,7 +217,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(talks, tokenizer, tmp_path, m
 
     def run(out, recipe, stop_at=99):
         torch.manual_seed(0)
-        made = fresh_model(small(), tokenizer.get_vocab_size())
+        made = _fresh_model(small(), tokenizer.get_vocab_size())
         drawn = batches(talks, OwnLayout(tokenizer, 10), recipe, 0)
         fit(made, itertools.islice(drawn, stop_at), recipe, out, tell=lambda _: None)
         return made
@@ -245,10 +245,10 @@ def test_a_stop_changes_no_figure_of_the_history(tokenizer, model, talks, tmp_pa
     left = iter(losses)
     weight = next(model.parameters())
 
-    def loss_of(*_):
+    def _loss_of(*_):
         return weight.sum() * 0 + next(left)
 
-    monkeypatch.setattr(language, "loss_of", loss_of)
+    monkeypatch.setattr(language, "_loss_of", _loss_of)
     batch = next(batches(talks, OwnLayout(tokenizer, 10), small(), 0))
 
     def run(n):
@@ -269,8 +269,8 @@ def test_conversations_too_long_for_a_row_do_not_run_for_ever(talks, tokenizer):
 
 
 def test_the_rate_rises_and_falls():
-    assert rate_at(0.0, 0.1) < rate_at(0.1, 0.1) == 1.0
-    assert rate_at(1.0, 0.1) == pytest.approx(0.0)
+    assert _rate_at(0.0, 0.1) < _rate_at(0.1, 0.1) == 1.0
+    assert _rate_at(1.0, 0.1) == pytest.approx(0.0)
 
 
 def test_align_changes_projectors_only_and_adapters_merge(talks, tokenizer, model, features):
@@ -278,7 +278,7 @@ def test_align_changes_projectors_only_and_adapters_merge(talks, tokenizer, mode
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     model.requires_grad_(False)
     model.ecg_projector.requires_grad_(True)
-    loss_of(model, next(batches(talks, OwnLayout(tokenizer, 10), recipe, 0)), features).backward()
+    _loss_of(model, next(batches(talks, OwnLayout(tokenizer, 10), recipe, 0)), features).backward()
     assert model.ecg_projector.vector_in.weight.grad.abs().sum() > 0
     adapted = with_adapters(model, 2)
     learning = {name for name, p in adapted.named_parameters() if p.requires_grad}
@@ -286,7 +286,7 @@ def test_align_changes_projectors_only_and_adapters_merge(talks, tokenizer, mode
     assert any("ecg_projector" in name for name in learning)
     assert not any("embed_tokens" in name for name in learning)
     batch = next(batches(talks, OwnLayout(tokenizer, 10), small(both=1.0, text=0.0), 0))
-    loss_of(adapted, batch, features).backward()
+    _loss_of(adapted, batch, features).backward()
     merged = adapted.merge_and_unload()
     for name, p in merged.named_parameters():
         assert torch.allclose(before[name], p, atol=1e-6), name
@@ -315,7 +315,7 @@ def test_checkpointing_computes_layers_anew_and_changes_nothing(
     for checkpointing in (False, True):
         recipe = small(stage="sft", text=0.5, both=0.5, checkpointing=checkpointing, lora_rank=2)
         torch.manual_seed(0)
-        adapted = prepared(load_checkpoint(saved)[0], recipe)
+        adapted = _prepared(load_checkpoint(saved)[0], recipe)
         seen = []
         first = adapted.get_base_model().language_model.model.layers[0].mlp
         first.register_forward_pre_hook(lambda *_, seen=seen: seen.append(1))
@@ -394,9 +394,9 @@ def test_a_folder_without_the_graph_is_refused(tmp_path):
 def test_an_answer_with_slots_needs_features(talks, tokenizer, model, features):
     prompt, _ = posed([talks["report"][0]], Random(0), TOKENS)
     with pytest.raises(ConfigError, match="no features"):
-        answer(model, OwnLayout(tokenizer, 10), prompt, None, ("a",))
+        _answer(model, OwnLayout(tokenizer, 10), prompt, None, ("a",))
     laid = OwnLayout(tokenizer, 10)
-    assert isinstance(answer(model, laid, prompt, features, ("a",), max_new_tokens=2), str)
+    assert isinstance(_answer(model, laid, prompt, features, ("a",), max_new_tokens=2), str)
 
 
 def test_the_reward_prefers_what_the_record_bears_out(facts):
@@ -464,23 +464,23 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
 
 
 def test_examples_must_be_a_handful(tmp_path):
-    from ecg_llm.training.few_shot import read_examples
+    from ecg_llm.training.few_shot import _read_examples
 
     path = tmp_path / "few.jsonl"
     path.write_text(json.dumps({"ecg": "a.hea", "question": "?"}) + "\n")
     with pytest.raises(ConfigError, match="line 1"):
-        read_examples(path)
+        _read_examples(path)
     for odd in ({"answer": ""}, {"answer": None}, {"answer": []}, {"ecg": []}, {"ecg": 5}):
         row = {"ecg": "a.hea", "question": "?", "answer": "yes", **odd}
         path.write_text(json.dumps(row) + "\n")
         with pytest.raises(ConfigError, match=r"line 1: it needs .* is no text"):
-            read_examples(path)
+            _read_examples(path)
     path.write_text(json.dumps({"ecg": "a.hea", "question": "?", "answer": "yes"}) + "\n")
     with pytest.raises(ConfigError, match=r"line 1: .*a\.hea: no such file"):
-        read_examples(path)
+        _read_examples(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="no text of UTF-8"):
-        read_examples(path)
+        _read_examples(path)
     path.write_text("\n")
     with pytest.raises(ConfigError, match="0 examples"):
-        read_examples(path)
+        _read_examples(path)

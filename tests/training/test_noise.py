@@ -15,16 +15,16 @@ from ecg_llm.noise_net import N_CHANNELS, noise_map
 from ecg_llm.quality.bands import split_bands
 from ecg_llm.quality.features import measure_features
 from ecg_llm.record import ECGRecord
-from ecg_llm.training.noise import NoiseRecipe, fit_nets
+from ecg_llm.training.noise import NoiseRecipe, _fit_nets, train
 from ecg_llm.training.noise_data import (
     COLUMNS,
     PLACES,
     Question,
     Rows,
+    _lead_scales,
+    _remarked_leads,
     known_rows,
-    lead_scales,
     read_questions,
-    remarked_leads,
 )
 from ecg_llm.training.noise_net import (
     N_FRAMES,
@@ -35,7 +35,7 @@ from ecg_llm.training.noise_net import (
     fit_noise_net,
     learn_simulated,
 )
-from ecg_llm.training.noise_simulate import add_noise, simulated_maps
+from ecg_llm.training.noise_simulate import _add_noise, simulated_maps
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ from ecg_llm.training.noise_simulate import add_noise, simulated_maps
     ],
 )
 def test_remarks_are_read_as_leads(remark: str, leads: set[str]) -> None:
-    assert remarked_leads(remark) == leads
+    assert _remarked_leads(remark) == leads
 
 
 def cells(ecg_id: int, fold: int, **remarks: str) -> dict[str, str]:
@@ -96,7 +96,7 @@ def test_scales_of_limb_leads_follow_from_their_laws() -> None:
     limb = np.stack([one, two, three, -(one + two) / 2, (one - three) / 2, (two + three) / 2])
     signal = np.concatenate([limb, rng.normal(0, 0.3, (6, 2000))])
     spread = signal.std(axis=1)
-    scales = lead_scales((signal / spread[:, None]).astype(np.float32))
+    scales = _lead_scales((signal / spread[:, None]).astype(np.float32))
     assert scales[:6] / scales[0] == pytest.approx(spread[:6] / spread[0], rel=1e-3)
 
 
@@ -117,13 +117,13 @@ def test_nets_learn_what_is_there_and_ignore_what_is_not_known() -> None:
         clean=there[:, 1] == 0,
     )
     recipe = NoiseRecipe(nets=2, hidden=8, epochs=40, batch=64, rate=1e-2, clean_share=0.8)
-    model = fit_nets(x, rows, (9,), recipe, seed=0)
+    model = _fit_nets(x, rows, (9,), recipe, seed=0)
     p = model.probabilities(x)
     assert np.isfinite(p).all()
     held = rows.fold == 9
     right = (p[held, 1] > 0.5) == (there[held, 1] == 1)
     assert right.mean() > 0.93
-    again = fit_nets(x, rows, (9,), recipe, seed=0)
+    again = _fit_nets(x, rows, (9,), recipe, seed=0)
     assert np.array_equal(again.hidden, model.hidden)
     assert len(PLACES) == 13
 
@@ -184,7 +184,7 @@ def beating(rng: np.random.Generator) -> ECGRecord:
 def test_simulated_noise_obeys_the_laws_of_the_leads_and_has_the_size_told() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        leads, sizes = add_noise(1000, rng)
+        leads, sizes = _add_noise(1000, rng)
         one, two, three, *augmented = leads[:6]
         assert two == pytest.approx(one + three, abs=1e-9)
         assert np.sum(augmented, axis=0) == pytest.approx(0, abs=1e-9)
@@ -249,3 +249,20 @@ def test_net_learns_which_lead_is_noisy_and_runs_without_torch() -> None:
         wanted = same(_inputs(drawn[:3], started.mean, started.spread).float()).numpy()
     for k in range(3):
         assert net.logits(drawn[k]) == pytest.approx(wanted[k], abs=0.02)
+
+
+def test_the_fold_that_is_kept_back_teaches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["ecg_id", "strat_fold", *COLUMNS.values()]
+    rows = [",".join([f"{fold}.0", f"{fold}.0", "", "", "", ""]) for fold in (1, 8, 9, 10)]
+    (tmp_path / "ptbxl_database.csv").write_text("\n".join([",".join(names), *rows]))
+    (tmp_path / "items.json").write_text('[{"question": "Is there?", "ecg_id": [7]}]')
+
+    def stop(table: list[dict[str, str]], *_: object, **__: object) -> None:
+        assert [row["strat_fold"] for row in table] == ["1.0", "8.0", "9.0"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecg_llm.training.noise.known_rows", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, tmp_path / "items.json", tmp_path / "out.npz")

@@ -135,11 +135,11 @@ def test_pages_of_a_built_set_belong_to_the_records_of_their_names(
         yield row | {"record": "of another set"}
 
     monkeypatch.setattr(shards, "read_shards", rows)
-    found = list(page_reads.built_pages(records, Path("set"), 1))
+    found = list(page_reads._built_pages(records, Path("set"), 1))
     assert [(row, taken) for row, taken, _, _ in found] == [(5, False)]
     strangers = replace(records, name=np.array([f"x{k}" for k in range(len(records))]))
     with pytest.raises(ConfigError, match="none of its pages"):
-        list(page_reads.built_pages(strangers, Path("set"), 0))
+        list(page_reads._built_pages(strangers, Path("set"), 0))
 
 
 def test_what_ships_fits_the_signal_encoder_that_ships() -> None:

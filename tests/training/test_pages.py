@@ -13,9 +13,9 @@ from ecg_llm.training.page_targets import crop_targets
 
 torch = pytest.importorskip("torch")
 
-from ecg_llm.encoders.page_net import PageNetConfig, export  # noqa: E402
+from ecg_llm.encoders.page_net import PageNetConfig  # noqa: E402
 from ecg_llm.training import pages  # noqa: E402
-from ecg_llm.training.pages import PageRecipe, draw_pages, train_net  # noqa: E402
+from ecg_llm.training.pages import PageRecipe, _draw_pages, _export_net, _train_net  # noqa: E402
 from ecg_llm.training.runs import hold_to  # noqa: E402
 
 TINY = PageRecipe(
@@ -62,18 +62,18 @@ def test_targets_fit_the_crop(record):
 
 
 def test_a_tiny_net_trains_resumes_and_runs_without_torch(record, tmp_path):
-    paths = draw_pages([record], tmp_path / "pages", TINY)
+    paths = _draw_pages([record], tmp_path / "pages", TINY)
     losses = []
-    whole = train_net(paths, TINY, None, lambda step, steps, loss: losses.append(loss))
+    whole = _train_net(paths, TINY, None, lambda step, steps, loss: losses.append(loss))
     assert len(losses) == TINY.steps and np.isfinite(losses).all()
     half = dataclasses.replace(TINY, steps=2, decay_from=0.999)
     again = dataclasses.replace(TINY, decay_from=0.999)
-    straight = train_net(paths, again, None)
-    train_net(paths, half, tmp_path / "page.pt")
-    resumed = train_net(paths, again, tmp_path / "page.pt")
+    straight = _train_net(paths, again, None)
+    _train_net(paths, half, tmp_path / "page.pt")
+    resumed = _train_net(paths, again, tmp_path / "page.pt")
     for one, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         torch.testing.assert_close(one, other)
-    export(whole, str(tmp_path / "page.onnx"))
+    _export_net(whole, tmp_path / "page.onnx")
     image = load_truth(paths[0]).image
     sight = look(image, long_px=416, weights=tmp_path / "page.onnx")
     batch = torch.from_numpy(sight.image.transpose(2, 0, 1)[None].astype(np.float32))
@@ -84,7 +84,7 @@ def test_a_tiny_net_trains_resumes_and_runs_without_torch(record, tmp_path):
 
 def test_a_folder_of_another_run_is_refused_before_anything_is_drawn(record, tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "records_of", lambda *_: [record])
-    monkeypatch.setattr(pages, "draw_pages", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(pages, "_draw_pages", lambda *_: pytest.fail("it went on"))
     hold_to(tmp_path, {"recipe": dataclasses.asdict(TINY), "data": "0"})
     for recipe, what in ((TINY, "data"), (dataclasses.replace(TINY, seed=1), "data, recipe.seed")):
         with pytest.raises(ConfigError, match=f"with another {what};"):
@@ -93,7 +93,7 @@ def test_a_folder_of_another_run_is_refused_before_anything_is_drawn(record, tmp
 
 def test_paper_speed_is_learnt_from_records_laid_out_in_mm(tmp_path, monkeypatch):
     import ecg_llm.page.speed as told
-    from ecg_llm.training.page_speed import SpeedRecipe, rows_in_mm, train_speed
+    from ecg_llm.training.page_speed import SpeedRecipe, _rows_in_mm, train_speed
 
     drawn = [synthetic_ecg(bpm=45 + 5 * k, seed=k, fs=100).record for k in range(15)]
     path = tmp_path / "page_speed.npz"
@@ -102,7 +102,7 @@ def test_paper_speed_is_learnt_from_records_laid_out_in_mm(tmp_path, monkeypatch
     monkeypatch.setattr(told, "WEIGHTS", path)
     rng = np.random.default_rng(9)
     right = [
-        told.told_speed(rows_in_mm(record, speed, rng)) == speed
+        told.told_speed(_rows_in_mm(record, speed, rng)) == speed
         for record in drawn for speed in (told.SLOW, told.FAST)
     ]  # fmt: skip
     assert np.mean(right) > 0.8

@@ -14,6 +14,7 @@ pytest.importorskip("trl")
 
 from ecg_llm.chat_layout import layout  # noqa: E402
 from ecg_llm.data_builders import build as engine  # noqa: E402
+from ecg_llm.data_builders import shards  # noqa: E402
 from ecg_llm.data_builders.build_synthetic import Synthetic  # noqa: E402
 from ecg_llm.errors import ConfigError  # noqa: E402
 from ecg_llm.lm_transformers import load_checkpoint  # noqa: E402
@@ -23,8 +24,9 @@ from ecg_llm.training.drafts import Drafter, ask  # noqa: E402
 from ecg_llm.training.language import Features  # noqa: E402
 from ecg_llm.training.language_batches import train_tokenizer, wrapped  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
-from ecg_llm.training.language_stages import fresh_model, save  # noqa: E402
+from ecg_llm.training.language_stages import _fresh_model, save  # noqa: E402
 from ecg_llm.training.reward import Reward, mean, reward  # noqa: E402
+from ecg_llm.training.talks import Sets  # noqa: E402
 
 RECIPE = replace(load_language_recipe("preference"), steps=2, rows=2, lora_rank=2, peak_lr=0.05)
 MODEL = replace(load_language_recipe("lm"), width=64, layers=1, heads=4)
@@ -70,7 +72,7 @@ def base(asked, tmp_path_factory):
     texts = [text for part in asked for one in part for text in (one.prompt.text(), one.canonical)]
     tokenizer = train_tokenizer(texts, 500)
     torch.manual_seed(0)
-    model = fresh_model(MODEL, tokenizer.get_vocab_size())
+    model = _fresh_model(MODEL, tokenizer.get_vocab_size())
     processor = EcgLlmProcessor(wrapped(tokenizer), 10)
     return save(model, processor, tmp_path_factory.mktemp("base"))
 
@@ -85,6 +87,16 @@ def test_records_held_apart_are_none_that_is_learnt_from(asked):
     learnt, judged = asked
     assert len(judged) == 2
     assert {one.record for one in learnt}.isdisjoint(one.record for one in judged)
+
+
+def test_no_more_records_are_read_than_are_asked_about(records, asked, monkeypatch):
+    read = []
+    monkeypatch.setattr(drafts, "RECORDS", 1)
+    monkeypatch.setattr(drafts, "read_row", lambda *of: read.append(of) or shards.read_row(*of))
+    learnt, judged = ask(records, RECIPE)
+    assert (len(learnt), len(judged)) == (1, 2)
+    assert [one.record for one in judged] == [one.record for one in asked[1]]
+    assert len(read) <= 4 < 8  # the one after the last ends it
 
 
 def test_what_is_left_out_and_what_is_said_twice_costs_reward(asked):
@@ -140,8 +152,8 @@ def test_the_better_draft_of_a_pair_earns_more(drafter, asked):
 @pytest.mark.parametrize("method", ["dpo", "grpo"])
 def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_path):
     told = []
-    recipe = replace(RECIPE, method=method)
-    made = preference.train_preference(base, records, features, None, tmp_path, recipe, told.append)
+    recipe, sets = replace(RECIPE, method=method), Sets(records, base=base)
+    made = preference.train_preference(sets, features, tmp_path, recipe, told.append)
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in history] == [0, 2]
     before, _ = load_checkpoint(base)
@@ -163,7 +175,7 @@ def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_p
         (tmp_path / "history.jsonl").write_text(json.dumps(history[0]) + "\n")
         (tmp_path / "checkpoint-9").mkdir()
         longer = replace(recipe, steps=3)
-        run = (base, records, features, None, tmp_path)
+        run = (sets, features, tmp_path)
         preference.train_preference(*run, longer, told.append)
         assert (tmp_path / preference.PAIRS).read_bytes() == drawn
         lines = (tmp_path / "history.jsonl").read_text().splitlines()

@@ -13,8 +13,8 @@ from ecg_llm.training.text import (
     TextRecipe,
     _alignment_loss,
     _mistyped,
-    nearest_cases,
-    train,
+    _nearest_cases,
+    _train,
     train_text,
 )
 from ecg_llm.training.text_signs import SIGNS, Facts
@@ -41,7 +41,7 @@ def aligned() -> Aligned:
 @pytest.fixture(scope="module")
 def tower(aligned):
     rows = np.arange(400) < 300
-    return train(aligned.rows(rows), TextRecipe(steps=120, conclusions=4)).tower({})
+    return _train(aligned.rows(rows), TextRecipe(steps=120, conclusions=4)).tower({})
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_free_wording_finds_the_records(tower, aligned, text, key):
 
 @pytest.mark.slow
 def test_prototypes_bear_their_statement_and_stand_once(tower, aligned):
-    cases = nearest_cases(tower, aligned, [f"r{k}" for k in range(400)], each=2)
+    cases = _nearest_cases(tower, aligned, [f"r{k}" for k in range(400)], each=2)
     assert len(cases.names) == 2 * len(SHOWN)
     for name, code, statements in zip(
         cases.names, cases.prototype_of, cases.statements, strict=True

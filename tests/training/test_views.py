@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_llm.training.views import ViewConfig, any_view, few_leads, heavy_view, page_view, shortened
+from ecg_llm.training.views import (
+    ViewConfig,
+    _few_leads,
+    _shortened,
+    any_view,
+    heavy_view,
+    page_view,
+)
 
 
 def _record() -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +42,7 @@ def test_a_page_shows_every_lead_in_part(seed: int) -> None:
 def test_two_limb_leads_show_all_six() -> None:
     there = np.ones((12, 1000), bool)
     for seed in range(50):
-        kept = few_leads(there, np.random.default_rng(seed)).any(axis=1)
+        kept = _few_leads(there, np.random.default_rng(seed)).any(axis=1)
         assert kept.any()
         if kept[:3].sum() >= 2:
             assert kept[:6].all()
@@ -43,7 +50,7 @@ def test_two_limb_leads_show_all_six() -> None:
 
 def test_short_views_are_2_5_to_8_s() -> None:
     there = np.ones((12, 1000), bool)
-    lengths = [shortened(there, np.random.default_rng(seed))[0].sum() for seed in range(30)]
+    lengths = [_shortened(there, np.random.default_rng(seed))[0].sum() for seed in range(30)]
     assert min(lengths) >= 250
     assert max(lengths) <= 800
 
