@@ -74,25 +74,7 @@ RECORDS = Product(
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One shard to make.
-
-    Attributes
-    ----------
-    name : str
-        Its file name.
-    split : str
-        Of all its records.
-    out : Path
-        Folder of the set.
-    source : Source
-        Where the records come from.
-    product : Product
-        What they are made into.
-    items : tuple of Item
-        Its slice of the list.
-    problems : tuple of Problem
-        Rows of the slice that are no items.
-    """
+    """One shard to make: its slice of the list, and rows of that which are no items."""
 
     name: str
     split: Split

@@ -102,13 +102,7 @@ class RecordFolder(FoundRecords):
         return Item(ref.name, split_of(f"images:{ref.name}"), {"ref": ref})
 
     def read(self, item: Item) -> PageEntry:
-        """Read a record.
-
-        Raises
-        ------
-        ItemError
-            If it cannot be read; the reason does not tell where the folder lies.
-        """
+        """Read a record, or raise ItemError."""
         record, file = self.read_ref(item.cells["ref"])
         return PageEntry(record=record, source_file=file)
 
@@ -155,13 +149,7 @@ class BuiltSet:
         return Item(record, split, {"shard": name, "row": inner})
 
     def read(self, item: Item) -> PageEntry:
-        """Read a record.
-
-        Raises
-        ------
-        ItemError
-            If its shard is damaged.
-        """
+        """Read a record, or raise ItemError if its shard is damaged."""
         path, row = self.folder / item.cells["shard"], item.cells["row"]
         try:
             found = read_row(path, row, _SHARD_COLUMNS)
@@ -317,7 +305,7 @@ def image_rows(source: Images, item: Item) -> list[dict[str, Any]]:
 
 
 def page_seed(seed: int, record: str, page: int) -> int:
-    """Give the seed of one image, whatever else is in the set.
+    """Give the seed of one image, 63 bits, whatever else is in the set.
 
     Examples
     --------

@@ -166,13 +166,7 @@ class Instruct:
         )
 
     def rows(self, item: Item) -> list[dict[str, Any]]:
-        """Make the conversations on one record.
-
-        Raises
-        ------
-        ItemError
-            If nothing can be said of it.
-        """
+        """Make the conversations on one record, at least one, or raise ItemError."""
         row = read_row(self.folder / item.cells["shard"], item.cells["row"], COLUMNS)
         case = case_of(row)
         earlier_row, earlier = None, None

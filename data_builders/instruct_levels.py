@@ -230,9 +230,11 @@ def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, 
         parts.append(_beside(teller, code, denied, fits, point))
     if not points:
         return None, tally, teller.unsaid
-    quoted = case.report if case.report and len(case.report) < 600 else None
-    if quoted is None:
-        quoted = "; ".join(f"{'no ' if no else ''}{label(code)}" for code, no in stated(case))
+    quoted = "; ".join(f"{'no ' if no else ''}{label(code)}" for code, no in stated(case))
+    if case.report and len(case.report) < 600:
+        # The codes are not always those of the text: what is contradicted must have been shown.
+        coded = f" (coded as {quoted})" if case.labels and tally["conflict"] else ""
+        quoted = f"{case.report.strip()}{coded}"
     question = asked(
         rng,
         (
@@ -241,7 +243,7 @@ def second_reading(case: ECGCase, rng: Random) -> tuple[Draft | None, dict[str, 
             "[Compare|Check] this report [with|against] the ECG: {q}",
             "Report on file: {q}\n[Is that right|What do you say|Confirm or correct it].",
         ),
-        q=quoted.strip(),
+        q=quoted,
     )
     form = "conflict" if tally["conflict"] else "agreed"
     text = " ".join(parts)

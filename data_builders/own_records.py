@@ -71,11 +71,8 @@ class OwnRecords(FoundRecords):
     def listing(self) -> Listing:
         """List the records.
 
-        Returns
-        -------
-        Listing
-            Split as the table says; else 80 : 10 : 10 by a digest of the patient, or of the record
-            where no patient is named.
+        They are split as the table says; else 80 : 10 : 10 by a digest of the patient, or of the
+        record where no patient is named.
 
         Raises
         ------

@@ -140,15 +140,7 @@ class PageGeometry:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PageExample:
-    """An image of an ECG page, and the truth about it.
-
-    Attributes
-    ----------
-    image : np.ndarray, shape (height, width, 3), uint8
-        Red, green, blue.
-    geometry : PageGeometry
-        Where everything lies.
-    """
+    """An image of an ECG page, red, green, blue, and where everything on it lies."""
 
     image: Image
     geometry: PageGeometry

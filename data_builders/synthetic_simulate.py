@@ -52,15 +52,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SyntheticECG:
-    """A simulated record and what is true of it.
-
-    Attributes
-    ----------
-    record : ECGRecord
-        As a device would give it.
-    truth : Truth
-        Known because it was made so.
-    """
+    """A record as a device would give it, and what is true of it as it was made so."""
 
     record: ECGRecord
     truth: Truth

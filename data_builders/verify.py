@@ -37,15 +37,7 @@ FROM_SOURCE = ("images",)
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is not as it must be.
-
-    Attributes
-    ----------
-    where : str
-        File, or record.
-    what : str
-        What is wrong, in plain words.
-    """
+    """Something that is not as it must be, in plain words, and in which file or record."""
 
     where: str
     what: str
@@ -88,17 +80,7 @@ class Verification:
 
 
 class RowCheck:
-    """What the rows of one kind of set must hold.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        Of the set.
-    card : dict
-        Of the set.
-    source : Path, optional
-        What it was made from.
-    """
+    """What the rows of one kind of set must hold; of images their source may be given."""
 
     product: Product
 

@@ -126,9 +126,9 @@ def train(
 
     Notes
     -----
-    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, each
-    judged by nets that did not see its folds, so that exact agreement, at the usual share of yes,
-    and balanced agreement both are high.
+    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, so
+    that exact agreement, at the usual share of yes, and balanced agreement both are high. Each
+    question is judged by nets that saw nothing of its folds but the signals, under simulated noise.
     """
     recipe = recipe or NoiseRecipe()
     needed = ("ecg_id", "strat_fold", *COLUMNS.values())

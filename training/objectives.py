@@ -84,22 +84,6 @@ class Made:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """An objective.
-
-    Attributes
-    ----------
-    make : callable
-        Builds it with its judge and its batches.
-    needs : {"nothing", "statements", "words"}
-        Which records it takes: all, those with statements, or those with statements or a report.
-    """
-
-    make: Callable[[Setup], Made]
-    needs: Needs
-
-
 def make_objective(setup: Setup) -> Made:
     """Build the objective of a recipe.
 
@@ -118,7 +102,8 @@ def make_objective(setup: Setup) -> Made:
         If it has no such option.
     """
     try:
-        return OBJECTIVES[setup.recipe.objective].make(setup)
+        make, _ = OBJECTIVES[setup.recipe.objective]
+        return make(setup)
     except TypeError as error:
         raise ConfigError(f"[options] of objective {setup.recipe.objective!r}: {error}.") from None
 
@@ -221,12 +206,13 @@ def _by_probe(setup: Setup) -> Judge:
     return judge
 
 
-OBJECTIVES: dict[str, Kind] = {
-    "supervised": Kind(_supervised, needs="statements"),
-    "latent": Kind(_latent, needs="nothing"),
-    "masked": Kind(_masked, needs="nothing"),
-    "contrast": Kind(_contrast, needs="words"),
-    "adapt": Kind(_adapt, needs="nothing"),
-    "page": Kind(_page, needs="statements"),
+OBJECTIVES: dict[str, tuple[Callable[[Setup], Made], Needs]] = {
+    "supervised": (_supervised, "statements"),
+    "latent": (_latent, "nothing"),
+    "masked": (_masked, "nothing"),
+    "contrast": (_contrast, "words"),
+    "adapt": (_adapt, "nothing"),
+    "page": (_page, "statements"),
 }
-"""By the name that a recipe gives; another one joins by a line here."""
+"""By the name that a recipe gives: what builds it, and what a record must have to be learnt from.
+Another one joins by a line here."""

@@ -17,7 +17,8 @@ from ecg_llm.data_builders.photo_settings import PhotoSettings, draw_photo
 from ecg_llm.data_builders.photo_warp import Warp, warp_of
 from ecg_llm.data_builders.photograph import decode_image, encode_image, photograph_as
 from ecg_llm.page.net import LABELS, LONG_PX
-from ecg_llm.page.read import USUAL_GAIN, USUAL_SPEED
+from ecg_llm.page.pulse import USUAL_GAIN
+from ecg_llm.page.read import USUAL_SPEED
 from ecg_llm.record import ECGRecord
 from ecg_llm.render.raster import MM_PER_INCH, Image
 from ecg_llm.render.scene import text_mm

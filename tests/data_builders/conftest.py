@@ -12,6 +12,7 @@ import pytest
 
 import ecg_llm.data_builders.build as engine
 from ecg_llm.data_builders.build_synthetic import Synthetic
+from ecg_llm.data_builders.shards import describe_shard, load_manifest, read_shards, write_table
 from ecg_llm.data_builders.synthetic import synthetic_ecg
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.record import ECGRecord
@@ -152,6 +153,7 @@ def layouts():
         mimic_path=mimic_path,
         content=content,
         run_in_process=run_in_process,
+        spoil=spoil,
     )
 
 
@@ -179,6 +181,19 @@ def small_set(tmp_path_factory):
 def own_set(small_set, tmp_path):
     """Give a copy of it that may be changed."""
     return Path(shutil.copytree(small_set, tmp_path / "set"))
+
+
+def spoil(out: Path, change, schema, packed=()) -> None:
+    """Change the rows of a shard, and the manifest with it, as a fault of ours would."""
+    manifest = load_manifest(out)
+    shard = max(manifest.shards.values(), key=lambda shard: shard.n_rows)
+    rows = list(read_shards(out, shard.split))[: shard.n_rows]
+    change(rows)
+    write_table(out / shard.name, rows, schema, packed=packed)
+    manifest.shards[shard.name] = describe_shard(
+        out / shard.name, shard.split, shard.n_rows, shard.n_problems, shard.n_items
+    )
+    manifest.save(out)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -19,17 +19,13 @@ from ecg_llm.data_builders.image_card import IMAGES
 from ecg_llm.data_builders.image_rows import geometry_of, image_schema, settings_of
 from ecg_llm.data_builders.page_images import render_page
 from ecg_llm.data_builders.photograph import decode_image, photograph_as
-from ecg_llm.data_builders.shards import describe_shard, load_manifest, read_shards, write_table
+from ecg_llm.data_builders.shards import read_shards
 from ecg_llm.data_builders.synthetic import random_ecg
 from ecg_llm.data_builders.verify import verify
 from ecg_llm.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("in_process")
 SIZE = 800
-
-
-@pytest.fixture(autouse=True)
-def in_process(monkeypatch):
-    monkeypatch.setattr(engine, "_run_local", lambda tasks, workers: map(engine.build_shard, tasks))
 
 
 @pytest.fixture(scope="module")
@@ -50,32 +46,12 @@ def make(source, out, **options):
 
 
 @pytest.fixture(scope="module")
-def record_set(tmp_path_factory):
+def record_set(tmp_path_factory, layouts):
     out = tmp_path_factory.mktemp("set") / "records"
-    build_in_process(Synthetic(5, fs=250), out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_run_local", layouts.run_in_process)
+        build(Synthetic(5, fs=250), out, progress=False)
     return out
-
-
-def build_in_process(source, out, **options):
-    before = engine._run_local
-    engine._run_local = lambda tasks, workers: map(engine.build_shard, tasks)
-    try:
-        return build(source, out, progress=False, **options)
-    finally:
-        engine._run_local = before
-
-
-def spoil(out, change):
-    """Change the rows of a shard, and the manifest with it, as a fault of ours would."""
-    manifest = load_manifest(out)
-    shard = max(manifest.shards.values(), key=lambda shard: shard.n_rows)
-    rows = list(read_shards(out, shard.split))
-    change(rows)
-    write_table(out / shard.name, rows, image_schema(), packed=IMAGES.packed)
-    manifest.shards[shard.name] = describe_shard(
-        out / shard.name, shard.split, shard.n_rows, shard.n_problems, shard.n_items
-    )
-    manifest.save(out)
 
 
 def test_from_a_built_set(record_set, tmp_path):
@@ -156,13 +132,13 @@ def test_a_stopped_build_goes_on_to_the_same_bytes(record_set, tmp_path, monkeyp
         (lambda row: row["traces"][1].update(polygon=[float("nan")] * 8), "not finite"),
     ],
 )
-def test_verify_sees_each_fault(record_set, tmp_path, change, told):
+def test_verify_sees_each_fault(record_set, tmp_path, layouts, change, told):
     make(Images(record_set, n=2, size_px=SIZE), tmp_path / "out")
-    spoil(tmp_path / "out", lambda rows: change(rows[0]))
+    layouts.spoil(tmp_path / "out", lambda rows: change(rows[0]), image_schema(), IMAGES.packed)
     assert any(told in str(fault) for fault in verify(tmp_path / "out").faults)
 
 
-def test_verify_draws_again(record_set, folder, tmp_path):
+def test_verify_draws_again(record_set, folder, tmp_path, layouts):
     out = tmp_path / "out"
     make(Images(record_set, n=2, photographed=0, size_px=SIZE), out)
     (fault,) = verify(out, source=folder).faults
@@ -176,7 +152,7 @@ def test_verify_draws_again(record_set, folder, tmp_path):
         rows[0]["image"] = {"bytes": encode_image(image, "png", 0, 96), "path": None}
 
     assert other["kind"] == "clean"
-    spoil(out, exchange)
+    layouts.spoil(out, exchange, image_schema(), IMAGES.packed)
     assert not verify(out).faults
     faults = verify(out, source=record_set).faults
     assert any("other bytes" in str(fault) for fault in faults)

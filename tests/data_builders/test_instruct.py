@@ -209,7 +209,8 @@ def test_a_comparison_has_the_right_direction(record_rows):
 def test_a_german_report_is_kept_and_its_conflict_told(rows):
     row = next(r for r in rows if r["patient"] == "P1" and r["kind"] == "second_reading")
     asked = " ".join(p["text"] or "" for p in row["messages"][0]["content"])
-    assert "sinusrhythmus. linksschenkelblock" in asked
+    coded = "coded as sinus rhythm; complete left bundle branch block"
+    assert f"sinusrhythmus. linksschenkelblock ({coded})" in asked
     assert row["form"] == "conflict"
     assert "original report" in texts(row)[0]
     assert "left bundle branch block" in texts(row)[0]

@@ -8,25 +8,12 @@ import pytest
 
 import ecg_llm.data_builders.verify_records as checks
 from ecg_llm.data_builders.schema import record_schema
-from ecg_llm.data_builders.shards import describe_shard, load_manifest, read_shards, write_table
 from ecg_llm.data_builders.verify import verify
 from ecg_llm.errors import ConfigError
 
 
 def faults_of(out, recompute=0):
     return [str(fault) for fault in verify(out, recompute=recompute).faults]
-
-
-def spoil(out, change):
-    """Change the rows of a shard, and the manifest with it, as a fault of ours would."""
-    manifest = load_manifest(out)
-    shard = next(shard for shard in manifest.shards.values() if shard.n_rows > 1)
-    rows = list(read_shards(out, shard.split))[: shard.n_rows]
-    change(rows)
-    write_table(out / shard.name, rows, record_schema())
-    changed = describe_shard(out / shard.name, shard.split, shard.n_rows, shard.n_problems)
-    manifest.shards[shard.name] = changed
-    manifest.save(out)
 
 
 def test_a_good_set(small_set):
@@ -117,19 +104,19 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("what", SPOILED)
-def test_a_spoiled_row(own_set, what):
-    spoil(own_set, SPOILED[what])
+def test_a_spoiled_row(own_set, layouts, what):
+    layouts.spoil(own_set, SPOILED[what], record_schema())
     assert any(what in fault for fault in faults_of(own_set)), faults_of(own_set)
 
 
-def test_measurements_that_are_not_those_of_the_signal(own_set, monkeypatch):
+def test_measurements_that_are_not_those_of_the_signal(own_set, layouts, monkeypatch):
     def change(rows):
         for row in rows:
             measured = json.loads(row["measurements"])
             measured["values"]["qt_ms"]["n"] += 1
             row["measurements"] = json.dumps(measured)
 
-    spoil(own_set, change)
+    layouts.spoil(own_set, change, record_schema())
     assert not faults_of(own_set)
     assert any("recomputed, it has another measurements" in f for f in faults_of(own_set, 2))
     monkeypatch.setattr(checks, "fingerprint", dict)
