@@ -16,7 +16,7 @@ from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result, markdown
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import TRAINING_FOLDS, statements_of
+from ecg_llm.ptbxl import TRAINING_FOLDS, read_table, record_file, statements_of, whole
 from ecg_llm.record import ECGRecord
 
 Array = npt.NDArray[np.float64]
@@ -213,12 +213,14 @@ def evaluate(
         check_blind(trained, folds)
     steps = len(lead_sets) + 2
     test, statements, n_refused, groups = read_judged(data, folds)
-    try:
-        train, train_statements, *_ = read_judged(
-            data, [fold for fold in TRAINING_FOLDS if fold not in folds]
-        )
-    except ConfigError:  # a folder of kept-back folds alone: no linear readers
-        train, train_statements = [], []
+    others = [fold for fold in TRAINING_FOLDS if fold not in folds]
+    # They stay empty in a folder of kept-back folds alone.
+    train: list[ECGRecord] = []
+    train_statements: list[dict[str, float]] = []
+    if any(
+        whole(r["strat_fold"]) in others and record_file(data, r, 100) for r in read_table(data)
+    ):
+        train, train_statements, *_ = read_judged(data, others)
     rows: list[EncoderRow] = []
     reliability: tuple[float, list[tuple[float, float, int]]] = (float("nan"), [])
     encoded = encode(test, weights=weights)

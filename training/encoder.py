@@ -140,13 +140,8 @@ def train_stage(
     process = this_process()
     torch.manual_seed(recipe.loop.seed)
     encoder = _starting_encoder(recipe, out)
-    source = batches(
-        records,
-        recipe.data,
-        recipe.views,
-        recipe.loop.batch,
-        needs=OBJECTIVES[recipe.objective].needs,
-    )
+    _, needs = OBJECTIVES[recipe.objective]
+    source = batches(records, recipe.data, recipe.views, recipe.loop.batch, needs=needs)
     tell(f"{recipe.objective}: {source}")
     with process.main_process_first():
         made = make_objective(Setup(recipe, encoder, records, source, out / "pages"))

@@ -250,15 +250,7 @@ def _projecting(core: Any) -> Iterator[Tensor]:
 
 
 class Objective(nn.Module):
-    """A model as what is learnt of it, so that all of it is called in one go.
-
-    Parameters
-    ----------
-    model : nn.Module
-        To learn.
-    features : Features or None
-        Of the records.
-    """
+    """A model as what is learnt of it, so that all of it is called in one go."""
 
     def __init__(self, model: nn.Module, features: Features | None) -> None:
         super().__init__()

@@ -94,15 +94,7 @@ class Layout(Protocol):
 
 
 class OwnLayout:
-    """The layout of models from scratch, one special token before each turn; much the fastest.
-
-    Parameters
-    ----------
-    tokenizer : tokenizers.Tokenizer
-        From `train_tokenizer`.
-    tokens_per_ecg : int
-        Slots of an ECG.
-    """
+    """The layout of models from scratch, one special token before each turn; much the fastest."""
 
     def __init__(self, tokenizer: Any, tokens_per_ecg: int) -> None:
         self.tokenizer = tokenizer
@@ -129,13 +121,7 @@ class OwnLayout:
 
 
 class TemplateLayout:
-    """The layout of any model of transformers, by the chat template of its tokenizer.
-
-    Parameters
-    ----------
-    processor : EcgLlmProcessor
-        Of the model.
-    """
+    """The layout of any model of transformers, by the chat template of its tokenizer."""
 
     def __init__(self, processor: Any) -> None:
         self.processor = processor

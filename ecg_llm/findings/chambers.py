@@ -209,8 +209,9 @@ def _romhilt_estes(case: Case, left_atrium: bool | None) -> Check:
     limb = [abs(case.value(n, lead) or 0.0) for lead in LIMB_LEADS for n in _DEFLECTIONS]
     s_right = [abs(case.value("qrs_min_mv", lead) or 0.0) for lead in ("V1", "V2")]
     r_left = [case.value("qrs_max_mv", lead) or 0.0 for lead in ("V5", "V6")]
-    if case.value("qrs_max_mv", "V5") is None or case.value("qrs_min_mv", "V1") is None:
-        return unknown(case.reason("qrs_max_mv", "V5"))
+    for name, lead in (("qrs_max_mv", "V5"), ("qrs_min_mv", "V1")):
+        if case.value(name, lead) is None:
+            return unknown(case.reason(name, lead))
     points = 3 * (max(limb) >= 2.0 or max(s_right) >= 3.0 or max(r_left) >= 3.0)
     if not points:
         words = "limb lead ≥ 2 mV, S in V1 or V2 ≥ 3 mV, or R in V5 or V6 ≥ 3 mV"

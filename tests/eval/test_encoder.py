@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,20 @@ def test_every_way_of_judging_has_its_rows(ptbxl):
     whole = next(r for r in result.rows if (r.task, r.how) == ("ptbxl-super", "head"))
     assert (whole.n_stated, result.n_test) == (2, 4)
     assert "ptbxl-rhythm" in result.render() and "| ptbxl-super | head |" in result.markdown()
+
+
+def test_a_broken_table_is_told_and_kept_back_folds_alone_have_no_linear_readers(ptbxl, tmp_path):
+    shutil.copytree(ptbxl, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "ptbxl_database.csv"
+    whole = table.read_text()
+    table.write_text(whole.replace("{'AFIB': 0.0}\",6", 'broken",6'))
+    with pytest.raises(ConfigError, match="scp_codes is 'broken'"):
+        evaluate(tmp_path, lead_sets=("12",), rounds=10)
+    table.write_text(
+        "\n".join(line for line in whole.splitlines() if ",9," in line or "fold" in line)
+    )
+    told = evaluate(tmp_path, lead_sets=("12",), rounds=10)
+    assert told.n_train == 0 and "No linear readers" in told.render()
 
 
 def test_an_encoder_of_ones_own_is_judged_and_classifies_with_its_head(ptbxl, tmp_path):
