@@ -14,6 +14,9 @@ from torch import nn
 
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.eval.encoder import linear_scores
+from ecg_llm.ptbxl import VALIDATION_FOLD
 from ecg_llm.training.adapt import Adapt
 from ecg_llm.training.batches import Batches, Needs
 from ecg_llm.training.contrast import Contrast
@@ -22,11 +25,11 @@ from ecg_llm.training.loop import Batch, Objective
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.page_encoder import PageBatches, PageEncoder, judge_pages
 from ecg_llm.training.page_reads import DATA_OPTIONS, PageData, held_reads, page_reads
-from ecg_llm.training.probe import probe
 from ecg_llm.training.recipe import Recipe
 from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_tensors
 from ecg_llm.training.supervised import (
+    BATCH,
     Supervised,
     held_out,
     judge_supervised,
@@ -198,12 +201,44 @@ def _by_statements(setup: Setup) -> Judge:
 
 
 def _by_probe(setup: Setup) -> Judge:
+    """Judge an encoder without a head by a linear reader of its tokens."""
+    pack, test = setup.pack, _held(setup)
+    real = pack.calibrated & (pack.fold > 0)
+    train = np.flatnonzero(real & (pack.fold < VALIDATION_FOLD))
+
     def judge(net: nn.Module) -> dict[str, float]:
         encoder = net.get_submodule("encoder")
         assert isinstance(encoder, SignalEncoder)
-        return probe(encoder, setup.pack, _held(setup))
+        if not len(train) or not len(test):
+            return {}
+        x, z = _pooled_tokens(encoder, pack, train), _pooled_tokens(encoder, pack, test)
+        scores = linear_scores(x, (pack.labels[train] == 1).astype(np.float64), z)
+        found = task_aucs(pack.labels[test], scores, MIN_POSITIVE)
+        told = {task: found[task] for task in ("super", "rhythm", "all")}
+        return {f"{task} AUC, probe": value for task, value in told.items() if value == value}
 
     return judge
+
+
+@torch.inference_mode()
+def _pooled_tokens(
+    encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Give mean and peak of the tokens of records, shape (n, 2 D)."""
+    device = next(encoder.parameters()).device
+    found = []
+    for k in range(0, len(rows), BATCH):
+        part = rows[k : k + BATCH]
+        signal = torch.from_numpy(pack.signals[part].astype(np.float32)).to(device)
+        present = signal.isfinite()
+        sure = torch.from_numpy(pack.calibrated[part]).to(device)
+        tokens, seen = encoder.embed(signal.nan_to_num(), present, sure)
+        tokens = encoder.contextualise(tokens, seen)
+        weight = seen[..., None].float()
+        mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
+        peak = tokens.masked_fill(~seen[..., None], -1e4).amax(1)
+        found.append(torch.cat([mean, peak], dim=1).float().cpu().numpy())
+    return np.concatenate(found).astype(np.float64)
 
 
 OBJECTIVES: dict[str, tuple[Callable[[Setup], Made], Needs]] = {
