@@ -13,6 +13,7 @@ from ecg_llm.findings.checks import (
     below,
     compare,
     judge,
+    left_open,
     opposite,
     outweighs,
     unknown,
@@ -110,7 +111,7 @@ def judge_repolarization(
         sgarbossa = unknown(gate or "the ventricular conduction could not be judged")
     first = (judge("sgarbossa", sgarbossa),)
     if gate:
-        return first + tuple(judge(code, unknown(gate)) for code in CODES)
+        return first + left_open(CODES, gate)
     elevation = judge_elevation(case, q_waves, explained is not None, secondary)
     raised = any(f.code == "STE_" and f.status == "present" for f in elevation)
     return (
@@ -155,9 +156,7 @@ def _depression(case: Case, explained: str | None, secondary: Secondary) -> tupl
         else:
             findings.append(judge(code, check))
     if secondary.small:
-        codes_of_small = ("LOWT", "NDT", "NST_", "DIG")
-        findings += [judge(code, unknown(secondary.reason or "")) for code in codes_of_small]
-        return tuple(findings)
+        return (*findings, *left_open(("LOWT", "NDT", "NST_", "DIG"), secondary.reason or ""))
     low, flat = _low_t(case, secondary), _flat_t(case, secondary)
     findings.append(judge("LOWT", low))
     findings.append(judge("NDT", all_of(any_of(low, flat), opposite(t_inverted))))
