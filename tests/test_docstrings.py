@@ -20,7 +20,7 @@ CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
 EXCLUDED = re.compile("|".join(SETTINGS["tool"]["numpydoc_validation"]["exclude"]))
 PROGRAM = re.compile(
     r"ecg_llm\.(app|cli|data_builders|eval|serving|training|answer|claims|ground|qa|advice|compare|"
-    r"compose|descriptions|narrate|outside|phrases|prompt|references|statements|vocabulary)\."
+    r"compose|descriptions|findings|narrate|outside|phrases|prompt|references|statements|vocabulary)\."
 )
 # What may be missing where a person did not install that part.
 OPTIONAL = {"torch", "onnx", "neurokit2", "sklearn", "datasets", "ray", "pyarrow", "vllm"}
