@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ecg_llm.errors import ConfigError
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
     from ecg_llm.record import ECGRecord
     from ecg_llm.zero_shot import Labels
+
+Benchmark = Literal[
+    "ptbxl-super",
+    "ptbxl-sub",
+    "ptbxl-form",
+    "ptbxl-rhythm",
+    "ptbxl-diagnostic",
+    "ptbxl-all",
+    "cpsc2018",
+    "csn",
+]
+"""Benchmarks whose classes can be asked for by name; `ecg_llm.knowledge.TASKS` holds them."""
 
 
 @dataclass(frozen=True, kw_only=True)

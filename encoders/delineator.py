@@ -26,12 +26,7 @@ class DelineatorConfig:
     """After so many of the levels, the coarsest ones, every lead hears the mean of all leads."""
 
     def build(self) -> Delineator:
-        """Make the net with fresh weights.
-
-        Returns
-        -------
-        Delineator
-        """
+        """Make the net with fresh weights."""
         return Delineator(self)
 
 
@@ -55,11 +50,6 @@ class _Block(nn.Module):
 
 class Delineator(nn.Module):
     """Probability of P, QRS and T at every sample of every lead.
-
-    Parameters
-    ----------
-    config : DelineatorConfig
-        Size of the net.
 
     Notes
     -----
@@ -136,11 +126,6 @@ def _over_leads(listen: nn.Module, h: Tensor, n_leads: int | None) -> Tensor:
 
 class FlatDelineator(nn.Module):
     """The same function in the form that ONNX Runtime runs fastest.
-
-    Parameters
-    ----------
-    net : Delineator
-        Trained.
 
     Notes
     -----

@@ -8,13 +8,7 @@ from ecg_llm.page.net import LABELS
 
 
 class NameNet(nn.Module):
-    """A small classifier of patches: one of `LABELS`, or none.
-
-    Parameters
-    ----------
-    width : int
-        Channels of the first layer.
-    """
+    """A small classifier of patches: one of `LABELS`, or none."""
 
     def __init__(self, width: int = 16) -> None:
         super().__init__()

@@ -50,13 +50,7 @@ def _smooth(width: int) -> nn.Sequential:
 
 
 class PageNet(nn.Module):
-    """Maps of what lies where on the image of a page.
-
-    Parameters
-    ----------
-    config : PageNetConfig
-        Size of the net.
-    """
+    """Maps of what lies where on the image of a page."""
 
     def __init__(self, config: PageNetConfig) -> None:
         super().__init__()

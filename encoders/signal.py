@@ -152,11 +152,6 @@ class _Attention(nn.Module):
 class SignalEncoder(nn.Module):
     """Encode any subset of leads, with any gaps in time.
 
-    Parameters
-    ----------
-    config : SignalEncoderConfig
-        Size.
-
     Notes
     -----
     ``present`` goes in beside the signal, sample by sample, and what it marks as missing is never

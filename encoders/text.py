@@ -37,13 +37,7 @@ class TextTowerConfig:
 
 
 class TextTowerNet(nn.Module):
-    """Texts and record vectors, side by side.
-
-    Parameters
-    ----------
-    config : TextTowerConfig
-        Size.
-    """
+    """Texts and record vectors, side by side."""
 
     record_mean: Tensor
     record_scale: Tensor

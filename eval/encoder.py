@@ -16,7 +16,7 @@ from ecg_llm.eval.ptbxl_rows import each_record, ptbxl_rows
 from ecg_llm.eval.result import Result, markdown
 from ecg_llm.knowledge import RHYTHM, TASKS, concepts
 from ecg_llm.leads import STANDARD_12
-from ecg_llm.ptbxl import TRAINING_FOLDS, statements_of
+from ecg_llm.ptbxl import TRAINING_FOLDS, read_table, record_file, statements_of, whole
 from ecg_llm.record import ECGRecord
 
 Array = npt.NDArray[np.float64]
@@ -172,23 +172,11 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     folds : sequence of int
         That judge: 9, which chose between nets, or 10, which nothing here has seen.
-    lead_sets : sequence of str
-        Keys of `LEAD_SETS`.
-    rounds : int
-        Of the bootstrap.
     trained : Path, optional
         Folder of another encoder than the bundled one: its head is judged if it is there, words
         are not, as the text tower reads the bundled one.
-    progress : callable, optional
-        Called with steps done and in all.
-
-    Returns
-    -------
-    EncoderResult
 
     Raises
     ------
@@ -213,12 +201,14 @@ def evaluate(
         check_blind(trained, folds)
     steps = len(lead_sets) + 2
     test, statements, n_refused, groups = read_judged(data, folds)
-    try:
-        train, train_statements, *_ = read_judged(
-            data, [fold for fold in TRAINING_FOLDS if fold not in folds]
-        )
-    except ConfigError:  # a folder of kept-back folds alone: no linear readers
-        train, train_statements = [], []
+    others = [fold for fold in TRAINING_FOLDS if fold not in folds]
+    # They stay empty in a folder of kept-back folds alone.
+    train: list[ECGRecord] = []
+    train_statements: list[dict[str, float]] = []
+    if any(
+        whole(r["strat_fold"]) in others and record_file(data, r, 100) for r in read_table(data)
+    ):
+        train, train_statements, *_ = read_judged(data, others)
     rows: list[EncoderRow] = []
     reliability: tuple[float, list[tuple[float, float, int]]] = (float("nan"), [])
     encoded = encode(test, weights=weights)
@@ -294,13 +284,6 @@ def read_judged(
 ) -> tuple[list[ECGRecord], list[dict[str, float]], int, Groups]:
     """Read records that can be read and that the quality gate lets through.
 
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : sequence of int
-        Which.
-
     Returns
     -------
     records : list of ECGRecord
@@ -336,13 +319,6 @@ def _only(record: ECGRecord, leads: tuple[str, ...]) -> ECGRecord:
 
 def truth_of(statements: Sequence[dict[str, float]], keys: Sequence[str | None]) -> Array:
     """Say which concepts hold by PTB-XL's statements, whatever their likelihood.
-
-    Parameters
-    ----------
-    statements : sequence of dict
-        ``scp_codes`` of each record.
-    keys : sequence of str
-        Concepts.
 
     Returns
     -------

@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ecg_llm.classify import Benchmark
 from ecg_llm.errors import ConfigError
 from ecg_llm.fhir import SUBJECT, WHEN, check_case
 from ecg_llm.findings.codes import STATEMENTS
@@ -22,18 +23,7 @@ from ecg_llm.serving.recording import ReadingFields
 from ecg_llm.serving.server import ERRORS, MEDIA, Server, accepted, form_body
 from ecg_llm.serving.tracings import tracing
 
-Task = Literal[
-    "statements",
-    "words",
-    "ptbxl-super",
-    "ptbxl-sub",
-    "ptbxl-form",
-    "ptbxl-rhythm",
-    "ptbxl-diagnostic",
-    "ptbxl-all",
-    "cpsc2018",
-    "csn",
-]
+Task = Literal["statements", "words", Benchmark]
 
 
 class ReportFields(ReadingFields):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from ecg_llm.analysis import Analysis
     from ecg_llm.ground.known import Known
+    from ecg_llm.record import ECGRecord
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
@@ -60,6 +61,42 @@ def _write_ludb(folder: Path, number: int, bpm: float) -> None:
         samples, symbols = zip(*sorted(marks, key=lambda mark: mark[0]), strict=True)
         wfdb.wrann(str(number), "atr", np.array(samples), list(symbols), write_dir=str(data))
         (data / f"{number}.atr").rename(data / f"{number}.{lead.lower()}")
+
+
+def _write_wfdb(folder: Path, name: str, record: ECGRecord, comments: Sequence[str] = ()) -> None:
+    import wfdb
+
+    wfdb.wrsamp(
+        name,
+        fs=round(record.fs),
+        units=["mV"] * len(record.leads),
+        sig_name=list(record.leads),
+        p_signal=record.signal.T.astype(float),
+        fmt=["16"] * len(record.leads),
+        write_dir=str(folder),
+        comments=list(comments),
+    )
+
+
+def _write_ptbxl(folder: Path, records: Iterable[tuple[ECGRecord, str, object]]) -> Path:
+    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
+    for k, (record, codes, fold) in enumerate(records):
+        _write_wfdb(folder, f"{k}_lr", record)
+        rows.append(f'{k},55.0,{k % 2},"{codes}",{fold},{k}_lr,')
+    (folder / "ptbxl_database.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write_wfdb() -> Callable[..., None]:
+    """Give the function that writes ``(folder, name, record, comments)`` as WFDB."""
+    return _write_wfdb
+
+
+@pytest.fixture(scope="session")
+def write_ptbxl() -> Callable[..., Path]:
+    """Give the function that writes ``(folder, [(record at 100 Hz, scp_codes, fold), …])``."""
+    return _write_ptbxl
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from ecg_llm.training.language import processes
 
 if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
+    from ecg_llm.training.talks import Sets
 
 LIMITS = (  # the first one is of models from scratch
     "A small model: it repeats and orders what its prompt shows and names statements of PTB-XL "
@@ -27,36 +28,20 @@ LIMITS = (  # the first one is of models from scratch
 def write_card(
     folder: Path,
     recipe: LanguageRecipe,
-    records: Path,
-    talks: Path | None,
-    qa: Path | None,
+    sets: Sets,
     history: Sequence[Mapping[str, float]],
-    *,
-    base: Path | None = None,
 ) -> Path:
     """Write ``card.json`` into a folder.
 
     Parameters
     ----------
-    folder : Path
-        Of the model.
-    recipe : LanguageRecipe
-        How it was trained.
-    records, talks, qa : Path
-        What from.
-    history : sequence of mapping
-        From `ecg_llm.training.language.fit`.
-    base : Path, optional
-        The checkpoint it began with; its card's stages are taken over.
-
-    Returns
-    -------
-    Path
+    sets : Sets
+        What from; the stages of the base's card are taken over.
     """
     before: dict[str, Any] = {}
-    if base is not None and (base / "card.json").is_file():
-        before = json.loads((base / "card.json").read_text(encoding="utf-8"))
-    built = load_card(records)
+    if sets.base is not None and (sets.base / "card.json").is_file():
+        before = json.loads((sets.base / "card.json").read_text(encoding="utf-8"))
+    built = load_card(sets.records)
     text = json.loads((folder / "config.json").read_text(encoding="utf-8"))["text_config"]
     parts = ", ".join(f"{of['records']} {part}" for part, of in built["splits"].items())
     steps = int(max((row["step"] for row in history), default=0))
@@ -82,16 +67,20 @@ def write_card(
             "records": f"{built['source']} ({built['builder']}): {parts}; train is learnt from, "
             "val held out, test not read",
             "conversations": before.get("data", {}).get("conversations")
-            if talks is None
+            if sets.talks is None
             else "built on these records (build instruct)",
             "questions": before.get("data", {}).get("questions")
-            if qa is None
+            if sets.qa is None
             else "ECG-QA's items on these records",
         },
         "licences": {
             built["citation"]: ", ".join(built["licences"]),
             **before.get("licences", {}),
-            **({} if qa is None else {"ECG-QA (Oh et al., NeurIPS Datasets 2023)": "CC BY 4.0"}),
+            **(
+                {}
+                if sets.qa is None
+                else {"ECG-QA (Oh et al., NeurIPS Datasets 2023)": "CC BY 4.0"}
+            ),
         },
         "command": f"ecgllm train {recipe.stage} (docs/training.md)",
         "stages": [*before.get("stages", []), stage],

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ecg_llm.chat_layout import END, PAD, SPECIAL, layout
-from ecg_llm.data_builders.shards import MANIFEST
-from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.errors import ConfigError
 from ecg_llm.training.language import (
     JUDGED_BATCHES,
@@ -33,7 +31,7 @@ from ecg_llm.training.language_export import export_decoder
 from ecg_llm.training.language_features import encoder_settings
 from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_encoder, share_weights
-from ecg_llm.training.talks import TEXT, draw, posed, read_talks
+from ecg_llm.training.talks import TEXT, Sets, draw, posed, read_talks
 
 if TYPE_CHECKING:
     from ecg_llm.data_builders.talk import Talk
@@ -50,38 +48,13 @@ TARGETS = rf"language_model\..*\.({'|'.join(LINEAR)})"
 Tell = Callable[[str], None]
 
 
-def train_lm(
-    records: Path,
-    talks: Path | None,
-    qa: Path | None,
-    out: Path,
-    recipe: LanguageRecipe,
-    tell: Tell,
-) -> Path:
-    """Train a small language model and its tokenizer from scratch, on text alone.
-
-    Parameters
-    ----------
-    records, talks, qa : Path
-        As for `ecg_llm.training.talks.read_talks`.
-    out : Path
-        Folder for the checkpoint.
-    recipe : LanguageRecipe
-        Size and time.
-    tell : callable
-        Takes lines of progress.
-
-    Returns
-    -------
-    Path
-        The saved model.
-    """
+def train_lm(sets: Sets, out: Path, recipe: LanguageRecipe, tell: Tell) -> Path:
+    """Train a small language model and its tokenizer from scratch, on text alone."""
     from ecg_llm.model import EcgLlmProcessor
 
-    about = learnt_from(records, talks, qa)
+    about = sets.digests()
     hold_to(out, identity_of(recipe, about))  # a tokenizer may be there before any checkpoint
-    known = read_talks(records, talks, qa)
-    others = read_talks(records, talks, qa, split="val")
+    known, others = read_talks(sets), read_talks(sets, split="val")
     tokenizer = _tokenizer(known, recipe, out)
     torch.manual_seed(recipe.seed)
     model = _fresh_model(recipe, tokenizer.get_vocab_size())
@@ -91,40 +64,21 @@ def train_lm(
     tell(f"{sum(p.numel() for p in model.language_model.parameters()) / 1e6:.2f} M weights")
     history = _run(model, processor, known, others, None, out, recipe, about, tell)
     saved = save(model, processor, out / "model")
-    write_card(saved, recipe, records, talks, qa, history)
+    write_card(saved, recipe, sets, history)
     return saved
 
 
 def train_with_ecg(
-    base: Path,
-    records: Path,
-    talks: Path | None,
-    qa: Path | None,
-    features: Features,
-    encoder: Path | None,
-    out: Path,
-    recipe: LanguageRecipe,
-    tell: Tell,
+    sets: Sets, features: Features, out: Path, recipe: LanguageRecipe, tell: Tell
 ) -> Path:
     """Train the projectors (align), or adapters and projectors (sft).
 
     Parameters
     ----------
-    base : Path
-        Checkpoint to begin with.
-    records, talks, qa : Path
-        As for `ecg_llm.training.talks.read_talks`.
+    sets : Sets
+        What from, with a base; an encoder that is not the bundled one goes into the checkpoint.
     features : Features
         Of the records, by the frozen encoder.
-    encoder : Path or None
-        Folder of the encoder that gave the features, which goes into the checkpoint; None for the
-        bundled one, which does not.
-    out : Path
-        Folder for the checkpoint.
-    recipe : LanguageRecipe
-        Of stage ``align`` or ``sft``.
-    tell : callable
-        Takes lines of progress.
 
     Returns
     -------
@@ -133,13 +87,13 @@ def train_with_ecg(
     """
     from ecg_llm.lm_transformers import load_checkpoint
 
-    known = read_talks(records, talks, qa)
-    others = read_talks(records, talks, qa, split="val")
+    base = sets.base
+    assert base is not None
+    known, others = read_talks(sets), read_talks(sets, split="val")
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
     model = _prepared(model, recipe)
-    about = learnt_from(records, talks, qa, base, encoder)
-    history = _run(model, processor, known, others, features, out, recipe, about, tell)
+    history = _run(model, processor, known, others, features, out, recipe, sets.digests(), tell)
     if processes() > 1:
         if int(os.environ.get("RANK", "0")):
             return out / "model"
@@ -152,9 +106,9 @@ def train_with_ecg(
     if recipe.stage == "sft":
         _save_adapter(model, out / "adapter")
         model = model.merge_and_unload()
-    put_encoder(model, encoder)
+    put_encoder(model, sets.encoder)
     saved = save(model, processor, out / "model")
-    card = write_card(saved, recipe, records, talks, qa, history, base=base)
+    card = write_card(saved, recipe, sets, history)
     if recipe.stage == "sft":
         shutil.copy(card, out / "adapter")
     return saved
@@ -167,42 +121,11 @@ def _save_adapter(model: Any, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)  # a form of peft's that nobody filled in
 
 
-def learnt_from(
-    records: Path,
-    talks: Path | None = None,
-    qa: Path | None = None,
-    base: Path | None = None,
-    encoder: Path | None = None,
-) -> dict[str, Any]:
-    """Name what a run learns from, so that it is not continued with something else.
-
-    Parameters
-    ----------
-    records, talks, qa, base, encoder : Path
-        As for `train_with_ecg`.
-
-    Returns
-    -------
-    dict
-        Digests, by what they are of.
-    """
-    parts: dict[str, list[Path]] = {
-        "records": [records / MANIFEST],
-        "talks": [] if talks is None else [talks / MANIFEST],
-        "qa": [] if qa is None else sorted(qa.glob("*.json")),
-        "base": [] if base is None else sorted(base.glob("*.safetensors")),
-        "encoder": [] if encoder is None else sorted(encoder.glob("signal_encoder.*")),
-    }
-    return {name: [sha256_of(path) for path in files] for name, files in parts.items()}
-
-
 def put_encoder(model: Any, folder: Path | None) -> None:
     """Give a model the encoder whose features it learnt to read.
 
     Parameters
     ----------
-    model : EcgLlmForConditionalGeneration
-        Changed in place.
     folder : Path or None
         Written by ``ecgllm train encoder``; None for the bundled encoder, whose weights stay out
         of checkpoints.
@@ -241,19 +164,7 @@ def _with_learnt(base: Path, recipe: LanguageRecipe, learnt: Mapping[str, torch.
 
 
 def with_adapters(model: Any, rank: int) -> Any:
-    """Put low-rank adapters on the language model; the projectors learn in full.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        To adapt.
-    rank : int
-        Of the adapters.
-
-    Returns
-    -------
-    peft.PeftModel
-    """
+    """Put low-rank adapters on the language model; the projectors learn in full."""
     from peft import LoraConfig, get_peft_model
 
     settings = LoraConfig(
@@ -295,22 +206,7 @@ def _fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
 
 
 def save(model: Any, processor: Any, folder: Path) -> Path:
-    """Save a model with its processor, in half precision.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        Trained.
-    processor : EcgLlmProcessor
-        Of it.
-    folder : Path
-        To write.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Save a model with its processor, in half precision."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]

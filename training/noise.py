@@ -97,20 +97,10 @@ def train(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    items : Path
-        ECG-QA's single-verify questions.
     out : Path
         An ``.npz``; a card is written beside it.
     zscored : Path, optional
         Folder of further PTB-XL records, each lead scaled to a standard deviation of one.
-    recipe : NoiseRecipe, optional
-        How.
-    seed : int
-        Of every random choice.
-    progress : callable, optional
-        Called with records read and in all.
     tell : callable, optional
         Called with a line for each part of the folds that is done.
 
@@ -126,9 +116,9 @@ def train(
 
     Notes
     -----
-    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, each
-    judged by nets that did not see its folds, so that exact agreement, at the usual share of yes,
-    and balanced agreement both are high.
+    The limit is one for all kinds, chosen on the questions of folds 1 to 8 on records in mV, so
+    that exact agreement, at the usual share of yes, and balanced agreement both are high. Each
+    question is judged by nets that saw nothing of its folds but the signals, under simulated noise.
     """
     recipe = recipe or NoiseRecipe()
     needed = ("ecg_id", "strat_fold", *COLUMNS.values())

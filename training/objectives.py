@@ -14,6 +14,9 @@ from torch import nn
 
 from ecg_llm.encoders.signal import SignalEncoder
 from ecg_llm.errors import ConfigError
+from ecg_llm.eval.auc import MIN_POSITIVE, task_aucs
+from ecg_llm.eval.encoder import linear_scores
+from ecg_llm.ptbxl import VALIDATION_FOLD
 from ecg_llm.training.adapt import Adapt
 from ecg_llm.training.batches import Batches, Needs
 from ecg_llm.training.contrast import Contrast
@@ -22,11 +25,11 @@ from ecg_llm.training.loop import Batch, Objective
 from ecg_llm.training.pack import Pack
 from ecg_llm.training.page_encoder import PageBatches, PageEncoder, judge_pages
 from ecg_llm.training.page_reads import DATA_OPTIONS, PageData, held_reads, page_reads
-from ecg_llm.training.probe import probe
 from ecg_llm.training.recipe import Recipe
 from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import load_tensors
 from ecg_llm.training.supervised import (
+    BATCH,
     Supervised,
     held_out,
     judge_supervised,
@@ -84,33 +87,8 @@ class Made:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """An objective.
-
-    Attributes
-    ----------
-    make : callable
-        Builds it with its judge and its batches.
-    needs : {"nothing", "statements", "words"}
-        Which records it takes: all, those with statements, or those with statements or a report.
-    """
-
-    make: Callable[[Setup], Made]
-    needs: Needs
-
-
 def make_objective(setup: Setup) -> Made:
     """Build the objective of a recipe.
-
-    Parameters
-    ----------
-    setup : Setup
-        With the recipe.
-
-    Returns
-    -------
-    Made
 
     Raises
     ------
@@ -118,7 +96,8 @@ def make_objective(setup: Setup) -> Made:
         If it has no such option.
     """
     try:
-        return OBJECTIVES[setup.recipe.objective].make(setup)
+        make, _ = OBJECTIVES[setup.recipe.objective]
+        return make(setup)
     except TypeError as error:
         raise ConfigError(f"[options] of objective {setup.recipe.objective!r}: {error}.") from None
 
@@ -213,20 +192,53 @@ def _by_statements(setup: Setup) -> Judge:
 
 
 def _by_probe(setup: Setup) -> Judge:
+    """Judge an encoder without a head by a linear reader of its tokens."""
+    pack, test = setup.pack, _held(setup)
+    real = pack.calibrated & (pack.fold > 0)
+    train = np.flatnonzero(real & (pack.fold < VALIDATION_FOLD))
+
     def judge(net: nn.Module) -> dict[str, float]:
         encoder = net.get_submodule("encoder")
         assert isinstance(encoder, SignalEncoder)
-        return probe(encoder, setup.pack, _held(setup))
+        if not len(train) or not len(test):
+            return {}
+        x, z = _pooled_tokens(encoder, pack, train), _pooled_tokens(encoder, pack, test)
+        scores = linear_scores(x, (pack.labels[train] == 1).astype(np.float64), z)
+        found = task_aucs(pack.labels[test], scores, MIN_POSITIVE)
+        told = {task: found[task] for task in ("super", "rhythm", "all")}
+        return {f"{task} AUC, probe": value for task, value in told.items() if value == value}
 
     return judge
 
 
-OBJECTIVES: dict[str, Kind] = {
-    "supervised": Kind(_supervised, needs="statements"),
-    "latent": Kind(_latent, needs="nothing"),
-    "masked": Kind(_masked, needs="nothing"),
-    "contrast": Kind(_contrast, needs="words"),
-    "adapt": Kind(_adapt, needs="nothing"),
-    "page": Kind(_page, needs="statements"),
+@torch.inference_mode()
+def _pooled_tokens(
+    encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Give mean and peak of the tokens of records, shape (n, 2 D)."""
+    device = next(encoder.parameters()).device
+    found = []
+    for k in range(0, len(rows), BATCH):
+        part = rows[k : k + BATCH]
+        signal = torch.from_numpy(pack.signals[part].astype(np.float32)).to(device)
+        present = signal.isfinite()
+        sure = torch.from_numpy(pack.calibrated[part]).to(device)
+        tokens, seen = encoder.embed(signal.nan_to_num(), present, sure)
+        tokens = encoder.contextualise(tokens, seen)
+        weight = seen[..., None].float()
+        mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
+        peak = tokens.masked_fill(~seen[..., None], -1e4).amax(1)
+        found.append(torch.cat([mean, peak], dim=1).float().cpu().numpy())
+    return np.concatenate(found).astype(np.float64)
+
+
+OBJECTIVES: dict[str, tuple[Callable[[Setup], Made], Needs]] = {
+    "supervised": (_supervised, "statements"),
+    "latent": (_latent, "nothing"),
+    "masked": (_masked, "nothing"),
+    "contrast": (_contrast, "words"),
+    "adapt": (_adapt, "nothing"),
+    "page": (_page, "statements"),
 }
-"""By the name that a recipe gives; another one joins by a line here."""
+"""By the name that a recipe gives: what builds it, and what a record must have to be learnt from.
+Another one joins by a line here."""

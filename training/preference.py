@@ -19,13 +19,14 @@ from ecg_llm.lm_transformers import load_checkpoint
 from ecg_llm.training.drafts import LONGEST, TEMPERATURE, Drafter, ask
 from ecg_llm.training.language import HISTORY, Features, identity_of
 from ecg_llm.training.language_card import write_card
-from ecg_llm.training.language_stages import TARGETS, learnt_from, save
+from ecg_llm.training.language_stages import TARGETS, save
 from ecg_llm.training.reward import Reward, mean
 from ecg_llm.training.runs import hold_to
 from ecg_llm.training.store import share_weights
 
 if TYPE_CHECKING:
     from ecg_llm.training.language_recipe import LanguageRecipe
+    from ecg_llm.training.talks import Sets
 
 ANSWERS = 8
 """Answers drawn for each prompt; they are compared with each other."""
@@ -40,15 +41,6 @@ def pairs(
     drafter: Drafter, places: Sequence[int], tell: Callable[[str], None] = lambda line: None
 ) -> list[dict[str, Any]]:
     """Draw drafts, judge them, and pair the best of a prompt with lesser ones.
-
-    Parameters
-    ----------
-    drafter : Drafter
-        The model.
-    places : sequence of int
-        Of the prompts.
-    tell : callable
-        Takes a line of progress.
 
     Returns
     -------
@@ -90,10 +82,8 @@ def _lacks(earned: Reward) -> bool:
 
 
 def train_preference(
-    base: Path,
-    records: Path,
+    sets: Sets,
     features: Features,
-    encoder: Path | None,
     out: Path,
     recipe: LanguageRecipe,
     tell: Callable[[str], None],
@@ -102,20 +92,12 @@ def train_preference(
 
     Parameters
     ----------
-    base : Path
-        Checkpoint to begin with.
-    records : Path
-        A set of records.
+    sets : Sets
+        Records, the base, and the encoder.
     features : Features
         Of the records, by the frozen encoder.
-    encoder : Path or None
-        Folder of the encoder that gave them; None for the bundled one.
     out : Path
         Folder for checkpoints, adapters and model; a stopped run goes on there.
-    recipe : LanguageRecipe
-        Of stage ``preference``.
-    tell : callable
-        Takes lines of progress.
 
     Returns
     -------
@@ -130,10 +112,12 @@ def train_preference(
     from peft import PeftModel
     from transformers import TrainerCallback
 
-    hold_to(out, identity_of(recipe, learnt_from(records, base=base, encoder=encoder)))
+    base = sets.base
+    assert base is not None
+    hold_to(out, identity_of(recipe, sets.digests()))
     torch.manual_seed(recipe.seed)
     model, processor = load_checkpoint(base, four_bit=recipe.four_bit)
-    learnt, judged = ask(records, recipe)
+    learnt, judged = ask(sets.records, recipe)
     tell(f"{len(learnt)} prompts, {len(judged)} held apart")
     drafter = Drafter(model, processor, [*learnt, *judged], features, recipe.lora_rank)
     history = _lines(out / HISTORY)
@@ -182,9 +166,7 @@ def train_preference(
     _put_adapter(chosen, base, out / "adapter")
     model = PeftModel.from_pretrained(model, str(out / "adapter")).merge_and_unload()
     folder = save(model, processor, out / "model")
-    shutil.copy(
-        write_card(folder, recipe, records, None, None, history, base=base), out / "adapter"
-    )
+    shutil.copy(write_card(folder, recipe, sets, history), out / "adapter")
     return folder
 
 

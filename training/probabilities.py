@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.inference import sigmoid
 from ecg_llm.probabilities import EDGE, CodeModel, ProbabilityModel
 
@@ -197,6 +199,19 @@ def _judged_codes(items: Sequence[Analysed], scores: Sequence[Mapping[str, float
     return out
 
 
+def _check_head(folder: Path, folds: Sequence[int]) -> None:
+    """Refuse a head whose committee has learnt from the folds of the fit."""
+    card = folder / "signal_head.json"
+    try:
+        blind = json.loads(card.read_text(encoding="utf-8"))["recipe"]["join_folds"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{card}: no card of a trained head ({error}).") from error
+    if seen := sorted(set(folds) - set(blind)):
+        raise ConfigError(
+            f"{folder}: blind_head.npz there has learnt from folds {seen}; it is blind to {blind}."
+        )
+
+
 def train_probabilities(
     data: Path,
     out: Path,
@@ -211,10 +226,6 @@ def train_probabilities(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    out : Path
-        Folder for ``probabilities.json``.
     blind : Path
         Folder of an encoder that was trained as the bundled one is, but without ``folds``.
     head : Path
@@ -222,21 +233,22 @@ def train_probabilities(
         ``blind_head.npz``.
     folds : sequence of int
         Stratified folds that the fit uses.
-    recipe : ProbabilityRecipe, optional
-        How.
-    progress : callable, optional
-        Called with records done and in all.
 
     Returns
     -------
     dict of str to float
         Figures for records left out of the fit.
 
+    Raises
+    ------
+    ConfigError
+        If encoder or head have learnt from ``folds``.
+
     Notes
     -----
     A head has learnt its training folds nearly by heart, so its scores there say nothing of how far
     it can be trusted. Each record's probability, and from these the thresholds, come from fits
-    without the record's patient.
+    without the record's patient; but how the head joins its two readers was fitted on all of them.
     """
     from ecg_llm.encode import encode
     from ecg_llm.eval.auc import calibration
@@ -246,6 +258,7 @@ def train_probabilities(
 
     recipe = recipe or ProbabilityRecipe()
     check_blind(blind, folds)
+    _check_head(head, folds)
     items = analyse_ptbxl(data, folds, progress)
     records = [item.record for item in items]
     vectors = encode(records, weights=blind / "signal_encoder.onnx").vector
@@ -275,8 +288,9 @@ def train_probabilities(
         "recipe": asdict(recipe),
         "n_records": len(items),
         "figures": {name: round(value, 4) for name, value in figures.items()},
-        "judged": "scores by an encoder and a head that had not seen these folds; figures for "
-        "records left out of the fit, by patient, five-fold; thresholds chosen on the same",
+        "judged": "scores by an encoder and a committee that had not seen these folds, joined as "
+        "was fitted on them; figures for records left out of this fit, by patient, five-fold; "
+        "thresholds chosen on the same",
         "licence": "Apache-2.0; fitted on PTB-XL v1.0.3 (CC BY 4.0)",
         "limits": "Research use; not a medical device. Calibrated for the frequencies of one "
         "German centre, 1984 to 2001; statements of fewer than ten records share one threshold.",

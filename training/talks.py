@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +14,14 @@ from ecg_llm.claims.facts import Facts
 from ecg_llm.claims.lexicon import scan
 from ecg_llm.data_builders.instruct_case import COLUMNS, ECGCase, case_of
 from ecg_llm.data_builders.instruct_terms import CODES
-from ecg_llm.data_builders.shards import content_of, load_finished, load_manifest, read_shards
+from ecg_llm.data_builders.shards import (
+    MANIFEST,
+    content_of,
+    load_finished,
+    load_manifest,
+    read_shards,
+)
+from ecg_llm.data_builders.tables import sha256_of
 from ecg_llm.data_builders.talk import (
     Talk,
     doubted,
@@ -80,12 +87,11 @@ _STATED_ASKED = (
 )
 
 
-def read_talks(
-    records: Path, talks: Path | None = None, qa: Path | None = None, *, split: str = "train"
-) -> dict[str, list[Talk]]:
-    """Read what can be said and asked of the records of a set.
+@dataclass(frozen=True)
+class Sets:
+    """What a stage learns from.
 
-    Parameters
+    Attributes
     ----------
     records : Path
         A set of records.
@@ -93,13 +99,42 @@ def read_talks(
         Conversations on it (``ecgllm build instruct``).
     qa : Path, optional
         Folder of ECG-QA's items on PTB-XL.
+    base : Path, optional
+        Checkpoint to begin with.
+    encoder : Path, optional
+        Folder of the encoder that gives the features; the bundled one if left out.
+    """
+
+    records: Path
+    talks: Path | None = None
+    qa: Path | None = None
+    base: Path | None = None
+    encoder: Path | None = None
+
+    def digests(self) -> dict[str, list[str]]:
+        """Name each by its content, so that a run is not continued with something else."""
+        parts = {
+            "records": (self.records, MANIFEST),
+            "talks": (self.talks, MANIFEST),
+            "qa": (self.qa, "*.json"),
+            "base": (self.base, "*.safetensors"),
+            "encoder": (self.encoder, "signal_encoder.*"),
+        }
+        return {
+            name: [] if folder is None else [sha256_of(path) for path in sorted(folder.glob(files))]
+            for name, (folder, files) in parts.items()
+        }
+
+
+def read_talks(sets: Sets, *, split: str = "train") -> dict[str, list[Talk]]:
+    """Read what can be said and asked of the records of a set.
+
+    Parameters
+    ----------
+    sets : Sets
+        With records, and whatever else there is.
     split : {"train", "val"}
         Which records.
-
-    Returns
-    -------
-    dict of str to list of Talk
-        By kind.
 
     Raises
     ------
@@ -107,6 +142,7 @@ def read_talks(
         If a folder is not a finished set, the conversations are on other records, or there is
         nothing in the split.
     """
+    records, talks = sets.records, sets.talks
     cases = {case.record: case for case in _cases(records, split)}
     if not cases:
         raise ConfigError(
@@ -127,8 +163,8 @@ def read_talks(
             )
         for talk in _of_set(talks, split, cases):
             out[talk.kind].append(talk)
-    if qa is not None:
-        out["qa"] += list(_of_qa(qa, cases))
+    if sets.qa is not None:
+        out["qa"] += list(_of_qa(sets.qa, cases))
     return {kind: found for kind, found in out.items() if found}
 
 
@@ -239,8 +275,6 @@ def posed(
     ----------
     talks : sequence of Talk
         From `read_talks`, all on the same records; several become the turns of one conversation.
-    rng : Random
-        Source of chance.
     parts : sequence of {"tokens", "values", "findings"}
         What the prompt shows.
     vary : float
@@ -338,14 +372,8 @@ def draw(
 
     Parameters
     ----------
-    talks : mapping of str to sequence of Talk
-        From `read_talks`.
-    rng : Random
-        Source of chance.
     mixture : sequence of tuple
         Parts, and how often a prompt shows just these.
-    vary, pages : float
-        As for `posed`.
     weights : mapping of str to float, optional
         How often each kind is drawn, where not as usual.
 

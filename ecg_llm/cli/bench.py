@@ -91,7 +91,7 @@ def bench_instruct(
     ecgllm bench instruct sets/ptbxl
     ecgllm bench instruct sets/ptbxl --limit 1000 --json \f
     """
-    from ecg_llm.eval.bench_instruct import bench_instruct as bench
+    from ecg_llm.eval.bench_sets import bench_instruct as bench
 
     show(bench(folder(shards, "a built set"), limit=limit), json_)
 
@@ -110,7 +110,7 @@ def bench_build(
     ecgllm bench build
     ecgllm bench build --data ptb-xl/ --n 200 \f
     """
-    from ecg_llm.eval.bench_build import bench_build as bench
+    from ecg_llm.eval.bench_sets import bench_build as bench
 
     show(bench(None if data is None else folder(data, "PTB-XL"), n=n), json_)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecg_llm.classify import Benchmark
 from ecg_llm.cli import jobs as job
 from ecg_llm.cli.options import File, FileOrFolder, Fs, Jobs, Leads, Overwrite, Unit, reading
 from ecg_llm.cli.records import (
@@ -28,19 +29,6 @@ if TYPE_CHECKING:
     from ecg_llm.zero_shot import Labels
 
 
-Task = Literal[
-    "ptbxl-super",
-    "ptbxl-sub",
-    "ptbxl-form",
-    "ptbxl-rhythm",
-    "ptbxl-diagnostic",
-    "ptbxl-all",
-    "cpsc2018",
-    "csn",
-]
-"""Benchmarks whose classes can be asked for by name."""
-
-
 def classify(
     path: FileOrFolder,
     labels: Annotated[
@@ -48,7 +36,7 @@ def classify(
         typer.Option(help="Statements in your words, joined by commas."),
     ] = None,
     task: Annotated[
-        Task | None, typer.Option(help="Classes of a benchmark, named as its data set does.")
+        Benchmark | None, typer.Option(help="Classes of a benchmark, named as its data set does.")
     ] = None,
     label_file: Annotated[
         Path | None,
@@ -215,7 +203,7 @@ def similar(
     show_table(record.name, headers, rows)
 
 
-def _labels(labels: str | None, task: Task | None, label_file: Path | None) -> Labels:
+def _labels(labels: str | None, task: Benchmark | None, label_file: Path | None) -> Labels:
     """Gather what is asked, from exactly one of the three options."""
     from ecg_llm.zero_shot import Labels
 

@@ -43,9 +43,10 @@ def train_lm(
     """
     from ecg_llm.training.language_recipe import load_language_recipe
     from ecg_llm.training.language_stages import train_lm as run
+    from ecg_llm.training.talks import Sets
 
     settings = load_language_recipe(recipe or "lm", "lm", steps=steps, minutes=minutes)
-    typer.echo(str(run(records, talks, qa, out, settings, _tell)))
+    typer.echo(str(run(Sets(records, talks, qa), out, settings, _tell)))
 
 
 Base = Annotated[
@@ -140,13 +141,14 @@ def _with_ecg(
     from ecg_llm.training.language_features import encode_for
     from ecg_llm.training.language_recipe import load_language_recipe
     from ecg_llm.training.language_stages import train_with_ecg
+    from ecg_llm.training.talks import Sets
 
     settings = load_language_recipe(recipe or stage, stage, steps=steps, minutes=minutes)
     features = encode_for(
         base, records, out / "features.npz", encoder=encoder, progress=progress("record")
     )
-    made = train_with_ecg(base, records, talks, qa, features, encoder, out, settings, _tell)
-    typer.echo(str(made))
+    sets = Sets(records, talks, qa, base, encoder)
+    typer.echo(str(train_with_ecg(sets, features, out, settings, _tell)))
 
 
 @train_app.command("preference", short_help="Prefer drafts that the grounding check bears out.")
@@ -166,12 +168,14 @@ def train_preference(
     from ecg_llm.training.language_features import encode_for
     from ecg_llm.training.language_recipe import load_language_recipe
     from ecg_llm.training.preference import train_preference as run
+    from ecg_llm.training.talks import Sets
 
     settings = load_language_recipe(recipe or "preference", "preference", steps=steps)
     features = encode_for(
         base, records, out / "features.npz", encoder=encoder, progress=progress("record")
     )
-    typer.echo(str(run(base, records, features, encoder, out, settings, _tell)))
+    sets = Sets(records, base=base, encoder=encoder)
+    typer.echo(str(run(sets, features, out, settings, _tell)))
 
 
 @train_app.command("memory", short_help="What a recipe needs of a GPU's memory.")

@@ -18,7 +18,7 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.infarction import judge_infarction
 from ecg_llm.findings.pacing import Pacing, judge_pacing
 from ecg_llm.findings.qt import judge_qt
-from ecg_llm.findings.repolarization import BY_DEPRESSION, judge_repolarization
+from ecg_llm.findings.repolarization import BY_DEPRESSION, RATHER_TALL_T, judge_repolarization
 from ecg_llm.findings.rhythm import NO_BEATS, Rhythm, judge_rhythm
 from ecg_llm.findings.secondary import secondary_changes
 from ecg_llm.findings.sources import TEXTBOOK
@@ -206,8 +206,9 @@ def _normal(case: Case, findings: list[Finding]) -> Finding:
         return judge("NORM", unknown(f"not judged: {open_[0].label} ({open_[0].reason})"))
     if status["SR"].status != "present":
         return judge("NORM", Check(False))
-    if status["PAC"].reason == SUDDEN:
-        return judge("NORM", unknown(SUDDEN))
+    for code, reason in (("PAC", SUDDEN), ("tall_t", RATHER_TALL_T)):
+        if status[code].reason == reason:
+            return judge("NORM", unknown(reason))
     if lacking := lacking_leads(case.measurements.leads):
         reasons = (case.reason("qrs_max_mv", lead) for lead in lacking)
         return judge("NORM", unknown("; ".join(reasons)))

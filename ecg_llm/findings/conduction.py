@@ -21,7 +21,7 @@ from ecg_llm.findings.checks import (
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import CONDUCTION, FASCICLES, OWN
 
-WIDE_MS, SLIGHTLY_WIDE_MS = 120.0, 110.0
+WIDE_MS = 120.0
 POISONED_MS = 180.0
 """A QRS as wide as this, shaped as in neither bundle branch block and not paced, is seen with much
 potassium and with drugs that block the sodium channel: none of 1,940 records has one."""
@@ -63,43 +63,28 @@ def judge_conduction(
 ) -> Conduction:
     """Judge bundle branch blocks, fascicular blocks, pre-excitation and axis.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    gate : str or None
-        Why the conduction within the ventricles cannot be judged (pacing …).
-    has_p : bool
-        Whether P waves go before the QRS complexes.
-    maybe_paced : bool
-        Whether pacing spikes may be there unseen.
-
-    Returns
-    -------
-    Conduction
+    ``gate``: why the conduction within the ventricles cannot be judged (pacing …). ``has_p``:
+    whether P waves go before the QRS complexes. ``maybe_paced``: whether pacing spikes may be there
+    unseen.
     """
     wide = at_least(case, _QRS, WIDE_MS, CONDUCTION)
     if gate:
         codes = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB", "WPW")
         blocked = tuple(judge(code, unknown(gate)) for code in codes)
         return Conduction(blocked + _axis(case), None, None, None, wide.holds)
-    slightly = all_of(
-        at_least(case, _QRS, SLIGHTLY_WIDE_MS, CONDUCTION), below(case, _QRS, WIDE_MS, CONDUCTION)
-    )
     right, left = _right_shape(case), _left_shape(case)
     delta = _delta(case) if has_p else unknown("no P wave goes before the QRS complexes")
     not_delta = Check(True) if delta.holds is None else opposite(delta)
-    crbbb = all_of(wide, right, not_delta)
-    clbbb = all_of(wide, left, opposite(right), not_delta)
-    ivcd = all_of(
-        wide,
-        opposite(right),
-        opposite(left),
-        not_delta,
-    )
+    complete_ms = _complete_ms(case.record.age_years)
+    complete = at_least(case, _QRS, complete_ms, CONDUCTION)
+    crbbb = all_of(complete, right, not_delta)
+    clbbb = all_of(complete, left, opposite(right), not_delta)
+    ivcd = all_of(wide, opposite(right), opposite(left), not_delta)
     poisoned = at_least(case, _QRS, POISONED_MS, OWN).holds and not maybe_paced
-    irbbb = all_of(below(case, _QRS, WIDE_MS, CONDUCTION), _incomplete_right(case))
-    ilbbb = all_of(slightly, left, opposite(right))
+    less = below(case, _QRS, complete_ms, CONDUCTION)
+    irbbb = all_of(less, _incomplete_right(case, min(90.0, complete_ms - 10)))
+    slightly = at_least(case, _QRS, complete_ms - 10, CONDUCTION)
+    ilbbb = all_of(all_of(slightly, less), left, opposite(right))
     narrow = below(case, _QRS, WIDE_MS + 10, CONDUCTION)
     findings = (
         judge("CLBBB", clbbb),
@@ -112,6 +97,13 @@ def judge_conduction(
         judge("WPW", delta),
     )
     return Conduction(findings + _axis(case), clbbb.holds, crbbb.holds, delta.holds, wide.holds)
+
+
+def _complete_ms(years: float | None) -> float:
+    """Give the QRS from which a bundle branch block is complete: less in children."""
+    if years is None or years >= 16:
+        return WIDE_MS
+    return 100.0 if years >= 4 else 90.0
 
 
 def _second_r(case: Case, lead: str) -> Check:
@@ -162,13 +154,13 @@ def _upward(case: Case, lead: str) -> Check:
     return outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, lead)
 
 
-def _incomplete_right(case: Case) -> Check:
+def _incomplete_right(case: Case, least_ms: float) -> Check:
     """The shape of incomplete right bundle branch block: an R' in V1 with a terminal S in I or V6.
 
     A small r' after a deep S, without the S in the lateral leads, is normal.
     """
     return all_of(
-        at_least(case, _QRS, 90, CONDUCTION),
+        at_least(case, _QRS, least_ms, CONDUCTION),
         _second_r(case, "V1"),
         any_of(*(at_most(case, "s_mv", -0.1, CONDUCTION, lead) for lead in ("V6", "I"))),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ecg_llm.findings.case import Case
-from ecg_llm.findings.checks import Check, all_of, at_least, at_most, fact, judge, opposite, unknown
+from ecg_llm.findings.case import LABELS, Case
+from ecg_llm.findings.checks import Check, all_of, at_most, fact, judge, opposite, unknown
 from ecg_llm.findings.finding import Finding
-from ecg_llm.findings.sources import QT_IN_BLOCK, REPOLARIZATION
+from ecg_llm.findings.sources import QT_IN_BLOCK, REPOLARIZATION, SHORT_QT
 from ecg_llm.intervals import qt_corrected
 
 LONG_QTC_MS = {("male", True): 450.0, ("male", False): 450.0}
@@ -18,16 +18,7 @@ _QTC = "qtc_fridericia_ms"
 def judge_qt(case: Case, wide: bool | None) -> tuple[Finding, ...]:
     """Judge the QT interval.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    wide : bool or None
-        Whether the QRS lasts 120 ms or more: then QT is corrected for it.
-
-    Returns
-    -------
-    tuple of Finding
+    ``wide``: whether the QRS lasts 120 ms or more: then QT is corrected for it.
     """
     rate = case.value("heart_rate_bpm")
     if rate is not None and not _RATES_BPM[0] <= rate <= _RATES_BPM[1]:
@@ -35,17 +26,15 @@ def judge_qt(case: Case, wide: bool | None) -> tuple[Finding, ...]:
         codes = ("LNGQT", "very_long_qt", "short_qt")
         return tuple(judge(code, unknown(reason)) for code in codes)
     low, high = case.limits(LONG_QTC_MS)
-    long_qt, very = (
-        _longer(case, low, high, wide),
-        _longer(case, VERY_LONG_QTC_MS, VERY_LONG_QTC_MS, wide),
-    )
-    short = all_of(at_most(case, _QTC, SHORT_QTC_MS, REPOLARIZATION), opposite(very))
+    long_qt = _longer(case, low, high, wide)
+    very = _longer(case, VERY_LONG_QTC_MS, VERY_LONG_QTC_MS, wide)
+    short = all_of(at_most(case, _QTC, SHORT_QTC_MS, SHORT_QT), opposite(very))
     return judge("LNGQT", long_qt), judge("very_long_qt", very), judge("short_qt", short)
 
 
 def _longer(case: Case, low: float, high: float, wide: bool | None) -> Check:
     """Hold QTc against a limit, which may depend on a sex that is not given."""
-    qtc, source = case.value(_QTC), REPOLARIZATION
+    qtc, name, source = case.value(_QTC), LABELS[_QTC], REPOLARIZATION
     if qtc is None:
         return unknown(case.reason(_QTC))
     if wide:
@@ -53,9 +42,8 @@ def _longer(case: Case, low: float, high: float, wide: bool | None) -> Check:
         if qt is None or qrs is None or rr is None:
             return unknown(case.reason("qt_ms"))
         qtc, source = qt_corrected(qt - 0.485 * qrs, rr), QT_IN_BLOCK
-        words = f"≥ {high:g} ms"
-        name = "QTc (Fridericia) less 48.5 % of QRS"
-        return fact(qtc >= high, name, qtc, "ms", words, source, span_s=case.span("qt_ms"))
+        name += " less 48.5 % of QRS"
     if low <= qtc < high:
         return unknown(f"QTc {qtc:.0f} ms: the limit depends on sex, which is not given")
-    return at_least(case, _QTC, high, source)
+    words, span = f"≥ {high:g} ms", case.span("qt_ms")
+    return fact(qtc >= high, name, qtc, "ms", words, source, span_s=span)

@@ -1,6 +1,6 @@
 """Where the criteria are published, in one place."""
 
-CRITERIA_VERSION = "1.6"
+CRITERIA_VERSION = "1.7"
 """Stands in every report; changes with any rule or limit."""
 
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"
@@ -17,7 +17,7 @@ SGARBOSSA_SMITH = "Smith, Ann Emerg Med 2012;60:766 (ST elevation over S)"
 DE_WINTER = "de Winter, N Engl J Med 2008;359:2071"
 R_PROGRESSION = "Zema and Kligfield, Arch Intern Med 1982;142:1145"
 EARLY_REPOLARIZATION = "Macfarlane, J Am Coll Cardiol 2015;66:470"
-BRUGADA = "Wilde, Circulation 2002;106:2514"
+BRUGADA = "HRS/EHRA/APHRS 2013 inherited arrhythmias (Priori, Heart Rhythm 2013;10:1932)"
 PERICARDITIS = "ESC 2015 pericardial diseases (Adler, Eur Heart J 2015;36:2921)"
 POTASSIUM = "Mattu, Am J Emerg Med 2000;18:721"
 TEXTBOOK = "Surawicz and Knilans, Chou's Electrocardiography, 6th ed. 2008"
@@ -31,6 +31,7 @@ VENTRICULAR = "AHA/ACC/HRS 2017 ventricular arrhythmias (Al-Khatib, Circulation 
 TECHNICAL = "AHA/ACC/HRS 2007 part I (Kligfield, Circulation 2007;115:1306)"
 PACING = TECHNICAL
 ST_OVER_T = "Ginzton and Laks, Circulation 1982;65:1004"
+SHORT_QT = "Mason, J Electrocardiol 2007;40:228 (QTc of healthy people)"
 QT_IN_BLOCK = "Bogossian, Heart Rhythm 2014;11:2273"
 SELVESTER = "Wagner, Circulation 1982;65:342 (Selvester QRS score)"
 STEMI_GUIDELINE = "ESC 2023 acute coronary syndromes (Byrne, Eur Heart J 2023;44:3720)"

@@ -12,8 +12,9 @@ from ecg_llm.errors import RecordError
 from ecg_llm.leads import STANDARD_12
 from ecg_llm.page.decode import Image
 from ecg_llm.page.layout import Layout, find_layout
-from ecg_llm.page.net import LONG_PX, PULSE, Sight, look
+from ecg_llm.page.net import LONG_PX, Sight, look
 from ecg_llm.page.paper import Paper, find_paper
+from ecg_llm.page.pulse import USUAL_GAIN, pulse_gain
 from ecg_llm.page.rows import SAMPLES_MM, Row, follow_rows
 from ecg_llm.page.ruling import held_by_ruling
 from ecg_llm.page.speed import told_speed
@@ -21,8 +22,7 @@ from ecg_llm.page.upright import straightened
 
 Floats = npt.NDArray[np.float64]
 
-GAINS_MM_MV = (5.0, 10.0, 20.0)
-USUAL_GAIN, USUAL_SPEED = 10.0, 25.0
+USUAL_SPEED = 25.0
 _USUAL_S, _NEARLY = 10.0, 0.06
 """What the width of a page shows, and how far from that it may be, as a logarithm."""
 _EDGE_MM = 0.6
@@ -30,12 +30,8 @@ _EDGE_MM = 0.6
 _LEAST_LEAD_S = 1.0
 """A lead of which less is seen is left out: the encoder would not look at it."""
 _LEAST_LEADS = 2
-_PULSE_SEEN = 0.5
 _UPRIGHT = 0.008
 """Of the page's vertical: less is none."""
-_MARGIN_MM = 2.7
-"""By which the net marks more than the pulse."""
-_NARROWEST_MM = 5.0
 _TURNS = (2, 1, 3)
 """Quarters by which a page whose names cannot be read is turned."""
 _FALLS = 0.03
@@ -243,7 +239,7 @@ def read_sight(sight: Sight, label: str) -> PageReading:
     if abs(layout.slant) > _UPRIGHT:
         leaning = follow_rows(sight, paper, slant=layout.slant)
         rows = leaning if len(leaning) == len(rows) else rows
-    pulse = _pulse_gain(sight, paper, len(rows))
+    pulse = pulse_gain(sight, paper, rows)
     gain = pulse or USUAL_GAIN
     speed = told_speed(rows) or USUAL_SPEED
     fs = SAMPLES_MM * speed
@@ -339,39 +335,6 @@ def _evened(places: Floats, edges: Floats, steps: Floats) -> Floats:
     inner[before] = steps[0] + (places[before] - edges[0]) * first
     inner[after] = steps[-1] + (places[after] - edges[-1]) * last
     return inner
-
-
-def _pulse_gain(sight: Sight, paper: Paper, n_rows: int) -> float | None:
-    """Read the gain from the calibration pulses."""
-    import cv2
-
-    from ecg_llm.page.net import MARK_STEP
-
-    mask = (sight.spots[PULSE] > _PULSE_SEEN).astype(np.uint8)
-    n, _names, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    gains: list[float] = []
-    for k in range(1, n):
-        x, y, w, h, area = (int(value) for value in stats[k])
-        if area < 0.6 * w * h or area < 6:
-            continue
-        box = np.array([[x - 0.5, y - 0.5], [x + w - 0.5, y + h - 0.5]]) * MARK_STEP
-        (u0, v0), (u1, v1) = paper.mm(box + MARK_STEP / 2 - 0.5)
-        gain = _snapped(v1 - v0 - _MARGIN_MM, GAINS_MM_MV)
-        if gain and u1 - u0 > _NARROWEST_MM:
-            gains.append(gain)
-    if not gains:
-        return None
-    other = max(set(gains) - {USUAL_GAIN}, key=gains.count, default=USUAL_GAIN)
-    enough = gains.count(other) >= max(2, 0.5 * n_rows)
-    return other if enough and gains.count(other) > 0.6 * len(gains) else USUAL_GAIN
-
-
-def _snapped(value: float, choices: tuple[float, ...]) -> float | None:
-    """Give the nearest choice, if it is near."""
-    if value <= 0:
-        return None
-    best = min(choices, key=lambda choice: abs(np.log(value / choice)))
-    return best if abs(np.log(value / best)) < np.log(1.4) else None
 
 
 def _agreement(leads: dict[str, Floats]) -> float | None:

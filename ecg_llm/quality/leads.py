@@ -71,6 +71,9 @@ LONGEST_REST_S = 3.0
 """No flat line between beats lasts longer: 20 beats a minute."""
 SMALLEST_REL = 0.06
 """A lead whose whole range is less, against twice the median QRS complex, has no wave to read."""
+LOW_REL = 0.25
+"""QRS amplitude, half that of the median lead, that wander is at least held against: what it does
+to ST and T depends on its own height, not on that of the lead's QRS."""
 OVERGROWN = 4.0
 """Height of a chest lead's beat over that of both next to it, from which its gain is another one:
 at most 2.7 in 1,470 records of PTB-XL's folds 1 to 8, 3.7 in 561 of CinC 2011."""
@@ -106,7 +109,7 @@ def judge_leads(leads: tuple[str, ...], bands: Bands, features: Features) -> dic
         "flat_share": np.where(bands.gaps < 1, features.column("flat_share"), 0),
         "saturated_share": features.column("saturated_share"),
         "disturbed_second_share": features.column("disturbed_second_share"),
-        "wander_ratio": features.column("wander_ratio"),
+        "wander_ratio": features.column("baseline_rel") / (np.maximum(qrs_rel, LOW_REL) + 0.02),
         "noise_ratio": features.column("noise_ratio"),
         "mains_ratio": mains_mv / (features.unit_mv * (qrs_rel + 0.02)),
         "synchrony": features.column("synchrony"),

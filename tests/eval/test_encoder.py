@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -22,28 +23,14 @@ SUPER = Labels.of_task("ptbxl-super")
 
 
 @pytest.fixture(scope="module")
-def ptbxl(tmp_path_factory):
+def ptbxl(tmp_path_factory, write_ptbxl):
     """Ten simulated records, four of them in fold 9."""
-    import wfdb
-
-    folder = tmp_path_factory.mktemp("ptbxl")
-    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
-    for k in range(10):
-        rhythm, code = (("sinus", "SR"), ("af", "AFIB"))[k % 2]
-        record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
-        wfdb.wrsamp(
-            f"{k}_lr",
-            fs=100,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(folder),
-        )
-        held = f"{{'{code}': 0.0, 'NORM': 100.0}}" if code == "SR" else f"{{'{code}': 0.0}}"
-        rows.append(f'{k},55.0,{k % 2},"{held}",{9 if k < 4 else k % 8 + 1},{k}_lr,')
-    (folder / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
-    return folder
+    kinds = (("sinus", "{'SR': 0.0, 'NORM': 100.0}"), ("af", "{'AFIB': 0.0}"))
+    records = [
+        (synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record, codes, 9 if k < 4 else k % 8 + 1)
+        for k, (rhythm, codes) in enumerate(kinds * 5)
+    ]
+    return write_ptbxl(tmp_path_factory.mktemp("ptbxl"), records)
 
 
 def test_every_way_of_judging_has_its_rows(ptbxl):
@@ -59,6 +46,20 @@ def test_every_way_of_judging_has_its_rows(ptbxl):
     whole = next(r for r in result.rows if (r.task, r.how) == ("ptbxl-super", "head"))
     assert (whole.n_stated, result.n_test) == (2, 4)
     assert "ptbxl-rhythm" in result.render() and "| ptbxl-super | head |" in result.markdown()
+
+
+def test_a_broken_table_is_told_and_kept_back_folds_alone_have_no_linear_readers(ptbxl, tmp_path):
+    shutil.copytree(ptbxl, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "ptbxl_database.csv"
+    whole = table.read_text()
+    table.write_text(whole.replace("{'AFIB': 0.0}\",6", 'broken",6'))
+    with pytest.raises(ConfigError, match="scp_codes is 'broken'"):
+        evaluate(tmp_path, lead_sets=("12",), rounds=10)
+    table.write_text(
+        "\n".join(line for line in whole.splitlines() if ",9," in line or "fold" in line)
+    )
+    told = evaluate(tmp_path, lead_sets=("12",), rounds=10)
+    assert told.n_train == 0 and "No linear readers" in told.render()
 
 
 def test_an_encoder_of_ones_own_is_judged_and_classifies_with_its_head(ptbxl, tmp_path):
@@ -118,21 +119,10 @@ def test_refusing_the_least_sure_raises_what_is_right():
     assert curve[-1][1] > curve[0][1]
 
 
-def test_challenge_records_are_judged_by_their_codes(tmp_path):
-    import wfdb
-
+def test_challenge_records_are_judged_by_their_codes(tmp_path, write_wfdb):
     for k, (rhythm, dx) in enumerate([("sinus", "426783006"), ("af", "164889003")] * 2):
         record = synthetic_ecg(rhythm=rhythm, seed=k + 1).record
-        wfdb.wrsamp(
-            f"E{k}",
-            fs=500,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(tmp_path),
-            comments=[f"Dx: {dx}"],
-        )
+        write_wfdb(tmp_path, f"E{k}", record, [f"Dx: {dx}"])
     result = external.evaluate(tmp_path)
     assert result.n == 4 and result.n_positive == {"AFIB": 2, "SR": 2}
     assert result.aucs["AFIB"] > 0.7

@@ -75,24 +75,14 @@ def test_limits_take_the_records_of_a_patient_for_alike():
     assert low <= f1 <= high
 
 
-def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch):
-    wfdb = pytest.importorskip("wfdb")
-    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
-    for k, (rhythm, code) in enumerate([("sinus", "SR"), ("af", "AFIB"), ("sinus", "SR")]):
-        record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
-        wfdb.wrsamp(
-            f"{k}_lr",
-            fs=100,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(tmp_path),
-        )
-        rows.append(f"{k},55.0,{k % 2},\"{{'{code}': 0.0}}\",{9 if k < 2 else 1},{k}_lr,")
-    rows.append(f"3,55.0,0,{{}},9,{3}_lr,")
+def test_a_folder_in_the_layout_of_ptbxl(tmp_path, capsys, monkeypatch, write_ptbxl):
+    kinds = (("sinus", "SR", 9), ("af", "AFIB", 9), ("sinus", "SR", 1), ("sinus", "SR", 9))
+    records = [
+        (synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record, f"{{'{code}': 0.0}}", fold)
+        for k, (rhythm, code, fold) in enumerate(kinds)
+    ]
+    write_ptbxl(tmp_path, records)
     (tmp_path / "3_lr.hea").write_text("no header")
-    (tmp_path / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
     seen = []
     result = evaluate(tmp_path, folds=(9,), progress=lambda done, total: seen.append((done, total)))
     assert (result.n_records, result.n_failed) == (2, 1)

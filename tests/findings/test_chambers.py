@@ -118,3 +118,7 @@ def test_the_late_r_of_right_bundle_branch_block_is_no_hypertrophy(make_case):
         return next(finding.status for finding in found if finding.code == "RVH")
 
     assert (status(False), status(True)) == ("present", "unknown")
+
+
+def test_the_lead_that_lacks_is_the_one_that_is_named(make_case):
+    assert "V1" in str(statuses(make_case(missing=("V1",)))["LVH"].reason)

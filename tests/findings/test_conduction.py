@@ -37,6 +37,12 @@ def test_left_bundle_block_is_complete_from_120_ms(make_case, qrs, expected):
     assert found["CRBBB"] == "absent"
 
 
+@pytest.mark.parametrize(("age", "code"), [(10.0, "CRBBB"), (16.0, "IRBBB"), (None, "IRBBB")])
+def test_a_block_of_a_child_is_complete_in_a_narrower_qrs(make_case, age, code):
+    found = statuses(make_case({"qrs_global_ms": 105.0}, RIGHT, age=age))
+    assert [one for one in ("CRBBB", "IRBBB") if found[one] == "present"] == [code]
+
+
 def test_a_q_wave_in_v6_speaks_against_left_bundle_block(make_case):
     leads = LEFT | {"V6": LEFT["V6"] | {"q_mv": -0.15, "q_ms": 20.0}}
     assert statuses(make_case({"qrs_global_ms": 140.0}, leads))["CLBBB"] == "absent"

@@ -158,3 +158,12 @@ def test_st_depression_of_v1_to_v3_alone_with_upright_t_is_injury(
     side = {"st_j_mv": lateral, "st_j60_mv": lateral, "st_j80_mv": lateral}
     leads = dict.fromkeys(("V2", "V3"), down) | dict.fromkeys(("V5", "V6"), side)
     assert status(make_case(leads=leads), "INJAS") == expected
+
+
+def test_t_waves_tall_beside_r_but_below_the_limit_leave_potassium_open(make_case):
+    """With a simulated potassium as high as this a "normal ECG" once was stated."""
+    tall = {lead: {"t_mv": 0.75, "qrs_max_mv": 1.4} for lead in ("V2", "V3", "V4")}
+    assert status(make_case(leads=tall), "tall_t") == "unknown"
+    assert status(make_case(leads=tall | {"V4": {"t_mv": 0.75, "qrs_max_mv": 1.6}}), "tall_t") == (
+        "absent"
+    )

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -118,6 +119,22 @@ def test_most_photographs_are_read(record):
             continue
         read.append(np.median([error.correlation for error in compare(record, page).values()]))
     assert len(read) >= 4 and np.median(read) > 0.75
+
+
+@pytest.mark.parametrize(("gain", "seeds"), [(5.0, (3, 5)), (20.0, (4, 6))])
+def test_a_pulse_tells_its_gain_on_photographs(record, gain, seeds):
+    """Of both gains the second photograph was told 10 mm/mV by its pulses."""
+    usual = next(
+        drawn for drawn in (draw_settings(record, seed) for seed in range(50))
+        if drawn.layout == "3x4+1" and not drawn.missing and drawn.speed_mm_s == 25
+    )  # fmt: skip
+    example = render_page(record, replace(usual, gain_mm_mv=gain, pulse="start"))
+    height, width = example.image.shape[:2]
+    for seed in seeds:
+        photo = draw_photo(seed, long_px=1400, page_aspect=width / height)
+        taken = photograph_as(example, photo)
+        page = read_bytes(encode_image(taken.image, "jpeg", photo.quality), "photo.jpg")
+        assert any(f"Calibration pulse: {gain:g} mm/mV" in note for note in page.notes)
 
 
 def _matplotlib_page(record, fmt):

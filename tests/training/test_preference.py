@@ -26,6 +26,7 @@ from ecg_llm.training.language_batches import train_tokenizer, wrapped  # noqa: 
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.language_stages import _fresh_model, save  # noqa: E402
 from ecg_llm.training.reward import Reward, mean, reward  # noqa: E402
+from ecg_llm.training.talks import Sets  # noqa: E402
 
 RECIPE = replace(load_language_recipe("preference"), steps=2, rows=2, lora_rank=2, peak_lr=0.05)
 MODEL = replace(load_language_recipe("lm"), width=64, layers=1, heads=4)
@@ -151,8 +152,8 @@ def test_the_better_draft_of_a_pair_earns_more(drafter, asked):
 @pytest.mark.parametrize("method", ["dpo", "grpo"])
 def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_path):
     told = []
-    recipe = replace(RECIPE, method=method)
-    made = preference.train_preference(base, records, features, None, tmp_path, recipe, told.append)
+    recipe, sets = replace(RECIPE, method=method), Sets(records, base=base)
+    made = preference.train_preference(sets, features, tmp_path, recipe, told.append)
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in history] == [0, 2]
     before, _ = load_checkpoint(base)
@@ -174,7 +175,7 @@ def test_preferences_are_learnt_and_saved(method, base, records, features, tmp_p
         (tmp_path / "history.jsonl").write_text(json.dumps(history[0]) + "\n")
         (tmp_path / "checkpoint-9").mkdir()
         longer = replace(recipe, steps=3)
-        run = (base, records, features, None, tmp_path)
+        run = (sets, features, tmp_path)
         preference.train_preference(*run, longer, told.append)
         assert (tmp_path / preference.PAIRS).read_bytes() == drawn
         lines = (tmp_path / "history.jsonl").read_text().splitlines()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from ecg_llm.errors import ConfigError
 from ecg_llm.eval.auc import calibration
 from ecg_llm.training.probabilities import (
     Judged,
@@ -13,6 +16,7 @@ from ecg_llm.training.probabilities import (
     _common_threshold,
     _fit,
     _micro_f1,
+    train_probabilities,
 )
 
 
@@ -74,3 +78,15 @@ def test_the_common_threshold_has_the_best_f1():
     assert f1 == pytest.approx(_micro_f1(y[:, None], (p >= threshold)[:, None]))
     # With true probabilities the best threshold is half of the F1 that it reaches.
     assert threshold == pytest.approx(f1 / 2, abs=0.08)
+
+
+def test_a_head_that_has_learnt_the_folds_is_refused(tmp_path):
+    """Folds 5 and 6 passed with a head that is blind to 7 and 8 only."""
+    encoder = json.dumps({"recipe": {"data": {"folds": [1, 2, 3, 4]}, "start": ""}})
+    (tmp_path / "signal_encoder.json").write_text(encoder)
+    folders = {"blind": tmp_path, "head": tmp_path}
+    with pytest.raises(ConfigError, match="no card of a trained head"):
+        train_probabilities(tmp_path, tmp_path, **folders)
+    (tmp_path / "signal_head.json").write_text(json.dumps({"recipe": {"join_folds": [7, 8]}}))
+    with pytest.raises(ConfigError, match=r"learnt from folds \[5, 6\]; it is blind to \[7, 8\]"):
+        train_probabilities(tmp_path, tmp_path, folds=(5, 6), **folders)

@@ -53,25 +53,14 @@ def test_records_of_one_kind_or_one_fold_are_not_enough():
         _fit(AtrialTable(values=rows.values, fibrillates=rows.fibrillates, folds=first))
 
 
-def test_training_on_a_folder_in_the_layout_of_ptbxl(tmp_path):
-    wfdb = pytest.importorskip("wfdb")
-    rows = ["ecg_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"]
+def test_training_on_a_folder_in_the_layout_of_ptbxl(tmp_path, write_ptbxl):
     rhythms = [("sinus", "SR"), ("af", "AFIB")] * 4 + [("flutter", "AFLT")]
+    records = []
     for k, (rhythm, code) in enumerate(rhythms):
         record = synthetic_ecg(rhythm=rhythm, fs=100, seed=k + 1).record
-        wfdb.wrsamp(
-            f"{k}_lr",
-            fs=100,
-            units=["mV"] * 12,
-            sig_name=list(record.leads),
-            p_signal=record.signal.T.astype(np.float64),
-            fmt=["16"] * 12,
-            write_dir=str(tmp_path),
-        )
-        rows.append(
-            f"{k},55.0,0,\"{{'{code}': 0.0}}\",{k // 4 + 1}.0,{k}_lr,"
-        )  # as pandas writes it
-    (tmp_path / "ptbxl_database.csv").write_text("\n".join(rows), encoding="utf-8")
+        fold = f"{k // 4 + 1}.0"  # as pandas writes it
+        records.append((record, f"{{'{code}': 0.0}}", fold))
+    write_ptbxl(tmp_path, records)
     out = tmp_path / "runs" / "rhythm"
     seen = []
     model = train(tmp_path, out, folds=(1, 2, 3), progress=lambda done, n: seen.append(done))

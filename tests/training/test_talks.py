@@ -20,7 +20,7 @@ from ecg_llm.training import language_features, language_stages  # noqa: E402
 from ecg_llm.training.language_card import write_card  # noqa: E402
 from ecg_llm.training.language_recipe import load_language_recipe  # noqa: E402
 from ecg_llm.training.store import share_weights  # noqa: E402
-from ecg_llm.training.talks import read_talks  # noqa: E402
+from ecg_llm.training.talks import Sets, read_talks  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +39,12 @@ def sets(tmp_path_factory):
 
 
 def test_conversations_are_of_the_same_records(sets):
-    read_talks(sets / "others", sets / "talk")
+    read_talks(Sets(sets / "others", sets / "talk"))
     with pytest.raises(ConfigError, match=r"no conversations on .*records; ecgllm build inst"):
-        read_talks(sets / "records", sets / "talk")
+        read_talks(Sets(sets / "records", sets / "talk"))
     wrong = "a set of 'records', where one of 'instruct' is needed; ecgllm build instruct makes"
     with pytest.raises(ConfigError, match=wrong):
-        read_talks(sets / "records", sets / "records")
+        read_talks(Sets(sets / "records", sets / "records"))
     with pytest.raises(ConfigError, match=wrong):
         few_shot._read_items(sets / "records", "val")
 
@@ -52,16 +52,16 @@ def test_conversations_are_of_the_same_records(sets):
 def test_a_set_with_nothing_to_hold_out_is_told(tmp_path):
     build(Synthetic(1, seed=6, fs=100), tmp_path / "set", workers=1, progress=False)
     with pytest.raises(ConfigError, match="no record of split 'val'"):
-        read_talks(tmp_path / "set", split="val")
+        read_talks(Sets(tmp_path / "set"), split="val")
 
 
 def test_items_of_ecg_qa_are_there_and_whole(sets, tmp_path):
     with pytest.raises(ConfigError, match=r"neither ptbxl_single_verify\.json nor"):
-        read_talks(sets / "records", qa=tmp_path)
+        read_talks(Sets(sets / "records", qa=tmp_path))
     items = tmp_path / "ptbxl_single_verify.json"
     items.write_text('[{"question": "Is there noise?", "answer": ["yes"]}]')
     with pytest.raises(ConfigError, match="item 1 is no question on an ECG"):
-        read_talks(sets / "records", qa=tmp_path)
+        read_talks(Sets(sets / "records", qa=tmp_path))
 
 
 def test_recipes_refuse_kinds_and_methods_that_are_not_there(tmp_path):
@@ -99,10 +99,10 @@ def test_a_tokenizer_of_another_run_is_not_taken_up(sets, tmp_path, monkeypatch)
     for vocab in (400, 400):
         recipe = load_language_recipe("lm", vocab=vocab, width=32, layers=1, heads=2)
         with pytest.raises(KeyboardInterrupt):
-            language_stages.train_lm(sets / "records", None, None, tmp_path, recipe, print)
+            language_stages.train_lm(Sets(sets / "records"), tmp_path, recipe, print)
     recipe = replace(recipe, vocab=500)
     with pytest.raises(ConfigError, match="with another vocab; give another --out"):
-        language_stages.train_lm(sets / "records", None, None, tmp_path, recipe, print)
+        language_stages.train_lm(Sets(sets / "records"), tmp_path, recipe, print)
 
 
 def test_a_card_counts_the_tokens_of_all_processes(sets, tmp_path, monkeypatch):
@@ -111,9 +111,7 @@ def test_a_card_counts_the_tokens_of_all_processes(sets, tmp_path, monkeypatch):
     recipe = load_language_recipe("lm", rows=2, length=100)
     history = [{"step": 5, "seconds": 9.0, "loss": 1.0}]
     monkeypatch.setenv("WORLD_SIZE", "4")
-    card = json.loads(
-        write_card(tmp_path, recipe, sets / "records", None, None, history).read_text()
-    )
+    card = json.loads(write_card(tmp_path, recipe, Sets(sets / "records"), history).read_text())
     assert card["stages"][0]["tokens"] == 4 * 5 * 2 * 100
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecg_llm.errors import ConfigError
-from ecg_llm.eval.bench_build import BuildBenchmark, bench_build
+from ecg_llm.eval.bench_sets import BuildBenchmark, bench_build
 
 
 def test_hours_follow_from_the_rate():

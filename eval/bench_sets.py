@@ -1,4 +1,4 @@
-"""How fast records are built, and what that means for a large data set."""
+"""How fast records and conversations are built, and what that means for a large data set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecg_llm.errors import ConfigError
 from ecg_llm.eval.result import Result
 
 MIMIC_RECORDS = 800_000
-MIMIC_CORES = 16
+CORES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class BuildBenchmark(Result):
     @property
     def mimic_hours(self) -> float:
         """Hours for 800,000 records on 16 cores, if 16 processes are 16 times as fast as one."""
-        return MIMIC_RECORDS / self.per_core / MIMIC_CORES / 3600
+        return MIMIC_RECORDS / self.per_core / CORES / 3600
 
     def render(self) -> str:
         """Give the result as text."""
@@ -55,7 +55,7 @@ class BuildBenchmark(Result):
             f"({self.wall_s:.1f} s of wall clock)\n"
             f"build              {self.per_core:8.1f} records/s a core\n"
             f"extrapolated       {self.mimic_hours:8.1f} h for {MIMIC_RECORDS:,} such records on "
-            f"{MIMIC_CORES} cores, each as fast as this one"
+            f"{CORES} cores, each as fast as this one"
         )
 
 
@@ -66,12 +66,6 @@ def bench_build(data: Path | None = None, *, n: int = 64) -> BuildBenchmark:
     ----------
     data : Path, optional
         Folder of PTB-XL; simulated records if left out, with the time to simulate them.
-    n : int
-        How many records.
-
-    Returns
-    -------
-    BuildBenchmark
 
     Raises
     ------
@@ -111,3 +105,63 @@ def _timed(source: Source, items: tuple[Item, ...], folder: Path) -> tuple[int, 
     task = ShardTask("bench.parquet", items[0].split, folder, source, RECORDS, items, ())
     n_rows = build_shard(task).shard.n_rows
     return n_rows, time.process_time() - cpu, time.perf_counter() - wall
+
+
+@dataclass(frozen=True)
+class InstructBench(Result):
+    """What ``ecgllm bench instruct`` prints.
+
+    Attributes
+    ----------
+    records, conversations : int
+        Read, and written of them.
+    seconds : float, s
+        Time of one processor, without that of starting.
+    rate : float, 1/s
+        Conversations a second of one core, each held against its record.
+    mimic_hours : float, h
+        For 800,000 records on 16 cores, extrapolated from this rate.
+    """
+
+    records: int
+    conversations: int
+    seconds: float
+    rate: float
+    mimic_hours: float
+
+    def render(self) -> str:
+        """Give the result as text."""
+        return (
+            f"{self.conversations} checked conversations on {self.records} records\n"
+            f"one core       {self.rate:8.1f} conversations/s\n"
+            f"extrapolated   {self.mimic_hours:8.1f} h for {MIMIC_RECORDS:,} records on "
+            f"{CORES} cores"
+        )
+
+
+def bench_instruct(shards: Path, *, limit: int = 100) -> InstructBench:
+    """Time the writing of conversations on one core.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is not a finished set of records.
+    """
+    from ecg_llm.data_builders.instruct import Instruct
+
+    source = Instruct.prepared(shards)
+    listing = source.listing()
+    places = sorted(int(row) for rows in listing.order.values() for row in rows)[: limit + 1]
+    items = [listing.item(place) for place in places]
+    source.rows(items[0])  # reads the lexicon
+    timed = items[1:] or items
+    begin = time.process_time()
+    conversations = sum(len(source.rows(item)) for item in timed)
+    seconds = max(time.process_time() - begin, 1e-9)
+    return InstructBench(
+        records=len(timed),
+        conversations=conversations,
+        seconds=seconds,
+        rate=conversations / seconds,
+        mimic_hours=seconds / len(timed) * MIMIC_RECORDS / CORES / 3600,
+    )
