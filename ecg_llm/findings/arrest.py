@@ -35,17 +35,7 @@ STANDS_STILL = "all leads stand still to the digit in it, as where a recording d
 
 
 def asystole_or_vf(case: Case) -> Check:
-    """Check for the lack of QRS complexes: a flat line, or waves without beats.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    Check
-    """
+    """Check for the lack of QRS complexes: a flat line, or waves without beats."""
     leads = case.measurements.delineation.leads
     length = case.measurements.to_s - case.measurements.from_s
     if not leads or length < 3:
@@ -133,17 +123,7 @@ def _chaotic(case: Case) -> bool:
 
 
 def judge_pauses(case: Case) -> tuple[Finding, ...]:
-    """Judge the longest RR interval, or time without a beat at an end of the recording.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    tuple of Finding
-    """
+    """Judge the longest RR interval, or time without a beat at an end of the recording."""
     span = _without_beat(case)
     longest = span[1] - span[0]
     between = set(span) <= set(case.measurements.delineation.r_s.tolist())
@@ -163,15 +143,7 @@ def judge_pauses(case: Case) -> tuple[Finding, ...]:
 def sudden_pauses(case: Case) -> Check:
     """Check for single long RR intervals in a rhythm that is steady otherwise.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    Check
-        Does not hold with fewer than four intervals of the usual length.
+    Does not hold with fewer than four intervals of the usual length.
     """
     r_s = case.measurements.delineation.r_s
     kept = np.array([kind != "ventricular" for kind in case.kinds], bool)

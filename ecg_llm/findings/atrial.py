@@ -90,17 +90,7 @@ class AtrialActivity:
 
 
 def atrial_activity(case: Case) -> AtrialActivity:
-    """Measure the atrial activity of a record.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    AtrialActivity
-    """
+    """Measure the atrial activity of a record."""
     delineation = case.measurements.delineation
     if case.n_beats < 3:
         return AtrialActivity(None, 0.0, 0, 0, 0.0, 0.0, None, None, None, None)
@@ -131,16 +121,8 @@ def atrial_activity(case: Case) -> AtrialActivity:
 def irregularity(case: Case) -> float | None:
     """Measure how much RR changes from beat to beat, without extra beats.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    float or None
-        Median absolute change relative to the mean RR; None with fewer than three changes. Where
-        extra beats leave hardly any neighbours, the mean change between the RR that are left.
+    Median absolute change relative to the mean RR; None with fewer than three changes. Where extra
+    beats leave hardly any neighbours, the mean change between the RR that are left.
     """
     rr = np.diff(case.measurements.delineation.r_s)
     kinds = np.array(case.kinds)

@@ -46,18 +46,7 @@ class _Atria:
 def judge_av_block(case: Case, p_gate: str | None, paced: str | None) -> tuple[Finding, ...]:
     """Judge AV conduction.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    p_gate : str or None
-        Why P waves and PR cannot be judged.
-    paced : str or None
-        Why PR may be the pacemaker's.
-
-    Returns
-    -------
-    tuple of Finding
+    ``p_gate``: why P waves and PR cannot be judged. ``paced``: why PR may be the pacemaker's.
     """
     gate = p_gate or paced
     if gate is None and case.n_beats < 4:

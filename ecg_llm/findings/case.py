@@ -111,17 +111,6 @@ class Case:
         """Give a measured value, None if it is unknown.
 
         A Q, R or S wave that a readable QRS does not have counts as 0 mV and 0 ms here.
-
-        Parameters
-        ----------
-        name : str
-            Name of the value.
-        lead : str, optional
-            Lead name; a record-level value without it.
-
-        Returns
-        -------
-        float or None
         """
         found = self.measurements.value(name, lead)
         if found is None and name in ABSENT_WAVES and lead is not None:
@@ -130,19 +119,7 @@ class Case:
         return found
 
     def reason(self, name: str, lead: str | None = None) -> str:
-        """Say why a value is unknown.
-
-        Parameters
-        ----------
-        name : str
-            Name of the value.
-        lead : str, optional
-            Lead name.
-
-        Returns
-        -------
-        str
-        """
+        """Say why a value is unknown."""
         if lead is None:
             quantity = self.measurements.values.get(name)
             return (quantity and quantity.reason) or f"{LABELS.get(name, name)} was not measured"
@@ -157,19 +134,7 @@ class Case:
         return (summary and summary.reason) or f"{LABELS.get(name, name)} unknown in lead {lead}"
 
     def describe(self, name: str, lead: str | None = None) -> tuple[str, str]:
-        """Give a value's name in words and its unit.
-
-        Parameters
-        ----------
-        name : str
-            Name of the value.
-        lead : str, optional
-            Lead name.
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Give a value's name in words and its unit."""
         if lead is None and name in self.measurements.values:
             return LABELS.get(name, name), self.measurements.values[name].unit
         return LABELS.get(name, name), UNITS.get(name, "")
@@ -179,17 +144,7 @@ class Case:
 
         Of a lead, it is a beat that the standard page of three rows shows in that lead, if it can.
 
-        Parameters
-        ----------
-        name : str
-            Name of the value.
-        lead : str, optional
-            Lead name; without it, the reading of all leads together.
-
-        Returns
-        -------
-        tuple of float or None, s
-            None for values of the whole record.
+        None for values of the whole record.
         """
         wave = name.split("_")[0]
         if wave in _WHOLE_RECORD or not len(self.measurements.beats):
@@ -267,15 +222,8 @@ class Case:
     def limits(self, by_person: dict[tuple[str, bool], float]) -> tuple[float, float]:
         """Choose a limit by sex and age; a range if the file does not tell them.
 
-        Parameters
-        ----------
-        by_person : dict
-            Limit by (sex, is younger than 40).
-
-        Returns
-        -------
-        tuple of float
-            Lowest and highest limit that may apply; equal if age and sex are known.
+        ``by_person``: limit by (sex, is younger than 40). Gives the lowest and the highest limit
+        that may apply; equal if age and sex are known.
         """
         sexes = (self.record.sex,) if self.record.sex else ("female", "male")
         age = self.record.age_years

@@ -38,21 +38,10 @@ def judge_chambers(
 ) -> tuple[Finding, ...]:
     """Judge enlargement and hypertrophy.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    ventricular_gate : str or None
-        Why hypertrophy cannot be judged (left bundle branch block, pacing …).
-    atrial_gate : str or None
-        Why P waves cannot be judged (atrial fibrillation …).
-    right_block : bool
-        Whether the QRS is shaped as in complete right bundle branch block, whose late R in V1 is
-        no sign of the right ventricle's size.
-
-    Returns
-    -------
-    tuple of Finding
+    ``ventricular_gate``: why hypertrophy cannot be judged (left bundle branch block, pacing …).
+    ``atrial_gate``: why P waves cannot be judged (atrial fibrillation …). ``right_block``: whether
+    the QRS is shaped as in complete right bundle branch block, whose late R in V1 is no sign of the
+    right ventricle's size.
     """
     left_atrium, right_atrium = _left_atrium(case), _right_atrium(case)
     if atrial_gate:
@@ -89,17 +78,8 @@ def judge_chambers(
 def sum_of(case: Case, parts: tuple[tuple[str, str], ...]) -> tuple[float | None, str]:
     """Add up heights of QRS deflections.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    parts : tuple of (lead, value name)
-        What to add; downward deflections count as positive.
-
-    Returns
-    -------
-    tuple of (float or None, str)
-        The sum in mV, or None and why it is missing.
+    ``parts``: what to add; downward deflections count as positive. Gives the sum in mV, or None and
+    why it is missing.
     """
     total = 0.0
     for lead, name in parts:
@@ -133,16 +113,8 @@ def _voltage(
 def voltage_criteria(case: Case) -> tuple[Check, Check, Check, Check]:
     """Hold the record against the voltage criteria of left ventricular hypertrophy.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    tuple of Check
-        Sokolow-Lyon (not below 35 years), Cornell and R in aVL (not with the axis of a left
-        anterior fascicular block, which heightens R in aVL), Peguero-Lo Presti.
+    Sokolow-Lyon (not below 35 years), Cornell and R in aVL (not with the axis of a left anterior
+    fascicular block, which heightens R in aVL), Peguero-Lo Presti.
     """
     lateral = max(("V5", "V6"), key=lambda lead: case.value("qrs_max_mv", lead) or -1.0)
     deepest = max(PRECORDIAL_LEADS, key=lambda lead: -(case.value("qrs_min_mv", lead) or 0.0))
@@ -180,17 +152,7 @@ def voltage_criteria(case: Case) -> tuple[Check, Check, Check, Check]:
 
 
 def lateral_strain(case: Case) -> Check:
-    """Look for ST depression with an inverted T against a tall R in the lateral leads.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    Check
-    """
+    """Look for ST depression with an inverted T against a tall R in the lateral leads."""
     return at_least_n(
         2,
         *(

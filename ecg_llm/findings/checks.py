@@ -35,17 +35,7 @@ class Check:
 
 
 def unknown(reason: str) -> Check:
-    """Give a check that could not be judged.
-
-    Parameters
-    ----------
-    reason : str
-        Plain words.
-
-    Returns
-    -------
-    Check
-    """
+    """Give a check that could not be judged."""
     return Check(None, (), reason)
 
 
@@ -62,20 +52,7 @@ def fact(
 ) -> Check:
     """Give a check that was judged elsewhere.
 
-    Parameters
-    ----------
-    holds : bool
-        The judgement.
-    quantity, value, unit, criterion, source
-        As in `Evidence`.
-    lead : str, optional
-        Lead name.
-    span_s : tuple of float or None, s
-        Where on the tracing.
-
-    Returns
-    -------
-    Check
+    The rest is as in `Evidence`; ``span_s`` tells where on the tracing, in s.
     """
     number = round(value, 3) if isinstance(value, float) else value
     item = Evidence(
@@ -101,24 +78,7 @@ def compare(
 ) -> Check:
     """Hold one measured value against a rule.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    name : str
-        Name of the value.
-    rule : callable
-        Whether a value fulfils the criterion.
-    criterion : str
-        The rule in words.
-    source : str
-        Its source.
-    lead : str, optional
-        Lead name; a record-level value without it.
-
-    Returns
-    -------
-    Check
+    ``criterion`` is the rule in words.
     """
     value = case.value(name, lead)
     if value is None:
@@ -137,61 +97,19 @@ def compare(
 
 
 def at_least(case: Case, name: str, limit: float, source: str, lead: str | None = None) -> Check:
-    """Check that a value is at least a limit.
-
-    Parameters
-    ----------
-    case, name
-        As in `compare`.
-    limit : float
-        In the value's unit.
-    source, lead
-        As in `compare`.
-
-    Returns
-    -------
-    Check
-    """
+    """Check that a value is at least a limit."""
     unit = case.describe(name, lead)[1]
     return compare(case, name, lambda v: v >= limit - 1e-9, f"≥ {limit:g} {unit}", source, lead)
 
 
 def at_most(case: Case, name: str, limit: float, source: str, lead: str | None = None) -> Check:
-    """Check that a value is at most a limit.
-
-    Parameters
-    ----------
-    case, name
-        As in `compare`.
-    limit : float
-        In the value's unit.
-    source, lead
-        As in `compare`.
-
-    Returns
-    -------
-    Check
-    """
+    """Check that a value is at most a limit."""
     unit = case.describe(name, lead)[1]
     return compare(case, name, lambda v: v <= limit + 1e-9, f"≤ {limit:g} {unit}", source, lead)
 
 
 def below(case: Case, name: str, limit: float, source: str, lead: str | None = None) -> Check:
-    """Check that a value is below a limit.
-
-    Parameters
-    ----------
-    case, name
-        As in `compare`.
-    limit : float
-        In the value's unit.
-    source, lead
-        As in `compare`.
-
-    Returns
-    -------
-    Check
-    """
+    """Check that a value is below a limit."""
     unit = case.describe(name, lead)[1]
     return compare(case, name, lambda v: v < limit - 1e-9, f"< {limit:g} {unit}", source, lead)
 
@@ -201,20 +119,7 @@ def outweighs(
 ) -> Check:
     """Check that one deflection is larger than another one of the same lead.
 
-    Parameters
-    ----------
-    case, name
-        As in `compare`.
-    other : str
-        Name of the value to exceed; unknown counts as none.
-    source, lead
-        As in `compare`.
-    factor : float
-        How many times the other one is to be exceeded.
-
-    Returns
-    -------
-    Check
+    An unknown one counts as none; ``factor`` tells how many times it is to be exceeded.
     """
     limit = factor * abs(case.value(other, lead) or 0.0)
     times = "" if factor == 1 else f"{factor:g} × "
@@ -227,15 +132,7 @@ def outweighs(
 def all_of(*checks: Check) -> Check:
     """Hold if every check holds.
 
-    Parameters
-    ----------
-    *checks : Check
-        At least one.
-
-    Returns
-    -------
-    Check
-        Does not hold if any check fails, even if others are unknown.
+    Does not hold if any check fails, even if others are unknown.
     """
     failed = [check for check in checks if check.holds is False]
     if failed:
@@ -249,15 +146,7 @@ def all_of(*checks: Check) -> Check:
 def any_of(*checks: Check) -> Check:
     """Hold if some check holds.
 
-    Parameters
-    ----------
-    *checks : Check
-        At least one.
-
-    Returns
-    -------
-    Check
-        Unknown if none holds and some are unknown.
+    Unknown if none holds and some are unknown.
     """
     return at_least_n(1, *checks)
 
@@ -265,17 +154,7 @@ def any_of(*checks: Check) -> Check:
 def at_least_n(n: int, *checks: Check) -> Check:
     """Hold if at least some number of checks hold.
 
-    Parameters
-    ----------
-    n : int
-        How many must hold.
-    *checks : Check
-        At least one.
-
-    Returns
-    -------
-    Check
-        Unknown if the unknown ones could make the difference.
+    Unknown if the unknown ones could make the difference.
     """
     holding = [check for check in checks if check.holds]
     open_ = [check for check in checks if check.holds is None]
@@ -287,17 +166,7 @@ def at_least_n(n: int, *checks: Check) -> Check:
 
 
 def opposite(check: Check) -> Check:
-    """Hold if the check does not.
-
-    Parameters
-    ----------
-    check : Check
-        What to negate.
-
-    Returns
-    -------
-    Check
-    """
+    """Hold if the check does not."""
     if check.holds is None:
         return check
     turned = tuple(replace(item, criterion=negated(item.criterion)) for item in check.evidence)
@@ -306,15 +175,6 @@ def opposite(check: Check) -> Check:
 
 def negated(criterion: str) -> str:
     """Say that a rule does not hold; two negations cancel.
-
-    Parameters
-    ----------
-    criterion : str
-        A rule in words.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -330,18 +190,7 @@ def negated(criterion: str) -> str:
 def judge(code: str, check: Check, urgency: Urgency | None = None) -> Finding:
     """Turn a check into a finding.
 
-    Parameters
-    ----------
-    code : str
-        Key of `STATEMENTS`.
-    check : Check
-        Whether the statement holds.
-    urgency : str, optional
-        Another urgency than the statement's own.
-
-    Returns
-    -------
-    Finding
+    ``urgency``: another one than the statement's own.
     """
     statement = STATEMENTS[code]
     status: Status = "unknown"

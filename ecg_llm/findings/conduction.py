@@ -63,20 +63,9 @@ def judge_conduction(
 ) -> Conduction:
     """Judge bundle branch blocks, fascicular blocks, pre-excitation and axis.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    gate : str or None
-        Why the conduction within the ventricles cannot be judged (pacing …).
-    has_p : bool
-        Whether P waves go before the QRS complexes.
-    maybe_paced : bool
-        Whether pacing spikes may be there unseen.
-
-    Returns
-    -------
-    Conduction
+    ``gate``: why the conduction within the ventricles cannot be judged (pacing …). ``has_p``:
+    whether P waves go before the QRS complexes. ``maybe_paced``: whether pacing spikes may be there
+    unseen.
     """
     wide = at_least(case, _QRS, WIDE_MS, CONDUCTION)
     if gate:

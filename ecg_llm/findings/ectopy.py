@@ -21,18 +21,8 @@ RUN_BEATS = 3
 def judge_ectopy(case: Case, rhythm: Rhythm, av_block: bool) -> tuple[Finding, ...]:
     """Judge extra beats.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    rhythm : Rhythm
-        The basic rhythm: in atrial fibrillation an early narrow beat tells nothing.
-    av_block : bool
-        Whether there is second-degree AV block, which makes RR irregular too.
-
-    Returns
-    -------
-    tuple of Finding
+    ``rhythm``: the basic rhythm: in atrial fibrillation an early narrow beat tells nothing.
+    ``av_block``: whether there is second-degree AV block, which makes RR irregular too.
     """
     if case.n_beats < 4:
         reason = f"only {case.n_beats} beats found"

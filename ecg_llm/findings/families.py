@@ -94,18 +94,9 @@ _PARENTS = {"2AVB": ("mobitz_1", "mobitz_2", "av_block_2_1")}
 def family_names(findings: Sequence[Finding], *, kinds: bool = False) -> dict[str, list[Finding]]:
     """Name findings of one status in as few words as are true.
 
-    Parameters
-    ----------
-    findings : sequence of Finding
-        All that share the status, and the reason if they are unknown.
-    kinds : bool
-        Say in brackets what a family comprises.
-
-    Returns
-    -------
-    dict of str to list of Finding
-        Name to the findings it stands for: a family where all its members are there, else
-        labels, those that differ only in the wall joined. In the order of ``findings``.
+    ``findings`` share the status, and the reason if they are unknown; ``kinds`` says in brackets
+    what a family comprises. Gives names and the findings they stand for, in the same order: a
+    family where all its members are there, else labels, those that differ only in the wall joined.
     """
     by_code = {finding.code: finding for finding in findings}
     names: dict[str, list[Finding]] = {}

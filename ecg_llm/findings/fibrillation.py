@@ -71,15 +71,7 @@ class FibrillationModel:
     def probability(self, values: tuple[float | None, ...]) -> float:
         """Estimate the probability.
 
-        Parameters
-        ----------
-        values : tuple of float or None
-            From `features`; None where it could not be measured.
-
-        Returns
-        -------
-        float
-            0 to 1.
+        ``values`` are those of `features`.
         """
         logit = self.constant
         rows = zip(values, self.means, self.scales, self.weights, strict=True)
@@ -88,28 +80,13 @@ class FibrillationModel:
         return 1 / (1 + math.exp(-logit))
 
     def save(self, path: Path) -> None:
-        """Write the model as JSON.
-
-        Parameters
-        ----------
-        path : Path
-            File to write.
-        """
+        """Write the model as JSON."""
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> FibrillationModel:
         """Read a model.
-
-        Parameters
-        ----------
-        path : Path
-            Written by `save`.
-
-        Returns
-        -------
-        FibrillationModel
 
         Raises
         ------
@@ -136,27 +113,14 @@ class FibrillationModel:
 
 @lru_cache(maxsize=1)
 def fibrillation_model() -> FibrillationModel:
-    """Read the bundled model once.
-
-    Returns
-    -------
-    FibrillationModel
-    """
+    """Read the bundled model once."""
     return FibrillationModel.load(WEIGHTS)
 
 
 def features(activity: AtrialActivity) -> tuple[float | None, ...]:
     """Give what the model reads.
 
-    Parameters
-    ----------
-    activity : AtrialActivity
-        From `ecg_llm.findings.atrial.atrial_activity`.
-
-    Returns
-    -------
-    tuple of float or None
-        In the order of `FEATURES`.
+    In the order of `FEATURES`; None where it could not be measured.
     """
     low, high = _IRREGULARITY_RANGE
     change = activity.irregularity
@@ -171,15 +135,7 @@ def features(activity: AtrialActivity) -> tuple[float | None, ...]:
 def fibrillation_probability(activity: AtrialActivity) -> float | None:
     """Estimate the probability of atrial fibrillation.
 
-    Parameters
-    ----------
-    activity : AtrialActivity
-        From `ecg_llm.findings.atrial.atrial_activity`.
-
-    Returns
-    -------
-    float or None
-        None if the beats are too few to tell how regular they are.
+    None if the beats are too few to tell how regular they are.
 
     References
     ----------
@@ -191,37 +147,13 @@ def fibrillation_probability(activity: AtrialActivity) -> float | None:
 
 
 def with_probability(finding: Finding, activity: AtrialActivity) -> Finding:
-    """Add the probability of atrial fibrillation to the finding.
-
-    Parameters
-    ----------
-    finding : Finding
-        On atrial fibrillation.
-    activity : AtrialActivity
-        What the atria do.
-
-    Returns
-    -------
-    Finding
-    """
+    """Add the probability of atrial fibrillation to the finding."""
     probability = fibrillation_probability(activity)
     return replace(finding, probability=None if probability is None else round(probability, 3))
 
 
 def check_fibrillation(activity: AtrialActivity, case: Case) -> Check:
-    """Check for irregular RR without P waves that repeat.
-
-    Parameters
-    ----------
-    activity : AtrialActivity
-        What the atria do.
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    Check
-    """
+    """Check for irregular RR without P waves that repeat."""
     if activity.irregularity is not None and activity.irregularity < MIN_IRREGULARITY:
         rate = case.value("heart_rate_bpm")
         if rate is not None and rate <= ESCAPE_BPM and activity.atria_unseen:
@@ -282,19 +214,7 @@ def _steady(irregularity: float) -> Check:
 
 
 def check_flutter(case: Case, activity: AtrialActivity) -> Check:
-    """Check for a saw-tooth of one frequency between the beats, without P waves.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    activity : AtrialActivity
-        What the atria do.
-
-    Returns
-    -------
-    Check
-    """
+    """Check for a saw-tooth of one frequency between the beats, without P waves."""
     hidden = _may_hide(case, activity)
     if activity.locked_hz is None or activity.locked_share is None:
         return unknown(LOOK_ALIKE) if hidden else Check(False)

@@ -39,16 +39,7 @@ CODES = ("QWAVE", *BY_WALL.values(), "PMI", "IPMI", "IPLMI", "poor_r_progression
 def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     """Judge pathological Q waves and poor R progression.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    gate : str or None
-        Why Q waves cannot be judged (left bundle branch block, pacing, pre-excitation …).
-
-    Returns
-    -------
-    tuple of Finding
+    ``gate``: why Q waves cannot be judged (left bundle branch block, pacing, pre-excitation …).
     """
     if gate:
         return tuple(judge(code, unknown(gate)) for code in CODES)
@@ -128,18 +119,8 @@ def _lost_r(case: Case, lead: str) -> Check:
 def qs_complex(lead: str, r_mv: float, highest_mv: float, lowest_mv: float) -> bool:
     """Tell whether a QRS goes only down, but for a trace of R, or in V1 to V4 a small R'.
 
-    Parameters
-    ----------
-    lead : str
-        Lead name.
-    r_mv : float, mV
-        Height of the R wave, 0 if there is none.
-    highest_mv, lowest_mv : float, mV
-        Of the whole QRS.
-
-    Returns
-    -------
-    bool
+    ``r_mv`` (mV): height of the R wave, 0 if there is none. ``highest_mv``, ``lowest_mv`` (mV): of
+    the whole QRS.
     """
     late = LATE_R_MV if lead in ("V1", "V2", "V3", "V4") else TRACE_MV
     return r_mv < TRACE_MV and highest_mv < late and lowest_mv < QS_MV

@@ -48,17 +48,7 @@ class Pacing:
 
 
 def judge_pacing(case: Case) -> Pacing:
-    """Judge pacing from the spikes that were found before P waves and QRS complexes.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    Pacing
-    """
+    """Judge pacing from the spikes that were found before P waves and QRS complexes."""
     spikes = np.array(case.quality.pacing_spikes_s)
     if not case.n_beats:
         nothing = unknown("no beats found")

@@ -18,16 +18,7 @@ _QTC = "qtc_fridericia_ms"
 def judge_qt(case: Case, wide: bool | None) -> tuple[Finding, ...]:
     """Judge the QT interval.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    wide : bool or None
-        Whether the QRS lasts 120 ms or more: then QT is corrected for it.
-
-    Returns
-    -------
-    tuple of Finding
+    ``wide``: whether the QRS lasts 120 ms or more: then QT is corrected for it.
     """
     rate = case.value("heart_rate_bpm")
     if rate is not None and not _RATES_BPM[0] <= rate <= _RATES_BPM[1]:

@@ -99,25 +99,11 @@ def judge_repolarization(
 ) -> tuple[Finding, ...]:
     """Judge ST segments and T waves.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    gate : str or None
-        Why primary changes cannot be told from secondary ones in any lead (pacing, left bundle
-        branch block …).
-    left_block : bool or None
-        Whether there is complete left bundle branch block: then Sgarbossa's criteria apply.
-    explained : str or None
-        What may explain ST-T changes opposite to the QRS (hypertrophy with strain).
-    q_waves : bool
-        Whether there are pathological Q waves.
-    secondary : Secondary
-        Leads in which an abnormal QRS changes ST and T.
-
-    Returns
-    -------
-    tuple of Finding
+    ``gate``: why primary changes cannot be told from secondary ones in any lead (pacing, left
+    bundle branch block …). ``left_block``: whether there is complete left bundle branch block: then
+    Sgarbossa's criteria apply. ``explained``: what may explain ST-T changes opposite to the QRS
+    (hypertrophy with strain). ``q_waves``: whether there are pathological Q waves. ``secondary``:
+    leads in which an abnormal QRS changes ST and T.
     """
     sgarbossa = _sgarbossa(case) if left_block else Check(False)
     if left_block is None:

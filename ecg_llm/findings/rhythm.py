@@ -93,19 +93,7 @@ class Rhythm:
 
 
 def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
-    """Judge the basic rhythm.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    pacing : Pacing
-        Whether atria or ventricles are paced.
-
-    Returns
-    -------
-    Rhythm
-    """
+    """Judge the basic rhythm."""
     silent = asystole_or_vf(case)
     rates = _extreme_rates(case)
     short = _too_short(case)
@@ -178,17 +166,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
 
 
 def ectopic_p(finding: Finding) -> bool:
-    """Tell whether it is a sinus rhythm denied by the direction of its P waves alone.
-
-    Parameters
-    ----------
-    finding : Finding
-        From `judge_rhythm`.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether it is a sinus rhythm denied by the direction of its P waves alone."""
     quantities = {item.quantity for item in finding.evidence}
     return finding.code == "SR" and finding.status == "absent" and quantities == {_P_AXIS}
 

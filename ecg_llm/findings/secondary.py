@@ -47,47 +47,15 @@ class Secondary:
     small: bool = False
 
     def depression(self, lead: str, check: Check) -> Check:
-        """Leave a depression or inversion open where it may be secondary.
-
-        Parameters
-        ----------
-        lead : str
-            Lead name.
-        check : Check
-            The sign in that lead.
-
-        Returns
-        -------
-        Check
-        """
+        """Leave a depression or inversion open where it may be secondary."""
         return self._unless(lead in self.lowered, check)
 
     def elevation(self, lead: str, check: Check) -> Check:
-        """Leave an elevation open where it may be secondary.
-
-        Parameters
-        ----------
-        lead, check
-            As for `depression`.
-
-        Returns
-        -------
-        Check
-        """
+        """Leave an elevation open where it may be secondary."""
         return self._unless(lead in self.raised, check)
 
     def judged(self, leads: Collection[str]) -> tuple[str, ...]:
-        """Keep the leads whose ST and T show more than the QRS.
-
-        Parameters
-        ----------
-        leads : collection of str
-            Lead names.
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Keep the leads whose ST and T show more than the QRS."""
         return tuple(lead for lead in leads if lead not in self.lowered)
 
     def _unless(self, may_be: bool, check: Check) -> Check:
@@ -101,19 +69,9 @@ NORMAL_QRS = Secondary()
 def secondary_changes(case: Case, *, right_block: bool, wide: bool) -> Secondary:
     """Tell what the QRS of a record does to its ST and T.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record; its QRS complexes are neither paced, pre-excited nor of left bundle
-        branch block, in which nothing of ST and T is judged.
-    right_block : bool
-        Whether they are shaped as in right bundle branch block.
-    wide : bool
-        Whether they last 120 ms or more.
-
-    Returns
-    -------
-    Secondary
+    Its QRS complexes are neither paced, pre-excited nor of left bundle branch block, in which
+    nothing of ST and T is judged. ``right_block``: whether they are shaped as in right bundle
+    branch block. ``wide``: whether they last 120 ms or more.
     """
     if not (right_block or wide):
         return NORMAL_QRS
@@ -130,17 +88,6 @@ def secondary_changes(case: Case, *, right_block: bool, wide: bool) -> Secondary
 
 def exceeds_s(case: Case, lead: str) -> Check:
     """Check for an ST elevation of a quarter of S or more: below, it may follow from a deep S.
-
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    lead : str
-        Lead name.
-
-    Returns
-    -------
-    Check
 
     References
     ----------

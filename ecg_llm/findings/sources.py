@@ -1,6 +1,6 @@
 """Where the criteria are published, in one place."""
 
-CRITERIA_VERSION = "1.6"
+CRITERIA_VERSION = "1.7"
 """Stands in every report; changes with any rule or limit."""
 
 CONDUCTION = "AHA/ACCF/HRS 2009 part III (Surawicz, Circulation 2009;119:e235)"

@@ -61,21 +61,9 @@ def judge_elevation(
 ) -> tuple[Finding, ...]:
     """Judge ST elevation and what it looks like.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record, without left bundle branch block or pacing.
-    q_waves : bool
-        Whether there are pathological Q waves.
-    strain : bool
-        Whether hypertrophy with strain explains ST opposite to the QRS.
-    secondary : Secondary
-        Leads in which an abnormal QRS changes ST.
-
-    Returns
-    -------
-    tuple of Finding
-        ``STE_``, ``stemi``, ``ANEUR``, ``early_repolarization``, ``pericarditis``.
+    The record is without left bundle branch block or pacing. ``q_waves``: whether there are
+    pathological ones. ``strain``: whether hypertrophy with strain explains ST opposite to the QRS.
+    ``secondary``: leads in which an abnormal QRS changes ST.
     """
     signs = {lead: secondary.elevation(lead, _st_elevation(case, lead)) for lead in WALL_LEADS}
     raised = somewhere(signs)
@@ -220,16 +208,8 @@ def _explained(
 def anterior_score(case: Case) -> float | None:
     """Score an anterior ST elevation: occlusion against early repolarization.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-
-    Returns
-    -------
-    float or None
-        Above 23.4 for an occlusion; None if a part could not be measured, or if ST is so high,
-        or T so low, that early repolarization was not in question where the score was derived.
+    Above 23.4 for an occlusion; None if a part could not be measured, or if ST is so high, or T so
+    low, that early repolarization was not in question where the score was derived.
 
     References
     ----------

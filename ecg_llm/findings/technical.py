@@ -24,17 +24,8 @@ MIRRORED = "P and QRS negative in I, as with swapped arm electrodes or dextrocar
 def judge_technical(case: Case, origin: str | None = None) -> tuple[Finding, ...]:
     """Report suspected electrode reversals, and a heart that the limb leads show as in a mirror.
 
-    Parameters
-    ----------
-    case : Case
-        The measured record.
-    origin : str or None
-        Why the beats are not those of the usual conduction, if they are not: exchanges are
-        suspected by the shape of conducted beats.
-
-    Returns
-    -------
-    tuple of Finding
+    ``origin``: why the beats are not those of the usual conduction, if they are not: exchanges are
+    suspected by the shape of conducted beats.
     """
     found = [s for s in case.quality.suspicions if s.score >= MIN_SCORE]
     if not found:
@@ -72,17 +63,7 @@ def _whatever_beats(suspicion: Suspicion) -> bool:
 def doubt_exchanged(findings: Iterable[Finding], quality: Quality) -> tuple[Finding, ...]:
     """Put into doubt what rests on leads that may be exchanged.
 
-    Parameters
-    ----------
-    findings : iterable of Finding
-        Of a record.
-    quality : Quality
-        Its technical quality.
-
-    Returns
-    -------
-    tuple of Finding
-        Shapes and axes that are present with a ``doubt``; rhythm and durations hold in any lead.
+    That is shapes and axes; rhythm and durations hold in any lead.
     """
     findings = tuple(findings)
     if any(f.code == "lead_reversal" and f.status == "unknown" for f in findings):

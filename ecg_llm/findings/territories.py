@@ -29,15 +29,7 @@ ANTERIOR = ("V2", "V3", "V4")
 def contiguous(leads: Collection[str]) -> tuple[str, ...]:
     """Keep the leads that have a neighbour among the given ones.
 
-    Parameters
-    ----------
-    leads : collection of str
-        Leads with some sign.
-
-    Returns
-    -------
-    tuple of str
-        In the order of `NEIGHBOURS`.
+    In the order of `NEIGHBOURS`.
 
     Examples
     --------
@@ -51,16 +43,8 @@ def contiguous(leads: Collection[str]) -> tuple[str, ...]:
 def wall(leads: Collection[str]) -> str | None:
     """Name the wall that contiguous leads look at.
 
-    Parameters
-    ----------
-    leads : collection of str
-        Leads with some sign.
-
-    Returns
-    -------
-    str or None
-        ``inferior``, ``inferolateral``, ``lateral``, ``anterolateral``, ``anterior``,
-        ``anteroseptal``; None if the leads are not contiguous.
+    ``inferior``, ``inferolateral``, ``lateral``, ``anterolateral``, ``anterior``, ``anteroseptal``;
+    None if the leads are not contiguous.
 
     Examples
     --------
@@ -83,32 +67,14 @@ def wall(leads: Collection[str]) -> str | None:
 
 
 def leads_where(checks: dict[str, Check]) -> tuple[str, ...]:
-    """Give the contiguous leads in which a sign holds.
-
-    Parameters
-    ----------
-    checks : dict of str to Check
-        The sign, lead by lead.
-
-    Returns
-    -------
-    tuple of str
-    """
+    """Give the contiguous leads in which a sign holds."""
     return contiguous([lead for lead, check in checks.items() if check.holds])
 
 
 def somewhere(checks: dict[str, Check]) -> Check:
     """Hold if a sign is in two contiguous leads.
 
-    Parameters
-    ----------
-    checks : dict of str to Check
-        The sign, lead by lead; at least one.
-
-    Returns
-    -------
-    Check
-        Unknown if leads that could not be judged might make a pair.
+    Unknown if leads that could not be judged might make a pair.
     """
     holding = leads_where(checks)
     if holding:

@@ -165,16 +165,8 @@ class QARecord:
 def answer_qa(question: str, records: Sequence[QARecord]) -> QAAnswer:
     """Answer a question in the form of ECG-QA.
 
-    Parameters
-    ----------
-    question : str
-        A template or a paraphrase.
-    records : sequence of QARecord
-        One ECG, or two: the first and the second.
-
-    Returns
-    -------
-    QAAnswer
+    ``question``: a template or a paraphrase. ``records``: one ECG, or two: the first and the
+    second.
 
     Raises
     ------

@@ -47,14 +47,8 @@ class ECGFile:
 def read_items(path: Path) -> list[Item]:
     """Read a set of questions.
 
-    Parameters
-    ----------
-    path : Path
-        JSON: a list of ``{"question", "ecg_id": [...], "answer": [...]}``, or one such a line.
-
-    Returns
-    -------
-    list of Item
+    ``path``: JSON, a list of ``{"question", "ecg_id": [...], "answer": [...]}``, or one such a
+    line.
 
     Raises
     ------
@@ -99,15 +93,8 @@ def _item(row: dict[str, Any]) -> Item:
 def ptbxl_files(data: Path) -> dict[int, ECGFile]:
     """Find the records of a folder in the layout of PTB-XL, those of 500 Hz where they are there.
 
-    Parameters
-    ----------
-    data : Path
-        With ``ptbxl_database.csv``. Of its columns only identity, age, sex and file names are read.
-
-    Returns
-    -------
-    dict of int to ECGFile
-        By ``ecg_id``.
+    ``data``: with ``ptbxl_database.csv``. Of its columns only identity, age, sex and file names are
+    read. By ``ecg_id``.
 
     Raises
     ------
@@ -147,16 +134,8 @@ def answer_items(
 ) -> Iterator[dict[str, Any]]:
     """Answer a set of questions in its order.
 
-    Parameters
-    ----------
-    items : sequence of Item
-        The questions.
-    data : Path
-        Folder in the layout of PTB-XL.
-    workers : int, optional
-        Processes; by default one a core.
-    progress : callable, optional
-        Called with ECGs analysed and in all.
+    ``items``: the questions. ``data``: folder in the layout of PTB-XL. ``workers``: processes; by
+    default one a core. ``progress``: called with ECGs analysed and in all.
 
     Yields
     ------

@@ -158,16 +158,8 @@ _YES_NO = re.compile(
 def read_qa(question: str, n_ecgs: int = 1) -> QAQuestion:
     """Read a question in the form of ECG-QA.
 
-    Parameters
-    ----------
-    question : str
-        A template or a paraphrase, in English.
-    n_ecgs : int
-        How many ECGs it is about: 1 or 2.
-
-    Returns
-    -------
-    QAQuestion
+    ``question``: a template or a paraphrase, in English. ``n_ecgs``: how many ECGs it is about: 1
+    or 2.
 
     Examples
     --------
