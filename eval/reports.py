@@ -436,7 +436,7 @@ def evaluate(
     model : TextModel or None
         None judges the measured report alone.
     on_report : callable, optional
-        Called with the first records and their shipped reports.
+        Called with the first ``full`` records and their shipped reports.
     """
     found, refused = cases(data, folds, limit, progress)
     groups = numbered([case.patient for case in found])

@@ -67,7 +67,7 @@ def this_process() -> PartialState:
     from accelerate import PartialState
 
     # Others wait for the one that packs the data or reads the pages.
-    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
+    return PartialState(cpu=not torch.accelerator.is_available(), timeout=timedelta(days=1))
 
 
 def _rate_at(step: int, config: LoopConfig) -> float:
