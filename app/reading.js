@@ -9,7 +9,8 @@ const ROLES = { heart_rate_bpm: "Heart rate", rr_ms: "Mean RR", p_ms: "P duratio
   qrs_ms: "QRS duration", qt_ms: "QT interval", qtc_fridericia_ms: "QTc (Fridericia)",
   qtc_bazett_ms: "QTc (Bazett)", p_axis_deg: "P axis", qrs_axis_deg: "QRS axis", t_axis_deg: "T axis" };
 let data = null, layout = "page", scale = 0, calipers = false, allMarks = true;
-let chosen = null, span = null, boxes = [];
+let chosen = null, boxes = [];
+let span = null; // what the calipers hold, in mm
 
 const $ = (selector) => element.querySelector(selector);
 const make = (tag, attributes = {}, ...children) => {
@@ -125,7 +126,7 @@ function band(pen, all, strength) {
 
 function measureLines(pen) {
   pen.strokeStyle = color("--alert"); pen.lineWidth = 1.5;
-  pen.strokeRect(Math.min(span.x0, span.x1), Math.min(span.y0, span.y1), Math.abs(span.x1 - span.x0), Math.abs(span.y1 - span.y0));
+  pen.strokeRect(span.x0 * scale, span.y0 * scale, (span.x1 - span.x0) * scale, (span.y1 - span.y0) * scale);
 }
 
 function under(event) {
@@ -136,14 +137,28 @@ function under(event) {
   return { x, y, box };
 }
 
+function measured() {
+  draw();
+  const ms = Math.abs(span.x1 - span.x0) / MM_PER_S * 1000, mv = Math.abs(span.y1 - span.y0) / MM_PER_MV;
+  $(".readout").textContent = `Δt ${ms.toFixed(0)} ms${ms > 200 ? ` (${(60000 / ms).toFixed(0)}/min)` : ""} · ΔV ${mv.toFixed(2)} mV`;
+}
+
+// Arrow keys draw the calipers larger or smaller by 10 ms and 0.05 mV; with Shift they move.
+function measureByKey(key, moves) {
+  const sheet = $(".sheet"), [right, down] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key];
+  if (!span) {
+    const x = (sheet.scrollLeft + sheet.clientWidth / 3) / scale, y = (sheet.scrollTop + sheet.clientHeight / 3) / scale;
+    span = { x0: x, y0: y, x1: x, y1: y, open: false };
+  }
+  const x = right * 0.01 * MM_PER_S, y = down * 0.05 * MM_PER_MV;
+  span.x1 += x; span.y1 += y;
+  if (moves) { span.x0 += x; span.y0 += y; }
+  measured();
+}
+
 function read(event) {
   const { x, y, box } = under(event);
-  if (calipers && span?.open) {
-    span.x1 = x; span.y1 = y; draw();
-    const ms = Math.abs(span.x1 - span.x0) / scale / MM_PER_S * 1000, mv = Math.abs(span.y1 - span.y0) / scale / MM_PER_MV;
-    $(".readout").textContent = `Δt ${ms.toFixed(0)} ms${ms > 200 ? ` (${(60000 / ms).toFixed(0)}/min)` : ""} · ΔV ${mv.toFixed(2)} mV`;
-    return;
-  }
+  if (calipers && span?.open) { span.x1 = x / scale; span.y1 = y / scale; measured(); return; }
   if (!box || calipers) return;
   const { leads, fs_hz, from_s } = data.tracing, t = box.from + (x / scale - box.x) / MM_PER_S;
   const v = leads.find((one) => one.name === box.name).samples[Math.round((t - from_s) * fs_hz)];
@@ -216,7 +231,7 @@ function show(items) {
 }
 
 function arrange(name) {
-  layout = name; scale = 0;
+  layout = name; scale = 0; span = null;
   for (const one of ["page", "rows"]) $(`[data-do=${one}]`).setAttribute("aria-pressed", String(layout === one));
   draw();
 }
@@ -356,7 +371,8 @@ function listen() {
       else if (what === "out") zoom(1 / 1.3);
       else if (what === "fit") zoom(0);
       else {
-        if (what === "calipers") { calipers = !calipers; span = null; sheet.classList.toggle("measuring", calipers); }
+        if (what === "calipers") { calipers = !calipers; span = null; sheet.classList.toggle("measuring", calipers);
+          $(".readout").setAttribute("aria-live", calipers ? "polite" : "off"); }
         if (what === "marks") allMarks = !allMarks;
         button.setAttribute("aria-pressed", String(what === "calipers" ? calipers : allMarks));
         draw();
@@ -367,7 +383,7 @@ function listen() {
   canvas.addEventListener("pointerdown", (event) => {
     if (!calipers) return;
     const { x, y } = under(event);
-    span = { x0: x, y0: y, x1: x, y1: y, open: true };
+    span = { x0: x / scale, y0: y / scale, x1: x / scale, y1: y / scale, open: true };
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointerup", () => { if (span) span.open = false; });
@@ -379,6 +395,7 @@ function listen() {
     if (event.key === "+" || event.key === "=") zoom(1.3);
     else if (event.key === "-") zoom(1 / 1.3);
     else if (event.key === "0") zoom(0);
+    else if (calipers && event.key.startsWith("Arrow")) measureByKey(event.key, event.shiftKey);
     else return;
     event.preventDefault();
   });

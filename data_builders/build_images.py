@@ -77,6 +77,9 @@ class Origin(Protocol):
     def count(self) -> int:
         """Give how many records there are."""
 
+    def split(self, row: int) -> Split:
+        """Give the split of one of them, without reading it."""
+
     def item(self, row: int) -> Item:
         """Give one of them."""
 
@@ -96,10 +99,13 @@ class RecordFolder(FoundRecords):
         """Give how many records there are."""
         return len(self.refs)
 
+    def split(self, row: int) -> Split:
+        """Split records, as a folder tells no patients."""
+        return split_of(f"images:{self.refs[row].name}")
+
     def item(self, row: int) -> Item:
-        """Give a record; a folder tells no patients, so that records are split."""
-        ref = self.refs[row]
-        return Item(ref.name, split_of(f"images:{ref.name}"), {"ref": ref})
+        """Give a record."""
+        return Item(self.refs[row].name, self.split(row), {"ref": self.refs[row]})
 
     def read(self, item: Item) -> PageEntry:
         """Read a record, or raise ItemError."""
@@ -139,14 +145,17 @@ class BuiltSet:
         """Give how many records there are."""
         return self.ends[-1] if self.ends else 0
 
+    def split(self, row: int) -> Split:
+        """Give the split of a record, that of its patient."""
+        name = self.names[bisect.bisect_right(self.ends, row)]
+        return cast(Split, self.manifest.shards[name].split)
+
     def item(self, row: int) -> Item:
-        """Give a record, in the split of its patient."""
+        """Give a record."""
         k = bisect.bisect_right(self.ends, row)
-        name = self.names[k]
-        inner = row - (self.ends[k - 1] if k else 0)
-        split = cast(Split, self.manifest.shards[name].split)
+        name, inner = self.names[k], row - (self.ends[k - 1] if k else 0)
         record = read_row(self.folder / name, inner, ("record",))["record"]
-        return Item(record, split, {"shard": name, "row": inner})
+        return Item(record, self.split(row), {"shard": name, "row": inner})
 
     def read(self, item: Item) -> PageEntry:
         """Read a record, or raise ItemError if its shard is damaged."""
@@ -247,7 +256,7 @@ class Images(Light):
             raise ConfigError(f"{self.folder}: no ECG record found there.")
         wanted = total if self.n is None else min(total, -(-self.n // self.per_record))
         rows = [k * total // wanted for k in range(wanted)]
-        splits = [self.origin.item(row).split for row in rows]
+        splits = [self.origin.split(row) for row in rows]
         by_record = isinstance(self.origin, RecordFolder)
         remark = "records split by their names, as a folder tells no patients"
         return Listing(

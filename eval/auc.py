@@ -89,8 +89,6 @@ def macro(
 
     Parameters
     ----------
-    measure : callable
-        `auc` or `auprc`.
     truth, score : np.ndarray, shape (n_records, n_classes)
         NaN in truth where it is not known.
     least_positives : int
@@ -154,12 +152,8 @@ def bootstrap(
 
     Parameters
     ----------
-    measure, truth, score
-        As for `macro`.
     groups : np.ndarray of int, shape (n_records,), optional
         Patient of each record; each of another one by default.
-    rounds : int
-        Draws.
 
     Returns
     -------

@@ -71,12 +71,6 @@ def bench_encoder(*, batch: int = 256, repeats: int = 20) -> EncoderBench:
     ----------
     batch : int
         Records of the large batch, all simulated.
-    repeats : int
-        Of a single record.
-
-    Returns
-    -------
-    EncoderBench
     """
     from ecg_llm.data_builders.synthetic import synthetic_ecg
     from ecg_llm.encode import encode

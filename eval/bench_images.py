@@ -87,10 +87,6 @@ def bench_images(*, pages: int = 40) -> ImageBenchmark:
     ----------
     pages : int
         Pages of each kind at each size.
-
-    Returns
-    -------
-    ImageBenchmark
     """
     import cv2
 

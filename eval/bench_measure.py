@@ -55,10 +55,6 @@ def bench_measure(record: ECGRecord) -> MeasureBench:
     ----------
     record : ECGRecord
         Best a 10 s, 12-lead, 500 Hz one.
-
-    Returns
-    -------
-    MeasureBench
     """
     from ecg_llm.delineate import delineate
     from ecg_llm.measure import measure
@@ -94,8 +90,6 @@ def shortest_ms(work: Callable[[], object], repeats: int) -> float:
 
     Parameters
     ----------
-    work : callable
-        What to time.
     repeats : int
         How often, after one run that warms up.
 

@@ -84,14 +84,8 @@ def bench_page(*, dpi: float = 200, repeats: int = 7, peer_repeats: int = 3) -> 
 
     Parameters
     ----------
-    dpi : float
-        Resolution.
     repeats, peer_repeats : int
         Pages drawn by us and by Matplotlib; the quickest counts on both sides.
-
-    Returns
-    -------
-    PageBenchmark
     """
     record = _record()
     first, page = _timed(lambda: draw_page(record, dpi=dpi))

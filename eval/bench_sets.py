@@ -66,12 +66,6 @@ def bench_build(data: Path | None = None, *, n: int = 64) -> BuildBenchmark:
     ----------
     data : Path, optional
         Folder of PTB-XL; simulated records if left out, with the time to simulate them.
-    n : int
-        How many records.
-
-    Returns
-    -------
-    BuildBenchmark
 
     Raises
     ------
@@ -147,17 +141,6 @@ class InstructBench(Result):
 
 def bench_instruct(shards: Path, *, limit: int = 100) -> InstructBench:
     """Time the writing of conversations on one core.
-
-    Parameters
-    ----------
-    shards : Path
-        A built set of records.
-    limit : int
-        How many of them.
-
-    Returns
-    -------
-    InstructBench
 
     Raises
     ------

@@ -271,21 +271,11 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        Folder with ``ludb.csv`` and ``data/``.
-    weights : Path
-        The net, as ONNX.
     folds : Path, optional
         Folder with ``fold0.onnx`` … from ``ecgllm train delineator --folds``: each record is then
         read by the net that did not see it.
     with_neurokit : bool
         Whether neurokit2's wavelet delineator is measured beside it (about a second a record).
-    progress : callable
-        Called with records done and in all.
-
-    Returns
-    -------
-    DelineationResult
     """
     nets = sorted(folds.glob("fold*.onnx")) if folds else [weights]
     tallies = {"ecg_llm": Tally()} | ({"neurokit2 (dwt)": Tally()} if with_neurokit else {})

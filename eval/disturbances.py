@@ -127,25 +127,7 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> DisturbedResult:
-    """Classify PTB-XL's records as they are and spoilt.
-
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : sequence of int
-        That judge.
-    limit : int, optional
-        Fewer records.
-    seed : int
-        Of the disturbances.
-    progress : callable, optional
-        Called with disturbances done and in all.
-
-    Returns
-    -------
-    DisturbedResult
-    """
+    """Classify PTB-XL's records as they are and spoilt."""
     listed = ptbxl_rows(data, tuple(folds))[:limit]
     read = [(row, record) for row, record in each_record(data, listed) if record is not None]
     records = [record for _, record in read]

@@ -67,18 +67,10 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     folds : iterable of int
         Folds to judge; the bundled perceptrons were trained on 1 to 8.
     seed : int
         Of what a lead between both legs still shows.
-    progress : callable, optional
-        Called with records read and records in all.
-
-    Returns
-    -------
-    SwapEvaluation
     """
     templates, _ = ptbxl_beats(data, folds, progress)
     net = bundled_model().swaps

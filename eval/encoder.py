@@ -172,23 +172,11 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     folds : sequence of int
         That judge: 9, which chose between nets, or 10, which nothing here has seen.
-    lead_sets : sequence of str
-        Keys of `LEAD_SETS`.
-    rounds : int
-        Of the bootstrap.
     trained : Path, optional
         Folder of another encoder than the bundled one: its head is judged if it is there, words
         are not, as the text tower reads the bundled one.
-    progress : callable, optional
-        Called with steps done and in all.
-
-    Returns
-    -------
-    EncoderResult
 
     Raises
     ------
@@ -296,13 +284,6 @@ def read_judged(
 ) -> tuple[list[ECGRecord], list[dict[str, float]], int, Groups]:
     """Read records that can be read and that the quality gate lets through.
 
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : sequence of int
-        Which.
-
     Returns
     -------
     records : list of ECGRecord
@@ -338,13 +319,6 @@ def _only(record: ECGRecord, leads: tuple[str, ...]) -> ECGRecord:
 
 def truth_of(statements: Sequence[dict[str, float]], keys: Sequence[str | None]) -> Array:
     """Say which concepts hold by PTB-XL's statements, whatever their likelihood.
-
-    Parameters
-    ----------
-    statements : sequence of dict
-        ``scp_codes`` of each record.
-    keys : sequence of str
-        Concepts.
 
     Returns
     -------

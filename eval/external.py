@@ -76,10 +76,6 @@ def evaluate(data: Path) -> ExternalResult:
     data : Path
         Headers with SNOMED CT codes behind ``#Dx:``.
 
-    Returns
-    -------
-    ExternalResult
-
     Raises
     ------
     ConfigError

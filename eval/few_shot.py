@@ -103,20 +103,6 @@ def evaluate(
         Checkpoint to adapt, anew for every episode.
     talks : Path
         Conversations; questions of fold 9 are used, whose records nothing was learnt from.
-    features : Features
-        Of the records.
-    episodes : int
-        Of each kind.
-    steps : int
-        Of an adaptation.
-    seed : int
-        Of the choice.
-    progress : callable, optional
-        Takes the number of episodes done and in all.
-
-    Returns
-    -------
-    FewShot
     """
     from ecg_llm.lm_transformers import load_checkpoint
 

@@ -181,8 +181,6 @@ def truth(statements: dict[str, float], code: str) -> bool | None:
     statements : dict of str to float
         Its ``scp_codes``: likelihood by statement; 0 stands for form and rhythm statements, and
         where the likelihood is not known.
-    code : str
-        Our statement.
 
     Returns
     -------
@@ -260,11 +258,6 @@ def tally(judged: Sequence[Judged], groups: Groups | None = None) -> list[Statem
 def micro_f1(judged: Sequence[Judged], groups: Groups | None = None) -> tuple[float, float, float]:
     """Give F1 over all of PTB-XL's statements together.
 
-    Parameters
-    ----------
-    judged, groups
-        As for `tally`.
-
     Returns
     -------
     f1, low, high : float
@@ -298,20 +291,12 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     folds : tuple of int
         Fold 9 by default: thresholds were chosen on folds 1 to 8.
     fs : {100, 500}, Hz
         Which version of the records.
     by : {"criteria", "encoder", "both"}
         Who finds: the criteria, the trained head, or both as in a report.
-    progress : callable, optional
-        Called with records done and in all.
-
-    Returns
-    -------
-    FindingsResult
     """
     from ecg_llm.findings.apply import apply_criteria
     from ecg_llm.measure import measure

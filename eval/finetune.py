@@ -75,23 +75,9 @@ def evaluate(
 
     Parameters
     ----------
-    records : Pack
-        With PTB-XL's.
-    out : Path
-        Folder of the runs.
     start : str
         ``bundled``, the folder of an encoder, or empty for fresh weights. One that has seen no
         labels shows what its pretraining is worth.
-    steps : int
-        Of each run.
-    shares : sequence of float
-        Of the labels.
-    progress : callable, optional
-        Called with runs done and in all.
-
-    Returns
-    -------
-    FineTuneResult
     """
     import numpy as np
 

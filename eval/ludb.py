@@ -125,17 +125,7 @@ def _read_marks(stem: Path, fs: float) -> LudbMarks:
 
 
 def read_ludb(stem: Path) -> tuple[ECGRecord, LudbMarks]:
-    """Read one record with its marks.
-
-    Parameters
-    ----------
-    stem : Path
-        The record without extension.
-
-    Returns
-    -------
-    tuple of ECGRecord and LudbMarks
-    """
+    """Read one record with its marks."""
     from ecg_llm.io import read_record
 
     record = read_record(stem)

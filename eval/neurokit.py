@@ -19,17 +19,7 @@ _KEYS = {
 
 
 def delineate_with_neurokit(record: ECGRecord) -> Delineation:
-    """Clean, find R peaks and delineate every lead with neurokit2's wavelet method.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Without gaps.
-
-    Returns
-    -------
-    Delineation
-    """
+    """Clean, find R peaks and delineate every lead with neurokit2's wavelet method."""
     rows = zip(record.leads, record.signal, strict=True)
     waves = {lead: _lead(row.astype(float), round(record.fs)) for lead, row in rows}
     return LudbMarks(waves).delineation()

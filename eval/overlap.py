@@ -21,11 +21,6 @@ def _words(text: str) -> list[str]:
 def bleu(text: str, reference: str) -> float:
     """Give the geometric mean of the precision of runs of one to four words.
 
-    Parameters
-    ----------
-    text, reference : str
-        To compare.
-
     Returns
     -------
     float
@@ -60,16 +55,6 @@ def bleu(text: str, reference: str) -> float:
 def rouge_l(text: str, reference: str) -> float:
     """Give the F1 of the longest common subsequence of words.
 
-    Parameters
-    ----------
-    text, reference : str
-        To compare.
-
-    Returns
-    -------
-    float
-        0 to 1.
-
     References
     ----------
     .. [1] Lin CY. ACL workshop on text summarization 2004:74-81.
@@ -87,18 +72,7 @@ def rouge_l(text: str, reference: str) -> float:
 
 
 def meteor_like(text: str, reference: str) -> float:
-    """Give the weighted mean of precision and recall of single words, without stems or synonyms.
-
-    Parameters
-    ----------
-    text, reference : str
-        To compare.
-
-    Returns
-    -------
-    float
-        0 to 1.
-    """
+    """Give the weighted mean of precision and recall of single words, without stems or synonyms."""
     said, wanted = Counter(_words(text)), Counter(_words(reference))
     hits = sum((said & wanted).values())
     if not hits:

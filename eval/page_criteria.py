@@ -119,12 +119,6 @@ def recordings(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    folds : tuple of int
-        Folds of it.
-    simulated : range
-        Numbers of simulated patients.
     limit : int, optional
         Take so many of PTB-XL's records only, spread over the folds.
 
@@ -146,14 +140,8 @@ def page_pair(name: str, record: ECGRecord, photographed: bool, seed: int) -> Pa
 
     Parameters
     ----------
-    name : str
-        Of the recording.
-    record : ECGRecord
-        The recording.
     photographed : bool
         Whether to photograph, scan or fax the page first.
-    seed : int
-        Of the page.
 
     Returns
     -------
@@ -276,22 +264,12 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     folds : tuple of int
         Folds of it; training used 1 to 8.
     simulated : int
         Simulated patients beside them, about half with an acute infarction.
     limit : int, optional
         Use so many of PTB-XL's records only.
-    seed : int
-        Of the pages.
-    progress : callable
-        Called with recordings done and in all.
-
-    Returns
-    -------
-    PageCriteriaResult
     """
     chosen = recordings(data, folds, range(FIRST_HELD, FIRST_HELD + simulated), limit)
     kinds: dict[str, list[PagePair]] = {}

@@ -136,8 +136,6 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     folds : tuple of int
         Folds of it; training used 1 to 8.
     photographs : bool
@@ -148,14 +146,8 @@ def evaluate(
         Use so many records only, spread over the folds.
     size_px : int, px
         Long side of the pages, about.
-    seed : int
-        Of the pages.
     progress : callable, optional
         Called with how many are done and how many there are.
-
-    Returns
-    -------
-    PagesResult
     """
     rows = spread(ptbxl_rows(data, folds), limit)
     records = [read_record(data / f"{row['filename_lr']}.hea") for row in rows]

@@ -16,11 +16,6 @@ ROUNDS = 1000
 def patients_of(rows: Sequence[Mapping[str, str]]) -> Groups:
     """Number the patients of records.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of PTB-XL's table.
-
     Returns
     -------
     np.ndarray of int, shape (n_rows,)
@@ -31,11 +26,6 @@ def patients_of(rows: Sequence[Mapping[str, str]]) -> Groups:
 
 def numbered(names: Sequence[str]) -> Groups:
     """Give equal names equal numbers.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of patients.
 
     Returns
     -------
@@ -51,10 +41,6 @@ def draws(groups: Groups, rounds: int = ROUNDS, seed: int = 0) -> Iterator[npt.N
     ----------
     groups : np.ndarray of int, shape (n_records,)
         From `patients_of`.
-    rounds : int
-        Draws.
-    seed : int
-        Of the chance.
 
     Yields
     ------
@@ -82,8 +68,6 @@ def limits(
         The figure from the numbers of the records; NaN if these do not give it.
     groups : np.ndarray of int, shape (n_records,)
         Patient of each.
-    rounds, seed
-        As for `draws`.
 
     Returns
     -------
@@ -138,8 +122,6 @@ def wilson(hits: int, n: int, effective: float | None = None) -> tuple[float, fl
 
     Parameters
     ----------
-    hits, n : int
-        Successes and trials.
     effective : float, optional
         Trials that would tell as much if all were independent (`effective`);
         all of them by default.

@@ -21,21 +21,7 @@ FOLDS = (7, 8, 9)
 
 
 def draw(result: EncoderResult, data: Path, folder: Path) -> list[Path]:
-    """Draw ``reliability.png``, ``refusal.png``, ``umap.png`` and ``shap.png``.
-
-    Parameters
-    ----------
-    result : EncoderResult
-        Of the encoder that ships.
-    data : Path
-        PTB-XL folder.
-    folder : Path
-        Where to.
-
-    Returns
-    -------
-    list of Path
-    """
+    """Draw ``reliability.png``, ``refusal.png``, ``umap.png`` and ``shap.png``."""
     from ecg_llm.encode import encode
     from ecg_llm.eval.encoder import read_judged
     from ecg_llm.head import head_scores

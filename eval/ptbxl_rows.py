@@ -21,14 +21,8 @@ def ptbxl_rows(
 
     Parameters
     ----------
-    data : Path
-        The folder with ``ptbxl_database.csv``.
-    folds : tuple of int
-        Which folds.
     fs : {100, 500}, Hz
         Which version of the records.
-    columns : tuple of str
-        Further columns that are needed.
 
     Returns
     -------
@@ -62,14 +56,8 @@ def spread(rows: list[dict[str, str]], limit: int | None) -> list[dict[str, str]
 
     Parameters
     ----------
-    rows : list of dict
-        From `ptbxl_rows`.
     limit : int, optional
         So many at most; all without it.
-
-    Returns
-    -------
-    list of dict
     """
     if limit is None or limit >= len(rows):
         return rows
@@ -86,14 +74,8 @@ def each_record(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    rows : sequence of dict
-        From `ptbxl_rows`.
     fs : {100, 500}, Hz
         Which version of the records.
-    progress : callable, optional
-        Called with records done and in all.
 
     Yields
     ------
@@ -116,16 +98,8 @@ def read_row(data: Path, row: Mapping[str, str], fs: int = 100) -> ECGRecord:
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    row : mapping of str to str
-        From `ptbxl_rows`.
     fs : {100, 500}, Hz
         Which version of the record.
-
-    Returns
-    -------
-    ECGRecord
 
     Raises
     ------

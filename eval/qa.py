@@ -104,20 +104,8 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    items : Path
-        Questions with answers.
     folds : tuple of int, optional
         Only questions all of whose records are in these folds; None for all that are there.
-    workers : int, optional
-        Processes.
-    progress : callable, optional
-        Called with ECGs analysed and in all.
-
-    Returns
-    -------
-    QAResult
 
     Raises
     ------

@@ -135,10 +135,6 @@ def evaluate(
     progress : callable, optional
         Called with steps done and steps in all: one a record read, one a fit.
 
-    Returns
-    -------
-    QualityEvaluation
-
     Raises
     ------
     ConfigError

@@ -183,17 +183,6 @@ def cases(
 ) -> tuple[list[Case], int]:
     """Analyse records of PTB-XL.
 
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : tuple of int
-        Which folds.
-    limit : int, optional
-        The first so many.
-    progress : callable, optional
-        Called with records done and in all.
-
     Returns
     -------
     tuple of (list of Case, int)
@@ -221,11 +210,6 @@ def cases(
 
 def said_findings(text: str) -> set[str]:
     """Collect the findings that a text states as present.
-
-    Parameters
-    ----------
-    text : str
-        A report.
 
     Returns
     -------
@@ -260,13 +244,6 @@ def _present_codes(case: Case) -> set[str]:
 
 def count_findings(said: set[str], statements: dict[str, float]) -> Counter[str]:
     """Hold stated findings against PTB-XL's statements.
-
-    Parameters
-    ----------
-    said : set of str
-        Codes.
-    statements : dict of str to float
-        ``scp_codes`` of the record.
 
     Returns
     -------
@@ -456,26 +433,10 @@ def evaluate(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     model : TextModel or None
         None judges the measured report alone.
-    folds : tuple of int
-        Which folds.
-    limit : int, optional
-        The first so many records.
-    variants : sequence of str
-        Of `VARIANTS`.
-    progress : callable, optional
-        Called with steps done and in all.
     on_report : callable, optional
-        Called with the first records and their shipped reports.
-    full : int
-        How many.
-
-    Returns
-    -------
-    ReportsResult
+        Called with the first ``full`` records and their shipped reports.
     """
     found, refused = cases(data, folds, limit, progress)
     groups = numbered([case.patient for case in found])
@@ -574,13 +535,6 @@ def _drafts(
 
 def in_full(case: Case, report: Report) -> str:
     """Print one report for the documentation.
-
-    Parameters
-    ----------
-    case : Case
-        The record.
-    report : Report
-        As shipped.
 
     Returns
     -------

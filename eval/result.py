@@ -26,16 +26,10 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[object]], *, names: i
 
     Parameters
     ----------
-    heads : sequence of str
-        Of its columns.
     rows : iterable of sequence
         Cells, as text or what is written as such.
     names : int
         Columns on the left that hold names; the others hold figures.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

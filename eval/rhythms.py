@@ -101,11 +101,6 @@ def _pair(row: KindScore, wave: str) -> str:
 def simulated_marks(ecg: SyntheticECG) -> Marks:
     """Give the true marks of a simulated record.
 
-    Parameters
-    ----------
-    ecg : SyntheticECG
-        With its truth.
-
     Returns
     -------
     dict of str to dict of str to np.ndarray, shape (n, 3), s
@@ -128,21 +123,7 @@ def evaluate(
     weights: Path = BUNDLED,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RhythmsResult:
-    """Measure the delineator on simulated records, which its training drew otherwise.
-
-    Parameters
-    ----------
-    per_kind : int
-        Records of each kind.
-    weights : Path
-        The net, as ONNX.
-    progress : callable
-        Called with kinds done and in all.
-
-    Returns
-    -------
-    RhythmsResult
-    """
+    """Measure the delineator on simulated records, which its training drew otherwise."""
     from ecg_llm.data_builders.synthetic import synthetic_ecg
     from ecg_llm.data_builders.synthetic_noise import draw_noise
 

@@ -136,12 +136,6 @@ def compare(data: Path, *, n: int = 200) -> SimulationResult:
     ----------
     data : Path
         PTB-XL's folder, with records at 500 Hz.
-    n : int
-        Records to simulate.
-
-    Returns
-    -------
-    SimulationResult
     """
     n_real, real = _table(_normal_records(data))
     made = list(_simulated(n))

@@ -248,7 +248,7 @@ def _difference(record: str, change: str, before: Reading, after: Reading) -> Di
     for name in moved:
         if name.endswith("_deg"):
             moved[name] = (moved[name] + 180) % 360 - 180
-    pairs = before.voltages.keys() & after.voltages.keys()
+    pairs = [place for place in before.voltages if place in after.voltages]
     if pairs:
         moved[VOLTAGE] = max((after.voltages[k] - before.voltages[k] for k in pairs), key=abs)
     codes = before.states.keys() | after.states.keys()
@@ -323,23 +323,7 @@ def evaluate(
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> StabilityResult:
-    """Read PTB-XL's records at 500 Hz as they are and changed.
-
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : sequence of int
-        Which folds.
-    limit : int, optional
-        Fewer records, evenly over all.
-    progress : callable, optional
-        Called with records done and in all.
-
-    Returns
-    -------
-    StabilityResult
-    """
+    """Read PTB-XL's records at 500 Hz as they are and changed."""
     rows = spread(ptbxl_rows(data, tuple(folds), round(FS)), limit)
     found: list[Difference] = []
     n = 0

@@ -60,25 +60,7 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> TamperingResult:
-    """Alter numbers, negations and leads of true sentences.
-
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : tuple of int
-        Which folds.
-    limit : int, optional
-        The first so many records.
-    seed : int
-        Of the alterations.
-    progress : callable, optional
-        Called with records done and in all.
-
-    Returns
-    -------
-    TamperingResult
-    """
+    """Alter numbers, negations and leads of true sentences."""
     found, _ = cases(data, folds, limit=limit, progress=progress)
     counts: dict[str, list[int]] = {}
     for k, case in enumerate(found):

@@ -19,8 +19,8 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
 EXCLUDED = re.compile("|".join(SETTINGS["tool"]["numpydoc_validation"]["exclude"]))
 PROGRAM = re.compile(
-    r"ecg_llm\.(app|cli|data_builders|serving|answer|claims|ground|qa|advice|compare|compose|"
-    r"descriptions|findings|narrate|outside|phrases|prompt|references|statements|vocabulary)\."
+    r"ecg_llm\.(app|cli|data_builders|eval|serving|training|answer|claims|ground|qa|advice|compare|"
+    r"compose|descriptions|findings|narrate|outside|phrases|prompt|references|statements|vocabulary)\."
 )
 # What may be missing where a person did not install that part.
 OPTIONAL = {"torch", "onnx", "neurokit2", "sklearn", "datasets", "ray", "pyarrow", "vllm"}

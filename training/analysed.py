@@ -58,15 +58,6 @@ def analyse_ptbxl(
 ) -> list[Analysed]:
     """Read and analyse PTB-XL's records.
 
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : sequence of int
-        Stratified folds.
-    progress : callable, optional
-        Called with records done and in all.
-
     Returns
     -------
     list of Analysed

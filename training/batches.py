@@ -116,8 +116,6 @@ class Batches:
 
         Parameters
         ----------
-        row : int
-            Its number.
         rng : numpy.random.Generator
             Draws the gains of leads that lost theirs.
 
@@ -140,20 +138,8 @@ def batches(pack: Pack, data: DataConfig, views: ViewConfig, size: int, *, needs
 
     Parameters
     ----------
-    pack : Pack
-        All records.
-    data : DataConfig
-        Folds and shares.
-    views : ViewConfig
-        How they are shown.
-    size : int
-        Views a batch.
     needs : {"nothing", "statements", "words"}
         What a record must have: a known statement, or that or a report.
-
-    Returns
-    -------
-    Batches
 
     Raises
     ------

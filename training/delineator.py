@@ -137,8 +137,6 @@ def train(
 
     Parameters
     ----------
-    data : Path
-        Folder with ``ludb.csv`` and ``data/``.
     out : Path
         Folder for ``delineator.onnx`` (or ``fold0.onnx`` …), its card as JSON and checkpoints.
     unmarked : sequence of Path
@@ -148,13 +146,6 @@ def train(
     folds : int
         0 trains one net on all records; k trains k nets, net i and its teachers without the records
         whose number leaves the rest i when divided by k.
-    on_step : callable
-        Called with the net's name, step, steps and loss.
-
-    Returns
-    -------
-    list of Path
-        The ONNX files.
     """
     chosen = recipe or DelineatorRecipe()
     names, records = [], []

@@ -90,17 +90,11 @@ def marked_record(record: ECGRecord, waves_s: Marks, *, whole: bool) -> MarkedRe
 
     Parameters
     ----------
-    record : ECGRecord
-        The signal.
     waves_s : dict of str to dict of str to np.ndarray, shape (n, 3), s
         By lead and wave: onset, peak, offset.
     whole : bool
         Whether everything is marked; else only what lies between the first and the last mark of
         a lead counts (LUDB leaves the outer beats unmarked).
-
-    Returns
-    -------
-    MarkedRecord
     """
     rows, spans = [], []
     for lead in record.leads:
@@ -122,12 +116,6 @@ def simulated_records(n: int, seed: int) -> list[MarkedRecord]:
     ----------
     n : int
         How many; those with exchanged electrodes are left out.
-    seed : int
-        Of the simulation.
-
-    Returns
-    -------
-    list of MarkedRecord
     """
     from ecg_llm.data_builders.synthetic import generate
 
@@ -289,18 +277,9 @@ def batch(
     ----------
     marked, simulated, read : sequence of MarkedRecord or ReadRecord
         To draw from, by the recipe's shares; an empty one's share goes to the marked ones.
-    recipe : NetRecipe
-        Sizes and shares.
-    rng : np.random.Generator
-        Of the draw.
     last : bool
         Whether the last part of the training has begun: no simulated record, unless the net learns
         from read ones.
-
-    Returns
-    -------
-    tuple
-        See `Batch`.
     """
     n_leads = 1
     if rng.random() < recipe.together:

@@ -102,11 +102,6 @@ class Words(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Look ids up.
 
-        Parameters
-        ----------
-        ids : Tensor of int
-            Words, or tokens of ECGs.
-
         Returns
         -------
         Tensor, shape (..., hidden_size)
@@ -278,11 +273,6 @@ def ask(records: Path, recipe: LanguageRecipe) -> tuple[list[Asked], list[Asked]
         A set of records; its part ``train`` is used.
     recipe : LanguageRecipe
         What prompts show; `RECORDS` are drawn by its seed.
-
-    Returns
-    -------
-    learnt, judged : list of Asked
-        Of different patients.
     """
     rng = Random(recipe.seed)  # noqa: S311 (drawing, no secret)
     shards = load_manifest(records).shards

@@ -57,20 +57,12 @@ def train_encoder(
 
     Parameters
     ----------
-    recipe : Recipe
-        From `load_recipe`.
     data : Path
         Folder of the data sets, as `ecg_llm.training.pack.pack` takes it.
     out : Path
         Folder for weights, graph, card, checkpoints and curves; a stopped run goes on there.
     packed : Path, optional
         Folder of the packed data; ``packed`` in ``out`` if left out.
-    workers : int
-        Processes that pack.
-    report : callable
-        Called with the stage, step, steps and figures.
-    pack_progress : callable
-        Called with packed and total records.
     tell : callable
         Called with lines on the records that are learnt from, and those left out.
 
@@ -121,14 +113,8 @@ def train_stage(
 
     Parameters
     ----------
-    recipe : Recipe
-        Not a sequence.
     records : Pack
         All of them; the recipe chooses.
-    out, report, tell
-        As for `train_encoder`.
-    stop_at : int, optional
-        Stop after so many steps.
 
     Returns
     -------
@@ -188,11 +174,6 @@ def train_stage(
 
 def data_card(source: Batches) -> list[dict[str, Any]]:
     """List what an encoder learns from.
-
-    Parameters
-    ----------
-    source : Batches
-        Of its records.
 
     Returns
     -------

@@ -98,20 +98,8 @@ def adapt(
 
     Parameters
     ----------
-    model : EcgLlmForConditionalGeneration
-        Changed in place.
-    processor : EcgLlmProcessor
-        Of it.
-    examples : sequence of Example
-        A handful.
-    steps : int
-        Of the optimiser.
     features : sequence of mapping, optional
         Encoder outputs of the examples' records, where they are at hand already.
-    seed : int
-        Of the order.
-    tell : callable, optional
-        Takes lines of progress.
 
     Returns
     -------
@@ -168,16 +156,8 @@ def adapt_files(
 
     Parameters
     ----------
-    base : Path
-        Checkpoint to begin with.
     examples : Path
         JSON lines, as `_read_examples` takes them.
-    out : Path
-        Folder for the adapted checkpoint.
-    steps : int
-        Of the optimiser.
-    tell : callable
-        Takes lines of progress.
 
     Returns
     -------

@@ -73,8 +73,6 @@ def train_head(
 
     Parameters
     ----------
-    pack : Pack
-        Packed records.
     features : np.ndarray, shape (n, n_features)
         Their measurements, from `ecg_llm.training.measured.measured_features`.
     encoder : Path
@@ -86,10 +84,6 @@ def train_head(
         Folder of an encoder trained alike, but without ``recipe.join_folds``: how much each reader
         is to be trusted is judged by it. The encoder itself if left out, which then must not have
         seen them.
-    recipe : HeadRecipe, optional
-        How.
-    progress : callable
-        Called with what is being done.
 
     Returns
     -------

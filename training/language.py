@@ -66,23 +66,7 @@ def batches(
     recipe: LanguageRecipe,
     seed: int,
 ) -> Iterator[Batch]:
-    """Draw, write as ids and pack, for ever.
-
-    Parameters
-    ----------
-    talks : mapping of str to sequence of Talk
-        From `ecg_llm.training.talks.read_talks`.
-    laid : Layout
-        Of the model.
-    recipe : LanguageRecipe
-        What prompts show.
-    seed : int
-        Of the drawing.
-
-    Returns
-    -------
-    iterator of Batch
-    """
+    """Draw, write as ids and pack, for ever."""
     rng = Random(seed)  # noqa: S311 (drawing, no secret)
     drawn = draw(
         talks, rng, recipe.mixture(), vary=recipe.vary, pages=recipe.pages, weights=recipe.weights
@@ -157,22 +141,10 @@ def fit(
     ----------
     model : nn.Module
         Its parameters that require a gradient learn.
-    drawn : iterator of Batch
-        From `batches`.
-    recipe : LanguageRecipe
-        Time and rates.
     out : Path
         Folder for the checkpoint, the history and the curve.
     about : mapping, optional
         What the run learns from; a checkpoint of another one is refused.
-    features : Features, optional
-        Of the records.
-    judge : callable, optional
-        Gives held-out figures.
-    sample : callable, optional
-        Gives an answer to print.
-    tell : callable
-        Takes lines of progress.
 
     Returns
     -------
@@ -266,12 +238,7 @@ class Objective(nn.Module):
 
 
 def processes() -> int:
-    """Tell how many processes accelerate launched.
-
-    Returns
-    -------
-    int
-    """
+    """Tell how many processes accelerate launched."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -358,22 +325,7 @@ def _rate_at(done: float, warmup: float) -> float:
 def held_out(
     model: nn.Module, judged: Sequence[Batch], features: Features | None
 ) -> dict[str, float]:
-    """Give the mean loss on fixed batches of records that nothing was learnt from.
-
-    Parameters
-    ----------
-    model : nn.Module
-        To judge.
-    judged : sequence of Batch
-        The batches.
-    features : Features or None
-        Of their records.
-
-    Returns
-    -------
-    dict of str to float
-        ``held_out_loss``.
-    """
+    """Give the mean loss on fixed batches of records that nothing was learnt from."""
     with torch.inference_mode():
         losses = [float(_loss_of(model, batch, features)) for batch in judged]
     return {"held_out_loss": round(sum(losses) / len(losses), 4)}
@@ -409,19 +361,7 @@ def _save(
 
 
 def identity_of(recipe: LanguageRecipe, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what a run is: its settings, but for how long it goes, and what it learns from.
-
-    Parameters
-    ----------
-    recipe : LanguageRecipe
-        Its settings.
-    about : mapping
-        What it learns from.
-
-    Returns
-    -------
-    dict
-    """
+    """Say what a run is: its settings, but for how long it goes, and what it learns from."""
     settings = {k: v for k, v in asdict(recipe).items() if k not in ("minutes", "steps")}
     return {**settings, **about}
 

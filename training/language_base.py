@@ -23,17 +23,10 @@ def make_base(
     ----------
     language_model : Path
         Folder of a causal language model of transformers, with its tokenizer and chat template.
-    out : Path
-        Folder for the checkpoint.
     encoder : Path, optional
         Folder of another signal encoder than the bundled one.
     pooled_tokens : int
         Tokens that those of an ECG are averaged to; 0 keeps one each 200 ms.
-
-    Returns
-    -------
-    Path
-        ``out``.
 
     Raises
     ------

@@ -157,55 +157,19 @@ class TemplateLayout:
 
 
 def layout_of(processor: Any) -> Layout:
-    """Choose the layout of a model.
-
-    Parameters
-    ----------
-    processor : EcgLlmProcessor
-        Of it.
-
-    Returns
-    -------
-    Layout
-    """
+    """Choose the layout of a model."""
     if is_own(processor.tokenizer):
         return OwnLayout(processor.tokenizer.backend_tokenizer, processor.tokens_per_ecg)
     return TemplateLayout(processor)
 
 
 def is_own(tokenizer: Any) -> bool:
-    """Tell whether a tokenizer is one that `train_tokenizer` made.
-
-    Parameters
-    ----------
-    tokenizer : transformers.PreTrainedTokenizerBase
-        Of any model.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a tokenizer is one that `train_tokenizer` made."""
     return bool(tokenizer.chat_template == CHAT_TEMPLATE)
 
 
 def encode(laid: Layout, prompt: Prompt, answer: str, talk: Talk) -> Row:
-    """Write a conversation as ids; every answer in it is learnt, the questions are not.
-
-    Parameters
-    ----------
-    laid : Layout
-        Of the model.
-    prompt : Prompt
-        From `ecg_llm.prompt.build`.
-    answer : str
-        The last one.
-    talk : Talk
-        Names the records.
-
-    Returns
-    -------
-    Row
-    """
+    """Write a conversation as ids; every answer in it is learnt, the questions are not."""
     ids, said = laid.turns(prompt, answer)
     labels = [token if learnt else IGNORED for token, learnt in zip(ids, said, strict=True)]
     pages = tuple(record.origin == "page" for record in prompt.records)
@@ -219,12 +183,6 @@ def pack(rows: Iterable[Row], *, length: int, n_rows: int, pad: int = 0) -> Iter
     ----------
     rows : iterable of Row
         Longer ones than ``length`` are left out.
-    length : int
-        Tokens of a packed row.
-    n_rows : int
-        Packed rows of a batch.
-    pad : int
-        Id that fills a row.
 
     Yields
     ------
@@ -280,17 +238,6 @@ def _collate(bins: Sequence[Sequence[Row]], length: int, pad: int = 0) -> Batch:
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
     """Learn a byte-level BPE in which every digit is a token of its own.
 
-    Parameters
-    ----------
-    texts : iterable of str
-        Prompts and answers.
-    vocab_size : int
-        Tokens, the special ones included.
-
-    Returns
-    -------
-    tokenizers.Tokenizer
-
     Notes
     -----
     A number must be copied digit by digit; as one token each value would be a word of its own.
@@ -316,17 +263,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
 
 
 def wrapped(tokenizer: Any) -> Any:
-    """Give a tokenizer in transformers' form, with the chat template.
-
-    Parameters
-    ----------
-    tokenizer : tokenizers.Tokenizer
-        From `train_tokenizer`.
-
-    Returns
-    -------
-    transformers.PreTrainedTokenizerFast
-    """
+    """Give a tokenizer in transformers' form, with the chat template."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]

@@ -35,18 +35,8 @@ def write_card(
 
     Parameters
     ----------
-    folder : Path
-        Of the model.
-    recipe : LanguageRecipe
-        How it was trained.
     sets : Sets
         What from; the stages of the base's card are taken over.
-    history : sequence of mapping
-        From `ecg_llm.training.language.fit`.
-
-    Returns
-    -------
-    Path
     """
     before: dict[str, Any] = {}
     if sets.base is not None and (sets.base / "card.json").is_file():

@@ -16,11 +16,6 @@ _TO_END = 2**62
 def export_decoder(folder: Path) -> Path:
     """Write ``decoder.onnx`` beside a checkpoint whose language model is a Llama.
 
-    Parameters
-    ----------
-    folder : Path
-        With ``config.json`` and ``model.safetensors``.
-
     Returns
     -------
     Path

@@ -41,18 +41,10 @@ def encode_for(
     ----------
     base : Path
         The checkpoint, which says how many tokens an ECG has.
-    records : Path
-        A set of records.
     cache : Path
         NPZ file to keep the features in; made anew when records or encoder are others.
     encoder : Path, optional
         Folder of another encoder than the bundled one, written by ``ecgllm train encoder``.
-    progress : callable, optional
-        Takes the number of records done and in all.
-
-    Returns
-    -------
-    Features
 
     Raises
     ------
@@ -177,11 +169,6 @@ def encoder_settings(folder: Path | None) -> dict[str, Any]:
     ----------
     folder : Path or None
         Written by ``ecgllm train encoder``; None for the bundled one.
-
-    Returns
-    -------
-    dict
-        Fields of `ecg_llm.encoders.signal.SignalEncoderConfig`.
     """
     path = (WEIGHTS.parent if folder is None else folder) / "signal_encoder.json"
     if not path.is_file():

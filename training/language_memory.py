@@ -91,10 +91,6 @@ def read_sizes(path: Path) -> dict[str, Any]:
     path : Path
         ``config.json`` of it, or of a checkpoint that reads ECGs.
 
-    Returns
-    -------
-    dict
-
     Raises
     ------
     ConfigError
@@ -120,16 +116,10 @@ def memory(
 
     Parameters
     ----------
-    recipe : LanguageRecipe
-        Of stage ``sft``.
     text : dict, optional
         Configuration of the language model, as transformers writes it; by default `EIGHT_BILLION`.
     processes : int
         Over which FSDP cuts the model.
-
-    Returns
-    -------
-    Memory
     """
     from ecg_llm.model import EcgLlmConfig, EcgLlmForConditionalGeneration
 

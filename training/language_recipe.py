@@ -79,10 +79,6 @@ class LanguageRecipe:
     def mixture(self) -> list[tuple[tuple[Part, ...], float]]:
         """Give the parts that prompts show, with their shares.
 
-        Returns
-        -------
-        list of tuple
-
         Examples
         --------
         >>> LanguageRecipe().mixture()
@@ -108,10 +104,6 @@ def load_language_recipe(name: str, needed: str | None = None, /, **changes: Any
         Stage that it must be of.
     **changes
         Settings that override the file's; None changes nothing.
-
-    Returns
-    -------
-    LanguageRecipe
 
     Raises
     ------

@@ -49,24 +49,7 @@ Tell = Callable[[str], None]
 
 
 def train_lm(sets: Sets, out: Path, recipe: LanguageRecipe, tell: Tell) -> Path:
-    """Train a small language model and its tokenizer from scratch, on text alone.
-
-    Parameters
-    ----------
-    sets : Sets
-        What from.
-    out : Path
-        Folder for the checkpoint.
-    recipe : LanguageRecipe
-        Size and time.
-    tell : callable
-        Takes lines of progress.
-
-    Returns
-    -------
-    Path
-        The saved model.
-    """
+    """Train a small language model and its tokenizer from scratch, on text alone."""
     from ecg_llm.model import EcgLlmProcessor
 
     about = sets.digests()
@@ -96,12 +79,6 @@ def train_with_ecg(
         What from, with a base; an encoder that is not the bundled one goes into the checkpoint.
     features : Features
         Of the records, by the frozen encoder.
-    out : Path
-        Folder for the checkpoint.
-    recipe : LanguageRecipe
-        Of stage ``align`` or ``sft``.
-    tell : callable
-        Takes lines of progress.
 
     Returns
     -------
@@ -149,8 +126,6 @@ def put_encoder(model: Any, folder: Path | None) -> None:
 
     Parameters
     ----------
-    model : EcgLlmForConditionalGeneration
-        Changed in place.
     folder : Path or None
         Written by ``ecgllm train encoder``; None for the bundled encoder, whose weights stay out
         of checkpoints.
@@ -189,19 +164,7 @@ def _with_learnt(base: Path, recipe: LanguageRecipe, learnt: Mapping[str, torch.
 
 
 def with_adapters(model: Any, rank: int) -> Any:
-    """Put low-rank adapters on the language model; the projectors learn in full.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        To adapt.
-    rank : int
-        Of the adapters.
-
-    Returns
-    -------
-    peft.PeftModel
-    """
+    """Put low-rank adapters on the language model; the projectors learn in full."""
     from peft import LoraConfig, get_peft_model
 
     settings = LoraConfig(
@@ -243,22 +206,7 @@ def _fresh_model(recipe: LanguageRecipe, vocab_size: int) -> Any:
 
 
 def save(model: Any, processor: Any, folder: Path) -> Path:
-    """Save a model with its processor, in half precision.
-
-    Parameters
-    ----------
-    model : EcgLlmForConditionalGeneration
-        Trained.
-    processor : EcgLlmProcessor
-        Of it.
-    folder : Path
-        To write.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Save a model with its processor, in half precision."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -63,16 +63,11 @@ class Objective(nn.Module):
 
 
 def this_process() -> PartialState:
-    """Give this process among those that accelerate launched.
-
-    Returns
-    -------
-    accelerate.PartialState
-    """
+    """Give this process among those that accelerate launched."""
     from accelerate import PartialState
 
     # Others wait for the one that packs the data or reads the pages.
-    return PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
+    return PartialState(cpu=not torch.accelerator.is_available(), timeout=timedelta(days=1))
 
 
 def _rate_at(step: int, config: LoopConfig) -> float:
@@ -103,17 +98,11 @@ def fit(
         Net and loss; ``forward(batch)`` gives ``{"loss": …}``, all scalars.
     draw : callable
         Makes a batch from a source of chance, which alone decides what is in it.
-    config : LoopConfig
-        Steps, rates and seed.
-    out : Path
-        Folder for checkpoint and curve.
     identity : dict
         Resolved recipe, fingerprint of the data and version of the code: kept in the checkpoint,
         and a resumed run must have the same.
     judge : callable, optional
         Figures of the averaged net on held-out records.
-    on_step : callable
-        Called with the step and its figures.
     stop_at : int, optional
         Stop after so many steps, with a checkpoint.
 

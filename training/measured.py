@@ -32,16 +32,8 @@ def measured_features(
 
     Parameters
     ----------
-    data : Path
-        Folder that was packed.
     folder : Path
         Folder of the packed data, where the features are kept.
-    pack : Pack
-        Its content.
-    workers : int
-        Processes.
-    progress : callable
-        Called with measured and total records.
 
     Returns
     -------

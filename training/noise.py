@@ -97,20 +97,10 @@ def train(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    items : Path
-        ECG-QA's single-verify questions.
     out : Path
         An ``.npz``; a card is written beside it.
     zscored : Path, optional
         Folder of further PTB-XL records, each lead scaled to a standard deviation of one.
-    recipe : NoiseRecipe, optional
-        How.
-    seed : int
-        Of every random choice.
-    progress : callable, optional
-        Called with records read and in all.
     tell : callable, optional
         Called with a line for each part of the folds that is done.
 

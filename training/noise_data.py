@@ -87,18 +87,7 @@ def _remarked_leads(remark: str) -> set[str]:
 
 
 def folds_of(table: Sequence[Mapping[str, str]]) -> dict[int, int]:
-    """Tell the fold of each record.
-
-    Parameters
-    ----------
-    table : sequence of mapping
-        Rows of ``ptbxl_database.csv``.
-
-    Returns
-    -------
-    dict of int to int
-        By ``ecg_id``.
-    """
+    """Tell the fold of each record."""
     known = ((whole(cells["ecg_id"]), whole(cells["strat_fold"])) for cells in table)
     return {key: fold for key, fold in known if key is not None and fold is not None}
 
@@ -108,14 +97,8 @@ def read_questions(items: Path, folds: Mapping[int, int]) -> list[Question]:
 
     Parameters
     ----------
-    items : Path
-        The set of questions.
     folds : mapping of int to int
         Folds of the records at hand.
-
-    Returns
-    -------
-    list of Question
     """
     found: dict[tuple[int, str, str | None], Question] = {}
     for item in read_items(items):
@@ -171,18 +154,10 @@ def known_rows(
 
     Parameters
     ----------
-    table : sequence of mapping
-        Rows of ``ptbxl_database.csv``.
-    questions : sequence of Question
-        On records of the table.
     asked_weight : float
         Weight of a question; a remark that a kind is there has 1.
     sampled_folds : sequence of int
         Folds whose questions tell how ECG-QA chooses its records.
-
-    Returns
-    -------
-    Rows
 
     Notes
     -----
@@ -243,15 +218,6 @@ def records_of(
 ) -> Iterator[tuple[int, ECGRecord]]:
     """Read records that have the twelve leads.
 
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    zscored : Path, optional
-        Folder of `_zscored_records`.
-    wanted : set of int
-        ``ecg_id`` of the records.
-
     Yields
     ------
     int, ECGRecord
@@ -275,19 +241,7 @@ def records_of(
 def measure_all(
     records: Iterable[tuple[int, ECGRecord]], progress: Callable[[int], None] | None = None
 ) -> dict[int, Noise]:
-    """Measure the noise of records.
-
-    Parameters
-    ----------
-    records : iterable of int and ECGRecord
-        From `records_of`.
-    progress : callable, optional
-        Called with the number of records measured.
-
-    Returns
-    -------
-    dict of int to Noise
-    """
+    """Measure the noise of records."""
     out = {}
     for key, record in records:
         try:

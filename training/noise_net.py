@@ -78,13 +78,6 @@ class Drawn:
 def drawn_records(rows: Rows, noise: dict[int, Noise]) -> Drawn:
     """Bring rows about one record together.
 
-    Parameters
-    ----------
-    rows : Rows
-        What is known.
-    noise : dict of int to Noise
-        Of their records.
-
     Returns
     -------
     Drawn
@@ -126,21 +119,7 @@ class Started:
 
 
 def learn_simulated(maps: FloatArray, sizes: FloatArray, recipe: NetRecipe, seed: int) -> Started:
-    """Train a net to tell how large the noise is that was added to each lead.
-
-    Parameters
-    ----------
-    maps, sizes : np.ndarray
-        From `ecg_llm.training.noise_simulate.simulated_maps`.
-    recipe : NetRecipe
-        How.
-    seed : int
-        Of every random choice.
-
-    Returns
-    -------
-    Started
-    """
+    """Train a net to tell how large the noise is that was added to each lead."""
     import torch
     from torch.nn.functional import smooth_l1_loss
 
@@ -164,25 +143,7 @@ def learn_simulated(maps: FloatArray, sizes: FloatArray, recipe: NetRecipe, seed
 def fit_noise_net(
     records: Drawn, started: Started, left_out: Sequence[int], recipe: NetRecipe, seed: int
 ) -> NoiseNet:
-    """Train a net further on remarks and questions.
-
-    Parameters
-    ----------
-    records : Drawn
-        To learn from.
-    started : Started
-        Where to begin.
-    left_out : sequence of int
-        Folds not to learn from.
-    recipe : NetRecipe
-        How.
-    seed : int
-        Of every random choice.
-
-    Returns
-    -------
-    NoiseNet
-    """
+    """Train a net further on remarks and questions."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -254,14 +215,8 @@ def descend(
 
     Parameters
     ----------
-    net : nn.Module
-        Left in evaluation mode.
     loss_of : callable
         Gives the loss of a batch.
-    batches : iterable
-        What is chosen for each.
-    n_batches : int
-        How many there are.
     rate, decay : float
         Highest learning rate, and weight decay.
     warm_up : int

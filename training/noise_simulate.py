@@ -31,12 +31,8 @@ def simulated_maps(
 
     Parameters
     ----------
-    records : iterable of ECGRecord
-        With the twelve leads.
     n_frames : int
         Frames to keep of each; shorter records are left out.
-    seed : int
-        Of the noise.
 
     Returns
     -------

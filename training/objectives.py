@@ -90,15 +90,6 @@ class Made:
 def make_objective(setup: Setup) -> Made:
     """Build the objective of a recipe.
 
-    Parameters
-    ----------
-    setup : Setup
-        With the recipe.
-
-    Returns
-    -------
-    Made
-
     Raises
     ------
     ConfigError

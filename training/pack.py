@@ -83,11 +83,6 @@ class Pack:
     def record(self, k: int) -> ECGRecord:
         """Give one packed record as the lanes take it.
 
-        Parameters
-        ----------
-        k : int
-            Its number.
-
         Returns
         -------
         ECGRecord
@@ -113,15 +108,6 @@ class Pack:
 
 def load_pack(folder: Path) -> Pack:
     """Map a packed folder into memory.
-
-    Parameters
-    ----------
-    folder : Path
-        Written by `pack`.
-
-    Returns
-    -------
-    Pack
 
     Raises
     ------
@@ -160,16 +146,6 @@ def pack(
         Folder to write; records that could not be packed are listed there in ``problems.jsonl``.
     n_simulated : int
         Simulated records to add, half of them with rare conditions.
-    seed : int
-        Of the simulation.
-    workers : int
-        Processes.
-    progress : callable
-        Called with packed and total records.
-
-    Returns
-    -------
-    Pack
 
     Raises
     ------
@@ -242,18 +218,8 @@ def packed_at(
 
     Parameters
     ----------
-    data : Path
-        Data sets, as for `pack`.
     folder : Path
         Where the packed data are, or shall be.
-    workers : int
-        Processes that read.
-    progress : callable
-        Called with the number done and the total.
-
-    Returns
-    -------
-    Pack
     """
     if (folder / STAMP).is_file():
         return load_pack(folder)

@@ -47,21 +47,10 @@ def train_page_criteria(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     out : Path
         Folder for ``page_criteria.json`` and ``pages.jsonl``, what was read of each page.
-    recipe : PageCriteriaRecipe, optional
-        On which pages.
     limit : int, optional
         Take so many of PTB-XL's records only.
-    progress : callable
-        Called with pages done and in all.
-
-    Returns
-    -------
-    dict
-        What was written.
     """
     recipe = recipe or PageCriteriaRecipe()
     chosen = recordings(data, recipe.folds, range(recipe.simulated), limit)

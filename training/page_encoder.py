@@ -209,10 +209,6 @@ def judge_pages(net: nn.Module, pack: Pack, reads: PageReads) -> dict[str, float
 
     Parameters
     ----------
-    net : nn.Module
-        A trained `PageEncoder`.
-    pack : Pack
-        All records, for their labels.
     reads : PageReads
         Pages of records that do not train.
 

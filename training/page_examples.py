@@ -74,19 +74,7 @@ class PageTruth:
 
 
 def page_truth(record: ECGRecord, seed: int) -> PageTruth:
-    """Draw one training page of a record.
-
-    Parameters
-    ----------
-    record : ECGRecord
-        Any leads.
-    seed : int
-        All chance comes from it.
-
-    Returns
-    -------
-    PageTruth
-    """
+    """Draw one training page of a record."""
     rng = np.random.default_rng([seed, 0x7A6E])
     if rng.random() < NO_PAGE_SHARE:
         return _no_page(rng)
@@ -119,15 +107,7 @@ def _settings(record: ECGRecord, seed: int, size_px: int, hard: bool) -> PageSet
 
 
 def save_truth(truth: PageTruth, path: Path) -> None:
-    """Write an example.
-
-    Parameters
-    ----------
-    truth : PageTruth
-        The example.
-    path : Path
-        An ``.npz`` file.
-    """
+    """Write an example."""
     arrays = {f.name: getattr(truth, f.name) for f in fields(truth) if f.name != "image"}
     arrays = {k: v if v.dtype == np.int64 else v.astype(np.float32) for k, v in arrays.items()}
     packed = np.frombuffer(encode_image(truth.image, "jpeg", 95), np.uint8)
@@ -139,17 +119,7 @@ def save_truth(truth: PageTruth, path: Path) -> None:
 
 
 def load_truth(path: Path) -> PageTruth:
-    """Read what `save_truth` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    PageTruth
-    """
+    """Read what `save_truth` wrote."""
     with np.load(path) as stored:
         values = {name: stored[name] for name in stored.files}
     values["image"] = decode_image(values["image"].tobytes())
@@ -300,18 +270,8 @@ def records_of(data: Path, folds: Sequence[int], simulated: int, seed: int) -> l
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    folds : sequence of int
-        Which folds of it.
     simulated : int
         How many simulated records are added.
-    seed : int
-        Of the simulation.
-
-    Returns
-    -------
-    list of ECGRecord
     """
     from ecg_llm.data_builders.synthetic import generate
     from ecg_llm.eval.ptbxl_rows import ptbxl_rows

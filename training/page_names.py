@@ -67,17 +67,8 @@ def train_names(
 
     Parameters
     ----------
-    pages : sequence of Path
-        Training pages.
     epochs : int
         Times that every patch is seen.
-    seed : int
-        Of weights, order and variation.
-
-    Returns
-    -------
-    NameNet
-        In evaluation mode.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)

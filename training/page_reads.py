@@ -90,20 +90,8 @@ def page_reads(
 
     Parameters
     ----------
-    pack : Pack
-        Records.
     rows : np.ndarray of int
         Those that train; pages show such of them as have true mV.
-    chosen : PageData
-        Which pages.
-    out : Path
-        Folder for what was read.
-    seed : int
-        Of pages that are drawn.
-
-    Returns
-    -------
-    PageReads
     """
     if chosen.images:
         made = functools.partial(_built_pages, pack, Path(chosen.images))
@@ -117,11 +105,6 @@ def held_reads(
     pack: Pack, rows: npt.NDArray[np.int64], chosen: PageData, out: Path
 ) -> PageReads | None:
     """Read pages of held-out records.
-
-    Parameters
-    ----------
-    pack, rows, chosen, out
-        As for `page_reads`.
 
     Returns
     -------

@@ -80,10 +80,6 @@ def train_speed(
     ----------
     records : sequence of ECGRecord
         Those that train; every fifth is kept back to judge.
-    path : Path
-        NPZ file to write.
-    recipe : SpeedRecipe, optional
-        How.
 
     Returns
     -------

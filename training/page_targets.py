@@ -60,16 +60,8 @@ def crop_targets(truth: PageTruth, size: int, rng: np.random.Generator) -> Targe
 
     Parameters
     ----------
-    truth : PageTruth
-        A page.
     size : int, px
         Side of the square, a multiple of 32.
-    rng : np.random.Generator
-        Of the variation.
-
-    Returns
-    -------
-    Targets
     """
     import cv2
 

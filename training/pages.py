@@ -204,8 +204,6 @@ def train(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     out : Path
         Folder for ``page.onnx``, ``page_names.onnx``, ``page_speed.npz``, their card, the
         checkpoint and the pages.
@@ -213,11 +211,6 @@ def train(
         How; the bundled one's if left out.
     on_page, on_step : callable
         Progress of drawing and of training.
-
-    Returns
-    -------
-    Path
-        The page net.
 
     Raises
     ------

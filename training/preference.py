@@ -42,15 +42,6 @@ def pairs(
 ) -> list[dict[str, Any]]:
     """Draw drafts, judge them, and pair the best of a prompt with lesser ones.
 
-    Parameters
-    ----------
-    drafter : Drafter
-        The model.
-    places : sequence of int
-        Of the prompts.
-    tell : callable
-        Takes a line of progress.
-
     Returns
     -------
     list of dict
@@ -107,10 +98,6 @@ def train_preference(
         Of the records, by the frozen encoder.
     out : Path
         Folder for checkpoints, adapters and model; a stopped run goes on there.
-    recipe : LanguageRecipe
-        Of stage ``preference``.
-    tell : callable
-        Takes lines of progress.
 
     Returns
     -------

@@ -226,10 +226,6 @@ def train_probabilities(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
-    out : Path
-        Folder for ``probabilities.json``.
     blind : Path
         Folder of an encoder that was trained as the bundled one is, but without ``folds``.
     head : Path
@@ -237,10 +233,6 @@ def train_probabilities(
         ``blind_head.npz``.
     folds : sequence of int
         Stratified folds that the fit uses.
-    recipe : ProbabilityRecipe, optional
-        How.
-    progress : callable, optional
-        Called with records done and in all.
 
     Returns
     -------

@@ -118,19 +118,7 @@ def _read_marks(data: Path) -> dict[str, bool]:
 
 
 def measure_marked(data: Path, progress: Progress | None = None) -> MarkedRecords:
-    """Read and measure every marked record of a folder.
-
-    Parameters
-    ----------
-    data : Path
-        As for `_read_marks`.
-    progress : callable, optional
-        Called with records done and records in all.
-
-    Returns
-    -------
-    MarkedRecords
-    """
+    """Read and measure every marked record of a folder."""
     marks = _read_marks(data)
     rows = []
     for done, name in enumerate(marks):
@@ -165,12 +153,6 @@ def fit_gate(
         What experts said.
     seed : int
         The same seed gives the same trees.
-    config : GateConfig
-        How they are grown.
-
-    Returns
-    -------
-    Trees
     """
     from sklearn.ensemble import GradientBoostingClassifier
 
@@ -220,12 +202,8 @@ def exchange(templates: FloatArray, kind: str, leak: float, rng: np.random.Gener
     ----------
     templates : np.ndarray, shape (n_records, 12, n_template), mV
         Intact, in the order of `STANDARD_12`.
-    kind : str
-        One of `SWAP_KINDS`.
     leak : float
         Standard deviation of the share of lead I that a lead between both legs still shows.
-    rng : np.random.Generator
-        Draws that share.
 
     Returns
     -------
@@ -330,15 +308,6 @@ def ptbxl_beats(
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Read the median beats of PTB-XL records at 100 Hz.
 
-    Parameters
-    ----------
-    data : Path
-        PTB-XL folder.
-    folds : iterable of int
-        Stratified folds to read.
-    progress : callable, optional
-        Called with records done and records in all.
-
     Returns
     -------
     templates : np.ndarray, shape (n_records, 12, n_template), mV
@@ -374,16 +343,10 @@ def train(data: Path, out: Path, seed: int = 0, progress: Progress | None = None
     ----------
     data : Path
         Folder that holds ``challenge2011_set_a`` and ``ptbxl``.
-    out : Path
-        NPZ file to write.
     seed : int
         The same seed, data and library versions give the same file.
     progress : callable, optional
         Called with records read and records in all, once per data set.
-
-    Returns
-    -------
-    QualityModel
     """
     marked = measure_marked(data / "challenge2011_set_a", progress)
     templates, folds = ptbxl_beats(data / "ptbxl", TRAINING_FOLDS, progress)

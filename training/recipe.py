@@ -67,10 +67,6 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
     **changes
         Settings that override the file: ``size``, ``start``, or ``steps`` and ``seed`` of the loop.
 
-    Returns
-    -------
-    Recipe
-
     Raises
     ------
     ConfigError

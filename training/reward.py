@@ -69,16 +69,8 @@ def reward(text: str, facts: Facts, statements: Mapping[str, float] | None = Non
 
     Parameters
     ----------
-    text : str
-        The draft.
-    facts : Facts
-        Of the record.
     statements : mapping of str to float, optional
         What people stated, with its likelihood in percent.
-
-    Returns
-    -------
-    Reward
 
     Examples
     --------
@@ -103,17 +95,7 @@ def reward(text: str, facts: Facts, statements: Mapping[str, float] | None = Non
 
 
 def mean(rewards: Sequence[Reward]) -> Reward:
-    """Give the mean of each part.
-
-    Parameters
-    ----------
-    rewards : sequence of Reward
-        One at least.
-
-    Returns
-    -------
-    Reward
-    """
+    """Give the mean of each part."""
     names = [item.name for item in fields(Reward)]
     return Reward(**{k: sum(getattr(one, k) for one in rewards) / len(rewards) for k in names})
 

@@ -190,20 +190,12 @@ def train(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     out : Path
         Folder for ``rhythm.json``; made if it is not there.
     folds : iterable of int
         Folds to fit on; fold 9 validates.
     seed : int
         The same seed, data and delineator give the same file.
-    progress : callable, optional
-        Called with records done and in all.
-
-    Returns
-    -------
-    FibrillationModel
     """
     model = _fit(_measure_atria(data, folds, progress), seed=seed)
     out.mkdir(parents=True, exist_ok=True)

@@ -76,13 +76,6 @@ def hold_to(folder: Path, identity: Mapping[str, Any]) -> None:
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint beside the old one, then put it in its place.
 
-    Parameters
-    ----------
-    path : Path
-        The checkpoint.
-    state : mapping
-        Tensors and plain values.
-
     Raises
     ------
     ConfigError
@@ -102,15 +95,6 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read what a stopped run kept.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint.
-
-    Returns
-    -------
-    dict
 
     Raises
     ------

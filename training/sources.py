@@ -51,11 +51,6 @@ class Row:
 def list_jobs(data: Path) -> list[Job]:
     """List the records of a folder of data sets.
 
-    Parameters
-    ----------
-    data : Path
-        As `ecg_llm.training.pack.pack` takes it.
-
     Returns
     -------
     list of Job
@@ -92,17 +87,7 @@ def list_jobs(data: Path) -> list[Job]:
 
 
 def tables_of(data: Path) -> list[Path]:
-    """List the tables that tell what the records of a folder of data sets are.
-
-    Parameters
-    ----------
-    data : Path
-        As for `list_jobs`.
-
-    Returns
-    -------
-    list of Path
-    """
+    """List the tables that tell what the records of a folder of data sets are."""
     names = ("ptbxl_database.csv", "quality.csv", "manifest.json")
     paths = [folder / name for folder in _folders(data) for name in names]
     return [path for path in paths if path.is_file()]
@@ -139,10 +124,6 @@ def run_jobs(make: Callable[[Job], Made], jobs: list[Job], workers: int) -> Iter
     ----------
     make : callable
         What to do with each; must be known to other processes.
-    jobs : list of Job
-        From `list_jobs`.
-    workers : int
-        Processes.
 
     Yields
     ------
@@ -292,17 +273,6 @@ _READERS: dict[str, Callable[[Path, Any], Row]] = {
 
 def read_row(data: Path, job: Job) -> Row:
     """Read one record.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the data sets.
-    job : Job
-        From `list_jobs`.
-
-    Returns
-    -------
-    Row
 
     Raises
     ------

@@ -37,10 +37,6 @@ def save_encoder(
     ----------
     encoder : SignalEncoder
         Trained; its weights are rounded to half precision here.
-    folder : Path
-        Where to.
-    card : dict
-        Data, recipe, figures.
     extra : dict of str to Tensor, optional
         Weights to keep beside it, such as those of the linear head.
     """
@@ -60,12 +56,8 @@ def save_page_encoder(
 
     Parameters
     ----------
-    encoder : SignalEncoder
-        Trained from that of ``base``.
     folder : Path
         Where to; it gets a copy of the signal encoder, into which the graph points too.
-    card : dict
-        Data, recipe, figures.
     base : Path, optional
         Folder of the signal encoder; the bundled one if left out.
     """
@@ -123,13 +115,6 @@ def load_encoder(folder: Path | None = None, name: str = NAME) -> SignalEncoder:
     ----------
     folder : Path, optional
         Written by `save_encoder`; the bundled one if left out.
-    name : str
-        Of the files.
-
-    Returns
-    -------
-    SignalEncoder
-        In evaluation mode.
 
     Raises
     ------
@@ -164,8 +149,6 @@ def check_blind(folder: Path, folds: Sequence[int]) -> None:
 
     Parameters
     ----------
-    folder : Path
-        Written by `save_encoder`.
     folds : sequence of int
         Of PTB-XL, which it must not have seen, nor the encoder that it began with.
 
@@ -200,17 +183,7 @@ def check_blind(folder: Path, folds: Sequence[int]) -> None:
 
 
 def load_tensors(folder: Path | None = None) -> dict[str, npt.NDArray[np.float32]]:
-    """Load what stands beside the encoder, such as its linear head.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        As in `load_encoder`.
-
-    Returns
-    -------
-    dict of str to np.ndarray
-    """
+    """Load what stands beside the encoder, such as its linear head."""
     from safetensors.torch import load_file
 
     tensors = load_file((folder or WEIGHTS) / f"{NAME}.safetensors")

@@ -122,8 +122,6 @@ def logits_of(
 
     Parameters
     ----------
-    objective : Supervised
-        In evaluation mode.
     signal, present : np.ndarray, shape (n, 12, T)
         Inputs.
     calibrated : np.ndarray of bool, shape (n,)
@@ -152,14 +150,8 @@ def held_out(pack: Pack, learnt: Sequence[int] = ()) -> npt.NDArray[np.int64]:
 
     Parameters
     ----------
-    pack : Pack
-        All records.
     learnt : sequence of int
         Folds that train; where 9 is one of them, nothing judges.
-
-    Returns
-    -------
-    np.ndarray of int
     """
     judges = VALIDATION_FOLD not in learnt
     return np.flatnonzero((pack.fold == VALIDATION_FOLD) & pack.calibrated & judges)
@@ -168,22 +160,7 @@ def held_out(pack: Pack, learnt: Sequence[int] = ()) -> npt.NDArray[np.int64]:
 def judge_supervised(
     objective: nn.Module, pack: Pack, rows: npt.NDArray[np.int64]
 ) -> dict[str, float]:
-    """Judge on held-out records: whole, lead I alone, and as pages.
-
-    Parameters
-    ----------
-    objective : nn.Module
-        A trained `Supervised`.
-    pack : Pack
-        All records.
-    rows : np.ndarray of int
-        Those that judge.
-
-    Returns
-    -------
-    dict of str to float
-        Macro AUCs.
-    """
+    """Judge on held-out records: whole, lead I alone, and as pages."""
     assert isinstance(objective, Supervised)
     if not len(rows):
         return {}
@@ -221,15 +198,6 @@ def vectors_of(
     encoder: SignalEncoder, pack: Pack, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """Encode packed records.
-
-    Parameters
-    ----------
-    encoder : SignalEncoder
-        In evaluation mode.
-    pack : Pack
-        Records.
-    rows : np.ndarray of int
-        Which.
 
     Returns
     -------

@@ -136,11 +136,6 @@ def read_talks(sets: Sets, *, split: str = "train") -> dict[str, list[Talk]]:
     split : {"train", "val"}
         Which records.
 
-    Returns
-    -------
-    dict of str to list of Talk
-        By kind.
-
     Raises
     ------
     ConfigError
@@ -280,8 +275,6 @@ def posed(
     ----------
     talks : sequence of Talk
         From `read_talks`, all on the same records; several become the turns of one conversation.
-    rng : Random
-        Source of chance.
     parts : sequence of {"tokens", "values", "findings"}
         What the prompt shows.
     vary : float
@@ -379,14 +372,8 @@ def draw(
 
     Parameters
     ----------
-    talks : mapping of str to sequence of Talk
-        From `read_talks`.
-    rng : Random
-        Source of chance.
     mixture : sequence of tuple
         Parts, and how often a prompt shows just these.
-    vary, pages : float
-        As for `posed`.
     weights : mapping of str to float, optional
         How often each kind is drawn, where not as usual.
 

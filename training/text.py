@@ -323,12 +323,8 @@ def train_text(
 
     Parameters
     ----------
-    data : Path
-        PTB-XL folder.
     out : Path
         Folder for ``text.npz``, its card and ``cases.npz``.
-    recipe : TextRecipe, optional
-        How.
     withheld : sequence of str
         Concepts that no text of the training may name; nothing is written for shipping then.
     progress, on_step : callable, optional

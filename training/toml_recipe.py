@@ -23,12 +23,6 @@ def read_recipe(of: type[T], name: str, folder: Path) -> T:
         A dataclass of which every field has a default; tables fill dataclasses inside it.
     name : str
         A recipe that ships, or the path of a TOML file.
-    folder : Path
-        Where those are that ship.
-
-    Returns
-    -------
-    An instance of ``of``.
 
     Raises
     ------
@@ -52,13 +46,6 @@ def read_recipe(of: type[T], name: str, folder: Path) -> T:
 
 def near(name: str, known: Iterable[str]) -> str:
     """Ask whether something of a like name is meant.
-
-    Parameters
-    ----------
-    name : str
-        As it was written.
-    known : iterable of str
-        What there is.
 
     Returns
     -------

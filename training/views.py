@@ -55,8 +55,6 @@ def light_view(
         What was.
     rng : numpy.random.Generator
         Source of chance.
-    config : ViewConfig
-        How much.
 
     Returns
     -------
@@ -88,11 +86,6 @@ def page_view(
     x: FloatArray, there: BoolArray, rng: np.random.Generator
 ) -> tuple[FloatArray, BoolArray]:
     """Show a record as if it had been read off a page.
-
-    Parameters
-    ----------
-    x, there, rng
-        As in `light_view`.
 
     Returns
     -------
@@ -163,11 +156,6 @@ def heavy_view(
 ) -> tuple[FloatArray, BoolArray]:
     """Show a page or few leads.
 
-    Parameters
-    ----------
-    x, there, rng, config
-        As in `light_view`.
-
     Returns
     -------
     signal, present : np.ndarray, shape (12, T)
@@ -182,11 +170,6 @@ def any_view(
     x: FloatArray, there: BoolArray, rng: np.random.Generator, config: ViewConfig
 ) -> tuple[FloatArray, BoolArray]:
     """Show a record in one of the ways, as often as the config says.
-
-    Parameters
-    ----------
-    x, there, rng, config
-        As in `light_view`.
 
     Returns
     -------

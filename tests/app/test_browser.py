@@ -222,6 +222,12 @@ def test_calipers_measure_time_and_voltage(page: sync.Page) -> None:
     shown = page.locator(".readout").inner_text()
     assert f"Δt {1000 * seconds:.0f} ms" in shown
     assert "mV" in shown
+    page.get_by_role("button", name="Calipers").click()
+    page.get_by_role("button", name="Calipers").click()  # off and on: nothing is held
+    page.locator(".sheet").focus()
+    for key in ["ArrowRight"] * 10 + ["ArrowDown"] * 4 + ["Shift+ArrowRight", "+", "ArrowRight"]:
+        page.keyboard.press(key)
+    assert page.locator(".readout").inner_text() == "Δt 110 ms · ΔV 0.20 mV"
 
 
 def test_no_word_is_shown_by_the_key_of_a_missing_translation(page: sync.Page) -> None:

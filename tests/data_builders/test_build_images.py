@@ -66,6 +66,12 @@ def test_from_a_built_set(record_set, tmp_path):
     assert not verify(tmp_path / "out", recompute=10, source=record_set).faults
 
 
+def test_a_long_list_is_made_without_reading_its_records(record_set, monkeypatch):
+    monkeypatch.setattr("ecg_llm.data_builders.build_images.read_row", None)
+    listing = Images(record_set).listing()
+    assert sum(map(len, listing.order.values())) == 5
+
+
 def test_a_row_tells_all_it_was_drawn_from(record_set, tmp_path):
     source = Images(record_set, n=2, photographed=1.0, size_px=SIZE)
     listing = source.listing()
