@@ -292,22 +292,13 @@ def _patterns(case: Case, secondary: Secondary) -> tuple[Finding, ...]:
     ]
     tall = at_least_n(
         3,
-        *(
-            all_of(
-                at_least(case, "t_mv", 1.0, POTASSIUM, lead),
-                outweighs(case, "t_mv", "qrs_max_mv", POTASSIUM, lead, factor=0.75),
-            )
-            for lead in PRECORDIAL_LEADS
-        ),
+        *(_tall_t(case, lead, 1.0, 0.75, POTASSIUM) for lead in PRECORDIAL_LEADS),
         *(at_least(case, "t_mv", 0.8, POTASSIUM, lead) for lead in ("I", "II", "III", "aVF")),
     )
     rather = at_least_n(
         3,
         *(
-            all_of(
-                at_least(case, "t_mv", RATHER_TALL_T_MV, OWN, lead),
-                outweighs(case, "t_mv", "qrs_max_mv", OWN, lead, factor=TALL_T_SHARE),
-            )
+            _tall_t(case, lead, RATHER_TALL_T_MV, TALL_T_SHARE, OWN)
             for lead in PRECORDIAL_LEADS[1:5]
         ),
     )
@@ -329,8 +320,15 @@ def _rising_to_tall_t(case: Case, lead: str) -> Check:
     return all_of(
         at_most(case, "st_j_mv", INJURY_MV, DE_WINTER, lead),
         compare(case, "st_slope_mv_s", lambda v: v > 0, "rising", DE_WINTER, lead),
-        at_least(case, "t_mv", TALL_T_MV, OWN, lead),
-        outweighs(case, "t_mv", "qrs_max_mv", OWN, lead, factor=TALL_T_SHARE),
+        _tall_t(case, lead, TALL_T_MV, TALL_T_SHARE, OWN),
+    )
+
+
+def _tall_t(case: Case, lead: str, mv: float, share_of_r: float, source: str) -> Check:
+    """T of some height, and higher than some share of R."""
+    return all_of(
+        at_least(case, "t_mv", mv, source, lead),
+        outweighs(case, "t_mv", "qrs_max_mv", source, lead, factor=share_of_r),
     )
 
 
