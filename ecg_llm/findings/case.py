@@ -89,6 +89,15 @@ ABSENT_WAVES = ("q_mv", "q_ms", "r_mv", "r_ms", "s_mv", "s_ms", "r2_mv", "r2_ms"
 """Measures of waves that a QRS need not have: 0 where the wave is absent."""
 
 
+def by_sex(male: float, female: float) -> dict[tuple[str, bool], float]:
+    """Give the limits that `Case.limits` chooses from, the same at any age."""
+    return {
+        (sex, young): x
+        for sex, x in (("male", male), ("female", female))
+        for young in (True, False)
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A record, its quality and its measurements, with what the criteria ask of them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecg_llm.findings.case import Case
+from ecg_llm.findings.case import Case, by_sex
 from ecg_llm.findings.checks import (
     Check,
     all_of,
@@ -20,10 +20,7 @@ from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import CHAMBERS, CORNELL, PEGUERO, ROMHILT, SOKOLOW, TEXTBOOK
 from ecg_llm.leads import LIMB_LEADS, PRECORDIAL_LEADS
 
-_CORNELL_MV = {("male", True): 2.8, ("male", False): 2.8}
-_CORNELL_MV |= {("female", True): 2.0, ("female", False): 2.0}
-_PEGUERO_MV = {("male", True): 2.8, ("male", False): 2.8}
-_PEGUERO_MV |= {("female", True): 2.3, ("female", False): 2.3}
+_CORNELL_MV, _PEGUERO_MV = by_sex(2.8, 2.0), by_sex(2.8, 2.3)
 ROMHILT_ESTES_POINTS = 5
 YOUNG_YEARS = 35.0
 FASCICULAR_AXIS_DEG = -30.0

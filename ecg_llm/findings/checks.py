@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ecg_llm.findings.case import Case
@@ -206,6 +206,11 @@ def judge(code: str, check: Check, urgency: Urgency | None = None) -> Finding:
         reason=None if check.holds is not None else (check.reason or "could not be judged"),
         evidence=check.evidence[:_MAX_EVIDENCE],
     )
+
+
+def left_open(codes: Iterable[str], reason: str) -> tuple[Finding, ...]:
+    """Leave statements open for one reason."""
+    return tuple(judge(code, unknown(reason)) for code in codes)
 
 
 def _evidence(checks: tuple[Check, ...] | list[Check]) -> tuple[Evidence, ...]:

@@ -14,6 +14,7 @@ from ecg_llm.findings.checks import (
     below,
     compare,
     judge,
+    left_open,
     opposite,
     outweighs,
     unknown,
@@ -36,7 +37,8 @@ NAMED_WIDE = (
 """What names a wide QRS."""
 _QRS = "qrs_global_ms"
 _LATERAL = ("I", "V6")
-_MIN_R2_MV, _MIN_R2_MS = 0.05, 14.0
+_SMALL_R2, _TERMINAL_R = (0.05, 14.0), (0.1, 25.0)
+"""Height in mV and width in ms of an R', and of one as wide as a terminal delay."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,7 @@ def judge_conduction(
     wide = at_least(case, _QRS, WIDE_MS, CONDUCTION)
     if gate:
         codes = ("CLBBB", "CRBBB", "ILBBB", "IRBBB", "IVCD", "LAFB", "LPFB", "WPW")
-        blocked = tuple(judge(code, unknown(gate)) for code in codes)
-        return Conduction(blocked + _axis(case), None, None, None, wide.holds)
+        return Conduction(left_open(codes, gate) + _axis(case), None, None, None, wide.holds)
     right, left = _right_shape(case), _left_shape(case)
     delta = _delta(case) if has_p else unknown("no P wave goes before the QRS complexes")
     not_delta = Check(True) if delta.holds is None else opposite(delta)
@@ -106,14 +107,6 @@ def _complete_ms(years: float | None) -> float:
     return 100.0 if years >= 4 else 90.0
 
 
-def _second_r(case: Case, lead: str) -> Check:
-    """Check for rsr', rsR' or a notched dominant R in V1 or V2."""
-    return all_of(
-        at_least(case, "r2_mv", _MIN_R2_MV, CONDUCTION, lead),
-        at_least(case, "r2_ms", _MIN_R2_MS, CONDUCTION, lead),
-    )
-
-
 def _right_shape(case: Case) -> Check:
     """The QRS shape of right bundle branch block."""
     late_r = [
@@ -124,15 +117,16 @@ def _right_shape(case: Case) -> Check:
         )
         for lead in ("V1", "V2")
     ]
-    terminal_r = any_of(_tall_second_r(case, "V1"), _tall_second_r(case, "V2"), *late_r)
+    second_r = [_second_r(case, lead, *_TERMINAL_R) for lead in ("V1", "V2")]
+    terminal_r = any_of(*second_r, *late_r)
     return all_of(terminal_r, any_of(_slurred_s(case, "I"), _slurred_s(case, "V6")))
 
 
-def _tall_second_r(case: Case, lead: str) -> Check:
-    """An R' that is at least as wide as a terminal delay."""
+def _second_r(case: Case, lead: str, mv: float, ms: float) -> Check:
+    """An R' of some height and width."""
     return all_of(
-        at_least(case, "r2_mv", 0.1, CONDUCTION, lead),
-        at_least(case, "r2_ms", 25, CONDUCTION, lead),
+        at_least(case, "r2_mv", mv, CONDUCTION, lead),
+        at_least(case, "r2_ms", ms, CONDUCTION, lead),
     )
 
 
@@ -161,7 +155,7 @@ def _incomplete_right(case: Case, least_ms: float) -> Check:
     """
     return all_of(
         at_least(case, _QRS, least_ms, CONDUCTION),
-        _second_r(case, "V1"),
+        _second_r(case, "V1", *_SMALL_R2),
         any_of(*(at_most(case, "s_mv", -0.1, CONDUCTION, lead) for lead in ("V6", "I"))),
     )
 
@@ -175,9 +169,7 @@ def _left_shape(case: Case) -> Check:
             for lead in ("V5", "V6")
         )
     )
-    upright = any_of(
-        *(outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in _LATERAL)
-    )
+    upright = any_of(*(_upward(case, lead) for lead in _LATERAL))
     no_q = all_of(*(_no_q(case, lead) for lead in _LATERAL))
     return all_of(down, late, upright, no_q)
 
@@ -197,7 +189,7 @@ def _anterior_fascicle(case: Case) -> Check:
         case, "qrs_axis_deg", lambda v: -95 <= v <= -40, "between -45° and -90°, ± 5°", CONDUCTION
     )
     down = [outweighs(case, "qrs_min_mv", "qrs_max_mv", CONDUCTION, x) for x in ("II", "III")]
-    up = [outweighs(case, "qrs_max_mv", "qrs_min_mv", CONDUCTION, x) for x in ("I", "aVL")]
+    up = [_upward(case, lead) for lead in ("I", "aVL")]
     typical = all_of(
         compare(case, "qrs_axis_deg", lambda v: -40 < v <= -30, "-30° to -40°", OWN),
         *(at_least(case, "r_mv", 0.03, FASCICLES, lead) for lead in ("II", "III", "aVF")),

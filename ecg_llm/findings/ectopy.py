@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ecg_llm.findings.arrest import SUDDEN, sudden_pauses
 from ecg_llm.findings.case import Case
-from ecg_llm.findings.checks import Check, fact, judge, unknown
+from ecg_llm.findings.checks import Check, fact, judge, left_open, unknown
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.rhythm import Rhythm
 from ecg_llm.findings.sources import TEXTBOOK, VENTRICULAR
@@ -25,8 +25,7 @@ def judge_ectopy(case: Case, rhythm: Rhythm, av_block: bool) -> tuple[Finding, .
     ``av_block``: whether there is second-degree AV block, which makes RR irregular too.
     """
     if case.n_beats < 4:
-        reason = f"only {case.n_beats} beats found"
-        return tuple(judge(code, unknown(reason)) for code in CODES)
+        return left_open(CODES, f"only {case.n_beats} beats found")
     kinds = np.array(case.kinds)
     ventricular, atrial = kinds == "ventricular", kinds == "supraventricular"
     early_atrial = _marked(case, atrial, "early beats of the usual shape", "≥ 1", TEXTBOOK)

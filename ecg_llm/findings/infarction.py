@@ -13,9 +13,9 @@ from ecg_llm.findings.checks import (
     at_most,
     compare,
     judge,
+    left_open,
     opposite,
     outweighs,
-    unknown,
 )
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import R_PROGRESSION, SELVESTER, UDMI
@@ -42,7 +42,7 @@ def judge_infarction(case: Case, gate: str | None) -> tuple[Finding, ...]:
     ``gate``: why Q waves cannot be judged (left bundle branch block, pacing, pre-excitation …).
     """
     if gate:
-        return tuple(judge(code, unknown(gate)) for code in CODES)
+        return left_open(CODES, gate)
     signs = {lead: _pathological_q(case, lead) for lead in _Q_LEADS}
     with_q = contiguous([lead for lead, check in signs.items() if check.holds])
     lost = {lead: _lost_r(case, lead) for lead in ("V2", "V3")}

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from ecg_llm.findings.case import LABELS, Case
-from ecg_llm.findings.checks import Check, all_of, at_most, fact, judge, opposite, unknown
+from ecg_llm.findings.case import LABELS, Case, by_sex
+from ecg_llm.findings.checks import (
+    Check,
+    all_of,
+    at_most,
+    fact,
+    judge,
+    left_open,
+    opposite,
+    unknown,
+)
 from ecg_llm.findings.finding import Finding
 from ecg_llm.findings.sources import QT_IN_BLOCK, REPOLARIZATION, SHORT_QT
 from ecg_llm.intervals import qt_corrected
 
-LONG_QTC_MS = {("male", True): 450.0, ("male", False): 450.0}
-LONG_QTC_MS |= {("female", True): 460.0, ("female", False): 460.0}
+CODES = ("LNGQT", "very_long_qt", "short_qt")
+LONG_QTC_MS = by_sex(450.0, 460.0)
 VERY_LONG_QTC_MS, SHORT_QTC_MS = 500.0, 350.0
 _RATES_BPM = (40.0, 120.0)
 _QTC = "qtc_fridericia_ms"
@@ -22,9 +31,7 @@ def judge_qt(case: Case, wide: bool | None) -> tuple[Finding, ...]:
     """
     rate = case.value("heart_rate_bpm")
     if rate is not None and not _RATES_BPM[0] <= rate <= _RATES_BPM[1]:
-        reason = f"at {rate:.0f}/min no formula corrects QT reliably"
-        codes = ("LNGQT", "very_long_qt", "short_qt")
-        return tuple(judge(code, unknown(reason)) for code in codes)
+        return left_open(CODES, f"at {rate:.0f}/min no formula corrects QT reliably")
     low, high = case.limits(LONG_QTC_MS)
     long_qt = _longer(case, low, high, wide)
     very = _longer(case, VERY_LONG_QTC_MS, VERY_LONG_QTC_MS, wide)

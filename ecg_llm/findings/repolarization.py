@@ -13,6 +13,7 @@ from ecg_llm.findings.checks import (
     below,
     compare,
     judge,
+    left_open,
     opposite,
     outweighs,
     unknown,
@@ -110,7 +111,7 @@ def judge_repolarization(
         sgarbossa = unknown(gate or "the ventricular conduction could not be judged")
     first = (judge("sgarbossa", sgarbossa),)
     if gate:
-        return first + tuple(judge(code, unknown(gate)) for code in CODES)
+        return first + left_open(CODES, gate)
     elevation = judge_elevation(case, q_waves, explained is not None, secondary)
     raised = any(f.code == "STE_" and f.status == "present" for f in elevation)
     return (
@@ -155,9 +156,7 @@ def _depression(case: Case, explained: str | None, secondary: Secondary) -> tupl
         else:
             findings.append(judge(code, check))
     if secondary.small:
-        codes_of_small = ("LOWT", "NDT", "NST_", "DIG")
-        findings += [judge(code, unknown(secondary.reason or "")) for code in codes_of_small]
-        return tuple(findings)
+        return (*findings, *left_open(("LOWT", "NDT", "NST_", "DIG"), secondary.reason or ""))
     low, flat = _low_t(case, secondary), _flat_t(case, secondary)
     findings.append(judge("LOWT", low))
     findings.append(judge("NDT", all_of(any_of(low, flat), opposite(t_inverted))))
@@ -293,22 +292,13 @@ def _patterns(case: Case, secondary: Secondary) -> tuple[Finding, ...]:
     ]
     tall = at_least_n(
         3,
-        *(
-            all_of(
-                at_least(case, "t_mv", 1.0, POTASSIUM, lead),
-                outweighs(case, "t_mv", "qrs_max_mv", POTASSIUM, lead, factor=0.75),
-            )
-            for lead in PRECORDIAL_LEADS
-        ),
+        *(_tall_t(case, lead, 1.0, 0.75, POTASSIUM) for lead in PRECORDIAL_LEADS),
         *(at_least(case, "t_mv", 0.8, POTASSIUM, lead) for lead in ("I", "II", "III", "aVF")),
     )
     rather = at_least_n(
         3,
         *(
-            all_of(
-                at_least(case, "t_mv", RATHER_TALL_T_MV, OWN, lead),
-                outweighs(case, "t_mv", "qrs_max_mv", OWN, lead, factor=TALL_T_SHARE),
-            )
+            _tall_t(case, lead, RATHER_TALL_T_MV, TALL_T_SHARE, OWN)
             for lead in PRECORDIAL_LEADS[1:5]
         ),
     )
@@ -330,8 +320,15 @@ def _rising_to_tall_t(case: Case, lead: str) -> Check:
     return all_of(
         at_most(case, "st_j_mv", INJURY_MV, DE_WINTER, lead),
         compare(case, "st_slope_mv_s", lambda v: v > 0, "rising", DE_WINTER, lead),
-        at_least(case, "t_mv", TALL_T_MV, OWN, lead),
-        outweighs(case, "t_mv", "qrs_max_mv", OWN, lead, factor=TALL_T_SHARE),
+        _tall_t(case, lead, TALL_T_MV, TALL_T_SHARE, OWN),
+    )
+
+
+def _tall_t(case: Case, lead: str, mv: float, share_of_r: float, source: str) -> Check:
+    """T of some height, and higher than some share of R."""
+    return all_of(
+        at_least(case, "t_mv", mv, source, lead),
+        outweighs(case, "t_mv", "qrs_max_mv", source, lead, factor=share_of_r),
     )
 
 

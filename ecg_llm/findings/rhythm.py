@@ -27,6 +27,7 @@ from ecg_llm.findings.checks import (
     compare,
     fact,
     judge,
+    left_open,
     opposite,
     unknown,
 )
@@ -101,7 +102,7 @@ def judge_rhythm(case: Case, pacing: Pacing) -> Rhythm:
         reason = NO_BEATS if silent.holds else short
         counted = bool(case.n_beats) and not silent.holds
         codes = _BASIC if counted else (*_BASIC, "pause", "long_pause")
-        blocked = tuple(judge(code, unknown(str(reason))) for code in codes)
+        blocked = left_open(codes, str(reason))
         blocked += judge_pauses(case) if counted else ()
         first = (judge("asystole_or_vf", silent),)
         return Rhythm(first + rates + blocked, None, None, None, reason)
