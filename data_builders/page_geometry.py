@@ -140,7 +140,7 @@ class PageGeometry:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PageExample:
-    """An image of an ECG page, red, green, blue, and where everything on it lies."""
+    """An image of an ECG page, shape (height, width, 3), uint8, and where everything on it lies."""
 
     image: Image
     geometry: PageGeometry

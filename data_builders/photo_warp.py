@@ -190,7 +190,7 @@ def _project(matrix: npt.NDArray[np.float64], points: Points) -> Points:
 def distance(
     fold: Fold, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
-    """Give how far points lie across a crease."""
+    """Give how far points lie across a crease, signed, in widths of the page, and its direction."""
     angle = np.deg2rad(fold.angle_deg)
     normal = (float(-np.sin(angle)), float(np.cos(angle)))
     return (x - fold.x) * normal[0] + (y - fold.y) * normal[1], normal

@@ -88,6 +88,15 @@ def _inverted(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     return holds, _evidence(lead, "T amplitude", main, "mV", f"≤ {T_INVERSION_MV:g} mV")
 
 
+def _turned(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
+    """A T wave that is not upright, be it too small to be called inverted."""
+    height = facts.value("t_mv", lead).value
+    if height is None:
+        return set(), ()
+    holds = {height + d <= 0 for d in (-slack_mv, slack_mv)}
+    return holds, _evidence(lead, "T amplitude", height, "mV", "> 0 mV")
+
+
 def _low(facts: Facts, lead: str, slack_mv: float = _SLACK_MV) -> Sign:
     """A T wave lower than 0.1 mV either way."""
     height = facts.value("t_mv", lead).value
@@ -158,6 +167,7 @@ _WAVES: dict[str, Test] = {
     "STE_": _elevated,
     "STD_": _depressed,
     "INVT": _inverted,
+    "t_turned": _turned,
     "st_level": _off_level,
     "LOWT": _low,
     "tall_t": _tall,
@@ -195,8 +205,9 @@ def lead_shows(code: str, lead: str, facts: Facts, *, exact: bool = True) -> boo
 
 def check_finding(claim: TextClaim, facts: Facts) -> Result:
     """Hold a stated or denied finding against what was judged and measured."""
-    if claim.subject == "st_level" and not claim.leads:
-        claim = replace(claim, subject="st_changes")
+    if not claim.leads:  # what is not called so in any lead
+        whole = {"st_level": "st_changes", "t_turned": "INVT"}.get(claim.subject, claim.subject)
+        claim = replace(claim, subject=whole)
     code = canonical_code(claim.subject)
     judged = [facts.findings[one] for one in members(code) if one in facts.findings]
     if claim.leads and code in _TESTS and claim.certainty != "unjudged":
@@ -283,7 +294,11 @@ def _in_leads(claim: TextClaim, code: str, facts: Facts) -> Result:
     return Result("contradicted", evidence, f"{name} shows in {len(fitting)} leads of this wall")
 
 
-_NAMES = {"st_level": "an ST off the baseline", "r_over_s": "an R larger than S"}
+_NAMES = {
+    "st_level": "an ST off the baseline",
+    "t_turned": "a T that is not upright",
+    "r_over_s": "an R larger than S",
+}
 
 
 def _rests_on(code: str, lead: str, facts: Facts) -> bool:

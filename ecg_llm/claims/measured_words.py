@@ -351,7 +351,10 @@ ASIDE_OF: dict[str, tuple[str, ...]] = {
 """What a number beside a finding measures: ``LBBB (142 ms)``, ``sinus rhythm at 75 bpm``."""
 
 SIGNS: dict[str, tuple[str, ...]] = {
-    **{sign: (sign,) for sign in ("STE_", "STD_", "INVT", "st_level", "LOWT", "tall_t", "QWAVE")},
+    **{
+        sign: (sign,)
+        for sign in ("STE_", "STD_", "INVT", "t_turned", "st_level", "LOWT", "tall_t", "QWAVE")
+    },
     "r_over_s": ("r_over_s",),
     **dict.fromkeys(("NDT", "NT_", "TAB_"), ("INVT", "LOWT")),
     **dict.fromkeys(("st_changes", "NST_"), ("STE_", "STD_")),

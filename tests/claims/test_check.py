@@ -639,3 +639,18 @@ def test_what_is_unchanged_had_the_same_value_before() -> None:
     assert [one.status for one in told] == ["contradicted"]
     told = check_text("PR is 182 ms; it was 141 ms in the earlier ECG.", facts=now, earlier=before)
     assert [one.status for one in told] == ["supported", "supported"]
+
+
+def test_a_t_wave_just_below_the_baseline_is_neither_upright_nor_inverted():
+    """T of -0.06 mV passed as upright, as it is not low enough to be called inverted."""
+    leads = {"V5": lead(0.0, -0.06), "V6": lead(0.0, 0.2)}
+    facts = Facts.from_json({"leads": leads}, judged({}), sex="male", age_years=64)
+    told = {
+        "T waves are upright in V5.": "contradicted",
+        "T waves are not upright in V5.": "supported",
+        "T waves are upright in V6.": "supported",
+        "No T wave inversion in V5.": "supported",
+        "T waves are upright.": "supported",
+    }
+    for text, status in told.items():
+        assert statuses(text, facts) == [status], text

@@ -95,6 +95,7 @@ def test_a_tokenizer_of_another_run_is_not_taken_up(sets, tmp_path, monkeypatch)
     def stop(*_):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(language_stages, "TOKENIZER_TEXTS", 20)
     monkeypatch.setattr(language_stages, "_run", stop)  # before its first checkpoint
     for vocab in (400, 400):
         recipe = load_language_recipe("lm", vocab=vocab, width=32, layers=1, heads=2)
