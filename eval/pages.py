@@ -177,7 +177,7 @@ def evaluate(
             seconds.append(time.perf_counter() - begun)
             pages.append(page)
             drawn += len(shown)
-            errors.append(_compare(record, page))
+            errors.append(compare(record, page))
         if progress:
             progress(k + 1, len(rows))
     all_errors = [error for of_page in errors for error in of_page.values()]
@@ -214,7 +214,7 @@ def _standard_page(record: ECGRecord) -> bytes:
         return path.read_bytes()
 
 
-def _compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
+def compare(record: ECGRecord, page: ECGRecord) -> dict[str, LeadError]:
     """Hold what was read from a page against the record that was printed, by lead that both have.
 
     Where in the record the page begins, and whether its columns all show the same stretch, is found

@@ -97,8 +97,8 @@ def test_the_gain_does_not_matter() -> None:
 
 def test_intervals_of_a_simulated_record_are_near_the_set_ones() -> None:
     ecg = synthetic_ecg(bpm=70, pr_ms=170, qrs_ms=90, qtc_ms=420, seed=5)
-    read = record_intervals_ms(delineate(ecg.record))
-    truth = record_intervals_ms(ecg.truth.delineation)
+    read = record_intervals_ms(delineate(ecg.record).times_s)
+    truth = record_intervals_ms(ecg.truth.delineation.times_s)
     assert read["PR"] == pytest.approx(truth["PR"], abs=15)
     assert read["QRS"] == pytest.approx(truth["QRS"], abs=15)
     assert read["QT"] == pytest.approx(truth["QT"], abs=25)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_llm.data_builders.synthetic import synthetic_ecg
-from ecg_llm.eval.pages import _compare
+from ecg_llm.eval.pages import compare
 from ecg_llm.record import ECGRecord
 
 
@@ -26,7 +26,7 @@ def _page(record, side_by_side, gain=1.0):
 
 @pytest.mark.parametrize("side_by_side", [False, True])
 def test_a_perfect_reading_is_perfect(record, side_by_side):
-    errors = _compare(record, _page(record, side_by_side, gain=0.8))
+    errors = compare(record, _page(record, side_by_side, gain=0.8))
     assert len(errors) == 12
     assert min(error.correlation for error in errors.values()) > 0.99
     assert [error.gain for error in errors.values()] == pytest.approx([0.8] * 12, abs=0.02)
@@ -38,5 +38,5 @@ def test_leads_under_wrong_names_are_not_taken_for_right(record):
         signal=page.signal[[9, 10, 11, 0, 1, 2, 3, 4, 5, 6, 7, 8]],
         fs=page.fs, leads=page.leads, origin="page",
     )  # fmt: skip
-    errors = _compare(record, turned)
+    errors = compare(record, turned)
     assert np.median([error.correlation for error in errors.values()]) < 0.9
