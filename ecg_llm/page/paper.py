@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -113,13 +114,9 @@ class Paper:
                 break
         return at
 
+    @cached_property
     def lattice(self) -> npt.NDArray[np.float32]:
-        """Give the pixel that every point of the straightened page shows.
-
-        Returns
-        -------
-        np.ndarray, shape (height, width, 2), px
-        """
+        """The pixel that every point of the straightened page shows, shape (height, width, 2)."""
         import cv2
 
         left, top, right, bottom = self.box
@@ -277,7 +274,7 @@ def straight_ruling(paper: Paper, sight: Sight) -> tuple[Map, Map]:
     """
     import cv2
 
-    lattice = paper.lattice()
+    lattice = paper.lattice
     return lattice, cv2.remap(sight.ruling, lattice, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
 
 

@@ -72,7 +72,7 @@ def _along_rows(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[Map,
     """
     import cv2
 
-    lattice = paper.lattice()
+    lattice = paper.lattice
     grey = sight.image.min(axis=2).astype(np.float32)
     dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, None)
     suspected = cv2.resize(sight.spots[PULSE], grey.shape[::-1], interpolation=cv2.INTER_LINEAR)

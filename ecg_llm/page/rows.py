@@ -104,7 +104,7 @@ def follow_rows(sight: Sight, paper: Paper, *, slant: float = 0.0) -> tuple[Row,
     """
     import cv2
 
-    lattice = paper.lattice()
+    lattice = paper.lattice
     nothing = None
     ink = cv2.remap(sight.trace, lattice, nothing, cv2.INTER_LINEAR)  # type: ignore[call-overload]
     u, v, sure = _ridge(ink)
