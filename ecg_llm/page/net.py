@@ -64,13 +64,17 @@ class Sight:
     paper: Map
 
     @cached_property
-    def ruling(self) -> Map:
-        """What is darker than its surroundings and no tracing, shape (height, width)."""
+    def dark(self) -> Map:
+        """By how much it is darker than its surroundings, shape (height, width)."""
         import cv2
 
         grey = self.image.min(axis=2).astype(np.float32)
-        dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, 80) * (1 - self.trace)
-        return np.asarray(dark, np.float32)
+        return np.asarray(np.clip(cv2.blur(grey, (31, 31)) - grey, 0, None), np.float32)
+
+    @cached_property
+    def ruling(self) -> Map:
+        """What is darker than its surroundings and no tracing, shape (height, width)."""
+        return np.asarray(np.minimum(self.dark, 80) * (1 - self.trace), np.float32)
 
 
 def look(image: Image, *, long_px: int = LONG_PX, weights: Path = WEIGHTS) -> Sight:

@@ -73,9 +73,8 @@ def _along_rows(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[Map,
     import cv2
 
     lattice = paper.lattice
-    grey = sight.image.min(axis=2).astype(np.float32)
-    dark = np.clip(cv2.blur(grey, (31, 31)) - grey, 0, None)
-    suspected = cv2.resize(sight.spots[PULSE], grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    size = sight.dark.shape[::-1]
+    suspected = cv2.resize(sight.spots[PULSE], size, interpolation=cv2.INTER_LINEAR)
     columns = np.arange(lattice.shape[1])
     heights = np.arange(-_BELOW_MM * PX_MM, _ABOVE_MM * PX_MM + 1)
     base = np.array(
@@ -90,9 +89,9 @@ def _along_rows(sight: Sight, paper: Paper, rows: tuple[Row, ...]) -> tuple[Map,
     nothing = None
     bands = [
         cv2.remap(image, places, nothing, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-        for image in (dark, suspected)
+        for image in (sight.dark, suspected)
     ]
-    strokes = dark[sight.trace > 0.8]
+    strokes = sight.dark[sight.trace > 0.8]
     full = max(float(np.median(strokes)) if len(strokes) else 0.0, 1.0)
     shape = (len(rows), len(heights), len(columns))
     return np.clip(bands[0] / full, 0, 1).reshape(shape), bands[1].reshape(shape)
