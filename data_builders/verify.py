@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -79,7 +80,7 @@ class Verification:
         return f"{what}:{more} {len(self.faults)} faults"
 
 
-class RowCheck:
+class RowCheck(ABC):
     """What the rows of one kind of set must hold; of images their source may be given."""
 
     product: Product
@@ -89,17 +90,17 @@ class RowCheck:
         self.card = card
         self.source = source
 
+    @abstractmethod
     def name(self, row: Row) -> str:
         """Give what no other row of the set is called."""
-        raise NotImplementedError
 
+    @abstractmethod
     def owners(self, row: Row) -> Iterable[str]:
         """Give whose row it is: patient or records, which must be in one split."""
-        raise NotImplementedError
 
+    @abstractmethod
     def faults(self, row: Row, again: bool) -> Iterator[str]:
         """Say what is wrong with a row by itself, and if asked for made again."""
-        raise NotImplementedError
 
     def of_set(self) -> Iterator[Fault]:
         """Say, after the last row, what is wrong with the set."""
